@@ -1,0 +1,24 @@
+"""cnnlab: a thin package under a hands-on course on convolutional networks.
+
+Names are loaded when they are first used (SPEC 1), so that `import cnnlab` costs little more than `import torch`.
+"""
+
+import lazy_loader
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "errors": ["ConfigError", "DataError"],
+        "files": ["data_folder", "cache_folder"],
+        "patterns": ["make_patterns"],
+        "kernels": ["KERNELS", "make_kernel", "apply_kernel", "explain_pixel"],
+        "model": ["build_cnn", "layer_table", "match_channels", "count_parameters", "save_weights", "load_weights"],
+        "data": ["Data", "Split", "load_data", "load_images"],
+        "training": ["fit", "evaluate", "predict", "History"],
+        "seeds": ["train_seeds", "ranges_overlap"],
+        "plots": ["plot_images", "plot_history", "plot_filters"],
+        "widgets": ["ConvolutionExplorer"],
+    },
+)

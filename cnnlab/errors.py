@@ -1,0 +1,42 @@
+"""What a person is told when something can't work: which name, which value, and what to do.
+
+In: a field's name, its value, and what is allowed. Out: nothing, or an exception with one sentence.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+
+
+class ConfigError(ValueError):
+    """A hyperparameter or an argument that can't work; the message names field, value and remedy."""
+
+
+class DataError(ValueError):
+    """A file or a download that is not what it should be; the message names it and says what to do."""
+
+
+def check_choice(field: str, value: object, choices: Iterable[str]) -> None:
+    """Raise ConfigError, naming the nearest right word and the whole list, unless value is one of choices."""
+    choices = list(choices)
+    if isinstance(value, str) and value in choices:
+        return
+    near = difflib.get_close_matches(str(value).lower(), choices, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    raise ConfigError(f"unknown {field} {value!r}{hint} choose from {', '.join(map(repr, choices))}")
+
+
+def check_whole(field: str, value: object, minimum: int) -> None:
+    """Raise ConfigError unless value is a whole number of at least minimum."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < minimum:
+        raise ConfigError(f"{field} must be a whole number of {minimum} or more, got {value!r}")
+
+
+def check_number(field: str, value: object, minimum: float, below: float = math.inf) -> None:
+    """Raise ConfigError unless value is a finite number, minimum <= value < below."""
+    limits = f"of {minimum:g} or more" + ("" if below == math.inf else f" and below {below:g}")
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not minimum <= value < below:
+        raise ConfigError(f"{field} must be a finite number {limits}, got {value!r}")

@@ -23,7 +23,7 @@ def check_choice(field: str, value: object, choices: Iterable[str]) -> None:
     choices = list(choices)
     if isinstance(value, str) and value in choices:
         return
-    near = difflib.get_close_matches(str(value).lower(), choices, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(value).lower(), choices, n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]!r}?" if near else ";"
     raise ConfigError(f"unknown {field} {value!r}{hint} choose from {', '.join(map(repr, choices))}")
 
@@ -40,3 +40,12 @@ def check_number(field: str, value: object, minimum: float, below: float = math.
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or not minimum <= value < below:
         raise ConfigError(f"{field} must be a finite number {limits}, got {value!r}")
+
+
+def check_kernel_size(value: object) -> None:
+    """Raise ConfigError unless value is an odd whole number from 1 to 11."""
+    whole = not isinstance(value, bool) and hasattr(value, "__index__")
+    if not whole or value < 1 or value % 2 == 0:
+        raise ConfigError(f"kernel_size must be an odd whole number of 1 or more, got {value!r}; try 3 or 5")
+    if value > 11:
+        raise ConfigError(f"kernel_size goes up to 11, got {value!r}; try 11 or less")

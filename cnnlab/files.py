@@ -35,7 +35,9 @@ def atomic_write(path: str | os.PathLike, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise OSError(error.errno, f"{path} was not saved ({error.strerror}); the earlier file, if any, is intact") from error
+        raise OSError(
+            error.errno, f"{path} was not saved ({error.strerror}); the earlier file, if any, is intact"
+        ) from error
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)

@@ -1,0 +1,89 @@
+"""Everything that a training run needs to go on as if it had never stopped, in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.data import Data
+from cnnlab.errors import ConfigError
+from cnnlab.model import Dropout, read_tensors, write_tensors
+
+FORMAT = "cnnlab checkpoint 1"
+
+
+def save_checkpoint(path, model, optimizer, order, history, best_weights, fingerprint) -> None:
+    """Write weights, best weights, optimizer, generators and history, atomically."""
+    tensors = _prefixed("model", model.state_dict()) | _prefixed("best", best_weights)
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= _prefixed(f"optimizer.{index}", {key: value for key, value in state.items() if value is not None})
+    tensors |= _prefixed("generator", {str(i): generator.get_state() for i, generator in enumerate(_all(model, order))})
+    metadata = {"format": FORMAT, "history": history.to_json(), "fingerprint": fingerprint}
+    write_tensors(path, tensors, metadata)
+
+
+def load_checkpoint(path, model, optimizer, order, history, fingerprint) -> dict[str, Tensor]:
+    """Put model, optimizer, generators and history where the checkpoint left them; return the best weights.
+
+    Raises ConfigError when the checkpoint is of other settings or data, or already further than history asks for.
+    """
+    tensors, metadata = read_tensors(path)
+    other = f"; delete {path} or give another path"
+    if metadata.get("format") != FORMAT:
+        raise ConfigError(f"checkpoint: {path} is no checkpoint of this version of cnnlab{other}")
+    saved = json.loads(metadata["history"])
+    for field, value in history.settings.items():
+        if field != "epochs" and saved["settings"].get(field) != value:
+            raise ConfigError(
+                f"checkpoint was made with {field}={saved['settings'].get(field)!r}, got {value!r}{other}"
+            )
+    if len(saved["rows"]) > history.settings["epochs"]:
+        raise ConfigError(
+            f"checkpoint already holds {len(saved['rows'])} epochs, got epochs={history.settings['epochs']}{other}"
+        )
+    if metadata["fingerprint"] != fingerprint:
+        raise ConfigError(f"checkpoint was made with other images or another network{other}")
+    model.load_state_dict(_under("model", tensors))
+    _restore_optimizer(optimizer, tensors)
+    for i, generator in enumerate(_all(model, order)):
+        generator.set_state(tensors[f"generator.{i}"])
+    history.rows, history.best_epoch = saved["rows"], saved["best_epoch"]
+    return _under("best", tensors)
+
+
+def fingerprint(model: nn.Module, data: Data) -> str:
+    """Return a short text that differs when the architecture or the images differ."""
+    shapes = [(name, tuple(value.shape)) for name, value in model.state_dict().items()]
+    code = zlib.crc32(repr(shapes).encode())
+    for split in (data.train, data.validation):
+        for tensor in (split.images, split.labels):
+            code = zlib.crc32(tensor.contiguous().numpy(), code)
+    return f"{code:08x}"
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state = optimizer.state_dict()
+    for index, parameter in enumerate(parameter for group in optimizer.param_groups for parameter in group["params"]):
+        saved = _under(f"optimizer.{index}", tensors)
+        # fused steps read memory in order, so that a moment must lie in memory as its parameter does (channels_last)
+        state["state"][index] = {
+            key: torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+            for key, value in saved.items()
+        }
+    optimizer.load_state_dict(state)
+
+
+def _all(model: nn.Module, order: torch.Generator) -> list[torch.Generator]:
+    return [order, *(layer.generator for layer in model.modules() if isinstance(layer, Dropout))]
+
+
+def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": value for name, value in tensors.items()}
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    start = f"{prefix}."
+    return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}

@@ -1,0 +1,312 @@
+"""A name, sizes and a seed in; `Data` out: train, validation, and a test set behind one door. Tensors in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnlab import downloads, idx
+from cnnlab.errors import ConfigError, DataError, check_choice, check_whole
+from cnnlab.files import data_folder
+from cnnlab.model import check_images
+from cnnlab.patterns import PATTERN_KNOBS, make_patterns
+
+DATASETS = ("mnist", "patterns", *downloads.DOWNLOADS)
+
+
+@dataclass(frozen=True, repr=False)
+class Split:
+    """Images with their labels.
+
+    images: float32 (N, C, H, W), normalized; labels: int64 (N,); mean and std: (C, 1, 1), what the images were
+    normalized with. An index or a slice gives a smaller Split: `data.train[:16]`.
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    mean: Tensor
+    std: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int | slice | Tensor) -> Split:
+        if isinstance(index, int):  # one image stays a batch of one
+            index = [index]
+        return replace(self, images=self.images[index], labels=self.labels[index])
+
+    @property
+    def pixels(self) -> Tensor:
+        """The images as they were, float32 (N, C, H, W) in 0–1."""
+        return (self.images * self.std + self.mean).clamp(0, 1)
+
+    def __repr__(self) -> str:
+        return f"Split({len(self):,} images of {'×'.join(map(str, self.images.shape[1:]))})"
+
+
+@dataclass(repr=False)
+class Data:
+    """Three splits of one data set; the test split is a vault with one door, `open_test()`.
+
+    All three are normalized with the mean and the standard deviation of the training split.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    _test: Split = field(repr=False)
+    test_openings: int = 0
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes; label i is classes[i]."""
+        return self.train.classes
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of one image, as `build_cnn` wants it."""
+        return tuple(self.train.images.shape[1:])
+
+    def open_test(self) -> Split:
+        """Return the test split, and count that it was opened: each look makes its verdict worth less."""
+        self.test_openings += 1
+        return self._test
+
+    def __repr__(self) -> str:
+        times = "time" if self.test_openings == 1 else "times"
+        return (
+            f"{self.name}: {len(self.classes)} classes, images {'×'.join(map(str, self.input_shape))}\n"
+            f"  train       {len(self.train):>7,}\n"
+            f"  validation  {len(self.validation):>7,}\n"
+            f"  test        {len(self._test):>7,}  (locked; opened {self.test_openings} {times})"
+        )
+
+    @classmethod
+    def from_tensors(
+        cls,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        train: int | None = None,
+        validation: int | None = None,
+        test: int | None = None,
+        classes: tuple[str, ...] | None = None,
+        seed: int = 0,
+        name: str = "your images",
+    ) -> Data:
+        """Make Data from your own tensors: images float (N, C, H, W) in 0–1, labels whole numbers (N,) from 0.
+
+        The three splits are disjoint and stratified; validation=None and test=None are a tenth each, train=None is
+        what they leave.
+
+        >>> Data.from_tensors(torch.rand(100, 1, 28, 28), torch.arange(100) % 10).train
+        Split(80 images of 1×28×28)
+        """
+        check_images(images)
+        labels = _check_labels(labels, len(images))
+        classes = classes or tuple(str(label) for label in range(int(labels.max()) + 1))
+        if int(labels.max()) >= len(classes):
+            raise ConfigError(f"labels go up to {int(labels.max())}, but classes has {len(classes)} names: {classes!r}")
+        check_whole("seed", seed, 0)
+        test = len(labels) // 10 if test is None else test
+        check_whole("test", test, 0)
+        if test >= len(labels):
+            raise ConfigError(f"test={test} leaves nothing of {len(labels)} images; take a smaller test set")
+        random = np.random.default_rng(seed)
+        vault, rest = _stratified(labels.numpy(), (test, len(labels) - test), random)
+        pixels = images.detach().float().cpu()
+        return _assemble(
+            name,
+            (pixels[rest], labels[rest]),
+            (pixels[vault], labels[vault]),
+            train,
+            validation,
+            None,
+            classes,
+            seed,
+        )
+
+
+def load_data(
+    name: str = "mnist",
+    *,
+    train: int | None = None,
+    validation: int | None = None,
+    test: int | None = None,
+    seed: int = 0,
+    **knobs,
+) -> Data:
+    """Load a data set by name: "mnist" and "patterns" offline; "fashion_mnist" and "cifar10" are downloaded once.
+
+    train and validation come from the published training set, disjoint and stratified to one image a class; test comes
+    from the published test set. train=None is all that validation leaves, validation=None is a tenth, test=None is all.
+    The same seed gives the same images; the validation images do not depend on `train`, and a smaller training set is
+    part of every larger one. `knobs` are those of `make_patterns`, for "patterns" only.
+    Raises ConfigError for a size or name that can't be, DataError for files or downloads that are not sound.
+
+    >>> data = load_data("mnist", train=2000, validation=1000)
+    >>> data.train.images.shape
+    torch.Size([2000, 1, 28, 28])
+    """
+    check_choice("dataset", name, DATASETS)
+    check_whole("seed", seed, 0)
+    if name == "patterns":
+        return _load_patterns(train, validation, test, seed, knobs)
+    if knobs:
+        raise ConfigError(f"{next(iter(knobs))} is a knob of 'patterns', not of {name!r}; leave it out")
+    if name == "mnist":
+        classes = tuple("0123456789")
+        published, vault = _read_mnist(data_folder() / "MNIST" / "raw", classes)
+    else:
+        published, vault, classes = downloads.load_published(name)
+    return _assemble(name, published, vault, train, validation, test, classes, seed)
+
+
+def load_images(
+    folder: str | Path,
+    *,
+    size: int = 28,
+    grey: bool = True,
+    train: int | None = None,
+    validation: int | None = None,
+    test: int | None = None,
+    seed: int = 0,
+) -> Data:
+    """Load your own pictures: one folder a class, each picture scaled to size × size; splits as `Data.from_tensors`.
+
+    >>> data = load_images("my_pictures", size=32, grey=False)   # my_pictures/cat/1.png, my_pictures/dog/7.jpg
+    """
+    from torchvision import transforms
+    from torchvision.datasets import ImageFolder
+
+    check_whole("size", size, 1)
+    if not Path(folder).is_dir():
+        raise DataError(f"{folder} is no folder; give one that holds one folder a class, with that class's pictures")
+    steps = [transforms.Grayscale()] if grey else []
+    steps += [transforms.Resize((size, size)), transforms.ToTensor()]
+    try:
+        pictures = ImageFolder(folder, transforms.Compose(steps))
+    except FileNotFoundError as error:
+        raise DataError(f"{folder} wants one folder a class, each with pictures in it: {error}") from error
+    images, labels = [], []
+    for index, (path, label) in enumerate(pictures.samples):
+        try:
+            images.append(pictures[index][0])
+        except OSError as error:  # PIL's way to say that it can't read a picture
+            raise DataError(f"{path} is no picture that can be read; remove or replace it") from error
+        labels.append(label)
+    return Data.from_tensors(
+        torch.stack(images), torch.tensor(labels), train=train, validation=validation, test=test,
+        classes=tuple(pictures.classes), seed=seed, name=Path(folder).name,
+    )  # fmt: skip
+
+
+def verify_checksums(folder: Path) -> None:
+    """Raise DataError unless each file that folder/checksums.txt names (as md5sum writes it) is there and unchanged."""
+    for line in (folder / "checksums.txt").read_text().splitlines():
+        expected, name = line.split()
+        if not (folder / name).is_file():
+            raise DataError(f"{folder / name} is missing; {idx.REMEDY}")
+        found = hashlib.md5((folder / name).read_bytes(), usedforsecurity=False).hexdigest()
+        if found != expected:
+            raise DataError(f"{folder / name}: expected md5 {expected}, found {found}; {idx.REMEDY}")
+
+
+def _read_mnist(folder: Path, classes: tuple[str, ...]) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return (images, labels) of the published training set and of the published test set, uint8 and int64."""
+    verify_checksums(folder.parent.parent)
+    pairs = [idx.read_pair(folder, prefix, len(classes)) for prefix in ("train", "t10k")]
+    return tuple((torch.tensor(images)[:, None], torch.tensor(labels).long()) for images, labels in pairs)
+
+
+def _load_patterns(train, validation, test, seed, knobs) -> Data:
+    """Make as many patterns as are asked for; of 10,000 and 2,000 where nothing is asked."""
+    for knob in knobs:
+        check_choice("knob of 'patterns'", knob, PATTERN_KNOBS)
+    for size_name, size in (("train", train), ("validation", validation), ("test", test)):
+        if size is not None:
+            check_whole(size_name, size, 0)
+    count = max(10_000, (train or 0) + (validation or 0))
+    published = make_patterns(count, seed=2 * seed, **knobs)  # odd seeds are the test sets'
+    vault = make_patterns(2_000 if test is None else max(test, 10), seed=2 * seed + 1, **knobs)
+    classes = tuple(f"pattern {label}" for label in range(int(published[1].max()) + 1))
+    return _assemble("patterns", published, vault, train, validation, test, classes, seed)
+
+
+def _check_labels(labels: object, count: int) -> Tensor:
+    kind = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
+    whole = isinstance(labels, Tensor) and not labels.is_floating_point() and labels.ndim == 1
+    if not whole or len(labels) != count or count == 0 or labels.min() < 0:
+        raise ConfigError(f"labels: want whole numbers (N,) from 0, one for each of {count} images, got {kind}")
+    return labels.long().cpu()
+
+
+def _assemble(name, published, vault, train, validation, test, classes, seed) -> Data:
+    """Split the published sets, and normalize all three by what the training split alone says."""
+    random = np.random.default_rng(seed)
+    pool, pool_test = len(published[1]), len(vault[1])
+    validation = pool // 10 if validation is None else validation
+    check_whole("validation", validation, 0)
+    train = pool - validation if train is None else train
+    check_whole("train", train, 1)
+    if train + validation > pool:
+        raise ConfigError(
+            f"train={train} and validation={validation} ask for {train + validation} images, but {name!r} has {pool}; "
+            "make one of them smaller"
+        )
+    test = pool_test if test is None else test
+    check_whole("test", test, 0)
+    if test > pool_test:
+        raise ConfigError(f"test={test} asks for more than the {pool_test} test images of {name!r}; make it smaller")
+    for_validation, for_train = _stratified(published[1].numpy(), (validation, train), random)
+    (for_test,) = _stratified(vault[1].numpy(), (test,), random)
+    mean, std = _mean_std(published[0][for_train])
+
+    def split(source: tuple[Tensor, Tensor], chosen: np.ndarray) -> Split:
+        images = source[0][chosen]
+        scale = 255 if images.dtype == torch.uint8 else 1
+        images = images.float().div_(scale).sub_(mean).div_(std)
+        return Split(images, source[1][chosen], classes, mean, std)
+
+    return Data(name, split(published, for_train), split(published, for_validation), split(vault, for_test))
+
+
+def _mean_std(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean and the standard deviation (C, 1, 1) of each channel, in 0–1; 1 where a channel is constant."""
+    means, stds = [], []
+    for channel in images.unbind(1):
+        if channel.dtype == torch.uint8:  # counted, not copied: 60,000 images as float64 would be 380 MB
+            values = torch.arange(256, dtype=torch.float64) / 255
+            counts = torch.bincount(channel.flatten(), minlength=256).double()
+        else:
+            values = channel.flatten().double()
+            counts = torch.ones_like(values)
+        mean = (counts @ values) / counts.sum()
+        means.append(mean)
+        stds.append(((counts @ (values - mean) ** 2) / counts.sum()).sqrt())
+    mean, std = (torch.stack(values).float()[:, None, None] for values in (means, stds))
+    return mean, torch.where(std > 0, std, 1.0)
+
+
+def _stratified(labels: np.ndarray, sizes: tuple[int, ...], random: np.random.Generator) -> list[np.ndarray]:
+    """Return disjoint index arrays of these sizes, each with every class in its own share, to one image."""
+    queues = {label: random.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)}
+    taken = dict.fromkeys(queues, 0)
+    parts = []
+    for size in sizes:
+        shares = {label: size * len(queue) / len(labels) for label, queue in queues.items()}
+        counts = {label: int(share) for label, share in shares.items()}
+        # the places that rounding down left over go to the largest remainders
+        for label in sorted(shares, key=lambda label: counts[label] - shares[label]):
+            if sum(counts.values()) < size and taken[label] + counts[label] < len(queues[label]):
+                counts[label] += 1
+        chosen = [queue[taken[label] : taken[label] + counts[label]] for label, queue in queues.items()]
+        taken = {label: taken[label] + counts[label] for label in queues}
+        parts.append(random.permutation(np.concatenate([np.empty(0, dtype=int), *chosen])))
+    return parts

@@ -1,0 +1,104 @@
+"""What a training run leaves behind: one row an epoch, why it ended, its settings, where it ran. JSON in and out."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from cnnlab.errors import check_choice
+
+if TYPE_CHECKING:
+    import pandas
+
+METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
+
+
+@dataclass
+class History:
+    """The record of one training run.
+
+    rows: one dict an epoch, with epoch (from 1), train_loss and train_accuracy (running means over the epoch, in train
+    mode), validation_loss and validation_accuracy (after the epoch, in eval mode; absent without validation images) and
+    seconds. Losses are mean cross-entropies in nats, accuracies 0–1. stopped_by: "epochs", "patience", "stop",
+    "interrupt" or "diverged", in epoch stopped_in. best_epoch: that of the lowest validation loss, or 0.
+
+    >>> history["validation_accuracy"][-1]
+    0.95
+    """
+
+    settings: dict[str, Any]
+    environment: dict[str, Any]
+    rows: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    stopped_by: str = ""
+    stopped_in: int = 0
+    diverged_in_batch: int = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, metric: str) -> list[float]:
+        """Return one number an epoch."""
+        check_choice("metric", metric, METRICS)
+        return [row[metric] for row in self.rows if metric in row]
+
+    @property
+    def kept_epoch(self) -> int:
+        """The epoch whose weights the model has: the best one with patience, else the last finished one."""
+        return len(self) if self.settings["patience"] is None else self.best_epoch
+
+    @property
+    def message(self) -> str:
+        """One sentence: how it ended, and which weights the model has."""
+        trained = f"trained {len(self)} epoch{'' if len(self) == 1 else 's'}"
+        kept = f"kept the weights of epoch {self.kept_epoch}" if self.kept_epoch else "the model is untouched"
+        if self.stopped_by in ("stop", "interrupt"):
+            return f"stopped in epoch {self.stopped_in}: {kept}"
+        if self.stopped_by == "diverged":
+            return (
+                f"diverged in epoch {self.stopped_in}, batch {self.diverged_in_batch}, at learning_rate="
+                f"{self.settings['learning_rate']:g}: the loss is no finite number any more; {kept}; "
+                "try a smaller learning_rate"
+            )
+        if self.settings["epochs"] == 0:
+            return f"{trained}: {kept}"
+        return trained if self.settings["patience"] is None else f"{trained}: {kept}, the best one"
+
+    def __repr__(self) -> str:
+        last = self.rows[-1] if self.rows else {}
+        numbers = [f"{metric} {last[metric]:.3f}" for metric in METRICS[:4] if metric in last]
+        return f"History({self.message}{'; last epoch: ' if numbers else ''}{', '.join(numbers)})"
+
+    def to_json(self) -> str:
+        """Return everything as JSON text; `History.from_json` reads it back."""
+        return json.dumps(asdict(self), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> History:
+        """Return the History that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return a DataFrame with one row an epoch."""
+        import pandas
+
+        return pandas.DataFrame(self.rows, columns=["epoch", *METRICS])
+
+
+def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Return what else decides the bits of a result: versions, threads, processor and device."""
+    from cnnlab import __version__
+
+    device = torch.device(device)
+    return {
+        "cnnlab": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+    }

@@ -1,0 +1,192 @@
+"""Images, histories and numbers in, matplotlib Axes out. Nothing here computes a result or shows a figure.
+
+The same thing has the same colour and the same mark in every figure of the course: training is blue, solid and round;
+validation is orange, dashed and square. The palette is seaborn's colour-blind-safe one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor, nn
+
+from cnnlab.data import Split
+from cnnlab.errors import ConfigError, check_choice
+from cnnlab.history import METRICS, History
+from cnnlab.model import check_images
+
+PALETTE = seaborn.color_palette("colorblind").as_hex()
+TRAIN = {"color": PALETTE[0], "linestyle": "-", "marker": "o", "label": "training"}
+VALIDATION = {"color": PALETTE[1], "linestyle": "--", "marker": "s", "label": "validation"}
+MARKS = "osD^vPX*"
+UNITS = {"loss": "loss (mean cross-entropy, nats)", "accuracy": "accuracy (share of right answers)"}
+
+
+def plot_images(
+    images: Split | Tensor, *, titles: Sequence[object] | None = None, columns: int = 8, ax: Axes | None = None
+) -> Axes:
+    """Draw images side by side in one picture, with a word above each: the class for a Split, else `titles`.
+
+    images: a Split, drawn as the pixels were before normalization, or float (N, C, H, W) in 0–1 with one or three
+    channels.
+
+    >>> plot_images(data.train[:16])
+    """
+    if isinstance(images, Split):
+        titles = [images.classes[label] for label in images.labels] if titles is None else titles
+        images = images.pixels
+    check_images(images)
+    if images.shape[1] not in (1, 3):
+        raise ConfigError(f"plot_images wants one or three channels, got {images.shape[1]}; plot_maps draws any number")
+    tiles = images.detach().cpu().permute(0, 2, 3, 1).numpy()  # (N, H, W, C)
+    ax = _montage_axes(tiles, columns, ax, room=0.28 if titles is not None else 0)
+    picture, corners = montage(tiles, columns, gap=_gap(tiles, titles))
+    ax.imshow(picture.squeeze(-1) if tiles.shape[3] == 1 else picture, cmap="grey", vmin=0, vmax=1)
+    for title, (top, left) in zip(titles if titles is not None else (), corners, strict=False):
+        ax.text(left + tiles.shape[2] / 2, top - 1, str(title), ha="center", va="bottom", fontsize=9, parse_math=False)
+    return ax
+
+
+def plot_maps(maps: Tensor, *, columns: int = 8, ax: Axes | None = None, limit: float | None = None) -> Axes:
+    """Draw feature maps (C, H, W) side by side on one shared scale from zero to `limit` (None: their maximum).
+
+    >>> plot_maps(model.conv1(images)[0])
+    """
+    if not isinstance(maps, Tensor) or maps.ndim != 3:
+        got = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
+        raise ConfigError(f"plot_maps wants feature maps (C, H, W) of one image, got {got}; take one with maps[0]")
+    tiles = maps.detach().cpu().numpy()[..., None]
+    ax = _montage_axes(tiles, columns, ax)
+    picture, _ = montage(tiles, columns, gap=_gap(tiles, None))
+    low, high = min(0.0, float(tiles.min())), limit or float(tiles.max()) or 1.0
+    drawn = ax.imshow(picture.squeeze(-1), cmap="viridis", vmin=low, vmax=high)
+    ax.figure.colorbar(drawn, ax=ax, label="activation", shrink=0.8)
+    return ax
+
+
+def plot_filters(model: nn.Module, layer: str = "conv1", *, columns: int = 8, ax: Axes | None = None) -> Axes:
+    """Draw the kernels of a convolutional layer, for its first input channel: blue below zero, red above.
+
+    >>> plot_filters(model, "conv1")
+    """
+    names = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
+    check_choice("layer", layer, names)
+    weights = model.get_submodule(layer).weight[:, 0].detach().cpu()  # (filters, height, width)
+    tiles = weights.numpy()[..., None]
+    ax = _montage_axes(tiles, columns, ax)
+    picture, _ = montage(tiles, columns, gap=1)
+    limit = float(weights.abs().max()) or 1.0
+    drawn = ax.imshow(picture.squeeze(-1), cmap="RdBu_r", vmin=-limit, vmax=limit)
+    ax.figure.colorbar(drawn, ax=ax, label="weight", shrink=0.8)
+    ax.set_title(f"{layer}: {len(tiles)} kernels of {tiles.shape[1]}×{tiles.shape[2]}")
+    return ax
+
+
+def plot_history(history: History | Mapping[str, History], metric: str = "loss", *, ax: Axes | None = None) -> Axes:
+    """Draw a metric ("loss" or "accuracy") over the epochs: training and validation, or validation of several runs.
+
+    >>> plot_history(history, "accuracy")
+    >>> plot_history({"sgd": first, "adam": second})
+    """
+    check_choice("metric", metric, UNITS)
+    ax = _axes(ax)
+    if isinstance(history, History):
+        for prefix, look in (("train", TRAIN), ("validation", VALIDATION)):
+            _curve(ax, history[f"{prefix}_{metric}"], look)
+    else:
+        for index, (name, one) in enumerate(history.items()):
+            look = {"color": PALETTE[index % 10], "marker": MARKS[index % 8], "linestyle": "--", "label": str(name)}
+            _curve(ax, one[f"validation_{metric}"], look)
+    whose = "" if isinstance(history, History) else "validation "
+    ax.set(xlabel="epoch", ylabel=f"{whose}{UNITS[metric]}")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(frameon=False)
+    seaborn.despine(ax=ax)
+    return ax
+
+
+def plot_seeds(
+    results: Mapping[object, Iterable[History] | Iterable[float]],
+    metric: str = "validation_accuracy",
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one dot a seed for each setting, a bar over their range, and a tick at their mean.
+
+    results: setting → histories (the last epoch counts) or numbers. The grey band is the range of the first setting:
+    what chance alone did there.
+
+    >>> plot_seeds({3: train_seeds(data, kernel_size=3, epochs=3), 7: train_seeds(data, kernel_size=7, epochs=3)})
+    """
+    check_choice("metric", metric, METRICS)
+    ax = _axes(ax)
+    numbers = {
+        str(name): [value[metric][-1] if isinstance(value, History) else float(value) for value in values]
+        for name, values in results.items()
+    }
+    for place, (name, values) in enumerate(numbers.items()):
+        if not values:
+            raise ConfigError(f"plot_seeds: setting {name!r} has no runs; train at least one seed")
+        if place == 0:
+            ax.axhspan(min(values), max(values), color="0.9", zorder=0, label=f"range of {name} over its seeds")
+        spread = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else [0.0]
+        colour = PALETTE[place % 10]
+        ax.vlines(place, min(values), max(values), color=colour, linewidth=6, alpha=0.3)
+        ax.plot(place + np.asarray(spread), values, MARKS[place % 8], color=colour, alpha=0.9)
+        ax.hlines(np.mean(values), place - 0.2, place + 0.2, color=colour, linewidth=2)
+    ax.set_xticks(range(len(numbers)), list(numbers), parse_math=False)
+    ax.set_xlim(-0.5, len(numbers) - 0.5)
+    unit = UNITS.get(metric.partition("_")[2], "seconds")
+    ax.set_ylabel(f"{metric.partition('_')[0]} {unit}" if unit != "seconds" else unit)
+    ax.legend(frameon=False, loc="best")
+    seaborn.despine(ax=ax)
+    return ax
+
+
+def montage(tiles: np.ndarray, columns: int, *, gap: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Put tiles (N, H, W, C) into one picture with a gap between them; return it and each tile's (top, left).
+
+    The gap is NaN, which matplotlib leaves transparent.
+    """
+    count, height, width, depth = tiles.shape
+    columns = min(columns, count)
+    rows = math.ceil(count / columns)
+    picture = np.full((rows * (height + gap), columns * (width + gap) - gap, depth), np.nan, dtype=np.float32)
+    if depth == 3:
+        picture[:] = 1.0  # a colour picture has no NaN
+    corners = []
+    for index, tile in enumerate(tiles):
+        top, left = index // columns * (height + gap) + gap, index % columns * (width + gap)
+        picture[top : top + height, left : left + width] = tile
+        corners.append((top, left))
+    return picture, corners
+
+
+def _gap(tiles: np.ndarray, titles: Sequence[object] | None) -> int:
+    """Return how many pixels to leave between tiles: room for a word where there are titles."""
+    return max(1, round(tiles.shape[1] * (0.35 if titles is not None else 0.08)))
+
+
+def _montage_axes(tiles: np.ndarray, columns: int, ax: Axes | None, room: float = 0.0) -> Axes:
+    if len(tiles) == 0:
+        raise ConfigError("there is nothing to draw: got 0 pictures; take at least one")
+    columns = min(columns, len(tiles))
+    rows = math.ceil(len(tiles) / columns)
+    ax = _axes(ax, (max(2.0, columns * 1.0), max(1.0, rows * (1.0 + room))))
+    ax.set_axis_off()
+    return ax
+
+
+def _axes(ax: Axes | None, size: tuple[float, float] = (6.0, 3.5)) -> Axes:
+    return ax if ax is not None else plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def _curve(ax: Axes, values: list[float], look: dict) -> None:
+    """Draw one value an epoch, with at most about ten marks however long the run is."""
+    ax.plot(range(1, len(values) + 1), values, markevery=max(1, len(values) // 10), markersize=4, **look)

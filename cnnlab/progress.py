@@ -1,0 +1,60 @@
+"""Training's news in, one line out: a bar with time left that ends as one sentence, the same on every run."""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from collections.abc import Iterator
+
+from tqdm import tqdm
+
+from cnnlab.data import Data
+from cnnlab.history import History
+
+
+class Progress:
+    """A bar with time left and the latest accuracy, which ends as one line that is the same on every run."""
+
+    def __init__(self, shown: bool, data: Data, settings: dict) -> None:
+        self.shown = shown
+        batches = math.ceil(len(data.train) / settings["batch_size"])
+        look = "{desc} |{bar:20}| {percentage:3.0f} %, {remaining} left{postfix}"
+        self.bar = tqdm(
+            total=settings["epochs"] * batches, file=sys.stdout, leave=False, disable=not shown, bar_format=look,
+            desc="training",
+        )  # fmt: skip
+        self.batches = batches
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bar.close()
+
+    def batch_done(self) -> None:
+        self.bar.update()
+
+    def epoch_done(self, history: History) -> None:
+        if self.shown:
+            self.bar.n = len(history) * self.batches  # a continued run starts where its checkpoint ended
+            shown = "validation_accuracy" if history["validation_accuracy"] else "train_accuracy"
+            accuracy = f"{shown.replace('_', ' ')} {history[shown][-1]:.3f}"
+            self.bar.set_postfix_str(f"epoch {len(history)} of {history.settings['epochs']}: {accuracy}")
+
+    def end(self, history: History) -> None:
+        """Write the history's one sentence where the bar was; without a bar, warn of what must not be missed."""
+        self.bar.close()
+        if self.shown:
+            sys.stdout.write(f"{history.message}\n")
+        elif history.stopped_by == "diverged" or history.settings["epochs"] == 0:
+            warnings.warn(history.message, stacklevel=4)
+
+
+def counted(items: list, noun: str, *, shown: bool) -> Iterator:
+    """Give the items one by one, under a bar that ends as one line: "trained 5 networks"."""
+    look = "{n_fmt} of {total_fmt} " + noun + "s |{bar:20}| {remaining} left"
+    bar = tqdm(items, file=sys.stdout, leave=False, disable=not shown, bar_format=look)
+    yield from bar
+    if shown:
+        sys.stdout.write(f"trained {len(items)} {noun}{'' if len(items) == 1 else 's'}\n")

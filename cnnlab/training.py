@@ -1,0 +1,356 @@
+"""A network and data in, a trained network and its `History` out: `fit`, `evaluate`, `predict`.
+
+Images stay in memory, weights lie channels_last, and nothing waits for the device inside an epoch: that is all there is
+to its speed. Everything random comes from generators of its own, so the same seed gives the same bits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cnnlab.checkpoint import fingerprint, load_checkpoint, save_checkpoint
+from cnnlab.data import Data, Split
+from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
+from cnnlab.history import History, environment
+from cnnlab.model import Dropout, check_images
+from cnnlab.progress import Progress
+
+OPTIMIZERS = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
+LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.001}  # what learning_rate=None means
+
+
+@dataclass(frozen=True)
+class EpochState:
+    """What `on_epoch` is given after each epoch; the model is in eval mode."""
+
+    epoch: int
+    history: History
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    data: Data
+
+
+class Scores(NamedTuple):
+    """Mean cross-entropy (nats) and share of right answers (0–1)."""
+
+    loss: float
+    accuracy: float
+
+
+class _Stopped(Exception):
+    """The stop event was set."""
+
+
+class _Diverged(Exception):
+    """The loss of this batch (counted from 1) is NaN or infinite."""
+
+
+def fit(
+    model: nn.Module,
+    data: Data,
+    *,
+    epochs: int,
+    optimizer: str = "adam",
+    learning_rate: float | None = None,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+    batch_size: int = 64,
+    patience: int | None = None,
+    min_delta: float = 0.0,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    on_epoch: Callable[[EpochState], None] | None = None,
+    stop: threading.Event | None = None,
+    checkpoint: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> History:
+    """Train model on data.train, look at data.validation after every epoch, and return the History.
+
+    optimizer is "sgd", "rmsprop" or "adam"; learning_rate=None means LEARNING_RATES[optimizer]. With patience, training
+    stops once more than that many epochs in a row did not lower the validation loss by more than min_delta, and the
+    best weights are restored; without it the model keeps the last finished epoch. `stop` is read before every batch,
+    and an interrupt is caught: both keep what is finished. `checkpoint` is a file, written after each epoch and
+    continued where it exists. device=None takes a GPU if there is one. Afterwards the model is in eval mode, on its
+    own device.
+    Raises ConfigError before any training, MemoryError when a batch is too large.
+
+    >>> history = fit(model, data, epochs=5)
+    trained 5 epochs
+    """
+    settings = {
+        "epochs": epochs, "optimizer": optimizer, "learning_rate": learning_rate, "momentum": momentum,
+        "weight_decay": weight_decay, "batch_size": batch_size, "patience": patience, "min_delta": min_delta,
+        "seed": seed,
+    }  # fmt: skip
+    _check_training(settings, model, data)
+    if learning_rate is None:
+        settings["learning_rate"] = LEARNING_RATES[optimizer]
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    history = History(settings, environment(device))
+    with _prepared(model, device), _deterministic(device), Progress(progress, data, settings) as bar:
+        run = _Run(model, data, history, device, checkpoint)
+        try:
+            run.train(on_epoch, stop, bar)
+        except (_Stopped, KeyboardInterrupt) as error:
+            history.stopped_by = "stop" if isinstance(error, _Stopped) else "interrupt"
+        except _Diverged as error:
+            history.stopped_by, history.diverged_in_batch = "diverged", error.args[0]
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            smaller = max(1, batch_size // 2)
+            raise MemoryError(f"out of memory with batch_size={batch_size}; try batch_size={smaller}") from error
+        finally:
+            run.restore()
+        bar.end(history)
+    return history
+
+
+class Finished(NamedTuple):
+    """All that the last finished epoch left; replaced as a whole, so that no interrupt can leave half of it."""
+
+    rows: list[dict[str, float]]
+    weights: dict[str, Tensor]
+    best_epoch: int
+    best_weights: dict[str, Tensor]
+
+
+class _Run:
+    """One training run: the optimizer, the generators, and what is finished."""
+
+    def __init__(self, model: nn.Module, data: Data, history: History, device: torch.device, checkpoint) -> None:
+        self.model, self.data, self.history, self.checkpoint = model, data, history, checkpoint
+        self.train_split, self.validation_split = (_on(device, split) for split in (data.train, data.validation))
+        self.optimizer = make_optimizer(model, history.settings)
+        self.order = torch.Generator().manual_seed(history.settings["seed"])
+        for index, layer in enumerate(layer for layer in model.modules() if isinstance(layer, Dropout)):
+            layer.generator.manual_seed(history.settings["seed"] + index + 1)
+        self.finished = Finished([], _copy_weights(model), 0, {})
+        self.fingerprint = ""
+        if checkpoint is not None:
+            self.fingerprint = fingerprint(model, data)
+            if Path(checkpoint).exists():
+                best = load_checkpoint(checkpoint, model, self.optimizer, self.order, history, self.fingerprint)
+                self.finished = Finished(history.rows, _copy_weights(model), history.best_epoch, best)
+
+    def train(self, on_epoch, stop: threading.Event | None, bar: Progress) -> None:
+        """Train epoch after epoch; set what the history says of the end when it is a regular one."""
+        history, settings = self.history, self.history.settings
+        while len(history) < settings["epochs"] and not self._out_of_patience():
+            history.stopped_in = len(history) + 1
+            self._train_epoch(stop, bar)
+            bar.epoch_done(history)
+            if self.checkpoint is not None:
+                save_checkpoint(
+                    self.checkpoint, self.model, self.optimizer, self.order, history,
+                    self.finished.best_weights, self.fingerprint,
+                )  # fmt: skip
+            if on_epoch is not None:
+                on_epoch(EpochState(len(history), history, self.model, self.optimizer, self.data))
+        history.stopped_in = len(history)
+        history.stopped_by = "patience" if self._out_of_patience() else "epochs"
+
+    def restore(self) -> None:
+        """Give the model the weights, and the history the rows, of what is finished."""
+        rows, weights, best_epoch, best_weights = self.finished
+        self.history.rows, self.history.best_epoch = rows, best_epoch
+        keep_best = self.history.settings["patience"] is not None and best_epoch > 0
+        self.model.load_state_dict(best_weights if keep_best else weights)
+
+    def _train_epoch(self, stop: threading.Event | None, bar: Progress) -> None:
+        start = time.perf_counter()
+        batch_size = self.history.settings["batch_size"]
+        order = torch.randperm(len(self.train_split), generator=self.order)
+        self.model.train()
+        train = _one_pass(self.model, self.train_split, self.optimizer, order, batch_size, stop, bar)
+        row = {"epoch": len(self.history) + 1, "train_loss": train.loss, "train_accuracy": train.accuracy}
+        self.model.eval()
+        if len(self.validation_split):
+            validation = evaluate(self.model, self.validation_split)
+            row |= {"validation_loss": validation.loss, "validation_accuracy": validation.accuracy}
+        row["seconds"] = time.perf_counter() - start
+        weights = _copy_weights(self.model)
+        if not all(math.isfinite(value) for value in row.values()) or not _all_finite(weights):
+            raise _Diverged(math.ceil(len(order) / batch_size))
+        self._finish(row, weights)
+
+    def _finish(self, row: dict[str, float], weights: dict[str, Tensor]) -> None:
+        rows, _, best_epoch, best_weights = self.finished
+        loss = row.get("validation_loss", math.inf)
+        best_loss = rows[best_epoch - 1]["validation_loss"] if best_epoch else math.inf
+        if loss < best_loss - self.history.settings["min_delta"]:
+            best_epoch, best_weights = row["epoch"], weights
+        self.finished = Finished([*rows, row], weights, best_epoch, best_weights)
+        self.history.rows, self.history.best_epoch = self.finished.rows, best_epoch
+
+    def _out_of_patience(self) -> bool:
+        patience = self.history.settings["patience"]
+        return patience is not None and len(self.history) - self.history.best_epoch > patience
+
+
+def _one_pass(model, split, optimizer, order, batch_size, stop, bar) -> Scores:
+    """Take one optimizer step a batch; return the mean loss and accuracy of the batches as they were met."""
+    losses, right = [], []
+    for chosen in order.to(split.labels.device).split(batch_size):
+        if stop is not None and stop.is_set():
+            raise _Stopped
+        labels = split.labels[chosen]
+        logits = model(split.images[chosen])  # (batch, classes)
+        loss = functional.cross_entropy(logits, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach())
+        right.append((logits.detach().argmax(1) == labels).sum())
+        bar.batch_done()
+    losses = torch.stack(losses).cpu().double()  # the epoch's one wait for the device
+    if not losses.isfinite().all():
+        raise _Diverged(int(losses.isfinite().logical_not().nonzero()[0]) + 1)
+    sizes = torch.tensor([len(chosen) for chosen in order.split(batch_size)])
+    return Scores(float(losses @ sizes.double()) / len(order), int(torch.stack(right).sum()) / len(order))
+
+
+def evaluate(model: nn.Module, split: Split, *, batch_size: int = 500) -> Scores:
+    """Return loss and accuracy of model on split, in eval mode, without changing anything.
+
+    >>> evaluate(model, data.validation).accuracy
+    0.95
+    """
+    if not isinstance(split, Split) or len(split) == 0:
+        raise ConfigError(f"evaluate wants a Split with images in it, such as data.validation; got {split!r}")
+    check_images(split.images)
+    device = next(model.parameters()).device
+    losses, right = [], []
+    with evaluating(model), torch.no_grad():
+        for images, labels in zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True):
+            logits, labels = model(images.to(device)), labels.to(device)
+            losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
+            right.append((logits.argmax(1) == labels).sum())
+    loss = float(torch.stack(losses).cpu().double().sum())
+    return Scores(loss / len(split), int(torch.stack(right).sum()) / len(split))
+
+
+def predict(model: nn.Module, images: Tensor, *, batch_size: int = 500) -> Tensor:
+    """Return each class's probability, float (N, classes), for images float (N, C, H, W) normalized as in training.
+
+    >>> predict(model, data.validation.images).argmax(1)
+    tensor([7, 2, 1])
+    """
+    check_images(images)
+    device = next(model.parameters()).device
+    with evaluating(model), torch.no_grad():
+        return torch.cat([model(part.to(device)).softmax(1).cpu() for part in images.split(batch_size)])
+
+
+def make_optimizer(model: nn.Module, settings: dict) -> torch.optim.Optimizer:
+    """Return torch's own optimizer for these settings, fused where torch has that."""
+    name = settings["optimizer"]
+    options = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"]}
+    if name != "adam":
+        options["momentum"] = settings["momentum"]
+    if name != "rmsprop":  # torch has no fused RMSprop
+        options["fused"] = next(model.parameters()).device.type in ("cpu", "cuda")
+    return OPTIMIZERS[name](model.parameters(), **options)
+
+
+def _check_training(settings: dict, model: nn.Module, data: Data) -> None:
+    """Raise ConfigError, naming field, value and remedy, unless this can be trained."""
+    check_whole("epochs", settings["epochs"], 0)
+    check_choice("optimizer", settings["optimizer"], OPTIMIZERS)
+    if settings["learning_rate"] is not None:
+        check_number("learning_rate", settings["learning_rate"], 0)
+        if settings["learning_rate"] == 0:
+            warnings.warn("learning_rate=0: nothing will be learnt", stacklevel=3)
+    check_number("momentum", settings["momentum"], 0, below=1)
+    if settings["momentum"] and settings["optimizer"] == "adam":
+        raise ConfigError(f"momentum={settings['momentum']} is for 'sgd' and 'rmsprop'; adam has its own, leave it out")
+    for field in ("weight_decay", "min_delta"):
+        check_number(field, settings[field], 0)
+    check_whole("seed", settings["seed"], 0)
+    check_whole("batch_size", settings["batch_size"], 1)
+    if settings["patience"] is not None:
+        check_whole("patience", settings["patience"], 0)
+    if not isinstance(data, Data):
+        raise ConfigError(f"fit wants Data from load_data or Data.from_tensors, got {type(data).__name__}")
+    if settings["patience"] is not None and len(data.validation) == 0:
+        raise ConfigError(f"patience={settings['patience']} needs validation images, got none; load some")
+    if settings["batch_size"] > len(data.train):
+        raise ConfigError(
+            f"batch_size={settings['batch_size']} is larger than the {len(data.train)} training images; "
+            f"try {min(64, len(data.train))}"
+        )
+    check_images(data.train.images, "data.train.images")
+    check_images(data.validation.images, "data.validation.images")
+    _check_match(model, data)
+
+
+def _check_match(model: nn.Module, data: Data) -> None:
+    """Raise ConfigError unless the model takes the data's images and has an output for each of its classes."""
+    remedy = f"build_cnn(input_shape={data.input_shape}, classes={len(data.classes)}) fits"
+    with evaluating(model), torch.no_grad():
+        try:
+            logits = model(data.train.images[:1].to(next(model.parameters()).device))
+        except RuntimeError as error:
+            raise ConfigError(f"the model can't take images of shape {data.input_shape} ({error}); {remedy}") from error
+    outputs = tuple(logits.shape[1:]) if isinstance(logits, Tensor) else type(logits).__name__
+    if outputs == type(logits).__name__ or len(outputs) != 1 or outputs[0] < len(data.classes):
+        raise ConfigError(f"the model's output is {outputs}, but the data has {len(data.classes)} classes; {remedy}")
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put model in eval mode; afterwards every layer is in the mode that it was found in."""
+    modes = [(layer, layer.training) for layer in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for layer, mode in modes:
+            layer.training = mode
+
+
+@contextlib.contextmanager
+def _prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Bring model to the device, channels_last; afterwards back, contiguous, and in eval mode."""
+    home = next(model.parameters()).device
+    model.to(device, memory_format=torch.channels_last)
+    try:
+        yield
+    finally:
+        model.to(home, memory_format=torch.contiguous_format).eval()
+
+
+def _deterministic(device: torch.device):
+    if device.type != "cuda":
+        return contextlib.nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+
+
+def _on(device: torch.device, split: Split) -> Split:
+    return Split(split.images.to(device), split.labels.to(device), split.classes, split.mean, split.std)
+
+
+def _copy_weights(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def _all_finite(weights: dict[str, Tensor]) -> bool:
+    return all(bool(value.isfinite().all()) for value in weights.values())
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    known = ("can't allocate memory", "not enough memory")  # the words of torch's allocator on the CPU
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(words in str(error) for words in known)

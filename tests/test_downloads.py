@@ -1,0 +1,178 @@
+"""Downloaded data sets, with small archives in the real formats served on loopback (faults rows 12 and 13)."""
+
+import gzip
+import hashlib
+import http.server
+import multiprocessing
+import pickle
+import socket
+import struct
+import tarfile
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from torchvision import datasets
+
+from cnnlab.data import load_data
+from cnnlab.errors import DataError
+from cnnlab.files import cache_folder
+
+RANDOM = np.random.default_rng(0)
+
+
+def idx_archive(values: np.ndarray) -> bytes:
+    header = bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape)
+    return gzip.compress(header + values.tobytes())
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A folder served on loopback, and the list of what was asked for."""
+    folder, asked = tmp_path / "served", []
+    folder.mkdir()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments):
+            super().__init__(*arguments, directory=folder)
+
+        def log_message(self, *_):
+            asked.append(f"{self.command} {self.path}")
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{server.server_port}/", asked
+        server.shutdown()
+
+
+@pytest.fixture
+def fashion(served, monkeypatch):
+    """FashionMNIST's four archives, 200 and 40 images long."""
+    folder, address, asked = served
+    values, resources = {}, []
+    for prefix, count in (("train", 200), ("t10k", 40)):
+        values[prefix] = RANDOM.integers(0, 256, (count, 28, 28), np.uint8), np.arange(count, dtype=np.uint8) % 10
+        for kind, content in zip(("images-idx3", "labels-idx1"), values[prefix], strict=True):
+            name, archive = f"{prefix}-{kind}-ubyte.gz", idx_archive(content)
+            (folder / name).write_bytes(archive)
+            resources.append((name, md5(archive)))
+    monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [address])
+    monkeypatch.setattr(datasets.FashionMNIST, "resources", resources)
+    return folder, asked, values
+
+
+def test_fashion_mnist_is_downloaded_once(fashion):
+    _, asked, values = fashion
+    data = load_data("fashion_mnist", train=150, validation=50)
+    assert data.classes[:2] == ("T-shirt/top", "Trouser")
+    assert [len(data.train), len(data.validation), len(data.open_test())] == [150, 50, 40]
+    pixels = torch.cat([data.train.pixels, data.validation.pixels]).double().mul(255).round()
+    assert pixels.sum().item() == values["train"][0].sum()
+    assert data.open_test().pixels.double().mul(255).round().sum().item() == values["t10k"][0].sum()
+    before = len(asked)
+    load_data("fashion_mnist", train=150, validation=50)
+    assert len(asked) == before
+
+
+def test_cifar10_is_downloaded_and_has_colours(served, monkeypatch):
+    folder, address, _ = served
+    source = folder / "cifar-10-batches-py"
+    source.mkdir()
+    lists = {"train": [], "test": []}
+    images = RANDOM.integers(0, 256, (120, 3072), np.uint8)
+    for index, name in enumerate([*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]):
+        rows = slice(20 * index, 20 * index + 20)
+        content = pickle.dumps({"data": images[rows], "labels": [i % 10 for i in range(20)]})
+        (source / name).write_bytes(content)
+        lists["test" if name == "test_batch" else "train"].append([name, md5(content)])
+    names = pickle.dumps({"label_names": ["airplane", "automobile", *"cdefghij"]})
+    (source / "batches.meta").write_bytes(names)
+    archive = folder / "cifar-10-python.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(source, "cifar-10-batches-py")
+    monkeypatch.setattr(datasets.CIFAR10, "url", address + archive.name)
+    monkeypatch.setattr(datasets.CIFAR10, "tgz_md5", md5(archive.read_bytes()))
+    monkeypatch.setattr(datasets.CIFAR10, "train_list", lists["train"])
+    monkeypatch.setattr(datasets.CIFAR10, "test_list", lists["test"])
+    meta = {"filename": "batches.meta", "key": "label_names", "md5": md5(names)}
+    monkeypatch.setattr(datasets.CIFAR10, "meta", meta)
+
+    data = load_data("cifar10", train=80, validation=20)
+    assert data.input_shape == (3, 32, 32)
+    assert data.classes[:2] == ("airplane", "automobile")
+    assert data.train.images.mean((0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-5)
+    red, green, blue = images[100:].reshape(20, 3, 1024).astype(int).sum((0, 2))
+    assert data.open_test().pixels.double().mul(255).round().sum((0, 2, 3)).tolist() == [red, green, blue]
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "cifar10"])
+def test_without_a_network_there_are_words_within_ten_seconds(monkeypatch, name):
+    with socket.socket() as closed:  # a port that nobody listens on
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+        monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [address])
+        monkeypatch.setattr(datasets.CIFAR10, "url", address)
+        start = time.monotonic()
+        with pytest.raises(DataError, match=r"^no network \(.*\); mnist and patterns work offline$"):
+            load_data(name)
+    assert time.monotonic() - start < 10
+
+
+def test_a_server_that_never_answers_counts_as_no_network(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(datasets.CIFAR10, "url", f"http://127.0.0.1:{silent.getsockname()[1]}/x.tar.gz")
+        start = time.monotonic()
+        with pytest.raises(DataError, match="no network"):
+            load_data("cifar10")
+    assert time.monotonic() - start < 10
+
+
+def test_a_download_that_breaks_off_leaves_nothing(fashion):
+    folder, _, _ = fashion
+    archive = folder / "t10k-labels-idx1-ubyte.gz"
+    sound = archive.read_bytes()
+    archive.write_bytes(sound[:-9])
+    with pytest.raises(DataError, match="the download of fashion_mnist broke off"):
+        load_data("fashion_mnist")
+    assert [entry.name for entry in cache_folder().iterdir()] == ["fashion_mnist.lock"]
+    (cache_folder() / ".fashion_mnist-killed").mkdir()  # what kill -9 leaves
+    archive.write_bytes(sound)
+    assert len(load_data("fashion_mnist").train) == 180
+    assert sorted(entry.name for entry in cache_folder().iterdir()) == ["fashion_mnist", "fashion_mnist.lock"]
+
+
+@pytest.mark.usefixtures("fashion")
+def test_a_damaged_cache_says_what_to_delete():
+    load_data("fashion_mnist")
+    raw = cache_folder() / "fashion_mnist" / "FashionMNIST" / "raw" / "train-images-idx3-ubyte"
+    raw.write_bytes(raw.read_bytes()[:1000])
+    with pytest.raises(DataError, match=r"fashion_mnist is damaged .*; delete that folder to download it again"):
+        load_data("fashion_mnist")
+
+
+def _load(mirrors, resources, cache, results):
+    import os
+
+    os.environ["CNNLAB_CACHE"] = cache
+    datasets.FashionMNIST.mirrors, datasets.FashionMNIST.resources = mirrors, resources
+    results.put(len(load_data("fashion_mnist").train))
+
+
+def test_of_two_downloads_at_once_one_waits(fashion):
+    _, asked, _ = fashion
+    spawn = multiprocessing.get_context("spawn")
+    results = spawn.Queue()
+    arguments = datasets.FashionMNIST.mirrors, datasets.FashionMNIST.resources, str(cache_folder()), results
+    processes = [spawn.Process(target=_load, args=arguments) for _ in range(2)]
+    for process in processes:
+        process.start()
+    assert [results.get(timeout=120) for _ in processes] == [180, 180]
+    for process in processes:
+        process.join()
+    assert sum(line.startswith("GET /train-images") for line in asked) == 1

@@ -1,0 +1,256 @@
+"""Architecture, layer table, matching widths, and weights on disk."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+import torchinfo
+from torch import nn
+
+from cnnlab.errors import ConfigError, DataError
+from cnnlab.model import (
+    Dropout,
+    build_cnn,
+    check_images,
+    count_parameters,
+    layer_table,
+    load_weights,
+    match_channels,
+    save_weights,
+)
+
+SHAPES = [
+    {},
+    {"kernel_size": 7, "pooling": "avg", "channels": (4, 6, 8)},
+    {"kernel_size": 5, "pooling": "none", "channels": (3,)},
+    {"kernel_size": 3, "padding": "valid", "channels": (4, 5), "convs_per_block": 2},
+    {"kernel_size": 1, "dropout": 0.5, "input_shape": (3, 33, 40), "classes": 4, "hidden": 7},
+]
+
+
+def test_layers_have_the_names_of_what_they_are():
+    names = [name for name, _ in build_cnn(dropout=0.1).named_children()]
+    assert names == (["conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "flatten", "fc1", "relu_fc1", "dropout", "logits"])
+    doubled = [name for name, _ in build_cnn(channels=(4,), convs_per_block=2, pooling="none").named_children()]
+    assert doubled == ["conv1_1", "relu1_1", "conv1_2", "relu1_2", "flatten", "fc1", "relu_fc1", "logits"]
+
+
+def test_weights_are_those_of_torch_and_the_process_wide_generator_is_untouched():
+    torch.manual_seed(123)
+    before = torch.get_rng_state()
+    ours = build_cnn(5, channels=(4, 6), hidden=8, seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+
+    torch.manual_seed(3)
+    theirs = nn.Sequential(nn.Conv2d(1, 4, 5), nn.Conv2d(4, 6, 5), nn.Linear(6 * 49, 8), nn.Linear(8, 10))
+    for own, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(own, other)
+    assert not torch.equal(build_cnn(seed=4).conv1.weight, build_cnn(seed=5).conv1.weight)
+
+
+def test_pooling_pools():
+    image = torch.arange(16.0).reshape(1, 1, 4, 4)
+    build = {"channels": (1,), "input_shape": (1, 4, 4)}
+    assert build_cnn(pooling="max", **build).pool1(image).flatten().tolist() == [5, 7, 13, 15]
+    assert build_cnn(pooling="avg", **build).pool1(image).flatten().tolist() == [2.5, 4.5, 10.5, 12.5]
+
+
+@pytest.mark.parametrize("settings", SHAPES)
+def test_layer_table_agrees_with_torchinfo(settings):
+    model = build_cnn(**settings)
+    table = layer_table(model)
+    oracle = torchinfo.summary(model, (1, *model.input_shape), verbose=0)
+    children = [layer for layer in oracle.summary_list if layer.depth == 1]
+    assert [row.name for row in table] == [layer.var_name for layer in children]
+    assert [row.output_shape for row in table] == [tuple(layer.output_size[1:]) for layer in children]
+    assert [row.parameters for row in table] == [layer.num_params if layer.is_leaf_layer else 0 for layer in children]
+    # torchinfo counts a bias as a multiply-add at each output; we count products only
+    biases = sum(torch.Size(row.output_shape).numel() for row in table if row.parameters)
+    assert sum(row.multiply_adds for row in table) == oracle.total_mult_adds - biases
+    assert sum(row.parameters for row in table) == count_parameters(model) == oracle.total_params
+
+
+def test_layer_table_by_hand_leaves_the_model_alone():
+    model = build_cnn(7, channels=(2, 3), hidden=4)
+    model.train()
+    rows = {row.name: row for row in layer_table(model)}
+    assert rows["conv1"].parameters == 2 * 49 + 2
+    assert rows["conv2"].multiply_adds == 3 * 2 * 49 * 14 * 14
+    assert rows["fc1"].receptive_field is None
+    assert model.training
+    assert model.conv1.weight.device.type == "cpu"
+    assert "7×7" in repr(layer_table(model))
+
+
+@pytest.mark.parametrize(("kernel_size", "layers"), [(3, (16, 32)), (5, (4, 4, 4)), (1, (2, 2))])
+def test_receptive_field_is_what_the_gradient_of_one_pixel_reaches(kernel_size, layers):
+    model = build_cnn(kernel_size, "avg", channels=layers, input_shape=(1, 128, 128))
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, 0.1)  # positive, so that ReLU lets everything through
+    values = image = torch.ones(1, 1, 128, 128, requires_grad=True)
+    rows = {row.name: row for row in layer_table(model)}
+    for name, layer in model.named_children():
+        values = layer(values)
+        if values.ndim != 4:
+            break
+        middle = values.shape[2] // 2
+        (gradient,) = torch.autograd.grad(values[0, 0, middle, middle], image, retain_graph=True)
+        reached = gradient[0, 0].nonzero()
+        sides = (reached.max(0).values - reached.min(0).values + 1).tolist()
+        assert sides == [rows[name].receptive_field] * 2, name
+
+
+def test_a_kernel_larger_than_its_map_is_noted():
+    table = layer_table(build_cnn(9, channels=(2, 2, 2)))
+    notes = {row.name: row.note for row in table}
+    assert notes["conv2"] == ""
+    assert notes["conv3"] == "kernel larger than its 7×7 map"
+    assert "kernel larger than its 7×7 map" in repr(table)
+
+
+def test_layer_table_of_something_else_is_refused_in_words():
+    with pytest.raises(ConfigError, match=r"nn.Sequential with input_shape=\(C, H, W\); got Linear"):
+        layer_table(nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize("kernel_size", [1, 5, 7, 11])
+def test_matched_widths_are_the_nearest_there_are(kernel_size):
+    goal = count_parameters(build_cnn(3))
+    widths = match_channels(goal, kernel_size=kernel_size)
+
+    def distance(first):
+        return abs(count_parameters(build_cnn(kernel_size, channels=(first, 2 * first))) - goal)
+
+    assert widths[1] == 2 * widths[0]
+    assert distance(widths[0]) == min(distance(first) for first in range(1, 40))
+    assert match_channels(build_cnn(3), kernel_size=3) == (16, 32)
+
+
+# Faults rows 1 to 5, 11
+FAULTS = [
+    ({"kernel_size": value}, f"kernel_size must be an odd whole number of 1 or more, got {value!r}; try 3 or 5")
+    for value in (0, -3, 3.0, "3", 4, True, None)
+] + [
+    ({"kernel_size": 13}, "kernel_size goes up to 11, got 13; try 11 or less"),
+    (
+        {"kernel_size": 11, "padding": "valid", "channels": (2, 2)},
+        "conv2 has a 11×11 kernel but meets a 9×9 map; take a smaller kernel_size, fewer channels, or padding='same'",
+    ),
+    (
+        {"channels": (2, 2, 2), "input_shape": (1, 6, 6)},
+        "pool3 meets a 1×1 map and would shrink it below 1×1; 2 pools fit here: give fewer channels, or pooling='none'",
+    ),
+    ({"channels": (2, 2), "input_shape": (1, 2, 2)}, "1 pool fits here: give fewer channels"),
+    ({"channels": []}, "got []: give at least one positive width"),
+    ({"channels": (0,)}, "got (0,): give at least one positive width"),
+    ({"channels": (8, -1)}, "got (8, -1): give at least one positive width"),
+    ({"channels": 16}, "got 16: give at least one positive width"),
+    ({"channels": (1, 2, 3, 4, 5)}, "channels wants one to four widths"),
+    ({"pooling": "mean"}, "unknown pooling 'mean'; choose from 'max', 'avg', 'none'"),
+    ({"pooling": "maxx"}, "unknown pooling 'maxx'; did you mean 'max'? choose from 'max', 'avg', 'none'"),
+    ({"padding": "Valid"}, "unknown padding 'Valid'; did you mean 'valid'? choose from 'same', 'valid'"),
+    ({"dropout": 1.0}, "dropout must be a finite number of 0 or more and below 1, got 1.0"),
+    ({"hidden": 0}, "hidden must be a whole number of 1 or more, got 0"),
+    ({"classes": 1}, "classes must be a whole number of 2 or more, got 1"),
+    ({"convs_per_block": 0}, "convs_per_block must be a whole number of 1 or more, got 0"),
+    ({"input_shape": (28, 28)}, "input_shape wants (channels, height, width), such as (1, 28, 28); got (28, 28)"),
+    ({"input_shape": (1, 0, 28)}, "input_shape: height must be a whole number of 1 or more, got 0"),
+    ({"seed": -1}, "seed must be a whole number of 0 or more, got -1"),
+]
+
+
+@pytest.mark.parametrize(("settings", "words"), FAULTS, ids=[words[:40] for _, words in FAULTS])
+def test_impossible_settings_are_named_with_a_remedy(settings, words):
+    with pytest.raises(ConfigError) as caught:
+        build_cnn(**settings)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (torch.zeros(2, 1, 28, 28, dtype=torch.uint8), "want float (N, C, H, W), got torch.uint8 (2, 1, 28, 28)"),
+        (torch.zeros(1, 28, 28), "got torch.float32 (1, 28, 28); for a single image (C, H, W) write images[None]"),
+        (torch.zeros(28, 28), "want float (N, C, H, W), got torch.float32 (28, 28)"),
+        ([1, 2], "want float (N, C, H, W), got list"),
+    ],
+)
+def test_images_of_another_kind_are_named(images, words):
+    with pytest.raises(ConfigError) as caught:
+        check_images(images)
+    assert words in str(caught.value)
+
+
+def test_dropout_has_its_own_generator():
+    layer, values = Dropout(0.25, seed=1), torch.ones(1000, 8)
+    first = layer(values)
+    torch.rand(3)  # somebody else draws
+    second = layer(values)
+    again = Dropout(0.25, seed=1)
+    assert torch.equal(again(values), first)
+    assert torch.equal(again(values), second)
+    assert not torch.equal(first, second)
+    assert sorted(set(first.flatten().tolist())) == pytest.approx([0, 4 / 3])
+    assert (first == 0).float().mean() == pytest.approx(0.25, abs=0.02)  # 8,000 draws: 4 standard errors
+    assert torch.equal(layer.eval()(values), values)
+    assert torch.equal(copy.deepcopy(again)(values), again(values))
+
+
+# Faults row 31
+def test_weights_go_to_disk_and_back(tmp_path):
+    model = build_cnn(seed=1).to(memory_format=torch.channels_last)
+    path = tmp_path / "weights é.safetensors"
+    save_weights(model, path)
+    other = load_weights(build_cnn(seed=2), path)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name])
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_weights_that_are_not_sound_are_refused_and_nothing_is_executed(tmp_path):
+    model = build_cnn(seed=1)
+    before = copy.deepcopy(model.state_dict())
+    path = tmp_path / "weights.safetensors"
+
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "executed"), "w"))
+
+    for name, write in {"plain.pt": pickle.dumps(Bomb()), "torch.pt": None}.items():
+        file = tmp_path / name
+        file.write_bytes(write) if write else torch.save(model.state_dict(), file)
+        with pytest.raises(DataError, match=r"is a pickle .* opening one can run code, so it was not; use safetensors"):
+            load_weights(model, file)
+    assert not (tmp_path / "executed").exists()
+
+    save_weights(build_cnn(seed=2), path)
+    sound = path.read_bytes()
+    for flipped in range(len(sound) - 500_000, len(sound), 99_991):  # somewhere in the numbers
+        rotten = bytearray(sound)
+        rotten[flipped] ^= 4
+        path.write_bytes(rotten)
+        with pytest.raises(DataError, match="damaged: its numbers do not match its checksum"):
+            load_weights(model, path)
+    path.write_bytes(sound[:-7])
+    with pytest.raises(DataError, match="is damaged or no safetensors file"):
+        load_weights(model, path)
+    path.write_bytes(b"hello")
+    with pytest.raises(DataError, match="is damaged or no safetensors file"):
+        load_weights(model, path)
+    with pytest.raises(DataError, match="does not exist; save_weights"):
+        load_weights(model, tmp_path / "none.safetensors")
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_weights_of_another_architecture_are_named(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_weights(build_cnn(3), path)
+    with pytest.raises(DataError) as caught:
+        load_weights(build_cnn(5), path)
+    assert "another architecture: conv1.weight is (16, 1, 5, 5) in this model and (16, 1, 3, 3) in the file" in str(
+        caught.value
+    )
+    with pytest.raises(DataError, match=r"conv3.weight is \(8, 32, 3, 3\) in this model and missing in the file"):
+        load_weights(build_cnn(3, channels=(16, 32, 8), hidden=64), path)

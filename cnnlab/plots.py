@@ -25,7 +25,7 @@ PALETTE = seaborn.color_palette("colorblind").as_hex()
 TRAIN = {"color": PALETTE[0], "linestyle": "-", "marker": "o", "label": "training"}
 VALIDATION = {"color": PALETTE[1], "linestyle": "--", "marker": "s", "label": "validation"}
 MARKS = "osD^vPX*"
-UNITS = {"loss": "loss (mean cross-entropy, nats)", "accuracy": "accuracy (share of right answers)"}
+UNITS = {"loss": "loss (nats)", "accuracy": "accuracy (0–1)"}
 
 
 def plot_images(

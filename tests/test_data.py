@@ -203,10 +203,10 @@ def test_a_changed_archive_is_named(tmp_path):
     content = bytearray(archive.read_bytes())
     content[100] ^= 1
     archive.write_bytes(content)
-    with pytest.raises(DataError, match="t10k-labels-idx1-ubyte.gz: expected md5 ec29112dd5afa0611ce80d1b7f02629c, "):
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.gz: expected md5 ec29112dd5afa0611ce80d1b7f02629c, "):
         verify_checksums(tmp_path / "data")
     archive.unlink()
-    with pytest.raises(DataError, match="t10k-labels-idx1-ubyte.gz is missing; fetch it again"):
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.gz is missing; fetch it again"):
         verify_checksums(tmp_path / "data")
 
 

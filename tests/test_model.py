@@ -31,7 +31,10 @@ SHAPES = [
 
 def test_layers_have_the_names_of_what_they_are():
     names = [name for name, _ in build_cnn(dropout=0.1).named_children()]
-    assert names == (["conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "flatten", "fc1", "relu_fc1", "dropout", "logits"])
+    assert names == [
+        *("conv1", "relu1", "pool1", "conv2", "relu2", "pool2"),
+        *("flatten", "fc1", "relu_fc1", "dropout", "logits"),
+    ]
     doubled = [name for name, _ in build_cnn(channels=(4,), convs_per_block=2, pooling="none").named_children()]
     assert doubled == ["conv1_1", "relu1_1", "conv1_2", "relu1_2", "flatten", "fc1", "relu_fc1", "logits"]
 

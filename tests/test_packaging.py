@@ -1,0 +1,265 @@
+"""The wheel, the conda file, and the package's own order: what may be imported from where, and when.
+
+The wheel is built from a copy of what goes into it, and used from another folder with the repository off the path.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+import cnnlab
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ARCHIVES = {f"MNIST/raw/{name}-ubyte.gz" for name in ("train-images-idx3", "train-labels-idx1")}
+ARCHIVES |= {f"MNIST/raw/{name}-ubyte.gz" for name in ("t10k-images-idx3", "t10k-labels-idx1")}
+
+# The rows of design.md: a module imports only from rows above its own.
+ROWS = [
+    {"errors", "files"},
+    {"patterns", "kernels", "model", "idx", "downloads", "history"},
+    {"data"},
+    {"progress", "checkpoint"},
+    {"training", "probes"},
+    {"seeds", "experiment"},
+    {"sweeps"},
+    {"comparison"},
+    {"plots"},
+    {"exercises", "widgets"},
+    {"__main__"},
+]
+# Third-party packages: those that a module may import at its top, and those only inside a function.
+AT_THE_TOP = {
+    "__init__": {"lazy_loader"},
+    "patterns": {"torch", "numpy"},
+    "kernels": {"torch", "numpy"},
+    "model": {"torch", "numpy", "safetensors"},
+    "idx": {"numpy"},
+    "downloads": {"torch", "numpy"},
+    "history": {"torch"},
+    "data": {"torch", "numpy"},
+    "progress": {"torch", "tqdm"},
+    "checkpoint": {"torch", "safetensors"},
+    "training": {"torch", "tqdm"},
+    "probes": {"torch", "numpy"},
+    "seeds": {"torch", "numpy"},
+    "experiment": {"safetensors"},
+    "sweeps": {"filelock", "pandas", "tqdm"},
+    "comparison": {"numpy", "pandas", "scipy"},
+    "plots": {"matplotlib", "seaborn", "numpy", "torch"},
+    "widgets": {"ipywidgets", "anywidget", "traitlets", "numpy", "torch"},
+}
+IN_A_FUNCTION = {
+    "data": {"torchvision", "filelock"},
+    "downloads": {"torchvision", "filelock"},
+    "history": {"pandas"},
+    "training": {"pandas"},
+    "seeds": {"pandas"},
+    "__main__": {"anywidget", "ipywidgets", "jupyter_client", "jupyter_core", "torch"},
+}
+
+
+def run(code: str, folder: Path, **environment: str) -> object:
+    """Run code in a fresh interpreter in folder, and return what it printed, read as JSON."""
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=os.environ | environment, capture_output=True, text=True
+    )
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout)
+
+
+# --- The wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel, built where somebody has unpacked MNIST beside the archives."""
+    copy = tmp_path_factory.mktemp("build") / "course"
+    copy.mkdir()
+    for name in ("cnnlab", "data"):
+        shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*-ubyte"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, copy)
+    for unpacked in ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte"):
+        (copy / "data" / "MNIST" / "raw" / unpacked).write_bytes(bytes(7_840_016))
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", ".", "--no-deps", "--no-build-isolation", "-w", str(folder)]
+    built = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    (path,) = folder.glob("cnnlab-*.whl")
+    return path
+
+
+def test_the_wheel_is_small_and_holds_nothing_but_its_own_files(wheel):
+    assert wheel.stat().st_size < 30e6
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    shipped = {name.removeprefix("cnnlab/shipped/") for name in names if name.startswith("cnnlab/shipped/")}
+    assert shipped == ARCHIVES | {"README.md", "checksums.txt"}
+    sources = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "cnnlab").rglob("*") if path.is_file()}
+    sources = {name for name in sources if "__pycache__" not in name}
+    assert {Path(name).suffix for name in sources} <= {".py", ".js", ".css"}
+    assert names - {f"cnnlab/shipped/{name}" for name in shipped} == sources
+
+
+def test_the_wheel_works_from_any_folder(wheel, tmp_path):
+    site, elsewhere = tmp_path / "site", tmp_path / "some where ü"
+    elsewhere.mkdir()
+    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(site), str(wheel)]
+    subprocess.run(command, check=True, capture_output=True)
+    code = f"""
+import json, os, sys
+sys.path = [folder for folder in sys.path if os.path.realpath(folder or ".") != {str(REPOSITORY)!r}]
+import cnnlab
+folder = cnnlab.data_folder()
+data = cnnlab.load_data("mnist", train=100, validation=50, test=50, seed=0)
+images = data.train.images
+print(json.dumps([cnnlab.__file__, str(folder), str(images.dtype), images.shape, len(data.open_test())]))
+"""
+    package, folder, kind, shape, tests = run(code, elsewhere, PYTHONPATH=str(site))
+    package, folder = Path(package), Path(folder)
+    assert package.is_relative_to(site)
+    assert folder.is_relative_to(package.parent)
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.gz")} == ARCHIVES
+    assert (kind, shape, tests) == ("torch.float32", [100, 1, 28, 28], 50)
+
+
+def test_an_editable_install_reads_the_repositorys_data():
+    assert Path(cnnlab.__file__).is_relative_to(REPOSITORY)
+    assert cnnlab.data_folder() == REPOSITORY / "data"
+
+
+# --- environment.yml and constraints.txt
+
+
+def requirements() -> dict[str, SpecifierSet]:
+    """Return name → versions of what pyproject.toml asks for, the extras lab and test included."""
+    texts = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["lab"] + PROJECT["optional-dependencies"]["test"]
+    found = {one.name: one.specifier for one in map(Requirement, texts)}
+    assert found.pop("cnnlab") == SpecifierSet()  # test contains lab
+    return found
+
+
+def test_conda_gets_the_same_dependencies_and_floors():
+    conda_names = {"torch": "pytorch", "playwright": "playwright-python"}
+    wanted = {conda_names.get(name, name): versions for name, versions in requirements().items()}
+    environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text(encoding="utf-8"))
+    *plain, by_pip = environment["dependencies"]
+    assert by_pip == {"pip": ["-e ."]}  # cnnlab itself, and nothing that conda could have brought
+    found = {one.name: one.specifier for one in map(Requirement, plain)}
+    assert found.pop("python") == SpecifierSet(PROJECT["requires-python"])
+    assert found.pop("pip") == SpecifierSet()
+    assert found == wanted
+    assert environment["channels"][0] == "conda-forge"
+
+
+def test_constraints_pin_every_dependency_at_a_version_its_floor_allows():
+    text = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8")
+    pins = {canonicalize_name(name): version for name, version in re.findall(r"(?m)^([\w.-]+)==([\w.]+)$", text)}
+    for name, versions in requirements().items():
+        assert {one.operator for one in versions} == {">="}, name  # a floor, and nothing that Colab could break
+        assert pins[name] in versions, name
+
+
+# --- Who may import whom
+
+
+def imports_of(path: Path) -> list[tuple[str, bool]]:
+    """Return each import of a file: the module's full name, and whether it stands in a function or for types only."""
+    found = []
+
+    def walk(node: ast.AST, inside: bool) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                found.extend((alias.name, inside) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                assert child.level == 0, f"{path.name}: a relative import"
+                whole = child.module == "cnnlab"
+                found.extend((f"cnnlab.{alias.name}" if whole else child.module, inside) for alias in child.names)
+            for_types = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+            walk(child, inside or for_types or isinstance(child, ast.FunctionDef | ast.Lambda))
+
+    walk(ast.parse(path.read_text(encoding="utf-8")), inside=False)
+    return found
+
+
+def module_of(path: Path) -> str:
+    """Return the table's name of a file: its own, or that of its subpackage."""
+    return path.relative_to(REPOSITORY / "cnnlab").with_suffix("").parts[0]
+
+
+FILES = sorted((REPOSITORY / "cnnlab").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
+def test_a_module_imports_only_from_rows_above_its_own(path):
+    module = module_of(path)
+    row = {name: number for number, names in enumerate(ROWS) for name in names} | {"__init__": len(ROWS)}
+    assert module in row, f"{module} has no row: give it one here and in the table of design.md"
+    for name, inside in imports_of(path):
+        top, _, rest = name.partition(".")
+        if top == "cnnlab":
+            other = rest.split(".")[0]
+            if other in ("", "__version__") or (module == "widgets" and other == "widgets"):
+                continue
+            assert other in row, f"{path.name} imports cnnlab.{other}: import a public name from its own module"
+            assert row[other] < row[module], f"{path.name} imports {other}, which is not in a row above"
+        elif top not in sys.stdlib_module_names:
+            allowed = AT_THE_TOP.get(module, set()) | (IN_A_FUNCTION.get(module, set()) if inside else set())
+            assert top in allowed, f"{path.name} imports {top}{'' if inside else ' at its top'}"
+
+
+def test_the_package_stays_thin():
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in FILES) < 3500
+
+
+# --- Public names
+
+
+def test_import_cnnlab_loads_nothing_heavy(tmp_path):
+    code = """
+import json, sys
+import cnnlab
+plain = sorted(sys.modules)
+cnnlab.build_cnn, cnnlab.fit, cnnlab.load_data
+print(json.dumps([plain, sorted(sys.modules)]))
+"""
+    plain, later = map(set, run(code, tmp_path))
+    assert {name for name in plain if name.startswith("cnnlab.")} == set()
+    assert not plain & {"torch", "numpy", "pandas", "matplotlib", "seaborn", "torchvision", "ipywidgets", "scipy"}
+    assert "torch" in later
+    assert not later & {"pandas", "matplotlib", "seaborn", "torchvision", "ipywidgets", "anywidget", "scipy"}
+
+
+def test_public_names_come_in_every_order_of_two_and_none_is_a_module(tmp_path):
+    modules = {module_of(path) for path in FILES}
+    assert not modules & set(cnnlab.__all__)  # the only way in which a name could become a module
+    code = """
+import importlib, itertools, json, sys, types
+import cnnlab
+names, wrong = cnnlab.__all__, []
+for pair in itertools.product(names, repeat=2):
+    for name in [name for name in sys.modules if name.split(".")[0] == "cnnlab"]:
+        del sys.modules[name]
+    space = {}
+    exec(f"from cnnlab import {pair[0]}\\nfrom cnnlab import {pair[1]}", space)
+    wrong += [pair for name in pair if isinstance(space[name], types.ModuleType)]
+print(json.dumps([len(names), wrong]))
+"""
+    count, wrong = run(code, tmp_path)
+    assert wrong == []
+    assert count == len(set(cnnlab.__all__)) > 20

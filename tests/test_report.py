@@ -1,0 +1,207 @@
+"""`python -m cnnlab`: every line's verdict, that it never breaks, and that it tells nothing about the person."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import cnnlab
+from cnnlab import __main__ as report
+
+NAMES = [
+    "python",
+    "platform",
+    "cnnlab",
+    "torch",
+    "torchvision",
+    "numpy",
+    "matplotlib",
+    "seaborn",
+    "pandas",
+    "ipywidgets",
+]
+NAMES += ["anywidget", "jupyterlab", "ipykernel", "device", "threads", "data", "widget stack", "kernel"]
+REMEDY = "run `python start.py` again (with conda: `conda env update -f environment.yml`)"
+
+
+def printed(*, code: str = "", **environment: str) -> tuple[int, dict[str, str], str]:
+    """Run the report in a fresh interpreter, after `code`; return its status, name → line, and its error stream."""
+    code = f"{code}\nimport runpy, sys\nsys.argv = ['cnnlab']\nrunpy.run_module('cnnlab', run_name='__main__')"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, timeout=120
+    )
+    lines = answer.stdout.split("\n\n")[0].splitlines()
+    return answer.returncode, {line[:13].strip(): line[14:] for line in lines}, answer.stderr
+
+
+def test_here_every_line_is_there_and_ok():
+    # Threads are set, since a test run may have left any number in the environment.
+    status, lines, errors = printed(OMP_NUM_THREADS="1")
+    assert [name for name in NAMES if name not in lines] == []
+    assert {name: line for name, line in lines.items() if not line.endswith(" ok")} == {}
+    assert (status, errors) == (0, "")
+    assert lines["torch"].split()[0] == torch.__version__
+    assert lines["cnnlab"].split()[0] == cnnlab.__version__
+
+
+def test_a_package_that_is_missing_is_a_line_and_no_traceback():
+    status, lines, errors = printed(code="import sys; sys.modules['seaborn'] = sys.modules['torch'] = None")
+    assert (status, errors) == (1, "")
+    assert lines["seaborn"].split(maxsplit=1)[1] == (
+        f"failed with ModuleNotFoundError (import of seaborn halted; None in sys.modules): {REMEDY}"
+    )
+    assert "failed with ModuleNotFoundError" in lines["device"]
+    assert lines["pandas"].endswith(" ok")
+
+
+def test_the_paste_holds_neither_home_nor_user(tmp_path):
+    home = tmp_path / "home" / "grace"
+    (home / "course").mkdir(parents=True)
+    (home / "course" / "checksums.txt").write_text(f"{'0' * 32}  absent.gz\n")
+    code = (
+        "import pathlib, cnnlab.files\n"
+        f"cnnlab.files.data_folder = lambda: pathlib.Path({str(home / 'course')!r})\n"
+        "import ipywidgets\n"
+        "def broken(**_): raise OSError('no access to /media/grace/widgets')\n"
+        "ipywidgets.IntSlider = broken"
+    )
+    status, lines, _ = printed(code=code, HOME=str(home), USERPROFILE=str(home))
+    assert status == 1
+    assert "~/course/absent.gz is missing" in lines["data"].replace("\\", "/")
+    assert "(no access to /media/~/widgets)" in lines["widget stack"]
+    assert "grace" not in "".join(lines.values())
+
+
+def test_a_home_that_is_the_root_folder_is_no_name(monkeypatch):
+    monkeypatch.setattr(Path, "home", lambda: Path("/"))
+    assert report.without_person("/usr/lib and 1/2") == "/usr/lib and 1/2"
+
+
+# --- One check at a time
+
+
+def test_a_package_below_its_floor(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", {"torch": "2.5.1+cu121", "tqdm": "4.66.0rc1"}.get)
+    assert report.check_package("torch", "2.6") == ("2.5.1+cu121", f"older than 2.6, which the course needs: {REMEDY}")
+    assert report.check_package("tqdm", "4.66")[1] == "ok"
+
+
+def test_a_package_that_was_never_installed():
+    assert report.check_package("no-such-package", "1") == ("-", f"missing: {REMEDY}")
+
+
+@pytest.mark.parametrize(
+    ("version", "numbers"),
+    [("2.15.0+cpu", (2, 15, 0)), ("8", (8,)), ("3.0rc1", (3, 0)), ("2026.9.21.13", (2026, 9, 21, 13))],
+)
+def test_versions_are_compared_by_their_numbers(version, numbers):
+    assert report.numbers(version) == numbers
+
+
+def test_the_floors_are_those_of_the_installed_metadata(monkeypatch):
+    floors = report.floors()
+    assert list(floors)[:2] == ["torch", "torchvision"]
+    assert (floors["torch"], floors["lazy-loader"], floors["ipykernel"]) == ("2.6", "0.3", "6.29")
+    assert "pytest" not in floors  # of the extra "test"
+    assert "keras" not in floors
+    monkeypatch.setattr(report, "ON_COLAB", True)
+    assert not {"jupyterlab", "ipykernel"} & set(report.floors())
+
+
+def test_cnnlab_that_was_not_installed_or_in_another_version(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "0.0.9")
+    verdict = f"0.0.9 was installed, and the folder holds another version: {REMEDY}"
+    assert report.check_cnnlab() == (cnnlab.__version__, verdict)
+
+    def nothing(_):
+        raise importlib.metadata.PackageNotFoundError
+
+    monkeypatch.setattr(importlib.metadata, "version", nothing)
+    monkeypatch.setattr(importlib.metadata, "requires", nothing)
+    assert report.check_cnnlab() == (cnnlab.__version__, f"it is not installed: {REMEDY}")
+    assert report.floors()["torch"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("version", "good"), [("3.10.13", False), ("3.11.0", True), ("3.14.9", True), ("3.15.0", False)]
+)
+def test_python_is_held_against_the_metadata(monkeypatch, version, good):
+    monkeypatch.setattr(report.platform, "python_version", lambda: version)
+    verdict = report.check_python()[1]
+    assert (verdict == "ok") is good
+    if not good:
+        assert verdict.startswith("the course needs Python ")
+        assert all(bound in verdict for bound in (">=3.11", "<3.15"))
+
+
+def test_a_32_bit_python(monkeypatch):
+    monkeypatch.setattr(report, "sys", SimpleNamespace(maxsize=2**31 - 1))
+    assert report.check_platform()[1] == "this is a 32-bit Python: install the 64-bit one from python.org"
+
+
+def test_a_device_that_computes_wrongly(monkeypatch):
+    assert report.check_device()[1] == "ok"
+    monkeypatch.setattr(torch.nn.functional, "conv2d", lambda images, _: images * 7)
+    assert report.check_device()[1] == "a convolution gives 7 for 9: set CUDA_VISIBLE_DEVICES to nothing"
+
+
+def test_a_graphics_card_that_torch_cannot_use(monkeypatch):
+    def old_driver() -> bool:
+        warnings.warn("CUDA initialization: The NVIDIA driver on your system is too old", stacklevel=2)
+        return False
+
+    monkeypatch.setattr(torch.cuda, "is_available", old_driver)
+    assert report.check_device() == (
+        "cpu",
+        "torch can't use the graphics card (CUDA initialization: The NVIDIA driver on your system is too old): update "
+        "its driver",
+    )
+
+
+def test_more_threads_than_processors(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1000)
+    found, verdict = report.check_threads()
+    assert found.startswith("1000 on ")
+    assert verdict == "more threads than processors slow training down: unset OMP_NUM_THREADS"
+
+
+def test_data_that_are_damaged(monkeypatch, tmp_path):
+    (tmp_path / "checksums.txt").write_text(f"{'0' * 32}  one.gz\n")
+    (tmp_path / "one.gz").write_bytes(b"something else")
+    monkeypatch.setattr("cnnlab.files.data_folder", lambda: tmp_path)
+    found, verdict = report.check_data()
+    assert found == str(tmp_path)
+    assert f"{tmp_path / 'one.gz'}: expected md5 {'0' * 32}, found " in verdict
+
+
+def test_a_front_end_that_jupyterlab_lacks(monkeypatch, tmp_path):
+    assert report.check_widgets()[1] == "ok"
+    manager = tmp_path / "@jupyter-widgets" / "jupyterlab-manager" / "package.json"
+    monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda _: [str(tmp_path)])
+    assert report.check_widgets()[1] == f"JupyterLab can't show them, it lacks jupyterlab_widgets: {REMEDY}"
+    manager.parent.mkdir(parents=True)
+    manager.write_text("{}")
+    assert report.check_widgets()[1] == f"JupyterLab can't show them, it lacks anywidget: {REMEDY}"
+    monkeypatch.setattr(report, "ON_COLAB", True)
+    assert report.check_widgets() == ("widgets can be made", "ok")
+
+
+def test_a_kernel_that_is_another_python(monkeypatch, tmp_path):
+    assert report.check_kernel() == ("python3", "ok")
+    kernel = tmp_path / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    (kernel / "kernel.json").write_text('{"argv": ["/opt/other/bin/python"], "display_name": "", "language": ""}')
+    found, verdict = report.check_kernel()
+    assert found == "/opt/other/bin/python"
+    assert verdict == "notebooks would run with another Python: run `python -m ipykernel install --sys-prefix`"
+    (kernel / "kernel.json").write_text('{"argv": ["python3"], "display_name": "", "language": ""}')
+    assert report.check_kernel()[1] == "ok"

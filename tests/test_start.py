@@ -1,0 +1,749 @@
+"""start.py: what it refuses and in which words, what it installs and when, and how it opens the course.
+
+Nothing here installs anything: .venv is a temporary one whose Python is this one or a small script, and where the real
+pip runs, it runs dry.
+"""
+
+from __future__ import annotations
+
+import ast
+import http.client
+import http.server
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import psutil
+import pytest
+from packaging.specifiers import SpecifierSet
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SCRIPTS_RUN = pytest.mark.skipif(os.name == "nt", reason="a script stands in for Python, and Windows runs no scripts")
+OLD_PYTHON = (
+    "The course needs Python 3.11 to 3.14, and this is Python {}: install one of those (python.org has them) and start "
+    "with it, for example `python3.13 start.py`, on Windows `py -3.13 start.py`."
+)
+DISK_FULL = (
+    "The disk is full, here or in {}: make room (or set TMPDIR to a folder that has some), then start again to "
+    "complete the installation."
+)
+NO_NETWORK = (
+    "pip can't reach its package index: check the network (and HTTPS_PROXY, where there is a proxy), then start again "
+    "to complete the installation."
+)
+
+
+def load(root: Path):
+    """Return root/start.py as a module; all that it does, it does in root."""
+    spec = importlib.util.spec_from_file_location("start", root / "start.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def start(tmp_path):
+    """start.py as a module, in a small copy of the course: no data, one empty notebook."""
+    root = tmp_path / "my course ü"
+    (root / "notebooks").mkdir(parents=True)
+    for name in ("start.py", "constraints.txt", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, root)
+    nbformat.write(nbformat.v4.new_notebook(), root / "notebooks" / "00_start_here.ipynb")
+    return load(root)
+
+
+def put_python(start, script: str) -> str:
+    """Make a .venv whose Python is `script`, and return that Python's path."""
+    python = Path(start.venv_python())
+    python.parent.mkdir(parents=True)
+    python.write_text(script)
+    python.chmod(0o755)
+    return str(python)
+
+
+def refused(call, *arguments) -> str:
+    """Return the one sentence that call stops with."""
+    with pytest.raises((SystemExit, ConnectionError)) as stopped:
+        call(*arguments)
+    sentence = str(stopped.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+# --- Python's version
+
+
+def test_the_bounds_are_those_of_constraints_and_pyproject():
+    start = load(REPOSITORY)
+    oldest, newest = (".".join(map(str, bound)) for bound in (start.OLDEST, start.NEWEST))
+    assert f" on Python {oldest} to {newest}." in (REPOSITORY / "constraints.txt").read_text().split("\n")[0]
+    wanted = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert wanted == f">={oldest},<3.{start.NEWEST[1] + 1}"
+
+
+def test_what_constraints_pin_supports_every_version_in_the_bounds():
+    start = load(REPOSITORY)
+    versions = [f"3.{minor}" for minor in range(start.OLDEST[1], start.NEWEST[1] + 1)]
+    pins = re.findall(r"^([\w.-]+)==", (REPOSITORY / "constraints.txt").read_text(), re.MULTILINE)
+    installed = {found.name for found in importlib.metadata.distributions()}
+    checked = [importlib.metadata.metadata(name) for name in pins if name in installed]
+    assert len(checked) > 100
+    for metadata in checked:
+        supported = SpecifierSet(metadata["Requires-Python"] or "")
+        assert all(f"{version}.9" in supported for version in versions), metadata["Name"]
+    for name in ("torch", "numpy", "matplotlib"):
+        classifiers = importlib.metadata.metadata(name).get_all("Classifier")
+        assert {f"Programming Language :: Python :: {version}" for version in versions} <= set(classifiers)
+
+
+def test_another_python_is_refused_in_one_sentence(start):
+    for version in ((2, 7), (3, 10, 13), (3, 15), (4, 0)):
+        assert refused(start.check_python, version) == OLD_PYTHON.format(f"{version[0]}.{version[1]}")
+    for version in ((3, 11, 0), (3, 14, 9)):
+        start.check_python(version)
+
+
+def test_an_old_python_can_read_start_py():
+    source = (REPOSITORY / "start.py").read_text()
+    ast.parse(source, feature_version=(3, 7))  # no newer syntax; 3.6's own is checked by the test below
+    assert source.isascii()
+    assert "annotations" not in source  # `from __future__ import annotations` is an error in 3.6
+    first_new_line = next(line for line in source.splitlines() if "->" in line)
+    assert "Python 2: the course needs Python 3.11 to 3.14" in first_new_line  # Python 2 shows it with its SyntaxError
+
+
+def old_pythons() -> list[str]:
+    """Return the Pythons older than 3.11 that work on this computer."""
+    homes = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    names = [f"python3.{minor}" for minor in range(6, 11)]
+    found = [*filter(None, map(shutil.which, names)), *map(str, homes.glob("3.*/bin/python"))]
+    working = []
+    for python in found:
+        answer = subprocess.run(
+            [python, "-c", "import sys; print(sys.version_info[1])"], capture_output=True, text=True
+        )
+        if answer.returncode == 0 and int(answer.stdout) < 11:
+            working.append(python)
+    return working
+
+
+@pytest.mark.skipif(os.name == "nt", reason="looks where pyenv and Linux distributions put Pythons")
+def test_old_pythons_that_are_here_say_it_themselves(tmp_path):
+    pythons = old_pythons()
+    if not pythons:
+        pytest.skip("no Python older than 3.11 on this computer")
+    for python in pythons:
+        answer = subprocess.run([python, str(REPOSITORY / "start.py")], capture_output=True, text=True, cwd=tmp_path)
+        version = re.search(r"this is Python (3\.\d+)", answer.stderr)[1]
+        assert (answer.returncode, answer.stderr.strip()) == (1, OLD_PYTHON.format(version))
+
+
+# --- The platform
+
+
+@pytest.mark.parametrize(
+    ("machine", "changed", "sentence"),
+    [
+        ("x86_64", {"maxsize": 2**31 - 1}, "a 32-bit Python: install the 64-bit one from python.org"),
+        (
+            "x86_64",
+            {"platform": "darwin"},
+            "Intel Macs: on a Mac with an Apple chip install the Python from python.org",
+        ),
+        ("riscv64", {}, "riscv64 processors: use a computer with an x86_64 or 64-bit ARM processor"),
+        (
+            "x86_64",
+            {"implementation": SimpleNamespace(name="pypy")},
+            "the Python named pypy: install the one from python.org",
+        ),
+        (
+            "x86_64",
+            {"SOABI": "cpython-312-x86_64-linux-musl"},
+            "a Linux built on musl (Alpine): use one built on glibc (Debian, Ubuntu, Fedora)",
+        ),
+    ],
+)
+def test_a_platform_without_torch_is_refused_before_anything_is_made(start, monkeypatch, machine, changed, sentence):
+    computer = {"implementation": sys.implementation, "maxsize": 2**63 - 1, "platform": "linux", "SOABI": "cpython-312"}
+    computer = computer | {"version_info": sys.version_info} | changed
+    monkeypatch.setattr(start, "sys", SimpleNamespace(**computer))
+    monkeypatch.setattr(start.platform, "machine", lambda: machine)
+    monkeypatch.setattr(sysconfig, "get_config_var", computer.get)
+    said = refused(start.main, [])
+    assert said == f"PyTorch has no packages for {sentence}, or open the course in Colab (README.md)."
+    assert not Path(start.venv_folder()).exists()
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine"), [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")]
+)
+def test_the_platforms_of_torch_are_accepted(start, monkeypatch, platform, machine):
+    computer = SimpleNamespace(implementation=sys.implementation, maxsize=2**63 - 1, platform=platform)
+    monkeypatch.setattr(start, "sys", computer)
+    monkeypatch.setattr(start.platform, "machine", lambda: machine)
+    start.check_platform()
+
+
+def test_a_missing_ensurepip_names_debians_package(start, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ensurepip", None)  # what Python then does is what it does where it is missing
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    assert refused(start.prepare, "lab") == (
+        f"This Python lacks ensurepip: on Debian or Ubuntu type `sudo apt install python{version}-venv`, elsewhere "
+        "install Python from python.org; then start again."
+    )
+    monkeypatch.setitem(sys.modules, "venv", None)
+    assert refused(start.prepare, "lab").startswith("This Python lacks venv and ensurepip: ")
+    assert not Path(start.venv_folder()).exists()
+
+
+# --- What pip says
+
+
+@pytest.fixture
+def tiny(start, monkeypatch):
+    """A project that only wants torch, which the real pip resolves dry, with none of this computer's pip settings."""
+    root = Path(start.ROOT)
+    (root / "constraints.txt").write_text("torch==2.15.0\n")
+    (root / "pyproject.toml").write_text(
+        "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+        "[project]\nname = 'cnnlab'\nversion = '0'\n"
+    )
+    (root / "backend.py").write_text(
+        "import os\n"
+        "def build_editable(*arguments): raise SystemExit('a dry run builds nothing')\n"
+        "def prepare_metadata_for_build_editable(folder, settings=None):\n"
+        "    os.mkdir(os.path.join(folder, 'cnnlab-0.dist-info'))\n"
+        "    with open(os.path.join(folder, 'cnnlab-0.dist-info', 'METADATA'), 'w') as file:\n"
+        "        file.write('Metadata-Version: 2.1\\nName: cnnlab\\nVersion: 0\\nRequires-Dist: torch\\n')\n"
+        "    return 'cnnlab-0.dist-info'\n"
+    )
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    for name, value in {"CONFIG_FILE": os.devnull, "DRY_RUN": "1", "IGNORE_INSTALLED": "1", "RETRIES": "1"}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    Path(start.venv_folder()).mkdir()
+    return start
+
+
+def test_no_network_is_said_in_one_sentence(tiny, monkeypatch):
+    with socket.socket() as door:  # bound, and nobody listens: connections are refused
+        door.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{door.getsockname()[1]}/simple")
+        assert refused(tiny.install, sys.executable, "lab") == NO_NETWORK
+
+
+def test_no_torch_on_the_index_is_said_in_one_sentence(tiny, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert refused(tiny.install, sys.executable, "lab") == (
+        f"pip finds no PyTorch for this computer ({tiny.platform.platform()}): it comes for 64-bit Windows, Linux with "
+        "glibc 2.28 or newer, and Apple-chip Macs; on one of these look at `pip config list`, elsewhere open the "
+        "course in Colab (README.md)."
+    )
+
+
+@SCRIPTS_RUN
+@pytest.mark.parametrize(
+    "error",
+    [
+        "[Errno 28] No space left on device",
+        "[WinError 112] There is not enough space on the disk",
+        "[Errno 122] Disk quota exceeded: '/home'",
+    ],
+)
+def test_a_disk_that_fills_up_is_said_in_one_sentence(start, error):
+    python = put_python(
+        start, f'#!/bin/sh\necho "ERROR: Could not install packages due to an OSError: {error}"\nexit 1\n'
+    )
+    assert refused(start.install, python, "lab") == DISK_FULL.format(start.tempfile.gettempdir())
+
+
+@SCRIPTS_RUN
+def test_any_other_failure_ends_with_pips_last_line_and_keeps_the_rest(start):
+    python = put_python(start, "#!/bin/sh\necho Collecting numpy\necho 'ERROR: the hashes differ'\nexit 1\n")
+    assert refused(start.install, python, "lab") == (
+        "The installation failed, .venv/pip.log says more: ERROR: the hashes differ"
+    )
+    assert Path(start.venv_folder("pip.log")).read_text() == "Collecting numpy\nERROR: the hashes differ\n"
+
+
+@SCRIPTS_RUN
+def test_packages_that_do_not_load_are_not_called_installed(start):
+    python = put_python(start, '#!/bin/sh\n[ "$2" = -m ] && exit 0\necho "OSError: [WinError 126] c10.dll"\nexit 1\n')
+    assert refused(start.install, python, "lab") == (
+        "The packages are installed but can't be loaded (on Windows, install Microsoft's Visual C++ Redistributable "
+        "for x64 and start again): OSError: [WinError 126] c10.dll"
+    )
+
+
+@SCRIPTS_RUN
+def test_pip_gets_the_persons_environment_untouched(start, monkeypatch, capsys):
+    monkeypatch.setenv("PIP_INDEX_URL", "https://example.invalid/whl/cpu")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://example.invalid/simple")
+    monkeypatch.setenv("PYTHONPATH", "/somewhere/else")
+    python = put_python(
+        start,
+        f"#!{sys.executable} -I\nimport json, os, sys\nif 'pip' in sys.argv:\n"
+        "    print('  Downloading https://example.invalid/whl/cpu/torch-2.15.0%2Bcpu-cp311-x_64.whl (190.5 MB)')\n"
+        "    print('Installing collected packages: numpy, torch, cnnlab')\n"
+        "    with open('seen.json', 'w') as file:\n"
+        "        json.dump([sys.argv[1:], os.getcwd(), dict(os.environ)], file)\n",
+    )
+    start.install(python, "lab")
+    arguments, folder, environment = json.loads(Path(start.ROOT, "seen.json").read_text())
+    assert arguments == ["-I", "-m", "pip", "install", "-c", "constraints.txt", "-e", ".[lab]"]
+    assert folder == start.ROOT
+    assert environment.items() >= os.environ.items()
+    assert not [name for name in environment if name not in os.environ and name.startswith(("PIP", "PYTHON"))]
+    assert capsys.readouterr().out.splitlines() == [
+        "Installing with pip, at the versions in constraints.txt.",
+        "  torch 2.15.0 (190.5 MB)",
+        "  all downloaded; unpacking 3 packages, which takes a minute or two",
+    ]
+
+
+# --- When what is installed
+
+
+class Recorder:
+    """Stands in for start.run: keeps the commands, and does to .venv what they would do."""
+
+    def __init__(self, start) -> None:
+        self.start, self.commands, self.pip_raises, self.pip_settings = start, [], None, ""
+
+    def __call__(self, *command: str, **_: object) -> tuple[int, str]:
+        if command[1:] == ("-c", ""):  # does this Python still run?
+            return 0, ""
+        if "config" in command:
+            return 0, self.pip_settings
+        if "venv" in command:
+            assert command[3:] == ("--clear", self.start.venv_folder())
+            shutil.rmtree(self.start.venv_folder(), ignore_errors=True)
+            put_python(self.start, "")
+            self.commands.append("venv")
+        elif "pip" in command:
+            assert not Path(self.start.venv_folder("complete.json")).exists()
+            self.commands.append(command[-1])
+            if self.pip_raises:
+                raise self.pip_raises
+        return 0, ""
+
+    def prepare(self, extra: str) -> list[str]:
+        """Return the commands that one start gives."""
+        self.commands = []
+        assert self.start.prepare(extra) == self.start.venv_python()
+        return self.commands
+
+
+@pytest.fixture
+def recorder(start, monkeypatch):
+    recorder = Recorder(start)
+    monkeypatch.setattr(start, "run", recorder)
+    monkeypatch.setattr(start.shutil, "disk_usage", lambda _: SimpleNamespace(free=50e9))
+    return recorder
+
+
+def test_the_first_start_installs_and_the_second_does_nothing(recorder, capsys, monkeypatch):
+    monkeypatch.setattr(recorder.start, "sys", SimpleNamespace(**vars(sys) | {"platform": "linux"}))
+    assert recorder.prepare("lab") == ["venv", ".[lab]"]
+    assert capsys.readouterr().out.splitlines() == [
+        "Making the folder .venv (first start).",
+        "About 2.8 GB to download, 6.3 GB once installed; 50.0 GB are free here.",
+        "Installing with pip, at the versions in constraints.txt.",
+    ]
+    assert recorder.prepare("lab") == []
+    assert capsys.readouterr().out == ""
+
+
+def test_what_the_tests_need_contains_what_the_course_needs(recorder):
+    recorder.prepare("lab")
+    assert recorder.prepare("test") == [".[test]"]
+    assert recorder.prepare("lab") == []
+    assert recorder.prepare("test") == []
+
+
+@pytest.mark.parametrize("name", ["constraints.txt", "pyproject.toml"])
+def test_changed_versions_are_installed_into_what_is_there(recorder, name):
+    recorder.prepare("test")
+    with open(Path(recorder.start.ROOT, name), "a") as file:
+        file.write("# changed\n")
+    assert recorder.prepare("lab") == [".[test]"]
+    assert recorder.prepare("lab") == []
+
+
+@pytest.mark.parametrize("found_before", [False, True])
+def test_an_interrupted_installation_is_made_anew(recorder, capsys, found_before):
+    if found_before:
+        recorder.prepare("lab")
+    recorder.pip_raises = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        recorder.prepare("test")
+    recorder.pip_raises = None
+    assert recorder.prepare("lab") == ["venv", ".[lab]"]
+    assert "Making the folder .venv (the last installation did not finish)." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stamp", [None, "", "{", "[1]", '"complete"', "{}"])
+def test_a_half_made_environment_is_not_trusted(recorder, stamp):
+    put_python(recorder.start, "")
+    if stamp is not None:
+        Path(recorder.start.venv_folder("complete.json")).write_text(stamp)
+    assert recorder.prepare("lab") == ["venv", ".[lab]"]
+
+
+def test_without_a_network_an_update_leaves_the_earlier_installation_whole(recorder):
+    recorder.prepare("lab")
+    before = recorder.start.read_stamp()
+    recorder.pip_raises = ConnectionError("no network")
+    assert refused(recorder.prepare, "test") == "no network"
+    assert recorder.start.read_stamp() == before
+    assert recorder.prepare("lab") == []
+
+
+def test_without_a_network_a_first_installation_stays_unfinished(recorder):
+    recorder.pip_raises = ConnectionError("no network")
+    assert refused(recorder.prepare, "lab") == "no network"
+    assert recorder.start.read_stamp() == {}
+
+
+@pytest.mark.parametrize("move", [shutil.move, shutil.copytree])
+def test_a_moved_or_copied_folder_is_made_anew(recorder, monkeypatch, tmp_path, capsys, move):
+    recorder.prepare("lab")
+    move(recorder.start.ROOT, tmp_path / "elsewhere")
+    there = Recorder(load(tmp_path / "elsewhere"))
+    monkeypatch.setattr(there.start, "run", there)
+    assert there.prepare("lab") == ["venv", ".[lab]"]
+    assert "Making the folder .venv (the course was moved or copied)." in capsys.readouterr().out
+    assert there.prepare("lab") == []
+
+
+def test_another_python_is_noticed(recorder, capsys):
+    recorder.prepare("lab")
+    recorder.start.write_stamp(recorder.start.read_stamp() | {"python": "3.9"})
+    assert recorder.prepare("lab") == ["venv", ".[lab]"]
+    assert "(it had Python 3.9, this is Python 3." in capsys.readouterr().out
+
+
+def test_a_python_that_is_gone_is_noticed(recorder, capsys):
+    recorder.prepare("lab")
+    os.remove(recorder.start.venv_python())
+    assert recorder.prepare("lab") == ["venv", ".[lab]"]
+    assert "(its Python is gone)" in capsys.readouterr().out
+
+
+def test_an_environment_is_not_made_anew_by_its_own_python(recorder, monkeypatch):
+    put_python(recorder.start, "")
+    monkeypatch.setattr(recorder.start, "sys", SimpleNamespace(**vars(sys) | {"prefix": recorder.start.venv_folder()}))
+    assert refused(recorder.prepare, "lab") == (
+        ".venv must be made anew (the last installation did not finish): type `deactivate`, then start with your own "
+        "Python."
+    )
+    assert recorder.commands == []
+
+
+def test_too_little_disk_is_said_before_the_download(recorder, monkeypatch):
+    start = recorder.start
+    monkeypatch.setattr(start, "sys", SimpleNamespace(**vars(sys) | {"platform": "linux"}))
+    monkeypatch.setattr(start.shutil, "disk_usage", lambda _: SimpleNamespace(free=4e9))
+    assert refused(recorder.prepare, "lab") == "That does not fit: make 5.1 GB more room, then start again."
+    assert recorder.commands == ["venv"]
+    recorder.pip_settings = "global.extra-index-url='https://example.invalid/whl/cpu'"
+    assert recorder.prepare("lab") == ["venv", ".[lab]"]
+
+
+def test_two_do_not_install_into_one_folder(start):
+    with start.only_one():
+        assert refused(start.only_one().__enter__) == (
+            "Another start.py is installing here: wait until it is done, then start again."
+        )
+    with start.only_one():
+        pass
+
+
+# --- The data
+
+
+def test_damaged_and_missing_data_are_named(start):
+    shutil.copytree(REPOSITORY / "data", Path(start.ROOT, "data"))
+    start.check_data()
+    archive = Path(start.ROOT, "data/MNIST/raw/train-labels-idx1-ubyte.gz")
+    content = bytearray(archive.read_bytes())
+    content[5000] ^= 1
+    archive.write_bytes(content)
+    remedy = "bring it back with `git checkout -- data`, or download the course again."
+    assert refused(start.check_data) == f"data/MNIST/raw/train-labels-idx1-ubyte.gz is damaged: {remedy}"
+    archive.unlink()
+    assert refused(start.check_data) == f"data/MNIST/raw/train-labels-idx1-ubyte.gz is missing: {remedy}"
+
+
+# --- Opening
+
+
+def test_a_port_in_use_is_said_and_without_one_a_free_one_is_taken(start):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert refused(start.free_port, port) == (
+            f"Port {port} is in use or not allowed: give another, or leave --port out to get a free one."
+        )
+    assert start.free_port(port) == port
+    assert start.free_port(0) > 0
+
+
+def test_8888_in_use_gives_another_port(start, monkeypatch):
+    taken = start.socket.socket.bind
+
+    class Door(socket.socket):
+        def bind(self, address):
+            if address[1] == 8888:
+                raise OSError(98, "Address already in use")
+            taken(self, address)
+
+    monkeypatch.setattr(start.socket, "socket", Door)
+    assert start.free_port(0) not in (0, 8888)
+
+
+def test_a_wrong_port_and_a_wrong_word_are_refused(start, capsys):
+    for arguments, words in ((["--port", "70000"], "must be 1 to 65535, got 70000"), (["tset"], "arguments: tset")):
+        with pytest.raises(SystemExit, match="2"):
+            start.main(arguments)
+        assert words in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="0"):
+        start.main(["--help"])
+    said = capsys.readouterr().out
+    assert all(word in said for word in ("--port", "--no-browser", "python start.py test"))
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "seen"),
+    [
+        ("linux", {}, False),
+        ("linux", {"DISPLAY": ":0"}, True),
+        ("linux", {"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ("darwin", {}, True),
+        ("darwin", {"SSH_CONNECTION": "10.0.0.1 22"}, False),
+        ("win32", {}, True),
+    ],
+)
+def test_a_browser_opens_only_where_it_can_be_seen(start, monkeypatch, platform, environment, seen):
+    monkeypatch.setattr(start, "sys", SimpleNamespace(platform=platform))
+    monkeypatch.setattr(start.os, "environ", environment)
+    assert start.has_display() is seen
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has no root")
+@pytest.mark.parametrize(("user", "as_root"), [(0, True), (1000, False)])
+def test_root_is_allowed_and_told(start, monkeypatch, capsys, user, as_root):
+    Path(start.venv_folder()).mkdir()
+    given = []
+    monkeypatch.setattr(start.os, "geteuid", lambda: user)
+    monkeypatch.setattr(start.subprocess, "Popen", lambda command, **options: given.append((command, options)))
+    start.start_server("python", 8000, "secret", browser=False)
+    command, options = given[0]
+    assert ("--allow-root" in command) is as_root
+    assert ("You are root, so JupyterLab is started with --allow-root" in capsys.readouterr().out) is as_root
+    assert options["env"]["JUPYTER_TOKEN"] == "secret"
+    assert not [argument for argument in command if "secret" in argument]
+
+
+class OpenDoor(http.server.BaseHTTPRequestHandler):
+    """A server that lets everyone in."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Keep quiet."""
+
+
+def test_a_server_without_a_token_is_not_opened(start):
+    with http.server.HTTPServer(("127.0.0.1", 0), OpenDoor) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        running = SimpleNamespace(poll=lambda: None)
+        assert refused(start.wait_until_ready, running, server.server_address[1]) == (
+            "JupyterLab answers 200 to a visitor without the token, who must get 403: a setting on this computer, in "
+            "/etc/jupyter for one, is in the way."
+        )
+        server.shutdown()
+
+
+@SCRIPTS_RUN
+def test_a_jupyterlab_that_ends_by_itself_is_said(start):
+    python = put_python(start, "#!/bin/sh\necho 'Traceback ...'\necho 'ImportError: no tornado'\nexit 3\n")
+    assert refused(start.open_course, python, 0, False) == (
+        "JupyterLab ended by itself, .venv/jupyter.log says more: ImportError: no tornado"
+    )
+
+
+@pytest.fixture
+def opened(start, tmp_path, monkeypatch):
+    """`python start.py --no-browser` on a complete installation, with every setting of the person's own hostile."""
+    root = Path(start.ROOT)
+    shutil.copytree(REPOSITORY / "data", root / "data")
+    put_python(start, f'#!/bin/sh\ncase "$*" in *pip*) touch pip-ran;; esac\nexec "{sys.executable}" "$@"\n')
+    start.write_stamp(start.wanted_stamp("test"))
+    config, kernel = tmp_path / "home" / ".jupyter", tmp_path / "jupyter" / "kernels" / "python3"
+    config.mkdir(parents=True)
+    kernel.mkdir(parents=True)
+    (config / "jupyter_server_config.py").write_text("c.ServerApp.ip = '0.0.0.0'\nc.IdentityProvider.token = ''\n")
+    (kernel / "kernel.json").write_text('{"argv": ["false"], "display_name": "broken", "language": "python"}')
+    hostile = {"HOME": config.parent, "JUPYTER_CONFIG_DIR": config, "JUPYTER_PATH": kernel.parents[1]}
+    hostile |= {"JUPYTER_TOKEN": "guessed", "http_proxy": "http://127.0.0.1:9", "PYTHONPATH": "/nowhere"}
+    monkeypatch.delenv("DISPLAY", raising=False)
+    process = subprocess.Popen(
+        [sys.executable, "start.py", "--no-browser"],
+        cwd=root,
+        env=os.environ | {name: str(value) for name, value in hostile.items()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    yield process
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.stdout.close()
+
+
+def ask(port: int, path: str, token: str = "") -> tuple[int, bytes]:
+    """Return (status, body) of a GET, with the token if there is one."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path, headers={"Authorization": f"token {token}"} if token else {})
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, body
+
+
+@SCRIPTS_RUN
+def test_faults_row_32_the_course_opens_with_a_token_and_on_this_computer_only(opened, start):
+    lines = []
+    for line in opened.stdout:
+        lines.append(line)
+        if "Ctrl-C" in line:
+            break
+    found = re.search(
+        r"  http://127\.0\.0\.1:(\d+)/lab/tree/notebooks/00_start_here\.ipynb\?token=(\w{48})\n", "".join(lines)
+    )
+    assert found, "".join(lines)
+    assert not Path(start.ROOT, "pip-ran").exists()  # what is installed is complete: no pip, no network
+    port, token = int(found[1]), found[2]
+    assert [ask(port, "/api/contents")[0], ask(port, "/api/contents", "guessed")[0]] == [403, 403]
+    status, body = ask(port, "/api/contents/notebooks", token)
+    assert (status, [entry["name"] for entry in json.loads(body)["content"]]) == (200, ["00_start_here.ipynb"])
+    assert ask(port, "/lab/tree/notebooks/00_start_here.ipynb", token)[0] == 200
+    kernels = json.loads(ask(port, "/api/kernelspecs", token)[1])["kernelspecs"]
+    assert kernels["python3"]["spec"]["display_name"] == "Python 3 (ipykernel)"
+
+    family = [psutil.Process(opened.pid), *psutil.Process(opened.pid).children(recursive=True)]
+    doors = [door.laddr for one in family for door in one.net_connections() if door.status == psutil.CONN_LISTEN]
+    assert port in [door.port for door in doors]
+    assert {door.ip for door in doors} == {"127.0.0.1"}
+    assert not [one for one in family if token in " ".join(one.cmdline())]
+    assert token not in Path(start.venv_folder("jupyter.log")).read_text()
+
+    os.killpg(opened.pid, signal.SIGINT)  # what Ctrl-C does
+    assert opened.stdout.read() == "\nEnded. Start again to go on.\n"
+    assert opened.wait(20) == 130
+    assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+@SCRIPTS_RUN
+def test_jupyterlab_ends_when_start_py_is_told_to(opened):
+    while "Ctrl-C" not in opened.stdout.readline():
+        assert opened.poll() is None
+    server = psutil.Process(opened.pid).children()
+    opened.terminate()
+    assert opened.wait(20) == 143
+    deadline = time.monotonic() + 5
+    while any(one.is_running() for one in server) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [one for one in server if one.is_running()]
+
+
+# --- The tests
+
+
+@pytest.fixture
+def called(start, monkeypatch):
+    """The commands that run_tests gives, and its environment; each command's status is taken from `statuses`."""
+    calls = SimpleNamespace(commands=[], environment=None, statuses=[0, 0, 0])
+
+    def call(command, cwd, env):
+        assert cwd == start.ROOT
+        calls.commands.append(command)
+        calls.environment = env
+        return calls.statuses[len(calls.commands) - 1]
+
+    monkeypatch.setattr(start.subprocess, "call", call)
+    return calls
+
+
+NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
+
+
+def test_every_test_runs_in_one_pytest_after_ruff(start, called, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert start.run_tests("python", ["-k", "model"]) == 0
+    assert called.commands == [
+        ["python", "-m", "ruff", "check", "."],
+        ["python", "-m", "ruff", "format", "--check", "."],
+        ["python", "-m", "pytest", "tests", "notebooks", "-n", "2", "--dist", "loadscope", *NBVAL, "-k", "model"],
+    ]
+    assert called.environment["OMP_NUM_THREADS"] == "1"
+
+
+def test_named_tests_run_alone_and_a_set_thread_count_is_kept(start, called, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    start.run_tests("python", ["notebooks/00_start_here.ipynb", "-x"])
+    last = called.commands[-1]
+    assert last == ["python", "-m", "pytest", "-n", "2", "--dist", "loadscope", *NBVAL, *last[-2:]]
+    assert last[-2:] == ["notebooks/00_start_here.ipynb", "-x"]
+    assert called.environment["OMP_NUM_THREADS"] == "4"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status"), [([0, 0, 0], 0), ([0, 0, 5], 5), ([1, 0, 2], 2), ([1, 0, 0], 1), ([0, 1, 0], 1)]
+)
+def test_the_exit_status_is_the_tests_and_ruff_counts_too(start, called, statuses, status):
+    called.statuses = statuses
+    assert start.run_tests("python", []) == status
+
+
+def test_no_setting_of_the_persons_own_reaches_the_course(start, monkeypatch):
+    for name in ("JUPYTER_PATH", "JUPYTERLAB_DIR", "JUPYTER_PREFER_ENV_PATH", "IPYTHONDIR", "PYTHONPATH", "MPLBACKEND"):
+        monkeypatch.setenv(name, "mine")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    environment = start.course_environment(os.path.join("somewhere", "python"))
+    assert "mine" not in environment.values()
+    assert environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert environment["PATH"] == "somewhere" + os.pathsep + os.environ["PATH"]
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
+        assert environment[name].startswith(start.venv_folder())
+
+
+def test_a_changed_output_fails_and_a_broken_kernel_of_the_persons_own_does_not(start, tmp_path, monkeypatch, capfd):
+    kernel = tmp_path / "jupyter" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    (kernel / "kernel.json").write_text('{"argv": ["false"], "display_name": "broken", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(kernel.parents[1]))
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    for count, (source, printed) in enumerate([("print(1 + 1)", "2\n"), ("print(2 + 2)", "5\n")], start=1):
+        output = nbformat.v4.new_output("stream", name="stdout", text=printed)
+        notebook.cells.append(nbformat.v4.new_code_cell(source, execution_count=count, outputs=[output]))
+    nbformat.write(notebook, Path(start.ROOT, "notebooks", "sums.ipynb"))
+    assert start.run_tests(sys.executable, ["notebooks/sums.ipynb", "-n", "0"]) == 1
+    assert "1 failed, 1 passed" in capfd.readouterr().out

@@ -151,10 +151,14 @@ def check_threads() -> tuple[str, str]:
 def check_data() -> tuple[str, str]:
     """Hold the shipped archives against their checksums."""
     from cnnlab.data import verify_checksums
+    from cnnlab.errors import DataError
     from cnnlab.files import data_folder
 
     folder = data_folder()
-    verify_checksums(folder)
+    try:
+        verify_checksums(folder)
+    except DataError as error:
+        return str(folder), str(error)
     return str(folder), "ok"
 
 

@@ -1,5 +1,7 @@
 """The panels in a real JupyterLab in a real Chromium: real keys and pointer, and the pixels that are really there."""
 
+import re
+
 import browser
 import nbformat
 import numpy as np
@@ -11,12 +13,14 @@ from scipy import ndimage
 from cnnlab.kernels import make_kernel
 from cnnlab.widgets.canvas import diverging_pixels, grey_pixels
 
-# No digit, but a pattern that two processes can both make and that no shift or flip leaves as it is.
-IMAGES = """
+IMAGES = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+IMAGE = IMAGES[0, 0]
+MAKE_PANEL = """
 import torch
-images = (torch.arange(2 * 28 * 28) * 37 % 101).reshape(2, 1, 28, 28) / 100
-""".strip()
-MAKE_PANEL = f"from cnnlab.widgets import ConvolutionExplorer\n{IMAGES}\npanel = ConvolutionExplorer(images)\npanel"
+from cnnlab.widgets import ConvolutionExplorer
+panel = ConvolutionExplorer(torch.load("images.pt"))
+panel
+"""
 SHOW_IT_AGAIN = "panel"
 READ_PIXELS = """canvas => {
   const { data, width, height } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
@@ -24,16 +28,13 @@ READ_PIXELS = """canvas => {
 }"""
 NASTY = "<img src=x onerror=document.title='x'>"
 
-namespace: dict = {}
-exec(IMAGES, namespace)
-IMAGE = namespace["images"][0, 0]
-
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """One JupyterLab with one open notebook for all tests of this file."""
     folder = tmp_path_factory.mktemp("a folder with spaces")
     cells = [nbformat.v4.new_code_cell(MAKE_PANEL), nbformat.v4.new_code_cell(SHOW_IT_AGAIN)]
+    torch.save(IMAGES, folder / "images.pt")
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "panel.ipynb")
     settings = tmp_path_factory.mktemp("settings")
@@ -191,11 +192,36 @@ def test_tab_alone_reaches_every_control_and_each_has_a_name(page):
     assert names == [*controls, output, "patch", "kernel", "products"]
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_it_fits_a_narrow_page_in_both_themes(page, theme):
+@pytest.mark.parametrize(("theme", "is_dark"), [("JupyterLab Light", False), ("JupyterLab Dark", True)])
+def test_it_fits_a_narrow_page_in_both_themes(page, theme, is_dark):
     browser.use_theme(page, theme)
     page.set_viewport_size({"width": 800, "height": 1700})
+    page.wait_for_function("() => document.querySelector('.jp-OutputArea-output').clientWidth < 500")
     panel = page.locator(".jp-OutputArea-output").first
     assert panel.evaluate("panel => panel.scrollWidth - panel.clientWidth") == 0
+    pictures = panel.locator(".cnnlab-frame")
+    assert len({round(picture.bounding_box()["y"]) for picture in pictures.all()}) == 1
+    ink = panel.locator(".cnnlab-title").first.evaluate("title => getComputedStyle(title).color")
+    assert (max(map(int, re.findall(r"\d+", ink)[:3])) > 128) == is_dark
     page.set_viewport_size({"width": 1280, "height": 1700})
     browser.use_theme(page, "JupyterLab Light")
+
+
+def test_without_chromium_the_tests_are_skipped_with_the_words_that_get_one(monkeypatch):
+    monkeypatch.setattr(browser, "find_chromium", lambda: None)
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match=r"`sudo apt install chromium`.*`brew install .*`winget install"):
+        browser.chromium_or_skip()
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="`sudo apt install chromium`"):
+        browser.chromium_or_skip()
+
+
+def test_a_chromium_in_another_place_is_found_by_its_variable(monkeypatch, tmp_path):
+    chromium = tmp_path / "my chromium"
+    chromium.touch()
+    monkeypatch.setenv("CNNLAB_CHROMIUM", str(chromium))
+    assert browser.find_chromium() == str(chromium)
+    chromium.unlink()
+    with pytest.raises(FileNotFoundError, match=r"CNNLAB_CHROMIUM says .*my chromium, and there is no such file"):
+        browser.find_chromium()

@@ -79,9 +79,7 @@ def test_filters_are_centred_on_zero():
     low, high = image.get_clim()
     assert low == -high == pytest.approx(-model.conv1.weight.abs().max().item())
     assert np.nansum(image.get_array()) == pytest.approx(model.conv1.weight.sum().item(), abs=1e-4)
-    with pytest.raises(
-        ConfigError, match=r"unknown layer 'conv'; did you mean 'conv1'\? choose from 'conv1', 'conv2'"
-    ):
+    with pytest.raises(ConfigError, match=r"unknown layer 'conv'; did you mean 'conv1'\? choose from 'conv1', 'conv2'"):
         plot_filters(model, "conv")
 
 

@@ -7,6 +7,7 @@ pip runs, it runs dry.
 from __future__ import annotations
 
 import ast
+import contextlib
 import http.client
 import http.server
 import importlib.metadata
@@ -361,7 +362,7 @@ def test_the_first_start_installs_and_the_second_does_nothing(recorder, capsys, 
     assert recorder.prepare("lab") == ["venv", ".[lab]"]
     assert capsys.readouterr().out.splitlines() == [
         "Making the folder .venv (first start).",
-        "About 2.8 GB to download, 6.3 GB once installed; 50.0 GB are free here.",
+        "About 3.2 GB to download, 6.3 GB once installed; 50.0 GB are free here.",
         "Installing with pip, at the versions in constraints.txt.",
     ]
     assert recorder.prepare("lab") == []
@@ -458,7 +459,7 @@ def test_too_little_disk_is_said_before_the_download(recorder, monkeypatch):
     start = recorder.start
     monkeypatch.setattr(start, "sys", SimpleNamespace(**vars(sys) | {"platform": "linux"}))
     monkeypatch.setattr(start.shutil, "disk_usage", lambda _: SimpleNamespace(free=4e9))
-    assert refused(recorder.prepare, "lab") == "That does not fit: make 5.1 GB more room, then start again."
+    assert refused(recorder.prepare, "lab") == "That does not fit: make 5.5 GB more room, then start again."
     assert recorder.commands == ["venv"]
     recorder.pip_settings = "global.extra-index-url='https://example.invalid/whl/cpu'"
     assert recorder.prepare("lab") == ["venv", ".[lab]"]
@@ -500,19 +501,6 @@ def test_a_port_in_use_is_said_and_without_one_a_free_one_is_taken(start):
         )
     assert start.free_port(port) == port
     assert start.free_port(0) > 0
-
-
-def test_8888_in_use_gives_another_port(start, monkeypatch):
-    taken = start.socket.socket.bind
-
-    class Door(socket.socket):
-        def bind(self, address):
-            if address[1] == 8888:
-                raise OSError(98, "Address already in use")
-            taken(self, address)
-
-    monkeypatch.setattr(start.socket, "socket", Door)
-    assert start.free_port(0) not in (0, 8888)
 
 
 def test_a_wrong_port_and_a_wrong_word_are_refused(start, capsys):
@@ -558,26 +546,42 @@ def test_root_is_allowed_and_told(start, monkeypatch, capsys, user, as_root):
     assert not [argument for argument in command if "secret" in argument]
 
 
-class OpenDoor(http.server.BaseHTTPRequestHandler):
-    """A server that lets everyone in."""
+@contextlib.contextmanager
+def serving(status: int):
+    """Answer every request on some port with this status; yield the port."""
 
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
+    class Door(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.end_headers()
 
-    def log_message(self, *_):
-        """Keep quiet."""
+        def log_message(self, *_):
+            """Keep quiet."""
 
-
-def test_a_server_without_a_token_is_not_opened(start):
-    with http.server.HTTPServer(("127.0.0.1", 0), OpenDoor) as server:
+    with http.server.HTTPServer(("127.0.0.1", 0), Door) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_a_server_that_lets_anyone_in_is_not_opened(start):
+    with serving(200) as port:
         running = SimpleNamespace(poll=lambda: None)
-        assert refused(start.wait_until_ready, running, server.server_address[1]) == (
+        assert refused(start.wait_until_ready, running, port, "secret") == (
             "JupyterLab answers 200 to a visitor without the token, who must get 403: a setting on this computer, in "
             "/etc/jupyter for one, is in the way."
         )
-        server.shutdown()
+
+
+def test_another_server_on_the_port_is_not_taken_for_this_one(start):
+    Path(start.venv_folder()).mkdir()
+    Path(start.venv_folder("jupyter.log")).write_text("ERROR: port 8000 is not available\n")
+    polls = iter([None, None, 1])
+    with serving(403) as port:
+        ending = SimpleNamespace(poll=lambda: next(polls))
+        assert refused(start.wait_until_ready, ending, port, "secret") == (
+            "JupyterLab ended by itself, .venv/jupyter.log says more: ERROR: port 8000 is not available"
+        )
 
 
 @SCRIPTS_RUN
@@ -747,3 +751,48 @@ def test_a_changed_output_fails_and_a_broken_kernel_of_the_persons_own_does_not(
     nbformat.write(notebook, Path(start.ROOT, "notebooks", "sums.ipynb"))
     assert start.run_tests(sys.executable, ["notebooks/sums.ipynb", "-n", "0"]) == 1
     assert "1 failed, 1 passed" in capfd.readouterr().out
+
+
+@pytest.fixture
+def ci(tmp_path):
+    """.ci/run in a folder of its own, where every program it could call is a stub that notes what it was asked."""
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(REPOSITORY / ".ci" / "run", tmp_path / ".ci")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("dirname", "env"):
+        (programs / name).symlink_to(shutil.which(name))
+
+    def add(name: str, script: str = "") -> None:
+        (programs / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/asked\n{script}')
+        (programs / name).chmod(0o755)
+
+    def called(user: int = 0) -> tuple[int, list[str]]:
+        (programs / "id").write_text(f"#!/bin/sh\necho {user}\n")
+        (programs / "id").chmod(0o755)
+        (tmp_path / "asked").write_text("")
+        bash = shutil.which("bash")
+        status = subprocess.run([bash, str(tmp_path / ".ci" / "run")], env={"PATH": str(programs)}, cwd="/").returncode
+        return status, (tmp_path / "asked").read_text().splitlines()
+
+    add("apt-get")
+    add("sudo", 'exec "$@"\n')
+    return SimpleNamespace(add=add, called=called)
+
+
+APT = ["apt-get update", "apt-get install --yes --no-install-recommends"]
+LOOK = "-c import ensurepip, venv"
+
+
+@SCRIPTS_RUN
+def test_ci_installs_what_is_missing_and_runs_the_one_command(ci):
+    assert os.access(REPOSITORY / ".ci" / "run", os.X_OK)
+    ci.add("python3", 'case "$*" in *ensurepip*) exit 1;; esac\n')
+    assert ci.called() == (0, [f"python3 {LOOK}", APT[0], f"{APT[1]} chromium python3-venv", "python3 start.py test"])
+    ci.add("python", '[ "$1" = -c ] || exit 7\n')  # its status is that of the run
+    status, asked = ci.called(user=1000)
+    assert (status, asked[0], asked[-1]) == (7, f"python {LOOK}", "python start.py test")
+    assert [line for line in asked if line.startswith("apt-get")] == [APT[0], f"{APT[1]} chromium"]
+    assert [line.split()[1] for line in asked if line.startswith("sudo")] == ["apt-get", "env"]
+    ci.add("chromium")
+    assert ci.called() == (7, [f"python {LOOK}", "python start.py test"])

@@ -1,0 +1,117 @@
+"""Pixel pictures in the browser: values → colours → raw bytes → a canvas, with a cursor and a marked rectangle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import traitlets
+from torch import Tensor
+
+_HERE = Path(__file__).parent
+
+# Blue below zero, white at zero, red above: RdBu of C. Brewer's ColorBrewer 2.0, safe for colour-blind readers,
+# and what matplotlib calls "RdBu_r".
+_BLUE_TO_RED = [
+    "053061", "2166ac", "4393c3", "92c5de", "d1e5f0", "f7f7f7", "fddbc7", "f4a582", "d6604d", "b2182b", "67001f",
+]  # fmt: skip
+_ANCHORS = np.array([list(bytes.fromhex(colour)) for colour in _BLUE_TO_RED])  # (11, 3)
+
+
+def grey_pixels(values: Tensor) -> np.ndarray:
+    """Return RGBA pixels, uint8 (H, W, 4), for values (H, W) in 0–1: black at 0, white at 1.
+
+    >>> grey_pixels(torch.ones(1, 1))[0, 0].tolist()
+    [255, 255, 255, 255]
+    """
+    grey = np.rint(values.numpy(force=True).clip(0, 1) * 255)
+    return _with_alpha(np.repeat(grey[..., None], 3, axis=-1))
+
+
+def diverging_pixels(values: Tensor, limit: float) -> np.ndarray:
+    """Return RGBA pixels, uint8 (H, W, 4), for signed values (H, W): blue at -limit, white at 0, red at limit.
+
+    Values beyond the limit have its colour. Where limit is 0, all is white.
+
+    >>> diverging_pixels(torch.zeros(1, 1), limit=1)[0, 0].tolist()
+    [247, 247, 247, 255]
+    """
+    share = values.numpy(force=True) / limit if limit > 0 else np.zeros(values.shape)
+    place = (share.clip(-1, 1) + 1) / 2 * (len(_ANCHORS) - 1)  # 0 to 10
+    channels = [np.interp(place, np.arange(len(_ANCHORS)), channel) for channel in _ANCHORS.T]
+    return _with_alpha(np.rint(np.stack(channels, axis=-1)))
+
+
+def _with_alpha(colours: np.ndarray) -> np.ndarray:
+    rgba = np.full((*colours.shape[:2], 4), 255, dtype=np.uint8)
+    rgba[..., :3] = colours
+    return rgba
+
+
+class PixelCanvas(anywidget.AnyWidget):
+    """One picture, each value a square; where `interactive`, the pointer and the arrow keys move its cursor.
+
+    pixels: RGBA bytes, row by row, height × width × 4. cursor: [row, column], or [] for none.
+    rectangle: [top, left, height, width] of a marked area, which may reach beyond the picture, or [] for none.
+    display_width: CSS pixels, less where there is less room. title stands above the picture, caption below;
+    label is what a screen reader says.
+
+    >>> canvas = PixelCanvas(title="Input", label="input")
+    >>> canvas.show(grey_pixels(torch.rand(28, 28)))
+    """
+
+    _esm = _HERE / "canvas.js"
+    _css = _HERE / "panel.css"
+    pixels = traitlets.CBytes().tag(sync=True)
+    width = traitlets.Int(0).tag(sync=True)
+    height = traitlets.Int(0).tag(sync=True)
+    display_width = traitlets.Int(252).tag(sync=True)
+    interactive = traitlets.Bool(False).tag(sync=True)
+    cursor = traitlets.List(traitlets.Int()).tag(sync=True)
+    rectangle = traitlets.List(traitlets.Int()).tag(sync=True)
+    title = traitlets.Unicode().tag(sync=True)
+    caption = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+
+    def show(self, picture: np.ndarray, **traits: object) -> None:
+        """Show the picture, uint8 (H, W, 4), and set further traits, all in one message: never half of it."""
+        height, width, _ = picture.shape
+        with self.hold_sync():
+            self.width, self.height, self.pixels = width, height, picture.tobytes()
+            for name, value in traits.items():
+                self.set_trait(name, value)
+
+    def __repr__(self) -> str:
+        return "<PixelCanvas: a live picture>"
+
+
+class NumberGrid(anywidget.AnyWidget):
+    """A table of numbers, each on its own colour; where `editable`, a person can type others.
+
+    values: row by row, `columns` a row; numbers from Python, and the text that was typed from the browser.
+    pixels: RGBA bytes of each number's background. title stands above, label is what a screen reader says.
+
+    >>> grid = NumberGrid(title="Kernel", label="kernel", editable=True)
+    >>> grid.show(kernel, diverging_pixels(kernel, limit=1))
+    """
+
+    _esm = _HERE / "number_grid.js"
+    _css = _HERE / "panel.css"
+    values = traitlets.List().tag(sync=True)
+    columns = traitlets.Int(1).tag(sync=True)
+    pixels = traitlets.CBytes().tag(sync=True)
+    display_width = traitlets.Int(252).tag(sync=True)
+    editable = traitlets.Bool(False).tag(sync=True)
+    title = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+
+    def show(self, numbers: Tensor, picture: np.ndarray, **traits: object) -> None:
+        """Show numbers (H, W) on the colours of picture, uint8 (H, W, 4), and set further traits, in one message."""
+        with self.hold_sync():
+            self.columns, self.values, self.pixels = numbers.shape[1], numbers.flatten().tolist(), picture.tobytes()
+            for name, value in traits.items():
+                self.set_trait(name, value)
+
+    def __repr__(self) -> str:
+        return "<NumberGrid: a live table of numbers>"

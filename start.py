@@ -1,0 +1,430 @@
+"""Set the course up and open it: `python start.py`. Set it up and run every test: `python start.py test`.
+
+Needs Python 3.11 to 3.14 and nothing else. Everything is installed into the folder .venv beside this file; delete that
+folder to undo it. The file keeps to what Python 3.6 can read, so that an old Python says what is wrong.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import http.client
+import importlib.util
+import json
+import os
+import platform
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable
+
+OLDEST, NEWEST = (3, 11), (3, 14)
+FIRST_NOTEBOOK = "notebooks/00_start_here.ipynb"
+ROOT = os.path.dirname(os.path.abspath(__file__))
+
+
+def say(text: str) -> None:  # "invalid syntax" here means Python 2: the course needs Python 3.11 to 3.14
+    print(text, flush=True)
+
+
+def run(*command: str, show: Callable = lambda _: None) -> tuple:
+    """Run a command in the course's folder and return (status, output); `show` gets each line as it comes."""
+    lines = []
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, cwd=ROOT, encoding="utf-8", errors="replace", **streams) as process:
+        for line in process.stdout:
+            lines.append(line)
+            show(line)
+    return process.returncode, "".join(lines)
+
+
+# --- What this computer must have. Each check stops with one sentence that says what to do.
+
+
+def check_python(version: tuple) -> None:
+    """Stop unless `version` (major, minor, ...) lies between OLDEST and NEWEST."""
+    if not OLDEST <= tuple(version[:2]) <= NEWEST:
+        raise SystemExit(
+            f"The course needs Python {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}, and this is Python "
+            f"{version[0]}.{version[1]}: install one of those (python.org has them) and start with it, for example "
+            "`python3.13 start.py`, on Windows `py -3.13 start.py`."
+        )
+
+
+def check_platform() -> None:
+    """Stop, before anything is downloaded, on a platform that PyTorch has no packages for."""
+    machine = platform.machine().lower()
+    if sys.implementation.name != "cpython":
+        trouble, remedy = f"the Python named {sys.implementation.name}", "install the one from python.org"
+    elif sys.maxsize < 2**32:
+        trouble, remedy = "a 32-bit Python", "install the 64-bit one from python.org"
+    elif sys.platform == "darwin" and machine != "arm64":
+        trouble, remedy = "Intel Macs", "on a Mac with an Apple chip install the Python from python.org"
+    elif "musl" in (sysconfig.get_config_var("SOABI") or ""):
+        trouble, remedy = "a Linux built on musl (Alpine)", "use one built on glibc (Debian, Ubuntu, Fedora)"
+    elif sys.platform == "linux" and machine not in ("x86_64", "aarch64"):
+        trouble, remedy = f"{machine} processors", "use a computer with an x86_64 or 64-bit ARM processor"
+    else:
+        return
+    raise SystemExit(f"PyTorch has no packages for {trouble}: {remedy}, or open the course in Colab (README.md).")
+
+
+def check_modules() -> None:
+    """Stop where this Python can't make an environment: Debian packs venv and ensurepip apart."""
+    missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
+    if missing:
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        raise SystemExit(
+            f"This Python lacks {' and '.join(missing)}: on Debian or Ubuntu type `sudo apt install "
+            f"python{version}-venv`, elsewhere install Python from python.org; then start again."
+        )
+
+
+def check_disk() -> None:
+    """Say what will be downloaded and how much is free; stop where it can't fit."""
+    _, pip_settings = run(venv_python(), "-I", "-m", "pip", "config", "list")
+    with_cuda = sys.platform == "linux" and "/cpu" not in pip_settings
+    download, installed = (3.2, 6.3) if with_cuda else (0.5, 1.5)  # GB, measured with torch 2.15 on Linux
+    free = shutil.disk_usage(venv_folder()).free / 1e9
+    say(f"About {download:g} GB to download, {installed:g} GB once installed; {free:.1f} GB are free here.")
+    if free < download + installed:
+        raise SystemExit(f"That does not fit: make {download + installed - free:.1f} GB more room, then start again.")
+
+
+def check_data() -> None:
+    """Stop unless the shipped archives are what data/checksums.txt says."""
+    with open(os.path.join(ROOT, "data", "checksums.txt"), encoding="ascii") as file:
+        wanted = [line.split() for line in file]
+    for checksum, name in wanted:
+        content = b""
+        with contextlib.suppress(FileNotFoundError), open(os.path.join(ROOT, "data", *name.split("/")), "rb") as file:
+            content = file.read()
+        if hashlib.new("md5", content, usedforsecurity=False).hexdigest() != checksum:
+            raise SystemExit(
+                f"data/{name} is {'damaged' if content else 'missing'}: bring it back with "
+                "`git checkout -- data`, or download the course again."
+            )
+
+
+# --- The installation in .venv, and the stamp that is written last and says that it is complete.
+
+
+def venv_folder(*names: str) -> str:
+    return os.path.join(ROOT, ".venv", *names)
+
+
+def venv_python() -> str:
+    return venv_folder("Scripts", "python.exe") if os.name == "nt" else venv_folder("bin", "python")
+
+
+def wanted_stamp(extra: str) -> dict:
+    """Return what an installation of `extra` ("lab", or "test", which contains it) must match."""
+    versions = hashlib.sha256()
+    for name in ("constraints.txt", "pyproject.toml"):
+        with open(os.path.join(ROOT, name), "rb") as file:
+            versions.update(file.read())
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return {"folder": os.path.realpath(ROOT), "python": python, "extra": extra, "versions": versions.hexdigest()}
+
+
+def read_stamp() -> dict:
+    """Return the stamp of a complete installation, or {} where there is none."""
+    try:
+        with open(venv_folder("complete.json"), encoding="utf-8") as file:
+            return dict(json.load(file))
+    except (FileNotFoundError, ValueError, TypeError):
+        return {}
+
+
+def write_stamp(stamp: dict) -> None:
+    with open(venv_folder("complete.json"), "w", encoding="utf-8") as file:
+        json.dump(stamp, file)
+
+
+def why_anew(found: dict, wanted: dict) -> str:
+    """Return why .venv must be made from nothing, or "" where what is there can be built on."""
+    if not os.path.exists(venv_folder()):
+        return "first start"
+    if not found:
+        return "the last installation did not finish"
+    if found["folder"] != wanted["folder"]:
+        return "the course was moved or copied"
+    if found["python"] != wanted["python"]:
+        return f"it had Python {found['python']}, this is Python {wanted['python']}"
+    if not os.path.exists(venv_python()) or run(venv_python(), "-c", "")[0]:
+        return "its Python is gone"
+    return ""
+
+
+@contextlib.contextmanager
+def only_one():
+    """Keep two start.py from installing into one folder; the lock goes when the process goes."""
+    with open(os.path.join(ROOT, "constraints.txt"), "r+b") as file:
+        try:
+            if os.name == "nt":
+                import msvcrt
+
+                file.seek(10**6)  # far behind the end: a locked byte can't be read
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            raise SystemExit("Another start.py is installing here: wait until it is done, then start again.") from None
+        yield
+
+
+def prepare(extra: str) -> str:
+    """Return the Python of a complete installation; where one is there, no network is needed."""
+    found, wanted = read_stamp(), wanted_stamp(extra)
+    if found.get("extra") == "test":
+        wanted["extra"] = "test"
+    reason = why_anew(found, wanted)
+    if reason:
+        make_environment(reason)
+        check_disk()
+    elif found == wanted:
+        return venv_python()
+    else:
+        os.remove(venv_folder("complete.json"))
+    try:
+        install(venv_python(), wanted["extra"])
+    except ConnectionError:
+        if not reason:
+            write_stamp(found)  # pip downloads everything before it changes anything: the earlier one is whole
+        raise
+    write_stamp(wanted)
+    return venv_python()
+
+
+def make_environment(reason: str) -> None:
+    """Make .venv, empty."""
+    check_modules()
+    if os.path.realpath(sys.prefix) == os.path.realpath(venv_folder()):
+        raise SystemExit(f".venv must be made anew ({reason}): type `deactivate`, then start with your own Python.")
+    say(f"Making the folder .venv ({reason}).")
+    status, output = run(sys.executable, "-m", "venv", "--clear", venv_folder())
+    if status:
+        raise explain(output)
+
+
+def install(python: str, extra: str) -> None:
+    """Let pip install the course, editable, at the versions in constraints.txt; pip's own settings hold."""
+    say("Installing with pip, at the versions in constraints.txt.")
+    # -I: what PYTHONPATH shows to other programs must not pass for installed here.
+    pip = [python, "-I", "-m", "pip", "install", "-c", "constraints.txt", "-e", f".[{extra}]"]
+    status, output = run(*pip, show=show_progress)
+    if status:
+        raise explain(output)
+    status, output = run(python, "-I", "-c", "import cnnlab, jupyterlab, torch, torchvision; print(cnnlab.__file__)")
+    if status:
+        raise SystemExit(
+            "The packages are installed but can't be loaded (on Windows, install Microsoft's Visual C++ "
+            f"Redistributable for x64 and start again): {output.strip().splitlines()[-1]}"
+        )
+
+
+def show_progress(line: str) -> None:
+    """Say which large file pip is downloading, and when it unpacks."""
+    large = re.match(r"\s*(Downloading|Using cached) (?:\S*/)?(\w+)-([\d.]+)\S* \((\d\d+\.?\d* [MG]B)\)", line)
+    if large:
+        say(f"  {large.group(2)} {large.group(3)} ({large.group(4)})")
+    elif line.startswith("Installing collected packages"):
+        say(f"  all downloaded; unpacking {line.count(',') + 1} packages, which takes a minute or two")
+
+
+def explain(output: str) -> Exception:
+    """Return what pip's (or venv's) output means, in one sentence, as the exception to raise."""
+    if re.search(r"No space left|WinError 112|not enough space|quota exceeded", output, re.IGNORECASE):
+        return SystemExit(
+            f"The disk is full, here or in {tempfile.gettempdir()}: make room (or set TMPDIR to a folder that has "
+            "some), then start again to complete the installation."
+        )
+    if re.search(r"NewConnection|NameResolution|connection broken|Max retries|timed out|ProxyError|SSLError", output):
+        return ConnectionError(
+            "pip can't reach its package index: check the network (and HTTPS_PROXY, where there is a proxy), then "
+            "start again to complete the installation."
+        )
+    if re.search(r"No matching distribution found for torch\b|\(constraint\) torch==", output):
+        return SystemExit(
+            f"pip finds no PyTorch for this computer ({platform.platform()}): it comes for 64-bit Windows, Linux with "
+            "glibc 2.28 or newer, and Apple-chip Macs; on one of these look at `pip config list`, elsewhere open the "
+            "course in Colab (README.md)."
+        )
+    with open(venv_folder("pip.log"), "w", encoding="utf-8") as file:
+        file.write(output)
+    return SystemExit(f"The installation failed, .venv/pip.log says more: {output.strip().splitlines()[-1]}")
+
+
+# --- What is run in the installation.
+
+
+def course_environment(python: str) -> dict:
+    """Return the environment for JupyterLab and the tests, which no setting of the person's own can break."""
+    personal = ("JUPYTER", "IPYTHON", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "MPLBACKEND")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(personal)}
+    environment["PATH"] = os.path.dirname(python) + os.pathsep + environment.get("PATH", "")
+    environment["JUPYTER_PREFER_ENV_PATH"] = "1"
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
+        environment[name] = venv_folder("settings", name.lower())
+    return environment
+
+
+def run_tests(python: str, arguments: list) -> int:
+    """Run ruff, then every test in one pytest command; return the tests' exit status, or else ruff's."""
+    environment = course_environment(python)
+    environment.setdefault("OMP_NUM_THREADS", "1")  # two processes of one thread are faster than one of two
+    given = [text for text in arguments if os.path.exists(os.path.join(ROOT, text.split("::")[0]))]
+    pytest = ["pytest", *([] if given else ["tests", "notebooks"]), "-n", "2", "--dist", "loadscope"]
+    pytest += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", *arguments]
+    commands = (["ruff", "check", "."], ["ruff", "format", "--check", "."], pytest)
+    statuses = [subprocess.call([python, "-m", *command], cwd=ROOT, env=environment) for command in commands]
+    return statuses[2] or statuses[0] or statuses[1]
+
+
+def free_port(port: int) -> int:
+    """Return `port` if it is free; for port 0, one that is."""
+    with socket.socket() as door:
+        if os.name != "nt":  # there, the option would let two programs share a port
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind(("127.0.0.1", port))
+        except OSError:
+            raise SystemExit(
+                f"Port {port} is in use or not allowed: give another, or leave --port out to get a free one."
+            ) from None
+        return door.getsockname()[1]
+
+
+def has_display() -> bool:
+    """Return whether a browser window opened here would be seen."""
+    if sys.platform in ("win32", "darwin"):
+        return "SSH_CONNECTION" not in os.environ
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def start_server(python: str, port: int, token: str, browser: bool) -> subprocess.Popen:
+    """Start JupyterLab on 127.0.0.1; its log goes to .venv/jupyter.log."""
+    command = [python, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
+    command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={ROOT}"]
+    command += [f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}", f"--ServerApp.open_browser={browser}"]
+    command += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]  # no questions, no network
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        say("You are root, so JupyterLab is started with --allow-root; an ordinary account is safer.")
+        command.append("--allow-root")
+    # The token is no argument: every user of a computer can read the arguments of every program.
+    environment = dict(course_environment(python), JUPYTER_TOKEN=token)
+    with open(venv_folder("jupyter.log"), "w", encoding="utf-8") as log:
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+        )
+
+
+def status_on(port: int, token: str) -> int:
+    """Return the HTTP status with which the server on `port` answers who has this token; 0 for no answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", "/api/contents", headers={"Authorization": f"token {token}"})
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def wait_until_ready(server: subprocess.Popen, port: int, token: str) -> None:
+    """Wait until the server knows its token, and see that it lets nobody in without."""
+    while server.poll() is None:
+        if status_on(port, token) == 200:
+            status = status_on(port, "wrong")
+            if status == 403:
+                return
+            raise SystemExit(
+                f"JupyterLab answers {status} to a visitor without the token, who must get 403: a setting on this "
+                "computer, in /etc/jupyter for one, is in the way."
+            )
+        time.sleep(0.1)
+    stop_with_log()
+
+
+def stop_with_log() -> None:
+    with open(venv_folder("jupyter.log"), encoding="utf-8", errors="replace") as log:
+        last = log.read().strip().splitlines()[-1:]
+    raise SystemExit(f"JupyterLab ended by itself, .venv/jupyter.log says more: {''.join(last)}")
+
+
+def open_course(python: str, port: int, browser: bool) -> int:
+    """Open the first notebook in JupyterLab, say its address, and stay until it ends."""
+    port, token = free_port(port), secrets.token_hex(24)
+    say("Starting JupyterLab.")
+    server = start_server(python, port, token, browser)
+    try:
+        wait_until_ready(server, port, token)
+        say(f"The course is open at\n  http://127.0.0.1:{port}/lab/tree/{FIRST_NOTEBOOK}?token={token}")
+        say("Leave this window open while you work; Ctrl-C here ends it.")
+        if server.wait():
+            stop_with_log()
+        say("JupyterLab was shut down.")
+    except KeyboardInterrupt:  # which has reached JupyterLab as well, and it needs a moment to end its kernels
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(5)
+        raise
+    finally:
+        end(server)
+    return 0
+
+
+def end(server: subprocess.Popen) -> None:
+    """End JupyterLab, and with it its kernels."""
+    server.terminate()
+    try:
+        server.wait(5)
+    except subprocess.TimeoutExpired:
+        server.kill()
+
+
+def parse_arguments(arguments: list) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="start.py",
+        usage="python start.py [--port PORT] [--no-browser]\n       python start.py test [arguments for pytest]",
+        description="Set up the course in .venv, then open it in JupyterLab, or run every test.",
+    )
+    parser.add_argument("--port", type=int, default=0, help="where JupyterLab listens (a free port otherwise)")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    options = parser.parse_args(arguments)
+    if not 0 <= options.port <= 65535:
+        parser.error(f"--port must be 1 to 65535, got {options.port}")
+    return options
+
+
+def main(arguments: list) -> int:
+    check_python(sys.version_info)
+    test = arguments[:1] == ["test"]
+    options = parse_arguments([] if test else arguments)
+    check_platform()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that JupyterLab is ended, too
+    try:
+        with only_one():
+            python = prepare("test" if test else "lab")
+        check_data()
+        if test:
+            return run_tests(python, arguments[1:])
+        return open_course(python, options.port, has_display() and not options.no_browser)
+    except KeyboardInterrupt:
+        say("\nEnded. Start again to go on.")
+        return 130
+    except PermissionError as error:
+        raise SystemExit(f"{error}: put the course into a folder that you may write to, then start again.") from error
+    except OSError as error:
+        raise SystemExit(str(error)) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

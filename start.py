@@ -223,11 +223,12 @@ def install(python: str, extra: str) -> None:
     status, output = run(*pip, show=show_progress)
     if status:
         raise explain(output)
-    status, output = run(python, "-I", "-c", "import cnnlab, jupyterlab, torch, torchvision; print(cnnlab.__file__)")
+    status, output = run(python, "-I", "-c", "import cnnlab.files, jupyterlab, torch, torchvision")
     if status:
         raise SystemExit(
             "The packages are installed but can't be loaded (on Windows, install Microsoft's Visual C++ "
-            f"Redistributable for x64 and start again): {output.strip().splitlines()[-1]}"
+            "Redistributable for x64, or give the course's folder a name in plain letters, and start again): "
+            f"{output.strip().splitlines()[-1]}"
         )
 
 
@@ -274,6 +275,7 @@ def course_environment(python: str) -> dict:
     environment["JUPYTER_PREFER_ENV_PATH"] = "1"
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
         environment[name] = venv_folder("settings", name.lower())
+        os.makedirs(environment[name], exist_ok=True)  # IPython warns where it is missing
     return environment
 
 
@@ -286,6 +288,8 @@ def run_tests(python: str, arguments: list) -> int:
     pytest += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", *arguments]
     commands = (["ruff", "check", "."], ["ruff", "format", "--check", "."], pytest)
     statuses = [subprocess.call([python, "-m", *command], cwd=ROOT, env=environment) for command in commands]
+    if not statuses[2] and any(statuses):
+        say("The tests passed; ruff, at the top, did not.")
     return statuses[2] or statuses[0] or statuses[1]
 
 

@@ -46,7 +46,8 @@ def plot_images(
         raise ConfigError(f"plot_images wants one or three channels, got {images.shape[1]}; plot_maps draws any number")
     tiles = images.detach().cpu().permute(0, 2, 3, 1).numpy()  # (N, H, W, C)
     ax = _montage_axes(tiles, columns, ax, room=0.28 if titles is not None else 0)
-    picture, corners = montage(tiles, columns, gap=_gap(tiles, titles))
+    above = _gap(tiles, 0.08 if titles is None else 0.35)
+    picture, corners = montage(tiles, columns, gap=_gap(tiles, 0.08 if titles is None else 0.2), above=above)
     ax.imshow(picture.squeeze(-1) if tiles.shape[3] == 1 else picture, cmap="grey", vmin=0, vmax=1)
     for title, (top, left) in zip(titles if titles is not None else (), corners, strict=False):
         ax.text(left + tiles.shape[2] / 2, top - 1, str(title), ha="center", va="bottom", fontsize=9, parse_math=False)
@@ -63,7 +64,7 @@ def plot_maps(maps: Tensor, *, columns: int = 8, ax: Axes | None = None, limit: 
         raise ConfigError(f"plot_maps wants feature maps (C, H, W) of one image, got {got}; take one with maps[0]")
     tiles = maps.detach().cpu().numpy()[..., None]
     ax = _montage_axes(tiles, columns, ax)
-    picture, _ = montage(tiles, columns, gap=_gap(tiles, None))
+    picture, _ = montage(tiles, columns, gap=_gap(tiles, 0.08))
     low, high = min(0.0, float(tiles.min())), limit or float(tiles.max()) or 1.0
     drawn = ax.imshow(picture.squeeze(-1), cmap="viridis", vmin=low, vmax=high)
     ax.figure.colorbar(drawn, ax=ax, label="activation", shrink=0.8)
@@ -149,28 +150,33 @@ def plot_seeds(
     return ax
 
 
-def montage(tiles: np.ndarray, columns: int, *, gap: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """Put tiles (N, H, W, C) into one picture with a gap between them; return it and each tile's (top, left).
+def montage(
+    tiles: np.ndarray, columns: int, *, gap: int, above: int | None = None
+) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Put tiles (N, H, W, C) into one picture, `gap` pixels apart; return it and each tile's (top, left).
+
+    above: how many pixels to leave above each tile, for a word; None is the gap.
 
     The gap is NaN, which matplotlib leaves transparent.
     """
     count, height, width, depth = tiles.shape
     columns = min(columns, count)
     rows = math.ceil(count / columns)
-    picture = np.full((rows * (height + gap), columns * (width + gap) - gap, depth), np.nan, dtype=np.float32)
+    above = gap if above is None else above
+    picture = np.full((rows * (height + above), columns * (width + gap) - gap, depth), np.nan, dtype=np.float32)
     if depth == 3:
         picture[:] = 1.0  # a colour picture has no NaN
     corners = []
     for index, tile in enumerate(tiles):
-        top, left = index // columns * (height + gap) + gap, index % columns * (width + gap)
+        top, left = index // columns * (height + above) + above, index % columns * (width + gap)
         picture[top : top + height, left : left + width] = tile
         corners.append((top, left))
     return picture, corners
 
 
-def _gap(tiles: np.ndarray, titles: Sequence[object] | None) -> int:
-    """Return how many pixels to leave between tiles: room for a word where there are titles."""
-    return max(1, round(tiles.shape[1] * (0.35 if titles is not None else 0.08)))
+def _gap(tiles: np.ndarray, share: float) -> int:
+    """Return that share of a tile's height, in whole pixels."""
+    return max(1, round(tiles.shape[1] * share))
 
 
 def _montage_axes(tiles: np.ndarray, columns: int, ax: Axes | None, room: float = 0.0) -> Axes:

@@ -79,8 +79,8 @@ def test_filters_are_centred_on_zero():
     low, high = image.get_clim()
     assert low == -high == pytest.approx(-model.conv1.weight.abs().max().item())
     assert np.nansum(image.get_array()) == pytest.approx(model.conv1.weight.sum().item(), abs=1e-4)
-    with pytest.raises(ConfigError, match=r"unknown layer 'conv'; did you mean 'conv1'\? choose from 'conv1', 'conv2'"):
-        plot_filters(model, "conv")
+    with pytest.raises(ConfigError, match=r"unknown layer 'con1'; did you mean 'conv1'\? choose from 'conv1', 'conv2'"):
+        plot_filters(model, "con1")
 
 
 def test_history_has_the_same_colour_for_the_same_thing():

@@ -286,7 +286,8 @@ def test_packages_that_do_not_load_are_not_called_installed(start):
     python = put_python(start, '#!/bin/sh\n[ "$2" = -m ] && exit 0\necho "OSError: [WinError 126] c10.dll"\nexit 1\n')
     assert refused(start.install, python, "lab") == (
         "The packages are installed but can't be loaded (on Windows, install Microsoft's Visual C++ Redistributable "
-        "for x64 and start again): OSError: [WinError 126] c10.dll"
+        "for x64, or give the course's folder a name in plain letters, and start again): "
+        "OSError: [WinError 126] c10.dll"
     )
 
 
@@ -722,9 +723,11 @@ def test_named_tests_run_alone_and_a_set_thread_count_is_kept(start, called, mon
 @pytest.mark.parametrize(
     ("statuses", "status"), [([0, 0, 0], 0), ([0, 0, 5], 5), ([1, 0, 2], 2), ([1, 0, 0], 1), ([0, 1, 0], 1)]
 )
-def test_the_exit_status_is_the_tests_and_ruff_counts_too(start, called, statuses, status):
+def test_the_exit_status_is_the_tests_and_ruff_counts_too(start, called, capsys, statuses, status):
     called.statuses = statuses
     assert start.run_tests("python", []) == status
+    ruff_alone = any(statuses) and not statuses[2]
+    assert capsys.readouterr().out == ("The tests passed; ruff, at the top, did not.\n" if ruff_alone else "")
 
 
 def test_no_setting_of_the_persons_own_reaches_the_course(start, monkeypatch):
@@ -737,6 +740,7 @@ def test_no_setting_of_the_persons_own_reaches_the_course(start, monkeypatch):
     assert environment["PATH"] == "somewhere" + os.pathsep + os.environ["PATH"]
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
         assert environment[name].startswith(start.venv_folder())
+        assert Path(environment[name]).is_dir()
 
 
 def test_a_changed_output_fails_and_a_broken_kernel_of_the_persons_own_does_not(start, tmp_path, monkeypatch, capfd):

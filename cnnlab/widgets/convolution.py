@@ -110,11 +110,11 @@ class ConvolutionExplorer(ipywidgets.VBox):
         strongest, brightest = float(kernel.abs().max()), float(output.abs().max())
         kernel_colours = diverging_pixels(kernel, strongest)
 
+        hint = "point at a pixel, or use the arrow keys"
+        self.output.show(diverging_pixels(output, brightest), caption=f"{_scale(brightest)}\n{hint}")
         self.input.show(grey_pixels(image), rectangle=[row - size // 2, column - size // 2, size, size])
         name = f"Kernel {size}×{size}"
         self.kernel.show(kernel_colours, title=name, label=f"{name}, {self.preset.value}", caption=_scale(strongest))
-        hint = "point at a pixel, or use the arrow keys"
-        self.output.show(diverging_pixels(output, brightest), caption=f"{_scale(brightest)}\n{hint}")
         self.patch.show(patch, grey_pixels(patch))
         self.weights.show(kernel, kernel_colours)
         self.products.show(

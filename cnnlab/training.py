@@ -223,7 +223,7 @@ def _one_pass(model, split, optimizer, order, batch_size, stop, bar) -> Scores:
     return Scores(float(losses @ sizes.double()) / len(order), int(torch.stack(right).sum()) / len(order))
 
 
-def evaluate(model: nn.Module, split: Split, *, batch_size: int = 500) -> Scores:
+def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> Scores:
     """Return loss and accuracy of model on split, in eval mode, without changing anything.
 
     >>> evaluate(model, data.validation).accuracy
@@ -243,7 +243,7 @@ def evaluate(model: nn.Module, split: Split, *, batch_size: int = 500) -> Scores
     return Scores(loss / len(split), int(torch.stack(right).sum()) / len(split))
 
 
-def predict(model: nn.Module, images: Tensor, *, batch_size: int = 500) -> Tensor:
+def predict(model: nn.Module, images: Tensor, *, batch_size: int = 250) -> Tensor:
     """Return each class's probability, float (N, classes), for images float (N, C, H, W) normalized as in training.
 
     >>> predict(model, data.validation.images).argmax(1)

@@ -1,0 +1,191 @@
+"""Train the same network on the same images with `fit` and beside it, and print who takes how long, as Markdown.
+
+Nothing large may be imported here (see memory.py); what trains is in contestants.py, in processes of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import import_time
+import memory
+
+IMAGES, HELD_OUT = 10_000, 2_000
+LABELS = {
+    "fit": "**cnnlab `fit`**",
+    "bare": "bare loop: in memory, channels_last, fused Adam",
+    "loader": "DataLoader over tensors",
+    "transforms": "DataLoader with torchvision's transforms",
+    "lightning": "Lightning",
+    "skorch": "skorch",
+    "fastai": "fastai",
+    "keras": "Keras (on torch)",
+}
+PLAIN = ("bare", "loader")  # nothing but torch: what they reach is what there is to reach
+PEERS = ("lightning", "skorch", "fastai", "keras")
+
+
+def run_rounds(epochs: int, rounds: int) -> dict[str, list[dict] | str]:
+    """Return each contestant's results, one a round, or the one word that says why it has none."""
+    results: dict[str, list[dict] | str] = {
+        name: "absent" if name in PEERS and importlib.util.find_spec(name) is None else [] for name in LABELS
+    }
+    for seed in range(rounds):
+        for name, found in results.items():
+            if isinstance(found, str):
+                continue
+            result = run_once(name, epochs, seed)
+            if result is None:
+                results[name] = "failed"
+                continue
+            found.append(result)
+            say(f"round {seed + 1} of {rounds}: {name} {result['seconds']:.2f} s, accuracy {result['accuracy']:.4f}")
+    return results
+
+
+def run_once(name: str, epochs: int, seed: int) -> dict | None:
+    """Let one contestant train in a fresh process; return what it says, or None after saying why it failed."""
+    script = Path(__file__).with_name("contestants.py")
+    order = [sys.executable, script, name, "--images", IMAGES, "--epochs", epochs, "--seed", seed]
+    process = subprocess.run([str(part) for part in order], capture_output=True, text=True)
+    if process.returncode == 0:
+        return json.loads(process.stdout.splitlines()[-1])
+    say(f"{name} failed:\n{process.stderr[-2000:]}")
+    return None
+
+
+def refuse_others(results: dict[str, list[dict] | str]) -> tuple[list[str], str]:
+    """Return who learnt something else than the plain loops, and one line that says how near the others are.
+
+    Noise is twice the standard error of the difference of two means: p(1 − p) / n for a share p of n images, and the
+    plain loops' variance from seed to seed (the order of the images) over the number of rounds.
+    """
+    accuracies = {
+        name: [result["accuracy"] for result in found] for name, found in results.items() if isinstance(found, list)
+    }
+    means = {name: statistics.fmean(values) for name, values in accuracies.items()}
+    expected = statistics.fmean(means[name] for name in PLAIN)
+    rounds = len(accuracies["fit"])
+    by_seed = statistics.fmean(statistics.variance(accuracies[name]) for name in PLAIN) / rounds if rounds > 1 else 0
+    noise = 2 * math.sqrt(2 * (expected * (1 - expected) / HELD_OUT + by_seed))
+    refused = [name for name, accuracy in means.items() if abs(accuracy - expected) > noise]
+    low, high = min(means.values()), max(means.values())
+    verdict = "NOT reached" if refused else "reached"
+    return refused, f"- {verdict}: equal accuracy: {low:.4f} to {high:.4f}, noise {expected:.4f} ± {noise:.4f}"
+
+
+def ratios(results: dict[str, list[dict] | str], name: str) -> list[float]:
+    """Return how many times the seconds of `fit` this contestant took, round by round."""
+    pairs = zip(results[name], results["fit"], strict=True)
+    return [own["seconds"] / ours["seconds"] for own, ours in pairs]
+
+
+def table(results: dict[str, list[dict] | str], refused: list[str]) -> list[str]:
+    """Return the lines of the table."""
+    lines = ["| | seconds | × `fit` | spread | accuracy |", "| --- | ---: | ---: | ---: | ---: |"]
+    for name, found in results.items():
+        if isinstance(found, str):
+            lines.append(f"| {LABELS[name]} | {found} | | | |")
+            continue
+        label = LABELS[name] + (f" {found[0]['version']}" if name in PEERS else "")
+        accuracy = f"{mean(found, 'accuracy'):.4f}"
+        if name in refused:
+            lines.append(f"| {label} | refused | | | {accuracy} |")
+            continue
+        seconds = statistics.median(result["seconds"] for result in found)
+        against = ratios(results, name)
+        spread = "" if name == "fit" else f"{min(against):.2f}–{max(against):.2f}"
+        lines.append(f"| {label} | {seconds:.2f} | {statistics.median(against):.2f} | {spread} | {accuracy} |")
+    return lines
+
+
+def targets(results: dict[str, list[dict] | str], refused: list[str]) -> list[str]:
+    """Return one line a target of speed: reached or not, with its figure."""
+    fair = {name for name, found in results.items() if isinstance(found, list)} - set(refused)
+    middle = {name: statistics.median(ratios(results, name)) for name in fair if "fit" in fair}
+    fastest = min((name for name in PEERS if name in middle), key=middle.get, default=None)
+    wanted = [
+        ("`fit` within 5 % of the bare loop", "bare", 1 / 1.05, "takes {inverse:.3f} × its seconds"),
+        ("2 × as fast as the transform idiom", "transforms", 2, "{figure:.2f} ×"),
+        ("1.2 × as fast as the fastest framework", fastest, 1.2, "{figure:.2f} × ({name})"),
+    ]
+    lines = []
+    for words, name, limit, shown in wanted:
+        if name not in middle:
+            lines.append(f"- not measured: {words}")
+            continue
+        verdict = "reached" if middle[name] >= limit else "NOT reached"
+        figure = shown.format(figure=middle[name], inverse=1 / middle[name], name=LABELS.get(name))
+        lines.append(f"- {verdict}: {words}: {figure}")
+    return lines
+
+
+def heading(results: dict[str, list[dict] | str], epochs: int, rounds: int) -> str:
+    """Return the sentence over the table: what was done, and on what."""
+    every = [result for found in results.values() if isinstance(found, list) for result in found]
+    threads = " or ".join(str(count) for count in sorted({result["threads"] for result in every}))
+    return (
+        f"The same CNN on the same {IMAGES:,} MNIST images, training alone. Epochs: {epochs}; rounds: {rounds}; "
+        f"threads: {threads}; torch {every[0]['torch']}; "
+        f"Python {platform.python_version()}; {processor()}, {platform.system()}."
+    )
+
+
+def processor() -> str:
+    """Return the processor's name as the system gives it."""
+    if sys.platform == "linux":
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        return f"{names[0]} ({len(names)} cores)" if names else platform.machine()
+    if sys.platform == "darwin":
+        return subprocess.check_output(["sysctl", "-n", "machdep.cpu.brand_string"], text=True).strip()
+    return platform.processor()
+
+
+def mean(found: list[dict], field: str) -> float:
+    """Return the mean of one field over the rounds."""
+    return statistics.fmean(result[field] for result in found)
+
+
+def say(words: str) -> None:
+    """Tell how it goes, beside the Markdown, which goes to standard output."""
+    print(words, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Read the command line, run the rounds, print the table and the targets."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="torch's own choice where it is not given")
+    parser.add_argument("--quick", action="store_true", help="one epoch, two rounds: does it all work?")
+    options = parser.parse_args()
+    if min(options.epochs, options.rounds) < 1:
+        parser.error("--epochs and --rounds want 1 or more")
+    if options.quick:
+        options.epochs, options.rounds = 1, 2
+    if options.threads:
+        os.environ["OMP_NUM_THREADS"] = str(options.threads)  # for every process started from here
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
+        say(f"the machine is busy (load {os.getloadavg()[0]:.1f}): wait until it is quiet, or trust no figure")
+    results = run_rounds(options.epochs, options.rounds)
+    if any(results[name] == "failed" for name in ("fit", *PLAIN)):
+        say("without fit and the plain loops there is nothing to compare with")
+        return
+    refused, accuracy_line = refuse_others(results)
+    print(heading(results, options.epochs, options.rounds), "", *table(results, refused), "", sep="\n")
+    print(*targets(results, refused), accuracy_line, sep="\n")
+    print(import_time.measure(pairs=3 if options.quick else 7), memory.measure(), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

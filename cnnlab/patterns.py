@@ -116,7 +116,7 @@ def _coarse(labels, classes, scale, size, random) -> np.ndarray:
     return 0.5 + np.float32(0.15) * np.sin(np.float32(2 * np.pi / scale) * along + phase)
 
 
-def _mark(labels, classes, scale, size, random) -> np.ndarray:
+def _mark(labels, _, scale, size, random) -> np.ndarray:
     """Draw one bright square anywhere in a quarter: upper left, upper right, lower left, lower right."""
     half = size // 2
     images = np.full((len(labels), size, size), 0.2, dtype=np.float32)

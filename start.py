@@ -99,8 +99,14 @@ def check_disk() -> None:
 
 def check_data() -> None:
     """Stop unless the shipped archives are what data/checksums.txt says."""
-    with open(os.path.join(ROOT, "data", "checksums.txt"), encoding="ascii") as file:
-        wanted = [line.split() for line in file]
+    try:
+        with open(os.path.join(ROOT, "data", "checksums.txt"), encoding="ascii") as file:
+            wanted = [line.split() for line in file]
+    except FileNotFoundError:
+        raise SystemExit(
+            "data/checksums.txt is missing: bring the folder back with `git checkout -- data`, or download the course "
+            "again."
+        ) from None
     for checksum, name in wanted:
         content = b""
         with contextlib.suppress(FileNotFoundError), open(os.path.join(ROOT, "data", *name.split("/")), "rb") as file:
@@ -153,10 +159,10 @@ def why_anew(found: dict, wanted: dict) -> str:
         return "first start"
     if not found:
         return "the last installation did not finish"
-    if found["folder"] != wanted["folder"]:
+    if found.get("folder") != wanted["folder"]:
         return "the course was moved or copied"
-    if found["python"] != wanted["python"]:
-        return f"it had Python {found['python']}, this is Python {wanted['python']}"
+    if found.get("python") != wanted["python"]:
+        return f"it had Python {found.get('python')}, this is Python {wanted['python']}"
     if not os.path.exists(venv_python()) or run(venv_python(), "-c", "")[0]:
         return "its Python is gone"
     return ""

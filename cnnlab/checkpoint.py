@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cnnlab.data import Data
 from cnnlab.errors import ConfigError
+from cnnlab.history import History, warn_if_environments_differ
 from cnnlab.model import Dropout, read_tensors, write_tensors
 
 FORMAT = "cnnlab checkpoint 1"
@@ -21,7 +22,9 @@ def save_checkpoint(path, model, optimizer, order, history, best_weights, finger
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= _prefixed(f"optimizer.{index}", {key: value for key, value in state.items() if value is not None})
     tensors |= _prefixed("generator", {str(i): generator.get_state() for i, generator in enumerate(_all(model, order))})
+    groups = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
     metadata = {"format": FORMAT, "history": history.to_json(), "fingerprint": fingerprint}
+    metadata["groups"] = json.dumps(groups)  # the rates, which on_epoch may have changed
     write_tensors(path, tensors, metadata)
 
 
@@ -46,8 +49,9 @@ def load_checkpoint(path, model, optimizer, order, history, fingerprint) -> dict
         )
     if metadata["fingerprint"] != fingerprint:
         raise ConfigError(f"checkpoint was made with other images or another network{other}")
+    warn_if_environments_differ([history, History.from_json(metadata["history"])])
     model.load_state_dict(_under("model", tensors))
-    _restore_optimizer(optimizer, tensors)
+    _restore_optimizer(optimizer, tensors, json.loads(metadata["groups"]))
     for i, generator in enumerate(_all(model, order)):
         generator.set_state(tensors[f"generator.{i}"])
     history.rows, history.best_epoch = saved["rows"], saved["best_epoch"]
@@ -56,16 +60,17 @@ def load_checkpoint(path, model, optimizer, order, history, fingerprint) -> dict
 
 def fingerprint(model: nn.Module, data: Data) -> str:
     """Return a short text that differs when the architecture or the images differ."""
-    shapes = [(name, tuple(value.shape)) for name, value in model.state_dict().items()]
-    code = zlib.crc32(repr(shapes).encode())
+    code = zlib.crc32(repr(model).encode())  # every layer with its sizes, pooling, padding and dropout
     for split in (data.train, data.validation):
         for tensor in (split.images, split.labels):
             code = zlib.crc32(tensor.contiguous().numpy(), code)
     return f"{code:08x}"
 
 
-def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], groups: list[dict]) -> None:
     state = optimizer.state_dict()
+    for group, saved in zip(state["param_groups"], groups, strict=True):
+        group.update(saved)
     for index, parameter in enumerate(parameter for group in optimizer.param_groups for parameter in group["params"]):
         saved = _under(f"optimizer.{index}", tensors)
         # fused steps read memory in order, so that a moment must lie in memory as its parameter does (channels_last)

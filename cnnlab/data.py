@@ -19,7 +19,7 @@ from cnnlab.patterns import PATTERN_KNOBS, make_patterns
 DATASETS = ("mnist", "patterns", *downloads.DOWNLOADS)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Split:
     """Images with their labels.
 
@@ -37,8 +37,8 @@ class Split:
         return len(self.labels)
 
     def __getitem__(self, index: int | slice | Tensor) -> Split:
-        if isinstance(index, int):  # one image stays a batch of one
-            index = [index]
+        if np.ndim(index) == 0 and not isinstance(index, slice):  # one image stays a batch of one
+            index = [int(index)]
         return replace(self, images=self.images[index], labels=self.labels[index])
 
     @property
@@ -50,7 +50,7 @@ class Split:
         return f"Split({len(self):,} images of {'×'.join(map(str, self.images.shape[1:]))})"
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, eq=False)
 class Data:
     """Three splits of one data set; the test split is a vault with one door, `open_test()`.
 
@@ -102,13 +102,18 @@ class Data:
     ) -> Data:
         """Make Data from your own tensors: images float (N, C, H, W) in 0–1, labels whole numbers (N,) from 0.
 
-        The three splits are disjoint and stratified; validation=None and test=None are a tenth each, train=None is
-        what they leave.
+        The three splits are disjoint and stratified. test=None is a tenth, validation=None a tenth of the rest,
+        train=None what they leave.
 
         >>> Data.from_tensors(torch.rand(100, 1, 28, 28), torch.arange(100) % 10).train
-        Split(80 images of 1×28×28)
+        Split(81 images of 1×28×28)
         """
         check_images(images)
+        if len(images) and not 0 <= images.min() <= images.max() <= 1:  # NaN is in no range
+            raise ConfigError(
+                f"images must lie in 0–1, got {images.min():.3g} to {images.max():.3g}; "
+                "divide by 255 if they are 0 to 255"
+            )
         labels = _check_labels(labels, len(images))
         classes = classes or tuple(str(label) for label in range(int(labels.max()) + 1))
         if int(labels.max()) >= len(classes):
@@ -146,8 +151,8 @@ def load_data(
 
     train and validation come from the published training set, disjoint and stratified to one image a class; test comes
     from the published test set. train=None is all that validation leaves, validation=None is a tenth, test=None is all.
-    The same seed gives the same images; the validation images do not depend on `train`, and a smaller training set is
-    part of every larger one. `knobs` are those of `make_patterns`, for "patterns" only.
+    The same seed gives the same images; of a published set, the validation images do not depend on `train`.
+    `knobs` are those of `make_patterns`, for "patterns" only.
     Raises ConfigError for a size or name that can't be, DataError for files or downloads that are not sound.
 
     >>> data = load_data("mnist", train=2000, validation=1000)
@@ -158,8 +163,9 @@ def load_data(
     check_whole("seed", seed, 0)
     if name == "patterns":
         return _load_patterns(train, validation, test, seed, knobs)
-    if knobs:
-        raise ConfigError(f"{next(iter(knobs))} is a knob of 'patterns', not of {name!r}; leave it out")
+    for knob in knobs:
+        check_choice("argument", knob, ("train", "validation", "test", "seed", *PATTERN_KNOBS))
+        raise ConfigError(f"{knob} is a knob of 'patterns', not of {name!r}; leave it out")
     if name == "mnist":
         classes = tuple("0123456789")
         published, vault = _read_mnist(data_folder() / "MNIST" / "raw", classes)
@@ -209,6 +215,8 @@ def load_images(
 
 def verify_checksums(folder: Path) -> None:
     """Raise DataError unless each file that folder/checksums.txt names (as md5sum writes it) is there and unchanged."""
+    if not (folder / "checksums.txt").is_file():
+        raise DataError(f"{folder / 'checksums.txt'} is missing; {idx.REMEDY}")
     for line in (folder / "checksums.txt").read_text().splitlines():
         expected, name = line.split()
         if not (folder / name).is_file():
@@ -228,7 +236,7 @@ def _read_mnist(folder: Path, classes: tuple[str, ...]) -> tuple[tuple[Tensor, T
 def _load_patterns(train, validation, test, seed, knobs) -> Data:
     """Make as many patterns as are asked for; of 10,000 and 2,000 where nothing is asked."""
     for knob in knobs:
-        check_choice("knob of 'patterns'", knob, PATTERN_KNOBS)
+        check_choice("knob of 'patterns'", knob, ("train", "validation", "test", *PATTERN_KNOBS))
     for size_name, size in (("train", train), ("validation", validation), ("test", test)):
         if size is not None:
             check_whole(size_name, size, 0)
@@ -243,7 +251,9 @@ def _check_labels(labels: object, count: int) -> Tensor:
     kind = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
     whole = isinstance(labels, Tensor) and not labels.is_floating_point() and labels.ndim == 1
     if not whole or len(labels) != count or count == 0 or labels.min() < 0:
-        raise ConfigError(f"labels: want whole numbers (N,) from 0, one for each of {count} images, got {kind}")
+        raise ConfigError(
+            f"labels: want a tensor of whole numbers (N,) from 0, one for each of {count} images, got {kind}"
+        )
     return labels.long().cpu()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import numbers
 from collections.abc import Iterable
 
 
@@ -28,23 +29,25 @@ def check_choice(field: str, value: object, choices: Iterable[str]) -> None:
     raise ConfigError(f"unknown {field} {value!r}{hint} choose from {', '.join(map(repr, choices))}")
 
 
-def check_whole(field: str, value: object, minimum: int) -> None:
-    """Raise ConfigError unless value is a whole number of at least minimum."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < minimum:
+def check_whole(field: str, value: object, minimum: int) -> int:
+    """Return value as an int; raise ConfigError unless it is a whole number of at least minimum (numpy's count)."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= value < 2**63:
         raise ConfigError(f"{field} must be a whole number of {minimum} or more, got {value!r}")
+    return int(value)
 
 
-def check_number(field: str, value: object, minimum: float, below: float = math.inf) -> None:
-    """Raise ConfigError unless value is a finite number, minimum <= value < below."""
+def check_number(field: str, value: object, minimum: float, below: float = math.inf) -> float:
+    """Return value as a float; raise ConfigError unless it is a finite number, minimum <= value < below."""
     limits = f"of {minimum:g} or more" + ("" if below == math.inf else f" and below {below:g}")
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or not minimum <= value < below:
         raise ConfigError(f"{field} must be a finite number {limits}, got {value!r}")
+    return value if isinstance(value, int) else float(value)
 
 
 def check_kernel_size(value: object) -> None:
     """Raise ConfigError unless value is an odd whole number from 1 to 11."""
-    whole = not isinstance(value, bool) and hasattr(value, "__index__")
+    whole = not isinstance(value, bool) and isinstance(value, numbers.Integral)
     if not whole or value < 1 or value % 2 == 0:
         raise ConfigError(f"kernel_size must be an odd whole number of 1 or more, got {value!r}; try 3 or 5")
     if value > 11:

@@ -27,12 +27,15 @@ def atomic_write(path: str | os.PathLike, content: bytes) -> None:
     Raises OSError in words when the disk is full; the earlier file is intact then.
     """
     path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path} can't be saved: the folder {path.parent} does not exist; make it first")
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(temporary, _usual_mode())  # a temporary file is closed to others; what is saved should not be
         os.replace(temporary, path)
     except OSError as error:
         raise OSError(
@@ -41,3 +44,10 @@ def atomic_write(path: str | os.PathLike, content: bytes) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+
+
+def _usual_mode() -> int:
+    """Return the mode that open() gives a new file."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import platform
+import warnings
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from cnnlab.errors import check_choice
+from cnnlab.errors import ConfigError, check_choice
 
 if TYPE_CHECKING:
     import pandas
@@ -45,6 +47,12 @@ class History:
         """Return one number an epoch."""
         check_choice("metric", metric, METRICS)
         return [row[metric] for row in self.rows if metric in row]
+
+    def last(self, metric: str) -> float:
+        """Return the metric after the last epoch; ConfigError if no epoch was finished."""
+        if not self[metric]:
+            raise ConfigError(f"{metric}: no epoch has one ({self.message}); leave this run out, and say so")
+        return self[metric][-1]
 
     @property
     def kept_epoch(self) -> int:
@@ -102,3 +110,14 @@ def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
     }
+
+
+def warn_if_environments_differ(histories: Iterable[History]) -> None:
+    """Warn when runs that are compared were trained with other versions, threads or devices: their bits differ, too."""
+    environments = [history.environment for history in histories if history.environment]
+    for name in environments[0] if environments else ():
+        values = sorted({str(environment.get(name)) for environment in environments})
+        if len(values) > 1:
+            warnings.warn(
+                f"these runs differ in {name} ({', '.join(values)}): the same seed gives other bits", stacklevel=3
+            )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
+import numbers
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,11 +77,11 @@ def build_cnn(
         layers["fc1"] = nn.Linear(features, hidden)
         layers["relu_fc1"] = nn.ReLU()
         if dropout > 0:
-            layers["dropout"] = Dropout(dropout, seed)
+            layers["dropout"] = Dropout(float(dropout), int(seed))
         layers["logits"] = nn.Linear(hidden, classes)
     model = nn.Sequential(layers).to_empty(device="cpu")
     model.input_shape = tuple(input_shape)
-    _draw_weights(model, torch.Generator().manual_seed(seed))
+    _draw_weights(model, torch.Generator().manual_seed(int(seed)))
     return model
 
 
@@ -96,7 +97,7 @@ def check_architecture(
         raise ConfigError(f"{wants}; got {channels!r}: give at least one positive width")
     if len(channels) > 4:
         raise ConfigError(f"{wants}; got {len(channels)} widths: {channels!r}")
-    if any(isinstance(width, bool) or not isinstance(width, int) or width < 1 for width in channels):
+    if any(isinstance(width, bool) or not isinstance(width, numbers.Integral) or width < 1 for width in channels):
         raise ConfigError(f"{wants}; got {channels!r}: give at least one positive width")
     check_whole("convs_per_block", convs_per_block, 1)
     check_whole("hidden", hidden, 1)
@@ -224,7 +225,7 @@ def _side(size: int | tuple[int, int]) -> int:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return how many numbers training can change.
+    """Return how many numbers the network has to learn.
 
     >>> count_parameters(build_cnn())
     105866
@@ -242,6 +243,7 @@ def match_channels(target: int | nn.Module, *, channels: tuple[int, ...] = (16, 
     """
     goal = count_parameters(target) if isinstance(target, nn.Module) else target
     check_whole("target", goal, 1)
+    build_cnn(channels=channels, **architecture)  # raises ConfigError if these can't be
 
     def widths(first: int) -> tuple[int, ...]:
         return tuple(max(1, round(first * width / channels[0])) for width in channels)
@@ -249,11 +251,13 @@ def match_channels(target: int | nn.Module, *, channels: tuple[int, ...] = (16, 
     def count(first: int) -> int:
         return count_parameters(build_cnn(channels=widths(first), **architecture))
 
-    first = 1
-    while count(first) < goal:
-        first += 1
-    nearest = min((max(1, first - 1), first), key=lambda candidate: abs(count(candidate) - goal))
-    return widths(nearest)
+    low, high = 0, 1  # the count grows with the width: double, then halve the interval
+    while count(high) < goal:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) < goal else (low, middle)
+    return widths(min((max(1, low), high), key=lambda first: abs(count(first) - goal)))
 
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
@@ -286,7 +290,7 @@ def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
 
 def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write tensors and metadata to a safetensors file, atomically, with a checksum; `read_tensors` reads them back."""
-    flat = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    flat = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     atomic_write(path, safetensors.torch.save(flat, metadata | {"sha256": _digest(flat)}))
 
 
@@ -295,17 +299,19 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path} does not exist; save_weights(model, path) writes such a file")
-    with path.open("rb") as file:
-        start = file.read(2)
-    if start == b"PK" or start[:1] == b"\x80":
-        raise DataError(f"{path} is a pickle (.pt, .pth): opening one can run code, so it was not; use safetensors")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
             metadata = file.metadata() or {}
     except safetensors.SafetensorError as error:
-        raise DataError(f"{path} is damaged or no safetensors file ({error}); save or copy it again") from error
-    if metadata.get("sha256", _digest(tensors)) != _digest(tensors):
+        with path.open("rb") as file:
+            start = file.read(2)
+        if start == b"PK" or start[:1] == b"\x80":
+            words = "is a pickle (.pt, .pth): opening one can run code, so it was not; use safetensors"
+        else:
+            words = f"is damaged or no safetensors file ({error}); save or copy it again"
+        raise DataError(f"{path} {words}") from error
+    if "sha256" in metadata and metadata["sha256"] != _digest(tensors):
         raise DataError(f"{path} is damaged: its numbers do not match its checksum; save or copy it again")
     return tensors, metadata
 

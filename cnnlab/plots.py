@@ -17,8 +17,8 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor, nn
 
 from cnnlab.data import Split
-from cnnlab.errors import ConfigError, check_choice
-from cnnlab.history import METRICS, History
+from cnnlab.errors import ConfigError, check_choice, check_whole
+from cnnlab.history import METRICS, History, warn_if_environments_differ
 from cnnlab.model import check_images
 
 PALETTE = seaborn.color_palette("colorblind").as_hex()
@@ -42,6 +42,12 @@ def plot_images(
         titles = [images.classes[label] for label in images.labels] if titles is None else titles
         images = images.pixels
     check_images(images)
+    check_whole("columns", columns, 1)
+    if len(images) and not 0 <= images.min() <= images.max() <= 1:
+        raise ConfigError(
+            f"plot_images wants pixels in 0–1, got {images.min():.3g} to {images.max():.3g}; "
+            "for normalized images give the Split itself, such as data.train[:8]"
+        )
     if images.shape[1] not in (1, 3):
         raise ConfigError(f"plot_images wants one or three channels, got {images.shape[1]}; plot_maps draws any number")
     tiles = images.detach().cpu().permute(0, 2, 3, 1).numpy()  # (N, H, W, C)
@@ -55,7 +61,7 @@ def plot_images(
 
 
 def plot_maps(maps: Tensor, *, columns: int = 8, ax: Axes | None = None, limit: float | None = None) -> Axes:
-    """Draw feature maps (C, H, W) side by side on one shared scale from zero to `limit` (None: their maximum).
+    """Draw feature maps (C, H, W) side by side on one scale, from zero (or less) to `limit` (None: their maximum).
 
     >>> plot_maps(model.conv1(images)[0])
     """
@@ -96,11 +102,14 @@ def plot_history(history: History | Mapping[str, History], metric: str = "loss",
     >>> plot_history({"sgd": first, "adam": second})
     """
     check_choice("metric", metric, UNITS)
+    if not isinstance(history, (History, Mapping)):
+        raise ConfigError(f"plot_history wants one History, or a dict of name: History; got {type(history).__name__}")
     ax = _axes(ax)
     if isinstance(history, History):
         for prefix, look in (("train", TRAIN), ("validation", VALIDATION)):
             _curve(ax, history[f"{prefix}_{metric}"], look)
     else:
+        warn_if_environments_differ(history.values())
         for index, (name, one) in enumerate(history.items()):
             look = {"color": PALETTE[index % 10], "marker": MARKS[index % 8], "linestyle": "--", "label": str(name)}
             _curve(ax, one[f"validation_{metric}"], look)
@@ -126,11 +135,15 @@ def plot_seeds(
     >>> plot_seeds({3: train_seeds(data, kernel_size=3, epochs=3), 7: train_seeds(data, kernel_size=7, epochs=3)})
     """
     check_choice("metric", metric, METRICS)
-    ax = _axes(ax)
+    if not isinstance(results, Mapping) or any(isinstance(runs, History) for runs in results.values()):
+        raise ConfigError('plot_seeds wants a dict of setting: list of histories, such as {"3×3": train_seeds(…)}')
+    results = {str(name): list(values) for name, values in results.items()}
+    warn_if_environments_differ(run for values in results.values() for run in values if isinstance(run, History))
     numbers = {
-        str(name): [value[metric][-1] if isinstance(value, History) else float(value) for value in values]
+        name: [value.last(metric) if isinstance(value, History) else float(value) for value in values]
         for name, values in results.items()
     }
+    ax = _axes(ax)
     for place, (name, values) in enumerate(numbers.items()):
         if not values:
             raise ConfigError(f"plot_seeds: setting {name!r} has no runs; train at least one seed")
@@ -195,4 +208,6 @@ def _axes(ax: Axes | None, size: tuple[float, float] = (6.0, 3.5)) -> Axes:
 
 def _curve(ax: Axes, values: list[float], look: dict) -> None:
     """Draw one value an epoch, with at most about ten marks however long the run is."""
+    if not values:  # trained without validation images
+        return
     ax.plot(range(1, len(values) + 1), values, markevery=max(1, len(values) // 10), markersize=4, **look)

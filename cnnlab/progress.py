@@ -48,7 +48,7 @@ class Progress:
         if self.shown:
             sys.stdout.write(f"{history.message}\n")
         elif history.stopped_by == "diverged" or history.settings["epochs"] == 0:
-            warnings.warn(history.message, stacklevel=4)
+            warnings.warn(history.message, stacklevel=3)
 
 
 def counted(items: list, noun: str, *, shown: bool) -> Iterator:

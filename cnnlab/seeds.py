@@ -17,6 +17,7 @@ def train_seeds(data: Data, *, seeds: Iterable[int] = range(5), progress: bool =
     """Train the same network once a seed and return the histories; settings are those of `build_cnn` and of `fit`.
 
     The seed decides the first weights, the order of the images and the dropout; the images stay the same.
+    An interrupt ends the whole; a stop event ends it after the network that it stopped.
 
     >>> histories = train_seeds(data, kernel_size=5, epochs=3)
     trained 5 networks
@@ -30,7 +31,12 @@ def train_seeds(data: Data, *, seeds: Iterable[int] = range(5), progress: bool =
     histories = []
     for seed in counted(list(seeds), "network", shown=progress):
         model = build_cnn(**architecture, input_shape=data.input_shape, classes=len(data.classes), seed=seed)
-        histories.append(fit(model, data, seed=seed, progress=False, **training))
+        history = fit(model, data, seed=seed, progress=False, **training)
+        if history.stopped_by == "interrupt":  # fit keeps what it has; the loop round it must still end
+            raise KeyboardInterrupt(f"seed {seed} {history.message}")
+        histories.append(history)
+        if history.stopped_by == "stop":
+            break
     return histories
 
 
@@ -40,7 +46,7 @@ def last(histories: Iterable[History], metric: str = "validation_accuracy") -> l
     >>> last(histories)
     [0.93, 0.94, 0.92, 0.93, 0.94]
     """
-    return [history[metric][-1] for history in histories]
+    return [history.last(metric) for history in histories]
 
 
 def ranges_overlap(first: Iterable[float], second: Iterable[float]) -> bool:

@@ -1,7 +1,7 @@
 """A network and data in, a trained network and its `History` out: `fit`, `evaluate`, `predict`.
 
 Images stay in memory, weights lie channels_last, and nothing waits for the device inside an epoch: that is all there is
-to its speed. Everything random comes from generators of its own, so the same seed gives the same bits.
+to its speed. Everything random in a network of `build_cnn` comes from generators of its own: same seed, same bits.
 """
 
 from __future__ import annotations
@@ -79,10 +79,10 @@ def fit(
 ) -> History:
     """Train model on data.train, look at data.validation after every epoch, and return the History.
 
-    optimizer is "sgd", "rmsprop" or "adam"; learning_rate=None means LEARNING_RATES[optimizer]. With patience, training
-    stops once more than that many epochs in a row did not lower the validation loss by more than min_delta, and the
-    best weights are restored; without it the model keeps the last finished epoch. `stop` is read before every batch,
-    and an interrupt is caught: both keep what is finished. `checkpoint` is a file, written after each epoch and
+    optimizer is "sgd", "rmsprop" or "adam"; learning_rate=None means 0.05 for "sgd", 0.001 otherwise. With patience,
+    training stops once more than that many epochs in a row did not lower the validation loss by more than min_delta,
+    and the best weights are restored; without it the model keeps the last finished epoch. `stop` is read before every
+    batch, and an interrupt is caught: both keep what is finished. `checkpoint` is a file, written after each epoch and
     continued where it exists. device=None takes a GPU if there is one. Afterwards the model is in eval mode, on its
     own device.
     Raises ConfigError before any training, MemoryError when a batch is too large.
@@ -98,11 +98,13 @@ def fit(
     _check_training(settings, model, data)
     if learning_rate is None:
         settings["learning_rate"] = LEARNING_RATES[optimizer]
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = _check_device(device)
+    _check_helpers(on_epoch, stop, checkpoint)
     history = History(settings, environment(device))
     with _prepared(model, device), _deterministic(device), Progress(progress, data, settings) as bar:
-        run = _Run(model, data, history, device, checkpoint)
+        run = _Run(model, data, history, checkpoint)
         try:
+            run.begin(device)
             run.train(on_epoch, stop, bar)
         except (_Stopped, KeyboardInterrupt) as error:
             history.stopped_by = "stop" if isinstance(error, _Stopped) else "interrupt"
@@ -111,8 +113,8 @@ def fit(
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
-            smaller = max(1, batch_size // 2)
-            raise MemoryError(f"out of memory with batch_size={batch_size}; try batch_size={smaller}") from error
+            remedy = f"try batch_size={batch_size // 2}" if batch_size > 1 else "take fewer or smaller images"
+            raise MemoryError(f"out of memory with batch_size={batch_size}; {remedy}") from error
         finally:
             run.restore()
         bar.end(history)
@@ -131,20 +133,27 @@ class Finished(NamedTuple):
 class _Run:
     """One training run: the optimizer, the generators, and what is finished."""
 
-    def __init__(self, model: nn.Module, data: Data, history: History, device: torch.device, checkpoint) -> None:
+    def __init__(self, model: nn.Module, data: Data, history: History, checkpoint) -> None:
         self.model, self.data, self.history, self.checkpoint = model, data, history, checkpoint
-        self.train_split, self.validation_split = (_on(device, split) for split in (data.train, data.validation))
         self.optimizer = make_optimizer(model, history.settings)
         self.order = torch.Generator().manual_seed(history.settings["seed"])
         for index, layer in enumerate(layer for layer in model.modules() if isinstance(layer, Dropout)):
             layer.generator.manual_seed(history.settings["seed"] + index + 1)
         self.finished = Finished([], _copy_weights(model), 0, {})
-        self.fingerprint = ""
-        if checkpoint is not None:
-            self.fingerprint = fingerprint(model, data)
-            if Path(checkpoint).exists():
-                best = load_checkpoint(checkpoint, model, self.optimizer, self.order, history, self.fingerprint)
-                self.finished = Finished(history.rows, _copy_weights(model), history.best_epoch, best)
+        self.watched = [name for name, value in self.finished.weights.items() if bool(value.isfinite().all())]
+        self.fingerprint = "" if checkpoint is None else fingerprint(model, data)
+
+    def begin(self, device: torch.device) -> None:
+        """Bring the images to the device, and go on from the checkpoint where there is one."""
+        self.train_split, self.validation_split = (
+            _on(device, split) for split in (self.data.train, self.data.validation)
+        )
+        if self.checkpoint is not None and Path(self.checkpoint).exists():
+            best = load_checkpoint(
+                self.checkpoint, self.model, self.optimizer, self.order, self.history, self.fingerprint
+            )
+            history = self.history
+            self.finished = Finished(history.rows, _copy_weights(self.model), history.best_epoch, best)
 
     def train(self, on_epoch, stop: threading.Event | None, bar: Progress) -> None:
         """Train epoch after epoch; set what the history says of the end when it is a regular one."""
@@ -153,18 +162,24 @@ class _Run:
             history.stopped_in = len(history) + 1
             self._train_epoch(stop, bar)
             bar.epoch_done(history)
+            if on_epoch is not None:
+                on_epoch(EpochState(len(history), history, self.model, self.optimizer, self.data))
             if self.checkpoint is not None:
                 save_checkpoint(
                     self.checkpoint, self.model, self.optimizer, self.order, history,
                     self.finished.best_weights, self.fingerprint,
                 )  # fmt: skip
-            if on_epoch is not None:
-                on_epoch(EpochState(len(history), history, self.model, self.optimizer, self.data))
         history.stopped_in = len(history)
         history.stopped_by = "patience" if self._out_of_patience() else "epochs"
 
     def restore(self) -> None:
-        """Give the model the weights, and the history the rows, of what is finished."""
+        """Give the model the weights, and the history the rows, of what is finished; also after a second interrupt."""
+        try:
+            self._restore()
+        except KeyboardInterrupt:
+            self._restore()
+
+    def _restore(self) -> None:
         rows, weights, best_epoch, best_weights = self.finished
         self.history.rows, self.history.best_epoch = rows, best_epoch
         keep_best = self.history.settings["patience"] is not None and best_epoch > 0
@@ -183,7 +198,9 @@ class _Run:
             row |= {"validation_loss": validation.loss, "validation_accuracy": validation.accuracy}
         row["seconds"] = time.perf_counter() - start
         weights = _copy_weights(self.model)
-        if not all(math.isfinite(value) for value in row.values()) or not _all_finite(weights):
+        if not all(math.isfinite(value) for value in row.values()) or not all(
+            bool(weights[name].isfinite().all()) for name in self.watched
+        ):
             raise _Diverged(math.ceil(len(order) / batch_size))
         self._finish(row, weights)
 
@@ -267,22 +284,22 @@ def make_optimizer(model: nn.Module, settings: dict) -> torch.optim.Optimizer:
 
 
 def _check_training(settings: dict, model: nn.Module, data: Data) -> None:
-    """Raise ConfigError, naming field, value and remedy, unless this can be trained."""
-    check_whole("epochs", settings["epochs"], 0)
+    """Make the settings plain numbers; raise ConfigError, naming field, value and remedy, if this can't be trained."""
+    settings["epochs"] = check_whole("epochs", settings["epochs"], 0)
     check_choice("optimizer", settings["optimizer"], OPTIMIZERS)
     if settings["learning_rate"] is not None:
-        check_number("learning_rate", settings["learning_rate"], 0)
+        settings["learning_rate"] = check_number("learning_rate", settings["learning_rate"], 0)
         if settings["learning_rate"] == 0:
             warnings.warn("learning_rate=0: nothing will be learnt", stacklevel=3)
-    check_number("momentum", settings["momentum"], 0, below=1)
+    settings["momentum"] = check_number("momentum", settings["momentum"], 0, below=1)
     if settings["momentum"] and settings["optimizer"] == "adam":
         raise ConfigError(f"momentum={settings['momentum']} is for 'sgd' and 'rmsprop'; adam has its own, leave it out")
     for field in ("weight_decay", "min_delta"):
-        check_number(field, settings[field], 0)
-    check_whole("seed", settings["seed"], 0)
-    check_whole("batch_size", settings["batch_size"], 1)
+        settings[field] = check_number(field, settings[field], 0)
+    settings["seed"] = check_whole("seed", settings["seed"], 0)
+    settings["batch_size"] = check_whole("batch_size", settings["batch_size"], 1)
     if settings["patience"] is not None:
-        check_whole("patience", settings["patience"], 0)
+        settings["patience"] = check_whole("patience", settings["patience"], 0)
     if not isinstance(data, Data):
         raise ConfigError(f"fit wants Data from load_data or Data.from_tensors, got {type(data).__name__}")
     if settings["patience"] is not None and len(data.validation) == 0:
@@ -297,8 +314,33 @@ def _check_training(settings: dict, model: nn.Module, data: Data) -> None:
     _check_match(model, data)
 
 
+def _check_device(device: str | torch.device | None) -> torch.device:
+    """Return the device; None is a GPU if there is one."""
+    try:
+        chosen = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device is None else device)
+    except (RuntimeError, TypeError) as error:
+        raise ConfigError(f"unknown device {device!r}; choose 'cpu' or 'cuda', or leave it out") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device={device!r}: torch sees no GPU here; choose 'cpu', or leave it out")
+    return chosen
+
+
+def _check_helpers(on_epoch, stop, checkpoint) -> None:
+    """Raise ConfigError unless these can be called, asked, and written."""
+    if on_epoch is not None and not callable(on_epoch):
+        raise ConfigError(f"on_epoch wants a function of one argument, got {on_epoch!r}")
+    if stop is not None and not hasattr(stop, "is_set"):
+        raise ConfigError(f"stop wants a threading.Event, got {stop!r}")
+    if checkpoint is not None and (Path(checkpoint).is_dir() or not Path(checkpoint).absolute().parent.is_dir()):
+        raise ConfigError(
+            f"checkpoint wants a file in a folder that exists, such as 'run.safetensors', got {checkpoint!r}"
+        )
+
+
 def _check_match(model: nn.Module, data: Data) -> None:
     """Raise ConfigError unless the model takes the data's images and has an output for each of its classes."""
+    if not isinstance(model, nn.Module) or not any(value.requires_grad for value in model.parameters()):
+        raise ConfigError(f"model: want an nn.Module with parameters to train, such as build_cnn(); got {model!r:.60}")
     remedy = f"build_cnn(input_shape={data.input_shape}, classes={len(data.classes)}) fits"
     with evaluating(model), torch.no_grad():
         try:
@@ -345,10 +387,6 @@ def _on(device: torch.device, split: Split) -> Split:
 
 def _copy_weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-
-def _all_finite(weights: dict[str, Tensor]) -> bool:
-    return all(bool(value.isfinite().all()) for value in weights.values())
 
 
 def _is_out_of_memory(error: Exception) -> bool:

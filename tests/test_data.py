@@ -92,7 +92,8 @@ def test_every_split_is_stratified_to_one_image_a_class():
 
 def test_a_slice_or_an_index_is_still_a_split(data):
     assert data.train[:16].images.shape == (16, 1, 28, 28)
-    assert data.train[3].images.shape == (1, 1, 28, 28)
+    for index in (3, np.int64(3), torch.tensor(3)):
+        assert data.train[index].images.shape == (1, 1, 28, 28)
     assert torch.equal(data.train[data.train.labels == 7].labels.unique(), torch.tensor([7]))
     assert repr(data.train[:16]) == "Split(16 images of 1×28×28)"
 
@@ -167,6 +168,15 @@ FAULTS = [
     (lambda: load_data("mnist", test=10_001), "test=10001 asks for more than the 10000 test images of 'mnist'"),
     (lambda: load_data("mnist", seed=-1), "seed must be a whole number of 0 or more, got -1"),
     (lambda: load_data("mnist", noise=0.1), "noise is a knob of 'patterns', not of 'mnist'; leave it out"),
+    (lambda: load_data("mnist", trian=5), "unknown argument 'trian'; did you mean 'train'?"),
+    (
+        lambda: Data.from_tensors(torch.full((3, 1, 8, 8), 255.0), torch.arange(3)),
+        "images must lie in 0–1, got 255 to 255; divide by 255 if they are 0 to 255",
+    ),
+    (
+        lambda: Data.from_tensors(torch.full((3, 1, 8, 8), torch.nan), torch.arange(3)),
+        "images must lie in 0–1, got nan",
+    ),
     (lambda: load_data("patterns", nois=0.1), "unknown knob of 'patterns' 'nois'; did you mean 'noise'?"),
     (
         lambda: Data.from_tensors(torch.zeros(3, 28, 28), torch.zeros(3).long()),
@@ -174,7 +184,7 @@ FAULTS = [
     ),
     (
         lambda: Data.from_tensors(torch.zeros(3, 1, 8, 8), torch.zeros(4).long()),
-        "labels: want whole numbers (N,) from 0, one for each of 3 images, got torch.int64 (4,)",
+        "labels: want a tensor of whole numbers (N,) from 0, one for each of 3 images, got torch.int64 (4,)",
     ),
     (lambda: Data.from_tensors(torch.zeros(3, 1, 8, 8), torch.zeros(3)), "got torch.float32 (3,)"),
     (
@@ -207,6 +217,9 @@ def test_a_changed_archive_is_named(tmp_path):
         verify_checksums(tmp_path / "data")
     archive.unlink()
     with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.gz is missing; fetch it again"):
+        verify_checksums(tmp_path / "data")
+    shutil.rmtree(tmp_path / "data")
+    with pytest.raises(DataError, match=r"checksums.txt is missing; fetch it again"):
         verify_checksums(tmp_path / "data")
 
 

@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 import torchinfo
@@ -17,7 +18,9 @@ from cnnlab.model import (
     layer_table,
     load_weights,
     match_channels,
+    read_tensors,
     save_weights,
+    write_tensors,
 )
 
 SHAPES = [
@@ -257,3 +260,34 @@ def test_weights_of_another_architecture_are_named(tmp_path):
     )
     with pytest.raises(DataError, match=r"conv3.weight is \(8, 32, 3, 3\) in this model and missing in the file"):
         load_weights(build_cnn(3, channels=(16, 32, 8), hidden=64), path)
+
+
+def test_no_sound_file_is_taken_for_a_pickle(tmp_path):
+    """A safetensors file begins with its header's length, whose first byte may be that of a pickle."""
+    path, starts = tmp_path / "tensors", set()
+    for length in range(0, 300, 8):
+        write_tensors(path, {"w": torch.ones(2)}, {"note": "x" * length})
+        starts.add(path.read_bytes()[0])
+        assert torch.equal(read_tensors(path)[0]["w"], torch.ones(2))
+    assert 0x80 in starts
+
+
+def test_tied_weights_can_be_saved(tmp_path):
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    model[1].weight = model[0].weight
+    save_weights(model, tmp_path / "tied")
+    assert torch.equal(read_tensors(tmp_path / "tied")[0]["1.weight"], model[0].weight)
+
+
+def test_numbers_of_numpy_are_numbers():
+    model = build_cnn(
+        np.int64(5), channels=tuple(np.array([2, 3])), hidden=np.int32(4), seed=np.int64(1), dropout=np.float32(0.5)
+    )
+    assert torch.equal(model.conv1.weight, build_cnn(5, channels=(2, 3), seed=1).conv1.weight)
+
+
+def test_a_large_target_is_matched_at_once():
+    widths = match_channels(20_000_000, kernel_size=3, hidden=16)
+    assert count_parameters(build_cnn(3, channels=widths, hidden=16)) == pytest.approx(20_000_000, rel=0.01)
+    with pytest.raises(ConfigError, match="give at least one positive width"):
+        match_channels(1000, channels=(0, 4))

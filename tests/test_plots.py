@@ -27,12 +27,12 @@ def data():
     return load_data("mnist", train=20, validation=10, test=10)
 
 
-def made(losses, settings=None):
+def made(losses, settings=None, environment=None):
     rows = [
         {"epoch": i + 1, "train_loss": v / 2, "validation_loss": v, "validation_accuracy": 1 - v}
         for i, v in enumerate(losses)
     ]
-    return History(settings or {}, {}, rows)
+    return History(settings or {"epochs": 9, "patience": None}, environment or {}, rows)
 
 
 def test_a_montage_puts_every_tile_where_it_says():
@@ -121,9 +121,27 @@ def test_what_can_not_be_drawn_is_said(data):
         (lambda: plot_images(torch.rand(1, 4, 4)), "for a single image (C, H, W) write images[None]"),
         (lambda: plot_maps(torch.rand(1, 2, 4, 4)), "wants feature maps (C, H, W) of one image, got (1, 2, 4, 4)"),
         (lambda: plot_history(made([1]), "speed"), "unknown metric 'speed'; choose from 'loss', 'accuracy'"),
+        (
+            lambda: plot_images(data.train.images[:2]),
+            "for normalized images give the Split itself, such as data.train[:8]",
+        ),
+        (lambda: plot_images(data.train[:2], columns=0), "columns must be a whole number of 1 or more, got 0"),
+        (lambda: plot_history([made([1])]), "plot_history wants one History, or a dict of name: History; got list"),
+        (lambda: plot_seeds([made([1])]), "plot_seeds wants a dict of setting: list of histories"),
+        (lambda: plot_seeds({"3": made([1])}), "plot_seeds wants a dict of setting: list of histories"),
+        (lambda: plot_seeds({"3": [made([])]}), "validation_accuracy: no epoch has one"),
         (lambda: plot_seeds({"3": []}), "setting '3' has no runs; train at least one seed"),
     ]
     for call, words in cases:
         with pytest.raises(ConfigError) as caught:
             call()
         assert words in str(caught.value)
+
+
+def test_a_comparison_across_threads_or_versions_warns():
+    one, two = (made([0.5], environment={"threads": threads, "torch": "2.15.0"}) for threads in (1, 2))
+    with pytest.warns(UserWarning, match=r"these runs differ in threads \(1, 2\): the same seed gives other bits"):
+        plot_seeds({"3": [one], "7": [two]})
+    with pytest.warns(UserWarning, match="these runs differ in threads"):
+        plot_history({"a": one, "b": two})
+    plot_seeds({"3": [one], "7": [one]})  # a warning here would be an error

@@ -1,5 +1,8 @@
 """Several seeds of one setting, and whether two ranges meet."""
 
+import signal
+import threading
+
 import pytest
 
 from cnnlab.data import load_data
@@ -45,3 +48,25 @@ def test_an_unknown_setting_is_named():
 def test_ranges(first, second, expected):
     assert ranges_overlap(first, second) is expected
     assert ranges_overlap(iter(first), iter(second)) is expected
+
+
+def test_an_interrupt_ends_the_whole_and_not_one_network_of_it():
+    data = load_data("mnist", train=64, validation=10)
+    epochs = 0
+
+    def interrupt(_):
+        nonlocal epochs
+        epochs += 1
+        if epochs == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    settings = {"channels": (4,), "hidden": 8, "epochs": 2, "progress": False}
+    with pytest.raises(KeyboardInterrupt, match="seed 1 stopped in epoch 1: kept the weights of epoch 1"):
+        train_seeds(data, on_epoch=interrupt, **settings)
+    assert epochs == 3
+    stop = threading.Event()
+    stop.set()
+    stopped = train_seeds(data, stop=stop, **settings)
+    assert len(stopped) == 1
+    with pytest.raises(ConfigError, match=r"validation_accuracy: no epoch has one \(stopped in epoch 1"):
+        last(stopped)

@@ -6,6 +6,7 @@ import math
 import signal
 import threading
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -355,6 +356,8 @@ def test_a_checkpoint_of_something_else_is_refused(data, tmp_path):
         (small(), data, {"seed": 1}, f"checkpoint was made with seed=0, got 1{remedy}"),
         (small(), data, {"epochs": 1}, f"checkpoint already holds 2 epochs, got epochs=1{remedy}"),
         (small(hidden=8), data, {}, f"checkpoint was made with other images or another network{remedy}"),
+        (small(pooling="avg"), data, {}, "with other images or another network"),
+        (small(dropout=0.5), data, {}, "with other images or another network"),
         (small(), load_data("mnist", train=330, validation=100, seed=1), {}, "with other images or another network"),
     ]
     for model, images, settings, words in cases:
@@ -376,6 +379,78 @@ def test_a_full_disk_is_said_in_words_and_the_earlier_file_is_intact(data, tmp_p
         quiet(small(), data, epochs=2, checkpoint=path)
     assert path.read_bytes() == earlier
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_rate_that_on_epoch_changed_is_continued(data, tmp_path):
+    path, stop = tmp_path / "run", threading.Event()
+
+    def halve(state):
+        state.optimizer.param_groups[0]["lr"] /= 2
+        if state.epoch == 2:
+            stop.set()
+
+    whole, parts = small(), small()
+    expected = quiet(whole, data, epochs=4, on_epoch=halve)
+    stop.clear()
+    quiet(parts, data, epochs=4, on_epoch=halve, stop=stop, checkpoint=path)
+    continued = quiet(small(seed=9), data, epochs=4, on_epoch=halve, checkpoint=path)
+    assert continued["train_loss"] == expected["train_loss"]
+
+
+def test_a_checkpoint_from_other_versions_warns(data, tmp_path, monkeypatch):
+    quiet(small(), data, epochs=1, checkpoint=tmp_path / "run")
+    monkeypatch.setattr("cnnlab.history.platform.python_version", lambda: "3.99.0")
+    with pytest.warns(UserWarning, match=r"these runs differ in python \(3.*, 3.99.0\)"):
+        quiet(small(), data, epochs=2, checkpoint=tmp_path / "run")
+
+
+def test_a_second_interrupt_while_the_weights_are_put_back_breaks_nothing(data, monkeypatch):
+    model, stop = small(), threading.Event()
+    load, calls = model.load_state_dict, []
+
+    def interrupted(weights):
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return load(weights)
+
+    monkeypatch.setattr(model, "load_state_dict", interrupted)
+    stop.set()
+    quiet(model, data, epochs=1, stop=stop)
+    assert len(calls) == 2
+    assert same_weights(model, small())
+
+
+def test_a_buffer_that_was_never_finite_is_no_divergence(data):
+    model = small()
+    model.register_buffer("mask", torch.tensor([-torch.inf]))
+    assert quiet(model, data, epochs=1).stopped_by == "epochs"
+
+
+def test_helpers_of_another_kind_are_named(data, tmp_path):
+    cases = [
+        ({"device": "gpu"}, "unknown device 'gpu'; choose 'cpu' or 'cuda', or leave it out"),
+        ({"on_epoch": 3}, "on_epoch wants a function of one argument, got 3"),
+        ({"stop": True}, "stop wants a threading.Event, got True"),
+        ({"checkpoint": tmp_path}, "checkpoint wants a file in a folder that exists, such as 'run.safetensors'"),
+        ({"checkpoint": tmp_path / "no" / "x"}, "checkpoint wants a file in a folder that exists"),
+    ]
+    for settings, words in cases:
+        with pytest.raises(ConfigError) as caught:
+            quiet(small(), data, epochs=1, **settings)
+        assert words in str(caught.value)
+    frozen = small().requires_grad_(False)
+    for model in (build_cnn, None, nn.Flatten(), frozen):
+        with pytest.raises(ConfigError, match=r"want an nn.Module with parameters to train, such as build_cnn"):
+            quiet(model, data, epochs=1)
+
+
+def test_numbers_of_numpy_are_kept_as_plain_ones(data):
+    history = quiet(
+        small(), data, epochs=np.int64(1), batch_size=np.int64(64), patience=np.int64(2), seed=np.int64(3),
+        learning_rate=np.float32(0.01),
+    )  # fmt: skip
+    assert json.loads(history.to_json())["settings"]["batch_size"] == 64
 
 
 # Rows 6 to 9, 11

@@ -31,7 +31,7 @@ def check_choice(field: str, value: object, choices: Iterable[str]) -> None:
 
 def check_whole(field: str, value: object, minimum: int) -> int:
     """Return value as an int; raise ConfigError unless it is a whole number of at least minimum (numpy's count)."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= value < 2**63:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= value < 2**64:
         raise ConfigError(f"{field} must be a whole number of {minimum} or more, got {value!r}")
     return int(value)
 

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from cnnlab.data import Data
 from cnnlab.errors import ConfigError
 from cnnlab.history import History, warn_if_environments_differ
-from cnnlab.model import Dropout, read_tensors, write_tensors
+from cnnlab.model import Dropout
+from cnnlab.weights import read_tensors, write_tensors
 
-FORMAT = "cnnlab checkpoint 1"
+FORMAT = "cnnlab checkpoint 2"
 
 
 def save_checkpoint(path, model, optimizer, order, history, best_weights, fingerprint) -> None:
@@ -37,24 +38,22 @@ def load_checkpoint(path, model, optimizer, order, history, fingerprint) -> dict
     other = f"; delete {path} or give another path"
     if metadata.get("format") != FORMAT:
         raise ConfigError(f"checkpoint: {path} is no checkpoint of this version of cnnlab{other}")
-    saved = json.loads(metadata["history"])
+    saved = History.from_json(metadata["history"])
     for field, value in history.settings.items():
-        if field != "epochs" and saved["settings"].get(field) != value:
-            raise ConfigError(
-                f"checkpoint was made with {field}={saved['settings'].get(field)!r}, got {value!r}{other}"
-            )
-    if len(saved["rows"]) > history.settings["epochs"]:
+        if field != "epochs" and saved.settings.get(field) != value:
+            raise ConfigError(f"checkpoint was made with {field}={saved.settings.get(field)!r}, got {value!r}{other}")
+    if len(saved) > history.settings["epochs"]:
         raise ConfigError(
-            f"checkpoint already holds {len(saved['rows'])} epochs, got epochs={history.settings['epochs']}{other}"
+            f"checkpoint already holds {len(saved)} epochs, got epochs={history.settings['epochs']}{other}"
         )
     if metadata["fingerprint"] != fingerprint:
         raise ConfigError(f"checkpoint was made with other images or another network{other}")
-    warn_if_environments_differ([history, History.from_json(metadata["history"])])
+    warn_if_environments_differ([history, saved])
     model.load_state_dict(_under("model", tensors))
     _restore_optimizer(optimizer, tensors, json.loads(metadata["groups"]))
     for i, generator in enumerate(_all(model, order)):
         generator.set_state(tensors[f"generator.{i}"])
-    history.rows, history.best_epoch = saved["rows"], saved["best_epoch"]
+    history.rows, history.best_epoch = saved.rows, saved.best_epoch
     return _under("best", tensors)
 
 

@@ -1,22 +1,15 @@
-"""A name, sizes and a seed in; `Data` out: train, validation, and a test set behind one door. Tensors in memory."""
+"""Images and labels in, `Data` out: train, validation, and a test set behind one door. Tensors in memory."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab import downloads, idx
-from cnnlab.errors import ConfigError, DataError, check_choice, check_whole
-from cnnlab.files import data_folder
+from cnnlab.errors import ConfigError, check_whole
 from cnnlab.model import check_images
-from cnnlab.patterns import PATTERN_KNOBS, make_patterns
-
-DATASETS = ("mnist", "patterns", *downloads.DOWNLOADS)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -126,7 +119,7 @@ class Data:
         random = np.random.default_rng(seed)
         vault, rest = _stratified(labels.numpy(), (test, len(labels) - test), random)
         pixels = images.detach().float().cpu()
-        return _assemble(
+        return assemble(
             name,
             (pixels[rest], labels[rest]),
             (pixels[vault], labels[vault]),
@@ -136,115 +129,6 @@ class Data:
             classes,
             seed,
         )
-
-
-def load_data(
-    name: str = "mnist",
-    *,
-    train: int | None = None,
-    validation: int | None = None,
-    test: int | None = None,
-    seed: int = 0,
-    **knobs,
-) -> Data:
-    """Load a data set by name: "mnist" and "patterns" offline; "fashion_mnist" and "cifar10" are downloaded once.
-
-    train and validation come from the published training set, disjoint and stratified to one image a class; test comes
-    from the published test set. train=None is all that validation leaves, validation=None is a tenth, test=None is all.
-    The same seed gives the same images; of a published set, the validation images do not depend on `train`.
-    `knobs` are those of `make_patterns`, for "patterns" only.
-    Raises ConfigError for a size or name that can't be, DataError for files or downloads that are not sound.
-
-    >>> data = load_data("mnist", train=2000, validation=1000)
-    >>> data.train.images.shape
-    torch.Size([2000, 1, 28, 28])
-    """
-    check_choice("dataset", name, DATASETS)
-    check_whole("seed", seed, 0)
-    if name == "patterns":
-        return _load_patterns(train, validation, test, seed, knobs)
-    for knob in knobs:
-        check_choice("argument", knob, ("train", "validation", "test", "seed", *PATTERN_KNOBS))
-        raise ConfigError(f"{knob} is a knob of 'patterns', not of {name!r}; leave it out")
-    if name == "mnist":
-        classes = tuple("0123456789")
-        published, vault = _read_mnist(data_folder() / "MNIST" / "raw", classes)
-    else:
-        published, vault, classes = downloads.load_published(name)
-    return _assemble(name, published, vault, train, validation, test, classes, seed)
-
-
-def load_images(
-    folder: str | Path,
-    *,
-    size: int = 28,
-    grey: bool = True,
-    train: int | None = None,
-    validation: int | None = None,
-    test: int | None = None,
-    seed: int = 0,
-) -> Data:
-    """Load your own pictures: one folder a class, each picture scaled to size × size; splits as `Data.from_tensors`.
-
-    >>> data = load_images("my_pictures", size=32, grey=False)   # my_pictures/cat/1.png, my_pictures/dog/7.jpg
-    """
-    from torchvision import transforms
-    from torchvision.datasets import ImageFolder
-
-    check_whole("size", size, 1)
-    if not Path(folder).is_dir():
-        raise DataError(f"{folder} is no folder; give one that holds one folder a class, with that class's pictures")
-    steps = [transforms.Grayscale()] if grey else []
-    steps += [transforms.Resize((size, size)), transforms.ToTensor()]
-    try:
-        pictures = ImageFolder(folder, transforms.Compose(steps))
-    except FileNotFoundError as error:
-        raise DataError(f"{folder} wants one folder a class, each with pictures in it: {error}") from error
-    images, labels = [], []
-    for index, (path, label) in enumerate(pictures.samples):
-        try:
-            images.append(pictures[index][0])
-        except OSError as error:  # PIL's way to say that it can't read a picture
-            raise DataError(f"{path} is no picture that can be read; remove or replace it") from error
-        labels.append(label)
-    return Data.from_tensors(
-        torch.stack(images), torch.tensor(labels), train=train, validation=validation, test=test,
-        classes=tuple(pictures.classes), seed=seed, name=Path(folder).name,
-    )  # fmt: skip
-
-
-def verify_checksums(folder: Path) -> None:
-    """Raise DataError unless each file that folder/checksums.txt names (as md5sum writes it) is there and unchanged."""
-    if not (folder / "checksums.txt").is_file():
-        raise DataError(f"{folder / 'checksums.txt'} is missing; {idx.REMEDY}")
-    for line in (folder / "checksums.txt").read_text().splitlines():
-        expected, name = line.split()
-        if not (folder / name).is_file():
-            raise DataError(f"{folder / name} is missing; {idx.REMEDY}")
-        found = hashlib.md5((folder / name).read_bytes(), usedforsecurity=False).hexdigest()
-        if found != expected:
-            raise DataError(f"{folder / name}: expected md5 {expected}, found {found}; {idx.REMEDY}")
-
-
-def _read_mnist(folder: Path, classes: tuple[str, ...]) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Return (images, labels) of the published training set and of the published test set, uint8 and int64."""
-    verify_checksums(folder.parent.parent)
-    pairs = [idx.read_pair(folder, prefix, len(classes)) for prefix in ("train", "t10k")]
-    return tuple((torch.tensor(images)[:, None], torch.tensor(labels).long()) for images, labels in pairs)
-
-
-def _load_patterns(train, validation, test, seed, knobs) -> Data:
-    """Make as many patterns as are asked for; of 10,000 and 2,000 where nothing is asked."""
-    for knob in knobs:
-        check_choice("knob of 'patterns'", knob, ("train", "validation", "test", *PATTERN_KNOBS))
-    for size_name, size in (("train", train), ("validation", validation), ("test", test)):
-        if size is not None:
-            check_whole(size_name, size, 0)
-    count = max(10_000, (train or 0) + (validation or 0))
-    published = make_patterns(count, seed=2 * seed, **knobs)  # odd seeds are the test sets'
-    vault = make_patterns(2_000 if test is None else max(test, 10), seed=2 * seed + 1, **knobs)
-    classes = tuple(f"pattern {label}" for label in range(int(published[1].max()) + 1))
-    return _assemble("patterns", published, vault, train, validation, test, classes, seed)
 
 
 def _check_labels(labels: object, count: int) -> Tensor:
@@ -257,7 +141,7 @@ def _check_labels(labels: object, count: int) -> Tensor:
     return labels.long().cpu()
 
 
-def _assemble(name, published, vault, train, validation, test, classes, seed) -> Data:
+def assemble(name, published, vault, train, validation, test, classes, seed) -> Data:
     """Split the published sets, and normalize all three by what the training split alone says."""
     random = np.random.default_rng(seed)
     pool, pool_test = len(published[1]), len(vault[1])

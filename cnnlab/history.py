@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import warnings
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -81,20 +82,61 @@ class History:
         numbers = [f"{metric} {last[metric]:.3f}" for metric in METRICS[:4] if metric in last]
         return f"History({self.message}{'; last epoch: ' if numbers else ''}{', '.join(numbers)})"
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in plain values, the rows as one list a column."""
+        columns = [name for name in ("epoch", *METRICS) if self.rows and name in self.rows[0]]
+        plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "rows"}
+        return plain | {"columns": {name: [row[name] for row in self.rows] for name in columns}}
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> History:
+        """Return the History that `to_dict` took apart."""
+        columns = plain["columns"]
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        return cls(**{name: value for name, value in plain.items() if name != "columns"}, rows=rows)
+
     def to_json(self) -> str:
         """Return everything as JSON text; `History.from_json` reads it back."""
-        return json.dumps(asdict(self), allow_nan=False)
+        return json.dumps(self.to_dict(), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> History:
         """Return the History that `to_json` wrote."""
-        return cls(**json.loads(text))
+        return cls.from_dict(json.loads(text))
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a DataFrame with one row an epoch."""
         import pandas
 
         return pandas.DataFrame(self.rows, columns=["epoch", *METRICS])
+
+
+def replay(history: History, *, epochs: int, patience: int | None = None, min_delta: float = 0.0) -> History | None:
+    """Return what the same training would have left, had it been told to end after `epochs`, or by patience.
+
+    A shorter training is the beginning of a longer one, bit for bit, so nothing is trained. None if the recording is
+    too short to tell.
+
+    >>> replay(history, epochs=350, patience=10).best_epoch
+    41
+    """
+    settings = history.settings | {"epochs": epochs, "patience": patience, "min_delta": min_delta}
+    rows, best_loss, best_epoch, ended = [], math.inf, 0, ""
+    for row in history.rows[:epochs]:
+        rows.append(row)
+        loss = row.get("validation_loss", math.inf)
+        if loss < best_loss - min_delta:
+            best_loss, best_epoch = loss, row["epoch"]
+        if patience is not None and row["epoch"] - best_epoch > patience:
+            ended = "patience"
+            break
+    if not ended and len(rows) == epochs:
+        ended = "epochs"
+    if ended:
+        return History(settings, history.environment, rows, best_epoch, ended, len(rows))
+    if history.stopped_by == "diverged":
+        return replace(history, settings=settings, rows=rows, best_epoch=best_epoch)
+    return None
 
 
 def environment(device: torch.device | str = "cpu") -> dict[str, Any]:

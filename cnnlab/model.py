@@ -1,26 +1,22 @@
 """Hyperparameters in, a network out: an `nn.Sequential` whose layers are named by what they are.
 
-Also what can be said of such a network without training it: its layer table, its parameter count, the channel widths
-that give another network the same count, and its weights on disk.
+Also what can be said of such a network without training it: its layer table, its parameter count, and the channel
+widths that give another network the same count.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import math
 import numbers
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from cnnlab.errors import ConfigError, DataError, check_choice, check_kernel_size, check_number, check_whole
-from cnnlab.files import atomic_write
+from cnnlab.errors import ConfigError, check_choice, check_kernel_size, check_number, check_whole
 
 POOLINGS = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d, "none": None}
 PADDINGS = ("same", "valid")
@@ -72,9 +68,10 @@ def build_cnn(
         kernel_size, pooling, channels, convs_per_block, hidden, padding, dropout, input_shape, classes, seed
     )
     with torch.device("meta"):  # shapes only; the weights are drawn below, from a generator of their own
-        layers, features = _blocks(kernel_size, pooling, channels, convs_per_block, padding, input_shape)
+        layers = _blocks(kernel_size, pooling, channels, convs_per_block, padding, input_shape)
+        height, width = _map_size(kernel_size, pooling, channels, convs_per_block, padding, input_shape)
         layers["flatten"] = nn.Flatten()
-        layers["fc1"] = nn.Linear(features, hidden)
+        layers["fc1"] = nn.Linear(channels[-1] * height * width, hidden)
         layers["relu_fc1"] = nn.ReLU()
         if dropout > 0:
             layers["dropout"] = Dropout(float(dropout), int(seed))
@@ -108,34 +105,49 @@ def check_architecture(
         raise ConfigError(f"input_shape wants (channels, height, width), such as (1, 28, 28); got {input_shape!r}")
     for field, size in zip(("channels", "height", "width"), input_shape, strict=True):
         check_whole(f"input_shape: {field}", size, 1)
+    _map_size(kernel_size, pooling, channels, convs_per_block, padding, input_shape)
 
 
-def _blocks(kernel_size, pooling, channels, convs_per_block, padding, input_shape) -> tuple[OrderedDict, int]:
-    """Return the named layers of all blocks, and how many features their last map has."""
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    depth, height, width = input_shape
-    for block, filters in enumerate(channels, start=1):
+def _map_size(kernel_size, pooling, channels, convs_per_block, padding, input_shape) -> tuple[int, int]:
+    """Return the last map's height and width; raise ConfigError where a kernel or a pool meets one too small."""
+    _, height, width = input_shape
+    for block in range(1, len(channels) + 1):
         for step in range(1, convs_per_block + 1):
-            name = f"{block}" if convs_per_block == 1 else f"{block}_{step}"
             if padding == "valid":
                 if kernel_size > min(height, width):
+                    name = _conv_name(block, step, convs_per_block)
                     raise ConfigError(
                         f"conv{name} has a {kernel_size}×{kernel_size} kernel but meets a {height}×{width} map; "
                         "take a smaller kernel_size, fewer channels, or padding='same'"
                     )
                 height, width = height - kernel_size + 1, width - kernel_size + 1
-            layers[f"conv{name}"] = nn.Conv2d(depth, filters, kernel_size, padding=padding)
-            layers[f"relu{name}"] = nn.ReLU()
-            depth = filters
         if pooling != "none":
             if min(height, width) < 2:
                 raise ConfigError(
                     f"pool{block} meets a {height}×{width} map and would shrink it below 1×1; {block - 1} "
                     f"{'pool fits' if block == 2 else 'pools fit'} here: give fewer channels, or pooling='none'"
                 )
-            layers[f"pool{block}"] = POOLINGS[pooling](2)
             height, width = height // 2, width // 2
-    return layers, depth * height * width
+    return height, width
+
+
+def _conv_name(block: int, step: int, convs_per_block: int) -> str:
+    return f"{block}" if convs_per_block == 1 else f"{block}_{step}"
+
+
+def _blocks(kernel_size, pooling, channels, convs_per_block, padding, input_shape) -> OrderedDict[str, nn.Module]:
+    """Return the named layers of all blocks."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    depth = input_shape[0]
+    for block, filters in enumerate(channels, start=1):
+        for step in range(1, convs_per_block + 1):
+            name = _conv_name(block, step, convs_per_block)
+            layers[f"conv{name}"] = nn.Conv2d(depth, filters, kernel_size, padding=padding)
+            layers[f"relu{name}"] = nn.ReLU()
+            depth = filters
+        if pooling != "none":
+            layers[f"pool{block}"] = POOLINGS[pooling](2)
+    return layers
 
 
 def _draw_weights(model: nn.Module, generator: torch.Generator) -> None:
@@ -192,7 +204,7 @@ def layer_table(model: nn.Sequential, input_shape: tuple[int, int, int] | None =
 
     Multiply-adds count the weights' products, not the biases. The receptive field (pixels, one side of the square)
     grows by (kernel − 1) × jump, and the jump by the stride (Dumoulin & Visin 2016); None means the whole image.
-    Nothing is computed: the network is walked with shapes only.
+    Nothing is computed: the network is walked with shapes only. Raises ConfigError for a layer that it can't judge.
 
     >>> layer_table(build_cnn())[0].receptive_field
     3
@@ -206,7 +218,14 @@ def layer_table(model: nn.Sequential, input_shape: tuple[int, int, int] | None =
     rows, sees, jump = LayerTable(), 1, 1
     values = torch.empty(1, *input_shape, device="meta")
     for name, layer in copy.deepcopy(model).to("meta").eval().named_children():
-        entering, values, note = values, layer(values), ""
+        _check_known(name, layer)
+        entering, note = values, ""
+        try:
+            values = layer(values)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"{name} can't take {tuple(values.shape[1:])} of input_shape={input_shape}: {error}"
+            ) from error
         if isinstance(layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
             kernel, stride = _side(layer.kernel_size), _side(layer.stride)
             sees, jump = sees + (kernel - 1) * jump, jump * stride
@@ -220,8 +239,24 @@ def layer_table(model: nn.Sequential, input_shape: tuple[int, int, int] | None =
     return rows
 
 
-def _side(size: int | tuple[int, int]) -> int:
-    return size if isinstance(size, int) else max(size)
+KNOWN = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.Flatten, nn.Linear, nn.Dropout, nn.Dropout2d, nn.BatchNorm2d)
+KNOWN += (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Identity)
+
+
+def _check_known(name: str, layer: nn.Module) -> None:
+    """Raise ConfigError for a layer whose numbers would come out wrong."""
+    square = all(
+        _side(getattr(layer, field, 1)) == _side(getattr(layer, field, 1), min) for field in ("kernel_size", "stride")
+    )
+    if not isinstance(layer, KNOWN) or not square or _side(getattr(layer, "dilation", 1)) != 1:
+        known = ", ".join(sorted(kind.__name__ for kind in KNOWN))
+        raise ConfigError(
+            f"layer_table can't judge {name} ({layer!r:.60}); it knows square, undilated layers of these kinds: {known}"
+        )
+
+
+def _side(size: int | tuple[int, int], choose: Callable = max) -> int:
+    return size if isinstance(size, int) else choose(size)
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -258,67 +293,3 @@ def match_channels(target: int | nn.Module, *, channels: tuple[int, ...] = (16, 
         middle = (low + high) // 2
         low, high = (middle, high) if count(middle) < goal else (low, middle)
     return widths(min((max(1, low), high), key=lambda first: abs(count(first) - goal)))
-
-
-def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Write the weights to a safetensors file, atomically, with a checksum inside.
-
-    >>> save_weights(model, "my_network.safetensors")
-    >>> load_weights(build_cnn(), "my_network.safetensors")
-    """
-    write_tensors(path, model.state_dict(), {})
-
-
-def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
-    """Read weights from a safetensors file into model, and return it.
-
-    Raises DataError, and leaves model as it was, for a file that is missing, a pickle (which could run code: it is
-    never opened), damaged, or of another architecture.
-    """
-    weights = read_tensors(path)[0]
-    own = model.state_dict()
-    for name in [*own, *weights]:
-        here, there = (tuple(source[name].shape) if name in source else "missing" for source in (own, weights))
-        if here != there:
-            raise DataError(
-                f"{path} is for another architecture: {name} is {here} in this model and {there} in the file; "
-                "build the model with the settings that the weights were trained with"
-            )
-    model.load_state_dict(weights)
-    return model
-
-
-def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write tensors and metadata to a safetensors file, atomically, with a checksum; `read_tensors` reads them back."""
-    flat = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    atomic_write(path, safetensors.torch.save(flat, metadata | {"sha256": _digest(flat)}))
-
-
-def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the tensors and the metadata of a safetensors file; DataError in words if it is not a sound one."""
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path} does not exist; save_weights(model, path) writes such a file")
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
-            metadata = file.metadata() or {}
-    except safetensors.SafetensorError as error:
-        with path.open("rb") as file:
-            start = file.read(2)
-        if start == b"PK" or start[:1] == b"\x80":
-            words = "is a pickle (.pt, .pth): opening one can run code, so it was not; use safetensors"
-        else:
-            words = f"is damaged or no safetensors file ({error}); save or copy it again"
-        raise DataError(f"{path} {words}") from error
-    if "sha256" in metadata and metadata["sha256"] != _digest(tensors):
-        raise DataError(f"{path} is damaged: its numbers do not match its checksum; save or copy it again")
-    return tensors, metadata
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
-        digest.update(tensors[name].contiguous().view(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()

@@ -14,7 +14,7 @@ was put there, and everything else in an image is random. Four structures:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -46,10 +46,12 @@ def make_patterns(
     >>> images, labels = make_patterns(1000, structure="mark", noise=0.1, seed=0)
     >>> validation_images, validation_labels = make_patterns(500, structure="mark", noise=0.1, seed=1)
     """
-    _check_knobs(count, structure, scale, noise, classes, size, seed)
+    check_whole("count", count, 1)
+    check_whole("seed", seed, 0)
+    check_knobs(structure, scale, noise, classes, size)
+    given = {"structure": structure, "scale": scale, "noise": noise, "classes": classes, "size": size}
+    structure, scale, noise, classes, size = fill_knobs(given).values()
     chosen = _STRUCTURES[structure]
-    scale = min(chosen.scale, size // 2) if scale is None else scale
-    noise = chosen.noise if noise is None else noise
     random = np.random.default_rng(seed)  # a generator of its own: no process-wide one is touched
     labels = random.permutation(np.arange(count, dtype=np.int64) % classes)
     images = chosen.draw(labels, classes, scale, size, random)  # (N, H, W)
@@ -57,9 +59,19 @@ def make_patterns(
     return torch.from_numpy(images.clip(0, 1)).unsqueeze(1), torch.from_numpy(labels)  # (N, 1, H, W), (N,)
 
 
-def _check_knobs(count, structure, scale, noise, classes, size, seed) -> None:
-    check_whole("count", count, 1)
-    check_whole("seed", seed, 0)
+def fill_knobs(given: dict[str, Any]) -> dict[str, Any]:
+    """Return all of PATTERN_KNOBS, with what None, or a knob that is not given, stands for."""
+    knobs = {"structure": "fine", "scale": None, "noise": None, "classes": 4, "size": 28} | given
+    chosen = _STRUCTURES.get(knobs["structure"])
+    if chosen is not None and knobs["scale"] is None and isinstance(knobs["size"], int):
+        knobs["scale"] = min(chosen.scale, knobs["size"] // 2)
+    if chosen is not None and knobs["noise"] is None:
+        knobs["noise"] = chosen.noise
+    return knobs
+
+
+def check_knobs(structure, scale, noise, classes, size) -> None:
+    """Raise ConfigError for a knob that can't work."""
     check_whole("size", size, 8)
     check_choice("structure", structure, STRUCTURES)
     check_whole("classes", classes, 2)

@@ -1,4 +1,4 @@
-"""A network and data in, a trained network and its `History` out: `fit`, `evaluate`, `predict`.
+"""A network and data in, a trained network and its `History` out: `fit`.
 
 Images stay in memory, weights lie channels_last, and nothing waits for the device inside an epoch: that is all there is
 to its speed. Everything random in a network of `build_cnn` comes from generators of its own: same seed, same bits.
@@ -23,13 +23,12 @@ from torch.nn import functional
 
 from cnnlab.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from cnnlab.data import Data, Split
-from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
+from cnnlab.errors import ConfigError
+from cnnlab.evaluation import Scores, check_takes, evaluate
 from cnnlab.history import History, environment
 from cnnlab.model import Dropout, check_images
 from cnnlab.progress import Progress
-
-OPTIMIZERS = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
-LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.001}  # what learning_rate=None means
+from cnnlab.settings import LEARNING_RATES, check_settings, make_optimizer
 
 
 @dataclass(frozen=True)
@@ -41,13 +40,6 @@ class EpochState:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     data: Data
-
-
-class Scores(NamedTuple):
-    """Mean cross-entropy (nats) and share of right answers (0–1)."""
-
-    loss: float
-    accuracy: float
 
 
 class _Stopped(Exception):
@@ -95,7 +87,10 @@ def fit(
         "weight_decay": weight_decay, "batch_size": batch_size, "patience": patience, "min_delta": min_delta,
         "seed": seed,
     }  # fmt: skip
-    _check_training(settings, model, data)
+    check_settings(settings)
+    _check_fits(model, data, settings)
+    if learning_rate == 0:
+        warnings.warn("learning_rate=0: nothing will be learnt", stacklevel=2)
     if learning_rate is None:
         settings["learning_rate"] = LEARNING_RATES[optimizer]
     device = _check_device(device)
@@ -240,66 +235,8 @@ def _one_pass(model, split, optimizer, order, batch_size, stop, bar) -> Scores:
     return Scores(float(losses @ sizes.double()) / len(order), int(torch.stack(right).sum()) / len(order))
 
 
-def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> Scores:
-    """Return loss and accuracy of model on split, in eval mode, without changing anything.
-
-    >>> evaluate(model, data.validation).accuracy
-    0.95
-    """
-    if not isinstance(split, Split) or len(split) == 0:
-        raise ConfigError(f"evaluate wants a Split with images in it, such as data.validation; got {split!r}")
-    check_images(split.images)
-    device = next(model.parameters()).device
-    losses, right = [], []
-    with evaluating(model), torch.no_grad():
-        for images, labels in zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True):
-            logits, labels = model(images.to(device)), labels.to(device)
-            losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
-            right.append((logits.argmax(1) == labels).sum())
-    loss = float(torch.stack(losses).cpu().double().sum())
-    return Scores(loss / len(split), int(torch.stack(right).sum()) / len(split))
-
-
-def predict(model: nn.Module, images: Tensor, *, batch_size: int = 250) -> Tensor:
-    """Return each class's probability, float (N, classes), for images float (N, C, H, W) normalized as in training.
-
-    >>> predict(model, data.validation.images).argmax(1)
-    tensor([7, 2, 1])
-    """
-    check_images(images)
-    device = next(model.parameters()).device
-    with evaluating(model), torch.no_grad():
-        return torch.cat([model(part.to(device)).softmax(1).cpu() for part in images.split(batch_size)])
-
-
-def make_optimizer(model: nn.Module, settings: dict) -> torch.optim.Optimizer:
-    """Return torch's own optimizer for these settings, fused where torch has that."""
-    name = settings["optimizer"]
-    options = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"]}
-    if name != "adam":
-        options["momentum"] = settings["momentum"]
-    if name != "rmsprop":  # torch has no fused RMSprop
-        options["fused"] = next(model.parameters()).device.type in ("cpu", "cuda")
-    return OPTIMIZERS[name](model.parameters(), **options)
-
-
-def _check_training(settings: dict, model: nn.Module, data: Data) -> None:
-    """Make the settings plain numbers; raise ConfigError, naming field, value and remedy, if this can't be trained."""
-    settings["epochs"] = check_whole("epochs", settings["epochs"], 0)
-    check_choice("optimizer", settings["optimizer"], OPTIMIZERS)
-    if settings["learning_rate"] is not None:
-        settings["learning_rate"] = check_number("learning_rate", settings["learning_rate"], 0)
-        if settings["learning_rate"] == 0:
-            warnings.warn("learning_rate=0: nothing will be learnt", stacklevel=3)
-    settings["momentum"] = check_number("momentum", settings["momentum"], 0, below=1)
-    if settings["momentum"] and settings["optimizer"] == "adam":
-        raise ConfigError(f"momentum={settings['momentum']} is for 'sgd' and 'rmsprop'; adam has its own, leave it out")
-    for field in ("weight_decay", "min_delta"):
-        settings[field] = check_number(field, settings[field], 0)
-    settings["seed"] = check_whole("seed", settings["seed"], 0)
-    settings["batch_size"] = check_whole("batch_size", settings["batch_size"], 1)
-    if settings["patience"] is not None:
-        settings["patience"] = check_whole("patience", settings["patience"], 0)
+def _check_fits(model: nn.Module, data: Data, settings: dict) -> None:
+    """Raise ConfigError unless this model can be trained on this data with these settings."""
     if not isinstance(data, Data):
         raise ConfigError(f"fit wants Data from load_data or Data.from_tensors, got {type(data).__name__}")
     if settings["patience"] is not None and len(data.validation) == 0:
@@ -311,7 +248,7 @@ def _check_training(settings: dict, model: nn.Module, data: Data) -> None:
         )
     check_images(data.train.images, "data.train.images")
     check_images(data.validation.images, "data.validation.images")
-    _check_match(model, data)
+    _check_outputs(model, data)
 
 
 def _check_device(device: str | torch.device | None) -> torch.device:
@@ -337,31 +274,15 @@ def _check_helpers(on_epoch, stop, checkpoint) -> None:
         )
 
 
-def _check_match(model: nn.Module, data: Data) -> None:
+def _check_outputs(model: nn.Module, data: Data) -> None:
     """Raise ConfigError unless the model takes the data's images and has an output for each of its classes."""
     if not isinstance(model, nn.Module) or not any(value.requires_grad for value in model.parameters()):
         raise ConfigError(f"model: want an nn.Module with parameters to train, such as build_cnn(); got {model!r:.60}")
+    logits = check_takes(model, data.train.images, len(data.classes))
     remedy = f"build_cnn(input_shape={data.input_shape}, classes={len(data.classes)}) fits"
-    with evaluating(model), torch.no_grad():
-        try:
-            logits = model(data.train.images[:1].to(next(model.parameters()).device))
-        except RuntimeError as error:
-            raise ConfigError(f"the model can't take images of shape {data.input_shape} ({error}); {remedy}") from error
     outputs = tuple(logits.shape[1:]) if isinstance(logits, Tensor) else type(logits).__name__
     if outputs == type(logits).__name__ or len(outputs) != 1 or outputs[0] < len(data.classes):
         raise ConfigError(f"the model's output is {outputs}, but the data has {len(data.classes)} classes; {remedy}")
-
-
-@contextlib.contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put model in eval mode; afterwards every layer is in the mode that it was found in."""
-    modes = [(layer, layer.training) for layer in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for layer, mode in modes:
-            layer.training = mode
 
 
 @contextlib.contextmanager

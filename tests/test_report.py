@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import cnnlab
-from cnnlab import __main__ as report
+from cnnlab import report
 
 NAMES = [
     "python",

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from cnnlab.data import load_data
 from cnnlab.errors import ConfigError
+from cnnlab.loading import load_data
 from cnnlab.model import build_cnn
 from cnnlab.seeds import last, ranges_overlap, train_seeds
 from cnnlab.training import fit

@@ -143,7 +143,7 @@ def _scale(limit: float) -> str:
 
 
 def _digits() -> Tensor:
-    from cnnlab.data import load_data  # only here: with images of your own, no data set is read
+    from cnnlab.loading import load_data  # only here: with images of your own, no data set is read
 
     train = load_data("mnist", train=100, validation=10, test=10).train
     first = [int((train.labels == digit).nonzero()[0]) for digit in range(10)]

@@ -1,0 +1,79 @@
+"""A network and images in, what it makes of them out: `evaluate`, `predict`. Nothing is changed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cnnlab.data import Split
+from cnnlab.errors import ConfigError
+from cnnlab.model import check_images
+
+
+class Scores(NamedTuple):
+    """Mean cross-entropy (nats) and share of right answers (0–1)."""
+
+    loss: float
+    accuracy: float
+
+
+def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> Scores:
+    """Return loss and accuracy of model on split, in eval mode, without changing anything.
+
+    >>> evaluate(model, data.validation).accuracy
+    0.95
+    """
+    if not isinstance(split, Split) or len(split) == 0:
+        raise ConfigError(f"evaluate wants a Split with images in it, such as data.validation; got {split!r}")
+    check_takes(model, split.images, len(split.classes))
+    device = next(model.parameters()).device
+    losses, right = [], []
+    with evaluating(model), torch.no_grad():
+        for images, labels in zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True):
+            logits, labels = model(images.to(device)), labels.to(device)
+            losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
+            right.append((logits.argmax(1) == labels).sum())
+    loss = float(torch.stack(losses).cpu().double().sum())
+    return Scores(loss / len(split), int(torch.stack(right).sum()) / len(split))
+
+
+def predict(model: nn.Module, images: Tensor, *, batch_size: int = 250) -> Tensor:
+    """Return each class's probability, float (N, classes), for images float (N, C, H, W) normalized as in training.
+
+    >>> predict(model, data.validation.images).argmax(1)
+    tensor([7, 2, 1])
+    """
+    check_takes(model, images)
+    device = next(model.parameters()).device
+    with evaluating(model), torch.no_grad():
+        return torch.cat([model(part.to(device)).softmax(1).cpu() for part in images.split(batch_size)])
+
+
+def check_takes(model: nn.Module, images: Tensor, classes: int | None = None) -> Tensor:
+    """Return model's output for the first image; raise ConfigError unless it takes images float (N, C, H, W)."""
+    check_images(images)
+    with evaluating(model), torch.no_grad():
+        try:
+            return model(images[:1].to(next(model.parameters()).device))
+        except RuntimeError as error:
+            fitting = f"input_shape={tuple(images.shape[1:])}" + ("" if classes is None else f", classes={classes}")
+            raise ConfigError(
+                f"the model can't take images of shape {tuple(images.shape[1:])} ({error}); build_cnn({fitting}) fits"
+            ) from error
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put model in eval mode; afterwards every layer is in the mode that it was found in."""
+    modes = [(layer, layer.training) for layer in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for layer, mode in modes:
+            layer.training = mode

@@ -1,0 +1,302 @@
+"""Everything that defines a training run, as plain values; and the run itself: `Experiment` in, `Run` out."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnlab.data import Data
+from cnnlab.errors import ConfigError, check_choice, check_whole
+from cnnlab.history import History
+from cnnlab.loading import DATASETS, load_data, load_images
+from cnnlab.model import build_cnn, check_architecture
+from cnnlab.patterns import PATTERN_KNOBS, check_knobs, fill_knobs
+from cnnlab.settings import LEARNING_RATES, check_settings
+from cnnlab.training import EpochState, fit
+from cnnlab.weights import pack_tensors, unpack_tensors
+
+PUBLISHED = {"mnist": ((1, 28, 28), 10), "fashion_mnist": ((1, 28, 28), 10), "cifar10": ((3, 32, 32), 10)}
+KNOBS = {"patterns": set(PATTERN_KNOBS), "images": {"folder", "size", "grey"}}  # of which data set
+NETWORK = ("kernel_size", "pooling", "channels", "convs_per_block", "hidden", "padding", "dropout", "seed")
+TRAINING = ("epochs", "optimizer", "learning_rate", "momentum", "weight_decay", "batch_size", "patience")
+TRAINING += ("min_delta", "seed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """All that decides the result of a training run, in plain values: data, network, training, seeds.
+
+    dataset: "mnist", "patterns" (with the knobs structure, scale, noise, classes and size of `make_patterns`),
+    "fashion_mnist", "cifar10", or "images" (your own: folder, size and grey of `load_images`). train_size and
+    validation_size are numbers of images, None as in `load_data`. The network's fields are those of `build_cnn`, the
+    training's those of `fit`. seed decides the first weights, the order of the images and the dropout; data_seed
+    decides which images are taken. Raises ConfigError for anything that can't be trained.
+
+    >>> base = Experiment(dataset="mnist", train_size=2000, epochs=20)
+    >>> base.replace(kernel_size=5).key
+    'd0d0f3a1c1f0b7a4'
+    """
+
+    dataset: str = "mnist"
+    structure: str | None = None
+    scale: int | None = None
+    noise: float | None = None
+    classes: int | None = None
+    size: int | None = None
+    folder: str | None = None
+    grey: bool | None = None
+    train_size: int | None = None
+    validation_size: int | None = None
+    data_seed: int = 0
+    kernel_size: int = 3
+    pooling: str = "max"
+    channels: tuple[int, ...] = (16, 32)
+    convs_per_block: int = 1
+    hidden: int = 64
+    padding: str = "same"
+    dropout: float = 0.0
+    epochs: int = 5
+    optimizer: str = "adam"
+    learning_rate: float | None = None
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    batch_size: int = 64
+    patience: int | None = None
+    min_delta: float = 0.0
+    seed: int = 0
+
+    def __new__(cls, **settings: object) -> Experiment:
+        for name in settings:
+            check_choice("field of Experiment", name, FIELDS)
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        self._check_data()
+        shape, classes = PUBLISHED.get(self.dataset, (self._own_shape(), self.classes or 2))
+        network = {name: getattr(self, name) for name in NETWORK}
+        check_architecture(**network, input_shape=shape, classes=classes)
+        check_settings({name: getattr(self, name) for name in TRAINING})
+        if self.train_size is not None and self.batch_size > self.train_size:
+            raise ConfigError(
+                f"batch_size={self.batch_size} is larger than train_size={self.train_size}; "
+                f"try {min(64, self.train_size)}"
+            )
+        if self.patience is not None and self.validation_size == 0:
+            raise ConfigError(f"patience={self.patience} needs validation images; leave validation_size=0 out")
+        for name, kind in FIELDS.items():  # numpy's numbers and lists become plain ones
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, kind(value))
+
+    def _check_data(self) -> None:
+        check_choice("dataset", self.dataset, (*DATASETS, "images"))
+        for knob in sorted(set().union(*KNOBS.values())):
+            if getattr(self, knob) is not None and knob not in KNOBS.get(self.dataset, ()):
+                owners = " and ".join(repr(name) for name, knobs in KNOBS.items() if knob in knobs)
+                raise ConfigError(
+                    f"{knob}={getattr(self, knob)!r} is a knob of {owners}, not of {self.dataset!r}; leave it out"
+                )
+        check_whole("data_seed", self.data_seed, 0)
+        for name, least in (("train_size", 1), ("validation_size", 0)):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name), least)
+        if self.dataset == "patterns":
+            check_knobs(**fill_knobs(self._given_knobs()))
+        if self.dataset == "images":
+            if not isinstance(self.folder, str) or not self.folder:
+                raise ConfigError(
+                    f"dataset='images' wants folder='…', the folder of your pictures; got {self.folder!r}"
+                )
+            if self.size is not None:
+                check_whole("size", self.size, 1)
+            if self.grey not in (None, True, False):
+                raise ConfigError(f"grey must be True or False, got {self.grey!r}")
+
+    def _own_shape(self) -> tuple[int, int, int]:
+        return (3 if self.grey is False else 1, self.size or 28, self.size or 28)
+
+    def _given_knobs(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in KNOBS.get(self.dataset, ()) if getattr(self, name) is not None}
+
+    def replace(self, **changes: object) -> Experiment:
+        """Return the same experiment with these fields changed.
+
+        >>> Experiment().replace(kernel_size=7).kernel_size
+        7
+        """
+        return Experiment(**self.to_dict() | changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every field as it was given."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+    def resolved(self) -> dict[str, Any]:
+        """Return every field, with the number that None stands for where that is known before training."""
+        settings = self.to_dict()
+        if self.learning_rate is None:
+            settings["learning_rate"] = LEARNING_RATES[self.optimizer]
+        if self.dataset == "patterns":
+            settings |= fill_knobs(self._given_knobs())
+        if self.patience is None:
+            settings["min_delta"] = 0.0  # nothing to compare with it
+        return settings
+
+    @property
+    def key(self) -> str:
+        """A short text that is the same for what trains the same, today and on any machine."""
+        return _hash(self.resolved())
+
+    @property
+    def trajectory(self) -> str:
+        """The key without `epochs`: a longer training begins with the shorter one, bit for bit."""
+        return _hash(self.resolved() | {"epochs": None})
+
+    def to_json(self) -> str:
+        """Return the experiment as JSON text; `Experiment.from_json` reads it back."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str) -> Experiment:
+        """Return the Experiment that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+    def load_data(self, *, test: int | None = 0) -> Data:
+        """Return the experiment's data; without a test set unless one is asked for (None is all of it).
+
+        >>> Experiment(train_size=2000, validation_size=1000).load_data()
+        """
+        return _load(*self._of_data(), test)
+
+    def _of_data(self) -> tuple:
+        knobs = tuple(sorted(self._given_knobs().items()))
+        return self.dataset, self.train_size, self.validation_size, self.data_seed, knobs
+
+    def build_cnn(self, data: Data) -> nn.Sequential:
+        """Return the untrained network, as the seed draws it."""
+        network = {name: getattr(self, name) for name in NETWORK}
+        return build_cnn(**network, input_shape=data.input_shape, classes=len(data.classes))
+
+
+_KINDS = {"str": str, "int": int, "float": float, "bool": bool}
+FIELDS = {one.name: _KINDS.get(one.type.removesuffix(" | None")) for one in fields(Experiment)}
+FIELDS["channels"] = lambda widths: tuple(int(width) for width in widths)
+_DEFAULTS = {one.name: one.default for one in fields(Experiment)}
+
+
+def _hash(settings: dict[str, Any]) -> str:
+    """Return 16 hexadecimal digits; fields at their defaults are left out, so that a later field changes no key."""
+    told = {name: value for name, value in settings.items() if value != _DEFAULTS[name]}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One finished training: the experiment, its history, the seconds it took, weights at the epochs asked for."""
+
+    experiment: Experiment
+    history: History
+    seconds: float
+    input_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    snapshots: tuple[int, ...] = ()
+    read_weights: Callable[[], bytes] = field(default=bytes, repr=False)
+
+    def model(self, epoch: int | None = None) -> nn.Sequential:
+        """Return the network as it was after that epoch, in eval mode; epoch must be one of `snapshots` (None: last).
+
+        >>> run(Experiment(epochs=2), snapshots=(0, 2)).model(epoch=0)
+        """
+        if not self.snapshots:
+            raise ConfigError("this run kept no weights; train it with snapshots=(0, 5), for the epochs that you want")
+        epoch = self.snapshots[-1] if epoch is None else epoch
+        if epoch not in self.snapshots:
+            raise ConfigError(f"epoch={epoch}: weights were kept after epochs {', '.join(map(str, self.snapshots))}")
+        network = {name: getattr(self.experiment, name) for name in NETWORK}
+        model = build_cnn(**network, input_shape=self.input_shape, classes=len(self.class_names))
+        tensors, _ = unpack_tensors(self.read_weights(), f"the weights of run {self.experiment.trajectory}")
+        start = f"{epoch}."
+        model.load_state_dict({name.removeprefix(start): v for name, v in tensors.items() if name.startswith(start)})
+        return model.eval()
+
+
+def run(
+    experiment: Experiment,
+    *,
+    snapshots: Iterable[int] = (),
+    stop: threading.Event | None = None,
+    on_epoch: Callable[[EpochState], None] | None = None,
+    progress: bool = True,
+) -> Run:
+    """Train one experiment, on one thread of the processor, and return the Run.
+
+    One thread, because another number of threads gives other bits: this run equals the one that somebody stored.
+    snapshots: the epochs whose weights are kept (0: before training). stop, on_epoch and progress as in `fit`.
+
+    >>> run(Experiment(train_size=500, epochs=3)).history.last("validation_accuracy")
+    0.86
+    """
+    start, wanted, kept = time.perf_counter(), set(snapshots), {}
+    for epoch in wanted:
+        check_whole("snapshots: epoch", epoch, 0)
+
+    def keep(epoch: int, model: nn.Module) -> None:
+        if epoch in wanted:
+            kept.update({f"{epoch}.{name}": value.clone() for name, value in model.state_dict().items()})
+
+    def after_epoch(state: EpochState) -> None:
+        keep(state.epoch, state.model)
+        if on_epoch is not None:
+            on_epoch(state)
+
+    with one_thread():
+        data = _load_once(*experiment._of_data(), 0)
+        model = experiment.build_cnn(data)
+        keep(0, model)
+        settings = {name: getattr(experiment, name) for name in TRAINING}
+        history = fit(model, data, **settings, device="cpu", stop=stop, on_epoch=after_epoch, progress=progress)
+    kept_epochs = tuple(epoch for epoch in sorted(wanted) if epoch <= len(history))
+    weights = pack_tensors(kept, {}) if kept else b""
+    seconds = time.perf_counter() - start
+    return Run(experiment, history, seconds, data.input_shape, data.classes, kept_epochs, lambda: weights)
+
+
+def _load(name: str, train: int | None, validation: int | None, seed: int, knobs: tuple, test: int | None) -> Data:
+    if name == "images":  # a tenth is locked away in any case: training must never see it
+        return load_images(train=train, validation=validation, seed=seed, **dict(knobs))
+    return load_data(name, train=train, validation=validation, test=test, seed=seed, **dict(knobs))
+
+
+_load_once = functools.lru_cache(maxsize=2)(_load)  # in a sweep, neighbouring runs share their data
+
+
+_runs_at_once = 0
+_threads_before = 0
+_counting = threading.Lock()
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread; the last run that ends puts the setting back, also where several run side by side."""
+    global _runs_at_once, _threads_before
+    with _counting:
+        if _runs_at_once == 0:
+            _threads_before = torch.get_num_threads()
+        _runs_at_once += 1
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _counting:
+            _runs_at_once -= 1
+            if _runs_at_once == 0:
+                torch.set_num_threads(_threads_before)

@@ -1,0 +1,214 @@
+"""What `python -m cnnlab` prints: an environment report that can be pasted into a question.
+
+In: nothing. Out: one line for each thing the course stands on, with "ok" or what is wrong and what to do. The exit
+status is 1 if any line is not ok. No line holds the home directory or the user's name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import re
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+REMEDY = "run `python start.py` again (with conda: `conda env update -f environment.yml`)"
+NAMED_FIRST = ("torch", "torchvision", "numpy", "matplotlib", "seaborn", "pandas", "ipywidgets", "anywidget")
+ON_COLAB = "COLAB_RELEASE_TAG" in os.environ  # Colab is the front end there, and JupyterLab is not wanted
+
+
+class Line(NamedTuple):
+    """One line of the report; the verdict is "ok" or a sentence that says what is wrong and what to do."""
+
+    name: str
+    found: str
+    verdict: str
+
+
+def report() -> tuple[str, bool]:
+    """Return the report's text, and whether every line is ok.
+
+    text, good = report()
+    """
+    checks = {"python": check_python, "platform": check_platform, "cnnlab": check_cnnlab}
+    for name, floor in floors().items():
+        checks[name] = lambda name=name, floor=floor: check_package(name, floor)
+    checks |= {"device": check_device, "threads": check_threads, "data": check_data, "widget stack": check_widgets}
+    if not ON_COLAB:
+        checks["kernel"] = check_kernel
+    lines = [run_check(name, check) for name, check in checks.items()]
+    width = max(len(line.found) for line in lines)
+    text = "\n".join(f"{name:13} {found:{width}}  {verdict}" for name, found, verdict in lines)
+    return without_person(text), all(line.verdict == "ok" for line in lines)
+
+
+def run_check(name: str, check: Callable[[], tuple[str, str]]) -> Line:
+    """Return a check's line; whatever it raises becomes the verdict, since broken things are what a report is for."""
+    try:
+        return Line(name, *check())
+    except Exception as error:
+        said = " ".join(str(error).split())[:200] or "no message"
+        return Line(name, "-", f"failed with {type(error).__name__} ({said}): {REMEDY}")
+
+
+def floors() -> dict[str, str]:
+    """Return each package that cnnlab's metadata asks for, "lab" included, with the lowest version that will do."""
+    found = dict.fromkeys(NAMED_FIRST, "0")
+    try:
+        requirements = importlib.metadata.requires("cnnlab") or []
+    except importlib.metadata.PackageNotFoundError:  # the line "cnnlab" says so
+        requirements = []
+    for requirement in requirements:
+        match = re.match(r"([\w.-]+)>=([\d.]+)(?:\s*; extra == ['\"](\w+)['\"])?$", requirement)
+        if match and (match[3] is None or (match[3] == "lab" and not ON_COLAB)):
+            found[match[1]] = match[2]
+    return found
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version: "2.15.0+cpu" gives (2, 15, 0)."""
+    return tuple(int(part) for part in re.match(r"\d*(?:\.\d+)*", version)[0].split(".") if part)
+
+
+def check_python() -> tuple[str, str]:
+    """Hold this Python against Requires-Python of cnnlab's metadata."""
+    version = platform.python_version()
+    wanted = importlib.metadata.metadata("cnnlab")["Requires-Python"] or ""
+    for sign, bound in re.findall(r"(>=|<)\s*([\d.]+)", wanted):
+        if (numbers(version) >= numbers(bound)) != (sign == ">="):
+            return version, f"the course needs Python {wanted}: install one of those and run `python start.py` with it"
+    return version, "ok"
+
+
+def check_platform() -> tuple[str, str]:
+    """PyTorch has packages for 64-bit Pythons only."""
+    if sys.maxsize < 2**32:
+        return platform.platform(), "this is a 32-bit Python: install the 64-bit one from python.org"
+    return platform.platform(), "ok"
+
+
+def check_cnnlab() -> tuple[str, str]:
+    """Hold the package that is imported against the metadata of the one that was installed."""
+    import cnnlab
+
+    try:
+        installed = importlib.metadata.version("cnnlab")
+    except importlib.metadata.PackageNotFoundError:
+        return cnnlab.__version__, f"it is not installed: {REMEDY}"
+    if installed != cnnlab.__version__:
+        return cnnlab.__version__, f"{installed} was installed, and the folder holds another version: {REMEDY}"
+    return cnnlab.__version__, "ok"
+
+
+def check_package(name: str, floor: str) -> tuple[str, str]:
+    """Hold a package's version against its floor, and import it."""
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "-", f"missing: {REMEDY}"
+    if numbers(version) < numbers(floor):
+        return version, f"older than {floor}, which the course needs: {REMEDY}"
+    module = importlib.import_module(name.replace("-", "_"))
+    return str(getattr(module, "__version__", version)), "ok"  # torch's own says for which CUDA it is, or +cpu
+
+
+def check_device() -> tuple[str, str]:
+    """Run a convolution of ones with ones, whose every output is 9, where `fit` would train."""
+    import torch
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    found = torch.cuda.get_device_name() if device == "cuda" else "cpu"
+    ones = torch.ones(1, 1, 8, 8, device=device)
+    output = torch.nn.functional.conv2d(ones, ones[:, :, :3, :3])
+    if not bool((output == 9).all()):
+        return (
+            found,
+            f"a convolution gives {output.flatten()[0]:g} for 9: set CUDA_VISIBLE_DEVICES to nothing",
+        )
+    if caught:
+        return found, f"torch can't use the graphics card ({str(caught[0].message)[:150]}): update its driver"
+    return found, "ok"
+
+
+def check_threads() -> tuple[str, str]:
+    """More threads than processors make training slower."""
+    import torch
+
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    found = f"{torch.get_num_threads()} on {processors} processors"
+    if torch.get_num_threads() > processors:
+        return found, "more threads than processors slow training down: unset OMP_NUM_THREADS"
+    return found, "ok"
+
+
+def check_data() -> tuple[str, str]:
+    """Hold the shipped archives against their checksums."""
+    from cnnlab.errors import DataError
+    from cnnlab.files import data_folder
+    from cnnlab.loading import verify_checksums
+
+    folder = data_folder()
+    try:
+        verify_checksums(folder)
+    except DataError as error:
+        return str(folder), str(error)
+    return str(folder), "ok"
+
+
+def check_widgets() -> tuple[str, str]:
+    """Make one widget of each kind, and look for the front ends that JupyterLab must have."""
+    import anywidget
+    import ipywidgets
+
+    ipywidgets.IntSlider(value=3)
+    anywidget.AnyWidget(_esm="export default {}")
+    if ON_COLAB:
+        return "widgets can be made", "ok"
+    from jupyter_core.paths import jupyter_path
+
+    for front_end, package in (
+        ("@jupyter-widgets/jupyterlab-manager", "jupyterlab_widgets"),
+        ("anywidget", "anywidget"),
+    ):
+        if not any(Path(folder, front_end, "package.json").is_file() for folder in jupyter_path("labextensions")):
+            return "widgets can be made", f"JupyterLab can't show them, it lacks {package}: {REMEDY}"
+    return "widgets can be made and shown", "ok"
+
+
+def check_kernel() -> tuple[str, str]:
+    """See that a notebook's kernel, python3, is this Python and no other."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    program = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    if program.startswith("python"):  # jupyter_client puts its own Python for a bare name
+        program = sys.executable
+    if os.path.dirname(os.path.abspath(program)) != os.path.dirname(os.path.abspath(sys.executable)):
+        return program, "notebooks would run with another Python: run `python -m ipykernel install --sys-prefix`"
+    return "python3", "ok"
+
+
+def without_person(text: str) -> str:
+    """Put ~ for the home directory, and for a folder that bears its name (the user's) elsewhere."""
+    home = Path.home()
+    if len(home.parts) < 2:  # a container's home can be /, which is no name
+        return text
+    for folder in {str(home), str(home.resolve())}:
+        text = text.replace(folder, "~")
+    return re.sub(rf"(?<=[\\/]){re.escape(home.name)}(?=[\\/\s]|$)", "~", text)
+
+
+def main() -> int:
+    """Print the report and return the exit status."""
+    if hasattr(sys.stdout, "reconfigure"):  # a pipe on Windows may not know every letter of a path
+        sys.stdout.reconfigure(errors="backslashreplace")
+    text, good = report()
+    print(text)
+    print("\neverything is ok" if good else "\nnot everything is ok: the lines above say what to do")
+    return 0 if good else 1

@@ -1,0 +1,92 @@
+"""A network's weights to a safetensors file and back: checked, and never a pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from cnnlab.errors import DataError
+from cnnlab.files import atomic_write
+
+
+def save_weights(model: nn.Module, path: str | Path) -> None:
+    """Write the weights to a safetensors file, atomically, with a checksum inside.
+
+    >>> save_weights(model, "my_network.safetensors")
+    >>> load_weights(build_cnn(), "my_network.safetensors")
+    """
+    write_tensors(path, model.state_dict(), {})
+
+
+def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
+    """Read weights from a safetensors file into model, and return it.
+
+    Raises DataError, and leaves model as it was, for a file that is missing, a pickle (which could run code: it is
+    never opened), damaged, or of another architecture.
+    """
+    weights = read_tensors(path)[0]
+    own = model.state_dict()
+    for name in [*own, *weights]:
+        here, there = (_kind(source[name]) if name in source else "missing" for source in (own, weights))
+        if here != there:
+            raise DataError(
+                f"{path} is for another architecture: {name} is {here} in this model and {there} in the file; "
+                "build the model with the settings that the weights were trained with"
+            )
+    model.load_state_dict(weights)
+    return model
+
+
+def _kind(values: Tensor) -> str:
+    kind = "" if values.dtype == torch.float32 else f" of {values.dtype}"
+    return f"{tuple(values.shape)}{kind}"
+
+
+def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write tensors and metadata to a safetensors file, atomically; `read_tensors` reads them back."""
+    atomic_write(path, pack_tensors(tensors, metadata))
+
+
+def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and the metadata of a safetensors file; DataError in words if it is not a sound one."""
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path} does not exist; save_weights(model, path) writes such a file")
+    return unpack_tensors(path.read_bytes(), str(path))
+
+
+def pack_tensors(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
+    """Return tensors and metadata as the bytes of a safetensors file, with a checksum inside."""
+    flat = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    return safetensors.torch.save(flat, metadata | {"sha256": _digest(flat)})
+
+
+def unpack_tensors(content: bytes, what: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return what `pack_tensors` packed; DataError, about `what`, if the bytes are not sound."""
+    try:
+        tensors = safetensors.torch.load(content)
+        size = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + size]).get("__metadata__") or {}
+    except safetensors.SafetensorError as error:
+        if content[:2] == b"PK" or content[:1] == b"\x80":
+            words = "is a pickle (.pt, .pth): opening one can run code, so it was not; use safetensors"
+        else:
+            words = f"is damaged or no safetensors file ({error}); save or copy it again"
+        raise DataError(f"{what} {words}") from error
+    if "sha256" in metadata and metadata["sha256"] != _digest(tensors):
+        raise DataError(f"{what} is damaged: its numbers do not match its checksum; save or copy it again")
+    return tensors, metadata
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

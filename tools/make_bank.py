@@ -1,0 +1,146 @@
+"""Train the results bank again: both experiments of the course, whole, with five seeds. Made for the shipped data/bank.
+
+    python tools/make_bank.py
+
+Every part is a sweep with a store in runs/bank, so that the same command goes on where it was stopped. A part that is
+whole is packed into data/bank. --train-size and --seeds are for whoever has hours; what they make goes to runs/ only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import zipfile
+from pathlib import Path
+
+from cnnlab import Experiment, Runs, grid, sweep
+from cnnlab.files import atomic_write
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+LENGTHS_A, LENGTHS_B = [5, 50, 100, 250, 350], [5, 50, 100]
+# Of the two data sets of experiment A; small, so that long training overfits.
+BASES = {
+    "mnist": Experiment(train_size=500, validation_size=500, channels=(8, 16), hidden=32),
+    "patterns": Experiment(
+        dataset="patterns", structure="coarse", noise=0.5, train_size=500, validation_size=500, channels=(8, 16),
+        hidden=32,
+    ),
+}  # fmt: skip
+BASE_B = Experiment(train_size=5000, validation_size=2000, channels=(8, 16), hidden=32)
+# Five learning rates each, the middle one near what is usual; momentum is an extra.
+RATES = {
+    ("sgd", 0.0): [0.01, 0.03, 0.1, 0.3, 1.0],
+    ("sgd", 0.9): [0.003, 0.01, 0.03, 0.1, 0.3],
+    ("rmsprop", 0.0): [0.0001, 0.0003, 0.001, 0.003, 0.01],
+    ("adam", 0.0): [0.0003, 0.001, 0.003, 0.01, 0.03],
+}
+LOG_SPACED = (0, 1, 2, 3, 5, 8, 13, 20, 32, 50, 70, 100)
+
+
+def rates(base: Experiment, optimizers: tuple[str, ...] = ("sgd", "rmsprop", "adam")) -> list[Experiment]:
+    """Return the sweep that chooses each optimizer's learning rate, on the middle kernel."""
+    base = base.replace(kernel_size=5, epochs=30)
+    return [
+        one
+        for (optimizer, momentum), values in RATES.items()
+        if optimizer in optimizers
+        for one in grid(
+            base.replace(optimizer=optimizer, momentum=momentum), learning_rate=values, seed=range(3)
+        )
+    ]  # fmt: skip
+
+
+def best_rate(runs: Runs, optimizer: str, momentum: float) -> float:
+    """Return the learning rate whose validation loss came lowest, on average over the seeds."""
+    curves = runs.filter(optimizer=optimizer, momentum=momentum).curves()
+    lowest = curves.groupby(["learning_rate", "seed"])["validation_loss"].min()
+    return float(lowest.groupby("learning_rate").mean().idxmin())
+
+
+def experiment_a(base: Experiment, tried: Runs, seeds: int) -> list[Experiment]:
+    """Return 90 configurations, and 30 with momentum, times the seeds."""
+    kernels = {"kernel_size": [3, 5, 7], "pooling": ["max", "avg"], "epochs": LENGTHS_A, "seed": range(seeds)}
+    every = []
+    for optimizer, momentum in RATES:
+        rate = best_rate(tried, optimizer, momentum)
+        print(f"  {optimizer}, momentum {momentum}: learning rate {rate}")
+        every += grid(base.replace(optimizer=optimizer, momentum=momentum, learning_rate=rate), **kernels)
+    return every
+
+
+def experiment_b(base: Experiment, seeds: int) -> list[Experiment]:
+    """Return the 12 configurations times the seeds."""
+    return grid(base, kernel_size=[3, 5], pooling=["max", "avg"], epochs=LENGTHS_B, seed=range(seeds))
+
+
+def forecast(name: str, experiments: list[Experiment]) -> None:
+    """Train 2 % of every run, and say how long all of it will take."""
+    longest = {one.trajectory: one for one in sorted(experiments, key=lambda one: one.epochs)}
+    start = time.perf_counter()
+    sweep([one.replace(epochs=max(1, round(0.02 * one.epochs))) for one in longest.values()], progress=False)
+    done = sum(max(1, round(0.02 * one.epochs)) for one in longest.values()) / sum(
+        one.epochs for one in longest.values()
+    )
+    print(
+        f"{name}: {(time.perf_counter() - start) / done / 60:.0f} minutes expected, from {done:.1%} of it", flush=True
+    )
+
+
+def train(name: str, experiments: list[Experiment], folder: Path, **options) -> Runs:
+    """Train what is missing of a part, and say how long that took."""
+    start = time.perf_counter()
+    runs = sweep(experiments, folder / name, **options)
+    print(f"{name}: {len(runs)} runs, {(time.perf_counter() - start) / 60:.1f} minutes", flush=True)
+    return runs
+
+
+def pack(folder: Path, target: Path) -> None:
+    """Write a store into one zip, the same bytes for the same runs."""
+    made = target.with_suffix(".part")
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for path in sorted(folder.glob("*.json")) + sorted(folder.glob("*.safetensors")):
+            archive.writestr(zipfile.ZipInfo(path.name), path.read_bytes(), zipfile.ZIP_DEFLATED)
+    atomic_write(target, made.read_bytes())
+    made.unlink()
+
+
+def main() -> None:
+    """Train every part, or go on with it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--train-size", type=int, help="training images in both experiments (then nothing is packed)")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--only", nargs="+", default=["rates", "a", "b"], help="rates, a, b: which parts")
+    parser.add_argument("--forecast", action="store_true", help="train 2 %% and say how long the rest would take")
+    options = parser.parse_args()
+    own = options.train_size is not None or options.seeds != 5
+    size = {} if options.train_size is None else {"train_size": options.train_size}
+    folder = REPOSITORY / "runs" / (f"bank-{options.train_size}-{options.seeds}" if own else "bank")
+    bank = folder if own else REPOSITORY / "data" / "bank"
+    bank.mkdir(parents=True, exist_ok=True)
+    parts = {}
+    for name, base in BASES.items():
+        tried = train(f"rates_{name}", rates(base.replace(**size)), folder, workers=options.workers)
+        pack(folder / f"rates_{name}", bank / f"rates_{name}.zip")
+        if "a" in options.only:
+            parts[f"experiment_a_{name}"] = experiment_a(base.replace(**size), tried, options.seeds), {}
+    if "b" in options.only:
+        tried = train("rates_b", rates(BASE_B.replace(**size), ("adam",)), folder, workers=options.workers)
+        pack(folder / "rates_b", bank / "rates_b.zip")
+        rate = best_rate(tried, "adam", 0.0)
+        print(f"  adam: learning rate {rate}")
+        every = experiment_b(BASE_B.replace(learning_rate=rate, **size), options.seeds)
+        parts["experiment_b"] = every, {"snapshots": (0, *LENGTHS_B)}
+    for name, (experiments, settings) in parts.items():
+        if options.forecast:
+            forecast(name, experiments)
+            continue
+        if name == "experiment_b":  # one seed with more weights: the epoch scrubber moves over them
+            first = [one for one in experiments if one.seed == 0]
+            train(name, first, folder, workers=options.workers, snapshots=LOG_SPACED)
+        train(name, experiments, folder, workers=options.workers, **settings)
+        pack(folder / name, bank / f"{name}.zip")
+
+
+if __name__ == "__main__":
+    main()

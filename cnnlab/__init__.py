@@ -29,8 +29,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "experiment": ["Experiment", "Run", "run"],
         "runs": ["Runs", "load_runs"],
         "sweeps": ["grid", "sweep"],
+        "comparison": ["Comparison", "compare", "rank_stability"],
         "seeds": ["train_seeds", "last", "ranges_overlap"],
         "plots": ["plot_images", "plot_maps", "plot_filters", "plot_history", "plot_seeds"],
+        "run_plots": ["plot_curves", "plot_comparison", "plot_grid"],
         "widgets": ["ConvolutionExplorer"],
     },
 )

@@ -19,9 +19,9 @@ from cnnlab.data import Data
 from cnnlab.errors import ConfigError, check_choice, check_whole
 from cnnlab.history import History
 from cnnlab.loading import DATASETS, load_data, load_images
-from cnnlab.model import build_cnn, check_architecture
-from cnnlab.patterns import PATTERN_KNOBS, check_knobs, fill_knobs
-from cnnlab.settings import LEARNING_RATES, check_settings
+from cnnlab.model import PADDINGS, POOLINGS, build_cnn, check_architecture
+from cnnlab.patterns import PATTERN_KNOBS, STRUCTURES, check_knobs, fill_knobs
+from cnnlab.settings import LEARNING_RATES, OPTIMIZERS, check_settings
 from cnnlab.training import EpochState, fit
 from cnnlab.weights import pack_tensors, unpack_tensors
 
@@ -191,6 +191,15 @@ _KINDS = {"str": str, "int": int, "float": float, "bool": bool}
 FIELDS = {one.name: _KINDS.get(one.type.removesuffix(" | None")) for one in fields(Experiment)}
 FIELDS["channels"] = lambda widths: tuple(int(width) for width in widths)
 _DEFAULTS = {one.name: one.default for one in fields(Experiment)}
+
+
+def in_order(value: Any) -> tuple:
+    """Sort key for the values of one field: the order in which the course names them, numbers by size, None last."""
+    known = value in _NAMED if isinstance(value, str) else False
+    return (value is None, _NAMED.index(value) if known else len(_NAMED), value if value is not None else 0)
+
+
+_NAMED = [*POOLINGS, *PADDINGS, *OPTIMIZERS, *STRUCTURES]
 
 
 def _hash(settings: dict[str, Any]) -> str:

@@ -104,7 +104,7 @@ def plot_history(history: History | Mapping[str, History], metric: str = "loss",
     check_choice("metric", metric, UNITS)
     if not isinstance(history, (History, Mapping)):
         raise ConfigError(f"plot_history wants one History, or a dict of name: History; got {type(history).__name__}")
-    ax = _axes(ax)
+    ax = new_axes(ax)
     if isinstance(history, History):
         for prefix, look in (("train", TRAIN), ("validation", VALIDATION)):
             _curve(ax, history[f"{prefix}_{metric}"], look)
@@ -143,7 +143,7 @@ def plot_seeds(
         name: [value.last(metric) if isinstance(value, History) else float(value) for value in values]
         for name, values in results.items()
     }
-    ax = _axes(ax)
+    ax = new_axes(ax)
     for place, (name, values) in enumerate(numbers.items()):
         if not values:
             raise ConfigError(f"plot_seeds: setting {name!r} has no runs; train at least one seed")
@@ -197,12 +197,12 @@ def _montage_axes(tiles: np.ndarray, columns: int, ax: Axes | None, room: float 
         raise ConfigError("there is nothing to draw: got 0 pictures; take at least one")
     columns = min(columns, len(tiles))
     rows = math.ceil(len(tiles) / columns)
-    ax = _axes(ax, (max(2.0, columns * 1.0), max(1.0, rows * (1.0 + room))))
+    ax = new_axes(ax, (max(2.0, columns * 1.0), max(1.0, rows * (1.0 + room))))
     ax.set_axis_off()
     return ax
 
 
-def _axes(ax: Axes | None, size: tuple[float, float] = (6.0, 3.5)) -> Axes:
+def new_axes(ax: Axes | None, size: tuple[float, float] = (6.0, 3.5)) -> Axes:
     return ax if ax is not None else plt.subplots(figsize=size, layout="constrained")[1]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnlab.errors import ConfigError, check_choice
-from cnnlab.experiment import FIELDS, Experiment, Run
+from cnnlab.experiment import FIELDS, Experiment, Run, in_order
 from cnnlab.history import METRICS, History, replay
 from cnnlab.store import Store, each_record
 
@@ -52,10 +52,7 @@ class Runs:
     def values(self) -> dict[str, list[Any]]:
         """Return every field with the different values that it has in these runs."""
         resolved = [run.experiment.resolved() for run in self]
-        return {
-            name: sorted({settings[name] for settings in resolved}, key=lambda value: (value is None, value))
-            for name in FIELDS
-        }
+        return {name: sorted({settings[name] for settings in resolved}, key=in_order) for name in FIELDS}
 
     def filter(self, **fields: object) -> Runs:
         """Return the runs whose fields have this value, or one of these values.

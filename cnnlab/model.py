@@ -224,7 +224,7 @@ def layer_table(model: nn.Sequential, input_shape: tuple[int, int, int] | None =
             values = layer(values)
         except RuntimeError as error:
             raise ConfigError(
-                f"{name} can't take {tuple(values.shape[1:])} of input_shape={input_shape}: {error}"
+                f"{name} can't take {tuple(values.shape[1:])}, with input_shape={input_shape}: {error}"
             ) from error
         if isinstance(layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
             kernel, stride = _side(layer.kernel_size), _side(layer.stride)
@@ -251,7 +251,7 @@ def _check_known(name: str, layer: nn.Module) -> None:
     if not isinstance(layer, KNOWN) or not square or _side(getattr(layer, "dilation", 1)) != 1:
         known = ", ".join(sorted(kind.__name__ for kind in KNOWN))
         raise ConfigError(
-            f"layer_table can't judge {name} ({layer!r:.60}); it knows square, undilated layers of these kinds: {known}"
+            f"layer_table can't judge {name} ({' '.join(repr(layer).split()):.60}); it knows square, undilated layers of these kinds: {known}"
         )
 
 

@@ -34,7 +34,15 @@ def md5(content: bytes) -> str:
 
 
 @pytest.fixture
-def served(tmp_path):
+def gate():
+    """While it is clear, the server lets a download wait."""
+    gate = threading.Event()
+    gate.set()
+    return gate
+
+
+@pytest.fixture
+def served(tmp_path, gate):
     """A folder served on loopback, and the list of what was asked for."""
     folder, asked = tmp_path / "served", []
     folder.mkdir()
@@ -42,6 +50,10 @@ def served(tmp_path):
     class Handler(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *arguments):
             super().__init__(*arguments, directory=folder)
+
+        def do_GET(self):
+            gate.wait(60)
+            super().do_GET()
 
         def log_message(self, *_):
             asked.append(f"{self.command} {self.path}")
@@ -162,17 +174,22 @@ def _load(mirrors, resources, cache, results):
 
     os.environ["CNNLAB_CACHE"] = cache
     datasets.FashionMNIST.mirrors, datasets.FashionMNIST.resources = mirrors, resources
+    results.put("about to load")
     results.put(len(load_data("fashion_mnist").train))
 
 
-def test_of_two_downloads_at_once_one_waits(fashion):
+def test_of_two_downloads_at_once_one_waits(fashion, gate):
     _, asked, _ = fashion
+    gate.clear()
     spawn = multiprocessing.get_context("spawn")
     results = spawn.Queue()
     arguments = datasets.FashionMNIST.mirrors, datasets.FashionMNIST.resources, str(cache_folder()), results
     processes = [spawn.Process(target=_load, args=arguments) for _ in range(2)]
     for process in processes:
         process.start()
+    assert [results.get(timeout=120) for _ in processes] == ["about to load"] * 2
+    time.sleep(1)  # one is in the middle of its download now, and the other at the lock
+    gate.set()
     assert [results.get(timeout=120) for _ in processes] == [180, 180]
     for process in processes:
         process.join()

@@ -117,6 +117,32 @@ def test_layer_table_of_something_else_is_refused_in_words():
         layer_table(nn.Linear(2, 2))
 
 
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        nn.Sequential(nn.Conv2d(1, 2, 3)),
+        nn.Conv2d(1, 2, 3, dilation=2),
+        nn.Conv2d(1, 2, (3, 5)),
+        nn.MaxPool2d(2, stride=(2, 1)),
+        nn.MaxPool2d(3, dilation=2),
+        nn.AdaptiveAvgPool2d(1),
+    ],
+    ids=["nested", "dilated", "oblong", "oblong stride", "dilated pool", "adaptive"],
+)
+def test_layer_table_refuses_a_layer_whose_numbers_would_be_wrong(stranger):
+    with pytest.raises(
+        ConfigError, match=r"can't judge 1 \(.*it knows square, undilated layers of these kinds: AvgPool"
+    ):
+        layer_table(nn.Sequential(nn.ReLU(), stranger), input_shape=(1, 28, 28))
+
+
+def test_layer_table_with_another_input_shape_names_the_layer():
+    with pytest.raises(ConfigError, match=r"fc1 can't take \(6272,\), with input_shape=\(1, 56, 56\)"):
+        layer_table(build_cnn(), input_shape=(1, 56, 56))
+    with pytest.raises(ConfigError, match=r"conv1 can't take \(3, 28, 28\), with input_shape=\(3, 28, 28\)"):
+        layer_table(build_cnn(), input_shape=(3, 28, 28))
+
+
 @pytest.mark.parametrize("kernel_size", [1, 5, 7, 11])
 def test_matched_widths_are_the_nearest_there_are(kernel_size):
     goal = count_parameters(build_cnn(3))

@@ -736,6 +736,9 @@ def test_no_setting_of_the_persons_own_reaches_the_course(start, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     environment = start.course_environment(os.path.join("somewhere", "python"))
     assert "mine" not in environment.values()
+    assert environment["GOMP_SPINCOUNT"] == "1000"
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    assert start.course_environment("python")["GOMP_SPINCOUNT"] == "7"
     assert environment["CUDA_VISIBLE_DEVICES"] == ""
     assert environment["PATH"] == "somewhere" + os.pathsep + os.environ["PATH"]
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import re
 import signal
 import threading
 
@@ -105,17 +106,20 @@ def test_learns_mnist_and_leaves_the_model_ready(data):
 
 
 def test_same_seed_same_bits_even_while_another_thread_draws(data):
-    done = threading.Event()
+    done, drawing = threading.Event(), threading.Event()
 
     def draw():
         while not done.is_set():
             torch.rand(100)
+            drawing.set()
 
-    models = [small(dropout=0.3), small(dropout=0.3)]
+    models = [small(dropout=0.3)]
     first = quiet(models[0], data, epochs=2)
     thread = threading.Thread(target=draw)
     thread.start()
     try:
+        assert drawing.wait(10)
+        models.append(small(dropout=0.3))
         second = quiet(models[1], data, epochs=2)
     finally:
         done.set()
@@ -134,11 +138,37 @@ def test_the_process_wide_generator_is_left_alone(data):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_longer_run_begins_with_the_shorter_one(data):
-    short = quiet(small(dropout=0.2), data, epochs=2)
-    long = quiet(small(dropout=0.2), data, epochs=5)
-    assert long["train_loss"][:2] == short["train_loss"]
-    assert long["validation_loss"][:2] == short["validation_loss"]
+def test_a_run_of_350_epochs_begins_with_one_of_5():
+    tiny = Data.from_tensors(torch.rand(24, 1, 8, 8), torch.arange(24) % 2, validation=6, test=0)
+    kept, settings = {}, {"input_shape": (1, 8, 8), "classes": 2, "dropout": 0.2}
+    short_model = small(**settings)
+    short = quiet(short_model, tiny, epochs=5, batch_size=6)
+    long = quiet(
+        small(**settings), tiny, epochs=350, batch_size=6,
+        on_epoch=lambda state: kept.update(copy.deepcopy(state.model.state_dict())) if state.epoch == 5 else None,
+    )  # fmt: skip
+    assert len(long) == 350
+    for metric in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"):
+        assert long[metric][:5] == short[metric]
+    assert all(torch.equal(value, kept[name]) for name, value in short_model.state_dict().items())
+
+
+def test_fit_seeds_dropout_whatever_was_drawn_before(data):
+    models = [small(dropout=0.5), small(dropout=0.5)]
+    models[1].dropout.generator.manual_seed(12345)
+    losses = [quiet(model, data, epochs=1)["train_loss"] for model in models]
+    assert losses[0] == losses[1]
+    other = quiet(small(dropout=0.5, seed=0), data, epochs=1, seed=1)
+    assert other["train_loss"] != losses[0]
+
+
+def test_validation_goes_through_in_batches():
+    met = []
+    model = small()
+    model.register_forward_hook(lambda module, inputs, _: None if module.training else met.append(len(inputs[0])))
+    many = Data.from_tensors(torch.rand(700, 1, 28, 28), torch.arange(700) % 10, train=64, validation=600, test=0)
+    quiet(model, many, epochs=1)
+    assert met[-3:] == [250, 250, 100]
 
 
 def plateau(monkeypatch, losses):
@@ -185,7 +215,9 @@ def test_on_epoch_is_told_everything(data):
     assert seen[0].model is model
     assert seen[0].data is data
     assert isinstance(seen[0].optimizer, torch.optim.Adam)
-    assert len(seen[1].history) == 2
+    lengths = []
+    quiet(small(), data, epochs=3, on_epoch=lambda state: lengths.append(len(state.history)))
+    assert lengths == [1, 2, 3]
 
 
 # Row 15
@@ -242,6 +274,18 @@ def test_a_loss_that_is_no_number_stops_and_nothing_of_it_is_kept(data):
     assert all(math.isfinite(value) for row in history.rows for value in row.values())
 
 
+def test_with_patience_the_best_epoch_before_the_divergence_is_kept(data, monkeypatch):
+    plateau(monkeypatch, [0.5, 0.9, math.inf])
+    model, kept = small(), {}
+    with pytest.warns(UserWarning, match="diverged in epoch 3, .*kept the weights of epoch 1"):
+        history = quiet(
+            model, data, epochs=5, patience=4,
+            on_epoch=lambda state: kept.__setitem__(state.epoch, copy.deepcopy(state.model.state_dict())),
+        )  # fmt: skip
+    assert (history.stopped_by, history.best_epoch, history.kept_epoch, len(history)) == ("diverged", 1, 1, 2)
+    assert all(torch.equal(value, kept[1][name]) for name, value in model.state_dict().items())
+
+
 def test_divergence_in_the_first_epoch_leaves_the_model_untouched(data):
     model = small()
     with pytest.warns(UserWarning, match="the model is untouched; try a smaller learning_rate"):
@@ -283,8 +327,13 @@ def test_an_exception_passes_through_and_leaves_a_whole_model(data, tmp_path):
     assert all(torch.equal(value, kept[2][name]) for name, value in model.state_dict().items())
     assert not model.training
     hook.remove()
+    other = small()
     with pytest.raises(LookupError, match="the callback's own error"):
-        quiet(model, data, epochs=5, on_epoch=fail, checkpoint=tmp_path / "checkpoint")
+        quiet(other, data, epochs=5, on_epoch=fail, checkpoint=tmp_path / "checkpoint")
+    whole = small()
+    quiet(whole, data, epochs=3)
+    assert same_weights(other, whole)  # epoch 3 was finished when the callback failed
+    assert not other.training
     assert [entry.name for entry in tmp_path.iterdir()] == ["checkpoint"]
 
 
@@ -585,6 +634,29 @@ def test_progress_ends_as_one_line_that_is_the_same_on_every_run(data, capsys):
     assert shown == ["trained 2 epochs", "trained 2 epochs"]
     assert "epoch 1 of 2: validation accuracy 0." in out
     assert " left" in out
+
+
+def test_a_continued_run_goes_on_with_its_bar(data, tmp_path, capsys):
+    fit(small(), data, epochs=2, checkpoint=tmp_path / "run.safetensors")
+    capsys.readouterr()
+    fit(small(), data, epochs=4, checkpoint=tmp_path / "run.safetensors")
+    out = capsys.readouterr().out
+    assert "epoch 3 of 4" in out
+    assert "epoch 1 of 4" not in out
+    shown = [int(share) for share in re.findall(r"(\d+) %", out)]
+    assert max(shown) <= 100
+    assert shown[-1] >= 75
+    assert out.endswith("trained 4 epochs\n")
+
+
+def test_images_that_the_model_cant_take_are_named(data):
+    colours = torch.rand(2, 3, 28, 28)
+    with pytest.raises(
+        ConfigError, match=r"can't take images of shape \(3, 28, 28\).*input_shape=\(3, 28, 28\)\) fits"
+    ):
+        predict(small(), colours)
+    with pytest.raises(ConfigError, match=r"build_cnn\(input_shape=\(1, 28, 28\), classes=10\) fits"):
+        evaluate(small(input_shape=(3, 28, 28)), data.validation)
 
 
 def test_optimizers_are_those_of_torch():

@@ -5,7 +5,7 @@ One rule: the verdict is whether the interval of the paired difference excludes 
 
 from __future__ import annotations
 
-import itertools
+import statistics
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from cnnlab.errors import ConfigError, check_choice, check_whole
+from cnnlab.errors import ConfigError, check_choice
 from cnnlab.experiment import FIELDS, Run, in_order
-from cnnlab.history import METRICS, warn_if_environments_differ
+from cnnlab.history import warn_if_environments_differ
+from cnnlab.readings import WHEN, check_reading, distinct, higher_is_better, value_at
 
 if TYPE_CHECKING:
     import pandas
@@ -42,9 +43,10 @@ class Comparison:
     """What `compare` found; `table()` is a DataFrame, `verdicts` says each level's verdict in one word.
 
     The first level is the reference. difference, low and high are its paired difference (level − reference) and the
-    interval that holds the true one, for all levels at once, with 95 % confidence. values: for each level the metric of
-    each seed, averaged over the blocks. noise_floor: two single runs of one setting differ by less than this 95 times
-    in 100. left_out: runs that have no partner at every level.
+    interval that holds the true one, for all levels at once, with 95 % confidence (NaN where chance can't be judged).
+    values: for each level the metric of each seed, averaged over the blocks. noise_floor: two single runs of one
+    setting differ by less than this 95 times in 100. left_out: runs that take no part; without_value: those of them
+    that have no such number (diverged, interrupted or too short). The others have no partner at every level.
     """
 
     by: str
@@ -55,6 +57,7 @@ class Comparison:
     values: Mapping[Any, Mapping[int, float]]
     noise_floor: float
     left_out: int
+    without_value: int
 
     @property
     def verdicts(self) -> dict[Any, str]:
@@ -63,22 +66,30 @@ class Comparison:
 
     @property
     def title(self) -> str:
-        """What was compared, and what moved with it."""
-        moved = f" (with its own {' and '.join(self.along)})" if self.along else ""
-        where = {"last": "after the last epoch", "stopped": "where training stopped", "best": "at the best epoch"}
-        when = where.get(self.at, f"after epoch {self.at}")
-        return f"{self.metric} by {self.by}{moved}, {when}, against {self.by}={self.levels[0].level}"
+        """What was compared, what moved with it, when, and against which level."""
+        when = WHEN.get(self.at, f"after epoch {self.at}")
+        return f"{self.metric} by {self.what}, {when}, against {self.by}={self.levels[0].level}"
+
+    @property
+    def what(self) -> str:
+        """The compared field, and what moved with it."""
+        return f"{self.by} (with its own {' and '.join(self.along)})" if self.along else self.by
 
     def table(self) -> pandas.DataFrame:
         """Return one row a level."""
         import pandas
 
-        rows = [level._asdict() for level in self.levels]
-        return pandas.DataFrame(rows).rename(columns={"level": self.by}).set_index(self.by)
+        # dtype=object: a level stays what it is, also None beside numbers, or a tuple of channels
+        index = pandas.Index([row.level for row in self.levels], dtype=object, name=self.by, tupleize_cols=False)
+        return pandas.DataFrame([row[1:] for row in self.levels], index=index, columns=Level._fields[1:])
 
     def __repr__(self) -> str:
         table = self.table().map(lambda value: f"{value:.4f}" if isinstance(value, float) else value)
-        left_out = f"\n{self.left_out} runs have no partner at every level and were left out" if self.left_out else ""
+        reasons = {
+            "no number there (diverged, interrupted or too short)": self.without_value,
+            "no partner at every level": self.left_out - self.without_value,
+        }
+        left_out = "".join(f"\nruns left out, {why}: {count}" for why, count in reasons.items() if count)
         return f"{self.title}\n{table.replace('nan', '').to_string()}{left_out}"
 
 
@@ -95,8 +106,8 @@ def compare(
 
     Runs are paired on every other field, the seed included; in a crossed grid the pairs of one seed are averaged first.
     along: fields that move together with `by`, such as along=("learning_rate",) where each optimizer has its own.
-    metric: of the History, such as "validation_loss", or "seconds". at: "last", "stopped" (with patience: where it
-    stopped, at the weights that were kept), "best" (the epoch of the lowest validation loss) or an epoch. reference:
+    metric: of the History, such as "validation_loss", or "seconds" of the whole run. at: "last", "stopped" (with
+    patience: at the weights that were kept), "best" (the epoch of the lowest validation loss) or an epoch. reference:
     the level that the others are held against (None: the lowest). The interval is Student's t on the paired
     differences, at 1 − 0.05 / m with m differences (Bonferroni), so that all of a table's verdicts hold together.
     Raises ConfigError where a fair comparison can't be made.
@@ -105,27 +116,51 @@ def compare(
     {5: 'better', 7: 'cannot tell'}
     """
     along = (along,) if isinstance(along, str) else tuple(along)
-    runs = list({run.experiment.key: run for run in runs}.values())
-    _check_question(by, along, metric, at)
+    runs = distinct(runs)
+    _check_fields(by, along)
+    check_reading(runs, metric, at, compared=(by, *along))
     warn_if_environments_differ(run.history for run in runs)
     cells = _cells(runs, by, along, metric, at)
     levels = _levels(cells, by, reference)
-    blocks = set.intersection(*(set(cells[level]) for level in levels))
+    blocks = [block for block in cells[levels[0]] if all(block in cells[level] for level in levels)]
     if not blocks:
-        raise ConfigError(_why_nothing_matches(runs, by, along, levels))
-    values: dict[Any, dict[int, float]] = {level: {} for level in levels}
-    for level, seed in itertools.product(levels, sorted({seed for seed, _ in blocks})):
-        values[level][seed] = float(
-            np.mean([cells[level][block] for block in sorted(blocks, key=str) if block[0] == seed])
-        )
+        raise ConfigError(_why_nothing_matches(runs, cells, by, along, levels, f"{metric} at {at!r}"))
+    values, settings = {}, {}
+    for level in levels:
+        of_seed: dict[int, list[float]] = {}
+        for seed, others in blocks:
+            value = cells[level][seed, others]
+            of_seed.setdefault(seed, []).append(value)
+            settings.setdefault((level, others), {})[seed] = value
+        values[level] = {seed: statistics.fmean(of_seed[seed]) for seed in sorted(of_seed)}
     rows = [_reference_row(levels[0], values[levels[0]])]
     rows += [_row(level, values[level], values[levels[0]], len(levels) - 1, metric) for level in levels[1:]]
+    without_value = len(runs) - sum(map(len, cells.values()))
     left_out = len(runs) - len(levels) * len(blocks)
-    return Comparison(by, along, metric, at, tuple(rows), values, noise_floor(values), left_out)
+    return Comparison(by, along, metric, at, tuple(rows), values, pooled_noise(settings), left_out, without_value)
 
 
-def noise_floor(values: Mapping[Any, Mapping[int, float]]) -> float:
+def noise_floor(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> float:
     """Return the difference that two single runs of one and the same setting stay below 95 times in 100.
+
+    Runs that differ in the seed alone say how large it is; several settings are pooled. NaN with one seed.
+
+    >>> noise_floor(sweep(grid(Experiment(), seed=range(5))))
+    0.021
+    """
+    runs = distinct(runs)
+    check_reading(runs, metric, at, compared=())
+    warn_if_environments_differ(run.history for run in runs)
+    settings: dict[str, dict[int, float]] = {}
+    for run in runs:
+        value = value_at(run, metric, at)
+        if value is not None:
+            settings.setdefault(run.experiment.replace(seed=0).key, {})[run.experiment.seed] = value
+    return pooled_noise(settings)
+
+
+def pooled_noise(values: Mapping[Any, Mapping[int, float]]) -> float:
+    """Return the noise floor from setting → seed → the number of one run.
 
     It is t × √2 × the standard deviation over the seeds, pooled over the settings; NaN with one seed.
     """
@@ -139,6 +174,7 @@ def noise_floor(values: Mapping[Any, Mapping[int, float]]) -> float:
 
 def paired_interval(differences: np.ndarray, comparisons: int = 1) -> tuple[float, float]:
     """Return Student's interval of the mean difference, at 1 − 0.05 / comparisons; NaN, NaN with one pair."""
+    differences = np.asarray(differences, float)
     n = len(differences)
     if n < 2:
         return float("nan"), float("nan")
@@ -147,70 +183,13 @@ def paired_interval(differences: np.ndarray, comparisons: int = 1) -> tuple[floa
     return float(differences.mean() - half), float(differences.mean() + half)
 
 
-def rank_stability(
-    runs: Iterable[Run],
-    *,
-    metric: str = "validation_loss",
-    at: str | int = "last",
-    resamples: int = 2000,
-    seed: int = 0,
-) -> pandas.DataFrame:
-    """Rank every setting by its mean over the seeds, and say how sure the ranking is: a table, the best first.
-
-    wins: the share of `resamples` drawings of the seeds (with replacement) in which the setting comes first.
-    wins_alone: the share of single seeds in which it does; one run a setting would have named it that often.
-    Seeds that not every setting has are left out.
-
-    >>> rank_stability(runs).iloc[0]["wins"]
-    0.62
-    """
-    import pandas
-
-    runs = list({run.experiment.key: run for run in runs}.values())
-    _check_question("epochs" if at == "last" else "kernel_size", (), metric, at)
-    warn_if_environments_differ(run.history for run in runs)
-    cells: dict[tuple, dict[int, float]] = {}
-    settings = {}
-    for run in runs:
-        told = run.experiment.resolved()
-        key = tuple(told[name] for name in FIELDS if name != "seed")
-        settings[key] = told
-        value = value_at(run, metric, at)
-        if value is not None:
-            cells.setdefault(key, {})[told["seed"]] = value
-    seeds = sorted(set.intersection(*(set(of_setting) for of_setting in cells.values()))) if cells else []
-    if not seeds:
-        raise ConfigError("rank_stability: no seed has a finished run of every setting; train the missing ones")
-    table = np.array([[of_setting[one] for one in seeds] for of_setting in cells.values()])  # (settings, seeds)
-    sign = 1 if _higher_is_better(metric) else -1
-    drawn = np.random.default_rng(seed).integers(0, len(seeds), (resamples, len(seeds)))
-    means = table[:, drawn].mean(axis=2)  # (settings, resamples)
-    wins = np.bincount((sign * means).argmax(axis=0), minlength=len(table)) / resamples
-    alone = np.bincount((sign * table).argmax(axis=0), minlength=len(table)) / len(seeds)
-    varied = [name for name in FIELDS if name != "seed" and len({settings[key][name] for key in cells}) > 1]
-    frame = pandas.DataFrame([{name: settings[key][name] for name in varied} for key in cells])
-    frame = frame.assign(seeds=len(seeds), mean=table.mean(axis=1), wins=wins, wins_alone=alone)
-    return frame.sort_values("mean", ascending=sign < 0, ignore_index=True, kind="stable")
-
-
-def _check_question(by: str, along: tuple[str, ...], metric: str, at: str | int) -> None:
-    """Raise ConfigError unless this can be asked of any runs."""
+def _check_fields(by: str, along: tuple[str, ...]) -> None:
     for name in (by, *along):
         check_choice("field of Experiment", name, FIELDS)
     if by == "seed" or "seed" in along:
         raise ConfigError("seed is what comparisons are paired on; compare another field")
     if by in along:
         raise ConfigError(f"along={along!r} names {by!r}, which is compared itself; leave it out")
-    check_choice("metric", metric, METRICS)
-    if isinstance(at, str):
-        check_choice("at", at, ("last", "stopped", "best"))
-    else:
-        check_whole("at", at, 1)
-    if at == "best" and by == "epochs":
-        raise ConfigError(
-            "at='best' can't compare epochs: the best of more epochs is never worse, whatever training does; "
-            "take at='last'"
-        )
 
 
 def _cells(runs: list[Run], by: str, along: tuple[str, ...], metric: str, at: str | int) -> dict[Any, dict]:
@@ -219,37 +198,31 @@ def _cells(runs: list[Run], by: str, along: tuple[str, ...], metric: str, at: st
     moved: dict[tuple, tuple] = {}
     for run in runs:
         settings = run.experiment.resolved()
-        others = tuple((name, settings[name]) for name in FIELDS if name not in (by, "seed", *along))
-        block = (settings["seed"], others)
+        others = tuple(settings[name] for name in FIELDS if name not in (by, "seed", *along))
         level, beside = settings[by], tuple(settings[name] for name in along)
-        if moved.setdefault((level, block), beside) != beside:
+        # Without the seed: seeds that differ in more than the seed would be no repetitions.
+        before = moved.setdefault((level, others), beside)
+        if before != beside:
             raise ConfigError(
-                f"{by}={level!r} has several values of {' and '.join(along)} ({moved[level, block]} and {beside}); "
-                "filter the runs to one for each level"
+                f"{by}={level!r} has several values of {' and '.join(along)} "
+                f"({_listed(before)} and {_listed(beside)}); filter the runs to one for each level"
             )
         value = value_at(run, metric, at)
-        cells.setdefault(level, {})
+        of_level = cells.setdefault(level, {})
         if value is not None:
-            cells[level][block] = value
+            of_level[settings["seed"], others] = value
     return cells
 
 
-def value_at(run: Run, metric: str, at: str | int) -> float | None:
-    """Return the metric of a run at that epoch; None if it has none there."""
-    history = run.history
-    if metric == "seconds":
-        return run.seconds
-    if history.stopped_by == "diverged" and at == "last":
-        return None  # its last finite epoch is not where it ended
-    epoch = {"last": len(history), "stopped": history.kept_epoch, "best": history.best_epoch}.get(at, at)
-    return history.rows[epoch - 1].get(metric) if 1 <= epoch <= len(history) else None
+def _listed(values: Iterable[Any]) -> str:
+    return ", ".join(map(str, values))
 
 
 def _levels(cells: dict[Any, dict], by: str, reference: Hashable | None) -> list[Any]:
     """Return the levels in order, the reference first."""
     levels = sorted(cells, key=in_order)
     if len(levels) < 2:
-        raise ConfigError(f"{by} has one level in these runs ({levels}); a comparison wants two or more")
+        raise ConfigError(f"{by} wants two values or more to compare, got {levels}; train some, or name another field")
     if reference is not None:
         if reference not in levels:
             raise ConfigError(f"reference={reference!r} is no level of {by}; choose from {levels}")
@@ -258,20 +231,30 @@ def _levels(cells: dict[Any, dict], by: str, reference: Hashable | None) -> list
     return levels
 
 
-def _why_nothing_matches(runs: list[Run], by: str, along: tuple[str, ...], levels: list[Any]) -> str:
-    """Say which field moves together with `by`, or that runs are missing."""
-    settings = [run.experiment.resolved() for run in runs]
-    for name in FIELDS:
-        if name in (by, "seed", *along):
-            continue
-        taken = {level: {one[name] for one in settings if one[by] == level} for level in levels}
-        if any(taken[first].isdisjoint(taken[second]) for first, second in itertools.combinations(levels, 2)):
-            told = "; ".join(f"{level}: {', '.join(map(str, sorted(taken[level], key=in_order)))}" for level in levels)
+def _why_nothing_matches(runs: list[Run], cells: dict, by: str, along: tuple, levels: list, wanted: str) -> str:
+    """Say which level has no value, which fields move together with `by`, or that runs are missing."""
+    for level in levels:
+        if not cells[level]:
             return (
-                f"{name} moves together with {by} ({told}), so that nobody can tell which of them did it; train runs "
-                f"in which it stays, or name it: along={(*along, name)!r}"
+                f"no run with {by}={level!r} has {wanted}: diverged, interrupted or too short; filter the runs to the "
+                "other levels, and say so"
             )
-    return f"no seed has a finished run at every level of {by} ({levels}); train the missing ones"
+    settings = [run.experiment.resolved() for run in runs]
+    moving = {}
+    for name in FIELDS:
+        taken = {level: {one[name] for one in settings if one[by] == level} for level in levels}
+        if name not in (by, "seed", *along) and not set.intersection(*taken.values()):
+            told = (f"{level}: {_listed(sorted(values, key=in_order))}" for level, values in taken.items())
+            moving[name] = f"{name} ({'; '.join(told)})"
+    if moving:
+        names = (*along, *moving)
+        return (
+            f"{' and '.join(moving.values())} move{'s' if len(moving) == 1 else ''} together with {by}, so that nobody "
+            f"can tell which of them did it; train runs that differ in {by} alone, or name what moves: along={names!r}"
+        )
+    return (
+        f"no two runs at all levels of {by} ({_listed(levels)}) agree in the seed and all else; train the missing ones"
+    )
 
 
 def _reference_row(level: Any, values: Mapping[int, float]) -> Level:
@@ -282,18 +265,15 @@ def _reference_row(level: Any, values: Mapping[int, float]) -> Level:
 def _row(level: Any, values: Mapping[int, float], against: Mapping[int, float], comparisons: int, metric: str) -> Level:
     """Return a level's row: the one rule is here."""
     differences = np.array([values[seed] - against[seed] for seed in values])
-    low, high = paired_interval(differences, comparisons)
     n, mean = len(differences), float(differences.mean())
+    low = high = float("nan")
     if n < 3:
         verdict, why = CANNOT_TELL, f"{n} seed{'' if n == 1 else 's'}: three or more are needed"
     elif np.ptp(differences) <= 1e-12 * max(1.0, np.abs(differences).max()):
         verdict, why = CANNOT_TELL, "every seed gives the same difference: chance can't be judged"
-    elif low <= 0 <= high:
-        verdict, why = CANNOT_TELL, "the interval holds 0"
     else:
-        verdict, why = BETTER if (mean > 0) == _higher_is_better(metric) else WORSE, "the interval excludes 0"
+        low, high = paired_interval(differences, comparisons)
+        verdict, why = CANNOT_TELL, "the interval holds 0"
+    if low > 0 or high < 0:
+        verdict, why = BETTER if (mean > 0) == higher_is_better(metric) else WORSE, "the interval excludes 0"
     return Level(level, n, float(np.mean(list(values.values()))), mean, low, high, verdict, why)
-
-
-def _higher_is_better(metric: str) -> bool:
-    return metric.endswith("accuracy")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Collection
 
 
 class ConfigError(ValueError):
@@ -19,11 +19,11 @@ class DataError(ValueError):
     """A file or a download that is not what it should be; the message names it and says what to do."""
 
 
-def check_choice(field: str, value: object, choices: Iterable[str]) -> None:
+def check_choice(field: str, value: object, choices: Collection[str]) -> None:
     """Raise ConfigError, naming the nearest right word and the whole list, unless value is one of choices."""
-    choices = list(choices)
     if isinstance(value, str) and value in choices:
         return
+    choices = list(choices)
     near = difflib.get_close_matches(str(value).lower(), choices, n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]!r}?" if near else ";"
     raise ConfigError(f"unknown {field} {value!r}{hint} choose from {', '.join(map(repr, choices))}")
@@ -31,6 +31,8 @@ def check_choice(field: str, value: object, choices: Iterable[str]) -> None:
 
 def check_whole(field: str, value: object, minimum: int) -> int:
     """Return value as an int; raise ConfigError unless it is a whole number of at least minimum (numpy's count)."""
+    if type(value) is int and minimum <= value < 2**64:  # nearly always, and much the fastest way to see it
+        return value
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= value < 2**64:
         raise ConfigError(f"{field} must be a whole number of {minimum} or more, got {value!r}")
     return int(value)

@@ -92,7 +92,8 @@ class History:
     def from_dict(cls, plain: dict[str, Any]) -> History:
         """Return the History that `to_dict` took apart."""
         columns = plain["columns"]
-        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        names = tuple(columns)
+        rows = [dict(zip(names, values)) for values in zip(*columns.values(), strict=True)]  # noqa: B905 (it is, here)
         return cls(**{name: value for name, value in plain.items() if name != "columns"}, rows=rows)
 
     def to_json(self) -> str:

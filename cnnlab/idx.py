@@ -30,15 +30,17 @@ def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path} is missing; {REMEDY}")
+    content = bytearray()  # grows in place: reading 47 MB at once would hold them twice
     try:
         with gzip.open(path) as file:
-            content = file.read()
+            while chunk := file.read(2**20):
+                content += chunk
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: expected a sound gzip archive, found a damaged one ({error}); {REMEDY}") from error
     header = 4 + 4 * dimensions
     if len(content) < header:
         raise DataError(f"{path}: expected a header of {header} bytes, found {len(content)} bytes in all; {REMEDY}")
-    magic, expected = content[:4], bytes([0, 0, 8, dimensions])
+    magic, expected = bytes(content[:4]), bytes([0, 0, 8, dimensions])
     if magic != expected:
         raise DataError(f"{path}: expected the magic number {expected.hex()}, found {magic.hex()}; {REMEDY}")
     shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4))

@@ -109,7 +109,7 @@ def _read_mnist(folder: Path, classes: tuple[str, ...]) -> tuple[tuple[Tensor, T
     """Return (images, labels) of the published training set and of the published test set, uint8 and int64."""
     verify_checksums(folder.parent.parent)
     pairs = [idx.read_pair(folder, prefix, len(classes)) for prefix in ("train", "t10k")]
-    return tuple((torch.tensor(images)[:, None], torch.tensor(labels).long()) for images, labels in pairs)
+    return tuple((torch.from_numpy(images)[:, None], torch.from_numpy(labels).long()) for images, labels in pairs)
 
 
 def _load_patterns(train, validation, test, seed, knobs) -> Data:

@@ -250,8 +250,9 @@ def _check_known(name: str, layer: nn.Module) -> None:
     )
     if not isinstance(layer, KNOWN) or not square or _side(getattr(layer, "dilation", 1)) != 1:
         known = ", ".join(sorted(kind.__name__ for kind in KNOWN))
+        told = " ".join(repr(layer).split())
         raise ConfigError(
-            f"layer_table can't judge {name} ({' '.join(repr(layer).split()):.60}); it knows square, undilated layers of these kinds: {known}"
+            f"layer_table can't judge {name} ({told:.60}); it knows square, undilated layers of these kinds: {known}"
         )
 
 

@@ -7,7 +7,7 @@ validation is orange, dashed and square. The palette is seaborn's colour-blind-s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from cnnlab.data import Split
 from cnnlab.errors import ConfigError, check_choice, check_whole
-from cnnlab.history import METRICS, History, warn_if_environments_differ
+from cnnlab.history import History, warn_if_environments_differ
 from cnnlab.model import check_images
 
 PALETTE = seaborn.color_palette("colorblind").as_hex()
@@ -117,48 +117,6 @@ def plot_history(history: History | Mapping[str, History], metric: str = "loss",
     ax.set(xlabel="epoch", ylabel=f"{whose}{UNITS[metric]}")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False)
-    seaborn.despine(ax=ax)
-    return ax
-
-
-def plot_seeds(
-    results: Mapping[object, Iterable[History] | Iterable[float]],
-    metric: str = "validation_accuracy",
-    *,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw one dot a seed for each setting, a bar over their range, and a tick at their mean.
-
-    results: setting → histories (the last epoch counts) or numbers. The grey band is the range of the first setting:
-    what chance alone did there.
-
-    >>> plot_seeds({3: train_seeds(data, kernel_size=3, epochs=3), 7: train_seeds(data, kernel_size=7, epochs=3)})
-    """
-    check_choice("metric", metric, METRICS)
-    if not isinstance(results, Mapping) or any(isinstance(runs, History) for runs in results.values()):
-        raise ConfigError('plot_seeds wants a dict of setting: list of histories, such as {"3×3": train_seeds(…)}')
-    results = {str(name): list(values) for name, values in results.items()}
-    warn_if_environments_differ(run for values in results.values() for run in values if isinstance(run, History))
-    numbers = {
-        name: [value.last(metric) if isinstance(value, History) else float(value) for value in values]
-        for name, values in results.items()
-    }
-    ax = new_axes(ax)
-    for place, (name, values) in enumerate(numbers.items()):
-        if not values:
-            raise ConfigError(f"plot_seeds: setting {name!r} has no runs; train at least one seed")
-        if place == 0:
-            ax.axhspan(min(values), max(values), color="0.9", zorder=0, label=f"range of {name} over its seeds")
-        spread = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else [0.0]
-        colour = PALETTE[place % 10]
-        ax.vlines(place, min(values), max(values), color=colour, linewidth=6, alpha=0.3)
-        ax.plot(place + np.asarray(spread), values, MARKS[place % 8], color=colour, alpha=0.9)
-        ax.hlines(np.mean(values), place - 0.2, place + 0.2, color=colour, linewidth=2)
-    ax.set_xticks(range(len(numbers)), list(numbers), parse_math=False)
-    ax.set_xlim(-0.5, len(numbers) - 0.5)
-    unit = UNITS.get(metric.partition("_")[2], "seconds")
-    ax.set_ylabel(f"{metric.partition('_')[0]} {unit}" if unit != "seconds" else unit)
-    ax.legend(frameon=False, loc="best")
     seaborn.despine(ax=ax)
     return ax
 

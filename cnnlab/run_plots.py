@@ -10,11 +10,12 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from cnnlab.comparison import BETTER, WORSE, Comparison, value_at
+from cnnlab.comparison import BETTER, WORSE, Comparison, noise_floor
 from cnnlab.errors import ConfigError, check_choice
 from cnnlab.experiment import FIELDS, Run, in_order
 from cnnlab.history import METRICS, warn_if_environments_differ
 from cnnlab.plots import MARKS, PALETTE, UNITS, new_axes
+from cnnlab.readings import check_reading, distinct, value_at
 from cnnlab.runs import Runs
 
 DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))]
@@ -31,37 +32,74 @@ def plot_curves(
     """Draw a metric over the epochs, one line a level of `by`: the mean over the seeds in a band, lowest to highest.
 
     Other fields that vary are averaged within a seed first. Of runs that differ in length only, the longest is drawn.
+    Where some runs of a level end before the others, the label says so: from there on the mean is that of the others.
     log: a logarithmic scale for the metric.
 
     >>> plot_curves(runs, by="kernel_size", metric="validation_accuracy")
     """
     check_choice("field of Experiment", by, FIELDS)
     check_choice("metric", metric, METRICS)
-    longest = {run.experiment.trajectory: run for run in sorted(runs, key=lambda run: len(run.history))}
     if by == "epochs":
         raise ConfigError("plot_curves: epochs is the horizontal axis; name another field, such as by='optimizer'")
+    longest = {run.experiment.trajectory: run for run in sorted(distinct(runs), key=lambda run: len(run.history))}
+    if not any(run.history[metric] for run in longest.values()):
+        raise ConfigError(f"plot_curves: none of these {len(longest)} runs has {metric} in any epoch")
     runs = Runs(longest.values())
     warn_if_environments_differ(run.history for run in runs)
     ax = new_axes(ax)
-    levels = sorted({run.experiment.resolved()[by] for run in runs}, key=in_order)
-    for place, level in enumerate(levels):
-        curves = runs.filter(**{by: level}).curves()
+    for place, level in enumerate(runs.values()[by]):
+        some = runs.filter(**{by: [level]})
+        lengths = [len(run.history) for run in some]
+        early = sum(length < max(1, *lengths) for length in lengths)
+        label = f"{by} {level}" + (f" ({early} of {len(some)} runs end early)" if early else "")
+        curves = some.curves().reindex(columns=["epoch", "seed", metric]).astype(float)
         seeds = curves.groupby(["epoch", "seed"])[metric].mean().unstack()  # (epochs, seeds)
         look = {"color": PALETTE[place % 10], "linestyle": DASHES[place % len(DASHES)]}
         marks = {"marker": MARKS[place % len(MARKS)], "markersize": 4, "markevery": max(1, len(seeds) // 8)}
         ax.fill_between(seeds.index, seeds.min(axis=1), seeds.max(axis=1), color=look["color"], alpha=0.2, linewidth=0)
-        ax.plot(seeds.index, seeds.mean(axis=1), label=f"{by} {level}", **look, **marks)
+        ax.plot(seeds.index, seeds.mean(axis=1), label=label, **look, **marks)
     ax.set(xlabel="epoch", ylabel=_label(metric))
     if log:
         ax.set_yscale("log")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(frameon=False)
+    for text in ax.legend(frameon=False).get_texts():
+        text.set_parse_math(False)  # a folder's name may hold a $
+    seaborn.despine(ax=ax)
+    return ax
+
+
+def plot_noise_floor(
+    runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last", ax: Axes | None = None
+) -> Axes:
+    """Draw one setting's runs, a dot a seed, their mean, and the noise floor round it as a grey band.
+
+    Inside the band two single runs differ by chance alone: it is the band of every comparison that follows.
+
+    >>> plot_noise_floor(sweep(grid(Experiment(), seed=range(5))))
+    """
+    runs = distinct(runs)
+    if len({run.experiment.replace(seed=0).key for run in runs}) != 1:
+        raise ConfigError("plot_noise_floor wants runs that differ in the seed alone; filter them to one setting")
+    floor = noise_floor(runs, metric=metric, at=at)
+    found = {run.experiment.seed: value_at(run, metric, at) for run in runs}
+    values = {seed: value for seed, value in sorted(found.items()) if value is not None}
+    if not values:
+        raise ConfigError(f"plot_noise_floor: no run has {metric} at {at!r}")
+    mean = float(np.mean(list(values.values())))
+    ax = new_axes(ax, (5.0, 3.0))
+    ax.axhline(mean, color="0.4", linewidth=1)
+    if np.isfinite(floor):
+        ax.axhspan(mean - floor, mean + floor, color="0.92", zorder=0, label="one run alone: chance")
+        ax.legend(frameon=False)
+    ax.plot(range(len(values)), list(values.values()), MARKS[0], color=PALETTE[0], linestyle="none")
+    ax.set_xticks(range(len(values)), list(values))
+    ax.set(xlabel="seed", ylabel=_label(metric))
     seaborn.despine(ax=ax)
     return ax
 
 
 def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
-    """Draw a comparison: a dot a seed, each level's mean with the interval of its difference, and the verdict above.
+    """Draw a comparison: a dot a seed, each level's mean with the interval of its difference, and the verdict below.
 
     The line is the reference's mean: an interval that crosses it cannot tell. Inside the grey band two single runs
     differ by chance alone: this is how little one run a setting can tell.
@@ -89,8 +127,9 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     names = [f"{level.level}\n{signs.get(level.verdict, '')}{level.verdict}" for level in comparison.levels]
     ax.set_xticks(range(len(names)), names, parse_math=False)
     ax.set_xlim(-0.5, len(names) - 0.5)
-    ax.set(xlabel=comparison.by, ylabel=_label(comparison.metric))
-    ax.legend(frameon=False, loc="best")
+    ax.set(xlabel=comparison.what, ylabel=_label(comparison.metric))
+    if np.isfinite(comparison.noise_floor):
+        ax.legend(frameon=False, loc="best")
     seaborn.despine(ax=ax)
     return ax
 
@@ -106,12 +145,16 @@ def plot_grid(
 ) -> Axes:
     """Draw a heat map of a metric's mean over all runs of a cell; rows and columns are fields, or several fields.
 
+    A run without the number (diverged, interrupted or too short) is in no cell; a cell without runs stays empty.
+
     >>> plot_grid(runs, rows=("optimizer", "pooling"), columns="kernel_size")
     """
     rows, columns = ((names,) if isinstance(names, str) else tuple(names) for names in (rows, columns))
     for name in (*rows, *columns):
         check_choice("field of Experiment", name, FIELDS)
-    check_choice("metric", metric, METRICS)
+    runs = distinct(runs)
+    check_reading(runs, metric, at, compared=(*rows, *columns))
+    warn_if_environments_differ(run.history for run in runs)
     cells: dict[tuple, list[float]] = {}
     for run in runs:
         settings, value = run.experiment.resolved(), value_at(run, metric, at)
@@ -122,16 +165,19 @@ def plot_grid(
         raise ConfigError(f"plot_grid: no run has {metric} at {at!r}")
     down, across = (sorted({key[side] for key in cells}, key=lambda key: [*map(in_order, key)]) for side in (0, 1))
     means = np.array([[np.mean(cells.get((row, column), [np.nan])) for column in across] for row in down])
+    below, beside = ([" · ".join(map(str, key)) for key in keys] for keys in (across, down))
+    long = max(map(len, below)) > 8  # wider than a cell
     if ax is None:
-        size = (1.6 + 0.8 * len(across), 1.2 + 0.45 * len(down))
+        room = 0.08 * max(map(len, beside)), 0.08 * max(map(len, below)) if long else 0.0
+        size = (1.6 + 0.8 * len(across) + room[0], 1.2 + 0.45 * len(down) + room[1])
         ax = plt.subplots(figsize=size, layout="constrained")[1]
-    names = [[" · ".join(map(str, key)) for key in keys] for keys in (across, down)]
     seaborn.heatmap(
-        means, annot=True, fmt=".3f", cmap="viridis", xticklabels=names[0], yticklabels=names[1],
+        means, annot=True, fmt=".3f", cmap="viridis", xticklabels=False, yticklabels=False,
         cbar_kws={"label": _label(metric)}, ax=ax, annot_kws={"fontsize": 8},
     )  # fmt: skip
+    ax.set_xticks(np.arange(len(below)) + 0.5, below, parse_math=False, rotation=90 if long else 0)
+    ax.set_yticks(np.arange(len(beside)) + 0.5, beside, parse_math=False)
     ax.set(xlabel=" · ".join(columns), ylabel=" · ".join(rows))
-    ax.tick_params(axis="y", rotation=0)
     return ax
 
 

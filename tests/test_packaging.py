@@ -37,11 +37,13 @@ ROWS = [
     {"loading", "evaluation", "settings"},
     {"progress", "checkpoint"},
     {"training", "probes"},
-    {"seeds", "experiment", "store", "workers"},
+    {"experiment", "store", "workers"},
     {"runs"},
     {"sweeps"},
-    {"comparison"},
+    {"readings"},
+    {"comparison", "ranking"},
     {"plots"},
+    {"run_plots"},
     {"exercises", "widgets", "report", "command"},
     {"__main__"},
 ]
@@ -65,8 +67,10 @@ AT_THE_TOP = {
     "probes": {"torch", "numpy"},
     "experiment": {"torch"},
     "sweeps": {"tqdm"},
-    "comparison": {"numpy", "pandas", "scipy"},
+    "comparison": {"numpy", "scipy"},
+    "ranking": {"numpy"},
     "plots": {"matplotlib", "seaborn", "numpy", "torch"},
+    "run_plots": {"matplotlib", "seaborn", "numpy"},
     "widgets": {"ipywidgets", "anywidget", "traitlets", "numpy", "torch"},
 }
 IN_A_FUNCTION = {
@@ -75,6 +79,8 @@ IN_A_FUNCTION = {
     "history": {"pandas"},
     "store": {"filelock"},
     "runs": {"pandas"},
+    "comparison": {"pandas"},
+    "ranking": {"pandas"},
     "report": {"anywidget", "ipywidgets", "jupyter_client", "jupyter_core", "torch"},
 }
 

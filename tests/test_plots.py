@@ -13,7 +13,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.history import History
 from cnnlab.loading import load_data
 from cnnlab.model import build_cnn
-from cnnlab.plots import TRAIN, VALIDATION, montage, plot_filters, plot_history, plot_images, plot_maps, plot_seeds
+from cnnlab.plots import TRAIN, VALIDATION, montage, plot_filters, plot_history, plot_images, plot_maps
 
 
 @pytest.fixture(autouse=True)
@@ -102,15 +102,6 @@ def test_several_histories_show_their_validation():
     assert ax.get_ylabel() == "validation accuracy (0–1)"
 
 
-def test_seeds_are_dots_with_the_first_range_as_a_band():
-    ax = plot_seeds({"3": [0.9, 0.8], "7": [made([0.5, 0.25])]})
-    assert [sorted(line.get_ydata().tolist()) for line in ax.lines] == [[0.8, 0.9], [0.75]]
-    band = ax.patches[0]
-    assert [band.get_y(), band.get_y() + band.get_height()] == pytest.approx([0.8, 0.9])
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["3", "7"]
-    assert ax.get_ylabel() == "validation accuracy (0–1)"
-
-
 def test_what_can_not_be_drawn_is_said(data):
     cases = [
         (lambda: plot_images(data.train[:0]), "there is nothing to draw: got 0 pictures; take at least one"),
@@ -127,10 +118,6 @@ def test_what_can_not_be_drawn_is_said(data):
         ),
         (lambda: plot_images(data.train[:2], columns=0), "columns must be a whole number of 1 or more, got 0"),
         (lambda: plot_history([made([1])]), "plot_history wants one History, or a dict of name: History; got list"),
-        (lambda: plot_seeds([made([1])]), "plot_seeds wants a dict of setting: list of histories"),
-        (lambda: plot_seeds({"3": made([1])}), "plot_seeds wants a dict of setting: list of histories"),
-        (lambda: plot_seeds({"3": [made([])]}), "validation_accuracy: no epoch has one"),
-        (lambda: plot_seeds({"3": []}), "setting '3' has no runs; train at least one seed"),
     ]
     for call, words in cases:
         with pytest.raises(ConfigError) as caught:
@@ -141,7 +128,5 @@ def test_what_can_not_be_drawn_is_said(data):
 def test_a_comparison_across_threads_or_versions_warns():
     one, two = (made([0.5], environment={"threads": threads, "torch": "2.15.0"}) for threads in (1, 2))
     with pytest.warns(UserWarning, match=r"these runs differ in threads \(1, 2\): the same seed gives other bits"):
-        plot_seeds({"3": [one], "7": [two]})
-    with pytest.warns(UserWarning, match="these runs differ in threads"):
         plot_history({"a": one, "b": two})
-    plot_seeds({"3": [one], "7": [one]})  # a warning here would be an error
+    plot_history({"a": one, "b": one})  # a warning here would be an error

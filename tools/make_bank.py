@@ -13,7 +13,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from cnnlab import Experiment, Runs, grid, sweep
+from cnnlab import Experiment, Runs, build_cnn, grid, match_channels, rank_stability, sweep
 from cnnlab.files import atomic_write
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -34,6 +34,9 @@ RATES = {
     ("rmsprop", 0.0): [0.0001, 0.0003, 0.001, 0.003, 0.01],
     ("adam", 0.0): [0.0003, 0.001, 0.003, 0.01, 0.03],
 }
+# Of notebooks 01, 02 and 04.
+SMALL = Experiment(train_size=1000, validation_size=1000, channels=(8, 16), hidden=32)
+TINY = Experiment(train_size=1000, validation_size=500, channels=(4, 8), hidden=32, epochs=4)
 LOG_SPACED = (0, 1, 2, 3, 5, 8, 13, 20, 32, 50, 70, 100)
 
 
@@ -68,9 +71,59 @@ def experiment_a(base: Experiment, tried: Runs, seeds: int) -> list[Experiment]:
     return every
 
 
+def winner(runs: Runs) -> list[Experiment]:
+    """Return the experiments, one a seed, of the configuration whose validation loss is lowest after its last epoch."""
+    best = rank_stability(runs.filter(momentum=0.0)).iloc[0]
+    fields = [name for name in ("kernel_size", "pooling", "optimizer", "epochs") if name in best]
+    return [run.experiment for run in runs.filter(momentum=0.0, **{name: best[name] for name in fields})]
+
+
 def experiment_b(base: Experiment, seeds: int) -> list[Experiment]:
     """Return the 12 configurations times the seeds."""
     return grid(base, kernel_size=[3, 5], pooling=["max", "avg"], epochs=LENGTHS_B, seed=range(seeds))
+
+
+def kernel_size(seeds: int) -> list[Experiment]:
+    """Return notebook 01's comparisons: digits, the confounds of a larger kernel, and two kinds of patterns."""
+    kernels = {"kernel_size": [3, 5, 7], "epochs": [3, 10], "seed": range(seeds)}
+    every = grid(SMALL, **kernels) + grid(SMALL.replace(padding="valid"), **kernels)
+    for size in (5, 7):
+        widths = match_channels(
+            build_cnn(3, channels=(8, 16), hidden=32), kernel_size=size, channels=(8, 16), hidden=32
+        )
+        every += grid(SMALL.replace(channels=widths), **kernels | {"kernel_size": [size]})
+    every += grid(SMALL.replace(convs_per_block=2), **kernels | {"kernel_size": [3]})
+    made = SMALL.replace(dataset="patterns", validation_size=300)
+    coarse = made.replace(structure="coarse", noise=0.4, train_size=800, epochs=8)
+    fine = made.replace(structure="fine", scale=2, train_size=300, epochs=20, learning_rate=0.002)
+    return every + grid(coarse, **_sizes(seeds)) + grid(fine, **_sizes(seeds))
+
+
+def _sizes(seeds: int) -> dict:
+    return {"kernel_size": [3, 5, 7], "seed": range(seeds)}
+
+
+def pooling(seeds: int) -> list[Experiment]:
+    """Return notebook 02's comparisons: digits at two learning rates, and two kinds of patterns."""
+    kinds = {"pooling": ["max", "avg"], "seed": range(seeds)}
+    every = grid(SMALL.replace(epochs=5), learning_rate=[0.001, 0.004], **kinds)
+    made = SMALL.replace(dataset="patterns", validation_size=300)
+    every += grid(made.replace(structure="mark", train_size=500, epochs=20), **kinds)
+    return every + grid(made.replace(structure="texture", epochs=15), **kinds)
+
+
+def optimizers(seeds: int) -> list[Experiment]:
+    """Return notebook 04's comparisons: one rate for all, and each optimizer at its best rate, with fresh seeds."""
+    every = grid(TINY, optimizer=["sgd", "rmsprop", "adam"], learning_rate=[0.001], seed=range(seeds))
+    rates = {"learning_rate": [0.001 * 4**step for step in range(5)], "seed": range(3)}
+    tried = grid(TINY, optimizer=["sgd", "rmsprop", "adam"], **rates)
+    tried += grid(TINY.replace(optimizer="sgd", momentum=0.9), **rates)
+    runs = sweep(tried, progress=False)
+    for name, momentum in RATES:
+        rate = best_rate(runs, name, momentum)
+        own = TINY.replace(optimizer=name, momentum=momentum, learning_rate=rate)
+        every += grid(own, epochs=[4, 12], seed=range(100, 100 + seeds))
+    return every + tried
 
 
 def forecast(name: str, experiments: list[Experiment]) -> None:
@@ -110,7 +163,7 @@ def main() -> None:
     parser.add_argument("--train-size", type=int, help="training images in both experiments (then nothing is packed)")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--workers", type=int)
-    parser.add_argument("--only", nargs="+", default=["rates", "a", "b"], help="rates, a, b: which parts")
+    parser.add_argument("--only", nargs="+", default=["rates", "a", "b", "notebooks"], help="which parts")
     parser.add_argument("--forecast", action="store_true", help="train 2 %% and say how long the rest would take")
     options = parser.parse_args()
     own = options.train_size is not None or options.seeds != 5
@@ -131,6 +184,9 @@ def main() -> None:
         print(f"  adam: learning rate {rate}")
         every = experiment_b(BASE_B.replace(learning_rate=rate, **size), options.seeds)
         parts["experiment_b"] = every, {"snapshots": (0, *LENGTHS_B)}
+    if "notebooks" in options.only:
+        seeds = 2 * options.seeds  # they are small
+        parts |= {made.__name__: (made(seeds), {}) for made in (kernel_size, pooling, optimizers)}
     for name, (experiments, settings) in parts.items():
         if options.forecast:
             forecast(name, experiments)
@@ -138,7 +194,11 @@ def main() -> None:
         if name == "experiment_b":  # one seed with more weights: the epoch scrubber moves over them
             first = [one for one in experiments if one.seed == 0]
             train(name, first, folder, workers=options.workers, snapshots=LOG_SPACED)
-        train(name, experiments, folder, workers=options.workers, **settings)
+        runs = train(name, experiments, folder, workers=options.workers, **settings)
+        if name.startswith("experiment_a"):  # its weights: the winner goes to the exam
+            best = winner(runs)
+            train("winners", best, folder, workers=options.workers, snapshots=[best[0].epochs])
+            pack(folder / "winners", bank / "winners.zip")
         pack(folder / name, bank / f"{name}.zip")
 
 

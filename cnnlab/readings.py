@@ -1,0 +1,60 @@
+"""Runs and a question in, one number a run out: which metric, at which epoch, and whether that is a fair question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cnnlab.errors import ConfigError, check_choice, check_whole
+from cnnlab.experiment import Run
+from cnnlab.history import METRICS
+
+WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "best": "at the best epoch"}
+
+
+def distinct(runs: Iterable[Run]) -> list[Run]:
+    """Return each run once, however often it was given; ConfigError if something is no Run."""
+    runs = list(runs)
+    for run in runs:
+        if not isinstance(run, Run):
+            raise ConfigError(f"wanted runs, such as sweep() or load_runs() returns, got {type(run).__name__}")
+    return list({run.experiment.key: run for run in runs}.values())
+
+
+def check_reading(runs: list[Run], metric: str, at: str | int, *, compared: Iterable[str]) -> None:
+    """Raise ConfigError unless this number can be read off runs that differ in these fields."""
+    check_choice("metric", metric, METRICS)
+    if isinstance(at, str):
+        check_choice("at", at, WHEN)
+    else:
+        check_whole("at", at, 1)
+    if metric == "seconds" and at not in ("last", "stopped"):
+        raise ConfigError(f"seconds are those of the whole run, so that at={at!r} has none; take at='last'")
+    keeps_best = at == "stopped" and any(run.experiment.patience is not None for run in runs)
+    longer = {"best": ("epochs", "patience"), "stopped": ("epochs",) if keeps_best else ()}.get(at, ())
+    for name in longer:
+        if name in compared:
+            why = "with patience the best weights are kept, and " if keeps_best else ""
+            raise ConfigError(
+                f"at={at!r} can't compare {name}: {why}the best of more epochs is never worse, whatever training does; "
+                "take at='last'"
+            )
+
+
+def value_at(run: Run, metric: str, at: str | int) -> float | None:
+    """Return the metric of a run at that epoch; None if it has none there."""
+    history = run.history
+    if at == "stopped" and run.experiment.patience is None:
+        at = "last"
+    # An interrupted run is not finished; one that diverged has no last epoch, but what it was before it did.
+    unfinished = ("stop", "interrupt", "diverged") if at == "last" else ("stop", "interrupt")
+    if isinstance(at, str) and history.stopped_by in unfinished:
+        return None
+    if metric == "seconds":
+        return run.seconds
+    epoch = {"last": len(history), "stopped": history.best_epoch, "best": history.best_epoch}.get(at, at)
+    return history.rows[epoch - 1].get(metric) if 1 <= epoch <= len(history) else None
+
+
+def higher_is_better(metric: str) -> bool:
+    """Return the metric's direction: an accuracy shall rise, a loss and the seconds shall fall."""
+    return metric.endswith("accuracy")

@@ -1,0 +1,123 @@
+"""The results bank that is shipped: all of it is there, it says what the notebooks say, and training again gives it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cnnlab import bank, compare, load_runs, rank_stability, run
+from cnnlab.data import Data
+from cnnlab.errors import ConfigError
+from cnnlab.experiment import NETWORK
+from cnnlab.files import data_folder
+from cnnlab.history import environment
+
+LENGTHS = [5, 50, 100, 250, 350]
+
+
+@pytest.fixture(scope="module")
+def banked():
+    """Load each part once."""
+    loaded = {}
+
+    def load(name):
+        if name not in loaded:
+            loaded[name] = load_runs(bank(name))
+        return loaded[name]
+
+    return load
+
+
+def test_it_is_small_and_an_unknown_part_is_named():
+    assert sum(path.stat().st_size for path in (data_folder() / "bank").iterdir()) < 15e6
+    with pytest.raises(ConfigError, match=r"unknown part of the bank 'experiment_c'; did you mean 'experiment_"):
+        bank("experiment_c")
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "patterns"])
+def test_experiment_a_is_whole(banked, dataset):
+    runs = banked(f"experiment_a_{dataset}")
+    ninety = runs.filter(momentum=0.0)
+    values = ninety.values()
+    assert values["kernel_size"] == [3, 5, 7]
+    assert values["pooling"] == ["max", "avg"]
+    assert values["optimizer"] == ["sgd", "rmsprop", "adam"]
+    assert values["epochs"] == LENGTHS
+    assert values["seed"] == [0, 1, 2, 3, 4]
+    assert len(ninety) == 3 * 2 * 3 * 5 * 5 == len({one.experiment.key for one in ninety})
+    assert len(runs.filter(momentum=0.9)) == 3 * 2 * 5 * 5
+    assert {one.experiment.train_size for one in runs} == {one.experiment.validation_size for one in runs} == {500}
+    for one in runs:
+        assert one.history.environment["threads"] == 1
+        assert len(one.history) == one.experiment.epochs or one.history.stopped_by == "diverged"
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "patterns"])
+def test_each_optimizer_has_the_rate_that_its_sweep_chose(banked, dataset):
+    tried, runs = banked(f"rates_{dataset}"), banked(f"experiment_a_{dataset}")
+    for optimizer, momentum in (("sgd", 0.0), ("sgd", 0.9), ("rmsprop", 0.0), ("adam", 0.0)):
+        sweep = tried.filter(optimizer=optimizer, momentum=momentum)
+        rates = sweep.values()["learning_rate"]
+        assert (len(rates), len(sweep)) == (5, 15)
+        (chosen,) = runs.filter(optimizer=optimizer, momentum=momentum).values()["learning_rate"]
+        assert chosen == rank_stability(sweep, at="best").learning_rate[0]
+        assert min(rates) < chosen < max(rates)
+
+
+def test_experiment_b_is_whole_and_has_its_weights(banked):
+    runs = banked("experiment_b")
+    assert len(runs) == 2 * 2 * 3 * 5
+    for one in runs.filter(epochs=100):
+        wanted = {0, 5, 50, 100} if one.experiment.seed else {0, 1, 2, 3, 5, 8, 13, 20, 32, 50, 70, 100}
+        assert set(one.snapshots) == wanted
+        network = {name: getattr(one.experiment, name) for name in NETWORK}
+        start = one.experiment.build_cnn(Data.from_tensors(torch.rand(30, 1, 28, 28), torch.arange(30) % 10))
+        assert network["kernel_size"] == start.conv1.kernel_size[0]
+        for name, value in one.model(0).state_dict().items():
+            assert torch.allclose(value, start.state_dict()[name], atol=1e-6)
+
+
+def test_its_weights_are_those_of_its_curves(banked):
+    from cnnlab import evaluate
+
+    one = banked("experiment_b").one(kernel_size=5, pooling="avg", epochs=50, seed=3)
+    data = one.experiment.load_data()
+    assert evaluate(one.model(50), data.validation).loss == pytest.approx(one.history.last("validation_loss"), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("part", "fields"),
+    [
+        ("experiment_a_mnist", {"kernel_size": 3, "pooling": "max", "optimizer": "sgd", "momentum": 0.0, "seed": 0}),
+        ("experiment_a_patterns", {"kernel_size": 7, "pooling": "avg", "optimizer": "rmsprop", "seed": 4}),
+        ("experiment_a_mnist", {"kernel_size": 5, "pooling": "avg", "optimizer": "adam", "seed": 2}),
+        ("experiment_b", {"kernel_size": 5, "pooling": "max", "seed": 1}),
+    ],
+    ids=["a, digits, sgd", "a, patterns, rmsprop", "a, digits, adam", "b"],
+)
+def test_training_again_gives_the_bank(banked, part, fields):
+    recorded = banked(part).one(epochs=5, **fields)
+    again = run(recorded.experiment, progress=False)
+    here = environment() | {"threads": 1}
+    same_place = all(here[name] == recorded.history.environment[name] for name in ("torch", "cpu_capability", "device"))
+    for metric in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"):
+        if same_place:
+            assert again.history[metric] == recorded.history[metric]
+        elif metric.endswith("loss"):
+            assert again.history[metric][0] == pytest.approx(recorded.history[metric][0], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("part", "structure", "field", "reference", "winner"),
+    [
+        ("kernel_size", "fine", "kernel_size", 7, 3),
+        ("kernel_size", "coarse", "kernel_size", 3, 7),
+        ("pooling", "mark", "pooling", "avg", "max"),
+        ("pooling", "texture", "pooling", "max", "avg"),
+    ],
+)
+def test_patterns_have_a_setting_where_each_side_wins(banked, part, structure, field, reference, winner):
+    runs = banked(part).filter(structure=structure, **{field: [reference, winner]})
+    found = compare(runs, by=field, reference=reference)
+    assert found.levels[1].seeds >= 5
+    assert found.verdicts == {winner: "better"}

@@ -4,43 +4,57 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
-from cnnlab.errors import ConfigError, DataError
+from cnnlab.errors import ConfigError, DataError, check_whole
 from cnnlab.experiment import FIELDS, Experiment
 from cnnlab.sweeps import grid, sweep
 
-OPTIONAL = {name for name, value in Experiment().to_dict().items() if value is None}
+DEFAULTS = Experiment().to_dict()
+WANTED = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+WANTED |= {"str": "a word", "tuple": "whole numbers with commas, such as 16,32"}
 
 
 def main(arguments: list[str]) -> int:
-    """Run the sweep that the arguments describe; return 0, or 1 where runs failed or are still missing."""
+    """Run the sweep that the arguments describe; return 0, 1 where runs failed or are missing, 2 if it can't be."""
     options = vars(parser().parse_args(arguments))
     seeds, store, workers = (options.pop(name) for name in ("seeds", "store", "workers"))
     lists = {name: values for name, values in options.items() if values is not None}
-    if seeds is not None:
-        lists["seed"] = range(seeds)
-    try:
-        experiments = grid(Experiment(), **lists)
-        runs = sweep(experiments, store, workers=workers)
-    except (ConfigError, DataError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: sys.stderr.write(f"{message}\n")
+        try:
+            if seeds is not None:
+                if "seed" in lists:
+                    raise ConfigError("--seeds is short for --seed 0 1 2 …; give one of them")
+                lists["seed"] = range(check_whole("seeds", seeds, 1))
+            experiments = grid(Experiment(), **lists)
+            runs = sweep(experiments, store, workers=workers)
+        except (ConfigError, DataError, OSError) as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
     told = runs.summary()
     sys.stdout.write(f"{told.to_string(index=False)}\n" if len(told) else "")
     return 0 if len(runs) == len({experiment.key for experiment in experiments}) else 1
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one sentence, without the thirty options first."""
+        self.exit(2, f"{message}; {self.prog} --help shows every option\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser: one option a field, each of which takes one value or several."""
-    made = argparse.ArgumentParser(
-        prog="python -m cnnlab sweep",
+    made = _Parser(
+        prog="python -m cnnlab sweep", allow_abbrev=False,
         description="Train every combination of the values given, each as often as there are seeds, and keep each run.",
-        epilog="The same command goes on where it was stopped. load_runs(STORE) reads the runs in a notebook.",
-    )
-    for name, default in Experiment().to_dict().items():
-        shown = "the data set's own" if default is None else str(default).replace(" ", "").strip("()")
+        epilog="The same command goes on where it was stopped. load_runs(FOLDER) reads the runs in a notebook.",
+    )  # fmt: skip
+    for name, default in DEFAULTS.items():
+        shown = "the data set's own" if default is None else str(default).replace(" ", "").strip("(),")
+        shown = {"learning_rate": "the optimizer's own", "patience": "none"}.get(name, shown)
         made.add_argument(
             f"--{name.replace('_', '-')}", dest=name, nargs="+", type=reader(name), metavar="VALUE",
             help=f"default: {shown}",
@@ -53,15 +67,17 @@ def parser() -> argparse.ArgumentParser:
 
 def reader(name: str) -> Callable[[str], Any]:
     """Return the function that makes the field's value from a word: "none" where it may be None, "8,16" for widths."""
+    kind = FIELDS[name]
 
     def read(word: str) -> Any:
-        if word.lower() == "none" and name in OPTIONAL:
+        if word.lower() == "none" and DEFAULTS[name] is None:
             return None
-        if name == "channels":
-            return tuple(int(width) for width in word.split(","))
-        if name == "grey":
-            return {"true": True, "false": False}[word.lower()]
-        return FIELDS[name](word)
+        try:
+            if name == "channels":
+                return tuple(int(width) for width in word.split(","))
+            return {"true": True, "false": False}[word.lower()] if kind is bool else kind(word)
+        except (ValueError, KeyError):
+            wanted = WANTED["tuple" if name == "channels" else kind.__name__]
+            raise argparse.ArgumentTypeError(f"{name} wants {wanted}, got {word!r}") from None
 
-    read.__name__ = f"{name}"  # argparse says: invalid kernel_size value: 'x'
     return read

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -40,11 +41,12 @@ class Experiment:
     "fashion_mnist", "cifar10", or "images" (your own: folder, size and grey of `load_images`). train_size and
     validation_size are numbers of images, None as in `load_data`. The network's fields are those of `build_cnn`, the
     training's those of `fit`. seed decides the first weights, the order of the images and the dropout; data_seed
-    decides which images are taken. Raises ConfigError for anything that can't be trained.
+    decides which images are taken. Of your own pictures only the folder's name is part of it: give a changed folder a
+    new name. Raises ConfigError for anything that can't be trained.
 
     >>> base = Experiment(dataset="mnist", train_size=2000, epochs=20)
     >>> base.replace(kernel_size=5).key
-    'd0d0f3a1c1f0b7a4'
+    '4b674f30332579d8'
     """
 
     dataset: str = "mnist"
@@ -111,6 +113,8 @@ class Experiment:
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name), least)
         if self.dataset == "patterns":
+            if self.structure is not None:
+                check_choice("structure", self.structure, STRUCTURES)
             check_knobs(**fill_knobs(self._given_knobs()))
         if self.dataset == "images":
             if not isinstance(self.folder, str) or not self.folder:
@@ -119,7 +123,7 @@ class Experiment:
                 )
             if self.size is not None:
                 check_whole("size", self.size, 1)
-            if self.grey not in (None, True, False):
+            if self.grey is not None and not isinstance(self.grey, bool):
                 raise ConfigError(f"grey must be True or False, got {self.grey!r}")
 
     def _own_shape(self) -> tuple[int, int, int]:
@@ -147,6 +151,8 @@ class Experiment:
             settings["learning_rate"] = LEARNING_RATES[self.optimizer]
         if self.dataset == "patterns":
             settings |= fill_knobs(self._given_knobs())
+        if self.dataset == "images":
+            settings |= {"size": 28, "grey": True} | self._given_knobs()
         if self.patience is None:
             settings["min_delta"] = 0.0  # nothing to compare with it
         return settings
@@ -167,8 +173,14 @@ class Experiment:
 
     @classmethod
     def from_json(cls, text: str) -> Experiment:
-        """Return the Experiment that `to_json` wrote."""
-        return cls(**json.loads(text))
+        """Return the Experiment that `to_json` wrote; ConfigError if the text is nothing of the kind."""
+        try:
+            settings = json.loads(text)
+        except ValueError as error:
+            raise ConfigError(f"this is no JSON ({error}); give what to_json() returned") from error
+        if not isinstance(settings, dict):
+            raise ConfigError(f"an Experiment is a JSON object of its fields, got {text!r:.60}")
+        return cls(**settings)
 
     def load_data(self, *, test: int | None = 0) -> Data:
         """Return the experiment's data; without a test set unless one is asked for (None is all of it).
@@ -254,9 +266,9 @@ def run(
     >>> run(Experiment(train_size=500, epochs=3)).history.last("validation_accuracy")
     0.86
     """
-    start, wanted, kept = time.perf_counter(), set(snapshots), {}
-    for epoch in wanted:
-        check_whole("snapshots: epoch", epoch, 0)
+    if not isinstance(experiment, Experiment):
+        raise ConfigError(f"run wants one Experiment, got {experiment!r:.60}; sweep takes several")
+    start, wanted, kept = time.perf_counter(), check_snapshots(snapshots), {}
 
     def keep(epoch: int, model: nn.Module) -> None:
         if epoch in wanted:
@@ -268,15 +280,22 @@ def run(
             on_epoch(state)
 
     with one_thread():
-        data = _load_once(*experiment._of_data(), 0)
+        data = _load_once(*experiment._of_data(), 0, _newest(experiment.folder))
         model = experiment.build_cnn(data)
         keep(0, model)
         settings = {name: getattr(experiment, name) for name in TRAINING}
         history = fit(model, data, **settings, device="cpu", stop=stop, on_epoch=after_epoch, progress=progress)
-    kept_epochs = tuple(epoch for epoch in sorted(wanted) if epoch <= len(history))
+    kept_epochs = tuple(epoch for epoch in wanted if epoch <= len(history))
     weights = pack_tensors(kept, {}) if kept else b""
     seconds = time.perf_counter() - start
     return Run(experiment, history, seconds, data.input_shape, data.classes, kept_epochs, lambda: weights)
+
+
+def check_snapshots(snapshots: Iterable[int]) -> list[int]:
+    """Return the epochs in order; ConfigError if they are none."""
+    if not isinstance(snapshots, Iterable) or isinstance(snapshots, str):
+        raise ConfigError(f"snapshots wants the epochs whose weights are kept, such as (0, 5), got {snapshots!r}")
+    return sorted({check_whole("snapshots: epoch", epoch, 0) for epoch in snapshots})
 
 
 def _load(name: str, train: int | None, validation: int | None, seed: int, knobs: tuple, test: int | None) -> Data:
@@ -285,27 +304,44 @@ def _load(name: str, train: int | None, validation: int | None, seed: int, knobs
     return load_data(name, train=train, validation=validation, test=test, seed=seed, **dict(knobs))
 
 
-_load_once = functools.lru_cache(maxsize=2)(_load)  # in a sweep, neighbouring runs share their data
+@functools.lru_cache(maxsize=2)  # in a sweep, neighbouring runs share their data
+def _load_once(*arguments: Any) -> Data:
+    return _load(*arguments[:-1])  # the last one tells new pictures from old ones
+
+
+def _newest(folder: str | None) -> tuple[int, int]:
+    """Return how many files lie in the folder, and when the newest was changed."""
+    changed = [path.lstat().st_mtime_ns for path in Path(folder).rglob("*")] if folder else []
+    return len(changed), max(changed, default=0)
 
 
 _runs_at_once = 0
 _threads_before = 0
 _counting = threading.Lock()
+_this_thread = threading.local()
 
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch use one thread; the last run that ends puts the setting back, also where several run side by side."""
+    """Let torch use one thread here, and put the setting back; also where several runs go on side by side.
+
+    torch keeps the number once for each Python thread, and once for those that have not asked for it yet.
+    """
     global _runs_at_once, _threads_before
+    if getattr(_this_thread, "is_one", False):  # a run inside a run
+        yield
+        return
     with _counting:
+        found = torch.get_num_threads()  # from here on, what other threads set does not change this one
         if _runs_at_once == 0:
-            _threads_before = torch.get_num_threads()
+            _threads_before = found
         _runs_at_once += 1
         torch.set_num_threads(1)
+        _this_thread.is_one = True
     try:
         yield
     finally:
         with _counting:
+            _this_thread.is_one = False
             _runs_at_once -= 1
-            if _runs_at_once == 0:
-                torch.set_num_threads(_threads_before)
+            torch.set_num_threads(_threads_before)

@@ -6,13 +6,16 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnnlab.errors import ConfigError, check_choice
+from cnnlab.errors import ConfigError, DataError, check_choice
 from cnnlab.experiment import FIELDS, Experiment, Run, in_order
 from cnnlab.history import METRICS, History, replay
-from cnnlab.store import Store, each_record
+from cnnlab.store import Store
 
 if TYPE_CHECKING:
     import pandas
+
+
+ENDED = ("trained_epochs", "stopped_by", "best_epoch", "kept_epoch")
 
 
 class Failure(NamedTuple):
@@ -57,11 +60,11 @@ class Runs:
     def filter(self, **fields: object) -> Runs:
         """Return the runs whose fields have this value, or one of these values.
 
-        >>> runs.filter(optimizer="adam", seed=[0, 1, 2])
+        >>> runs.filter(optimizer="adam", seed=range(3), channels=(16, 32))
         """
         for name in fields:
             check_choice("field of Experiment", name, FIELDS)
-        wanted = {name: value if isinstance(value, list) else [value] for name, value in fields.items()}
+        wanted = {name: _alternatives(name, value) for name, value in fields.items()}
         chosen = []
         for run in self:
             settings = run.experiment.resolved()
@@ -76,7 +79,9 @@ class Runs:
         """
         found = self.filter(**fields)
         if len(found) != 1:
-            raise ConfigError(f"{len(found)} runs have {fields}; name as many fields as single out one")
+            told = ", ".join(f"{name}={value!r}" for name, value in fields.items()) or "no fields named"
+            remedy = "name more fields" if len(found) else "values() shows what there is"
+            raise ConfigError(f"one({told}): {len(found)} runs are like that, not one; {remedy}")
         return found[0]
 
     def to_frame(self) -> pandas.DataFrame:
@@ -86,14 +91,11 @@ class Runs:
         rows = []
         for run in self:
             history, last = run.history, run.history.rows[-1] if run.history.rows else {}
-            row = run.experiment.resolved() | {
-                "trained_epochs": len(history), "stopped_by": history.stopped_by, "best_epoch": history.best_epoch,
-                "kept_epoch": history.kept_epoch,
-            }  # fmt: skip
+            ended = (len(history), history.stopped_by, history.best_epoch, history.kept_epoch)
+            row = run.experiment.resolved() | dict(zip(ENDED, ended, strict=True))
             row |= {metric: last.get(metric) for metric in METRICS[:4]} | {"seconds": run.seconds}
             rows.append(row | history.environment | {"key": run.experiment.key})
-        columns = None if rows else [*FIELDS, *METRICS, "key"]
-        return pandas.DataFrame(rows, columns=columns)
+        return pandas.DataFrame(rows, columns=None if rows else [*FIELDS, *ENDED, *METRICS, "key"])
 
     def summary(self, metric: str = "validation_accuracy") -> pandas.DataFrame:
         """Return what was tried: one row a setting, with the fields that vary, the seeds, the metric's mean and spread.
@@ -102,7 +104,7 @@ class Runs:
         """
         import pandas
 
-        check_choice("metric", metric, METRICS)
+        check_choice("metric", metric, METRICS[:4])
         frame = self.to_frame()
         varied = [name for name, values in self.values().items() if len(values) > 1 and name != "seed"]
         columns = [*varied, "seeds", metric, "std", "trained_epochs", "seconds"]
@@ -127,6 +129,14 @@ class Runs:
         return pandas.DataFrame(rows, columns=None if rows else [*FIELDS, "epoch", *METRICS])
 
 
+def _alternatives(name: str, value: object) -> list:
+    """Return the values that a filter lets through: those of a list, or the one value."""
+    if name == "channels" and isinstance(value, Iterable):  # one value is itself several numbers
+        several = list(value)
+        return [tuple(one) for one in several] if several and isinstance(several[0], Iterable) else [tuple(several)]
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+
+
 def load_runs(store: str | os.PathLike) -> Runs:
     """Return every run of a store: a folder that `sweep` has filled (or is filling), or a .zip of one.
 
@@ -135,20 +145,46 @@ def load_runs(store: str | os.PathLike) -> Runs:
     shelf = Store(store)
     if not shelf.path.exists():
         raise ConfigError(f"{store} does not exist; sweep(…, store={str(store)!r}) makes it")
-    return Runs(run for name, record in each_record(shelf) for run in runs_of(shelf, name, record))
+    runs = [run for name in shelf.names() for run in _runs_of(shelf, name)]
+    failed = filter(None, map(shelf.failure, shelf.names("failed")))
+    return Runs(runs, [Failure(Experiment(**one["experiment"]), one["reason"]) for one in failed])
 
 
-def runs_of(store: Store, name: str, record: dict[str, Any]) -> list[Run]:
+def read_record(store: Store, name: str) -> dict[str, Any] | None:
+    """Return a record whose "experiment" and "history" are read, too; None if there is none that is sound."""
+    record = store.read(name)
+    if record is None:
+        return None
+    try:
+        record["experiment"] = Experiment(**record["experiment"])
+    except ConfigError as error:
+        raise DataError(
+            f"{store.path}: {name}.json is of another version of cnnlab: {error}; take that version, or another folder"
+        ) from error
+    if record["experiment"].trajectory != name:
+        store.set_aside(f"{name}.json", None, "it is the record of another run, renamed")
+        return None
+    record["history"] = History.from_dict(record["history"])
+    return record
+
+
+def _runs_of(store: Store, name: str) -> list[Run]:
     """Return a run for each length, or patience, that was asked of this record's trajectory."""
-    longest = Experiment(**record["experiment"])
-    asked = [longest.replace(epochs=epochs, patience=p, min_delta=delta) for epochs, p, delta in record["asked"]]
-    history = History.from_dict(record["history"])
-    found = [as_run(experiment, history, store, name, record) for experiment in asked]
+    record = read_record(store, name)
+    if record is None:
+        return []
+    longest = record["experiment"]
+    found = []
+    for epochs, patience, min_delta in record["asked"]:
+        changes = {"epochs": epochs, "patience": patience, "min_delta": min_delta}
+        same = all(getattr(longest, field) == value for field, value in changes.items())  # checked already
+        found.append(as_run(longest if same else longest.replace(**changes), store, name, record))
     return [run for run in found if run is not None]
 
 
-def as_run(experiment: Experiment, history: History, store: Store, name: str, record: dict[str, Any]) -> Run | None:
-    """Return experiment's run as a part of the recorded history; None if the recording is too short."""
+def as_run(experiment: Experiment, store: Store, name: str, record: dict[str, Any]) -> Run | None:
+    """Return experiment's run as a part of a record that `read_record` gave; None if the recording is too short."""
+    history = record["history"]
     part = replay(history, epochs=experiment.epochs, patience=experiment.patience, min_delta=experiment.min_delta)
     if part is None:
         return None

@@ -5,19 +5,28 @@ A record is written whole or not at all, carries its format and a checksum, and 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
+import stat
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import atomic_write
+from cnnlab.weights import unpack_tensors
+
+if TYPE_CHECKING:
+    import filelock
 
 FORMAT = 1
+NAME = r"([0-9a-f]{16})"  # what else lies in the folder is none of our business
+LEFT_OVER = re.compile(rf"\.{NAME}\.(json|safetensors|failed)\..*")  # half written by a process that was killed
 
 
 class Store:
@@ -30,26 +39,56 @@ class Store:
     def __init__(self, path: str | os.PathLike | None = None) -> None:
         self.path = None if path is None else Path(path)
         self._memory: dict[str, bytes] = {}
-        self._zip = None
-        if self.path is not None and self.path.is_file():
+        self._zip = self._edit = None
+        if path is not None and self._is_file():
             if not zipfile.is_zipfile(self.path):
                 raise ConfigError(f"store={str(path)!r} is a file; give a folder, or a .zip of one")
             self._zip = zipfile.ZipFile(self.path)
+            self._entries = {PurePosixPath(entry).name: entry for entry in self._zip.namelist()}
+
+    def _is_file(self) -> bool:
+        try:
+            return stat.S_ISREG(os.stat(self.path).st_mode)
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError) as error:  # a name that no folder can have
+            raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> ConfigError:
+        why = getattr(error, "strerror", None) or error
+        return ConfigError(f"store={str(self.path)!r} can't be read, written or locked ({why}); give another folder")
 
     @property
     def read_only(self) -> bool:
         """Whether runs can be read here but not added."""
-        return self._zip is not None
+        if self.path is None or self._zip is not None:
+            return self._zip is not None
+        return self.path.is_dir() and not os.access(self.path, os.W_OK)
 
-    def names(self) -> list[str]:
-        """Return the name of every record."""
-        return sorted(name.removesuffix(".json") for name in self._files() if name.endswith(".json"))
+    def prepare(self) -> None:
+        """Make the folder, and clear away what a killed process left half written; ConfigError if it can't be."""
+        if self._zip is not None:
+            raise ConfigError(f"{self.path} is a zip, which can only be read; unpack it into a folder to add runs")
+        if self.path is None:
+            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with self.editing():  # nobody else is writing now
+                for file in filter(LEFT_OVER.fullmatch, self._files()):
+                    (self.path / file).unlink(missing_ok=True)
+        except (OSError, NotImplementedError) as error:
+            raise self._refused(error) from error
+
+    def names(self, kind: str = "json") -> list[str]:
+        """Return the name of every record; kind "failed": of every failure."""
+        found = (re.fullmatch(rf"{NAME}\.{kind}", file) for file in self._files())
+        return sorted(match[1] for match in found if match)
 
     def _files(self) -> list[str]:
         if self.path is None:
             return list(self._memory)
         if self._zip is not None:
-            return self._zip.namelist()
+            return list(self._entries)
         return [entry.name for entry in os.scandir(self.path)] if self.path.is_dir() else []
 
     def read(self, name: str) -> dict[str, Any] | None:
@@ -60,7 +99,8 @@ class Store:
         try:
             record = decode(content)
         except ValueError as error:
-            return self._set_aside(f"{name}.json", str(error))
+            self.set_aside(f"{name}.json", content, str(error))
+            return None
         if record.get("format") != FORMAT:
             raise DataError(
                 f"{self.path}: record {name}.json has format {record.get('format')!r}, and this cnnlab reads {FORMAT}; "
@@ -72,71 +112,109 @@ class Store:
         """Return the record's safetensors; DataError if they are gone."""
         content = self._content(f"{name}.safetensors")
         if content is None:
-            raise DataError(f"{self.path} lacks {name}.safetensors, the weights of this run; train it again")
+            raise DataError(f"{self.path} lacks {name}.safetensors, the weights of this run; sweep it again")
         return content
 
+    def has_weights(self, name: str) -> bool:
+        """Whether the record's safetensors are there and sound; damaged ones are set aside as .bad, with a warning."""
+        content = self._content(f"{name}.safetensors")
+        if content is None:
+            return False
+        try:
+            unpack_tensors(content, f"{name}.safetensors")
+        except DataError:
+            self.set_aside(f"{name}.safetensors", content, "its numbers are not sound")
+            return False
+        return True
+
     def write(self, name: str, record: dict[str, Any], weights: bytes = b"") -> None:
-        """Keep a record, and before it the weights that it speaks of."""
-        if weights:
-            self._keep(f"{name}.safetensors", weights)
-        self._keep(f"{name}.json", encode({"format": FORMAT} | record))
+        """Keep a record, and before it the weights that it speaks of. A failure noted before is forgotten."""
+        with self.editing():
+            if weights:
+                self._keep(f"{name}.safetensors", weights)
+            self._keep(f"{name}.json", encode({"format": FORMAT} | record))
+            self._remove(f"{name}.failed")
 
     def note_failure(self, name: str, experiment: dict[str, Any], reason: str) -> None:
         """Leave a text that says why a run failed; it is gone when the run succeeds."""
-        self._keep(f"{name}.failed", json.dumps({"experiment": experiment, "reason": reason}, indent=1).encode())
+        with self.editing():
+            text = json.dumps({"experiment": experiment, "reason": reason}, indent=1)
+            self._keep(f"{name}.failed", text.encode())
 
-    def forget_failure(self, name: str) -> None:
-        """Remove what `note_failure` left."""
-        self._memory.pop(f"{name}.failed", None)
-        if self.path is not None:
-            (self.path / f"{name}.failed").unlink(missing_ok=True)
+    def failure(self, name: str) -> dict[str, Any] | None:
+        """Return what `note_failure` left, if it did."""
+        content = self._content(f"{name}.failed")
+        return None if content is None else json.loads(content)
 
     def claim(self, name: str) -> Claim | None:
         """Return the right to train a record, to be closed; None while another process has it."""
-        return Claim(None) if self.path is None else Claim.on(self.path / ".locks" / f"{name}.lock")
+        if self.path is None:
+            return Claim(None)
+        import filelock
+
+        lock = self._lock(f"{name}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            return None
+        return Claim(lock)
+
+    @contextlib.contextmanager
+    def editing(self) -> Iterator[None]:
+        """Let no other process change any file of the store; it takes milliseconds, training does not happen here."""
+        if self.path is None or self._zip is not None:
+            yield
+            return
+        self._edit = self._edit or self._lock("edit.lock")
+        with self._edit:
+            yield
+
+    def _lock(self, file: str) -> filelock.BaseFileLock:
+        import filelock
+
+        (self.path / ".locks").mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(self.path / ".locks" / file)
 
     def _content(self, file: str) -> bytes | None:
         try:
             if self.path is None:
                 return self._memory.get(file)
-            return self._zip.read(file) if self._zip is not None else (self.path / file).read_bytes()
+            if self._zip is None:
+                return (self.path / file).read_bytes()
+            return self._zip.read(self._entries[file])
         except (FileNotFoundError, KeyError):
             return None
+        except (zipfile.BadZipFile, zlib.error) as error:
+            raise DataError(f"{self.path} is damaged ({error}); get the file again") from error
 
     def _keep(self, file: str, content: bytes) -> None:
         if self.path is None:
             self._memory[file] = content
-            return
-        if self._zip is not None:
-            raise ConfigError(f"{self.path} is a zip, which can only be read; unpack it into a folder to add runs")
-        self.path.mkdir(parents=True, exist_ok=True)
-        atomic_write(self.path / file, content)
+        else:
+            atomic_write(self.path / file, content)
 
-    def _set_aside(self, file: str, why: str) -> None:
+    def _remove(self, file: str) -> None:
+        self._memory.pop(file, None)
+        if self.path is not None:
+            (self.path / file).unlink(missing_ok=True)
+
+    def set_aside(self, file: str, content: bytes | None, why: str) -> None:
+        """Rename a file to .bad, and warn; one that no longer has this content (None: any) was mended, and stays."""
         if self._zip is not None:
-            raise DataError(f"{self.path}: record {file} is damaged ({why}); get the file again")
-        os.replace(self.path / file, self.path / f"{file}.bad")
-        warnings.warn(f"{self.path / file} was damaged ({why}): set aside as {file}.bad, to be run again", stacklevel=4)
+            raise DataError(f"{self.path}: {file} is damaged ({why}); get the file again")
+        with self.editing():
+            now = self._content(file)
+            if now is None or content not in (None, now):
+                return
+            os.replace(self.path / file, self.path / f"{file}.bad")
+        warnings.warn(f"{self.path / file} is no use ({why}): set aside as {file}.bad, to be run again", stacklevel=4)
 
 
 class Claim:
     """The right of one process to train one record. It is gone when the process is, however that ends."""
 
-    def __init__(self, lock: Any) -> None:
+    def __init__(self, lock: filelock.BaseFileLock | None) -> None:
         self._lock = lock
-
-    @classmethod
-    def on(cls, path: Path) -> Claim | None:
-        """Return the claim, or None where somebody has it."""
-        import filelock
-
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(path)
-        try:
-            lock.acquire(blocking=False)
-        except filelock.Timeout:
-            return None
-        return cls(lock)
 
     def close(self) -> None:
         """Let others have it."""
@@ -155,12 +233,4 @@ def decode(content: bytes) -> dict[str, Any]:
     first, _, rest = content.partition(b"\n")
     if first != b'{"crc32":"%08x",' % zlib.crc32(rest):
         raise ValueError("it does not match its checksum")
-    return json.loads(content)
-
-
-def each_record(store: Store) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give every sound record of a store with its name; also while a sweep adds to it."""
-    for name in store.names():
-        record = store.read(name)
-        if record is not None:
-            yield name, record
+    return json.loads(b"{" + rest)

@@ -10,21 +10,20 @@ import sys
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
 from tqdm import tqdm
 
 from cnnlab.errors import ConfigError, check_choice, check_whole
-from cnnlab.experiment import FIELDS, Experiment, Run, run
-from cnnlab.history import History
-from cnnlab.runs import Failure, Runs, as_run
+from cnnlab.experiment import FIELDS, Experiment, Run, check_snapshots, run
+from cnnlab.runs import Failure, Runs, as_run, read_record
 from cnnlab.store import Claim, Store
 from cnnlab.workers import LocalWorkers
 
-MOST_AT_ONCE = 256  # runs given to somebody else's executor; each holds one open lock file
+MOST_AT_ONCE = 128  # runs given to somebody else's executor; each holds one open lock file
 
 
 def grid(base: Experiment, **lists: Iterable) -> list[Experiment]:
@@ -57,17 +56,19 @@ def sweep(
     on where an interrupt, a crash or another process left it, and trains nothing twice. Experiments that differ in
     nothing but `epochs` are trained once, to the longest; early stopping is read off a trajectory that is there.
     workers: processes on this computer, each with one thread (None: one a processor core, or $CNNLAB_WORKERS; 1: this
-    process). executor: anything of PEP 3148 instead. retries: how often a run is tried again whose worker died.
+    process). executor: anything of PEP 3148 instead, which is given up to `workers` runs (None: 128) at a time.
+    retries: how often a run is tried again whose worker died.
     snapshots: the epochs whose weights are kept. What fails is in `runs.failures`, with a warning. An interrupt keeps
     what is finished.
 
     >>> runs = sweep(grid(Experiment(train_size=500), kernel_size=[3, 5], seed=range(5)), store="runs/kernel")
     10 runs
     """
-    experiments = list({experiment.key: experiment for experiment in _checked(experiments)}.values())
-    snapshots = sorted({check_whole("snapshots: epoch", epoch, 0) for epoch in snapshots})
+    experiments = _checked(experiments)
+    snapshots = check_snapshots(snapshots)
     retries = check_whole("retries", retries, 0)
     workers = None if workers is None else check_whole("workers", workers, 1)
+    _check_executor(executor)
     shelf = Store(store)
     failures: list[Failure] = []
     interrupted = False
@@ -77,27 +78,26 @@ def sweep(
             some = [experiment for experiment in experiments if (experiment.patience is not None) == stopping]
             tasks = _missing(some, shelf, snapshots)
             if tasks:
+                shelf.prepare()
                 _train(tasks, shelf, executor, workers, retries, failures, progress)
     except KeyboardInterrupt:
         interrupted = True
-    found = [_find(experiment, shelf, snapshots) for experiment in experiments]
-    runs = Runs([run for run in found if run is not None], failures)
+    found = {key: one for group in _groups(experiments) for key, one in _find(group, shelf, snapshots).items()}
+    runs = Runs([found[experiment.key] for experiment in experiments if experiment.key in found], failures)
     _say_the_end(runs, len(experiments), store, interrupted, progress)
     return runs
 
 
 def train_record(payload: dict[str, Any]) -> dict[str, Any]:
     """Train one experiment and return its record. This is what workers are sent: plain JSON in, plain JSON out."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "diverged in epoch")  # the record says so
-        try:
-            finished = run(Experiment(**payload["experiment"]), snapshots=payload["snapshots"], progress=False)
-        except Exception as error:
-            return {"failed": f"{type(error).__name__}: {error}"}
+    try:
+        finished = run(Experiment(**payload["experiment"]), snapshots=payload["snapshots"], progress=False)
+    except Exception as error:
+        return {"failed": f"{type(error).__name__}: {error}"}
     if finished.history.stopped_by == "interrupt":
         return {"interrupted": True}
     return {
-        "experiment": finished.experiment.to_dict(),
+        "experiment": finished.experiment.resolved(),  # so that a later default can't change what this run was
         "history": finished.history.to_dict(),
         "seconds": finished.seconds,
         "input_shape": finished.input_shape,
@@ -115,7 +115,7 @@ class _Task:
     asked: list[Experiment]
     snapshots: list[int]
     attempts: int = 0
-    claim: Claim | None = field(default=None, repr=False)
+    claim: Claim = field(default_factory=lambda: Claim(None), repr=False)
 
     @property
     def name(self) -> str:
@@ -130,79 +130,122 @@ class _Task:
     def payload(self) -> dict[str, Any]:
         return {"experiment": self.experiment.to_dict(), "snapshots": self.snapshots}
 
+    def claim_from(self, shelf: Store) -> bool:
+        """Return whether the task is ours to train: no other process is at it."""
+        claim = shelf.claim(self.name)
+        self.claim = claim or Claim(None)
+        return claim is not None
+
+    def is_done(self, shelf: Store) -> bool:
+        """Return whether another process has done it meanwhile. If not, what is stored already will be in it, too."""
+        if len(_find(self.asked, shelf, self.snapshots, note=True)) == len(self.asked):
+            self.claim.close()
+            return True
+        record = read_record(shelf, self.name)
+        if record is not None:
+            epochs = max(self.experiment.epochs, record["experiment"].epochs)
+            self.experiment = self.experiment.replace(epochs=epochs)
+            self.snapshots = sorted({*self.snapshots, *record["snapshots"]})
+        return False
+
 
 def _checked(experiments: Iterable[Experiment]) -> list[Experiment]:
+    """Return the experiments, each once."""
     experiments = [experiments] if isinstance(experiments, Experiment) else list(experiments)
     for one in experiments:
         if not isinstance(one, Experiment):
             raise ConfigError(f"sweep wants experiments, such as grid(Experiment(), seed=range(5)); got {one!r:.80}")
-    return experiments
+    first: dict[str, Experiment] = {}
+    for one in experiments:
+        first.setdefault(one.key, one)
+    return list(first.values())
+
+
+def _check_executor(executor: object) -> None:
+    if executor is not None and not isinstance(executor, Executor):
+        remedy = "its .get_executor()" if hasattr(executor, "get_executor") else "such as ThreadPoolExecutor(4)"
+        raise ConfigError(f"executor wants one of concurrent.futures' kind, {remedy}; got {executor!r:.60}")
+
+
+def _groups(experiments: list[Experiment]) -> list[list[Experiment]]:
+    """Return the experiments of each trajectory: they differ in nothing but `epochs`."""
+    groups: dict[str, list[Experiment]] = {}
+    for experiment in experiments:
+        groups.setdefault(experiment.trajectory, []).append(experiment)
+    return list(groups.values())
 
 
 def _missing(experiments: list[Experiment], shelf: Store, snapshots: list[int]) -> list[_Task]:
     """Return one task for each trajectory that the store does not hold, long ones first."""
-    groups: dict[str, list[Experiment]] = {}
-    for experiment in experiments:
-        if _find(experiment, shelf, snapshots, note=True) is None:
-            groups.setdefault(experiment.trajectory, []).append(experiment)
     tasks = []
-    for group in groups.values():
-        longest = max(group, key=lambda experiment: experiment.epochs)
-        tasks.append(_Task(longest, group, [epoch for epoch in snapshots if epoch <= longest.epochs]))
+    for group in _groups(experiments):
+        found = _find(group, shelf, snapshots, note=True)
+        group = [experiment for experiment in group if experiment.key not in found]
+        if group:
+            tasks.append(_Task(max(group, key=lambda experiment: experiment.epochs), group, snapshots))
     return sorted(tasks, key=lambda task: -task.cost)
 
 
-def _find(experiment: Experiment, shelf: Store, snapshots: list[int], note: bool = False) -> Run | None:
-    """Return the experiment's run from the store, perhaps as a part of a longer one; None if it is not there."""
-    names = [experiment.trajectory]
-    if experiment.patience is not None:
-        names.insert(0, experiment.replace(patience=None).trajectory)
+def _find(group: list[Experiment], shelf: Store, snapshots: list[int], note: bool = False) -> dict[str, Run]:
+    """Return the group's runs that the store holds, perhaps as parts of longer ones, by the experiments' keys.
+
+    note: write into the records that these lengths are wanted too, so that loading the store gives them.
+    """
+    names = [group[0].trajectory]
+    if group[0].patience is not None:
+        names.insert(0, group[0].replace(patience=None).trajectory)
+    found: dict[str, Run] = {}
     for name in names:
-        record = shelf.read(name)
-        found = record and as_run(experiment, History.from_dict(record["history"]), shelf, name, record)
-        if found and {epoch for epoch in snapshots if epoch <= len(found.history)} <= set(found.snapshots):
-            if note and _how_long(experiment) not in record["asked"]:
-                _note_asked(shelf, name, experiment)
-            return found
-    return None
+        record = read_record(shelf, name)
+        if record is None:
+            continue
+        sound = not snapshots or not record["snapshots"] or shelf.has_weights(name)
+        here = []
+        for experiment in group:
+            part = as_run(experiment, shelf, name, record)
+            if part is None or experiment.key in found:
+                continue
+            if sound and {epoch for epoch in snapshots if epoch <= len(part.history)} <= set(part.snapshots):
+                found[experiment.key] = part
+                here.append(experiment)
+        if note and not shelf.read_only and _asked(here, record["asked"]) != record["asked"]:
+            with shelf.editing():
+                record = shelf.read(name)
+                shelf.write(name, record | {"asked": _asked(here, record["asked"])})
+    return found
 
 
-def _how_long(experiment: Experiment) -> list:
-    return [experiment.epochs, experiment.patience, experiment.min_delta]
-
-
-def _note_asked(shelf: Store, name: str, experiment: Experiment) -> None:
-    """Add to the record that this length is wanted too, so that loading the store gives it."""
-    if shelf.read_only:
-        return
-    while (claim := shelf.claim(name)) is None:
-        time.sleep(0.05)
-    with contextlib.closing(claim):
-        record = shelf.read(name)
-        shelf.write(name, record | {"asked": sorted([*record["asked"], _how_long(experiment)], key=str)})
+def _asked(experiments: list[Experiment], earlier: list) -> list:
+    """Return the lengths and patiences that were asked for, these experiments' included."""
+    own = [[experiment.epochs, experiment.patience, experiment.min_delta] for experiment in experiments]
+    return [*earlier, *(one for one in own if one not in earlier)]
 
 
 def _train(tasks, shelf, executor, workers, retries, failures, progress) -> None:
     """Train all tasks; what another process has claimed is waited for."""
     own = executor is None
-    most = (workers or _processors()) if own else (workers or MOST_AT_ONCE)
-    most = min(most, len(tasks))
+    most = min(workers or (_processors() if own else MOST_AT_ONCE), len(tasks))
     if own:
         executor = LocalWorkers(most) if most > 1 else _Here()
     waiting, elsewhere, running = deque(tasks), deque(), {}
-    finished = False
+    finished, failed_before = False, len(failures)
     try:
-        with _Board(tasks, progress) as board:
+        with _silence(), _Board(tasks, progress) as board:
             while waiting or elsewhere or running:
-                if not waiting and elsewhere and not running:
-                    time.sleep(0.1)
                 if not waiting:
+                    if not running:
+                        time.sleep(0.2)  # others are at all that is left
                     waiting, elsewhere = elsewhere, waiting
                 while waiting and len(running) < most:
                     task = waiting.popleft()
-                    if _claimed(task, shelf, elsewhere, board):
+                    if not task.claim_from(shelf):
+                        elsewhere.append(task)
+                    elif task.is_done(shelf):
+                        board.done(task)
+                    else:
+                        board.show(len(running) + 1, len(failures) - failed_before)
                         running[_submit(executor, task)] = task
-                board.show(len(running), len(failures))
+                board.show(len(running), len(failures) - failed_before)
                 for future in wait(running, timeout=0.5, return_when=FIRST_COMPLETED).done:
                     task = running.pop(future)
                     with contextlib.closing(task.claim):
@@ -211,27 +254,15 @@ def _train(tasks, shelf, executor, workers, retries, failures, progress) -> None
                         waiting.append(task)
                     else:
                         board.done(task)
+            board.show(0, len(failures) - failed_before)
         finished = True
     finally:
         for future in running:
             future.cancel()
         if own:
             executor.shutdown(cancel_futures=not finished)
-        for task in running.values():
+        for task in tasks:
             task.claim.close()
-
-
-def _claimed(task: _Task, shelf: Store, elsewhere: deque, board: _Board) -> bool:
-    """Return whether the task is ours to train: nobody else is at it, and nobody else has done it meanwhile."""
-    task.claim = shelf.claim(task.name)
-    if task.claim is None:
-        elsewhere.append(task)
-        return False
-    if all(_find(experiment, shelf, task.snapshots) for experiment in task.asked):
-        task.claim.close()
-        board.done(task)
-        return False
-    return True
 
 
 def _submit(executor: Executor, task: _Task) -> Future:
@@ -239,18 +270,19 @@ def _submit(executor: Executor, task: _Task) -> Future:
         return executor.submit(train_record, task.payload)
     except Exception as error:  # a pool that is broken says so here
         future: Future = Future()
-        future.set_exception(error)
+        future.set_exception(RuntimeError(f"the executor takes no more work ({error or error!r}); give a new one"))
         return future
 
 
 def _take(future: Future, task: _Task, shelf: Store, retries: int, failures: list[Failure]) -> bool:
     """Store what a finished future brings; return whether the task must be tried again."""
-    error = future.exception()
+    error = CancelledError("it was cancelled") if future.cancelled() else future.exception()
     if error is not None:  # the worker, and not the training, has failed
         task.attempts += 1
         if task.attempts <= retries:
             return True
-        record = {"failed": f"{error} (tried {task.attempts} times)" if str(error) else repr(error)}
+        times = "once" if task.attempts == 1 else f"{task.attempts} times"
+        record = {"failed": f"{error or repr(error)} (tried {times})"}
     else:
         record = future.result()
     if record.get("interrupted"):
@@ -260,13 +292,18 @@ def _take(future: Future, task: _Task, shelf: Store, retries: int, failures: lis
         failures.extend(Failure(experiment, record["failed"]) for experiment in task.asked)
         return False
     weights = base64.b64decode(record.pop("weights"))
-    asked = {str(_how_long(experiment)): _how_long(experiment) for experiment in task.asked}
-    earlier = shelf.read(task.name)
-    if earlier:  # it was too short, or had no weights
-        asked |= {str(how_long): how_long for how_long in earlier["asked"]}
-    shelf.write(task.name, record | {"asked": list(asked.values())}, weights)
-    shelf.forget_failure(task.name)
+    with shelf.editing():
+        earlier = shelf.read(task.name) or {"asked": []}  # too short, or without these weights
+        shelf.write(task.name, record | {"asked": _asked(task.asked, earlier["asked"])}, weights)
     return False
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Let no run warn by itself of what its record says."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "diverged in epoch|trained 0 epochs")
+        yield
 
 
 def _processors() -> int:
@@ -307,7 +344,8 @@ class _Board:
 
     def show(self, running: int, failed: int) -> None:
         failing = f", {failed} failed" if failed else ""
-        self.bar.set_description_str(f"{self.finished} of {self.total} runs done, {running} running{failing}")
+        done = self.finished - failed
+        self.bar.set_description_str(f"{done} of {self.total} runs done, {running} running{failing}")
 
     def done(self, task: _Task) -> None:
         self.finished += len(task.asked)

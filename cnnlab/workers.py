@@ -18,9 +18,6 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from pathlib import Path
-
-PACKAGES = str(Path(__file__).resolve().parents[1])  # where the cnnlab that runs here was found
 
 
 class WorkerDied(RuntimeError):
@@ -33,70 +30,78 @@ class LocalWorkers(Executor):
     def __init__(self, count: int) -> None:
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="cnnlab-worker")
         self._mine = threading.local()
-        self._processes: list[subprocess.Popen] = []
-        self._closed = False
+        self._workers: list[_Worker] = []
+        self._changing = threading.Lock()
+        self._ended = False
 
     def submit(self, function: Callable[[dict], dict], /, payload: dict) -> Future:
         """Send payload to a worker that is free; the future brings its answer, or WorkerDied."""
         return self._threads.submit(self._ask, f"{function.__module__}:{function.__qualname__}", payload)
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 (it always waits)
         """End every worker process; with cancel_futures in the middle of what it does."""
-        self._closed = True
         if cancel_futures:
-            for process in self._processes:
-                process.kill()
-        self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
-        for process in self._processes:
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.close()
-            process.wait()
-            process.stdout.close()
+            with self._changing:
+                self._ended = True
+                for worker in self._workers:
+                    worker.process.kill()
+        self._threads.shutdown(cancel_futures=cancel_futures)
+        for worker in self._workers:
+            worker.close()
 
     def _ask(self, function: str, payload: dict) -> dict:
-        process, errors = self._worker()
-        try:
-            process.stdin.write(json.dumps([function, payload]).encode() + b"\n")
-            process.stdin.flush()
-            answer = process.stdout.readline()
-        except BrokenPipeError:
-            answer = b""
+        worker = getattr(self._mine, "worker", None)  # one process to a thread
+        if worker is None or worker.process.poll() is not None:
+            with self._changing:
+                if self._ended:
+                    raise WorkerDied("the workers were shut down")
+                worker = self._mine.worker = _Worker()
+                self._workers.append(worker)
+        return worker.ask(function, payload)
+
+
+class _Worker:
+    """One process, and what it says on its standard error."""
+
+    def __init__(self) -> None:
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
+        begin = f"import sys; sys.path[:] = {sys.path!r}; from cnnlab.workers import main; main()"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", begin], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+
+    def ask(self, function: str, payload: dict) -> dict:
+        answer = b""
+        with contextlib.suppress(OSError):  # it is dead: that is what an empty answer says
+            self.process.stdin.write(json.dumps([function, payload]).encode() + b"\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
         if not answer.endswith(b"\n"):
-            raise WorkerDied(why_it_died(process.wait(), errors))
+            raise WorkerDied(self._why_it_died())
         return json.loads(answer)
 
-    def _worker(self) -> tuple[subprocess.Popen, tempfile._TemporaryFileWrapper]:
-        """Return this thread's process, a new one where the last has died."""
-        process, errors = getattr(self._mine, "worker", (None, None))
-        if process is None or process.poll() is not None:
-            if self._closed:
-                raise WorkerDied("the workers were shut down")
-            errors = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
-            folders = [PACKAGES, *filter(None, [os.environ.get("PYTHONPATH")])]
-            environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(folders)}
-            process = subprocess.Popen(
-                [sys.executable, "-c", "from cnnlab.workers import main; main()"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment,
-            )  # fmt: skip
-            self._processes.append(process)
-            self._mine.worker = process, errors
-        return process, errors
+    def _why_it_died(self) -> str:
+        status = self.process.wait()
+        if status in (-signal.SIGTERM, -9):
+            return f"the worker process was killed (signal {-status}), often because memory ran out; try workers=1"
+        self.errors.seek(0)
+        last = self.errors.read().decode(errors="replace").strip().splitlines()[-1:]
+        return f"the worker process ended with status {status}: {''.join(last) or 'it said nothing'}"
 
-
-def why_it_died(status: int, errors: tempfile._TemporaryFileWrapper) -> str:
-    """Return what is known of a worker's end, in one sentence."""
-    if status == -signal.SIGTERM or status == -9:
-        return f"the worker process was killed (signal {-status}), often because memory ran out; try workers=1"
-    errors.seek(0)
-    last = errors.read().decode(errors="replace").strip().splitlines()[-1:]
-    return f"the worker process ended with status {status}: {''.join(last) or 'it said nothing'}"
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # what a dead process had not read
+            self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+        self.errors.close()
 
 
 def main() -> None:
     """Be a worker: answer each line of standard input with one line, until it is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of a terminal; the parent decides
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what others print must not get between the answers
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of a terminal; the parent decides
     orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read_orders, args=(orders,), daemon=True).start()
     while True:
@@ -108,6 +113,8 @@ def main() -> None:
 
 
 def _read_orders(orders: queue.SimpleQueue) -> None:
-    for line in sys.stdin.buffer:
-        orders.put(line)
+    # A file of our own: were it sys.stdin, an exception in main could not end the process while this thread waits.
+    with os.fdopen(os.dup(0), "rb") as lines:
+        for line in lines:
+            orders.put(line)
     os._exit(0)  # the parent is gone, or done with us; what we train now nobody waits for

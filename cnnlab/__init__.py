@@ -27,7 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "training": ["fit"],
         "history": ["History", "environment", "replay"],
         "experiment": ["Experiment", "Run", "run"],
-        "runs": ["Runs", "load_runs"],
+        "runs": ["Runs", "bank", "load_runs"],
         "sweeps": ["grid", "sweep"],
         "comparison": ["Comparison", "compare", "noise_floor"],
         "ranking": ["rank_stability"],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnlab.errors import ConfigError, DataError, check_choice
 from cnnlab.experiment import FIELDS, Experiment, Run, in_order
+from cnnlab.files import data_folder
 from cnnlab.history import METRICS, History, replay
 from cnnlab.store import Store
 
@@ -135,6 +137,20 @@ def _alternatives(name: str, value: object) -> list:
         several = list(value)
         return [tuple(one) for one in several] if several and isinstance(several[0], Iterable) else [tuple(several)]
     return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+
+
+def bank(part: str) -> Path:
+    """Return the file of a part of the results bank: runs that come trained, for `load_runs` and as a store of `sweep`.
+
+    >>> load_runs(bank("experiment_b"))
+    >>> sweep(grid(Experiment(…), seed=range(5)), store=bank("kernel_size"))   # what is in it is not trained again
+    """
+    folder = data_folder() / "bank"
+    parts = {path.stem: path for path in sorted(folder.glob("*.zip"))}
+    if not parts:
+        raise DataError(f"{folder} holds no results bank; bring it back with `git checkout -- data`, or install again")
+    check_choice("part of the bank", part, parts)
+    return parts[part]
 
 
 def load_runs(store: str | os.PathLike) -> Runs:

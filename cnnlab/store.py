@@ -30,7 +30,9 @@ LEFT_OVER = re.compile(rf"\.{NAME}\.(json|safetensors|failed)\..*")  # half writ
 
 
 class Store:
-    """Records by name. path: a folder (made when the first record comes), a .zip (read only), or None: memory.
+    """Records by name. path: a folder (made when the first record comes), a .zip, or None: memory.
+
+    A zip is never changed: what is added to it lies in memory, and goes with the process.
 
     >>> Store("runs/kernel").names()
     ['0b6f1c2a7e3d4958']
@@ -59,17 +61,20 @@ class Store:
         return ConfigError(f"store={str(self.path)!r} can't be read, written or locked ({why}); give another folder")
 
     @property
+    def _on_disk(self) -> bool:
+        """Whether what is written here goes to a folder."""
+        return self.path is not None and self._zip is None
+
+    @property
     def read_only(self) -> bool:
-        """Whether runs can be read here but not added."""
-        if self.path is None or self._zip is not None:
+        """Whether what lies here can't be changed."""
+        if not self._on_disk:
             return self._zip is not None
         return self.path.is_dir() and not os.access(self.path, os.W_OK)
 
     def prepare(self) -> None:
         """Make the folder, and clear away what a killed process left half written; ConfigError if it can't be."""
-        if self._zip is not None:
-            raise ConfigError(f"{self.path} is a zip, which can only be read; unpack it into a folder to add runs")
-        if self.path is None:
+        if not self._on_disk:
             return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -88,7 +93,7 @@ class Store:
         if self.path is None:
             return list(self._memory)
         if self._zip is not None:
-            return list(self._entries)
+            return list(self._entries | self._memory)
         return [entry.name for entry in os.scandir(self.path)] if self.path.is_dir() else []
 
     def read(self, name: str) -> dict[str, Any] | None:
@@ -148,7 +153,7 @@ class Store:
 
     def claim(self, name: str) -> Claim | None:
         """Return the right to train a record, to be closed; None while another process has it."""
-        if self.path is None:
+        if not self._on_disk:
             return Claim(None)
         import filelock
 
@@ -162,7 +167,7 @@ class Store:
     @contextlib.contextmanager
     def editing(self) -> Iterator[None]:
         """Let no other process change any file of the store; it takes milliseconds, training does not happen here."""
-        if self.path is None or self._zip is not None:
+        if not self._on_disk:
             yield
             return
         self._edit = self._edit or self._lock("edit.lock")
@@ -177,10 +182,10 @@ class Store:
 
     def _content(self, file: str) -> bytes | None:
         try:
-            if self.path is None:
-                return self._memory.get(file)
-            if self._zip is None:
+            if self._on_disk:
                 return (self.path / file).read_bytes()
+            if self._zip is None or file in self._memory:
+                return self._memory.get(file)
             return self._zip.read(self._entries[file])
         except (FileNotFoundError, KeyError):
             return None
@@ -188,14 +193,14 @@ class Store:
             raise DataError(f"{self.path} is damaged ({error}); get the file again") from error
 
     def _keep(self, file: str, content: bytes) -> None:
-        if self.path is None:
-            self._memory[file] = content
-        else:
+        if self._on_disk:
             atomic_write(self.path / file, content)
+        else:
+            self._memory[file] = content
 
     def _remove(self, file: str) -> None:
         self._memory.pop(file, None)
-        if self.path is not None:
+        if self._on_disk:
             (self.path / file).unlink(missing_ok=True)
 
     def set_aside(self, file: str, content: bytes | None, why: str) -> None:

@@ -52,9 +52,10 @@ def sweep(
 ) -> Runs:
     """Train every experiment that `store` does not hold yet, and return the runs of all, in order.
 
-    store: a folder, which keeps each run as soon as it is finished (None: nothing is kept on disk). The same call goes
-    on where an interrupt, a crash or another process left it, and trains nothing twice. Experiments that differ in
-    nothing but `epochs` are trained once, to the longest; early stopping is read off a trajectory that is there.
+    store: a folder, which keeps each run as soon as it is finished. None, or the .zip of a folder, such as
+    `bank("pooling")`: what is trained is kept in memory only. The same call goes on where an interrupt, a crash or
+    another process left it, and trains nothing twice. Experiments that differ in nothing but `epochs` are trained once,
+    to the longest; early stopping is read off a trajectory that is there.
     workers: processes on this computer, each with one thread (None: one a processor core, or $CNNLAB_WORKERS; 1: this
     process). executor: anything of PEP 3148 instead, which is given up to `workers` runs (None: 128) at a time.
     retries: how often a run is tried again whose worker died.
@@ -84,7 +85,7 @@ def sweep(
         interrupted = True
     found = {key: one for group in _groups(experiments) for key, one in _find(group, shelf, snapshots).items()}
     runs = Runs([found[experiment.key] for experiment in experiments if experiment.key in found], failures)
-    _say_the_end(runs, len(experiments), store, interrupted, progress)
+    _say_the_end(runs, len(experiments), None if shelf.read_only else store, interrupted, progress)
     return runs
 
 

@@ -184,7 +184,7 @@ def test_a_folder_that_cannot_be_made_is_refused_in_words(tmp_path, name):
 
 
 @pytest.mark.parametrize("inside", ["", "runs/kernel/"])
-def test_a_zip_can_be_read_and_not_written(store, tmp_path, inside):
+def test_a_zip_is_read_and_never_changed(store, tmp_path, inside):
     store.write(ONE, RECORD, WEIGHTS)
     with zipfile.ZipFile(tmp_path / "runs.zip", "w") as packed:
         for path in store.path.iterdir():
@@ -196,8 +196,16 @@ def test_a_zip_can_be_read_and_not_written(store, tmp_path, inside):
     assert packed.read(ONE) == store.read(ONE)
     assert packed.read(TWO) is None
     assert packed.weights(ONE) == WEIGHTS
-    with pytest.raises(ConfigError, match=r"is a zip, which can only be read; unpack it"):
-        packed.prepare()
+    before = packed.path.read_bytes()
+    packed.prepare()
+    packed.write(TWO, RECORD, WEIGHTS)
+    packed.write(ONE, RECORD | {"new": 1})
+    assert packed.names() == sorted([ONE, TWO])
+    assert packed.weights(TWO) == WEIGHTS
+    assert packed.read(ONE)["new"] == 1  # what is added lies before what is in the zip
+    assert packed.claim(ONE) is not None
+    assert packed.path.read_bytes() == before
+    assert Store(packed.path).names() == [ONE]
 
 
 def test_a_damaged_zip_is_said_in_words(tmp_path):

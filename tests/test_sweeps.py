@@ -278,9 +278,11 @@ def test_runs_are_loaded_from_a_folder_and_from_a_zip_of_it(folder, tmp_path):
 def test_a_zip_can_be_swept_for_what_it_holds(folder, tmp_path, trained):
     packed = shutil.make_archive(str(tmp_path / "packed"), "zip", folder)
     assert len(quiet(grid(TINY, kernel_size=[3, 5], epochs=[1, 2]), packed)) == 4
-    with pytest.raises(ConfigError, match="is a zip, which can only be read"):
-        quiet(grid(TINY, kernel_size=[3, 7]), packed)
     assert trained == []
+    both = quiet(grid(TINY, kernel_size=[3, 7]), packed)  # what the zip lacks is trained, and not kept
+    assert [one.experiment.kernel_size for one in both] == [3, 7]
+    assert len(trained) == 1
+    assert len(load_runs(packed)) == len(load_runs(folder))
 
 
 def test_tables(folder):

@@ -292,6 +292,7 @@ def run_tests(python: str, arguments: list) -> int:
     """Run ruff, then every test in one pytest command; return the tests' exit status, or else ruff's."""
     environment = course_environment(python)
     environment.setdefault("OMP_NUM_THREADS", "1")  # two processes of one thread are faster than one of two
+    environment.setdefault("CNNLAB_WORKERS", "1")  # and the tests are two processes already
     given = [text for text in arguments if os.path.exists(os.path.join(ROOT, text.split("::")[0]))]
     pytest = ["pytest", *([] if given else ["tests", "notebooks"]), "-n", "2", "--dist", "loadscope"]
     pytest += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", *arguments]

@@ -29,6 +29,8 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-
 ARCHIVES = {f"MNIST/raw/{name}-ubyte.gz" for name in ("train-images-idx3", "train-labels-idx1")}
 ARCHIVES |= {f"MNIST/raw/{name}-ubyte.gz" for name in ("t10k-images-idx3", "t10k-labels-idx1")}
 
+BANK = {f"bank/{path.name}" for path in (REPOSITORY / "data" / "bank").glob("*.zip")}
+
 # The rows of design.md: a module imports only from rows above its own.
 ROWS = [
     {"errors", "files"},
@@ -120,7 +122,8 @@ def test_the_wheel_is_small_and_holds_nothing_but_its_own_files(wheel):
     assert wheel.stat().st_size < 30e6
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     shipped = {name.removeprefix("cnnlab/shipped/") for name in names if name.startswith("cnnlab/shipped/")}
-    assert shipped == ARCHIVES | {"README.md", "checksums.txt"}
+    assert shipped == ARCHIVES | BANK | {"README.md", "checksums.txt"}
+    assert len(BANK) == 10
     sources = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "cnnlab").rglob("*") if path.is_file()}
     sources = {name for name in sources if "__pycache__" not in name}
     assert {Path(name).suffix for name in sources} <= {".py", ".js", ".css"}

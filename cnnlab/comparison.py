@@ -14,8 +14,9 @@ import numpy as np
 from scipy import stats
 
 from cnnlab.errors import ConfigError, check_choice
-from cnnlab.experiment import FIELDS, Run, in_order
+from cnnlab.experiment import FIELDS, in_order
 from cnnlab.history import warn_if_environments_differ
+from cnnlab.one_run import Run
 from cnnlab.readings import WHEN, check_reading, distinct, higher_is_better, value_at
 
 if TYPE_CHECKING:

@@ -1,11 +1,10 @@
-"""Training's news in, one line out: a bar with time left that ends as one sentence, the same on every run."""
+"""News of a training, or of a sweep, in; a bar with the time left out. It ends as one line, the same on every run."""
 
 from __future__ import annotations
 
 import math
 import sys
 import warnings
-from collections.abc import Iterator
 
 from tqdm import tqdm
 
@@ -51,10 +50,27 @@ class Progress:
             warnings.warn(history.message, stacklevel=3)
 
 
-def counted(items: list, noun: str, *, shown: bool) -> Iterator:
-    """Give the items one by one, under a bar that ends as one line: "trained 5 networks"."""
-    look = "{n_fmt} of {total_fmt} " + noun + "s |{bar:20}| {remaining} left"
-    bar = tqdm(items, file=sys.stdout, leave=False, disable=not shown, bar_format=look)
-    yield from bar
-    if shown:
-        sys.stdout.write(f"trained {len(items)} {noun}{'' if len(items) == 1 else 's'}\n")
+class SweepProgress:
+    """The bar: runs done, running and failed, and the time left at the rate so far."""
+
+    def __init__(self, runs: int, cost: int, shown: bool) -> None:
+        self.total, self.finished = runs, 0
+        look = "{desc} |{bar:20}| {percentage:3.0f} %, {remaining} left"
+        self.bar = tqdm(
+            total=cost, file=sys.stdout, leave=False, disable=not shown, bar_format=look, smoothing=0, desc="sweep"
+        )
+
+    def __enter__(self) -> SweepProgress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bar.close()
+
+    def show(self, running: int, failed: int) -> None:
+        failing = f", {failed} failed" if failed else ""
+        done = self.finished - failed
+        self.bar.set_description_str(f"{done} of {self.total} runs done, {running} running{failing}")
+
+    def done(self, runs: int, cost: int) -> None:
+        self.finished += runs
+        self.bar.update(cost)

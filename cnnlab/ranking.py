@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnlab.errors import ConfigError, check_whole
-from cnnlab.experiment import FIELDS, Run
+from cnnlab.experiment import FIELDS
 from cnnlab.history import warn_if_environments_differ
+from cnnlab.one_run import Run
 from cnnlab.readings import check_reading, distinct, higher_is_better, value_at
 
 if TYPE_CHECKING:

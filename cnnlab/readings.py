@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cnnlab.errors import ConfigError, check_choice, check_whole
-from cnnlab.experiment import Run
 from cnnlab.history import METRICS
+from cnnlab.one_run import Run
 
 WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "best": "at the best epoch"}
 

@@ -12,8 +12,9 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.comparison import BETTER, WORSE, Comparison, noise_floor
 from cnnlab.errors import ConfigError, check_choice
-from cnnlab.experiment import FIELDS, Run, in_order
+from cnnlab.experiment import FIELDS, in_order
 from cnnlab.history import METRICS, warn_if_environments_differ
+from cnnlab.one_run import Run
 from cnnlab.plots import MARKS, PALETTE, UNITS, new_axes
 from cnnlab.readings import check_reading, distinct, value_at
 from cnnlab.runs import Runs

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnlab.errors import ConfigError, DataError, check_choice
-from cnnlab.experiment import FIELDS, Experiment, Run, in_order
+from cnnlab.experiment import FIELDS, Experiment, in_order
 from cnnlab.files import data_folder
 from cnnlab.history import METRICS, History, replay
+from cnnlab.one_run import Run
 from cnnlab.store import Store
 
 if TYPE_CHECKING:

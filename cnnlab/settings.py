@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from pathlib import Path
 
+import torch
+from torch import Tensor, nn
+
+from cnnlab.data import Data
 from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
+from cnnlab.evaluation import check_takes
+from cnnlab.model import check_images
 
 OPTIMIZERS = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
 LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.001}  # what learning_rate=None means
@@ -37,3 +42,53 @@ def check_settings(settings: dict) -> None:
     settings["batch_size"] = check_whole("batch_size", settings["batch_size"], 1)
     if settings["patience"] is not None:
         settings["patience"] = check_whole("patience", settings["patience"], 0)
+
+
+def check_fits(model: nn.Module, data: Data, settings: dict) -> None:
+    """Raise ConfigError unless this model can be trained on this data with these settings."""
+    if not isinstance(data, Data):
+        raise ConfigError(f"fit wants Data from load_data or Data.from_tensors, got {type(data).__name__}")
+    if settings["patience"] is not None and len(data.validation) == 0:
+        raise ConfigError(f"patience={settings['patience']} needs validation images, got none; load some")
+    if settings["batch_size"] > len(data.train):
+        raise ConfigError(
+            f"batch_size={settings['batch_size']} is larger than the {len(data.train)} training images; "
+            f"try {min(64, len(data.train))}"
+        )
+    check_images(data.train.images, "data.train.images")
+    check_images(data.validation.images, "data.validation.images")
+    _check_outputs(model, data)
+
+
+def choose_device(device: str | torch.device | None) -> torch.device:
+    """Return the device; None is a GPU if there is one."""
+    try:
+        chosen = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device is None else device)
+    except (RuntimeError, TypeError) as error:
+        raise ConfigError(f"unknown device {device!r}; choose 'cpu' or 'cuda', or leave it out") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device={device!r}: torch sees no GPU here; choose 'cpu', or leave it out")
+    return chosen
+
+
+def check_helpers(on_epoch, stop, checkpoint) -> None:
+    """Raise ConfigError unless these can be called, asked, and written."""
+    if on_epoch is not None and not callable(on_epoch):
+        raise ConfigError(f"on_epoch wants a function of one argument, got {on_epoch!r}")
+    if stop is not None and not hasattr(stop, "is_set"):
+        raise ConfigError(f"stop wants a threading.Event, got {stop!r}")
+    if checkpoint is not None and (Path(checkpoint).is_dir() or not Path(checkpoint).absolute().parent.is_dir()):
+        raise ConfigError(
+            f"checkpoint wants a file in a folder that exists, such as 'run.safetensors', got {checkpoint!r}"
+        )
+
+
+def _check_outputs(model: nn.Module, data: Data) -> None:
+    """Raise ConfigError unless the model takes the data's images and has an output for each of its classes."""
+    if not isinstance(model, nn.Module) or not any(value.requires_grad for value in model.parameters()):
+        raise ConfigError(f"model: want an nn.Module with parameters to train, such as build_cnn(); got {model!r:.60}")
+    logits = check_takes(model, data.train.images, len(data.classes))
+    remedy = f"build_cnn(input_shape={data.input_shape}, classes={len(data.classes)}) fits"
+    outputs = tuple(logits.shape[1:]) if isinstance(logits, Tensor) else type(logits).__name__
+    if outputs == type(logits).__name__ or len(outputs) != 1 or outputs[0] < len(data.classes):
+        raise ConfigError(f"the model's output is {outputs}, but the data has {len(data.classes)} classes; {remedy}")

@@ -23,12 +23,11 @@ from torch.nn import functional
 
 from cnnlab.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from cnnlab.data import Data, Split
-from cnnlab.errors import ConfigError
-from cnnlab.evaluation import Scores, check_takes, evaluate
+from cnnlab.evaluation import Scores, evaluate
 from cnnlab.history import History, environment
-from cnnlab.model import Dropout, check_images
+from cnnlab.model import Dropout
 from cnnlab.progress import Progress
-from cnnlab.settings import LEARNING_RATES, check_settings, make_optimizer
+from cnnlab.settings import LEARNING_RATES, check_fits, check_helpers, check_settings, choose_device, make_optimizer
 
 
 @dataclass(frozen=True)
@@ -88,13 +87,13 @@ def fit(
         "seed": seed,
     }  # fmt: skip
     check_settings(settings)
-    _check_fits(model, data, settings)
+    check_fits(model, data, settings)
     if learning_rate == 0:
         warnings.warn("learning_rate=0: nothing will be learnt", stacklevel=2)
     if learning_rate is None:
         settings["learning_rate"] = LEARNING_RATES[optimizer]
-    device = _check_device(device)
-    _check_helpers(on_epoch, stop, checkpoint)
+    device = choose_device(device)
+    check_helpers(on_epoch, stop, checkpoint)
     history = History(settings, environment(device))
     with _prepared(model, device), _deterministic(device), Progress(progress, data, settings) as bar:
         run = _Run(model, data, history, checkpoint)
@@ -233,56 +232,6 @@ def _one_pass(model, split, optimizer, order, batch_size, stop, bar) -> Scores:
         raise _Diverged(int(losses.isfinite().logical_not().nonzero()[0]) + 1)
     sizes = torch.tensor([len(chosen) for chosen in order.split(batch_size)])
     return Scores(float(losses @ sizes.double()) / len(order), int(torch.stack(right).sum()) / len(order))
-
-
-def _check_fits(model: nn.Module, data: Data, settings: dict) -> None:
-    """Raise ConfigError unless this model can be trained on this data with these settings."""
-    if not isinstance(data, Data):
-        raise ConfigError(f"fit wants Data from load_data or Data.from_tensors, got {type(data).__name__}")
-    if settings["patience"] is not None and len(data.validation) == 0:
-        raise ConfigError(f"patience={settings['patience']} needs validation images, got none; load some")
-    if settings["batch_size"] > len(data.train):
-        raise ConfigError(
-            f"batch_size={settings['batch_size']} is larger than the {len(data.train)} training images; "
-            f"try {min(64, len(data.train))}"
-        )
-    check_images(data.train.images, "data.train.images")
-    check_images(data.validation.images, "data.validation.images")
-    _check_outputs(model, data)
-
-
-def _check_device(device: str | torch.device | None) -> torch.device:
-    """Return the device; None is a GPU if there is one."""
-    try:
-        chosen = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device is None else device)
-    except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"unknown device {device!r}; choose 'cpu' or 'cuda', or leave it out") from error
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device={device!r}: torch sees no GPU here; choose 'cpu', or leave it out")
-    return chosen
-
-
-def _check_helpers(on_epoch, stop, checkpoint) -> None:
-    """Raise ConfigError unless these can be called, asked, and written."""
-    if on_epoch is not None and not callable(on_epoch):
-        raise ConfigError(f"on_epoch wants a function of one argument, got {on_epoch!r}")
-    if stop is not None and not hasattr(stop, "is_set"):
-        raise ConfigError(f"stop wants a threading.Event, got {stop!r}")
-    if checkpoint is not None and (Path(checkpoint).is_dir() or not Path(checkpoint).absolute().parent.is_dir()):
-        raise ConfigError(
-            f"checkpoint wants a file in a folder that exists, such as 'run.safetensors', got {checkpoint!r}"
-        )
-
-
-def _check_outputs(model: nn.Module, data: Data) -> None:
-    """Raise ConfigError unless the model takes the data's images and has an output for each of its classes."""
-    if not isinstance(model, nn.Module) or not any(value.requires_grad for value in model.parameters()):
-        raise ConfigError(f"model: want an nn.Module with parameters to train, such as build_cnn(); got {model!r:.60}")
-    logits = check_takes(model, data.train.images, len(data.classes))
-    remedy = f"build_cnn(input_shape={data.input_shape}, classes={len(data.classes)}) fits"
-    outputs = tuple(logits.shape[1:]) if isinstance(logits, Tensor) else type(logits).__name__
-    if outputs == type(logits).__name__ or len(outputs) != 1 or outputs[0] < len(data.classes):
-        raise ConfigError(f"the model's output is {outputs}, but the data has {len(data.classes)} classes; {remedy}")
 
 
 @contextlib.contextmanager

@@ -60,6 +60,18 @@ class LocalWorkers(Executor):
         return worker.ask(function, payload)
 
 
+class InThisProcess(Executor):
+    """An executor that does the work at once, in this process."""
+
+    def submit(self, function, /, payload) -> Future:
+        future: Future = Future()
+        try:
+            future.set_result(function(payload))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
 class _Worker:
     """One process, and what it says on its standard error."""
 

@@ -8,8 +8,9 @@ from scipy import stats
 
 from cnnlab.comparison import _row, compare, noise_floor, paired_interval, pooled_noise
 from cnnlab.errors import ConfigError
-from cnnlab.experiment import Experiment, Run
+from cnnlab.experiment import Experiment
 from cnnlab.history import History
+from cnnlab.one_run import Run
 from cnnlab.ranking import _wins, rank_stability
 from cnnlab.readings import value_at
 

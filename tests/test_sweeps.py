@@ -20,10 +20,12 @@ import psutil
 import pytest
 import torch
 
+import cnnlab.progress
 import cnnlab.sweeps
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.experiment import FIELDS, Experiment, run
+from cnnlab.experiment import FIELDS, Experiment
 from cnnlab.history import METRICS
+from cnnlab.one_run import run
 from cnnlab.runs import Runs, load_runs
 from cnnlab.store import Store, encode
 from cnnlab.sweeps import grid, sweep, train_record
@@ -575,6 +577,7 @@ def test_a_script_that_is_ended_leaves_its_finished_runs_and_no_process(tmp_path
 FORKING = """
 import json, os, signal, sys, time
 from pathlib import Path
+import cnnlab.progress
 import cnnlab.sweeps
 from cnnlab import Experiment, grid, sweep
 
@@ -810,7 +813,7 @@ def test_an_interrupt_gives_back_every_claim(tmp_path, monkeypatch):
 
 def test_progress_counts_what_is_done_and_what_failed(monkeypatch):
     told = []
-    monkeypatch.setattr(cnnlab.sweeps.tqdm, "set_description_str", lambda _, text, **__: told.append(text))
+    monkeypatch.setattr(cnnlab.progress.tqdm, "set_description_str", lambda _, text, **__: told.append(text))
     with pytest.warns(UserWarning, match="1 of 3"):
         sweep([TINY.replace(epochs=9), TINY, MISSING_PICTURES.replace(train_size=4, batch_size=4)], workers=1)
     seen = list(dict.fromkeys(told))

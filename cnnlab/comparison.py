@@ -6,6 +6,7 @@ One rule: the verdict is whether the interval of the paired difference excludes 
 from __future__ import annotations
 
 import statistics
+import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -101,7 +102,7 @@ def compare(
     along: Iterable[str] = (),
     metric: str = "validation_accuracy",
     at: str | int = "last",
-    reference: Hashable | None = None,
+    reference: Hashable = ...,
 ) -> Comparison:
     """Compare the levels of one field, with a verdict on each: better or worse than the reference, or cannot tell.
 
@@ -109,7 +110,7 @@ def compare(
     along: fields that move together with `by`, such as along=("learning_rate",) where each optimizer has its own.
     metric: of the History, such as "validation_loss", or "seconds" of the whole run. at: "last", "stopped" (with
     patience: at the weights that were kept), "best" (the epoch of the lowest validation loss) or an epoch. reference:
-    the level that the others are held against (None: the lowest). The interval is Student's t on the paired
+    the level that the others are held against (left out: the lowest). The interval is Student's t on the paired
     differences, at 1 − 0.05 / m with m differences (Bonferroni), so that all of a table's verdicts hold together.
     Raises ConfigError where a fair comparison can't be made.
 
@@ -118,6 +119,10 @@ def compare(
     """
     along = (along,) if isinstance(along, str) else tuple(along)
     runs = distinct(runs)
+    if not runs:
+        raise ConfigError(
+            "there are no runs to compare; a filter may have left none: runs.values() shows what there is"
+        )
     _check_fields(by, along)
     check_reading(runs, metric, at, compared=(by, *along))
     warn_if_environments_differ(run.history for run in runs)
@@ -137,6 +142,12 @@ def compare(
     rows = [_reference_row(levels[0], values[levels[0]])]
     rows += [_row(level, values[level], values[levels[0]], len(levels) - 1, metric) for level in levels[1:]]
     without_value = len(runs) - sum(map(len, cells.values()))
+    if without_value:
+        warnings.warn(
+            f"{without_value} of {len(runs)} runs have no {metric} at {at!r} (diverged, interrupted or too short) and "
+            "are left out: what remains may look better than it is",
+            stacklevel=2,
+        )
     left_out = len(runs) - len(levels) * len(blocks)
     return Comparison(by, along, metric, at, tuple(rows), values, pooled_noise(settings), left_out, without_value)
 
@@ -219,12 +230,12 @@ def _listed(values: Iterable[Any]) -> str:
     return ", ".join(map(str, values))
 
 
-def _levels(cells: dict[Any, dict], by: str, reference: Hashable | None) -> list[Any]:
+def _levels(cells: dict[Any, dict], by: str, reference: Hashable) -> list[Any]:
     """Return the levels in order, the reference first."""
     levels = sorted(cells, key=in_order)
     if len(levels) < 2:
         raise ConfigError(f"{by} wants two values or more to compare, got {levels}; train some, or name another field")
-    if reference is not None:
+    if reference is not ...:
         if reference not in levels:
             raise ConfigError(f"reference={reference!r} is no level of {by}; choose from {levels}")
         levels.remove(reference)

@@ -30,7 +30,8 @@ def check_reading(runs: list[Run], metric: str, at: str | int, *, compared: Iter
     if metric == "seconds" and at not in ("last", "stopped"):
         raise ConfigError(f"seconds are those of the whole run, so that at={at!r} has none; take at='last'")
     keeps_best = at == "stopped" and any(run.experiment.patience is not None for run in runs)
-    longer = {"best": ("epochs", "patience"), "stopped": ("epochs",) if keeps_best else ()}.get(at, ())
+    chosen = ("epochs", "patience") if metric == "validation_loss" else ("epochs",)  # what patience looks at itself
+    longer = {"best": ("epochs", "patience"), "stopped": chosen if keeps_best else ()}.get(at, ())
     for name in longer:
         if name in compared:
             why = "with patience the best weights are kept, and " if keeps_best else ""

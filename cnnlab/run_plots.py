@@ -21,6 +21,8 @@ from cnnlab.runs import Runs
 
 DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))]
 
+CHANCE = {"facecolor": "0.92", "edgecolor": "0.6", "linewidth": 0.8, "zorder": 0, "label": "one run alone: chance"}
+
 
 def plot_curves(
     runs: Iterable[Run],
@@ -90,7 +92,15 @@ def plot_noise_floor(
     ax = new_axes(ax, (5.0, 3.0))
     ax.axhline(mean, color="0.4", linewidth=1)
     if np.isfinite(floor):
-        ax.axhspan(mean - floor, mean + floor, color="0.92", zorder=0, label="one run alone: chance")
+        ax.axhspan(
+            mean - floor,
+            mean + floor,
+            facecolor="0.92",
+            edgecolor="0.6",
+            linewidth=0.8,
+            zorder=0,
+            label="one run alone: chance",
+        )
         ax.legend(frameon=False)
     ax.plot(range(len(values)), list(values.values()), MARKS[0], color=PALETTE[0], linestyle="none")
     ax.set_xticks(range(len(values)), list(values))
@@ -114,7 +124,7 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     ax.axhline(base, color="0.4", linewidth=1)
     if np.isfinite(comparison.noise_floor):
         band = base - comparison.noise_floor, base + comparison.noise_floor
-        ax.axhspan(*band, color="0.92", zorder=0, label="one run alone: chance")
+        ax.axhspan(*band, **CHANCE)
     for place, level in enumerate(comparison.levels):
         colour = PALETTE[place % 10]
         values = list(comparison.values[level.level].values())
@@ -128,7 +138,8 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     names = [f"{level.level}\n{signs.get(level.verdict, '')}{level.verdict}" for level in comparison.levels]
     ax.set_xticks(range(len(names)), names, parse_math=False)
     ax.set_xlim(-0.5, len(names) - 0.5)
-    ax.set(xlabel=comparison.what, ylabel=_label(comparison.metric))
+    left_out = f"\n{comparison.without_value} runs left out" if comparison.without_value else ""
+    ax.set(xlabel=f"{comparison.what}{left_out}", ylabel=_label(comparison.metric))
     if np.isfinite(comparison.noise_floor):
         ax.legend(frameon=False, loc="best")
     seaborn.despine(ax=ax)

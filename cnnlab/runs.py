@@ -47,7 +47,8 @@ class Runs:
         return Runs(self._runs[index], self.failures) if isinstance(index, slice) else self._runs[index]
 
     def __add__(self, others: Runs) -> Runs:
-        return Runs([*self, *others], [*self.failures, *others.failures])
+        failures = {failure.experiment.key: failure for failure in [*self.failures, *others.failures]}
+        return Runs([*self, *others], failures.values())
 
     def __repr__(self) -> str:
         several = {name: values for name, values in self.values().items() if len(values) > 1}
@@ -68,12 +69,12 @@ class Runs:
         for name in fields:
             check_choice("field of Experiment", name, FIELDS)
         wanted = {name: _alternatives(name, value) for name, value in fields.items()}
-        chosen = []
-        for run in self:
-            settings = run.experiment.resolved()
-            if all(settings[name] in values for name, values in wanted.items()):
-                chosen.append(run)
-        return Runs(chosen, self.failures)
+
+        def has_them(one: Run | Failure) -> bool:
+            settings = one.experiment.resolved()
+            return all(settings[name] in values for name, values in wanted.items())
+
+        return Runs(filter(has_them, self), filter(has_them, self.failures))
 
     def one(self, **fields: object) -> Run:
         """Return the one run with these fields; ConfigError if there are none or several.

@@ -150,8 +150,10 @@ def _train(tasks, shelf, executor, workers, retries, failures, progress) -> None
             board.show(0, len(failures) - failed_before)
         finished = True
     finally:
-        for future in running:
-            future.cancel()
+        for future, task in running.items():
+            if not future.cancel() and future.done():  # finished, but not taken yet: an interrupt must not lose it
+                with contextlib.suppress(Exception, KeyboardInterrupt):
+                    _take(future, task, shelf, 0, failures)
         if own:
             executor.shutdown(cancel_futures=not finished)
         for task in tasks:

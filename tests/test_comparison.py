@@ -202,7 +202,7 @@ def test_what_cannot_be_compared_is_refused_in_words():
         (lambda: compare(runs, by=by, at=0), "at must be a whole number of 1 or more, got 0"),
         (lambda: compare(runs, by=by, metric="seconds", at=1), "seconds are those of the whole run"),
         (lambda: compare(runs, by="pooling"), "pooling wants two values or more to compare, got ['max']; train some"),
-        (lambda: compare([], by=by), "kernel_size wants two values or more to compare, got []; train some"),
+        (lambda: compare([], by=by), "no runs to compare; a filter may have left none"),
         (lambda: compare(runs, by=by, reference=7), "reference=7 is no level of kernel_size; choose from [3, 5]"),
         (lambda: compare(apart, by=by), "no two runs at all levels of kernel_size (3, 5) agree in the seed"),
         (
@@ -295,7 +295,8 @@ def test_a_run_that_did_not_end_has_no_last_epoch():
 def test_runs_without_the_number_are_left_out_and_counted():
     runs = levels_of("kernel_size", {3: [0.5, 0.6, 0.4, 0.5], 5: [0.6, 0.8, 0.5, 0.8]})
     runs[-1] = made(0.9, kernel_size=5, seed=3, stopped_by="diverged")
-    found = compare(runs, by="kernel_size")
+    with pytest.warns(UserWarning, match="1 of 8 runs have no validation_accuracy at 'last' .diverged.* left out"):
+        found = compare(runs, by="kernel_size")
     assert (found.levels[1].seeds, found.left_out, found.without_value) == (3, 2, 1)
     assert "runs left out, no number there (diverged, interrupted or too short): 1" in repr(found)
     assert "runs left out, no partner at every level: 1" in repr(found)
@@ -303,7 +304,8 @@ def test_runs_without_the_number_are_left_out_and_counted():
     # At epoch 2 the runs of one epoch have nothing to say.
     longer = [made([0.1, 0.5 + 0.1 * size * seed], kernel_size=size, epochs=9, seed=seed)
               for size in (3, 5) for seed in range(3)]  # fmt: skip
-    found = compare(runs + longer, by="kernel_size", at=2)
+    with pytest.warns(UserWarning, match="8 of 14 runs have no"):
+        found = compare(runs + longer, by="kernel_size", at=2)
     assert (found.levels[0].mean, found.left_out, found.without_value) == (pytest.approx(0.8), 8, 8)
     assert ", after epoch 2, against kernel_size=3" in found.title
 
@@ -488,3 +490,17 @@ def test_one_setting_alone_and_several_fields():
     found = rank_stability(runs)
     assert list(found.columns) == ["kernel_size", "pooling", "seeds", "mean", "wins", "wins_alone"]
     assert found[["kernel_size", "pooling"]].to_numpy().tolist() == [[5, "avg"], [5, "max"], [3, "avg"], [3, "max"]]
+
+
+def test_stopping_by_the_loss_is_not_compared_by_the_loss():
+    runs = [made([0.5, 0.6, 0.4], patience=patience, epochs=9, seed=seed) for patience in (0, 5) for seed in range(3)]
+    with pytest.raises(ConfigError, match="can't compare patience"):
+        compare(runs, by="patience", metric="validation_loss", at="stopped")
+    assert compare(runs, by="patience", at="stopped").levels[0].level == 0
+
+
+def test_no_patience_can_be_the_reference():
+    runs = [made([0.5, 0.6 + 0.01 * seed], patience=patience, epochs=2, seed=seed) for patience in (None, 5)
+            for seed in range(3)]  # fmt: skip
+    assert [level.level for level in compare(runs, by="patience", reference=None).levels] == [None, 5]
+    assert [level.level for level in compare(runs, by="patience").levels] == [5, None]

@@ -55,9 +55,8 @@ def rates(base: Experiment, optimizers: tuple[str, ...] = ("sgd", "rmsprop", "ad
 
 def best_rate(runs: Runs, optimizer: str, momentum: float) -> float:
     """Return the learning rate whose validation loss came lowest, on average over the seeds."""
-    curves = runs.filter(optimizer=optimizer, momentum=momentum).curves()
-    lowest = curves.groupby(["learning_rate", "seed"])["validation_loss"].min()
-    return float(lowest.groupby("learning_rate").mean().idxmin())
+    tried = runs.filter(optimizer=optimizer, momentum=momentum)
+    return float(rank_stability(tried, metric="validation_loss", at="best").learning_rate[0])
 
 
 def experiment_a(base: Experiment, tried: Runs, seeds: int) -> list[Experiment]:

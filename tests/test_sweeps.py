@@ -627,7 +627,10 @@ def test_kill_9_at_any_moment_loses_no_finished_run(tmp_path):
     for moment in range(12):
         before = records()
         pid = begin()
-        while len(records()) < len(before) + moment % 3:
+        wanted_now = min(len(before) + moment % 3, len(wanted) // 2)  # on a busy machine the child runs far ahead
+        deadline = time.monotonic() + 60
+        while len(records()) < wanted_now:
+            assert time.monotonic() < deadline, (moment, len(before), len(records()))
             time.sleep(0.0005)
         time.sleep(0.0017 * moment)
         os.kill(pid, signal.SIGKILL)
@@ -639,15 +642,15 @@ def test_kill_9_at_any_moment_loses_no_finished_run(tmp_path):
     touched += [name for name in before if records()[name] != before[name]]
     print(json.dumps([touched, kills, len(before), status]))
     """
-    (touched, kills, early, status), log = in_fork(tmp_path, 70, code)
+    (touched, kills, early, status), log = in_fork(tmp_path, 250, code)
     assert (touched, status) == ([], 0)
     assert kills >= 10
-    assert 8 <= early < 70  # killed in the middle, not before and not after
-    assert set(log) == set(range(70))
-    assert len(log) <= 70 + kills  # only what was running is repeated
+    assert 8 <= early < 250  # killed in the middle, not before and not after
+    assert set(log) == set(range(250))
+    assert len(log) <= 250 + kills  # only what was running is repeated
     runs = load_runs(tmp_path / "runs")
     assert sorted((one.experiment.seed, one.experiment.epochs) for one in runs) == [
-        (s, e) for s in range(70) for e in (1, 2)
+        (s, e) for s in range(250) for e in (1, 2)
     ]
     left = {re.sub(r"^[0-9a-f]{16}\.", "", path.name) for path in (tmp_path / "runs").iterdir()}
     assert left == {"json", "safetensors", ".locks"}  # nothing half written

@@ -18,6 +18,7 @@ from cnnlab.settings import LEARNING_RATES, OPTIMIZERS, check_settings
 
 PUBLISHED = {"mnist": ((1, 28, 28), 10), "fashion_mnist": ((1, 28, 28), 10), "cifar10": ((3, 32, 32), 10)}
 KNOBS = {"patterns": set(PATTERN_KNOBS), "images": {"folder", "size", "grey"}}  # of which data set
+ALL_KNOBS = sorted(set().union(*KNOBS.values()))
 NETWORK = ("kernel_size", "pooling", "channels", "convs_per_block", "hidden", "padding", "dropout", "seed")
 TRAINING = ("epochs", "optimizer", "learning_rate", "momentum", "weight_decay", "batch_size", "patience")
 TRAINING += ("min_delta", "seed")
@@ -92,7 +93,7 @@ class Experiment:
 
     def _check_data(self) -> None:
         check_choice("dataset", self.dataset, (*DATASETS, "images"))
-        for knob in sorted(set().union(*KNOBS.values())):
+        for knob in ALL_KNOBS:
             if getattr(self, knob) is not None and knob not in KNOBS.get(self.dataset, ()):
                 owners = " and ".join(repr(name) for name, knobs in KNOBS.items() if knob in knobs)
                 raise ConfigError(

@@ -107,8 +107,7 @@ def fit(
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
-            remedy = f"try batch_size={batch_size // 2}" if batch_size > 1 else "take fewer or smaller images"
-            raise MemoryError(f"out of memory with batch_size={batch_size}; {remedy}") from error
+            raise MemoryError(_what_to_try(batch_size)) from error
         finally:
             run.restore()
         bar.end(history)
@@ -257,6 +256,11 @@ def _on(device: torch.device, split: Split) -> Split:
 
 def _copy_weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def _what_to_try(batch_size: int) -> str:
+    remedy = f"try batch_size={batch_size // 2}" if batch_size > 1 else "take fewer or smaller images"
+    return f"out of memory with batch_size={batch_size}; {remedy}"
 
 
 def _is_out_of_memory(error: Exception) -> bool:

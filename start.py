@@ -324,6 +324,16 @@ def has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def decline_news() -> None:
+    """Answer JupyterLab's first question, whether it may fetch news, with no, unless it was answered before."""
+    folder = venv_folder("settings", "jupyter_config_dir", "lab", "user-settings", "@jupyterlab", "apputils-extension")
+    path = os.path.join(folder, "notification.jupyterlab-settings")
+    if not os.path.exists(path):
+        os.makedirs(folder, exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write('{"fetchNews": "false"}\n')
+
+
 def start_server(python: str, port: int, token: str, browser: bool) -> subprocess.Popen:
     """Start JupyterLab on 127.0.0.1; its log goes to .venv/jupyter.log."""
     command = [python, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
@@ -333,6 +343,7 @@ def start_server(python: str, port: int, token: str, browser: bool) -> subproces
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         say("You are root, so JupyterLab is started with --allow-root; an ordinary account is safer.")
         command.append("--allow-root")
+    decline_news()
     # The token is no argument: every user of a computer can read the arguments of every program.
     environment = dict(course_environment(python), JUPYTER_TOKEN=token)
     with open(venv_folder("jupyter.log"), "w", encoding="utf-8") as log:

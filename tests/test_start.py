@@ -803,3 +803,12 @@ def test_ci_installs_what_is_missing_and_runs_the_one_command(ci):
     assert [line.split()[1] for line in asked if line.startswith("sudo")] == ["apt-get", "env"]
     ci.add("chromium")
     assert ci.called() == (7, [f"python {LOOK}", "python start.py test"])
+
+
+def test_jupyterlab_asks_no_question_about_news_and_an_answer_is_kept(start):
+    start.decline_news()
+    (path,) = Path(start.venv_folder("settings")).rglob("notification.jupyterlab-settings")
+    assert json.loads(path.read_text()) == {"fetchNews": "false"}
+    path.write_text('{"fetchNews": "true"}')
+    start.decline_news()
+    assert json.loads(path.read_text()) == {"fetchNews": "true"}

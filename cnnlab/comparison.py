@@ -1,4 +1,4 @@
-"""Runs in, verdicts out: better, worse, or cannot tell.
+"""Runs in, verdicts out: better, worse, or cannot tell; higher or lower, where neither is better.
 
 One rule: the verdict is whether the interval of the paired difference excludes zero. n is the number of seeds.
 """
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas
 
 BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
+HIGHER, LOWER = "higher", "lower"  # of a number from inside the network, which has no good direction
 CONFIDENCE = 0.95  # of all intervals of one table together
 
 
@@ -106,9 +107,12 @@ def compare(
 ) -> Comparison:
     """Compare the levels of one field, with a verdict on each: better or worse than the reference, or cannot tell.
 
+    Of numbers from inside the network, which have no good direction, the verdicts are higher and lower.
+
     Runs are paired on every other field, the seed included; in a crossed grid the pairs of one seed are averaged first.
     along: fields that move together with `by`, such as along=("learning_rate",) where each optimizer has its own.
-    metric: of the History, such as "validation_loss", or "seconds" of the whole run. at: "last", "stopped" (with
+    metric: of the History, such as "validation_loss", "seconds" of the whole run, or "dead_share" where the insides
+    were recorded. at: "last", "stopped" (with
     patience: at the weights that were kept), "best" (the epoch of the lowest validation loss) or an epoch. reference:
     the level that the others are held against (left out: the lowest). The interval is Student's t on the paired
     differences, at 1 − 0.05 / m with m differences (Bonferroni), so that all of a table's verdicts hold together.
@@ -287,5 +291,11 @@ def _row(level: Any, values: Mapping[int, float], against: Mapping[int, float], 
         low, high = paired_interval(differences, comparisons)
         verdict, why = CANNOT_TELL, "the interval holds 0"
     if low > 0 or high < 0:
-        verdict, why = BETTER if (mean > 0) == higher_is_better(metric) else WORSE, "the interval excludes 0"
+        verdict, why = _word(mean > 0, higher_is_better(metric)), "the interval excludes 0"
     return Level(level, n, float(np.mean(list(values.values()))), mean, low, high, verdict, why)
+
+
+def _word(above: bool, higher_is_better: bool | None) -> str:
+    if higher_is_better is None:
+        return HIGHER if above else LOWER
+    return BETTER if above == higher_is_better else WORSE

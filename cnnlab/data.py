@@ -131,6 +131,18 @@ class Data:
         )
 
 
+def shuffle_labels(data: Data, *, seed: int = 0) -> Data:
+    """Return data whose training labels are dealt out at random: whoever learns them has learnt nothing of the classes.
+
+    Images, validation and test stay as they are. The control of a saliency map, and one of the clinic's diseases.
+
+    >>> fit(build_cnn(), shuffle_labels(data), epochs=20)
+    """
+    random = np.random.default_rng(check_whole("seed", seed, 0))
+    order = torch.from_numpy(random.permutation(len(data.train)))
+    return replace(data, train=replace(data.train, labels=data.train.labels[order]))
+
+
 def _check_labels(labels: object, count: int) -> Tensor:
     kind = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
     whole = isinstance(labels, Tensor) and not labels.is_floating_point() and labels.ndim == 1

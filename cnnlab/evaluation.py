@@ -54,6 +54,36 @@ def predict(model: nn.Module, images: Tensor, *, batch_size: int = 250) -> Tenso
         return torch.cat([model(part.to(device)).softmax(1).cpu() for part in images.split(batch_size)])
 
 
+class Mistakes(NamedTuple):
+    """What a network got wrong: `confusion`, and the wrong answers it was surest of.
+
+    confusion: (classes, classes), row: the true class, column: the answer. images: a Split with every mistake, the
+    surest first; answers: (N,) what was said instead; confidence: (N,) how sure, 0–1.
+    """
+
+    confusion: Tensor
+    images: Split
+    answers: Tensor
+    confidence: Tensor
+
+
+def mistakes(model: nn.Module, split: Split, *, batch_size: int = 250) -> Mistakes:
+    """Return which classes are taken for which, and every mistake, the one made with most confidence first.
+
+    >>> mistakes(model, data.validation).confusion.diagonal().sum()
+    tensor(955)
+    """
+    if not isinstance(split, Split) or len(split) == 0:
+        raise ConfigError(f"mistakes wants a Split with images in it, such as data.validation; got {split!r}")
+    confidence, answers = predict(model, split.images, batch_size=batch_size).max(1)
+    classes = max(len(split.classes), int(answers.max()) + 1)
+    pairs = split.labels.cpu() * classes + answers
+    confusion = torch.bincount(pairs, minlength=classes**2).view(classes, classes)
+    wrong = (answers != split.labels.cpu()).nonzero()[:, 0]
+    wrong = wrong[confidence[wrong].argsort(descending=True, stable=True)]
+    return Mistakes(confusion, split[wrong], answers[wrong], confidence[wrong])
+
+
 def check_takes(model: nn.Module, images: Tensor, classes: int | None = None) -> Tensor:
     """Return model's output for the first image; raise ConfigError unless it takes images float (N, C, H, W)."""
     check_images(images)

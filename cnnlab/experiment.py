@@ -69,7 +69,7 @@ class Experiment:
     seed: int = 0
 
     def __new__(cls, **settings: object) -> Experiment:
-        for name in settings:
+        for name in sorted(settings.keys() - FIELDS.keys()):
             check_choice("field of Experiment", name, FIELDS)
         return super().__new__(cls)
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import pandas
 
 METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
+# What cnnlab.insides records: of the whole network, or of a layer, as in "conv1.update_ratio".
+INSIDES = ("update_ratio", "dead_share", "activation_scale", "saliency_concentration")
+LAYER_NUMBERS = ("gradient_norm", "gradient_ratio", "update_ratio", "dead_share", "activation_scale", "scale_change")
 
 
 @dataclass
@@ -26,8 +29,9 @@ class History:
 
     rows: one dict an epoch, with epoch (from 1), train_loss and train_accuracy (running means over the epoch, in train
     mode), validation_loss and validation_accuracy (after the epoch, in eval mode; absent without validation images) and
-    seconds. Losses are mean cross-entropies in nats, accuracies 0–1. stopped_by: "epochs", "patience", "stop",
-    "interrupt" or "diverged", in epoch stopped_in. best_epoch: that of the lowest validation loss, or 0.
+    seconds. Losses are mean cross-entropies in nats, accuracies 0–1. A row may hold more: what `Recorder`, or an
+    on_epoch of your own, has put into it. stopped_by: "epochs", "patience", "stop", "interrupt" or "diverged", in
+    epoch stopped_in. best_epoch: that of the lowest validation loss, or 0.
 
     >>> history["validation_accuracy"][-1]
     0.95
@@ -45,9 +49,15 @@ class History:
         return len(self.rows)
 
     def __getitem__(self, metric: str) -> list[float]:
-        """Return one number an epoch."""
-        check_choice("metric", metric, METRICS)
+        """Return one number an epoch, of the epochs that have one."""
+        check_metric(metric, self.metrics)
         return [row[metric] for row in self.rows if metric in row]
+
+    @property
+    def metrics(self) -> list[str]:
+        """What can be asked of this history: the numbers of every training, and those that were recorded with it."""
+        recorded = dict.fromkeys(name for row in self.rows for name in row)
+        return [*METRICS, *(name for name in recorded if name not in METRICS and name != "epoch")]
 
     def last(self, metric: str) -> float:
         """Return the metric after the last epoch; ConfigError if no epoch was finished."""
@@ -83,10 +93,10 @@ class History:
         return f"History({self.message}{'; last epoch: ' if numbers else ''}{', '.join(numbers)})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything in plain values, the rows as one list a column."""
-        columns = [name for name in ("epoch", *METRICS) if self.rows and name in self.rows[0]]
+        """Return everything in plain values, the rows as one list a column; None where a row lacks a number."""
+        columns = [name for name in ("epoch", *self.metrics) if any(name in row for row in self.rows)]
         plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "rows"}
-        return plain | {"columns": {name: [row[name] for row in self.rows] for name in columns}}
+        return plain | {"columns": {name: [row.get(name) for row in self.rows] for name in columns}}
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> History:
@@ -94,6 +104,10 @@ class History:
         columns = plain["columns"]
         names = tuple(columns)
         rows = [dict(zip(names, values)) for values in zip(*columns.values(), strict=True)]  # noqa: B905 (it is, here)
+        for name in [name for name, values in columns.items() if None in values]:
+            for row in rows:
+                if row[name] is None:
+                    del row[name]
         return cls(**{name: value for name, value in plain.items() if name != "columns"}, rows=rows)
 
     def to_json(self) -> str:
@@ -109,7 +123,25 @@ class History:
         """Return a DataFrame with one row an epoch."""
         import pandas
 
-        return pandas.DataFrame(self.rows, columns=["epoch", *METRICS])
+        return pandas.DataFrame(self.rows, columns=["epoch", *self.metrics])
+
+
+def metrics_of(histories: Iterable[History]) -> list[str]:
+    """Return every metric that some of them have."""
+    return list(dict.fromkeys([*METRICS, *(metric for history in histories for metric in history.metrics)]))
+
+
+def check_metric(metric: object, known: Iterable[str]) -> None:
+    """Raise ConfigError unless these runs have such a number; say how to record it if it can be."""
+    known = list(known)
+    if isinstance(metric, str) and metric not in known:
+        layer, _, number = metric.rpartition(".")
+        if number in (LAYER_NUMBERS if layer else INSIDES):
+            raise ConfigError(
+                f"{metric} was not recorded in these runs; train with on_epoch=Recorder(…), or run and sweep with "
+                "insides=True"
+            )
+    check_choice("metric", metric, known)
 
 
 def replay(history: History, *, epochs: int, patience: int | None = None, min_delta: float = 0.0) -> History | None:
@@ -122,6 +154,8 @@ def replay(history: History, *, epochs: int, patience: int | None = None, min_de
     41
     """
     settings = history.settings | {"epochs": epochs, "patience": patience, "min_delta": min_delta}
+    if settings == history.settings and history.stopped_by in ("epochs", "patience"):
+        return history
     rows, best_loss, best_epoch, ended = [], math.inf, 0, ""
     for row in history.rows[:epochs]:
         rows.append(row)

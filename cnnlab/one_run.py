@@ -18,6 +18,7 @@ from cnnlab.data import Data
 from cnnlab.errors import ConfigError, check_whole
 from cnnlab.experiment import NETWORK, TRAINING, Experiment, load_from
 from cnnlab.history import History
+from cnnlab.insides import Recorder
 from cnnlab.model import build_cnn
 from cnnlab.training import EpochState, fit
 from cnnlab.weights import pack_tensors, unpack_tensors
@@ -57,6 +58,7 @@ def run(
     experiment: Experiment,
     *,
     snapshots: Iterable[int] = (),
+    insides: bool = False,
     stop: threading.Event | None = None,
     on_epoch: Callable[[EpochState], None] | None = None,
     progress: bool = True,
@@ -64,7 +66,8 @@ def run(
     """Train one experiment, on one thread of the processor, and return the Run.
 
     One thread, because another number of threads gives other bits: this run equals the one that somebody stored.
-    snapshots: the epochs whose weights are kept (0: before training). stop, on_epoch and progress as in `fit`.
+    snapshots: the epochs whose weights are kept (0: before training). insides: record what goes on inside, every epoch:
+    all that `Recorder` can; the weights come out the same. stop, on_epoch and progress as in `fit`.
 
     >>> run(Experiment(train_size=500, epochs=3)).history.last("validation_accuracy")
     0.86
@@ -72,6 +75,7 @@ def run(
     if not isinstance(experiment, Experiment):
         raise ConfigError(f"run wants one Experiment, got {experiment!r:.60}; sweep takes several")
     start, wanted, kept = time.perf_counter(), check_snapshots(snapshots), {}
+    record = Recorder(activations=True, saliency=True) if insides else None
 
     def keep(epoch: int, model: nn.Module) -> None:
         if epoch in wanted:
@@ -79,6 +83,8 @@ def run(
 
     def after_epoch(state: EpochState) -> None:
         keep(state.epoch, state.model)
+        if record is not None:
+            record(state)
         if on_epoch is not None:
             on_epoch(state)
 

@@ -20,6 +20,7 @@ class Task:
     experiment: Experiment
     asked: list[Experiment]
     snapshots: list[int]
+    insides: bool = False
     attempts: int = 0
     claim: Claim = field(default_factory=lambda: Claim(None), repr=False)
 
@@ -34,7 +35,7 @@ class Task:
 
     @property
     def payload(self) -> dict[str, Any]:
-        return {"experiment": self.experiment.to_dict(), "snapshots": self.snapshots}
+        return {"experiment": self.experiment.to_dict(), "snapshots": self.snapshots, "insides": self.insides}
 
     def claim_from(self, shelf: Store) -> bool:
         """Return whether the task is ours to train: no other process is at it."""
@@ -44,7 +45,7 @@ class Task:
 
     def is_done(self, shelf: Store) -> bool:
         """Return whether another process has done it meanwhile. If not, what is stored already will be in it, too."""
-        if len(find(self.asked, shelf, self.snapshots, note=True)) == len(self.asked):
+        if len(find(self.asked, shelf, self.snapshots, self.insides, note=True)) == len(self.asked):
             self.claim.close()
             return True
         record = read_record(shelf, self.name)
@@ -52,6 +53,7 @@ class Task:
             epochs = max(self.experiment.epochs, record["experiment"].epochs)
             self.experiment = self.experiment.replace(epochs=epochs)
             self.snapshots = sorted({*self.snapshots, *record["snapshots"]})
+            self.insides = self.insides or has_insides(record)
         return False
 
 
@@ -75,21 +77,24 @@ def groups(experiments: list[Experiment]) -> list[list[Experiment]]:
     return list(groups.values())
 
 
-def missing(experiments: list[Experiment], shelf: Store, snapshots: list[int]) -> list[Task]:
+def missing(experiments: list[Experiment], shelf: Store, snapshots: list[int], insides: bool = False) -> list[Task]:
     """Return one task for each trajectory that the store does not hold, long ones first."""
     tasks = []
     for group in groups(experiments):
-        found = find(group, shelf, snapshots, note=True)
+        found = find(group, shelf, snapshots, insides, note=True)
         group = [experiment for experiment in group if experiment.key not in found]
         if group:
-            tasks.append(Task(max(group, key=lambda experiment: experiment.epochs), group, snapshots))
+            tasks.append(Task(max(group, key=lambda experiment: experiment.epochs), group, snapshots, insides))
     return sorted(tasks, key=lambda task: -task.cost)
 
 
-def find(group: list[Experiment], shelf: Store, snapshots: list[int], note: bool = False) -> dict[str, Run]:
+def find(
+    group: list[Experiment], shelf: Store, snapshots: list[int], insides: bool = False, *, note: bool = False
+) -> dict[str, Run]:
     """Return the group's runs that the store holds, perhaps as parts of longer ones, by the experiments' keys.
 
-    note: write into the records that these lengths are wanted too, so that loading the store gives them.
+    Those that lack the weights or the insides asked for are not found. note: write into the records that these lengths
+    are wanted too, so that loading the store gives them.
     """
     names = [group[0].trajectory]
     if group[0].patience is not None:
@@ -97,7 +102,7 @@ def find(group: list[Experiment], shelf: Store, snapshots: list[int], note: bool
     found: dict[str, Run] = {}
     for name in names:
         record = read_record(shelf, name)
-        if record is None:
+        if record is None or (insides and not has_insides(record)):
             continue
         sound = not snapshots or not record["snapshots"] or shelf.has_weights(name)
         here = []
@@ -113,6 +118,11 @@ def find(group: list[Experiment], shelf: Store, snapshots: list[int], note: bool
                 record = shelf.read(name)
                 shelf.write(name, record | {"asked": asked_for(here, record["asked"])})
     return found
+
+
+def has_insides(record: dict[str, Any]) -> bool:
+    """Whether a record was trained with insides=True."""
+    return record.get("insides", False)
 
 
 def asked_for(experiments: list[Experiment], earlier: list) -> list:

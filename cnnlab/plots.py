@@ -54,7 +54,9 @@ def plot_images(
     ax = _montage_axes(tiles, columns, ax, room=0.28 if titles is not None else 0)
     above = _gap(tiles, 0.08 if titles is None else 0.35)
     picture, corners = montage(tiles, columns, gap=_gap(tiles, 0.08 if titles is None else 0.2), above=above)
-    ax.imshow(picture.squeeze(-1) if tiles.shape[3] == 1 else picture, cmap="grey", vmin=0, vmax=1)
+    ax.imshow(
+        picture.squeeze(-1) if tiles.shape[3] == 1 else picture, cmap="grey", vmin=0, vmax=1, interpolation="nearest"
+    )
     for title, (top, left) in zip(titles if titles is not None else (), corners, strict=False):
         ax.text(left + tiles.shape[2] / 2, top - 1, str(title), ha="center", va="bottom", fontsize=9, parse_math=False)
     return ax
@@ -72,7 +74,7 @@ def plot_maps(maps: Tensor, *, columns: int = 8, ax: Axes | None = None, limit: 
     ax = _montage_axes(tiles, columns, ax)
     picture, _ = montage(tiles, columns, gap=_gap(tiles, 0.08))
     low, high = min(0.0, float(tiles.min())), limit or float(tiles.max()) or 1.0
-    drawn = ax.imshow(picture.squeeze(-1), cmap="viridis", vmin=low, vmax=high)
+    drawn = ax.imshow(picture.squeeze(-1), cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
     ax.figure.colorbar(drawn, ax=ax, label="activation", shrink=0.8)
     return ax
 
@@ -89,7 +91,7 @@ def plot_filters(model: nn.Module, layer: str = "conv1", *, columns: int = 8, ax
     ax = _montage_axes(tiles, columns, ax)
     picture, _ = montage(tiles, columns, gap=1)
     limit = float(weights.abs().max()) or 1.0
-    drawn = ax.imshow(picture.squeeze(-1), cmap="RdBu_r", vmin=-limit, vmax=limit)
+    drawn = ax.imshow(picture.squeeze(-1), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
     ax.figure.colorbar(drawn, ax=ax, label="weight", shrink=0.8)
     ax.set_title(f"{layer}: {len(tiles)} kernels of {tiles.shape[1]}×{tiles.shape[2]}")
     return ax

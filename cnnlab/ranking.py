@@ -42,6 +42,8 @@ def rank_stability(
     told = [run.experiment.resolved() for run in runs]
     varied = [name for name in FIELDS if name != "seed" and len({settings[name] for settings in told}) > 1]
     check_reading(runs, metric, at, compared=varied)
+    if higher_is_better(metric) is None:
+        raise ConfigError(f"rank_stability: {metric} has no best; rank by a loss or an accuracy, and compare {metric}")
     warn_if_environments_differ(run.history for run in runs)
     sign = 1 if higher_is_better(metric) else -1
     found: dict[tuple, dict[int, float]] = {}

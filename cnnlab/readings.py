@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cnnlab.errors import ConfigError, check_choice, check_whole
-from cnnlab.history import METRICS
+from cnnlab.history import METRICS, check_metric, metrics_of
 from cnnlab.one_run import Run
 
 WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "best": "at the best epoch"}
@@ -22,7 +22,7 @@ def distinct(runs: Iterable[Run]) -> list[Run]:
 
 def check_reading(runs: list[Run], metric: str, at: str | int, *, compared: Iterable[str]) -> None:
     """Raise ConfigError unless this number can be read off runs that differ in these fields."""
-    check_choice("metric", metric, METRICS)
+    check_metric(metric, metrics_of(run.history for run in runs))
     if isinstance(at, str):
         check_choice("at", at, WHEN)
     else:
@@ -56,6 +56,8 @@ def value_at(run: Run, metric: str, at: str | int) -> float | None:
     return history.rows[epoch - 1].get(metric) if 1 <= epoch <= len(history) else None
 
 
-def higher_is_better(metric: str) -> bool:
-    """Return the metric's direction: an accuracy shall rise, a loss and the seconds shall fall."""
-    return metric.endswith("accuracy")
+def higher_is_better(metric: str) -> bool | None:
+    """Return the metric's direction: an accuracy shall rise, a loss and the seconds fall; None: neither is better."""
+    if metric in METRICS:
+        return metric.endswith("accuracy")
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
@@ -10,16 +11,27 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from cnnlab.comparison import BETTER, WORSE, Comparison, noise_floor
+from cnnlab.comparison import BETTER, HIGHER, LOWER, WORSE, Comparison, noise_floor
 from cnnlab.errors import ConfigError, check_choice
 from cnnlab.experiment import FIELDS, in_order
-from cnnlab.history import METRICS, warn_if_environments_differ
+from cnnlab.history import check_metric, metrics_of, warn_if_environments_differ
 from cnnlab.one_run import Run
 from cnnlab.plots import MARKS, PALETTE, UNITS, new_axes
 from cnnlab.readings import check_reading, distinct, value_at
 from cnnlab.runs import Runs
 
 DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))]
+
+# What cnnlab.insides records, as the axes name it.
+INSIDE = {
+    "gradient_norm": "gradient norm",
+    "gradient_ratio": "gradient / weights",
+    "update_ratio": "update / weights",
+    "dead_share": "dead units (share, 0–1)",
+    "activation_scale": "activation scale (root mean square)",
+    "scale_change": "scale behind the pool / in front",
+    "saliency_concentration": "saliency concentration (Gini, 0–1)",
+}
 
 CHANCE = {"facecolor": "0.92", "edgecolor": "0.6", "linewidth": 0.8, "zorder": 0, "label": "one run alone: chance"}
 
@@ -41,10 +53,11 @@ def plot_curves(
     >>> plot_curves(runs, by="kernel_size", metric="validation_accuracy")
     """
     check_choice("field of Experiment", by, FIELDS)
-    check_choice("metric", metric, METRICS)
+    runs = distinct(runs)
+    check_metric(metric, metrics_of(run.history for run in runs))
     if by == "epochs":
         raise ConfigError("plot_curves: epochs is the horizontal axis; name another field, such as by='optimizer'")
-    longest = {run.experiment.trajectory: run for run in sorted(distinct(runs), key=lambda run: len(run.history))}
+    longest = {run.experiment.trajectory: run for run in sorted(runs, key=lambda run: len(run.history))}
     if not any(run.history[metric] for run in longest.values()):
         raise ConfigError(f"plot_curves: none of these {len(longest)} runs has {metric} in any epoch")
     runs = Runs(longest.values())
@@ -55,13 +68,13 @@ def plot_curves(
         lengths = [len(run.history) for run in some]
         early = sum(length < max(1, *lengths) for length in lengths)
         label = f"{by} {level}" + (f" ({early} of {len(some)} runs end early)" if early else "")
-        curves = some.curves().reindex(columns=["epoch", "seed", metric]).astype(float)
+        curves = some.curves().reindex(columns=["epoch", "seed", metric]).astype(float).dropna()
         seeds = curves.groupby(["epoch", "seed"])[metric].mean().unstack()  # (epochs, seeds)
         look = {"color": PALETTE[place % 10], "linestyle": DASHES[place % len(DASHES)]}
         marks = {"marker": MARKS[place % len(MARKS)], "markersize": 4, "markevery": max(1, len(seeds) // 8)}
         ax.fill_between(seeds.index, seeds.min(axis=1), seeds.max(axis=1), color=look["color"], alpha=0.2, linewidth=0)
         ax.plot(seeds.index, seeds.mean(axis=1), label=label, **look, **marks)
-    ax.set(xlabel="epoch", ylabel=_label(metric))
+    ax.set(xlabel="epoch", ylabel=axis_label(metric))
     if log:
         ax.set_yscale("log")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -104,7 +117,7 @@ def plot_noise_floor(
         ax.legend(frameon=False)
     ax.plot(range(len(values)), list(values.values()), MARKS[0], color=PALETTE[0], linestyle="none")
     ax.set_xticks(range(len(values)), list(values))
-    ax.set(xlabel="seed", ylabel=_label(metric))
+    ax.set(xlabel="seed", ylabel=axis_label(metric))
     seaborn.despine(ax=ax)
     return ax
 
@@ -134,12 +147,12 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
         if np.isfinite(level.low):
             reach = [[level.difference - level.low], [level.high - level.difference]]
             ax.errorbar(place + 0.1, level.mean, yerr=reach, color=colour, capsize=5, linewidth=1.5)
-    signs = {BETTER: "▲ ", WORSE: "▼ "}
+    signs = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
     names = [f"{level.level}\n{signs.get(level.verdict, '')}{level.verdict}" for level in comparison.levels]
     ax.set_xticks(range(len(names)), names, parse_math=False)
     ax.set_xlim(-0.5, len(names) - 0.5)
     left_out = f"\n{comparison.without_value} runs left out" if comparison.without_value else ""
-    ax.set(xlabel=f"{comparison.what}{left_out}", ylabel=_label(comparison.metric))
+    ax.set(xlabel=f"{comparison.what}{left_out}", ylabel=axis_label(comparison.metric))
     if np.isfinite(comparison.noise_floor):
         ax.legend(frameon=False, loc="best")
     seaborn.despine(ax=ax)
@@ -173,6 +186,11 @@ def plot_grid(
         key = tuple(settings[name] for name in rows), tuple(settings[name] for name in columns)
         if value is not None:
             cells.setdefault(key, []).append(value)
+    counts = {len(values) for values in cells.values()}
+    if len(counts) > 1:
+        warnings.warn(
+            f"the cells are means of {min(counts)} to {max(counts)} runs: a mean of few is less sure", stacklevel=2
+        )
     if not cells:
         raise ConfigError(f"plot_grid: no run has {metric} at {at!r}")
     down, across = (sorted({key[side] for key in cells}, key=lambda key: [*map(in_order, key)]) for side in (0, 1))
@@ -185,7 +203,7 @@ def plot_grid(
         ax = plt.subplots(figsize=size, layout="constrained")[1]
     seaborn.heatmap(
         means, annot=True, fmt=".3f", cmap="viridis", xticklabels=False, yticklabels=False,
-        cbar_kws={"label": _label(metric)}, ax=ax, annot_kws={"fontsize": 8},
+        cbar_kws={"label": axis_label(metric)}, ax=ax, annot_kws={"fontsize": 8},
     )  # fmt: skip
     ax.set_xticks(np.arange(len(below)) + 0.5, below, parse_math=False, rotation=90 if long else 0)
     ax.set_yticks(np.arange(len(beside)) + 0.5, beside, parse_math=False)
@@ -193,6 +211,10 @@ def plot_grid(
     return ax
 
 
-def _label(metric: str) -> str:
+def axis_label(metric: str) -> str:
+    """Return a metric's name with its unit, as the axes of every plot bear it."""
+    layer, _, number = metric.rpartition(".")
+    if number in INSIDE:
+        return f"{layer}: {INSIDE[number]}" if layer else INSIDE[number]
     which, _, what = metric.partition("_")
-    return f"{which} {UNITS[what]}" if what in UNITS else "seconds"
+    return f"{which} {UNITS[what]}" if what in UNITS else metric

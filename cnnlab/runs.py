@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cnnlab.errors import ConfigError, DataError, check_choice
 from cnnlab.experiment import FIELDS, Experiment, in_order
 from cnnlab.files import data_folder
-from cnnlab.history import METRICS, History, replay
+from cnnlab.history import METRICS, History, check_metric, metrics_of, replay
 from cnnlab.one_run import Run
 from cnnlab.store import Store
 
@@ -89,7 +89,10 @@ class Runs:
         return found[0]
 
     def to_frame(self) -> pandas.DataFrame:
-        """Return a table with one row a run: every field, how it ended, the last epoch's numbers, where it ran."""
+        """Return a table with one row a run: every field, how it ended, the last epoch's numbers, where it ran.
+
+        The numbers from inside the network are there, too, for runs that have them.
+        """
         import pandas
 
         rows = []
@@ -97,7 +100,8 @@ class Runs:
             history, last = run.history, run.history.rows[-1] if run.history.rows else {}
             ended = (len(history), history.stopped_by, history.best_epoch, history.kept_epoch)
             row = run.experiment.resolved() | dict(zip(ENDED, ended, strict=True))
-            row |= {metric: last.get(metric) for metric in METRICS[:4]} | {"seconds": run.seconds}
+            row |= {metric: last.get(metric) for metric in METRICS[:4]} | last | {"seconds": run.seconds}
+            row.pop("epoch", None)
             rows.append(row | history.environment | {"key": run.experiment.key})
         return pandas.DataFrame(rows, columns=None if rows else [*FIELDS, *ENDED, *METRICS, "key"])
 
@@ -108,8 +112,9 @@ class Runs:
         """
         import pandas
 
-        check_choice("metric", metric, METRICS[:4])
         frame = self.to_frame()
+        known = metrics_of(run.history for run in self)
+        check_metric(metric, [name for name in known if name != "seconds"])
         varied = [name for name, values in self.values().items() if len(values) > 1 and name != "seed"]
         columns = [*varied, "seeds", metric, "std", "trained_epochs", "seconds"]
         if not len(self):

@@ -48,6 +48,7 @@ def sweep(
     workers: int | None = None,
     retries: int = 2,
     snapshots: Iterable[int] = (),
+    insides: bool = False,
     progress: bool = True,
 ) -> Runs:
     """Train every experiment that `store` does not hold yet, and return the runs of all, in order.
@@ -59,8 +60,8 @@ def sweep(
     workers: processes on this computer, each with one thread (None: one a processor core, or $CNNLAB_WORKERS; 1: this
     process). executor: anything of PEP 3148 instead, which is given up to `workers` runs (None: 128) at a time.
     retries: how often a run is tried again whose worker died.
-    snapshots: the epochs whose weights are kept. What fails is in `runs.failures`, with a warning. An interrupt keeps
-    what is finished.
+    snapshots: the epochs whose weights are kept; insides: record what goes on inside, as in `run`. What fails is in
+    `runs.failures`, with a warning. An interrupt keeps what is finished.
 
     >>> runs = sweep(grid(Experiment(train_size=500), kernel_size=[3, 5], seed=range(5)), store="runs/kernel")
     10 runs
@@ -77,13 +78,13 @@ def sweep(
         # First what is trained to its end: early stopping may then be read off it.
         for stopping in (False, True):
             some = [experiment for experiment in experiments if (experiment.patience is not None) == stopping]
-            tasks = missing(some, shelf, snapshots)
+            tasks = missing(some, shelf, snapshots, insides)
             if tasks:
                 shelf.prepare()
                 _train(tasks, shelf, executor, workers, retries, failures, progress)
     except KeyboardInterrupt:
         interrupted = True
-    found = {key: one for group in groups(experiments) for key, one in find(group, shelf, snapshots).items()}
+    found = {key: one for group in groups(experiments) for key, one in find(group, shelf, snapshots, insides).items()}
     runs = Runs([found[experiment.key] for experiment in experiments if experiment.key in found], failures)
     _say_the_end(runs, len(experiments), None if shelf.read_only else store, interrupted, progress)
     return runs
@@ -92,7 +93,8 @@ def sweep(
 def train_record(payload: dict[str, Any]) -> dict[str, Any]:
     """Train one experiment and return its record. This is what workers are sent: plain JSON in, plain JSON out."""
     try:
-        finished = run(Experiment(**payload["experiment"]), snapshots=payload["snapshots"], progress=False)
+        kept = {"snapshots": payload["snapshots"], "insides": payload["insides"]}
+        finished = run(Experiment(**payload["experiment"]), **kept, progress=False)
     except Exception as error:
         return {"failed": f"{type(error).__name__}: {error}"}
     if finished.history.stopped_by == "interrupt":
@@ -104,6 +106,7 @@ def train_record(payload: dict[str, Any]) -> dict[str, Any]:
         "input_shape": finished.input_shape,
         "class_names": finished.class_names,
         "snapshots": finished.snapshots,
+        "insides": payload["insides"],
         "weights": base64.b64encode(finished.read_weights()).decode(),
     }
 

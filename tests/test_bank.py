@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cnnlab import bank, compare, load_runs, rank_stability, run
+from cnnlab import (
+    activation_statistics,
+    bank,
+    compare,
+    concentration,
+    gradient_flow,
+    load_runs,
+    rank_stability,
+    run,
+    saliency,
+)
 from cnnlab.data import Data
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import NETWORK
@@ -83,6 +93,27 @@ def test_its_weights_are_those_of_its_curves(banked):
     one = banked("experiment_b").one(kernel_size=5, pooling="avg", epochs=50, seed=3)
     data = one.experiment.load_data()
     assert evaluate(one.model(50), data.validation).loss == pytest.approx(one.history.last("validation_loss"), rel=1e-4)
+
+
+def test_its_insides_are_recorded_in_every_epoch_for_every_seed(banked):
+    for one in banked("experiment_b"):
+        for metric in ("dead_share", "activation_scale", "update_ratio", "saliency_concentration"):
+            assert len(one.history[metric]) == one.experiment.epochs
+        for layer in ("conv1", "conv2", "fc1", "logits"):
+            assert len(one.history[f"{layer}.gradient_norm"]) == one.experiment.epochs
+
+
+def test_its_insides_are_those_of_its_weights(banked):
+    one = banked("experiment_b").one(kernel_size=3, pooling="avg", epochs=50, seed=2)
+    data, model = one.experiment.load_data(), one.model(50)
+    activity = activation_statistics(model, data.validation)
+    for name in ("relu1", "relu2", "relu_fc1"):
+        assert one.history[f"{name}.dead_share"][-1] == pytest.approx(activity[name].dead_share, abs=0.03)
+        assert one.history[f"{name}.activation_scale"][-1] == pytest.approx(activity[name].scale, rel=1e-4)
+    maps = saliency(model, data.validation.images[:100])
+    assert one.history["saliency_concentration"][-1] == pytest.approx(float(concentration(maps).mean()), rel=1e-3)
+    flow = gradient_flow(model, data.train[:128])
+    assert one.history["conv1.gradient_norm"][-1] == pytest.approx(flow["conv1"].norm, rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A notebook in a student's hands: another folder, no network, and every cell run twice (faults row 33)."""
 
+import json
 from pathlib import Path
 
 import nbformat
@@ -7,6 +8,25 @@ import pytest
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
+# Runs before the notebook: notes for each cell how far the verdicts whose words it asks for are from the border. That
+# is where the difference is half the interval, at 1.
+WATCH = """
+import json as _json
+import cnnlab.comparison as _comparison
+
+_asked, _verdicts = [], _comparison.Comparison.verdicts.fget  # one list a cell
+get_ipython().events.register("pre_run_cell", lambda _info: _asked.append([]))
+
+
+def _noting(comparison):
+    for level in comparison.levels:
+        if level.low < level.high:
+            _asked[-1].append(round(2 * abs(level.difference) / (level.high - level.low), 2))
+    return _verdicts(comparison)
+
+
+_comparison.Comparison.verdicts = property(_noting)
+"""
 
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted(FOLDER.glob("*.ipynb"))])
@@ -23,9 +43,14 @@ def test_every_cell_can_be_run_twice_elsewhere_and_offline(name, tmp_path, monke
             cell.outputs = []
             again = nbformat.from_dict(dict(cell, id=f"{cell.id}-2"))
             twice += [cell, again]
-    notebook.cells = twice
+    first, last = nbformat.v4.new_code_cell(WATCH), nbformat.v4.new_code_cell("print(_json.dumps(_asked))")
+    notebook.cells = [first, *twice, last]
     NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     ).execute()
     assert all(cell.execution_count for cell in notebook.cells)
+    asked = zip(twice, json.loads(last.outputs[0].text), strict=False)
+    strict = {cell.id: found for cell, found in asked if "NBVAL_IGNORE_OUTPUT" not in cell.source}
+    near = [cell for cell, found in strict.items() if any(0.5 < ratio < 2 for ratio in found)]
+    assert not near, f"{near}: a verdict word near its border; begin these cells with # NBVAL_IGNORE_OUTPUT"
     assert list(folder.iterdir()) == []  # nothing was left lying about

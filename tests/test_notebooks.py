@@ -38,8 +38,8 @@ def compared_outputs(cell):
 
 def test_the_notebooks_that_are_due_are_there():
     assert [path.stem for path in NOTEBOOKS] == [
-        "00_start_here", "01_kernel_size", "02_pooling", "03_epochs", "04_optimizers", "06_mnist_experiment",
-        "07_full_grid",
+        "00_start_here", "01_kernel_size", "02_pooling", "03_epochs", "04_optimizers", "05_inside_the_network",
+        "06_mnist_experiment", "07_full_grid",
     ]  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def test_everything_was_run_in_order_and_enough_is_compared(notebook):
     counts = [cell.execution_count for cell in code_cells(notebook)]
     assert counts == list(range(1, len(counts) + 1))
     assert sum(bool(compared_outputs(cell)) for cell in code_cells(notebook)) >= COMPARED
-    assert sum("NBVAL_IGNORE_OUTPUT" in cell.source for cell in code_cells(notebook)) <= 2
+    assert sum("NBVAL_IGNORE_OUTPUT" in cell.source for cell in code_cells(notebook)) <= 6
 
 
 def test_pictures_are_kept_and_nothing_that_should_not_be(notebook):

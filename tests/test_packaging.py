@@ -37,9 +37,9 @@ ROWS = [
     {"patterns", "kernels", "model", "weights", "idx", "downloads", "history"},
     {"data"},
     {"loading", "evaluation"},
-    {"settings", "progress", "checkpoint"},
-    {"training", "probes"},
-    {"experiment", "store", "workers"},
+    {"settings", "progress", "checkpoint", "probes"},
+    {"training", "activity", "gradients", "attribution", "features"},
+    {"experiment", "store", "workers", "insides"},
     {"one_run"},
     {"runs"},
     {"planning"},
@@ -48,6 +48,7 @@ ROWS = [
     {"comparison", "ranking"},
     {"plots"},
     {"run_plots"},
+    {"probe_plots", "picture_plots"},
     {"exercises", "widgets", "report", "command"},
     {"__main__"},
 ]
@@ -69,18 +70,27 @@ AT_THE_TOP = {
     "checkpoint": {"torch"},
     "training": {"torch"},
     "probes": {"torch", "numpy"},
+    "activity": {"torch", "numpy"},
+    "gradients": {"torch", "numpy"},
+    "attribution": {"torch", "numpy"},
+    "features": {"torch"},
+    "insides": {"torch"},
     "experiment": {"torch"},
     "one_run": {"torch"},
     "comparison": {"numpy", "scipy"},
     "ranking": {"numpy"},
     "plots": {"matplotlib", "seaborn", "numpy", "torch"},
     "run_plots": {"matplotlib", "seaborn", "numpy"},
+    "probe_plots": {"matplotlib", "seaborn", "numpy", "torch"},
+    "picture_plots": {"matplotlib", "seaborn", "numpy", "torch"},
     "widgets": {"ipywidgets", "anywidget", "traitlets", "numpy", "torch"},
 }
 IN_A_FUNCTION = {
     "loading": {"torchvision"},
     "downloads": {"torchvision", "filelock"},
     "history": {"pandas"},
+    "probes": {"pandas"},
+    "attribution": {"scipy"},
     "store": {"filelock"},
     "runs": {"pandas"},
     "comparison": {"pandas"},
@@ -254,7 +264,7 @@ def test_the_package_stays_thin(tmp_path):
     counted = tmp_path / "counted.py"
     counted.write_text('"""One\ntwo."""\n\n# three\nx = 4  # four\n\n\ndef f():\n    """Five."""\n    return 6\n')
     assert lines_of_code(counted) == 3
-    assert sum(lines_of_code(path) for path in FILES) < 3500
+    assert sum(lines_of_code(path) for path in FILES) < 4500
 
 
 # --- Public names

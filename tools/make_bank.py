@@ -182,7 +182,7 @@ def main() -> None:
         rate = best_rate(tried, "adam", 0.0)
         print(f"  adam: learning rate {rate}")
         every = experiment_b(BASE_B.replace(learning_rate=rate, **size), options.seeds)
-        parts["experiment_b"] = every, {"snapshots": (0, *LENGTHS_B)}
+        parts["experiment_b"] = every, {"snapshots": (0, *LENGTHS_B), "insides": True}
     if "notebooks" in options.only:
         seeds = 2 * options.seeds  # they are small
         parts |= {made.__name__: (made(seeds), {}) for made in (kernel_size, pooling, optimizers)}
@@ -192,7 +192,7 @@ def main() -> None:
             continue
         if name == "experiment_b":  # one seed with more weights: the epoch scrubber moves over them
             first = [one for one in experiments if one.seed == 0]
-            train(name, first, folder, workers=options.workers, snapshots=LOG_SPACED)
+            train(name, first, folder, workers=options.workers, snapshots=LOG_SPACED, insides=True)
         runs = train(name, experiments, folder, workers=options.workers, **settings)
         if name.startswith("experiment_a"):  # its weights: the winner goes to the exam
             best = winner(runs)

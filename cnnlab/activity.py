@@ -1,0 +1,137 @@
+"""A network and images in, what each layer puts out over all of them out: its distribution, zeros, dead units, scale.
+
+Images stream through in batches; what is kept of a layer is a handful of sums and a sample of its values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cnnlab.data import Split
+from cnnlab.errors import check_whole
+from cnnlab.evaluation import check_takes, evaluating
+from cnnlab.probes import ByLayer, Layers, check_model, hooked
+
+POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, nn.LPPool2d)
+# Where a function is nearly flat, told from its output: slope under 1 % of the steepest.
+FLAT: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
+    nn.ReLU: lambda y: y <= 0,
+    nn.ReLU6: lambda y: (y <= 0) | (y >= 6),
+    nn.Sigmoid: lambda y: y * (1 - y) < 0.01 * 0.25,  # σ' = σ(1 − σ), at most 1/4
+    nn.Tanh: lambda y: 1 - y**2 < 0.01,  # tanh' = 1 − tanh², at most 1
+}
+
+
+@dataclass(frozen=True, eq=False)
+class LayerActivity:
+    """What one layer put out for all images.
+
+    units: channels of maps (N, C, H, W), neurons of (N, F). mean, std, minimum and maximum: of all its values. scale:
+    their root mean square. zeros: the share of values that are exactly zero. dead: how many units are zero for every
+    image (at every position); dead_share: of all units. saturated: the share of values where the activation function is
+    nearly flat, its slope under 1 % of the steepest (ReLU, ReLU6, sigmoid and tanh; NaN for other layers).
+    scale_before: what `scale` was before a pooling layer (NaN for others). sample: some values, drawn at random.
+    """
+
+    kind: str
+    units: int
+    mean: float
+    std: float
+    minimum: float
+    maximum: float
+    scale: float
+    zeros: float
+    dead: int
+    dead_share: float
+    saturated: float
+    scale_before: float
+    sample: np.ndarray
+
+
+def activation_statistics(
+    model: nn.Module,
+    images: Split | Tensor,
+    *,
+    layers: Layers = None,
+    batch_size: int = 250,
+    sample: int = 10_000,
+    seed: int = 0,
+) -> ByLayer:
+    """Return a `LayerActivity` for every layer: its values over all images, which may be a whole data set.
+
+    images: a Split, or float (N, C, H, W), normalized as in training. layers as in `capture`. The model is in eval
+    mode meanwhile, and afterwards as it was. The sample is the same for the same seed.
+
+    >>> activation_statistics(model, data.validation)["relu1"].dead
+    0
+    """
+    images = images.images if isinstance(images, Split) else images
+    check_takes(check_model(model), images)
+    check_whole("batch_size", batch_size, 1)
+    check_whole("sample", sample, 1)
+    check_whole("seed", seed, 0)
+    device = next(model.parameters()).device
+    tallies: dict[str, _Tally] = {}
+
+    def see(name: str, layer: nn.Module, entering: tuple, values: Tensor) -> None:
+        if values.is_floating_point() and values.ndim > 1:
+            if name not in tallies:
+                tallies[name] = _Tally(layer, sample / len(images), seed)
+            tallies[name].add(entering, values.detach())
+
+    with evaluating(model), torch.no_grad(), hooked(model, layers, see):
+        for part in images.split(batch_size):
+            model(part.to(device))
+    return ByLayer({name: tally.result() for name, tally in tallies.items()})
+
+
+class _Tally:
+    """Sums over the batches of one layer's values."""
+
+    def __init__(self, layer: nn.Module, per_image: float, seed: int) -> None:
+        self.layer, self.per_image = layer, per_image
+        self.generator = torch.Generator().manual_seed(seed)
+        self.count = self.count_before = self.images = 0
+        self.total = self.squares = self.squares_before = self.zeros = self.flat = 0.0
+        self.lowest, self.highest = np.inf, -np.inf
+        self.alive: Tensor | None = None
+        self.drawn: list[Tensor] = []
+
+    def add(self, entering: tuple, values: Tensor) -> None:
+        self.count += values.numel()
+        self.total += float(values.sum(dtype=torch.float64))
+        self.squares += _sum_of_squares(values)
+        active = values != 0
+        self.zeros += values.numel() - int(active.sum())
+        lowest, highest = values.aminmax()
+        self.lowest, self.highest = min(self.lowest, float(lowest)), max(self.highest, float(highest))
+        alive = active.transpose(0, 1).flatten(1).any(1)  # (units,)
+        self.alive = alive if self.alive is None else self.alive | alive
+        flat = FLAT.get(type(self.layer))
+        self.flat += float("nan") if flat is None else int(flat(values).sum())
+        if isinstance(self.layer, POOLS):
+            self.squares_before += _sum_of_squares(entering[0])
+            self.count_before += entering[0].numel()
+        before, self.images = self.images, self.images + len(values)
+        chosen = round(self.per_image * self.images) - round(self.per_image * before)
+        places = torch.randint(values.numel(), (chosen,), generator=self.generator)
+        self.drawn.append(values.flatten()[places.to(values.device)].cpu())
+
+    def result(self) -> LayerActivity:
+        mean, mean_square = self.total / self.count, self.squares / self.count
+        units, dead = len(self.alive), len(self.alive) - int(self.alive.sum())
+        before = (self.squares_before / self.count_before) ** 0.5 if self.count_before else float("nan")
+        return LayerActivity(
+            type(self.layer).__name__, units, mean, max(0.0, mean_square - mean**2) ** 0.5, self.lowest, self.highest,
+            mean_square**0.5, self.zeros / self.count, dead, dead / units, self.flat / self.count, before,
+            torch.cat(self.drawn).float().numpy(),
+        )  # fmt: skip
+
+
+def _sum_of_squares(values: Tensor) -> float:
+    return float(torch.linalg.vector_norm(values, dtype=torch.float64)) ** 2

@@ -1,0 +1,256 @@
+"""A network and images in, saliency maps out: which pixels the answer depends on, and a check whether to believe them.
+
+All of it starts from a logit, never from the softmax, whose gradient vanishes where the network is sure.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
+from cnnlab.evaluation import check_takes, evaluating
+from cnnlab.probes import check_model, choose_layers, hooked, logits_of
+
+METHODS = ("gradient", "gradient_x_input", "smoothgrad", "integrated_gradients", "grad_cam", "occlusion")
+
+
+def saliency(
+    model: nn.Module,
+    images: Tensor,
+    targets: Tensor | int | None = None,
+    method: str = "gradient",
+    *,
+    layer: str | None = None,
+    samples: int = 32,
+    noise: float = 0.15,
+    steps: int = 50,
+    window: int = 5,
+    stride: int = 2,
+    seed: int = 0,
+    batch_size: int = 256,
+) -> Tensor:
+    """Return how much each pixel says for the target's logit: signed, shaped like images, float (N, C, H, W).
+
+    targets: a class for each image (N,), one for all, or None: the class that the network names. Methods:
+    "gradient" of the logit (Simonyan et al. 2014); "gradient_x_input", times the image; "smoothgrad", the mean gradient
+    of `samples` noisy images, whose noise is `noise` times the image's range (Smilkov et al. 2017);
+    "integrated_gradients" from a zero image, by Gauss–Legendre with `steps` points (Sundararajan et al. 2017: the map
+    sums to the logit's rise); "grad_cam" at `layer` (None: the last convolution), ReLU, bilinear, the same for each
+    channel (Selvaraju et al. 2017); "occlusion", the logit's fall when a square of `window` pixels is set to zero,
+    every `stride` pixels, averaged over the squares that hold the pixel (Zeiler & Fergus 2014).
+    Zero is the training set's mean colour, since images are normalized. Maps are on the images' device.
+
+    >>> saliency(model, data.validation.images[:4], method="smoothgrad").shape
+    torch.Size([4, 1, 28, 28])
+    """
+    check_choice("method", method, METHODS)
+    numbers = {"samples": samples, "steps": steps, "window": window, "stride": stride, "batch_size": batch_size}
+    for name, value in numbers.items():
+        check_whole(name, value, 1)
+    check_number("noise", noise, 0)
+    logits = logits_of(check_takes(check_model(model), images))
+    if method == "occlusion" and not stride <= window <= min(images.shape[2:]):
+        raise ConfigError(
+            f"occlusion wants stride <= window <= the image's side, got stride={stride}, window={window} and images of "
+            f"{images.shape[2]}×{images.shape[3]}; make them smaller"
+        )
+    targets = _targets(model, images, targets, logits.shape[1], batch_size)
+    generator = torch.Generator().manual_seed(check_whole("seed", seed, 0))
+    ways: dict[str, tuple[int, Callable[[Tensor, Tensor], Tensor]]] = {
+        "gradient": (1, lambda x, t: _gradient(model, x, t)),
+        "gradient_x_input": (1, lambda x, t: x * _gradient(model, x, t)),
+        "smoothgrad": (samples, lambda x, t: _smoothgrad(model, x, t, draw_noise(x, samples, noise, generator))),
+        "integrated_gradients": (steps, lambda x, t: _integrated_gradients(model, x, t, steps)),
+        "grad_cam": (1, lambda x, t: _grad_cam(model, x, t, layer)),
+        "occlusion": (1, lambda x, t: _occlusion(model, x, t, window, stride)),
+    }
+    passes, way = ways[method]
+    at_once = max(1, batch_size // passes)
+    device, dtype = next(model.parameters()).device, images.dtype
+    with evaluating(model):
+        parts = zip(images.split(at_once), targets.split(at_once), strict=True)
+        maps = [way(part.detach().to(device), right.to(device)).to(images.device, dtype) for part, right in parts]
+    return torch.cat(maps)
+
+
+def _targets(model: nn.Module, images: Tensor, targets: object, classes: int, batch_size: int) -> Tensor:
+    """Return one class an image, on the CPU."""
+    if targets is None:
+        device = next(model.parameters()).device
+        with evaluating(model), torch.no_grad():
+            parts = [logits_of(model(part.to(device))).argmax(1).cpu() for part in images.split(batch_size)]
+        return torch.cat(parts)
+    if not isinstance(targets, Tensor):
+        targets = torch.full((len(images),), check_whole("targets", targets, 0))
+    if targets.is_floating_point() or targets.shape != (len(images),):
+        raise ConfigError(
+            f"targets: want one class for each of {len(images)} images, or one for all, got {tuple(targets.shape)} of "
+            f"{targets.dtype}"
+        )
+    targets = targets.cpu().long()
+    if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < classes:
+        raise ConfigError(f"targets: the model has the classes 0 to {classes - 1}, got {sorted(set(targets.tolist()))}")
+    return targets
+
+
+def _logit(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    """Return the target's logit of each image, (N,)."""
+    return logits_of(model(images)).gather(1, targets[:, None])[:, 0]
+
+
+def _gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    with torch.enable_grad():
+        images = images.clone().requires_grad_()
+        score = _logit(model, images.clone(), targets).sum()  # a copy: a first layer may work in place
+        return torch.autograd.grad(score, images)[0]
+
+
+def draw_noise(images: Tensor, samples: int, noise: float, generator: torch.Generator) -> Tensor:
+    """Return SmoothGrad's noise, (N, samples, C, H, W); its standard deviation is `noise` × the image's range."""
+    drawn = [torch.randn(samples, *image.shape, generator=generator, dtype=image.dtype) for image in images]
+    span = images.flatten(1).amax(1) - images.flatten(1).amin(1)  # (N,)
+    return torch.stack(drawn).to(images.device) * noise * span[:, None, None, None, None]
+
+
+def _smoothgrad(model: nn.Module, images: Tensor, targets: Tensor, noise: Tensor) -> Tensor:
+    noisy = (images[:, None] + noise).flatten(0, 1)  # (N × samples, C, H, W)
+    gradients = _gradient(model, noisy, targets.repeat_interleave(noise.shape[1]))
+    return gradients.unflatten(0, noise.shape[:2]).mean(1)
+
+
+def _integrated_gradients(model: nn.Module, images: Tensor, targets: Tensor, steps: int) -> Tensor:
+    places, weights = np.polynomial.legendre.leggauss(steps)  # on −1…1
+    along = torch.as_tensor((places + 1) / 2, dtype=images.dtype, device=images.device)
+    weights = torch.as_tensor(weights / 2, dtype=images.dtype, device=images.device)
+    points = (images[:, None] * along[:, None, None, None]).flatten(0, 1)  # (N × steps, C, H, W)
+    gradients = _gradient(model, points, targets.repeat_interleave(steps)).unflatten(0, (len(images), steps))
+    return images * torch.einsum("s,nschw->nchw", weights, gradients)
+
+
+def _grad_cam(model: nn.Module, images: Tensor, targets: Tensor, layer: str | None) -> Tensor:
+    convolutions = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
+    if layer is None and not convolutions:
+        raise ConfigError("grad_cam needs a convolution, and this model has none; take another method")
+    name = layer or convolutions[-1]
+    choose_layers(model, name)
+    kept: list[Tensor] = []
+
+    def see(_name: str, _layer: nn.Module, _entering: tuple, maps: Tensor) -> Tensor:
+        kept.append(maps)
+        return maps.clone()  # what follows may work in place
+
+    with torch.enable_grad(), hooked(model, name, see):
+        score = _logit(model, images.clone().requires_grad_(), targets).sum()
+        maps = kept[-1]  # (N, K, h, w)
+        if maps.ndim != 4:
+            raise ConfigError(f"grad_cam wants a layer that gives maps (N, C, H, W); {name} gives {tuple(maps.shape)}")
+        gradients = torch.autograd.grad(score, maps)[0]
+    weights = gradients.mean((2, 3), keepdim=True)
+    cam = (weights * maps.detach()).sum(1, keepdim=True).relu()
+    return functional.interpolate(cam, images.shape[2:], mode="bilinear").expand(-1, images.shape[1], -1, -1)
+
+
+@torch.no_grad()
+def _occlusion(model: nn.Module, images: Tensor, targets: Tensor, window: int, stride: int) -> Tensor:
+    whole = _logit(model, images, targets)
+    fall, times = torch.zeros_like(images), torch.zeros_like(images[:1])
+    for top in _starts(images.shape[2], window, stride):
+        for left in _starts(images.shape[3], window, stride):
+            square = (..., slice(top, top + window), slice(left, left + window))
+            hidden = images.clone()
+            hidden[square] = 0
+            fall[square] += (whole - _logit(model, hidden, targets))[:, None, None, None]
+            times[square] += 1
+    return fall / times
+
+
+def _starts(size: int, window: int, stride: int) -> range:
+    """Return where the squares begin: the last one reaches the edge, or beyond, where it is cut off."""
+    return range(0, size - window + stride, stride)
+
+
+def concentration(maps: Tensor) -> Tensor:
+    """Return how few pixels hold each map's magnitude: its Gini index, (N,); 0 is all alike, near 1 is one pixel.
+
+    Of |map|, summed over the channels (Hurley & Rickard 2009, eq. 2). A map of zeros has 0.
+
+    >>> concentration(saliency(model, images)).mean()
+    """
+    pixels = maps.detach().abs().sum(1).flatten(1).double().sort(dim=1).values  # (N, pixels), rising
+    count = pixels.shape[1]
+    rank = torch.arange(1, count + 1, device=pixels.device)
+    total = pixels.sum(1)
+    share = (pixels * (count - rank + 0.5)).sum(1) / total.clamp_min(1e-300)
+    return torch.where(total > 0, 1 - 2 * share / count, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class SaliencyCheck:
+    """Three maps of the same images: "trained", "random weights", "shuffled labels"; (N, C, H, W) each.
+
+    correlation: Spearman's rank correlation of |map| with the trained network's, an array (N,) for each of the others.
+    Near 1: the map does not depend on what was learnt. targets: the class (N,) that is explained.
+    """
+
+    method: str
+    images: Tensor
+    targets: Tensor
+    maps: dict[str, Tensor]
+    correlation: dict[str, np.ndarray]
+
+
+def saliency_check(
+    model: nn.Module,
+    images: Tensor,
+    targets: Tensor | int | None = None,
+    method: str = "gradient",
+    *,
+    shuffled: nn.Module | None = None,
+    seed: int = 0,
+    **options,
+) -> SaliencyCheck:
+    """Ask whether a saliency map depends on what was learnt (Adebayo et al. 2018).
+
+    The same picture is drawn for a twin whose weights are drawn anew, and for `shuffled`: a network of the same kind
+    that was trained on `shuffle_labels(data)` and so learnt nothing of the classes. options as in `saliency`.
+
+    >>> saliency_check(model, images, shuffled=other).correlation["random weights"].mean()
+    """
+    options = {"seed": seed} | options
+    logits = logits_of(check_takes(check_model(model), images))
+    targets = _targets(model, images, targets, logits.shape[1], 256)
+    networks = {"trained": model, "random weights": _drawn_anew(model, seed)}
+    if shuffled is not None:
+        networks["shuffled labels"] = shuffled
+    maps = {name: saliency(network, images, targets, method, **options) for name, network in networks.items()}
+    correlation = {name: _rank_correlation(maps["trained"], of) for name, of in maps.items() if name != "trained"}
+    return SaliencyCheck(method, images, targets, maps, correlation)
+
+
+def _drawn_anew(model: nn.Module, seed: int) -> nn.Module:
+    """Return a copy whose layers have drawn their weights again; the process's own random numbers stay as they are."""
+    twin = copy.deepcopy(model)
+    device = next(model.parameters()).device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed + 1)  # not the seed that the model may have begun with
+        for layer in twin.modules():
+            if hasattr(layer, "reset_parameters"):
+                layer.reset_parameters()
+    return twin
+
+
+def _rank_correlation(one: Tensor, other: Tensor) -> np.ndarray:
+    """Return Spearman's correlation of the magnitudes for each image; NaN where a map is all alike."""
+    from scipy import stats
+
+    ranks = [stats.rankdata(maps.abs().sum(1).flatten(1).cpu().numpy(), axis=1) for maps in (one, other)]
+    first, second = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
+    with np.errstate(invalid="ignore"):
+        return (first * second).sum(1) / np.sqrt((first**2).sum(1) * (second**2).sum(1))

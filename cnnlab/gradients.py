@@ -1,0 +1,187 @@
+"""A network, images and labels in, what training would do to each layer out: gradients, steps, and changed weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cnnlab.data import Split
+from cnnlab.errors import ConfigError, check_whole
+from cnnlab.evaluation import check_takes
+from cnnlab.model import check_images
+from cnnlab.probes import ByLayer, check_model, logits_of
+
+
+@dataclass(frozen=True, eq=False)
+class LayerGradient:
+    """The gradient of the loss by one layer's weights, over several batches.
+
+    mean and maximum: of |gradient|, mean over the batches and largest of all. norm: Euclidean, mean over the batches.
+    ratio: gradient norm / weight norm. update_ratio: norm of the optimizer's step / weight norm (NaN without one).
+    each: the norm, ratio and update_ratio of every batch, (batches,).
+    """
+
+    kind: str
+    mean: float
+    maximum: float
+    norm: float
+    ratio: float
+    update_ratio: float
+    each: dict[str, np.ndarray]
+
+
+def gradient_flow(
+    model: nn.Module,
+    images: Split | Tensor,
+    labels: Tensor | None = None,
+    *,
+    optimizer: torch.optim.Optimizer | None = None,
+    batch_size: int = 64,
+) -> ByLayer:
+    """Return a `LayerGradient` for every layer's weights (those of two or more dimensions, not biases), first to last.
+
+    images float (N, C, H, W) and labels (N,), or a Split; they are cut into batches, each with its own gradient of the
+    mean cross-entropy. With the optimizer that trains the model, update_ratio is that of the step it would take next:
+    one real step a batch, on a copy. The copy is in train mode without dropout; the model itself is not touched.
+
+    >>> gradient_flow(model, data.train[:256], optimizer=torch.optim.Adam(model.parameters()))["conv1"].update_ratio
+    0.02
+    """
+    images, labels = _images_and_labels(images, labels)
+    outputs = logits_of(check_takes(check_model(model), images)).shape[1]
+    if int(labels.min()) < 0 or int(labels.max()) >= outputs:
+        raise ConfigError(f"labels go from {int(labels.min())} to {int(labels.max())}; the model has {outputs} outputs")
+    check_whole("batch_size", batch_size, 1)
+    _check_optimizer(optimizer, model)
+    device = next(model.parameters()).device
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for part, right in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+        twin, steps = copy.deepcopy((model, optimizer))  # together, so that the optimizer's copy steps the copy
+        _backward(twin, part.to(device), right.to(device))
+        before = {name: value.detach().clone() for name, value in _weights(twin)}
+        if steps is not None:
+            steps.step()
+        for name, value in _weights(twin):
+            found.setdefault(name, []).append(_numbers(before[name], value, steps is not None))
+    kinds = {name: type(layer).__name__ for name, layer in model.named_modules()}
+    return ByLayer({name: _summary(kinds.get(name, "weight"), np.array(rows)) for name, rows in found.items()})
+
+
+def _images_and_labels(images: Split | Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    if isinstance(images, Split):
+        images, labels = images.images, images.labels if labels is None else labels
+    check_images(images)
+    if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.ndim != 1 or len(labels) != len(images):
+        got = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
+        raise ConfigError(f"labels: want whole numbers (N,), one for each of {len(images)} images, got {got}")
+    return images, labels
+
+
+def _check_optimizer(optimizer: object, model: nn.Module) -> None:
+    if optimizer is None:
+        return
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        remedy = "such as torch.optim.Adam(model.parameters())"
+        raise ConfigError(f"optimizer wants one of torch's, {remedy}, got {optimizer!r:.60}")
+    own = {id(value) for value in model.parameters()}
+    if not all(id(value) in own for group in optimizer.param_groups for value in group["params"]):
+        raise ConfigError("optimizer steps another network's weights; make it from this model's parameters()")
+
+
+def _backward(model: nn.Module, images: Tensor, labels: Tensor) -> None:
+    """Leave the loss's gradient in the model's parameters, computed as in training, but without dropout."""
+    model.train()
+    for layer in model.modules():
+        if isinstance(layer, nn.modules.dropout._DropoutNd):
+            layer.eval()
+    model.zero_grad()
+    with torch.enable_grad():
+        functional.cross_entropy(logits_of(model(images)), labels).backward()
+
+
+def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Give each trained weight of two or more dimensions, by its layer's name."""
+    for name, value in model.named_parameters():
+        if value.ndim > 1 and value.requires_grad:
+            yield name.removesuffix(".weight"), value
+
+
+def _numbers(before: Tensor, value: nn.Parameter, stepped: bool) -> tuple[float, ...]:
+    """Return mean and largest |gradient|, its norm, its ratio to the weights, and that of the step."""
+    gradient = torch.zeros_like(before) if value.grad is None else value.grad
+    norm, size = float(gradient.norm()), max(float(before.norm()), 1e-12)
+    step = float((value.detach() - before).norm()) / size if stepped else float("nan")
+    return float(gradient.abs().mean()), float(gradient.abs().max()), norm, norm / size, step
+
+
+def _summary(kind: str, rows: np.ndarray) -> LayerGradient:
+    mean, maximum, norm, ratio, update_ratio = rows.T  # (batches,) each
+    each = {"norm": norm, "ratio": ratio, "update_ratio": update_ratio}
+    return LayerGradient(
+        kind, *map(float, (mean.mean(), maximum.max(), norm.mean(), ratio.mean(), update_ratio.mean())), each
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class LayerWeights:
+    """The weights of one layer, and what training has made of them.
+
+    mean, std: of the weights. change: norm of (weights − initial) / norm of initial. similarity: the cosine of the
+    angle between weights and initial, 1 where training has done nothing. Both are NaN without initial. values and
+    initial: all weights, flat.
+    """
+
+    kind: str
+    count: int
+    mean: float
+    std: float
+    change: float
+    similarity: float
+    values: np.ndarray
+    initial: np.ndarray
+
+
+def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Tensor] | None = None) -> ByLayer:
+    """Return a `LayerWeights` for every convolutional and fully connected layer.
+
+    initial: the network before training, such as build_cnn with the same seed, `run.model(epoch=0)`, or its
+    state_dict(): a histogram of weights mostly shows the initialization, the change shows what was learnt.
+
+    >>> weight_distributions(model, initial=build_cnn(seed=0))["conv1"].change
+    0.3
+    """
+    before = initial.state_dict() if isinstance(initial, nn.Module) else dict(initial or {})
+    found = ByLayer()
+    for name, layer in check_model(model).named_modules():
+        if isinstance(layer, (nn.modules.conv._ConvNd, nn.Linear)):
+            values, own = _flat(layer.weight), f"{name}.weight".removeprefix(".")
+            if initial is not None and (own not in before or before[own].shape != layer.weight.shape):
+                there = tuple(before[own].shape) if own in before else "missing"
+                raise ConfigError(
+                    f"initial is another architecture: {own} is {tuple(layer.weight.shape)} here and {there} there; "
+                    "build it with the same settings"
+                )
+            start = _flat(before[own]) if initial is not None else np.empty(0)
+            found[name] = LayerWeights(
+                type(layer).__name__, len(values), float(values.mean()), float(values.std()),
+                *_changed(values, start), values, start,
+            )  # fmt: skip
+    return found
+
+
+def _flat(weights: Tensor) -> np.ndarray:
+    return weights.detach().flatten().double().cpu().numpy()
+
+
+def _changed(values: np.ndarray, start: np.ndarray) -> tuple[float, float]:
+    """Return the relative change, and the cosine between now and then."""
+    if len(start) == 0 or not start.any() or not values.any():
+        return float("nan"), float("nan")
+    size = np.linalg.norm(start)
+    return float(np.linalg.norm(values - start) / size), float(values @ start / (np.linalg.norm(values) * size))

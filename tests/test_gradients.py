@@ -1,0 +1,199 @@
+"""Gradients, steps and weights, beside those that torch computes by itself."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from strangers import SIZES, TupleOutput, UsedTwice, torchvision_model
+from torch import nn
+from torch.nn import functional
+
+from cnnlab.errors import ConfigError
+from cnnlab.gradients import gradient_flow, weight_distributions
+from cnnlab.loading import load_data
+from cnnlab.model import build_cnn
+from cnnlab.settings import make_optimizer
+from cnnlab.training import fit
+
+IMAGES = torch.randn(48, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+LABELS = torch.arange(48) % 10
+SETTINGS = {"learning_rate": 0.01, "momentum": 0.0, "weight_decay": 0.0}
+
+
+def steps_of(model, name):
+    """Return one of the course's optimizers, after two steps of its own."""
+    momentum = 0.9 if name == "sgd" else 0.0
+    optimizer = make_optimizer(model, SETTINGS | {"optimizer": name, "momentum": momentum})
+    for _ in range(2):
+        optimizer.zero_grad()
+        functional.cross_entropy(model(IMAGES[:16]), LABELS[:16]).backward()
+        optimizer.step()
+    optimizer.zero_grad()
+    return optimizer
+
+
+def test_gradients_are_torchs_own():
+    model = build_cnn(seed=1)
+    found = gradient_flow(model, IMAGES, LABELS, batch_size=16)
+    assert list(found) == ["conv1", "conv2", "fc1", "logits"]
+    by_hand = []
+    for start in (0, 16, 32):
+        model.zero_grad()
+        functional.cross_entropy(model(IMAGES[start : start + 16]), LABELS[start : start + 16]).backward()
+        by_hand.append({name: getattr(model, name).weight.grad.clone() for name in found})
+    for name, row in found.items():
+        gradients = [one[name] for one in by_hand]
+        norms = [float(gradient.norm()) for gradient in gradients]
+        assert row.each["norm"] == pytest.approx(norms, rel=1e-5)
+        assert row.norm == pytest.approx(np.mean(norms), rel=1e-5)
+        assert row.mean == pytest.approx(np.mean([float(one.abs().mean()) for one in gradients]), rel=1e-5)
+        assert row.maximum == pytest.approx(max(float(one.abs().max()) for one in gradients), rel=1e-5)
+        assert row.ratio == pytest.approx(row.norm / float(getattr(model, name).weight.detach().norm()), rel=1e-5)
+        assert np.isnan(row.update_ratio)
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adam"])
+def test_the_step_is_the_optimizers_real_next_one(name):
+    model = build_cnn(seed=1)
+    optimizer = steps_of(model, name)
+    found = gradient_flow(model, IMAGES[:16], LABELS[:16], optimizer=optimizer)
+    before = {key: getattr(model, key).weight.detach().clone() for key in found}
+    functional.cross_entropy(model(IMAGES[:16]), LABELS[:16]).backward()
+    optimizer.step()
+    for key, row in found.items():
+        step = (getattr(model, key).weight.detach() - before[key]).norm() / before[key].norm()
+        assert row.update_ratio == pytest.approx(float(step), rel=1e-4), key
+    assert found["conv1"].update_ratio > 0
+
+
+def test_every_batch_steps_from_the_same_point():
+    model = build_cnn(seed=1)
+    optimizer = steps_of(model, "adam")
+    found = gradient_flow(
+        model, IMAGES[:16].repeat(3, 1, 1, 1), LABELS[:16].repeat(3), optimizer=optimizer, batch_size=16
+    )
+    for row in found.values():
+        assert np.ptp(row.each["update_ratio"]) == 0
+
+
+def test_the_model_and_its_optimizer_are_not_touched():
+    model = build_cnn(seed=1, dropout=0.3)
+    optimizer = steps_of(model, "adam")
+    model.train()
+    model.conv1.weight.grad = torch.full_like(model.conv1.weight, 7)
+    weights, state = copy.deepcopy(model.state_dict()), copy.deepcopy(optimizer.state_dict())
+    before = torch.random.get_rng_state(), model.dropout.generator.get_state()
+    gradient_flow(model, IMAGES, LABELS, optimizer=optimizer)
+    assert all(torch.equal(weights[name], value) for name, value in model.state_dict().items())
+    for key, values in state["state"].items():
+        for name, value in values.items():
+            assert torch.equal(torch.as_tensor(value), torch.as_tensor(optimizer.state_dict()["state"][key][name]))
+    assert model.training
+    assert (model.conv1.weight.grad == 7).all()
+    assert model.conv2.weight.grad is None
+    assert torch.equal(torch.random.get_rng_state(), before[0])
+    assert torch.equal(model.dropout.generator.get_state(), before[1])
+
+
+def test_batch_norm_is_in_train_mode_and_dropout_is_off():
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Dropout(0.9), nn.Linear(2 * 26 * 26, 10)
+    )
+    model.eval()
+    found = [gradient_flow(model, IMAGES[:16] * 5 + 3, LABELS[:16]) for _ in range(2)]
+    assert found[0]["0"].norm == found[1]["0"].norm  # no dropout, so no chance
+    twin = copy.deepcopy(model).train()
+    twin[3].p = 0.0
+    functional.cross_entropy(twin(IMAGES[:16] * 5 + 3), LABELS[:16]).backward()
+    assert found[0]["0"].norm == pytest.approx(float(twin[0].weight.grad.norm()), rel=1e-5)
+    assert torch.equal(model[1].running_mean, torch.zeros(2))
+
+
+def test_a_frozen_layer_is_left_out_and_an_unused_one_has_gradient_zero():
+    model = build_cnn()
+    model.conv1.weight.requires_grad_(False)
+    assert list(gradient_flow(model, IMAGES, LABELS)) == ["conv2", "fc1", "logits"]
+    stranger = UsedTwice()
+    stranger.unused = nn.Linear(2, 2)
+    found = gradient_flow(stranger, IMAGES, LABELS % 5)
+    assert (found["unused"].norm, found["unused"].ratio) == (0, 0)
+    assert found["first"].norm > 0
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_torchvisions_networks_have_a_flow_too(name):
+    model, size = torchvision_model(name), SIZES[name]
+    images = torch.randn(4, 3, size, size, generator=torch.Generator().manual_seed(1))
+    found = gradient_flow(model, images, torch.arange(4), optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
+    wanted = [key for key, layer in model.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+    assert list(found) == wanted
+    assert all(row.update_ratio == pytest.approx(0.1 * row.ratio, rel=1e-2, abs=1e-6) for row in found.values())
+
+
+def test_a_tuple_output_and_a_split():
+    assert "rnn.weight_ih_l0" in gradient_flow(TupleOutput(), IMAGES, LABELS % 3)
+    data = load_data("mnist", train=32, validation=10, test=10)
+    one, other = (
+        gradient_flow(build_cnn(), data.train),
+        gradient_flow(build_cnn(), data.train.images, data.train.labels),
+    )
+    assert one["conv1"].norm == other["conv1"].norm
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"labels": None}, r"labels: want whole numbers \(N,\), one for each of 48 images, got NoneType"),
+        ({"labels": LABELS[:5]}, r"got torch.int64 \(5,\)"),
+        ({"labels": LABELS.float()}, "got torch.float32"),
+        ({"labels": LABELS + 5}, "labels go from 5 to 14; the model has 10 outputs"),
+        ({"images": IMAGES[0]}, r"want float \(N, C, H, W\)"),
+        ({"batch_size": 0}, "batch_size must be"),
+        ({"optimizer": "adam"}, "optimizer wants one of torch's"),
+        ({"optimizer": torch.optim.SGD(build_cnn().parameters(), lr=1)}, "steps another network's weights"),
+    ],
+)
+def test_bad_input_is_named(change, words):
+    arguments = {"model": build_cnn(), "images": IMAGES, "labels": LABELS} | change
+    with pytest.raises(ConfigError, match=words):
+        gradient_flow(arguments.pop("model"), arguments.pop("images"), arguments.pop("labels"), **arguments)
+
+
+def test_weights_and_their_change_from_the_start():
+    data = load_data("mnist", train=200, validation=50, test=10)
+    model = build_cnn(seed=3)
+    fit(model, data, epochs=2, progress=False)
+    start = build_cnn(seed=3)
+    found = weight_distributions(model, start)
+    assert {name: row.kind for name, row in found.items()} == {
+        "conv1": "Conv2d", "conv2": "Conv2d", "fc1": "Linear", "logits": "Linear",
+    }  # fmt: skip
+    for name, row in found.items():
+        now, then = (getattr(one, name).weight.detach().double().flatten() for one in (model, start))
+        assert np.array_equal(row.values, now.numpy())
+        assert np.array_equal(row.initial, then.numpy())
+        assert (row.count, row.mean) == (now.numel(), pytest.approx(now.mean().item(), rel=1e-9))
+        assert row.std == pytest.approx(now.std(correction=0).item(), rel=1e-9)
+        assert row.change == pytest.approx(((now - then).norm() / then.norm()).item(), rel=1e-9)
+        assert row.similarity == pytest.approx(torch.cosine_similarity(now, then, dim=0).item(), rel=1e-9)
+        assert row.change > 0
+    again = weight_distributions(model, start.state_dict())
+    assert again["conv1"].change == found["conv1"].change
+    assert weight_distributions(start, start)["fc1"].change == 0
+    assert weight_distributions(start, start)["fc1"].similarity == pytest.approx(1)
+
+
+def test_without_a_start_there_is_no_change_to_tell():
+    row = weight_distributions(build_cnn())["conv1"]
+    assert np.isnan(row.change)
+    assert np.isnan(row.similarity)
+    assert len(row.initial) == 0
+
+
+def test_a_start_of_another_architecture_is_refused():
+    with pytest.raises(ConfigError, match=r"conv1.weight is \(16, 1, 3, 3\) here and \(16, 1, 5, 5\) there"):
+        weight_distributions(build_cnn(), build_cnn(5))
+    with pytest.raises(ConfigError, match=r"conv1.weight is \(16, 1, 3, 3\) here and missing there"):
+        weight_distributions(build_cnn(), {})
+    assert len(weight_distributions(torchvision_model("resnet18"))) == 21  # 20 convolutions and one Linear

@@ -40,6 +40,8 @@ def check_whole(field: str, value: object, minimum: int) -> int:
 
 def check_number(field: str, value: object, minimum: float, below: float = math.inf) -> float:
     """Return value as a float; raise ConfigError unless it is a finite number, minimum <= value < below."""
+    if type(value) is float and minimum <= value < below:  # nearly always; neither NaN nor infinity is there
+        return value
     limits = f"of {minimum:g} or more" + ("" if below == math.inf else f" and below {below:g}")
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or not minimum <= value < below:

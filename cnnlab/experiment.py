@@ -88,7 +88,7 @@ class Experiment:
             raise ConfigError(f"patience={self.patience} needs validation images; leave validation_size=0 out")
         for name, kind in FIELDS.items():  # numpy's numbers and lists become plain ones
             value = getattr(self, name)
-            if value is not None:
+            if value is not None and type(value) is not kind:
                 object.__setattr__(self, name, kind(value))
 
     def _check_data(self) -> None:

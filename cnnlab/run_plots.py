@@ -28,9 +28,9 @@ INSIDE = {
     "gradient_ratio": "gradient / weights",
     "update_ratio": "update / weights",
     "dead_share": "dead units (share, 0–1)",
-    "activation_scale": "activation scale (root mean square)",
+    "activation_scale": "activation scale (rms)",
     "scale_change": "scale behind the pool / in front",
-    "saliency_concentration": "saliency concentration (Gini, 0–1)",
+    "saliency_concentration": "saliency concentration",
 }
 
 CHANCE = {"facecolor": "0.92", "edgecolor": "0.6", "linewidth": 0.8, "zorder": 0, "label": "one run alone: chance"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -95,14 +97,8 @@ class Runs:
         """
         import pandas
 
-        rows = []
-        for run in self:
-            history, last = run.history, run.history.rows[-1] if run.history.rows else {}
-            ended = (len(history), history.stopped_by, history.best_epoch, history.kept_epoch)
-            row = run.experiment.resolved() | dict(zip(ENDED, ended, strict=True))
-            row |= {metric: last.get(metric) for metric in METRICS[:4]} | last | {"seconds": run.seconds}
-            row.pop("epoch", None)
-            rows.append(row | history.environment | {"key": run.experiment.key})
+        with _collector_at_rest():
+            rows = [_row(run) for run in self]
         return pandas.DataFrame(rows, columns=None if rows else [*FIELDS, *ENDED, *METRICS, "key"])
 
     def summary(self, metric: str = "validation_accuracy") -> pandas.DataFrame:
@@ -138,6 +134,16 @@ class Runs:
         return pandas.DataFrame(rows, columns=None if rows else [*FIELDS, "epoch", *METRICS])
 
 
+def _row(run: Run) -> dict[str, Any]:
+    """Return one run's row of `to_frame`."""
+    history, last = run.history, run.history.rows[-1] if run.history.rows else {}
+    ended = (len(history), history.stopped_by, history.best_epoch, history.kept_epoch)
+    row = run.experiment.resolved() | dict(zip(ENDED, ended, strict=True))
+    row |= {metric: last.get(metric) for metric in METRICS[:4]} | last | {"seconds": run.seconds}
+    row.pop("epoch", None)
+    return row | history.environment | {"key": run.experiment.key}
+
+
 def _alternatives(name: str, value: object) -> list:
     """Return the values that a filter lets through: those of a list, or the one value."""
     if name == "channels" and isinstance(value, Iterable):  # one value is itself several numbers
@@ -168,9 +174,22 @@ def load_runs(store: str | os.PathLike) -> Runs:
     shelf = Store(store)
     if not shelf.path.exists():
         raise ConfigError(f"{store} does not exist; sweep(…, store={str(store)!r}) makes it")
-    runs = [run for name in shelf.names() for run in _runs_of(shelf, name)]
+    with _collector_at_rest():
+        runs = [run for name in shelf.names() for run in _runs_of(shelf, name)]
     failed = filter(None, map(shelf.failure, shelf.names("failed")))
     return Runs(runs, [Failure(Experiment(**one["experiment"]), one["reason"]) for one in failed])
+
+
+@contextlib.contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Pause the garbage collector: it would search all that was loaded so far, again and again, and find nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def read_record(store: Store, name: str) -> dict[str, Any] | None:

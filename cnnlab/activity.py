@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from cnnlab.data import Split
 from cnnlab.errors import check_whole
-from cnnlab.evaluation import check_takes, evaluating
-from cnnlab.probes import ByLayer, Layers, check_model, hooked
+from cnnlab.evaluation import check_takes, device_of, evaluating
+from cnnlab.probes import ByLayer, Layers, check_model, check_some, hooked
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, nn.LPPool2d)
 # Where a function is nearly flat, told from its output: slope under 1 % of the steepest.
@@ -72,10 +72,11 @@ def activation_statistics(
     """
     images = images.images if isinstance(images, Split) else images
     check_takes(check_model(model), images)
+    check_some(images)
     check_whole("batch_size", batch_size, 1)
     check_whole("sample", sample, 1)
     check_whole("seed", seed, 0)
-    device = next(model.parameters()).device
+    device = device_of(model)
     tallies: dict[str, _Tally] = {}
 
     def see(name: str, layer: nn.Module, entering: tuple, values: Tensor) -> None:
@@ -109,7 +110,8 @@ class _Tally:
         active = values != 0
         self.zeros += values.numel() - int(active.sum())
         lowest, highest = values.aminmax()
-        self.lowest, self.highest = min(self.lowest, float(lowest)), max(self.highest, float(highest))
+        self.lowest = float(np.minimum(self.lowest, float(lowest)))  # numpy's minimum keeps a NaN
+        self.highest = float(np.maximum(self.highest, float(highest)))
         alive = active.transpose(0, 1).flatten(1).any(1)  # (units,)
         self.alive = alive if self.alive is None else self.alive | alive
         flat = FLAT.get(type(self.layer))

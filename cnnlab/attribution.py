@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
-from cnnlab.evaluation import check_takes, evaluating
-from cnnlab.probes import check_model, choose_layers, hooked, logits_of
+from cnnlab.evaluation import check_takes, device_of, evaluating
+from cnnlab.model import check_images
+from cnnlab.probes import check_model, check_some, hooked, logits_of
 
 METHODS = ("gradient", "gradient_x_input", "smoothgrad", "integrated_gradients", "grad_cam", "occlusion")
 
@@ -55,6 +56,8 @@ def saliency(
     for name, value in numbers.items():
         check_whole(name, value, 1)
     check_number("noise", noise, 0)
+    check_images(images)
+    check_some(images)
     logits = logits_of(check_takes(check_model(model), images))
     if method == "occlusion" and not stride <= window <= min(images.shape[2:]):
         raise ConfigError(
@@ -73,23 +76,28 @@ def saliency(
     }
     passes, way = ways[method]
     at_once = max(1, batch_size // passes)
-    device, dtype = next(model.parameters()).device, images.dtype
-    with evaluating(model):
+    device, dtype = device_of(model), images.dtype
+    with torch.inference_mode(False), evaluating(model):
         parts = zip(images.split(at_once), targets.split(at_once), strict=True)
-        maps = [way(part.detach().to(device), right.to(device)).to(images.device, dtype) for part, right in parts]
+        maps = [
+            way(part.detach().clone().to(device), right.clone().to(device)).to(images.device, dtype)
+            for part, right in parts
+        ]
     return torch.cat(maps)
 
 
 def _targets(model: nn.Module, images: Tensor, targets: object, classes: int, batch_size: int) -> Tensor:
     """Return one class an image, on the CPU."""
     if targets is None:
-        device = next(model.parameters()).device
+        device = device_of(model)
         with evaluating(model), torch.no_grad():
             parts = [logits_of(model(part.to(device))).argmax(1).cpu() for part in images.split(batch_size)]
         return torch.cat(parts)
+    if isinstance(targets, (list, tuple, np.ndarray)):
+        targets = torch.as_tensor(targets)
     if not isinstance(targets, Tensor):
         targets = torch.full((len(images),), check_whole("targets", targets, 0))
-    if targets.is_floating_point() or targets.shape != (len(images),):
+    if targets.is_floating_point() or targets.dtype == torch.bool or targets.shape != (len(images),):
         raise ConfigError(
             f"targets: want one class for each of {len(images)} images, or one for all, got {tuple(targets.shape)} of "
             f"{targets.dtype}"
@@ -135,22 +143,21 @@ def _integrated_gradients(model: nn.Module, images: Tensor, targets: Tensor, ste
 
 
 def _grad_cam(model: nn.Module, images: Tensor, targets: Tensor, layer: str | None) -> Tensor:
-    convolutions = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
-    if layer is None and not convolutions:
+    if layer is None and not any(isinstance(module, nn.Conv2d) for module in model.modules()):
         raise ConfigError("grad_cam needs a convolution, and this model has none; take another method")
-    name = layer or convolutions[-1]
-    choose_layers(model, name)
     kept: list[Tensor] = []
 
     def see(_name: str, _layer: nn.Module, _entering: tuple, maps: Tensor) -> Tensor:
         kept.append(maps)
         return maps.clone()  # what follows may work in place
 
-    with torch.enable_grad(), hooked(model, name, see):
+    with torch.enable_grad(), hooked(model, nn.Conv2d if layer is None else layer, see):
         score = _logit(model, images.clone().requires_grad_(), targets).sum()
-        maps = kept[-1]  # (N, K, h, w)
+        if not kept:
+            raise ConfigError(f"grad_cam: the network does not use {layer}; name a layer that takes part in its answer")
+        maps = kept[-1]  # (N, K, h, w); of all convolutions, those of the last that has run
         if maps.ndim != 4:
-            raise ConfigError(f"grad_cam wants a layer that gives maps (N, C, H, W); {name} gives {tuple(maps.shape)}")
+            raise ConfigError(f"grad_cam wants a layer that gives maps (N, C, H, W); {layer} gives {tuple(maps.shape)}")
         gradients = torch.autograd.grad(score, maps)[0]
     weights = gradients.mean((2, 3), keepdim=True)
     cam = (weights * maps.detach()).sum(1, keepdim=True).relu()
@@ -183,12 +190,13 @@ def concentration(maps: Tensor) -> Tensor:
 
     >>> concentration(saliency(model, images)).mean()
     """
+    check_images(maps, "maps")
     pixels = maps.detach().abs().sum(1).flatten(1).double().sort(dim=1).values  # (N, pixels), rising
     count = pixels.shape[1]
     rank = torch.arange(1, count + 1, device=pixels.device)
     total = pixels.sum(1)
     share = (pixels * (count - rank + 0.5)).sum(1) / total.clamp_min(1e-300)
-    return torch.where(total > 0, 1 - 2 * share / count, 0.0)
+    return torch.where(total == 0, 0.0, 1 - 2 * share / count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,14 +243,21 @@ def saliency_check(
 
 
 def _drawn_anew(model: nn.Module, seed: int) -> nn.Module:
-    """Return a copy whose layers have drawn their weights again; the process's own random numbers stay as they are."""
+    """Return a copy whose layers have drawn their weights again; the process's own random numbers stay as they are.
+
+    What no layer draws (weights of one's own, weight_norm) is shuffled instead: nothing learnt may be left in place.
+    """
     twin = copy.deepcopy(model)
-    device = next(model.parameters()).device
+    device = device_of(model)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed + 1)  # not the seed that the model may have begun with
         for layer in twin.modules():
             if hasattr(layer, "reset_parameters"):
                 layer.reset_parameters()
+        for before, value in zip(model.parameters(), twin.parameters(), strict=True):
+            if torch.equal(before, value):
+                with torch.no_grad():
+                    value.copy_(value.flatten()[torch.randperm(value.numel()).to(value.device)].view_as(value))
     return twin
 
 
@@ -250,7 +265,7 @@ def _rank_correlation(one: Tensor, other: Tensor) -> np.ndarray:
     """Return Spearman's correlation of the magnitudes for each image; NaN where a map is all alike."""
     from scipy import stats
 
-    ranks = [stats.rankdata(maps.abs().sum(1).flatten(1).cpu().numpy(), axis=1) for maps in (one, other)]
+    ranks = [stats.rankdata(maps.abs().sum(1).flatten(1).cpu().double().numpy(), axis=1) for maps in (one, other)]
     first, second = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
     with np.errstate(invalid="ignore"):
         return (first * second).sum(1) / np.sqrt((first**2).sum(1) * (second**2).sum(1))

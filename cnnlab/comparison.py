@@ -18,7 +18,7 @@ from cnnlab.errors import ConfigError, check_choice
 from cnnlab.experiment import FIELDS, in_order
 from cnnlab.history import warn_if_environments_differ
 from cnnlab.one_run import Run
-from cnnlab.readings import WHEN, check_reading, distinct, higher_is_better, value_at
+from cnnlab.readings import WHEN, check_reading, distinct, higher_is_better, value_at, why_missing
 
 if TYPE_CHECKING:
     import pandas
@@ -89,7 +89,7 @@ class Comparison:
     def __repr__(self) -> str:
         table = self.table().map(lambda value: f"{value:.4f}" if isinstance(value, float) else value)
         reasons = {
-            "no number there (diverged, interrupted or too short)": self.without_value,
+            f"no number there ({why_missing(self.metric)})": self.without_value,
             "no partner at every level": self.left_out - self.without_value,
         }
         left_out = "".join(f"\nruns left out, {why}: {count}" for why, count in reasons.items() if count)
@@ -134,7 +134,7 @@ def compare(
     levels = _levels(cells, by, reference)
     blocks = [block for block in cells[levels[0]] if all(block in cells[level] for level in levels)]
     if not blocks:
-        raise ConfigError(_why_nothing_matches(runs, cells, by, along, levels, f"{metric} at {at!r}"))
+        raise ConfigError(_why_nothing_matches(runs, cells, by, along, levels, metric, at))
     values, settings = {}, {}
     for level in levels:
         of_seed: dict[int, list[float]] = {}
@@ -148,8 +148,8 @@ def compare(
     without_value = len(runs) - sum(map(len, cells.values()))
     if without_value:
         warnings.warn(
-            f"{without_value} of {len(runs)} runs have no {metric} at {at!r} (diverged, interrupted or too short) and "
-            "are left out: what remains may look better than it is",
+            f"{without_value} of {len(runs)} runs have no {metric} at {at!r} ({why_missing(metric)}) and are left out: "
+            "what remains may look better than it is",
             stacklevel=2,
         )
     left_out = len(runs) - len(levels) * len(blocks)
@@ -247,12 +247,14 @@ def _levels(cells: dict[Any, dict], by: str, reference: Hashable) -> list[Any]:
     return levels
 
 
-def _why_nothing_matches(runs: list[Run], cells: dict, by: str, along: tuple, levels: list, wanted: str) -> str:
+def _why_nothing_matches(
+    runs: list[Run], cells: dict, by: str, along: tuple, levels: list, metric: str, at: str | int
+) -> str:
     """Say which level has no value, which fields move together with `by`, or that runs are missing."""
     for level in levels:
         if not cells[level]:
             return (
-                f"no run with {by}={level!r} has {wanted}: diverged, interrupted or too short; filter the runs to the "
+                f"no run with {by}={level!r} has {metric} at {at!r}: {why_missing(metric)}; filter the runs to the "
                 "other levels, and say so"
             )
     settings = [run.experiment.resolved() for run in runs]

@@ -31,7 +31,7 @@ def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> Scores
     if not isinstance(split, Split) or len(split) == 0:
         raise ConfigError(f"evaluate wants a Split with images in it, such as data.validation; got {split!r}")
     check_takes(model, split.images, len(split.classes))
-    device = next(model.parameters()).device
+    device = device_of(model)
     losses, right = [], []
     with evaluating(model), torch.no_grad():
         for images, labels in zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True):
@@ -49,7 +49,7 @@ def predict(model: nn.Module, images: Tensor, *, batch_size: int = 250) -> Tenso
     tensor([7, 2, 1])
     """
     check_takes(model, images)
-    device = next(model.parameters()).device
+    device = device_of(model)
     with evaluating(model), torch.no_grad():
         return torch.cat([model(part.to(device)).softmax(1).cpu() for part in images.split(batch_size)])
 
@@ -87,14 +87,23 @@ def mistakes(model: nn.Module, split: Split, *, batch_size: int = 250) -> Mistak
 def check_takes(model: nn.Module, images: Tensor, classes: int | None = None) -> Tensor:
     """Return model's output for the first image; raise ConfigError unless it takes images float (N, C, H, W)."""
     check_images(images)
+    wanted = next((value.dtype for value in model.parameters() if value.is_floating_point()), images.dtype)
+    if wanted != images.dtype:
+        raise ConfigError(f"images are {images.dtype} and the model is {wanted}; give images.to({wanted})")
     with evaluating(model), torch.no_grad():
         try:
-            return model(images[:1].to(next(model.parameters()).device))
+            return model(images[:1].to(device_of(model)))
         except RuntimeError as error:
             fitting = f"input_shape={tuple(images.shape[1:])}" + ("" if classes is None else f", classes={classes}")
             raise ConfigError(
                 f"the model can't take images of shape {tuple(images.shape[1:])} ({error}); build_cnn({fitting}) fits"
             ) from error
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return the device that a network lies on: that of its first parameter or buffer, the CPU if it has none."""
+    own = next((value.device for value in (*model.parameters(), *model.buffers())), None)
+    return own or torch.device("cpu")
 
 
 @contextlib.contextmanager

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from cnnlab.data import Split
 from cnnlab.errors import ConfigError, check_whole
-from cnnlab.evaluation import check_takes, evaluating
-from cnnlab.probes import capture, check_model, hooked
+from cnnlab.evaluation import check_takes, device_of, evaluating
+from cnnlab.probes import capture, check_model, check_some, choose_layers, hooked
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,22 +54,31 @@ def top_images(
     """
     tensors = images.images if isinstance(images, Split) else images
     check_takes(check_model(model), tensors)
+    check_some(tensors)
     check_whole("count", count, 1)
     check_whole("unit", unit, 0)
-    device = next(model.parameters()).device
+    device = device_of(model)
     values, places = [], []
 
     def see(name: str, _layer: nn.Module, _entering: tuple, output: Tensor) -> None:
-        if name == layer:  # where a layer is used again, its first use counts
+        if name == layer:  # where a layer is used again, its first use counts, unless layer is "relu#2"
             _check_unit(layer, unit, output)
             value, place = output[:, unit].flatten(1).max(1) if output.ndim > 2 else (output[:, unit], None)
             values.append(value.cpu())
             places.append(torch.zeros(len(output), dtype=torch.long) if place is None else place.cpu())
 
-    with evaluating(model), torch.no_grad(), hooked(model, layer, see):
+    with evaluating(model), torch.no_grad(), hooked(model, _of_output(model, layer), see):
         for part in tensors.split(check_whole("batch_size", batch_size, 1)):
             model(part.to(device))
-    best = torch.cat(values).sort(descending=True, stable=True)
+    if not values:
+        raise ConfigError(
+            f"layer {layer!r} was not used, or gives no tensor of that name; capture(model) shows the names"
+        )
+    largest = torch.cat(values)
+    if not largest.isfinite().all() or not largest.any():
+        what = "zero for every one of these images: it is dead" if largest.isfinite().all() else "NaN or infinite"
+        raise ConfigError(f"unit {unit} of {layer} is {what}; take another one")
+    best = largest.sort(descending=True, stable=True)
     indices = best.indices[:count].tolist()
     where = torch.cat(places)
     shape = tuple(tensors.shape[1:])
@@ -77,6 +86,15 @@ def top_images(
     chosen = images[torch.tensor(indices)]
     found = [boxes[int(where[index])] for index in indices]
     return TopImages(layer, unit, chosen, indices, best.values[:count].tolist(), found)
+
+
+def _of_output(model: nn.Module, name: object) -> list[str]:
+    """Return the layer that an output's name belongs to: "relu#2" and "lstm[0]" are those of "relu" and "lstm"."""
+    layer = name.split("#")[0].split("[")[0] if isinstance(name, str) else name
+    if not isinstance(layer, str):
+        raise ConfigError(f"layer wants one name, such as 'relu1', got {name!r:.60}")
+    choose_layers(model, layer)
+    return [layer]
 
 
 def _check_unit(layer: str, unit: int, output: Tensor) -> None:
@@ -96,17 +114,26 @@ def receptive_field(
     >>> receptive_field(build_cnn(3), "conv1", 0, 0, (1, 28, 28))
     (0, 0, 2, 2)
     """
+    if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
+        raise ConfigError(f"input_shape wants (channels, height, width), such as (1, 28, 28); got {input_shape!r}")
     _, height, width = input_shape
+    layers = _of_output(check_model(model), layer)
+    check_whole("unit", unit, 0)
+    check_whole("place", place, 0)
     twin = copy.deepcopy(model).cpu().double()  # in single precision, fast convolutions may smear a NaN (Winograd)
     image = torch.zeros(1, *input_shape, dtype=torch.float64)
 
     def sees(rows: slice = slice(None), columns: slice = slice(None)) -> bool:
         poisoned = image.clone()
         poisoned[:, :, rows, columns] = float("nan")
-        with capture(twin, layer) as seen, torch.no_grad():
+        with capture(twin, layers) as seen, torch.no_grad():
             twin(poisoned)
         output = seen[layer]
-        return bool(output[0, unit].flatten()[place].isnan())
+        _check_unit(layer, unit, output)
+        places = output[0, unit].flatten()
+        if place >= len(places):
+            raise ConfigError(f"place={place}: a unit of {layer} has {len(places)} places, 0 to {len(places) - 1}")
+        return bool(places[place].isnan())
 
     if not sees():
         return 0, 0, 0, 0

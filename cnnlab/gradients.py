@@ -13,9 +13,9 @@ from torch.nn import functional
 
 from cnnlab.data import Split
 from cnnlab.errors import ConfigError, check_whole
-from cnnlab.evaluation import check_takes
+from cnnlab.evaluation import check_takes, device_of
 from cnnlab.model import check_images
-from cnnlab.probes import ByLayer, check_model, logits_of
+from cnnlab.probes import ByLayer, check_model, check_some, logits_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,39 +48,51 @@ def gradient_flow(
 
     images float (N, C, H, W) and labels (N,), or a Split; they are cut into batches, each with its own gradient of the
     mean cross-entropy. With the optimizer that trains the model, update_ratio is that of the step it would take next:
-    one real step a batch, on a copy. The copy is in train mode without dropout; the model itself is not touched.
+    one real step a batch, on a copy. The copy is in train mode, its dropout layers off; what else in it is drawn at
+    random comes from a seed of its own. The model itself is not touched.
 
     >>> gradient_flow(model, data.train[:256], optimizer=torch.optim.Adam(model.parameters()))["conv1"].update_ratio
     0.02
     """
     images, labels = _images_and_labels(images, labels)
+    check_some(images)
     outputs = logits_of(check_takes(check_model(model), images)).shape[1]
     if int(labels.min()) < 0 or int(labels.max()) >= outputs:
         raise ConfigError(f"labels go from {int(labels.min())} to {int(labels.max())}; the model has {outputs} outputs")
     check_whole("batch_size", batch_size, 1)
     _check_optimizer(optimizer, model)
-    device = next(model.parameters()).device
+    if not any(True for _ in _weights(model)):
+        raise ConfigError("the model has no weights that are trained; set requires_grad of some to True")
     found: dict[str, list[tuple[float, ...]]] = {}
     for part, right in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+        for name, numbers in _of_batch(model, optimizer, part, right).items():
+            found.setdefault(name, []).append(numbers)
+    kinds = {name: type(layer).__name__ for name, layer in model.named_modules()}
+    return ByLayer({name: _summary(kinds.get(name, "weight"), np.array(rows)) for name, rows in found.items()})
+
+
+def _of_batch(model: nn.Module, optimizer: object, images: Tensor, labels: Tensor) -> dict[str, tuple[float, ...]]:
+    """Return each weight's numbers for one batch, from a copy that has seen nothing but this batch."""
+    device = device_of(model)
+    with torch.inference_mode(False), torch.random.fork_rng([device] if device.type == "cuda" else []):
         twin, steps = copy.deepcopy((model, optimizer))  # together, so that the optimizer's copy steps the copy
-        _backward(twin, part.to(device), right.to(device))
+        torch.manual_seed(0)
+        _backward(twin, images.clone().to(device), labels.clone().to(device))
         before = {name: value.detach().clone() for name, value in _weights(twin)}
         if steps is not None:
             steps.step()
-        for name, value in _weights(twin):
-            found.setdefault(name, []).append(_numbers(before[name], value, steps is not None))
-    kinds = {name: type(layer).__name__ for name, layer in model.named_modules()}
-    return ByLayer({name: _summary(kinds.get(name, "weight"), np.array(rows)) for name, rows in found.items()})
+    return {name: _numbers(before[name], value, steps is not None) for name, value in _weights(twin)}
 
 
 def _images_and_labels(images: Split | Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
     if isinstance(images, Split):
         images, labels = images.images, images.labels if labels is None else labels
     check_images(images)
-    if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.ndim != 1 or len(labels) != len(images):
+    whole = isinstance(labels, Tensor) and not labels.is_floating_point() and labels.dtype != torch.bool
+    if not whole or labels.shape != (len(images),):
         got = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
         raise ConfigError(f"labels: want whole numbers (N,), one for each of {len(images)} images, got {got}")
-    return images, labels
+    return images, labels.long()
 
 
 def _check_optimizer(optimizer: object, model: nn.Module) -> None:
@@ -89,6 +101,8 @@ def _check_optimizer(optimizer: object, model: nn.Module) -> None:
     if not isinstance(optimizer, torch.optim.Optimizer):
         remedy = "such as torch.optim.Adam(model.parameters())"
         raise ConfigError(f"optimizer wants one of torch's, {remedy}, got {optimizer!r:.60}")
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise ConfigError("optimizer: LBFGS takes several looks at the loss a step; give SGD, RMSprop or Adam")
     own = {id(value) for value in model.parameters()}
     if not all(id(value) in own for group in optimizer.param_groups for value in group["params"]):
         raise ConfigError("optimizer steps another network's weights; make it from this model's parameters()")
@@ -102,7 +116,14 @@ def _backward(model: nn.Module, images: Tensor, labels: Tensor) -> None:
             layer.eval()
     model.zero_grad()
     with torch.enable_grad():
-        functional.cross_entropy(logits_of(model(images)), labels).backward()
+        try:
+            functional.cross_entropy(logits_of(model(images)), labels).backward()
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError) as error:
+            raise ConfigError(
+                f"the model can't be trained on a batch of {tuple(images.shape)} ({error}); try another batch_size"
+            ) from error
 
 
 def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
@@ -133,8 +154,8 @@ class LayerWeights:
     """The weights of one layer, and what training has made of them.
 
     mean, std: of the weights. change: norm of (weights − initial) / norm of initial. similarity: the cosine of the
-    angle between weights and initial, 1 where training has done nothing. Both are NaN without initial. values and
-    initial: all weights, flat.
+    angle between weights and initial, 1 where training has done nothing. Both are NaN without initial, or where it is
+    all zeros. values and initial: all weights, flat.
     """
 
     kind: str
@@ -156,10 +177,10 @@ def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Ten
     >>> weight_distributions(model, initial=build_cnn(seed=0))["conv1"].change
     0.3
     """
-    before = initial.state_dict() if isinstance(initial, nn.Module) else dict(initial or {})
+    before = _weights_by_name(initial)
     found = ByLayer()
     for name, layer in check_model(model).named_modules():
-        if isinstance(layer, (nn.modules.conv._ConvNd, nn.Linear)):
+        if isinstance(layer, WEIGHTED):
             values, own = _flat(layer.weight), f"{name}.weight".removeprefix(".")
             if initial is not None and (own not in before or before[own].shape != layer.weight.shape):
                 there = tuple(before[own].shape) if own in before else "missing"
@@ -175,13 +196,26 @@ def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Ten
     return found
 
 
+WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
+
+
+def _weights_by_name(initial: object) -> Mapping[str, Tensor]:
+    """Return name → weight of a network or a state_dict; those of layers may be computed, as with weight_norm."""
+    if isinstance(initial, nn.Module):
+        layers = {name: layer for name, layer in initial.named_modules() if isinstance(layer, WEIGHTED)}
+        return {f"{name}.weight".removeprefix("."): layer.weight for name, layer in layers.items()}
+    if initial is not None and not isinstance(initial, Mapping):
+        raise ConfigError(f"initial wants a network or its state_dict(), got {type(initial).__name__}")
+    return initial or {}
+
+
 def _flat(weights: Tensor) -> np.ndarray:
     return weights.detach().flatten().double().cpu().numpy()
 
 
 def _changed(values: np.ndarray, start: np.ndarray) -> tuple[float, float]:
     """Return the relative change, and the cosine between now and then."""
-    if len(start) == 0 or not start.any() or not values.any():
+    if not start.any():
         return float("nan"), float("nan")
-    size = np.linalg.norm(start)
-    return float(np.linalg.norm(values - start) / size), float(values @ start / (np.linalg.norm(values) * size))
+    size, now = np.linalg.norm(start), np.linalg.norm(values)
+    return float(np.linalg.norm(values - start) / size), float(values @ start / (now * size)) if now else float("nan")

@@ -139,7 +139,7 @@ def check_metric(metric: object, known: Iterable[str]) -> None:
         if number in (LAYER_NUMBERS if layer else INSIDES):
             raise ConfigError(
                 f"{metric} was not recorded in these runs; train with on_epoch=Recorder(…), or run and sweep with "
-                "insides=True"
+                "insides=True (dead_share and activation_scale are those of nn.ReLU layers)"
             )
     check_choice("metric", metric, known)
 

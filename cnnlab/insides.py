@@ -64,6 +64,8 @@ class Recorder:
         state.history.rows[-1].update(finite)
 
     def _of_gradients(self, state: EpochState) -> dict[str, float]:
+        if not any(value.ndim > 1 and value.requires_grad for value in state.model.parameters()):
+            return {}
         batch_size = state.history.settings["batch_size"]
         some = state.data.train[: self.batches * batch_size]
         flow = gradient_flow(state.model, some, optimizer=state.optimizer, batch_size=batch_size)

@@ -79,10 +79,11 @@ def capture(
     """Within the block, keep what these layers put out, by name, each time the model is called.
 
     layers: names or types, such as ["relu1", nn.MaxPool2d]; None is every layer that has no layers inside. Tensors are
-    copies, detached, on the model's device; the latest pass replaces the one before, so that memory is that of one
-    pass: `seen.nbytes`, at most `most_bytes` (a MemoryError beyond). A layer that is used again in one pass is there as
-    "relu", "relu#2"; one with several outputs as "lstm[0]", "lstm[1]". With inputs=True `seen.inputs` has what went in:
-    before a ReLU. The model is in eval mode inside the block, and afterwards as it was. Works on any nn.Module.
+    copies, detached, on the model's device; the latest pass through the model replaces the one before, so that memory
+    is that of one pass: `seen.nbytes`, at most `most_bytes` (a MemoryError beyond). A layer that is used again in one
+    pass is there as "relu", "relu#2"; one with several outputs as "lstm[0]", "lstm[1]". With inputs=True `seen.inputs`
+    has what went in: before a ReLU. The model is in eval mode inside the block, and afterwards as it was. Works on any
+    nn.Module.
 
     >>> with capture(model, ["relu1", "pool1"]) as seen:
     ...     logits = model(images)
@@ -113,32 +114,36 @@ def hooked(
     before(name, input) is called when it is about to run, begin() at the start of every pass through the model.
     """
     chosen = choose_layers(model, layers)
-    wants_images = any(isinstance(layer, nn.Conv2d) for layer in model.modules())
+    wants_images = any(isinstance(layer, (nn.Conv2d, nn.Flatten)) for layer in model.modules())
     used: Counter[str] = Counter()
 
     def start(_model: nn.Module, arguments: tuple) -> None:
-        if wants_images and arguments:
-            check_images(arguments[0])
+        first = arguments[0] if arguments else None
+        # These, torch would take for one image without a batch, or refuse in its own words.
+        unbatched = isinstance(first, Tensor) and (first.ndim == 3 or not first.is_floating_point())
+        if hasattr(model, "input_shape") or (wants_images and unbatched):
+            check_images(first)
         used.clear()
         begin()
 
-    def enter(name: str, _layer: nn.Module, arguments: tuple) -> None:
+    def enter(name: str, _layer: nn.Module, arguments: tuple, named: dict) -> None:
         used[name] += 1
+        entering = (*arguments, *named.values())
         if before is not None:
-            for part, values in _tensors(_numbered(name, used), arguments[0] if len(arguments) == 1 else arguments):
+            for part, values in _tensors(_numbered(name, used), entering[0] if len(entering) == 1 else entering):
                 before(part, values)
 
-    def leave(name: str, layer: nn.Module, arguments: tuple, output: Any) -> Any:
+    def leave(name: str, layer: nn.Module, arguments: tuple, named: dict, output: Any) -> Any:
         found = list(_tensors(_numbered(name, used), output))
-        answers = [see(part, layer, arguments, values) for part, values in found]
+        answers = [see(part, layer, (*arguments, *named.values()), values) for part, values in found]
         return answers[0] if isinstance(output, Tensor) else None
 
     handles = []
     try:
         handles.append(model.register_forward_pre_hook(start))
         for name, layer in chosen.items():
-            handles.append(layer.register_forward_pre_hook(functools.partial(enter, name)))
-            handles.append(layer.register_forward_hook(functools.partial(leave, name)))
+            handles.append(layer.register_forward_pre_hook(functools.partial(enter, name), with_kwargs=True))
+            handles.append(layer.register_forward_hook(functools.partial(leave, name), with_kwargs=True))
         yield
     finally:
         for handle in handles:
@@ -173,8 +178,10 @@ def choose_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Modul
     named = {name: layer for name, layer in model.named_modules(remove_duplicate=False) if name}
     own = {name: layer for name, layer in model.named_modules() if name}  # each layer once, by its first name
     if layers is None:
-        return {name: layer for name, layer in own.items() if not any(layer.children())}
-    wanted = [layers] if isinstance(layers, (str, type)) else list(layers)
+        return {name: layer for name, layer in own.items() if not any(layer.children())} or {"": model}
+    wanted = list(layers) if isinstance(layers, Iterable) and not isinstance(layers, (str, nn.Module)) else [layers]
+    if not wanted:
+        raise ConfigError("layers names none; give names or types of layers, or leave it out for all of them")
     chosen: set[str] = set()
     for one in wanted:
         if isinstance(one, type) and issubclass(one, nn.Module):
@@ -187,6 +194,12 @@ def choose_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Modul
             check_choice("layer", one, named)
             chosen.add(one)
     return {name: layer for name, layer in named.items() if name in chosen}
+
+
+def check_some(images: Tensor) -> None:
+    """Raise ConfigError if there is not a single image."""
+    if len(images) == 0:
+        raise ConfigError("images: got none; give one or more, float (N, C, H, W)")
 
 
 def logits_of(output: Any) -> Tensor:

@@ -41,6 +41,12 @@ def check_reading(runs: list[Run], metric: str, at: str | int, *, compared: Iter
             )
 
 
+def why_missing(metric: str) -> str:
+    """Return why a run may lack a number."""
+    recorded = "" if metric in METRICS else "not recorded: sweep(…, insides=True), or "
+    return f"{recorded}diverged, interrupted or too short"
+
+
 def value_at(run: Run, metric: str, at: str | int) -> float | None:
     """Return the metric of a run at that epoch; None if it has none there."""
     history = run.history

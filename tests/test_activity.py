@@ -104,6 +104,27 @@ def test_a_split_will_do_and_the_model_stays_as_it_was():
     assert all(value.grad is None for value in model.parameters())
 
 
+def test_numbers_that_are_none_are_not_called_healthy():
+    model = build_cnn()
+    with torch.no_grad():
+        model.conv1.weight[0] = float("nan")
+    row = activation_statistics(model, IMAGES)["conv1"]
+    assert np.isnan([row.mean, row.scale, row.minimum, row.maximum]).all()
+
+
+def test_models_without_parameters_and_layers_called_by_keyword():
+    class ByKeyword(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pool = nn.AvgPool2d(2)
+
+        def forward(self, images):
+            return self.pool(input=images)
+
+    row = activation_statistics(ByKeyword(), torch.full((3, 1, 4, 4), -2.0))["pool"]
+    assert (row.scale_before, row.scale, row.mean) == pytest.approx((2, 2, -2))
+
+
 def test_a_table_and_a_frame_come_of_it():
     found = activation_statistics(build_cnn(), IMAGES)
     frame = found.to_frame()
@@ -135,6 +156,11 @@ def test_a_layer_used_twice_and_a_tuple_output():
     ("change", "words"),
     [
         ({"images": IMAGES[0]}, r"want float \(N, C, H, W\)"),
+        ({"images": IMAGES[:0]}, "images: got none"),
+        (
+            {"images": IMAGES.double()},
+            r"are torch.float64 and the model is torch.float32; give images.to\(torch.float32\)",
+        ),
         ({"images": torch.zeros(2, 3, 28, 28)}, "can't take images of shape"),
         ({"batch_size": 0}, "batch_size must be a whole number of 1 or more"),
         ({"sample": 0}, "sample must be"),

@@ -188,6 +188,9 @@ def test_an_in_place_first_layer_and_a_tuple_output():
         ({"targets": 10}, r"the model has the classes 0 to 9, got \[10\]"),
         ({"targets": -1}, "targets must be a whole number of 0 or more"),
         ({"targets": torch.tensor([1, 2, 3])}, r"want one class for each of 2 images, or one for all, got \(3,\)"),
+        ({"targets": [1, 2, 3]}, r"want one class for each of 2 images, or one for all, got \(3,\)"),
+        ({"targets": torch.tensor([True, False])}, r"got \(2,\) of torch.bool"),
+        ({"images": torch.zeros(0, 1, 28, 28)}, "images: got none"),
         ({"targets": torch.tensor([1.0, 2.0])}, r"got \(2,\) of torch.float32"),
         ({"method": "grad_cam", "layer": "conv3"}, "unknown layer 'conv3'"),
         ({"method": "grad_cam", "layer": "fc1"}, r"wants a layer that gives maps \(N, C, H, W\); fc1 gives \(2, 64\)"),
@@ -213,6 +216,34 @@ def test_grad_cam_wants_a_convolution_and_may_look_at_another_layer():
     )
 
 
+def test_the_last_convolution_is_the_last_that_runs():
+    class Spare(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.head, self.spare = nn.Conv2d(1, 3, 3), nn.Linear(3, 2), nn.Conv2d(1, 1, 1)
+
+        def forward(self, images):
+            return self.head(self.conv(images).relu().mean((2, 3)))
+
+    model, images = Spare().double(), images_of((1, 8, 8))
+    assert torch.equal(saliency(model, images, 0, "grad_cam"), saliency(model, images, 0, "grad_cam", layer="conv"))
+    with pytest.raises(ConfigError, match="the network does not use spare"):
+        saliency(model, images, 0, "grad_cam", layer="spare")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_inference_mode_and_half_precision(method):
+    model, images = build_cnn(seed=1), images_of((1, 28, 28), count=2).float()
+    with torch.inference_mode():
+        inside = saliency(model, images * 1, 3, method, samples=2, steps=4)
+    assert torch.equal(inside, saliency(model, images, 3, method, samples=2, steps=4))
+    half = saliency(model.bfloat16(), images.bfloat16(), 3, method, samples=2, steps=4)
+    assert half.dtype == torch.bfloat16
+    assert saliency_check(model, images.bfloat16(), 3, method, samples=2, steps=4).correlation[
+        "random weights"
+    ].shape == (2,)
+
+
 def test_concentration_is_the_gini_index():
     one, even = torch.zeros(1, 10, 10), torch.ones(1, 10, 10)
     one[0, 3, 4] = -5
@@ -220,6 +251,9 @@ def test_concentration_is_the_gini_index():
     half[0, :5] = 2
     found = concentration(torch.stack([one, even, half, torch.zeros(1, 10, 10)]))
     assert found.tolist() == pytest.approx([0.99, 0.0, 0.5, 0.0])
+    assert concentration(torch.full((1, 1, 4, 4), float("nan"))).isnan().all()
+    with pytest.raises(ConfigError, match="maps: want float"):
+        concentration(torch.zeros(3, 16, 16))
     values = torch.rand(1, 3, 6, 7, dtype=torch.float64) - 0.5
     flat = values.abs().sum(1).flatten().numpy()
     by_pairs = np.abs(flat[:, None] - flat[None]).mean() / (2 * flat.mean())  # the mean difference's definition
@@ -270,3 +304,20 @@ def test_the_check_on_a_stranger_draws_every_layer_anew():
     found = saliency_check(model, images, 1)
     assert (np.abs(found.correlation["random weights"]) < 0.9).all()
     assert torch.equal(found.maps["trained"], saliency(model, images, 1))
+
+
+def test_the_check_leaves_nothing_learnt_in_place():
+    """Weights that no layer draws by itself are shuffled: weight_norm, and parameters of one's own."""
+
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.template = nn.Parameter(torch.randn(3, 64))
+
+        def forward(self, images):
+            return images.flatten(1) @ self.template.T
+
+    normed = nn.Sequential(nn.Flatten(), nn.utils.parametrizations.weight_norm(nn.Linear(64, 3, bias=False)))
+    for model in (Own(), normed):
+        found = saliency_check(model, torch.randn(4, 1, 8, 8), 0)
+        assert (np.abs(found.correlation["random weights"]) < 0.5).all()

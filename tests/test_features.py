@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from strangers import UsedTwice, torchvision_model
+from strangers import TupleOutput, UsedTwice, torchvision_model
 from torch import nn
 
 from cnnlab.errors import ConfigError
@@ -103,6 +103,42 @@ def test_a_neuron_and_a_tensor_of_images():
     assert found.boxes == [(0, 0, 28, 28)] * 9
     with torch.no_grad():
         assert found.indices == model(images)[:, 7].argsort(descending=True).tolist()
+
+
+def test_a_dead_unit_looks_for_nothing():
+    model = build_cnn()
+    with torch.no_grad():
+        model.conv1.weight[2], model.conv1.bias[2] = 0, -1
+    with pytest.raises(ConfigError, match="unit 2 of relu1 is zero for every one of these images: it is dead"):
+        top_images(model, torch.randn(5, 1, 28, 28), "relu1", 2)
+    with torch.no_grad():
+        model.conv1.weight[2] = float("nan")
+    with pytest.raises(ConfigError, match="unit 2 of relu1 is NaN or infinite"):
+        top_images(model, torch.randn(5, 1, 28, 28), "relu1", 2)
+
+
+def test_outputs_are_named_as_capture_names_them():
+    images = torch.randn(6, 1, 12, 12)
+    assert len(top_images(TupleOutput(), images, "rnn[0]", 1).indices) == 6
+    second = top_images(UsedTwice(), images, "relu#2", 1, count=2)
+    assert second.boxes[0] != top_images(UsedTwice(), images, "relu", 1, count=2).boxes[0]
+    with pytest.raises(ConfigError, match=r"layer 'rnn' was not used, or gives no tensor of that name"):
+        top_images(TupleOutput(), images, "rnn", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("conv1", 0, 784, (1, 28, 28)), "place=784: a unit of conv1 has 784 places, 0 to 783"),
+        (("conv1", 16, 0, (1, 28, 28)), "unit=16: conv1 has 16 units"),
+        (("conv1", 0, -1, (1, 28, 28)), "place must be a whole number of 0 or more"),
+        (("conv1", 0, 0, (28, 28)), r"input_shape wants \(channels, height, width\)"),
+        ((nn.ReLU, 0, 0, (1, 28, 28)), "layer wants one name, such as 'relu1'"),
+    ],
+)
+def test_a_field_that_is_not_there_is_named(arguments, words):
+    with pytest.raises(ConfigError, match=words):
+        receptive_field(build_cnn(), *arguments)
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,41 @@ def test_batch_norm_is_in_train_mode_and_dropout_is_off():
     assert torch.equal(model[1].running_mean, torch.zeros(2))
 
 
+def test_no_random_number_of_the_process_is_drawn_and_every_call_gives_the_same():
+    class Random(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(784, 10)
+
+        def forward(self, images):
+            return self.head(functional.dropout(images.flatten(1), 0.5, self.training))
+
+    model, before = Random(), torch.random.get_rng_state()
+    found = [gradient_flow(model, IMAGES, LABELS)["head"].norm for _ in range(2)]
+    assert found[0] == found[1]
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_inside_inference_mode_there_is_a_gradient_too():
+    model = build_cnn()
+    with torch.inference_mode():
+        inside = gradient_flow(model, IMAGES + 0, LABELS)
+    assert inside["conv1"].norm == gradient_flow(model, IMAGES, LABELS)["conv1"].norm
+
+
+def test_parametrized_layers_and_weights_of_zero():
+    model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)))
+    start = copy.deepcopy(model)
+    assert weight_distributions(model, start)["0"].change == 0
+    zero = nn.Linear(3, 2)
+    with torch.no_grad():
+        zero.weight.zero_()
+    row = weight_distributions(nn.Sequential(zero), start)["0"]
+    assert row.change == pytest.approx(1)
+    assert np.isnan(row.similarity)
+    assert np.isnan(weight_distributions(start, nn.Sequential(zero))["0"].change)
+
+
 def test_a_frozen_layer_is_left_out_and_an_unused_one_has_gradient_zero():
     model = build_cnn()
     model.conv1.weight.requires_grad_(False)
@@ -150,6 +185,14 @@ def test_a_tuple_output_and_a_split():
         ({"labels": LABELS + 5}, "labels go from 5 to 14; the model has 10 outputs"),
         ({"images": IMAGES[0]}, r"want float \(N, C, H, W\)"),
         ({"batch_size": 0}, "batch_size must be"),
+        ({"labels": LABELS > 5}, "got torch.bool"),
+        ({"images": IMAGES[:0], "labels": LABELS[:0]}, "images: got none"),
+        ({"model": build_cnn().requires_grad_(False)}, "no weights that are trained"),
+        ({"optimizer": torch.optim.LBFGS(build_cnn().parameters())}, "LBFGS takes several looks"),
+        (
+            {"model": nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784), nn.Linear(784, 10)), "batch_size": 47},
+            r"can't be trained on a batch of \(1, 1, 28, 28\)",
+        ),
         ({"optimizer": "adam"}, "optimizer wants one of torch's"),
         ({"optimizer": torch.optim.SGD(build_cnn().parameters(), lr=1)}, "steps another network's weights"),
     ],
@@ -196,4 +239,6 @@ def test_a_start_of_another_architecture_is_refused():
         weight_distributions(build_cnn(), build_cnn(5))
     with pytest.raises(ConfigError, match=r"conv1.weight is \(16, 1, 3, 3\) here and missing there"):
         weight_distributions(build_cnn(), {})
+    with pytest.raises(ConfigError, match="initial wants a network or its state_dict"):
+        weight_distributions(build_cnn(), 5)
     assert len(weight_distributions(torchvision_model("resnet18"))) == 21  # 20 convolutions and one Linear

@@ -1,6 +1,7 @@
 """Numbers from inside the network: what they are, that nothing changes by recording them, and that they are kept."""
 
 import statistics
+import time
 import warnings
 
 import numpy as np
@@ -110,6 +111,19 @@ def test_strangers_and_data_without_validation_images(data):
     assert "dead_share" in fit(build_cnn(), alone, epochs=1, on_epoch=record, progress=False).metrics
 
 
+def test_fine_tuning_of_batch_norm_alone_has_no_steps_to_tell(data):
+    model = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784), nn.Linear(784, 10).requires_grad_(False))
+    history = fit(model, data, epochs=1, on_epoch=Recorder(), progress=False)
+    assert "update_ratio" not in history.metrics
+
+
+def test_the_seconds_of_a_run_are_those_of_its_training(monkeypatch):
+    import cnnlab.one_run
+
+    monkeypatch.setattr(cnnlab.one_run, "Recorder", lambda **_: lambda _state: time.sleep(1))
+    assert run(BASE.replace(epochs=3), insides=True, progress=False).seconds < 3
+
+
 def test_what_was_not_recorded_is_named_with_the_remedy(data):
     history = fit(build_cnn(), data, epochs=1, progress=False)
     for metric in ("dead_share", "conv1.update_ratio"):
@@ -158,6 +172,11 @@ def test_a_sweep_keeps_them_and_trains_again_what_lacks_them(tmp_path):
     assert told["dead_share"].tolist() == pytest.approx(
         frame.groupby("pooling", sort=False)["dead_share"].mean().tolist()
     )
+    mixed = [*runs.filter(epochs=2, pooling="max"), *plain.filter(epochs=2, pooling="avg")]
+    with pytest.raises(
+        ConfigError, match=r"pooling='avg' has dead_share at 'last': not recorded: sweep\(…, insides=True\)"
+    ):
+        compare(mixed, by="pooling", metric="dead_share")
     found = compare(runs.filter(epochs=2), by="pooling", metric="pool1.scale_change")
     assert found.verdicts["avg"] in (LOWER, CANNOT_TELL)
 

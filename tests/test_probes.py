@@ -144,7 +144,7 @@ def test_a_generator_that_is_thrown_away_leaves_no_hook(model):
 
 
 def test_an_error_while_hooks_are_attached_leaves_none(model, monkeypatch):
-    monkeypatch.setattr(model.pool1, "register_forward_hook", lambda _hook: 1 / 0)
+    monkeypatch.setattr(model.pool1, "register_forward_hook", lambda _hook, **_: 1 / 0)
     with pytest.raises(ZeroDivisionError), capture(model):
         pass
     assert hooks(model) == 0
@@ -240,6 +240,55 @@ def test_a_model_without_convolutions_may_take_what_it_likes():
     with capture(model) as seen:
         model(torch.tensor([1, 2, 3]))
     assert seen["1"].shape == (3, 2)
+
+
+def test_a_model_that_shapes_its_input_itself_may_take_what_it_likes():
+    class Reshapes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 2, 3)
+
+        def forward(self, numbers):
+            return self.conv(numbers.view(-1, 1, 8, 8))
+
+    model = Reshapes()
+    with capture(model) as seen:
+        model(torch.randn(5, 64))
+    assert seen["conv"].shape == (5, 2, 6, 6)
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    with pytest.raises(ConfigError, match="for a single image"), capture(flat):
+        flat(torch.randn(1, 8, 8))
+
+
+def test_a_layer_called_by_keyword_is_seen_with_its_input():
+    class ByKeyword(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pool = nn.MaxPool2d(2)
+
+        def forward(self, images):
+            return self.pool(input=images)
+
+    model = ByKeyword()
+    with capture(model, inputs=True) as seen:
+        model(IMAGES)
+    assert torch.equal(seen.inputs["pool"], IMAGES)
+    assert torch.equal(seen["pool"], functional.max_pool2d(IMAGES, 2))
+
+
+def test_a_single_layer_is_a_model_too():
+    model = nn.Linear(3, 2)
+    with capture(model) as seen:
+        output = model(torch.ones(1, 3))
+    assert torch.equal(seen[""], output)
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"), [([], "layers names none"), (nn.ReLU(), "unknown layer ReLU"), (3, "layer 3")]
+)
+def test_layers_of_another_kind_are_named(model, layers, words):
+    with pytest.raises(ConfigError, match=words), capture(model, layers):
+        pass
 
 
 def test_something_that_is_no_model_is_refused():

@@ -67,7 +67,7 @@ def plot_activations(seen: Captured | Mapping[str, object] | Tensor, *, ax: Axes
     values = {name: layer.sample if isinstance(layer, LayerActivity) else layer for name, layer in seen.items()}
     ax = plot_distributions(values, xlabel="activation", zeros=True, ax=ax)
     for place, layer in enumerate(seen.values()):
-        if isinstance(layer, LayerActivity):
+        if isinstance(layer, LayerActivity) and layer.zeros:  # in front of a ReLU nothing is dead
             told = f"{layer.dead} of {layer.units} dead"
             ax.text(1.01, -place + 0.35, told, transform=ax.get_yaxis_transform(), fontsize=9)
     return ax

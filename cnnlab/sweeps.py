@@ -93,7 +93,8 @@ def sweep(
 def train_record(payload: dict[str, Any]) -> dict[str, Any]:
     """Train one experiment and return its record. This is what workers are sent: plain JSON in, plain JSON out."""
     try:
-        kept = {"snapshots": payload["snapshots"], "insides": payload["insides"]}
+        insides = payload.get("insides", False)
+        kept = {"snapshots": payload["snapshots"], "insides": insides}
         finished = run(Experiment(**payload["experiment"]), **kept, progress=False)
     except Exception as error:
         return {"failed": f"{type(error).__name__}: {error}"}
@@ -106,7 +107,7 @@ def train_record(payload: dict[str, Any]) -> dict[str, Any]:
         "input_shape": finished.input_shape,
         "class_names": finished.class_names,
         "snapshots": finished.snapshots,
-        "insides": payload["insides"],
+        "insides": insides,
         "weights": base64.b64encode(finished.read_weights()).decode(),
     }
 

@@ -330,13 +330,6 @@ def test_torchvisions_networks_can_be_captured_whole(name):
         assert {"layer1.0.relu", "layer1.0.relu#2"} <= set(seen)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_capture_on_a_gpu_keeps_tensors_there(model):
-    with capture(model.cuda()) as seen:
-        model(IMAGES.cuda())
-    assert {values.device.type for values in seen.values()} == {"cuda"}
-
-
 def test_what_a_hook_returns_takes_the_outputs_place():
     model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
     with hooked(model, "0", lambda _name, _layer, _entering, values: values * 0 - 1):

@@ -575,12 +575,15 @@ def test_a_script_that_is_ended_leaves_its_finished_runs_and_no_process(tmp_path
 # --- Faults 20 and 21: killed at any moment; several processes on one store
 
 FORKING = """
-import json, os, signal, sys, time
+import json, os, signal, sys, threading, time
 from pathlib import Path
+from tqdm import tqdm
 import cnnlab.progress
 import cnnlab.sweeps
 from cnnlab import Experiment, grid, sweep
 
+# tqdm's own lock is one for all that are forked here: whoever is killed while he has it would keep it for ever.
+tqdm.set_lock(threading.RLock())
 store, log = Path({store!r}), Path({log!r})
 wanted = grid(Experiment(**{settings}), seed=range({count}), epochs=[1, 2])
 

@@ -51,19 +51,8 @@ def saliency(
     >>> saliency(model, data.validation.images[:4], method="smoothgrad").shape
     torch.Size([4, 1, 28, 28])
     """
-    check_choice("method", method, METHODS)
     numbers = {"samples": samples, "steps": steps, "window": window, "stride": stride, "batch_size": batch_size}
-    for name, value in numbers.items():
-        check_whole(name, value, 1)
-    check_number("noise", noise, 0)
-    check_images(images)
-    check_some(images)
-    logits = logits_of(check_takes(check_model(model), images))
-    if method == "occlusion" and not stride <= window <= min(images.shape[2:]):
-        raise ConfigError(
-            f"occlusion wants stride <= window <= the image's side, got stride={stride}, window={window} and images of "
-            f"{images.shape[2]}×{images.shape[3]}; make them smaller"
-        )
+    logits = _checked(model, images, method, numbers, noise)
     targets = _targets(model, images, targets, logits.shape[1], batch_size)
     generator = torch.Generator().manual_seed(check_whole("seed", seed, 0))
     ways: dict[str, tuple[int, Callable[[Tensor, Tensor], Tensor]]] = {
@@ -84,6 +73,23 @@ def saliency(
             for part, right in parts
         ]
     return torch.cat(maps)
+
+
+def _checked(model: nn.Module, images: Tensor, method: str, numbers: dict[str, int], noise: float) -> Tensor:
+    """Return the logits of the first image; ConfigError unless a map of these images can be made like this."""
+    check_choice("method", method, METHODS)
+    for name, value in numbers.items():
+        check_whole(name, value, 1)
+    check_number("noise", noise, 0)
+    check_images(images)
+    check_some(images)
+    stride, window = numbers["stride"], numbers["window"]
+    if method == "occlusion" and not stride <= window <= min(images.shape[2:]):
+        raise ConfigError(
+            f"occlusion wants stride <= window <= the image's side, got stride={stride}, window={window} and images of "
+            f"{images.shape[2]}×{images.shape[3]}; make them smaller"
+        )
+    return logits_of(check_takes(check_model(model), images))
 
 
 def _targets(model: nn.Module, images: Tensor, targets: object, classes: int, batch_size: int) -> Tensor:

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "files": ["data_folder", "cache_folder"],
         "patterns": ["make_patterns"],
         "kernels": ["KERNELS", "make_kernel", "apply_kernel", "explain_pixel"],
+        "pooling": ["pool_map", "explain_window", "shift_image", "relative_change"],
         "model": [
             "build_cnn",
             "layer_table",
@@ -48,6 +49,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_weights",
         ],
         "picture_plots": ["plot_confusion", "plot_mistakes", "plot_saliency", "plot_top_images"],
-        "widgets": ["ConvolutionExplorer"],
+        "widgets": ["ConvolutionExplorer", "PoolingExplorer"],
     },
 )

@@ -81,7 +81,7 @@ def apply_kernel(image: Tensor, kernel: Tensor) -> Tensor:
     >>> apply_kernel(torch.ones(1, 3), make_kernel("blur"))
     tensor([[0.2222, 0.3333, 0.2222]])
     """
-    _check_image(image)
+    check_plane(image)
     _check_kernel(kernel)
     weights = kernel.to(image)[None, None]  # (1, 1, K, K)
     return torch.nn.functional.conv2d(image[None, None], weights, padding=len(kernel) // 2)[0, 0]
@@ -96,10 +96,10 @@ def explain_pixel(image: Tensor, kernel: Tensor, row: int, column: int) -> tuple
     >>> explain_pixel(torch.ones(1, 1), make_kernel("sharpen", 1), 0, 0)
     (tensor([[1.]]), tensor([[1.]]), 1.0)
     """
-    _check_image(image)
+    check_plane(image)
     _check_kernel(kernel)
-    _check_inside("row", row, image.shape[0])
-    _check_inside("column", column, image.shape[1])
+    check_inside("row", row, image.shape[0])
+    check_inside("column", column, image.shape[1])
     size = len(kernel)
     padded = torch.nn.functional.pad(image, [size // 2] * 4)  # (H + K - 1, W + K - 1)
     patch = padded[row : row + size, column : column + size].clone()
@@ -133,9 +133,10 @@ def write_number(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
-def _check_image(image: object) -> None:
-    if not _is_float_plane(image):
-        raise ConfigError(f"want float (H, W), got {_describe(image)}")
+def check_plane(plane: object) -> None:
+    """Raise ConfigError unless plane is float (H, W)."""
+    if not _is_float_plane(plane):
+        raise ConfigError(f"want float (H, W), got {_describe(plane)}")
 
 
 def _check_kernel(kernel: object) -> None:
@@ -153,7 +154,8 @@ def _describe(value: object) -> str:
     return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
 
 
-def _check_inside(field: str, value: object, length: int) -> None:
+def check_inside(field: str, value: object, length: int) -> None:
+    """Raise ConfigError unless value counts one of so many rows or columns, from 0."""
     whole = hasattr(value, "__index__") and not isinstance(value, bool)
     if not whole or not 0 <= value < length:
         raise ConfigError(f"{field} must be a whole number from 0 to {length - 1}, got {value!r}")

@@ -35,7 +35,7 @@ BANK = {f"bank/{path.name}" for path in (REPOSITORY / "data" / "bank").glob("*.z
 ROWS = [
     {"errors", "files"},
     {"patterns", "kernels", "model", "weights", "idx", "downloads", "history"},
-    {"data"},
+    {"data", "pooling"},
     {"loading", "evaluation"},
     {"settings", "progress", "checkpoint", "probes"},
     {"training", "activity", "gradients", "attribution", "features"},
@@ -57,6 +57,7 @@ AT_THE_TOP = {
     "__init__": {"lazy_loader"},
     "patterns": {"torch", "numpy"},
     "kernels": {"torch", "numpy"},
+    "pooling": {"torch"},
     "model": {"torch"},
     "weights": {"torch", "safetensors"},
     "idx": {"numpy"},
@@ -83,7 +84,7 @@ AT_THE_TOP = {
     "run_plots": {"matplotlib", "seaborn", "numpy"},
     "probe_plots": {"matplotlib", "seaborn", "numpy", "torch"},
     "picture_plots": {"matplotlib", "seaborn", "numpy", "torch"},
-    "widgets": {"ipywidgets", "anywidget", "traitlets", "numpy", "torch"},
+    "widgets": {"ipywidgets", "anywidget", "traitlets", "matplotlib", "numpy", "torch"},
 }
 IN_A_FUNCTION = {
     "loading": {"torchvision"},

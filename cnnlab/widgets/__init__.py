@@ -1,5 +1,6 @@
 """Live panels, one a file: controls over tested functions, no mathematics of their own."""
 
 from cnnlab.widgets.convolution import ConvolutionExplorer
+from cnnlab.widgets.pooling import PoolingExplorer
 
-__all__ = ["ConvolutionExplorer"]
+__all__ = ["ConvolutionExplorer", "PoolingExplorer"]

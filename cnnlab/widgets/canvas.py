@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import anywidget
+import matplotlib
 import numpy as np
 import traitlets
 from torch import Tensor
@@ -41,6 +42,16 @@ def diverging_pixels(values: Tensor, limit: float) -> np.ndarray:
     place = (share.clip(-1, 1) + 1) / 2 * (len(_ANCHORS) - 1)  # 0 to 10
     channels = [np.interp(place, np.arange(len(_ANCHORS)), channel) for channel in _ANCHORS.T]
     return _with_alpha(np.rint(np.stack(channels, axis=-1)))
+
+
+def sequential_pixels(values: Tensor, limit: float) -> np.ndarray:
+    """Return RGBA pixels, uint8 (H, W, 4), for magnitudes (H, W): dark at 0, yellow at limit, as in every plot of maps.
+
+    >>> sequential_pixels(torch.zeros(1, 1), limit=1)[0, 0].tolist()
+    [68, 1, 84, 255]
+    """
+    share = values.numpy(force=True) / limit if limit > 0 else np.zeros(values.shape)
+    return matplotlib.colormaps["viridis"](share.clip(0, 1), bytes=True)
 
 
 def _with_alpha(colours: np.ndarray) -> np.ndarray:

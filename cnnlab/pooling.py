@@ -1,0 +1,101 @@
+"""Pooling by hand: a map and a window → the pooled map, every window's result, and what a shift changes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cnnlab.errors import ConfigError, check_choice, check_whole
+from cnnlab.kernels import check_inside, check_plane, write_number
+
+POOL_KINDS = {"max": "maximum", "avg": "mean"}
+
+
+def pool_map(plane: Tensor, kind: str = "max", *, size: int = 2, stride: int | None = None) -> Tensor:
+    """Return the map (H, W) pooled by "max" or "avg": one number a window of size × size, a window every `stride`.
+
+    stride=None is size: windows that touch and do not overlap. A rest at the right and the lower edge is dropped, as in
+    every CNN. Raises ConfigError unless plane is float (H, W) and one window fits in.
+
+    >>> pool_map(torch.tensor([[1.0, 3.0], [2.0, 4.0]]))
+    tensor([[4.]])
+    """
+    check_plane(plane)
+    check_choice("pooling", kind, POOL_KINDS)
+    check_whole("pooling size", size, 1)
+    stride = size if stride is None else check_whole("stride", stride, 1)
+    if size > min(plane.shape):
+        raise ConfigError(
+            f"pooling size must fit into the map {tuple(plane.shape)}, got {size}; try {min(plane.shape)}"
+        )
+    pool = functional.max_pool2d if kind == "max" else functional.avg_pool2d
+    return pool(plane[None, None], size, stride)[0, 0]
+
+
+def explain_window(
+    plane: Tensor, row: int, column: int, *, kind: str = "max", size: int = 2, stride: int | None = None
+) -> tuple[Tensor, float]:
+    """Return the window (size, size) that one pooled number comes from, and that number; counted from 0.
+
+    >>> explain_window(torch.tensor([[1.0, 3.0], [2.0, 4.0]]), 0, 0, kind="avg")
+    (tensor([[1., 3.],
+            [2., 4.]]), 2.5)
+    """
+    pooled = pool_map(plane, kind, size=size, stride=stride)
+    check_inside("row", row, pooled.shape[0])
+    check_inside("column", column, pooled.shape[1])
+    step = size if stride is None else stride
+    window = plane[row * step : row * step + size, column * step : column * step + size].clone()
+    return window, float(pooled[row, column])
+
+
+def describe_window(
+    plane: Tensor, row: int, column: int, *, kind: str = "max", size: int = 2, stride: int | None = None
+) -> str:
+    """Return one line about one pooled number: where it stands, and what it is of. Raises as explain_window.
+
+    >>> describe_window(torch.eye(2), 0, 0)
+    'row 0, column 0: the maximum of 4 values is 1.00'
+    """
+    window, result = explain_window(plane, row, column, kind=kind, size=size, stride=stride)
+    values = "1 value" if window.numel() == 1 else f"{window.numel()} values"
+    return f"row {row}, column {column}: the {POOL_KINDS[kind]} of {values} is {write_number(result)}"
+
+
+def shift_image(plane: Tensor, down: int = 0, right: int = 0) -> Tensor:
+    """Return the image (H, W) moved by whole pixels, less than its own size either way; zeros come in from outside.
+
+    >>> shift_image(torch.tensor([[1.0, 2.0]]), right=1)
+    tensor([[0., 1.]])
+    """
+    check_plane(plane)
+    for name, steps, length in (("down", down, len(plane)), ("right", right, plane.shape[1])):
+        if abs(steps) >= length:
+            raise ConfigError(f"{name} must be less than the image's {length} pixels, got {steps}; try {length - 1}")
+    height, width = plane.shape
+    moved = torch.zeros_like(plane)
+    to_rows, from_rows = _overlap(down, height)
+    to_columns, from_columns = _overlap(right, width)
+    moved[to_rows, to_columns] = plane[from_rows, from_columns]
+    return moved
+
+
+def relative_change(before: Tensor, after: Tensor) -> float:
+    """Return how far two maps differ: 0 where they are equal, 1 where they have nothing in common.
+
+    ‖after − before‖ / √(‖before‖² + ‖after‖²), so that a brighter map counts no more than a pale one.
+    Raises ConfigError for maps of two shapes.
+
+    >>> relative_change(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
+    1.0
+    """
+    if before.shape != after.shape:
+        raise ConfigError(f"want two maps of one shape, got {tuple(before.shape)} and {tuple(after.shape)}")
+    size = float((before.square().sum() + after.square().sum()).sqrt())
+    return float((after - before).norm()) / size if size else 0.0
+
+
+def _overlap(steps: int, length: int) -> tuple[slice, slice]:
+    """Return where the pixels go to, and where they come from."""
+    return slice(max(steps, 0), length + min(steps, 0)), slice(max(-steps, 0), length - max(steps, 0))

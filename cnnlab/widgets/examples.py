@@ -1,0 +1,59 @@
+"""What a panel starts with where it is given nothing: ten digits, a trained network; and checks of what it is given."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.data import Split
+from cnnlab.errors import ConfigError
+from cnnlab.probes import check_model
+from cnnlab.runs import bank, load_runs
+
+
+def mnist_digits() -> Tensor:
+    """Return ten MNIST digits, 0 to 9, as pixels (10, 28, 28)."""
+    from cnnlab.loading import load_data  # only here: with images of your own, no data set is read
+
+    return one_of_each(load_data("mnist", train=100, validation=10, test=10).train).pixels[:, 0]
+
+
+def one_of_each(split: Split) -> Split:
+    """Return the first image of each class that the split has."""
+    return split[torch.tensor([int((split.labels == label).nonzero()[0]) for label in split.labels.unique()])]
+
+
+@functools.lru_cache(maxsize=1)
+def trained_network() -> tuple[nn.Module, Split]:
+    """Return a network of the results bank, 5×5 kernels and max pooling, and a validation digit of each class."""
+    run = load_runs(bank("experiment_b")).filter(kernel_size=5, pooling="max", seed=0)[-1]
+    return run.model(), one_of_each(run.experiment.load_data().validation)
+
+
+def check_pair(model: nn.Module | None, images: Split | None) -> tuple[nn.Module, Split]:
+    """Return the network and its images, or the bank's where neither is given; ConfigError for one without the other.
+
+    A network belongs to images that are normalized as those that it was trained on, so that both come together.
+    """
+    if model is None and images is None:
+        return trained_network()
+    if not isinstance(images, Split) or len(images) == 0:
+        got = "an empty Split" if isinstance(images, Split) else type(images).__name__
+        raise ConfigError(f"give the network and a Split of its data, such as data.validation[:10]; got {got}")
+    return check_model(model), images
+
+
+def check_planes(images: object) -> Tensor:
+    """Return images as (N, H, W), or raise ConfigError."""
+    if not isinstance(images, Tensor) or not images.is_floating_point():
+        got = images.dtype if isinstance(images, Tensor) else type(images).__name__
+        raise ConfigError(f"want float images (N, 1, H, W) or (N, H, W), got {got}")
+    planes = images[:, 0] if images.ndim == 4 and images.shape[1] == 1 else images
+    if planes.ndim != 3 or planes.numel() == 0:
+        raise ConfigError(f"want float images (N, 1, H, W) or (N, H, W), got {tuple(images.shape)}")
+    low, high = planes.min().item(), planes.max().item()
+    if not 0 <= low <= high <= 1:
+        raise ConfigError(f"images must lie in 0–1, got {low:.3g} to {high:.3g}; try data.train.pixels")
+    return planes.detach().cpu().to(torch.float32)

@@ -1,0 +1,87 @@
+"""What every panel shares: a lock, a status line, one guarded way to draw again, and an end that leaves nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import ipywidgets
+
+from cnnlab.one_run import one_thread
+from cnnlab.widgets.guard import StatusLine, errors_shown_in
+
+
+class Panel(ipywidgets.VBox):
+    """A live panel: its subclass makes controls and pictures, watches the controls, and draws in `_draw`.
+
+    Jupyter may call back in another thread while a cell runs, so that a lock stands round everything that is drawn.
+    status: the line of words below the pictures; an error stands there in red until the next good words.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.RLock()
+        self._updating = False
+        self.status = StatusLine()
+
+    def _draw(self) -> None:
+        """Compute everything, then show it: an error leaves one whole picture, the last good one."""
+        raise NotImplementedError
+
+    def _watch(
+        self, *controls: ipywidgets.Widget, trait: str = "value", then: Callable[[], None] | None = None
+    ) -> None:
+        """Draw again (or do something else) whenever one of the controls changes."""
+        for control in controls:
+            control.observe(lambda _change: self._guarded(then or self._draw), trait)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Do the work under the lock, its errors in the status line; what it sets itself does not come back here."""
+        with self._lock:
+            if self._updating:
+                return
+            self._updating = True
+            try:
+                # One thread: for one image it is the fastest, and nothing waits for a core that a training has.
+                with errors_shown_in(self.status), one_thread():
+                    work()
+            finally:
+                self._updating = False
+
+    def close(self) -> None:
+        """Close the panel and every part of it: nothing stays in the kernel or in the page."""
+        for part in list(_parts(self)):
+            if part is not self:
+                part.close()
+        super().close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: a live panel; run this cell to use it>"
+
+
+def picture_row(children: list[ipywidgets.Widget], columns: str) -> ipywidgets.GridBox:
+    """Return the widgets side by side; columns as in CSS's grid-template-columns."""
+    layout = ipywidgets.Layout(grid_template_columns=columns, grid_gap="8px 28px", padding="6px 2px 10px")
+    layout.max_width = "820px"
+    layout.overflow = "visible"  # a mark, and a number that is being typed, may reach a little beyond the row
+    return ipywidgets.GridBox(children, layout=layout)
+
+
+def control_row(*controls: ipywidgets.Widget) -> ipywidgets.GridBox:
+    """Return the controls side by side, three in a row; where the page is narrow, they wrap.
+
+    >>> control_row(panel.kernel_size, panel.preset)
+    """
+    for control in controls:
+        control.layout.width = "auto"
+        control.style.description_width = "initial"  # a long name is never cut
+    return picture_row(list(controls), "repeat(auto-fit, minmax(max(210px, calc((100% - 56px) / 3)), 1fr))")
+
+
+def _parts(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
+    for child in getattr(widget, "children", ()):
+        yield from _parts(child)
+    yield widget
+    for name in ("layout", "style"):
+        if isinstance(getattr(widget, name, None), ipywidgets.Widget):
+            yield getattr(widget, name)

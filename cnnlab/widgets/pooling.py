@@ -1,0 +1,120 @@
+"""PoolingExplorer: pool a feature map by maximum or mean, shift the image, and see what changes and what does not."""
+
+from __future__ import annotations
+
+import ipywidgets
+import torch
+from torch import Tensor, nn
+
+from cnnlab.data import Split
+from cnnlab.kernels import write_number
+from cnnlab.pooling import describe_window, pool_map, relative_change, shift_image
+from cnnlab.probes import capture
+from cnnlab.widgets.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
+from cnnlab.widgets.examples import check_pair
+from cnnlab.widgets.panel import Panel, control_row, picture_row
+
+FARTHEST = 4  # pixels; further than two windows of 2×2
+
+
+class PoolingExplorer(Panel):
+    """A panel: an image, one feature map of it, the map pooled, and what a shift of the image has changed in that.
+
+    model: a network with the layer; images: a Split of its data. None takes a network of the results bank, and ten
+    digits. layer: whose maps are pooled. All that it shows, `cnnlab.pooling` can give too.
+    Controls: image_index, map_index, pooling, size, stride, right, down, pooled.cursor ([row, column]);
+    pictures: input, map, pooled, changed; status.
+
+    >>> panel = PoolingExplorer()
+    >>> panel.right.value = 1
+    """
+
+    def __init__(self, model: nn.Module | None = None, images: Split | None = None, *, layer: str = "relu1") -> None:
+        super().__init__()
+        self.model, self.images = check_pair(model, images)
+        self.layer = layer
+        self._make_controls(self._maps(self.images[0].pixels).shape[1])
+        self._make_pictures()
+        self._draw()
+        self._watch(self.image_index, self.map_index, self.pooling, self.size, self.stride, self.right, self.down)
+        self._watch(self.pooled, trait="cursor")
+        self.children = [
+            control_row(self.image_index, self.map_index, self.pooling),
+            control_row(self.size, self.stride, self.right, self.down),
+            picture_row([self.input, self.map, self.pooled, self.changed], "repeat(4, minmax(0, 1fr))"),
+            self.status,
+        ]
+
+    def _make_controls(self, maps: int) -> None:
+        slider = ipywidgets.IntSlider
+        self.image_index = slider(0, 0, len(self.images) - 1, description="image")
+        self.map_index = slider(0, 0, maps - 1, description="feature map")
+        self.pooling = ipywidgets.Dropdown(options={"max": "max", "average": "avg"}, description="pooling")
+        self.size = slider(2, 1, 4, description="window size")
+        self.stride = ipywidgets.Dropdown(
+            options={"as the window": None, "1": 1, "2": 2, "3": 3, "4": 4}, description="stride"
+        )
+        self.right = slider(0, -FARTHEST, FARTHEST, description="shift right")
+        self.down = slider(0, -FARTHEST, FARTHEST, description="shift down")
+
+    def _make_pictures(self) -> None:
+        self.input = PixelCanvas(title="Image", caption="black 0, white 1")
+        self.map = PixelCanvas(title="Feature map")
+        self.pooled = PixelCanvas(interactive=True, cursor=[3, 3])
+        self.changed = PixelCanvas(title="Changed by the shift")
+
+    def _maps(self, pixels: Tensor) -> Tensor:
+        """Return the layer's maps (N, maps, H, W) of pixels (N, C, H, W) in 0–1."""
+        with torch.no_grad(), capture(self.model, self.layer) as seen:
+            self.model((pixels - self.images.mean) / self.images.std)
+        return seen[self.layer]
+
+    def _draw(self) -> None:
+        still = self.images[self.image_index.value].pixels[0]  # (C, H, W)
+        right, down = self.right.value, self.down.value
+        moved = torch.stack([shift_image(channel, down=down, right=right) for channel in still])
+        before, after = self._maps(torch.stack([still, moved]))[:, self.map_index.value]  # (H, W) each
+        window = {"kind": self.pooling.value, "size": self.size.value, "stride": self.stride.value}
+        pooled_before, pooled = (
+            pool_map(one, window["kind"], size=window["size"], stride=window["stride"]) for one in (before, after)
+        )
+        row, column = (min(at, length - 1) for at, length in zip(self.pooled.cursor, pooled.shape, strict=True))
+        words = describe_window(after, row, column, **window)
+        limit = float(torch.maximum(before, after).max())
+        difference = pooled - pooled_before
+        most = max(limit, 1e-6)
+
+        step = window["stride"] or window["size"]
+        self.input.show(grey_pixels(moved.mean(0)), label=f"image, moved {_moves(right, down)}")
+        self.map.show(
+            sequential_pixels(after, limit),
+            rectangle=[row * step, column * step, window["size"], window["size"]],
+            caption=f"{_size(after)}, dark 0, yellow {write_number(limit)}",
+            label=f"feature map {self.map_index.value}, {_size(after)}",
+        )
+        self.pooled.show(
+            sequential_pixels(pooled, limit),
+            title=f"Pooled: {self.pooling.label}",
+            cursor=[row, column],
+            caption=f"{_size(pooled)}, same colours\npoint at a pixel, or use the arrow keys",
+            label=f"pooled map, {_size(pooled)}; the arrow keys move the cursor",
+        )
+        self.changed.show(
+            diverging_pixels(difference, most),
+            caption=f"blue {write_number(-most)}, white 0, red {write_number(most)}",
+            label=f"change of the pooled map, {_size(pooled)}",
+        )
+        if right or down:
+            words += (
+                f". Moved {_moves(right, down)}: the map changed by {relative_change(before, after):.2f}, the pooled "
+                f"one by {relative_change(pooled_before, pooled):.2f} (0 not at all, 1 nothing in common)"
+            )
+        self.status.say(words)
+
+
+def _size(plane: Tensor) -> str:
+    return f"{plane.shape[0]}×{plane.shape[1]}"
+
+
+def _moves(right: int, down: int) -> str:
+    return f"{right} right, {down} down".replace("-", "−")

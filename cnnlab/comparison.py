@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy import stats
 
+from cnnlab.chance import paired_interval, pooled_noise
 from cnnlab.errors import ConfigError, check_choice
 from cnnlab.experiment import FIELDS, in_order
 from cnnlab.history import warn_if_environments_differ
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
 HIGHER, LOWER = "higher", "lower"  # of a number from inside the network, which has no good direction
-CONFIDENCE = 0.95  # of all intervals of one table together
 
 
 class Level(NamedTuple):
@@ -173,30 +172,6 @@ def noise_floor(runs: Iterable[Run], *, metric: str = "validation_accuracy", at:
         if value is not None:
             settings.setdefault(run.experiment.replace(seed=0).key, {})[run.experiment.seed] = value
     return pooled_noise(settings)
-
-
-def pooled_noise(values: Mapping[Any, Mapping[int, float]]) -> float:
-    """Return the noise floor from setting → seed → the number of one run.
-
-    It is t × √2 × the standard deviation over the seeds, pooled over the settings; NaN with one seed.
-    """
-    samples = [np.fromiter(of_level.values(), float) for of_level in values.values()]
-    freedom = sum(len(sample) - 1 for sample in samples)
-    if freedom == 0:
-        return float("nan")
-    variance = sum(((sample - sample.mean()) ** 2).sum() for sample in samples) / freedom
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * np.sqrt(2 * variance))
-
-
-def paired_interval(differences: np.ndarray, comparisons: int = 1) -> tuple[float, float]:
-    """Return Student's interval of the mean difference, at 1 − 0.05 / comparisons; NaN, NaN with one pair."""
-    differences = np.asarray(differences, float)
-    n = len(differences)
-    if n < 2:
-        return float("nan"), float("nan")
-    error = differences.std(ddof=1) / np.sqrt(n)
-    half = stats.t.ppf(1 - (1 - CONFIDENCE) / (2 * comparisons), n - 1) * error
-    return float(differences.mean() - half), float(differences.mean() + half)
 
 
 def _check_fields(by: str, along: tuple[str, ...]) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cnnlab.comparison import _row, compare, noise_floor, paired_interval, pooled_noise
+from cnnlab.chance import paired_interval, pooled_noise
+from cnnlab.comparison import _row, compare, noise_floor
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
 from cnnlab.history import History

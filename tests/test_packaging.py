@@ -34,7 +34,7 @@ BANK = {f"bank/{path.name}" for path in (REPOSITORY / "data" / "bank").glob("*.z
 # The rows of design.md: a module imports only from rows above its own.
 ROWS = [
     {"errors", "files"},
-    {"patterns", "kernels", "model", "weights", "idx", "downloads", "history"},
+    {"chance", "patterns", "kernels", "model", "weights", "idx", "downloads", "history"},
     {"data", "pooling"},
     {"loading", "evaluation"},
     {"settings", "progress", "checkpoint", "probes"},
@@ -78,7 +78,8 @@ AT_THE_TOP = {
     "insides": {"torch"},
     "experiment": {"torch"},
     "one_run": {"torch"},
-    "comparison": {"numpy", "scipy"},
+    "chance": {"numpy", "scipy"},
+    "comparison": {"numpy"},
     "ranking": {"numpy"},
     "plots": {"matplotlib", "seaborn", "numpy", "torch"},
     "run_plots": {"matplotlib", "seaborn", "numpy"},

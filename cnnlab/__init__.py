@@ -37,7 +37,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "one_run": ["Run", "run"],
         "runs": ["Runs", "bank", "load_runs"],
         "sweeps": ["grid", "sweep"],
-        "comparison": ["Comparison", "compare", "noise_floor"],
+        "comparison": ["Comparison", "compare", "compare_settings", "noise_floor"],
         "ranking": ["rank_stability"],
         "plots": ["plot_images", "plot_maps", "plot_filters", "plot_history"],
         "run_plots": ["plot_curves", "plot_noise_floor", "plot_comparison", "plot_grid"],

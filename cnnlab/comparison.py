@@ -155,6 +155,50 @@ def compare(
     return Comparison(by, along, metric, at, tuple(rows), values, pooled_noise(settings), left_out, without_value)
 
 
+def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> Comparison:
+    """Compare whole settings, whatever they differ in, each with that of the first run; verdicts as in `compare`.
+
+    For what somebody tried out one after the other: a level is everything but the seed, named by the fields that vary.
+    What a difference comes from, nobody can tell where several fields differ: for that, `compare` one field. Each
+    setting is paired with the first one on the seeds that both have.
+
+    >>> compare_settings([*panel.runs]).verdicts
+    {'kernel_size=5, pooling=avg': 'cannot tell'}
+    """
+    runs = distinct(runs)
+    if not runs:
+        raise ConfigError("there are no runs to compare; train one first")
+    check_reading(runs, metric, at, compared=())
+    warn_if_environments_differ(run.history for run in runs)
+    values: dict[str, dict[int, float]] = {}
+    missing = 0
+    for run, name in zip(runs, setting_names(runs), strict=True):
+        value, of_setting = value_at(run, metric, at), values.setdefault(name, {})
+        missing += value is None
+        if value is not None:
+            of_setting[run.experiment.seed] = value
+    values = {name: dict(sorted(of_setting.items())) for name, of_setting in values.items() if of_setting}
+    if not values:
+        raise ConfigError(f"none of these {len(runs)} runs has {metric} at {at!r}: {why_missing(metric)}")
+    first, *others = values
+    rows = [_reference_row(first, values[first])]
+    for name in others:
+        shared = {seed: value for seed, value in values[name].items() if seed in values[first]}
+        rows.append(_row(name, shared, values[first], len(others), metric) if shared else _alone(name, values[name]))
+    return Comparison("setting", (), metric, at, tuple(rows), values, pooled_noise(values), missing, missing)
+
+
+def setting_names(runs: Iterable[Run]) -> list[str]:
+    """Return each run's setting in words: the fields, the seed left out, in which these runs differ.
+
+    >>> setting_names(runs)
+    ['kernel_size=3', 'kernel_size=5', 'kernel_size=5']
+    """
+    settings = [run.experiment.resolved() for run in runs]
+    varied = [name for name in FIELDS if name != "seed" and len({one[name] for one in settings}) > 1]
+    return [", ".join(f"{name}={one[name]}" for name in varied) or "one setting" for one in settings]
+
+
 def noise_floor(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> float:
     """Return the difference that two single runs of one and the same setting stay below 95 times in 100.
 
@@ -253,6 +297,12 @@ def _why_nothing_matches(
 def _reference_row(level: Any, values: Mapping[int, float]) -> Level:
     nothing = float("nan")
     return Level(level, len(values), float(np.mean(list(values.values()))), nothing, nothing, nothing, "reference", "")
+
+
+def _alone(level: Any, values: Mapping[int, float]) -> Level:
+    """Return the row of a level that shares no seed with the reference."""
+    row = _reference_row(level, values)
+    return row._replace(verdict=CANNOT_TELL, why="no seed in common with the first setting")
 
 
 def _row(level: Any, values: Mapping[int, float], against: Mapping[int, float], comparisons: int, metric: str) -> Level:

@@ -61,7 +61,7 @@ def run(
     insides: bool = False,
     stop: threading.Event | None = None,
     on_epoch: Callable[[EpochState], None] | None = None,
-    progress: bool = True,
+    progress: bool | Callable[[float], None] = True,
 ) -> Run:
     """Train one experiment, on one thread of the processor, and return the Run.
 

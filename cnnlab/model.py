@@ -244,18 +244,21 @@ def layer_table(model: nn.Sequential, input_shape: tuple[int, int, int] | None =
 def _walk(layer: nn.Module, values: Tensor) -> Tensor:
     """Return the layer's output, a shape without numbers.
 
-    For a convolution, a matrix product or a ReLU of mere shapes torch would load its compiler, which takes a second.
+    Most layers are not called: for mere shapes torch would load its compiler, which takes a second or two.
     """
     if isinstance(layer, ELEMENTWISE):
         return values
     if isinstance(layer, nn.Linear):
         _check_width("features", layer.in_features, values.shape[-1])
         return values.new_empty(*values.shape[:-1], layer.out_features)
+    one_map = torch.zeros(1, 1, *values.shape[2:])  # real numbers, but of a single channel
     if isinstance(layer, nn.Conv2d):
         _check_width("channels", layer.in_channels, values.shape[1])
-        plane, kernel = torch.zeros(1, 1, *values.shape[2:]), torch.zeros(1, 1, *layer.kernel_size)
-        plane = nn.functional.conv2d(plane, kernel, stride=layer.stride, padding=layer.padding)
-        return values.new_empty(1, layer.out_channels, *plane.shape[2:])
+        kernel = torch.zeros(1, 1, *layer.kernel_size)
+        one_map = nn.functional.conv2d(one_map, kernel, stride=layer.stride, padding=layer.padding)
+        return values.new_empty(1, layer.out_channels, *one_map.shape[2:])
+    if isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
+        return values.new_empty(1, values.shape[1], *layer(one_map).shape[2:])
     return layer(values)
 
 

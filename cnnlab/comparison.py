@@ -156,11 +156,12 @@ def compare(
 
 
 def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> Comparison:
-    """Compare whole settings, whatever they differ in, each with that of the first run; verdicts as in `compare`.
+    """Compare whole settings, whatever they differ in, each with the first one; verdicts as in `compare`.
 
     For what somebody tried out one after the other: a level is everything but the seed, named by the fields that vary.
     What a difference comes from, nobody can tell where several fields differ: for that, `compare` one field. Each
-    setting is paired with the first one on the seeds that both have.
+    setting is paired with the first one on the seeds that both have; one without a number (all its runs diverged, say)
+    keeps its row. Raises ConfigError where no run has the number.
 
     >>> compare_settings([*panel.runs]).verdicts
     {'kernel_size=5, pooling=avg': 'cannot tell'}
@@ -177,15 +178,19 @@ def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy"
         missing += value is None
         if value is not None:
             of_setting[run.experiment.seed] = value
-    values = {name: dict(sorted(of_setting.items())) for name, of_setting in values.items() if of_setting}
-    if not values:
+    values = {name: dict(sorted(of_setting.items())) for name, of_setting in values.items()}
+    first = next((name for name, of_setting in values.items() if of_setting), None)
+    if first is None:
         raise ConfigError(f"none of these {len(runs)} runs has {metric} at {at!r}: {why_missing(metric)}")
-    first, *others = values
+    values = {first: values.pop(first)} | values
+    others = [name for name in values if name != first]
     rows = [_reference_row(first, values[first])]
     for name in others:
         shared = {seed: value for seed, value in values[name].items() if seed in values[first]}
-        rows.append(_row(name, shared, values[first], len(others), metric) if shared else _alone(name, values[name]))
-    return Comparison("setting", (), metric, at, tuple(rows), values, pooled_noise(values), missing, missing)
+        row = _row(name, shared, values[first], len(others), metric) if shared else _alone(name, values[name], metric)
+        rows.append(row)
+    noise = pooled_noise({name: of_setting for name, of_setting in values.items() if of_setting})
+    return Comparison("setting", (), metric, at, tuple(rows), values, noise, missing, missing)
 
 
 def setting_names(runs: Iterable[Run]) -> list[str]:
@@ -299,10 +304,11 @@ def _reference_row(level: Any, values: Mapping[int, float]) -> Level:
     return Level(level, len(values), float(np.mean(list(values.values()))), nothing, nothing, nothing, "reference", "")
 
 
-def _alone(level: Any, values: Mapping[int, float]) -> Level:
-    """Return the row of a level that shares no seed with the reference."""
-    row = _reference_row(level, values)
-    return row._replace(verdict=CANNOT_TELL, why="no seed in common with the first setting")
+def _alone(level: Any, values: Mapping[int, float], metric: str) -> Level:
+    """Return the row of a level that has no seed to be paired with the reference."""
+    mean, nothing = statistics.fmean(values.values()) if values else float("nan"), float("nan")
+    why = "no seed in common with the first" if values else f"no number there ({why_missing(metric)})"
+    return Level(level, len(values), mean, nothing, nothing, nothing, CANNOT_TELL, why)
 
 
 def _row(level: Any, values: Mapping[int, float], against: Mapping[int, float], comparisons: int, metric: str) -> Level:

@@ -131,7 +131,8 @@ class TrainingPanel(Panel):
         for button in (self.start, self.stop, self.forget):
             button.layout.width = "auto"
         self.bar.layout.width = "auto"
-        self.bar.style.description_width = "initial"
+        for control in (self.bar, self.metric):
+            control.style.description_width = "initial"
         if ON_COLAB:
             how = "On Colab a cell trains: run <code>panel.train()</code> in the next one; its ■ stops the training."
             buttons = [ipywidgets.HTML(how), self.insides]
@@ -258,14 +259,16 @@ class TrainingPanel(Panel):
         """Compare the finished runs, as a table and as a picture."""
         self.forget.disabled = not self._finished
         self.compared.figure.clear()
-        if self._finished:
+        try:
             comparison = compare_settings(self.runs, metric=self.metric.value)
+        except ConfigError as error:  # nothing finished yet, or nothing that has a number
+            words = str(error) if self._finished else NO_RUNS
+            self.table.value = html.escape(words)
+            self.compared.figure.text(0.5, 0.5, "no runs yet", ha="center", color="0.4")
+        else:
             self.table.value = comparison.table().reset_index().to_html(**TABLE)
             plot_comparison(comparison, ax=self.compared.figure.subplots())
             words = _verdicts_in_words(comparison)
-        else:
-            self.table.value = words = NO_RUNS
-            self.compared.figure.text(0.5, 0.5, "no runs yet", ha="center", color="0.4")
         self.compared.freeze([])
         self.compared.show(label=words)
 

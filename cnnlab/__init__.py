@@ -49,6 +49,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_weights",
         ],
         "picture_plots": ["plot_confusion", "plot_mistakes", "plot_saliency", "plot_top_images"],
-        "widgets": ["ConvolutionExplorer", "PoolingExplorer", "TrainingPanel"],
+        "widgets": ["ConvolutionExplorer", "PoolingExplorer", "RunExplorer", "TrainingPanel"],
     },
 )

@@ -2,6 +2,7 @@
 
 from cnnlab.widgets.convolution import ConvolutionExplorer
 from cnnlab.widgets.pooling import PoolingExplorer
+from cnnlab.widgets.runs import RunExplorer
 from cnnlab.widgets.training import TrainingPanel
 
-__all__ = ["ConvolutionExplorer", "PoolingExplorer", "TrainingPanel"]
+__all__ = ["ConvolutionExplorer", "PoolingExplorer", "RunExplorer", "TrainingPanel"]

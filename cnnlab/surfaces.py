@@ -120,7 +120,7 @@ def descend(
     steps: int = 100,
     start: tuple[float, float] | None = None,
 ) -> Descent:
-    """Return the path of torch's own "sgd", "rmsprop" or "adam" on a surface, named or your own; a step is one gradient.
+    """Return the path of torch's own "sgd", "rmsprop" or "adam" on a surface, a named one or your own.
 
     momentum is for "sgd" and "rmsprop", as in `fit`. start=None is the surface's own. Raises ConfigError for a name or
     a number that can't work.

@@ -42,7 +42,7 @@ class OptimizerExplorer(Panel):
             self._watch(rate, then=functools.partial(self._move_rate, name))
         rates = _in_columns(self.rates, TWO_COLUMNS)
         for rate in self.rates.values():
-            rate.style.description_width = "7.5em"  # equal rates stand one below the other
+            rate.style.description_width = "9em"  # equal rates stand one below the other
         self.children = [
             control_row(self.surface, self.start_x, self.start_y, self.momentum, self.steps, self.one_rate),
             rates,

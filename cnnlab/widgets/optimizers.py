@@ -58,7 +58,7 @@ class OptimizerExplorer(Panel):
         self.momentum = ipywidgets.FloatSlider(0.9, min=0, max=0.99, step=0.01, description="momentum")
         self.steps = ipywidgets.IntSlider(80, 1, MOST_STEPS, description="steps")
         self.one_rate = ipywidgets.Checkbox(True, description="same learning rate for all", indent=False)
-        rate = {"base": 10, "min": -3, "max": 1, "step": 0.05, "readout_format": ".3g"}
+        rate = {"base": 10, "min": -3, "max": 1, "step": 0.02, "readout_format": ".3g"}
         self.rates = {name: ipywidgets.FloatLogSlider(0.1, description=f"{name} rate", **rate) for name in NAMES}
         self.shown = {name: ipywidgets.Checkbox(True, description=f"show {name}", indent=False) for name in NAMES}
 

@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "features": ["receptive_field", "top_images"],
         "insides": ["Recorder"],
         "training": ["fit"],
+        "surfaces": ["SURFACES", "Surface", "descend", "describe_descent", "describe_descents"],
         "history": ["History", "environment", "replay"],
         "experiment": ["Experiment"],
         "one_run": ["Run", "run"],
@@ -49,6 +50,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_weights",
         ],
         "picture_plots": ["plot_confusion", "plot_mistakes", "plot_saliency", "plot_top_images"],
-        "widgets": ["ConvolutionExplorer", "PoolingExplorer", "RunExplorer", "TrainingPanel"],
+        "widgets": ["ConvolutionExplorer", "OptimizerExplorer", "PoolingExplorer", "RunExplorer", "TrainingPanel"],
+        "surface_plots": ["plot_losses", "plot_paths", "plot_surface"],
     },
 )

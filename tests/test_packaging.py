@@ -38,7 +38,7 @@ ROWS = [
     {"data", "pooling"},
     {"loading", "evaluation"},
     {"settings", "progress", "checkpoint", "probes"},
-    {"training", "activity", "gradients", "attribution", "features"},
+    {"training", "activity", "gradients", "attribution", "features", "surfaces"},
     {"experiment", "store", "workers", "insides"},
     {"one_run"},
     {"runs"},
@@ -48,7 +48,7 @@ ROWS = [
     {"comparison", "ranking"},
     {"plots"},
     {"run_plots"},
-    {"probe_plots", "picture_plots"},
+    {"probe_plots", "picture_plots", "surface_plots"},
     {"exercises", "widgets", "report", "command"},
     {"__main__"},
 ]
@@ -75,6 +75,7 @@ AT_THE_TOP = {
     "gradients": {"torch", "numpy"},
     "attribution": {"torch", "numpy"},
     "features": {"torch"},
+    "surfaces": {"torch", "numpy"},
     "insides": {"torch"},
     "experiment": {"torch"},
     "one_run": {"torch"},
@@ -85,6 +86,7 @@ AT_THE_TOP = {
     "run_plots": {"matplotlib", "seaborn", "numpy"},
     "probe_plots": {"matplotlib", "seaborn", "numpy", "torch"},
     "picture_plots": {"matplotlib", "seaborn", "numpy", "torch"},
+    "surface_plots": {"matplotlib", "seaborn", "numpy"},
     "widgets": {"ipywidgets", "anywidget", "traitlets", "matplotlib", "numpy", "torch"},
 }
 IN_A_FUNCTION = {

@@ -111,11 +111,14 @@ def describe_readings(readings: Mapping[str, Tensor], classes: Sequence[str] | N
         raise ConfigError("describe_readings got no readings; give a dict of name: probabilities, such as {'A': p}")
     answers, told = set(), []
     for name, probabilities in readings.items():
+        if probabilities.isnan().any():
+            told.append(f"{name} reads nothing (its output is NaN)")
+            continue
         answer = int(probabilities.argmax())
         answers.add(answer)
         word = answer if classes is None else classes[answer]
         told.append(f"{name} reads {word} ({float(probabilities[answer]):.2f})")
-    disagree = "" if len(answers) == 1 else "; the two disagree" if len(readings) == 2 else "; they disagree"
+    disagree = "" if len(answers) < 2 else "; the two disagree" if len(readings) == 2 else "; they disagree"
     return ", ".join(told) + disagree
 
 

@@ -134,7 +134,9 @@ def plot_probabilities(
     """
     if not isinstance(probabilities, Tensor) or probabilities.ndim != 1 or len(probabilities) == 0:
         got = tuple(probabilities.shape) if isinstance(probabilities, Tensor) else type(probabilities).__name__
-        raise ConfigError(f"plot_probabilities wants those of one image, float (classes,), got {got}; try predict(…)[0]")
+        raise ConfigError(
+            f"plot_probabilities wants those of one image, float (classes,), got {got}; try predict(…)[0]"
+        )
     names = [str(place) for place in range(len(probabilities))] if classes is None else list(classes)
     if len(names) != len(probabilities):
         raise ConfigError(f"classes has {len(names)} names for {len(probabilities)} probabilities; give one for each")

@@ -29,14 +29,16 @@ FARTHEST = 8  # pixels that a digit can be moved
 MOST_MODELS = 6
 LONGEST_NAME = 28  # letters that fit above the bars
 SCALE = 4  # pixels of the sheet for one of MNIST's
-HOW_TO_DRAW = "mouse, finger or pen; or keys: arrows move the pen, Shift + arrow draws, Space puts it down, Delete clears"
+HOW_TO_DRAW = (
+    "mouse, finger or pen; or keys: arrows move the pen, Shift + arrow draws, Space puts it down, Delete clears"
+)
 
 
 class DrawDigit(Panel):
     """A panel: a sheet to draw on, what the networks see of it, what each reads, its feature maps and saliency.
 
-    models: name → network, all for one-channel images of 28×28, normalized alike. data: the Data, or a Split of it, that
-    they were trained with; its images are the samples. None for both takes three networks of the results bank.
+    models: name → network, one to six, for one-channel images of 28×28, normalized alike. data: the Data that they were
+    trained with, or a Split of it; its images are the samples. None for both takes three networks of the results bank.
     Raises ConfigError for networks or images that don't fit. All that it shows, `cnnlab.as_mnist`, `turn_and_shift`,
     `predict`, `capture` and `saliency` can give too.
     Controls: canvas (canvas.show(ink) draws, as does a person), clear, samples (a button each), upload, right, down,
@@ -80,14 +82,15 @@ class DrawDigit(Panel):
 
     def _make_pictures(self) -> None:
         self.seen = PixelCanvas(title="What the networks see", caption="28×28 pixels, centred as in MNIST")
-        self.saliency = PixelCanvas(title="Saliency")
+        self.status.layout.min_height = "3em"  # of the narrow page: two lines, so that nothing below them moves
+        self.saliency = PixelCanvas(caption="red: more ink here, a higher score\nblue: a lower one")
         self.maps = PixelCanvas(display_width=820)
         columns = min(3, len(self.models))
         rows = -(-len(self.models) // columns)
         self.bars = LivePlot(8.2, 1.9 * rows, label="")
         axes = self.bars.figure.subplots(rows, columns, squeeze=False, sharey=True).flat
         classes = list(self.images.classes)
-        self._axes = {name: ax for name, ax in zip(self.models, axes, strict=False)}
+        self._axes = dict(zip(self.models, axes, strict=False))
         for place, (name, ax) in enumerate(self._axes.items()):
             short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
             plot_probabilities(torch.zeros(len(classes)), classes=classes, title=short, ax=ax)
@@ -99,10 +102,12 @@ class DrawDigit(Panel):
 
     def _rows(self) -> list[ipywidgets.Widget]:
         wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="center", max_width="820px")
+        looks = picture_row([self.seen, self.saliency], "repeat(2, minmax(0, 1fr))")
+        looks.layout.padding = "0"
         samples = [ipywidgets.Label("or take a sample:"), *self.samples]
         return [
             ipywidgets.HBox([self.clear, *samples, self.upload], layout=wrapping),
-            picture_row([self.canvas, self.seen, self.saliency], "minmax(0, 1.35fr) repeat(2, minmax(0, 1fr))"),
+            picture_row([self.canvas, looks], "repeat(auto-fit, minmax(max(230px, calc((100% - 28px) / 2)), 1fr))"),
             self.status,
             self.bars,
             control_row(self.right, self.down, self.degrees),
@@ -129,9 +134,7 @@ class DrawDigit(Panel):
     def _draw(self) -> None:
         ink = self.canvas.read()
         is_empty = not ink.any()
-        turned = turn_and_shift(
-            as_mnist(ink), degrees=self.degrees.value, right=self.right.value, down=self.down.value
-        )
+        turned = turn_and_shift(as_mnist(ink), degrees=self.degrees.value, right=self.right.value, down=self.down.value)
         image = (turned[None, None] - self.images.mean) / self.images.std  # (1, 1, 28, 28)
         readings = {name: predict(model, image)[0] for name, model in self.models.items()}
         name, layer = self.model.value, self._chosen_layer()
@@ -149,7 +152,7 @@ class DrawDigit(Panel):
 
         self._show_layers(name, layer)
         self.seen.show(grey_pixels(turned), label=f"what the networks see, {_size(turned)}")
-        self._show_saliency(gradient, "" if is_empty else f"the {self.images.classes[answer]} that {name} reads")
+        self._show_saliency(gradient, None if is_empty else self.images.classes[answer], name)
         self._show_maps(maps, layer)
         self.bars.show(label=f"probability of each class; {words}")
         self.status.say(words)
@@ -172,11 +175,11 @@ class DrawDigit(Panel):
             self.layer.options = self._layers[name]
             self.layer.value = layer
 
-    def _show_saliency(self, gradient: Tensor, of_what: str) -> None:
+    def _show_saliency(self, gradient: Tensor, answer: str | None, name: str) -> None:
         self.saliency.show(
             diverging_pixels(gradient, float(gradient.abs().max())),
-            caption=f"for {of_what}\nred: more ink here, a higher score\nblue: a lower one" if of_what else "",
-            label=f"saliency for {of_what}" if of_what else "saliency, nothing drawn yet",
+            title="Saliency" if answer is None else f"Saliency for {answer:.12}",
+            label="saliency, nothing drawn yet" if answer is None else f"saliency for the {answer} that {name} reads",
         )
 
     def _show_maps(self, maps: Tensor, layer: str | None) -> None:
@@ -202,9 +205,9 @@ def uploaded_bytes(value: Mapping | tuple) -> bytes | None:
 
 @functools.lru_cache(maxsize=1)
 def _bank_networks() -> tuple[dict[str, nn.Module], Split]:
-    """Return three networks of the results bank, by what they differ in, and a validation digit of each class."""
+    """Return three networks of the results bank, named by kernel and pooling, and a validation digit of each class."""
     runs = load_runs(bank("experiment_b")).filter(seed=0, epochs=100)
-    chosen = {f"kernel {size}, {kind}": runs.one(kernel_size=size, pooling=kind) for size, kind in _THREE}
+    chosen = {f"{size}×{size} {kind}": runs.one(kernel_size=size, pooling=kind) for size, kind in _THREE}
     data = next(iter(chosen.values())).experiment.load_data()
     return {name: run.model() for name, run in chosen.items()}, one_of_each(data.validation)
 
@@ -229,7 +232,9 @@ def _check(models: object, data: object) -> tuple[dict[str, nn.Module], Split]:
     for name, model in models.items():
         classes = logits_of(check_takes(check_model(model), split.images[:1])).shape[1]
         if classes != len(split.classes):
-            raise ConfigError(f"model {name!r} knows {classes} classes, the data {len(split.classes)}; give its own data")
+            raise ConfigError(
+                f"model {name!r} knows {classes} classes, the data {len(split.classes)}; give its own data"
+            )
     return {str(name): model for name, model in models.items()}, one_of_each(split)
 
 

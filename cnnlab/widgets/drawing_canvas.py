@@ -33,7 +33,7 @@ class DrawingCanvas(anywidget.AnyWidget):
     ink = traitlets.CBytes(EMPTY).tag(sync=True, echo_update=False)  # the browser knows what it has drawn
     side = traitlets.Int(SIDE, read_only=True).tag(sync=True)
     pen = traitlets.Int(PEN).tag(sync=True)
-    display_width = traitlets.Int(300).tag(sync=True)
+    display_width = traitlets.Int(350).tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
     caption = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)

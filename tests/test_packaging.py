@@ -35,7 +35,7 @@ BANK = {f"bank/{path.name}" for path in (REPOSITORY / "data" / "bank").glob("*.z
 ROWS = [
     {"errors", "files"},
     {"chance", "patterns", "kernels", "model", "weights", "idx", "downloads", "history"},
-    {"data", "pooling"},
+    {"data", "pooling", "drawing"},
     {"loading", "evaluation"},
     {"settings", "progress", "checkpoint", "probes"},
     {"training", "activity", "gradients", "attribution", "features", "surfaces"},
@@ -58,6 +58,7 @@ AT_THE_TOP = {
     "patterns": {"torch", "numpy"},
     "kernels": {"torch", "numpy"},
     "pooling": {"torch"},
+    "drawing": {"torch"},
     "model": {"torch"},
     "weights": {"torch", "safetensors"},
     "idx": {"numpy"},
@@ -92,6 +93,7 @@ AT_THE_TOP = {
 IN_A_FUNCTION = {
     "loading": {"torchvision"},
     "downloads": {"torchvision", "filelock"},
+    "drawing": {"numpy", "PIL"},
     "history": {"pandas"},
     "probes": {"pandas"},
     "attribution": {"scipy"},

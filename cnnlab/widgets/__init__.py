@@ -1,9 +1,10 @@
 """Live panels, one a file: controls over tested functions, no mathematics of their own."""
 
 from cnnlab.widgets.convolution import ConvolutionExplorer
+from cnnlab.widgets.draw import DrawDigit
 from cnnlab.widgets.optimizers import OptimizerExplorer
 from cnnlab.widgets.pooling import PoolingExplorer
 from cnnlab.widgets.runs import RunExplorer
 from cnnlab.widgets.training import TrainingPanel
 
-__all__ = ["ConvolutionExplorer", "OptimizerExplorer", "PoolingExplorer", "RunExplorer", "TrainingPanel"]
+__all__ = ["ConvolutionExplorer", "DrawDigit", "OptimizerExplorer", "PoolingExplorer", "RunExplorer", "TrainingPanel"]

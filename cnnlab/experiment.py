@@ -75,7 +75,7 @@ class Experiment:
 
     def __post_init__(self) -> None:
         self._check_data()
-        check_architecture(**self._network())
+        check_architecture(**self.network())
         check_settings({name: getattr(self, name) for name in TRAINING})
         if self.train_size is not None and self.batch_size > self.train_size:
             raise ConfigError(
@@ -115,7 +115,7 @@ class Experiment:
             if self.grey is not None and not isinstance(self.grey, bool):
                 raise ConfigError(f"grey must be True or False, got {self.grey!r}")
 
-    def _network(self) -> dict[str, Any]:
+    def network(self) -> dict[str, Any]:
         """Return what `build_cnn` wants, as far as it is known before any data is loaded."""
         # Four classes are what patterns have unless told otherwise; of your own pictures nobody knows yet.
         shape, classes = PUBLISHED.get(self.dataset, (self._own_shape(), self.classes or 4))
@@ -194,7 +194,7 @@ class Experiment:
         >>> Experiment(kernel_size=5).layer_table()[0].parameters
         416
         """
-        return layer_table(build_cnn(**self._network()))
+        return layer_table(build_cnn(**self.network()))
 
     def to_code(self, seeds: int = 1) -> str:
         """Return two lines of Python that train this experiment with so many seeds, and give the same numbers.

@@ -42,7 +42,7 @@ def test_start_stop_and_start_again(lab):
     empty = curves.evaluate(READ)
     expect(stop).to_be_disabled()
     start.click()
-    expect(news).to_have_text("Training seed 0, run 1 of 1.")
+    expect(news).to_have_text("Training run 1 of 1, seed 0.")
     expect(start).to_be_disabled()
     expect(curves).to_have_attribute("aria-label", re.compile(r"after epoch \d+: train loss \d"))
     assert curves.evaluate(READ) != empty
@@ -58,7 +58,7 @@ def test_start_stop_and_start_again(lab):
     expect(start).to_be_disabled()
 
     stop.click()
-    expect(news).to_have_text(re.compile(r"seed 0, run 1 of 1: stopped in epoch \d+: kept the weights of epoch \d+\."))
+    expect(news).to_have_text(re.compile(r"Run 1 of 1, seed 0: stopped in epoch \d+: kept the weights of epoch \d+\."))
     expect(start).to_be_enabled()
     expect(lab.get_by_text("No runs yet.").first).to_be_visible()
 
@@ -67,7 +67,7 @@ def test_start_stop_and_start_again(lab):
     lab.keyboard.press("Home")
     expect(lab.locator(".cnnlab-status").first).to_contain_text("1 run of 1 epoch")
     start.click()
-    expect(news).to_have_text("seed 0, run 1 of 1: trained 1 epoch.")
+    expect(news).to_have_text("Run 1 of 1, seed 0: trained 1 epoch.")
     expect(lab.locator(".cnnlab-table").first).to_contain_text("one setting")
     # the panel is shown twice, and both views are live
     expect(lab.locator(".cnnlab-table")).to_have_count(2)

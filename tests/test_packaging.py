@@ -44,7 +44,7 @@ ROWS = [
     {"runs"},
     {"planning"},
     {"sweeps"},
-    {"readings"},
+    {"readings", "confounds"},
     {"comparison", "ranking"},
     {"plots"},
     {"run_plots"},

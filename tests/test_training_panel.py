@@ -12,7 +12,7 @@ from cnnlab import Experiment, TrainingPanel, compare
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import FIELDS
 from cnnlab.one_run import run
-from cnnlab.widgets import training
+from cnnlab.widgets import trainer, training
 from cnnlab.widgets.form import make_controls, read_experiment
 
 SMALL = Experiment(
@@ -136,7 +136,7 @@ def test_start_trains_in_a_thread_what_run_trains(panel):
     alone = run(SMALL, progress=False)
     plain = panel.runs[0].history
     assert plain["validation_loss"] == alone.history["validation_loss"]
-    assert panel.news.value == "seed 1, run 2 of 2: trained 2 epochs."
+    assert panel.news.value == "Run 2 of 2, seed 1: trained 2 epochs."
     assert panel.bar.value == 1
     assert panel.time_left.value == ""
     assert not panel.start.disabled
@@ -206,7 +206,7 @@ def test_a_training_that_raises_is_shown_and_raised_again_by_wait(panel, monkeyp
     def fail(*_arguments, **_options):
         raise RuntimeError(NASTY)
 
-    monkeypatch.setattr(training, "run", fail)
+    monkeypatch.setattr(trainer, "run", fail)
     panel.start.click()
     with pytest.raises(RuntimeError):
         panel.wait(10)
@@ -222,7 +222,7 @@ def test_an_interrupt_in_the_cell_stops_the_training_and_no_further_seed_begins(
     panel.seeds.value = 3
     monkeypatch.setattr(torch.optim.Adam, "step", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     panel.train()
-    assert panel.news.value == "seed 0, run 1 of 3: stopped in epoch 1: the model is untouched."
+    assert panel.news.value == "Run 1 of 3, seed 0: stopped in epoch 1: the model is untouched."
     assert not panel.start.disabled
 
 
@@ -296,7 +296,7 @@ def test_the_panel_has_the_same_text_in_every_kernel(panel):
 
 
 def test_on_colab_a_cell_trains(monkeypatch):
-    monkeypatch.setattr(training, "ON_COLAB", True)
+    monkeypatch.setattr(trainer, "ON_COLAB", True)
     panel = TrainingPanel(SMALL)
     everything = _below(panel)
     assert panel.start not in everything

@@ -2,9 +2,18 @@
 
 from cnnlab.widgets.convolution import ConvolutionExplorer
 from cnnlab.widgets.draw import DrawDigit
+from cnnlab.widgets.kernel import KernelExperiment
 from cnnlab.widgets.optimizers import OptimizerExplorer
 from cnnlab.widgets.pooling import PoolingExplorer
 from cnnlab.widgets.runs import RunExplorer
 from cnnlab.widgets.training import TrainingPanel
 
-__all__ = ["ConvolutionExplorer", "DrawDigit", "OptimizerExplorer", "PoolingExplorer", "RunExplorer", "TrainingPanel"]
+__all__ = [
+    "ConvolutionExplorer",
+    "DrawDigit",
+    "KernelExperiment",
+    "OptimizerExplorer",
+    "PoolingExplorer",
+    "RunExplorer",
+    "TrainingPanel",
+]

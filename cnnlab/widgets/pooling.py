@@ -14,6 +14,7 @@ from cnnlab.widgets.canvas import PixelCanvas, diverging_pixels, grey_pixels, se
 from cnnlab.widgets.examples import check_pair
 from cnnlab.widgets.panel import Panel, control_row, picture_row
 
+AS_WINDOW = "as the window"
 FARTHEST = 4  # pixels; further than two windows of 2×2
 
 
@@ -51,9 +52,7 @@ class PoolingExplorer(Panel):
         self.map_index = slider(0, 0, maps - 1, description="feature map")
         self.pooling = ipywidgets.Dropdown(options={"max": "max", "average": "avg"}, description="pooling")
         self.size = slider(2, 1, 4, description="window size")
-        self.stride = ipywidgets.Dropdown(
-            options={"as the window": None, "1": 1, "2": 2, "3": 3, "4": 4}, description="stride"
-        )
+        self.stride = ipywidgets.Dropdown(options=[AS_WINDOW, 1, 2, 3, 4], description="stride")
         self.right = slider(0, -FARTHEST, FARTHEST, description="shift right")
         self.down = slider(0, -FARTHEST, FARTHEST, description="shift down")
 
@@ -74,7 +73,8 @@ class PoolingExplorer(Panel):
         right, down = self.right.value, self.down.value
         moved = torch.stack([shift_image(channel, down=down, right=right) for channel in still])
         before, after = self._maps(torch.stack([still, moved]))[:, self.map_index.value]  # (H, W) each
-        window = {"kind": self.pooling.value, "size": self.size.value, "stride": self.stride.value}
+        stride = self.size.value if self.stride.value == AS_WINDOW else self.stride.value
+        window = {"kind": self.pooling.value, "size": self.size.value, "stride": stride}
         pooled_before, pooled = (
             pool_map(one, window["kind"], size=window["size"], stride=window["stride"]) for one in (before, after)
         )
@@ -84,11 +84,10 @@ class PoolingExplorer(Panel):
         difference = pooled - pooled_before
         most = max(limit, 1e-6)
 
-        step = window["stride"] or window["size"]
         self.input.show(grey_pixels(moved.mean(0)), label=f"image, moved {_moves(right, down)}")
         self.map.show(
             sequential_pixels(after, limit),
-            rectangle=[row * step, column * step, window["size"], window["size"]],
+            rectangle=[row * stride, column * stride, window["size"], window["size"]],
             caption=f"{_size(after)}, dark 0, yellow {write_number(limit)}",
             label=f"feature map {self.map_index.value}, {_size(after)}",
         )

@@ -1,0 +1,54 @@
+"""A base experiment and what else may change with a kernel in, the experiments of a fair comparison out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cnnlab.errors import ConfigError
+from cnnlab.experiment import Experiment
+from cnnlab.model import build_cnn, match_channels
+from cnnlab.sweeps import grid
+
+NETWORK = ("channels", "convs_per_block")  # what can move together with the kernel's size
+
+
+def kernel_experiments(
+    base: Experiment,
+    *,
+    kernel_sizes: Iterable[int] = (3, 5, 7),
+    match_parameters: bool = False,
+    stack: bool = False,
+    seeds: Iterable[int] = range(5),
+) -> list[Experiment]:
+    """Return the experiments that compare kernel sizes, with the confounds of a larger kernel switched on or off.
+
+    A larger kernel has more weights: match_parameters gives every network the channel widths whose parameter count
+    comes nearest to that of the base with 3×3 kernels. Two 3×3 in a row see as far as one 5×5: stack puts them in the
+    place of the one 3×3. What moves together with the kernel has to be named: `along_with` says what.
+
+    >>> experiments = kernel_experiments(Experiment(), match_parameters=True)
+    >>> compare(sweep(experiments), by="kernel_size", along=along_with(experiments))
+    """
+    kernel_sizes = list(kernel_sizes)
+    if len(set(kernel_sizes)) < 2:
+        raise ConfigError(f"kernel_sizes wants two sizes or more to compare, got {kernel_sizes}; try 3, 5, 7")
+    if stack and 3 not in kernel_sizes:
+        raise ConfigError(f"stack puts two 3×3 in the place of one, but kernel_sizes={kernel_sizes} has no 3")
+    goal = build_cnn(**base.replace(kernel_size=3).network())
+    every = []
+    for size in kernel_sizes:
+        one = base.replace(kernel_size=size, convs_per_block=2 if stack and size == 3 else base.convs_per_block)
+        if match_parameters:
+            one = one.replace(channels=match_channels(goal, **one.network()))
+        every += grid(one, seed=seeds)
+    return every
+
+
+def along_with(experiments: Iterable[Experiment]) -> tuple[str, ...]:
+    """Return the fields, of those that kernel_experiments moves, that move together with the kernel's size.
+
+    >>> along_with(kernel_experiments(Experiment(), stack=True))
+    ('convs_per_block',)
+    """
+    experiments = list(experiments)
+    return tuple(name for name in NETWORK if len({getattr(one, name) for one in experiments}) > 1)

@@ -1,0 +1,152 @@
+"""KernelExperiment: kernel sizes compared with seeds, an interval and a verdict, and the confounds as switches."""
+
+from __future__ import annotations
+
+import functools
+
+import ipywidgets
+
+from cnnlab.comparison import Comparison, compare
+from cnnlab.confounds import along_with, kernel_experiments
+from cnnlab.errors import ConfigError
+from cnnlab.experiment import Experiment
+from cnnlab.one_run import Run
+from cnnlab.run_plots import plot_comparison
+from cnnlab.runs import bank, load_runs
+from cnnlab.widgets.live_plot import LivePlot
+from cnnlab.widgets.panel import control_row
+from cnnlab.widgets.trainer import Trainer
+
+SMALL = Experiment(train_size=1000, validation_size=1000, channels=(8, 16), hidden=32, epochs=3)
+PATTERNS = Experiment(dataset="patterns", validation_size=300, channels=(8, 16), hidden=32)
+BASES = {  # those of notebook 01, which the results bank has
+    "digits": SMALL,
+    "digits, 10 epochs": SMALL.replace(epochs=10),
+    "coarse patterns": PATTERNS.replace(structure="coarse", noise=0.4, train_size=800, epochs=8),
+    "fine patterns": PATTERNS.replace(structure="fine", scale=2, train_size=300, epochs=20, learning_rate=0.002),
+}
+SIZES = (3, 5, 7)
+
+
+class KernelExperiment(Trainer):
+    """A panel: kernels of 3, 5 and 7 compared, a dot a seed, interval and verdict; what else changes are switches.
+
+    base: an Experiment of your own to start from, beside those of notebook 01. What the results bank holds is shown at
+    once; what it lacks is trained by Start, or by `train()` on Colab. All that it shows, `kernel_experiments`,
+    `compare` and `plot_comparison` give as well.
+    Controls: data, sizes (a box for each size), padding, match_parameters, stack (two 3×3 for one), pooling, seeds,
+    metric, reference; picture: plot; status. `comparison` is what is shown, None while runs are missing.
+
+    >>> panel = KernelExperiment()
+    >>> panel.match_parameters.value = True
+    """
+
+    def __init__(self, base: Experiment | None = None) -> None:
+        super().__init__()
+        self._bases = BASES if base is None else {"yours": base} | BASES
+        self._trained: dict[str, Run] = {}
+        self.comparison: Comparison | None = None
+        self._make_controls()
+        self.plot = LivePlot(6.4, 3.4, label="")
+        self._axes = self.plot.figure.subplots()
+        self._solved_for: tuple = ()
+        self._guarded(self._draw)
+        self._watch(self.data, self.padding, self.match_parameters, self.stack, self.pooling, self.seeds)
+        self._watch(self.metric, self.reference, *self.sizes.values())
+        self.children = [
+            control_row(self.data, self.padding, self.pooling),
+            control_row(*self.sizes.values()),
+            control_row(self.match_parameters, self.stack, self.seeds),
+            control_row(self.metric, self.reference),
+            self.plot,
+            self.status,
+            *self._train_rows(),
+        ]
+
+    def _make_controls(self) -> None:
+        self.data = ipywidgets.Dropdown(options=list(self._bases), description="data")
+        self.padding = ipywidgets.Dropdown(options=["same", "valid"], description="padding")
+        self.pooling = ipywidgets.Dropdown(options=["max", "avg"], description="pooling")
+        self.sizes = {size: ipywidgets.Checkbox(True, description=f"{size}×{size}", indent=False) for size in SIZES}
+        self.match_parameters = ipywidgets.Checkbox(False, description="match parameters", indent=False)
+        self.stack = ipywidgets.Checkbox(False, description="two 3×3 for one", indent=False)
+        self.seeds = ipywidgets.IntSlider(5, 2, 10, description="seeds")
+        self.metric = ipywidgets.Dropdown(options=["validation_accuracy", "validation_loss"], description="compared by")
+        self.reference = ipywidgets.Dropdown(
+            options=[(f"{size}×{size}", size) for size in SIZES], description="against"
+        )
+
+    def _planned(self) -> list[Experiment]:
+        """Return every experiment of the comparison that the controls ask for."""
+        base = self._bases[self.data.value].replace(padding=self.padding.value, pooling=self.pooling.value)
+        return kernel_experiments(
+            base,
+            kernel_sizes=[size for size, box in self.sizes.items() if box.value],
+            match_parameters=self.match_parameters.value,
+            stack=self.stack.value,
+            seeds=range(self.seeds.value),
+        )
+
+    def _experiments(self) -> list[Experiment]:
+        """Return those that neither the bank nor this panel has trained."""
+        missing = [one for one in self._planned() if one.key not in self._found()]
+        if not missing:
+            raise ConfigError("all of these runs are there; change a switch, or take more seeds")
+        return missing
+
+    def _found(self) -> dict[str, Run]:
+        return _bank() | self._trained
+
+    def _take(self, finished: Run) -> None:
+        self._trained[finished.experiment.key] = finished
+        self._guarded(self._draw)
+
+    def _end_training(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        """Show the comparison, or how many runs it lacks."""
+        self.start.disabled = True
+        planned, found = self._planned(), self._found()
+        missing = sum(one.key not in found for one in planned)
+        tables = {_name(one): one.layer_table() for one in planned if one.seed == 0}
+        counts = ", ".join(f"{name} {sum(row.parameters for row in rows):,}" for name, rows in tables.items())
+        self.start.disabled = self._training or not missing
+        self.comparison = None
+        if missing:
+            words = f"{missing} of {len(planned)} runs are not trained yet: press Start"
+        else:
+            runs = [found[one.key] for one in planned]
+            reference = self.reference.value if self.sizes[self.reference.value].value else ...
+            self.comparison = compare(
+                runs, by="kernel_size", along=along_with(planned), metric=self.metric.value, reference=reference
+            )
+            told = (f"{size}×{size} is {verdict}" for size, verdict in self.comparison.verdicts.items())
+            first = self.comparison.levels[0].level
+            words = f"Against {first}×{first}: {'; '.join(told)}"
+        self._show(words)
+        self.status.say(f"{words}. Parameters: {counts}.")
+
+    def _show(self, words: str) -> None:
+        ax = self._axes
+        ax.clear()
+        if self.comparison is None:
+            ax.set_axis_off()
+            ax.text(0.5, 0.5, words, ha="center", transform=ax.transAxes, color="0.4")
+        else:
+            ax.set_axis_on()
+            plot_comparison(self.comparison, ax=ax)
+        shape = (self.comparison is None, self.metric.value)
+        self.plot.freeze([], solve=shape != self._solved_for)
+        self._solved_for = shape
+        self.plot.show(label=f"kernel sizes compared: {words}")
+
+
+def _name(experiment: Experiment) -> str:
+    size = f"{experiment.kernel_size}×{experiment.kernel_size}"
+    return f"two {size}" if experiment.convs_per_block == 2 else size
+
+
+@functools.cache
+def _bank() -> dict[str, Run]:
+    return {run.experiment.key: run for run in load_runs(bank("kernel_size"))}

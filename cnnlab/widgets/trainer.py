@@ -1,0 +1,152 @@
+"""What the panels that train share: Start and Stop, a thread, the bar with the time left, and the news."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+
+import ipywidgets
+
+from cnnlab.errors import ConfigError
+from cnnlab.experiment import Experiment
+from cnnlab.one_run import Run, run
+from cnnlab.training import EpochState
+from cnnlab.widgets.guard import StatusLine
+from cnnlab.widgets.panel import Panel, picture_row
+
+ON_COLAB = "google.colab" in sys.modules  # its page drops what a thread sends, so that a cell must train there
+SHORTEST = 0.15  # seconds between two pictures: a fast training is not slowed down by being drawn
+
+
+class Trainer(Panel):
+    """A panel that trains experiments, one after the other: in a thread after Start, or here and now by `train()`.
+
+    Its subclass says which in `_experiments`, and what to do with a finished run in `_take`; it may look on in
+    `_begin_run` and `_after_epoch`. Buttons: start, stop; `wait()` waits for the thread, and raises what it raised.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread: threading.Thread | None = None
+        self._training, self._stop, self._error = False, threading.Event(), None
+        self.start = ipywidgets.Button(description="Start", button_style="primary", icon="play")
+        self.stop = ipywidgets.Button(description="Stop", icon="stop", disabled=True)
+        self.bar = ipywidgets.FloatProgress(value=0, min=0, max=1, description="done")
+        self.bar.style.description_width = "initial"
+        for control in (self.start, self.stop, self.bar):
+            control.layout.width = "auto"
+        self.time_left = ipywidgets.Label("")
+        self.news = StatusLine()
+        self.news.say("Nothing is being trained.")
+        self.start.on_click(lambda _button: self._guarded(self._begin))
+        self.stop.on_click(lambda _button: self._guarded(self._end))
+
+    def train(self) -> None:
+        """Train what the controls say, here and now; ■, or Ctrl-C, stops it and keeps what is finished."""
+        self._train(self._prepare(), self._stop)
+        self._raise_again()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait for the training that Start began, and raise what it raised; TimeoutError after so many seconds."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+            if self._thread.is_alive():
+                raise TimeoutError(f"the training has not ended within {timeout:g} s; press Stop, or wait longer")
+        self._raise_again()
+
+    def close(self) -> None:
+        """Stop a training, and close the panel with every part of it."""
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        super().close()
+
+    def _experiments(self) -> list[Experiment]:
+        """Return what is to be trained; ConfigError, in words, if that can't be."""
+        raise NotImplementedError
+
+    def _take(self, finished: Run) -> None:
+        """Show a run that was trained to its end."""
+        raise NotImplementedError
+
+    def _begin_run(self, experiment: Experiment) -> None:
+        """Make ready for the next run."""
+
+    def _after_epoch(self, state: EpochState) -> None:
+        """Look on."""
+
+    def _end_training(self) -> None:
+        """Say whether Start may be pressed again."""
+        self.start.disabled = False
+
+    def _options(self, experiment: Experiment) -> dict:  # noqa: ARG002 (a subclass may want it)
+        """Return what else `run` is told."""
+        return {}
+
+    def _train_rows(self, *others: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+        """Return the rows with the buttons, the bar and the news; on Colab words stand in the buttons' place."""
+        how = "On Colab a cell trains: run <code>panel.train()</code> in the next one; its ■ stops the training."
+        buttons = (ipywidgets.HTML(how),) if ON_COLAB else (self.start, self.stop)
+        return [
+            picture_row([*buttons, *others], "max-content max-content 1fr"),
+            picture_row([self.bar, self.time_left], "minmax(0, 2fr) minmax(9em, 1fr)"),
+            self.news,
+        ]
+
+    def _prepare(self) -> list[Experiment]:
+        if self._training:
+            raise ConfigError("a training is under way; press Stop, or panel.wait() for it")
+        experiments = self._experiments()
+        self._stop, self._error, self._training = threading.Event(), None, True
+        self.start.disabled, self.stop.disabled = True, False
+        return experiments
+
+    def _begin(self) -> None:
+        arguments = self._prepare(), self._stop
+        self._thread = threading.Thread(target=self._train, args=arguments, name="cnnlab training", daemon=True)
+        self._thread.start()
+
+    def _end(self) -> None:
+        self._stop.set()
+        self.stop.disabled = True
+        self.news.say("Stopping after this batch.")
+
+    def _train(self, experiments: list[Experiment], stop: threading.Event) -> None:
+        """Train one after the other; the body of the thread. An error is shown, and kept for `wait`."""
+        begun, shown = time.monotonic(), 0.0
+
+        def tell(done: float) -> None:
+            nonlocal shown
+            now = time.monotonic()
+            if now - shown > SHORTEST or done == len(experiments):
+                left = (now - begun) / done * (len(experiments) - done)
+                self.bar.value, shown = done / len(experiments), now
+                self.time_left.value = f"about {left:.0f} s left" if left else ""
+
+        try:
+            for place, experiment in enumerate(experiments):
+                which = f"run {place + 1} of {len(experiments)}, seed {experiment.seed}"
+                self.news.say(f"Training {which}.")
+                self._begin_run(experiment)
+                finished = run(
+                    experiment, stop=stop, on_epoch=self._after_epoch,
+                    progress=lambda share, place=place: tell(place + share), **self._options(experiment),
+                )  # fmt: skip
+                self.news.say(f"{which.capitalize()}: {finished.history.message}.")
+                if finished.history.stopped_by in ("stop", "interrupt"):
+                    return
+                with self._lock:
+                    self._take(finished)
+        except Exception as error:
+            self._error = error
+            self.news.say_error(error)
+        finally:
+            self.time_left.value, self._training = "", False
+            self.stop.disabled = True
+            self._guarded(self._end_training)
+
+    def _raise_again(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error

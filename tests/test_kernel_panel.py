@@ -1,0 +1,133 @@
+"""KernelExperiment without a browser: what the switches compare, held against `compare`; and training the rest."""
+
+import ipywidgets
+import pytest
+
+from cnnlab import Experiment, KernelExperiment, along_with, bank, compare, grid, kernel_experiments, load_runs, sweep
+from cnnlab.widgets import kernel
+from cnnlab.widgets.kernel import BASES, SMALL
+
+TINY = Experiment(
+    dataset="patterns", size=12, train_size=64, validation_size=32, channels=(2,), hidden=4, epochs=1, batch_size=16
+)
+
+
+@pytest.fixture
+def panel():
+    panel = KernelExperiment()
+    yield panel
+    panel.close()
+
+
+def shown(panel):
+    """The comparison that the panel shows, in one comparable text."""
+    return repr(panel.comparison)
+
+
+def test_at_the_start_it_shows_the_banks_digits(panel):
+    runs = load_runs(bank("kernel_size")).filter(dataset="mnist", epochs=3, padding="same", convs_per_block=1)
+    runs = runs.filter(channels=(8, 16), seed=range(5))
+    expected = compare(runs, by="kernel_size")
+    assert len(runs) == 15
+    assert shown(panel) == repr(expected)
+    assert panel.start.disabled
+    assert panel.status.value == (
+        f"Against 3×3: 5×5 is {expected.verdicts[5]}; 7×7 is {expected.verdicts[7]}. "
+        "Parameters: 3×3 26,698, 5×5 28,874, 7×7 32,138."
+    )
+    assert panel.plot.label.startswith("kernel sizes compared: Against 3×3")
+
+
+@pytest.mark.parametrize("data", list(BASES))
+def test_every_data_set_of_notebook_01_is_in_the_bank_with_ten_seeds(panel, data):
+    panel.data.value = data
+    panel.seeds.value = 10
+    assert panel.comparison is not None
+    assert {level.seeds for level in panel.comparison.levels} == {10}
+    runs = trained(kernel_experiments(BASES[data], seeds=range(10)))
+    assert shown(panel) == repr(compare(runs, by="kernel_size"))
+
+
+def trained(experiments):
+    return sweep(experiments, store=bank("kernel_size"), progress=False)
+
+
+def test_the_switches(panel):
+    panel.match_parameters.value = True
+    matched = kernel_experiments(SMALL, match_parameters=True)
+    assert shown(panel) == repr(compare(trained(matched), by="kernel_size", along="channels"))
+    panel.match_parameters.value = False
+    panel.padding.value = "valid"
+    valid = kernel_experiments(SMALL.replace(padding="valid"))
+    assert shown(panel) == repr(compare(trained(valid), by="kernel_size"))
+    panel.padding.value = "same"
+    panel.stack.value = True
+    panel.reference.value = 5
+    panel.metric.value = "validation_loss"
+    stacked = kernel_experiments(SMALL, stack=True)
+    assert along_with(stacked) == ("convs_per_block",)
+    how = {"along": "convs_per_block", "reference": 5, "metric": "validation_loss"}
+    expected = compare(trained(stacked), by="kernel_size", **how)
+    assert shown(panel) == repr(expected)
+    parameters = sum(row.parameters for row in stacked[0].layer_table())
+    assert f"two 3×3 {parameters:,}, 5×5" in panel.status.value
+    panel.sizes[7].value = False
+    assert [level.level for level in panel.comparison.levels] == [5, 3]
+
+
+def test_one_size_alone_is_refused_until_there_are_two(panel):
+    panel.sizes[3].value = False
+    assert [level.level for level in panel.comparison.levels] == [5, 7]  # the reference is not there: the lowest
+    picture = panel.plot.png
+    panel.sizes[5].value = False
+    assert "two sizes or more to compare, got [7]" in panel.status.value
+    assert panel.start.disabled
+    assert panel.plot.png == picture
+    panel.sizes[5].value = True
+    assert panel.status.error is None
+
+
+def test_what_the_bank_lacks_is_trained_and_then_compared():
+    panel = KernelExperiment(TINY)
+    panel.seeds.value = 3
+    assert panel.comparison is None
+    assert panel.status.value.startswith("9 of 9 runs are not trained yet: press Start. Parameters: 3×3 ")
+    assert not panel.start.disabled
+    panel.start.click()
+    panel.wait(60)
+    expected = compare(sweep(kernel_experiments(TINY, seeds=range(3)), progress=False), by="kernel_size")
+    assert shown(panel) == repr(expected)
+    assert panel.start.disabled  # all are there
+    panel.start.click()
+    assert "all of these runs are there" in panel.status.value
+    panel.seeds.value = 4
+    assert panel.status.value.startswith("3 of 12 runs are not trained yet")
+    panel.train()
+    assert panel.comparison is not None
+    panel.close()
+
+
+def test_a_bank_that_can_not_be_read_is_said_in_the_panel(monkeypatch):
+    def fail():
+        raise OSError("<b>no bank</b>")
+
+    monkeypatch.setattr(kernel, "_bank", fail)
+    panel = KernelExperiment()
+    assert panel.status.value == '<span class="cnnlab-error">OSError: &lt;b&gt;no bank&lt;/b&gt;</span>'
+    panel.close()
+
+
+def test_every_control_is_named_the_text_is_fixed_and_closing_leaves_nothing():
+    before = set(ipywidgets.widgets.widget._instances)
+    panel = KernelExperiment()
+    controls = [panel.data, panel.padding, panel.pooling, *panel.sizes.values(), panel.match_parameters, panel.stack]
+    assert all(control.description for control in [*controls, panel.seeds, panel.metric, panel.reference])
+    assert repr(panel) == "<KernelExperiment: a live panel; run this cell to use it>"
+    panel.close()
+    assert set(ipywidgets.widgets.widget._instances) == before
+
+
+def test_the_bank_has_what_the_defaults_ask_for():
+    stored = {run.experiment.key for run in load_runs(bank("kernel_size"))}
+    for base in BASES.values():
+        assert {one.key for one in grid(base, kernel_size=[3, 5, 7], seed=range(10))} <= stored

@@ -33,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "insides": ["Recorder"],
         "training": ["fit"],
         "history": ["History", "environment", "replay"],
+        "early_stopping": ["Stopping", "stopping"],
         "experiment": ["Experiment"],
         "one_run": ["Run", "run"],
         "runs": ["Runs", "bank", "load_runs"],
@@ -41,6 +42,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "ranking": ["rank_stability"],
         "plots": ["plot_images", "plot_maps", "plot_filters", "plot_history"],
         "run_plots": ["plot_curves", "plot_noise_floor", "plot_comparison", "plot_grid"],
+        "stopping_plots": ["plot_stopping"],
         "probe_plots": [
             "plot_activations",
             "plot_distributions",
@@ -49,6 +51,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_weights",
         ],
         "picture_plots": ["plot_confusion", "plot_mistakes", "plot_saliency", "plot_top_images"],
-        "widgets": ["ConvolutionExplorer", "PoolingExplorer"],
+        "widgets": ["ConvolutionExplorer", "PoolingExplorer", "StoppingExplorer"],
     },
 )

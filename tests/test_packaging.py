@@ -35,7 +35,7 @@ BANK = {f"bank/{path.name}" for path in (REPOSITORY / "data" / "bank").glob("*.z
 ROWS = [
     {"errors", "files"},
     {"patterns", "kernels", "model", "weights", "idx", "downloads", "history"},
-    {"data", "pooling"},
+    {"data", "pooling", "early_stopping"},
     {"loading", "evaluation"},
     {"settings", "progress", "checkpoint", "probes"},
     {"training", "activity", "gradients", "attribution", "features"},
@@ -48,7 +48,7 @@ ROWS = [
     {"comparison", "ranking"},
     {"plots"},
     {"run_plots"},
-    {"probe_plots", "picture_plots"},
+    {"probe_plots", "picture_plots", "stopping_plots"},
     {"exercises", "widgets", "report", "command"},
     {"__main__"},
 ]
@@ -84,6 +84,7 @@ AT_THE_TOP = {
     "run_plots": {"matplotlib", "seaborn", "numpy"},
     "probe_plots": {"matplotlib", "seaborn", "numpy", "torch"},
     "picture_plots": {"matplotlib", "seaborn", "numpy", "torch"},
+    "stopping_plots": {"matplotlib"},
     "widgets": {"ipywidgets", "anywidget", "traitlets", "matplotlib", "numpy", "torch"},
 }
 IN_A_FUNCTION = {

@@ -2,5 +2,6 @@
 
 from cnnlab.widgets.convolution import ConvolutionExplorer
 from cnnlab.widgets.pooling import PoolingExplorer
+from cnnlab.widgets.stopping import StoppingExplorer
 
-__all__ = ["ConvolutionExplorer", "PoolingExplorer"]
+__all__ = ["ConvolutionExplorer", "PoolingExplorer", "StoppingExplorer"]

@@ -40,9 +40,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "sweeps": ["grid", "sweep"],
         "comparison": ["Comparison", "compare", "noise_floor"],
         "ranking": ["rank_stability"],
+        "guesses": ["Guess", "Scorebook", "record_guess", "right_answer", "session"],
         "plots": ["plot_images", "plot_maps", "plot_filters", "plot_history"],
         "run_plots": ["plot_curves", "plot_noise_floor", "plot_comparison", "plot_grid"],
         "stopping_plots": ["plot_stopping"],
+        "guess_plots": ["plot_calibration", "plot_guess"],
         "probe_plots": [
             "plot_activations",
             "plot_distributions",
@@ -51,6 +53,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_weights",
         ],
         "picture_plots": ["plot_confusion", "plot_mistakes", "plot_saliency", "plot_top_images"],
-        "widgets": ["ConvolutionExplorer", "PoolingExplorer", "StoppingExplorer"],
+        "widgets": ["ConvolutionExplorer", "PoolingExplorer", "PredictThenRun", "StoppingExplorer"],
     },
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 import warnings
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -77,6 +77,18 @@ class Comparison:
     def what(self) -> str:
         """The compared field, and what moved with it."""
         return f"{self.by} (with its own {' and '.join(self.along)})" if self.along else self.by
+
+    def against(self, reference: Hashable) -> Comparison:
+        """Return the same comparison with another level as the reference; ConfigError if it is none of the levels.
+
+        >>> compare(runs, by="kernel_size").against(5).verdicts
+        {3: 'worse', 7: 'cannot tell'}
+        """
+        levels = _with_reference([row.level for row in self.levels], self.by, reference)
+        base = self.values[levels[0]]
+        rows = [_reference_row(levels[0], base)]
+        rows += [_row(level, self.values[level], base, len(levels) - 1, self.metric) for level in levels[1:]]
+        return replace(self, levels=tuple(rows))
 
     def table(self) -> pandas.DataFrame:
         """Return one row a level."""
@@ -239,12 +251,15 @@ def _levels(cells: dict[Any, dict], by: str, reference: Hashable) -> list[Any]:
     levels = sorted(cells, key=in_order)
     if len(levels) < 2:
         raise ConfigError(f"{by} wants two values or more to compare, got {levels}; train some, or name another field")
-    if reference is not ...:
-        if reference not in levels:
-            raise ConfigError(f"reference={reference!r} is no level of {by}; choose from {levels}")
-        levels.remove(reference)
-        levels.insert(0, reference)
-    return levels
+    return levels if reference is ... else _with_reference(levels, by, reference)
+
+
+def _with_reference(levels: list[Any], by: str, reference: Hashable) -> list[Any]:
+    """Return the levels in order, but the reference first."""
+    levels = sorted(levels, key=in_order)
+    if reference not in levels:
+        raise ConfigError(f"reference={reference!r} is no level of {by}; choose from {levels}")
+    return [reference, *(level for level in levels if level != reference)]
 
 
 def _why_nothing_matches(

@@ -46,9 +46,10 @@ ROWS = [
     {"sweeps"},
     {"readings"},
     {"comparison", "ranking"},
+    {"guesses"},
     {"plots"},
     {"run_plots"},
-    {"probe_plots", "picture_plots", "stopping_plots"},
+    {"probe_plots", "picture_plots", "stopping_plots", "guess_plots"},
     {"exercises", "widgets", "report", "command"},
     {"__main__"},
 ]
@@ -85,6 +86,7 @@ AT_THE_TOP = {
     "probe_plots": {"matplotlib", "seaborn", "numpy", "torch"},
     "picture_plots": {"matplotlib", "seaborn", "numpy", "torch"},
     "stopping_plots": {"matplotlib"},
+    "guess_plots": {"matplotlib", "scipy"},
     "widgets": {"ipywidgets", "anywidget", "traitlets", "matplotlib", "numpy", "torch"},
 }
 IN_A_FUNCTION = {

@@ -2,6 +2,7 @@
 
 from cnnlab.widgets.convolution import ConvolutionExplorer
 from cnnlab.widgets.pooling import PoolingExplorer
+from cnnlab.widgets.prediction import PredictThenRun
 from cnnlab.widgets.stopping import StoppingExplorer
 
-__all__ = ["ConvolutionExplorer", "PoolingExplorer", "StoppingExplorer"]
+__all__ = ["ConvolutionExplorer", "PoolingExplorer", "PredictThenRun", "StoppingExplorer"]

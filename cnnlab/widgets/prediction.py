@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable
 
 import ipywidgets
+from matplotlib.patches import Rectangle
 
 from cnnlab.comparison import Comparison
 from cnnlab.errors import ConfigError
@@ -14,7 +15,7 @@ from cnnlab.guess_plots import plot_guess
 from cnnlab.guesses import Entry, Guess, Scorebook, answers, check_question, session
 from cnnlab.widgets.guard import StatusLine
 from cnnlab.widgets.live_plot import LivePlot
-from cnnlab.widgets.panel import Panel, control_row
+from cnnlab.widgets.panel import Panel, picture_row
 
 COMMIT, TRY_AGAIN, COMMITTED = "commit", "run again", "committed"
 
@@ -50,9 +51,9 @@ class PredictThenRun(Panel):
         with self._lock:
             self._draw()
         self.commit.on_click(lambda _button: self._guarded(self._commit))
-        self.children = [
-            self.asked, control_row(self.answer, self.confidence, self.commit), self.plot, self.status, self.score,
-        ]  # fmt: skip
+        how_sure = ipywidgets.VBox([self.confidence, self.commit])
+        controls = picture_row([self.answer, how_sure], "repeat(auto-fit, minmax(260px, 1fr))")
+        self.children = [self.asked, controls, self.plot, self.status, self.score]
 
     def _make_parts(self) -> None:
         self.asked = ipywidgets.HTML(f"<b>{html.escape(self.question)}</b>")
@@ -61,7 +62,8 @@ class PredictThenRun(Panel):
         least = 5 * math.ceil(20 / len(self.choices))
         self.confidence = ipywidgets.IntSlider(least, least, 100, 5, description="confidence (%)")
         self.commit = ipywidgets.Button(description=COMMIT, button_style="primary")
-        self.commit.layout.align_self = self.confidence.layout.align_self = "flex-start"
+        self.answer.layout.width = self.confidence.layout.width = self.commit.layout.width = "auto"
+        self.answer.style.description_width = self.confidence.style.description_width = "initial"
         self.plot = LivePlot(7.2, 3.9, label="")
         self.score = StatusLine()
 
@@ -99,6 +101,8 @@ class PredictThenRun(Panel):
             plot_guess(self.entry.comparison, self.entry.guess, ax=self.plot.figure.subplots())
         else:
             words = "The comparison stands here\nonce you have committed a guess."
+            frame = {"transform": self.plot.figure.transFigure, "fill": False, "linestyle": "--", "edgecolor": "0.7"}
+            self.plot.figure.add_artist(Rectangle((0.02, 0.04), 0.96, 0.92, **frame))
             self.plot.figure.text(0.5, 0.5, words, ha="center", va="center", color="0.35", fontsize=11)
         self.plot.freeze([])
         before = "You answered this already; the first guess counts. " if self._answered_before else ""

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy import stats
 
+from cnnlab.chance import paired_interval, pooled_noise
 from cnnlab.errors import ConfigError, check_choice
 from cnnlab.experiment import FIELDS, in_order
 from cnnlab.history import warn_if_environments_differ
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
 HIGHER, LOWER = "higher", "lower"  # of a number from inside the network, which has no good direction
-CONFIDENCE = 0.95  # of all intervals of one table together
 
 
 class Level(NamedTuple):
@@ -79,16 +78,17 @@ class Comparison:
         return f"{self.by} (with its own {' and '.join(self.along)})" if self.along else self.by
 
     def against(self, reference: Hashable) -> Comparison:
-        """Return the same comparison with another level as the reference; ConfigError if it is none of the levels.
+        """Return the same comparison with another level as the reference.
+
+        Raises ConfigError if it is none of the levels, or has no number.
 
         >>> compare(runs, by="kernel_size").against(5).verdicts
         {3: 'worse', 7: 'cannot tell'}
         """
         levels = _with_reference([row.level for row in self.levels], self.by, reference)
-        base = self.values[levels[0]]
-        rows = [_reference_row(levels[0], base)]
-        rows += [_row(level, self.values[level], base, len(levels) - 1, self.metric) for level in levels[1:]]
-        return replace(self, levels=tuple(rows))
+        if not self.values[reference]:
+            raise ConfigError(f"reference={reference!r} has no number ({why_missing(self.metric)}); take another level")
+        return replace(self, levels=_rows(levels, self.values, self.metric))
 
     def table(self) -> pandas.DataFrame:
         """Return one row a level."""
@@ -155,8 +155,7 @@ def compare(
             of_seed.setdefault(seed, []).append(value)
             settings.setdefault((level, others), {})[seed] = value
         values[level] = {seed: statistics.fmean(of_seed[seed]) for seed in sorted(of_seed)}
-    rows = [_reference_row(levels[0], values[levels[0]])]
-    rows += [_row(level, values[level], values[levels[0]], len(levels) - 1, metric) for level in levels[1:]]
+    rows = _rows(levels, values, metric)
     without_value = len(runs) - sum(map(len, cells.values()))
     if without_value:
         warnings.warn(
@@ -165,7 +164,51 @@ def compare(
             stacklevel=2,
         )
     left_out = len(runs) - len(levels) * len(blocks)
-    return Comparison(by, along, metric, at, tuple(rows), values, pooled_noise(settings), left_out, without_value)
+    return Comparison(by, along, metric, at, rows, values, pooled_noise(settings), left_out, without_value)
+
+
+def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> Comparison:
+    """Compare whole settings, whatever they differ in, each with the first one; verdicts as in `compare`.
+
+    For what somebody tried out one after the other: a level is everything but the seed, named by the fields that vary.
+    What a difference comes from, nobody can tell where several fields differ: for that, `compare` one field. Each
+    setting is paired with the first one on the seeds that both have; one without a number (all its runs diverged, say)
+    keeps its row. Raises ConfigError where no run has the number.
+
+    >>> compare_settings([*panel.runs]).verdicts
+    {'kernel_size=5, pooling=avg': 'cannot tell'}
+    """
+    runs = distinct(runs)
+    if not runs:
+        raise ConfigError("there are no runs to compare; train one first")
+    check_reading(runs, metric, at, compared=())
+    warn_if_environments_differ(run.history for run in runs)
+    values: dict[str, dict[int, float]] = {}
+    missing = 0
+    for run, name in zip(runs, setting_names(runs), strict=True):
+        value, of_setting = value_at(run, metric, at), values.setdefault(name, {})
+        missing += value is None
+        if value is not None:
+            of_setting[run.experiment.seed] = value
+    values = {name: dict(sorted(of_setting.items())) for name, of_setting in values.items()}
+    first = next((name for name, of_setting in values.items() if of_setting), None)
+    if first is None:
+        raise ConfigError(f"none of these {len(runs)} runs has {metric} at {at!r}: {why_missing(metric)}")
+    values = {first: values.pop(first)} | values
+    rows = _rows(list(values), values, metric)
+    noise = pooled_noise({name: of_setting for name, of_setting in values.items() if of_setting})
+    return Comparison("setting", (), metric, at, rows, values, noise, missing, missing)
+
+
+def setting_names(runs: Iterable[Run]) -> list[str]:
+    """Return each run's setting in words: the fields, the seed left out, in which these runs differ.
+
+    >>> setting_names(runs)
+    ['kernel_size=3', 'kernel_size=5', 'kernel_size=5']
+    """
+    settings = [run.experiment.resolved() for run in runs]
+    varied = [name for name in FIELDS if name != "seed" and len({one[name] for one in settings}) > 1]
+    return [", ".join(f"{name}={one[name]}" for name in varied) or "one setting" for one in settings]
 
 
 def noise_floor(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> float:
@@ -185,30 +228,6 @@ def noise_floor(runs: Iterable[Run], *, metric: str = "validation_accuracy", at:
         if value is not None:
             settings.setdefault(run.experiment.replace(seed=0).key, {})[run.experiment.seed] = value
     return pooled_noise(settings)
-
-
-def pooled_noise(values: Mapping[Any, Mapping[int, float]]) -> float:
-    """Return the noise floor from setting → seed → the number of one run.
-
-    It is t × √2 × the standard deviation over the seeds, pooled over the settings; NaN with one seed.
-    """
-    samples = [np.fromiter(of_level.values(), float) for of_level in values.values()]
-    freedom = sum(len(sample) - 1 for sample in samples)
-    if freedom == 0:
-        return float("nan")
-    variance = sum(((sample - sample.mean()) ** 2).sum() for sample in samples) / freedom
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * np.sqrt(2 * variance))
-
-
-def paired_interval(differences: np.ndarray, comparisons: int = 1) -> tuple[float, float]:
-    """Return Student's interval of the mean difference, at 1 − 0.05 / comparisons; NaN, NaN with one pair."""
-    differences = np.asarray(differences, float)
-    n = len(differences)
-    if n < 2:
-        return float("nan"), float("nan")
-    error = differences.std(ddof=1) / np.sqrt(n)
-    half = stats.t.ppf(1 - (1 - CONFIDENCE) / (2 * comparisons), n - 1) * error
-    return float(differences.mean() - half), float(differences.mean() + half)
 
 
 def _check_fields(by: str, along: tuple[str, ...]) -> None:
@@ -290,9 +309,27 @@ def _why_nothing_matches(
     )
 
 
+def _rows(levels: list[Any], values: Mapping[Any, Mapping[int, float]], metric: str) -> tuple[Level, ...]:
+    """Return a row a level: the first is the reference, the others are paired with it on the seeds that both have."""
+    first, *others = levels
+    rows = [_reference_row(first, values[first])]
+    for level in others:
+        shared = {seed: value for seed, value in values[level].items() if seed in values[first]}
+        paired = _row(level, shared, values[first], len(others), metric) if shared else None
+        rows.append(paired or _alone(level, values[level], metric))
+    return tuple(rows)
+
+
 def _reference_row(level: Any, values: Mapping[int, float]) -> Level:
     nothing = float("nan")
     return Level(level, len(values), float(np.mean(list(values.values()))), nothing, nothing, nothing, "reference", "")
+
+
+def _alone(level: Any, values: Mapping[int, float], metric: str) -> Level:
+    """Return the row of a level that has no seed to be paired with the reference."""
+    mean, nothing = statistics.fmean(values.values()) if values else float("nan"), float("nan")
+    why = "no seed in common with the first" if values else f"no number there ({why_missing(metric)})"
+    return Level(level, len(values), mean, nothing, nothing, nothing, CANNOT_TELL, why)
 
 
 def _row(level: Any, values: Mapping[int, float], against: Mapping[int, float], comparisons: int, metric: str) -> Level:

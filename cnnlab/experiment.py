@@ -12,7 +12,7 @@ from torch import nn
 from cnnlab.data import Data
 from cnnlab.errors import ConfigError, check_choice, check_whole
 from cnnlab.loading import DATASETS, load_data, load_images
-from cnnlab.model import PADDINGS, POOLINGS, build_cnn, check_architecture
+from cnnlab.model import PADDINGS, POOLINGS, LayerTable, build_cnn, check_architecture, layer_table
 from cnnlab.patterns import PATTERN_KNOBS, STRUCTURES, check_knobs, fill_knobs
 from cnnlab.settings import LEARNING_RATES, OPTIMIZERS, check_settings
 
@@ -75,9 +75,7 @@ class Experiment:
 
     def __post_init__(self) -> None:
         self._check_data()
-        shape, classes = PUBLISHED.get(self.dataset, (self._own_shape(), self.classes or 2))
-        network = {name: getattr(self, name) for name in NETWORK}
-        check_architecture(**network, input_shape=shape, classes=classes)
+        check_architecture(**self._network())
         check_settings({name: getattr(self, name) for name in TRAINING})
         if self.train_size is not None and self.batch_size > self.train_size:
             raise ConfigError(
@@ -116,6 +114,12 @@ class Experiment:
                 check_whole("size", self.size, 1)
             if self.grey is not None and not isinstance(self.grey, bool):
                 raise ConfigError(f"grey must be True or False, got {self.grey!r}")
+
+    def _network(self) -> dict[str, Any]:
+        """Return what `build_cnn` wants, as far as it is known before any data is loaded."""
+        # Four classes are what patterns have unless told otherwise; of your own pictures nobody knows yet.
+        shape, classes = PUBLISHED.get(self.dataset, (self._own_shape(), self.classes or 4))
+        return {name: getattr(self, name) for name in NETWORK} | {"input_shape": shape, "classes": classes}
 
     def _own_shape(self) -> tuple[int, int, int]:
         return (3 if self.grey is False else 1, self.size or 28, self.size or 28)
@@ -183,6 +187,30 @@ class Experiment:
     def of_data(self) -> tuple:
         knobs = tuple(sorted(self._given_knobs().items()))
         return self.dataset, self.train_size, self.validation_size, self.data_seed, knobs
+
+    def layer_table(self) -> LayerTable:
+        """Return the network's layer table; nothing is loaded for it (of your own pictures it supposes four classes).
+
+        >>> Experiment(kernel_size=5).layer_table()[0].parameters
+        416
+        """
+        return layer_table(build_cnn(**self._network()))
+
+    def to_code(self, seeds: int = 1) -> str:
+        """Return two lines of Python that train this experiment with so many seeds, and give the same numbers.
+
+        >>> print(Experiment(kernel_size=5).to_code(seeds=3))
+        from cnnlab import Experiment, grid, sweep
+        runs = sweep(grid(Experiment(kernel_size=5), seed=range(3)))
+        """
+        last = self.seed + check_whole("seeds", seeds, 1)
+        told = {name: value for name, value in self.to_dict().items() if value != _DEFAULTS[name] and name != "seed"}
+        fields_told = ", ".join(f"{name}={value!r}" for name, value in told.items())
+        seeds_told = f"range({self.seed}, {last})" if self.seed else f"range({last})"
+        return (
+            "from cnnlab import Experiment, grid, sweep\n"
+            f"runs = sweep(grid(Experiment({fields_told}), seed={seeds_told}))"
+        )
 
     def build_cnn(self, data: Data) -> nn.Sequential:
         """Return the untrained network, as the seed draws it."""

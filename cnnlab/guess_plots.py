@@ -5,7 +5,8 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from scipy import stats
 
-from cnnlab.comparison import CANNOT_TELL, CONFIDENCE, Comparison
+from cnnlab.chance import CONFIDENCE
+from cnnlab.comparison import CANNOT_TELL, Comparison
 from cnnlab.errors import ConfigError, check_choice
 from cnnlab.guesses import Guess, Scorebook, answers, leading, right_answer, say_answer, session
 from cnnlab.plots import PALETTE, new_axes

@@ -205,7 +205,8 @@ def contenders(comparison: Comparison) -> list[str]:
 def leading(comparison: Comparison) -> Comparison:
     """Return the comparison with the level of the best mean as the reference."""
     falls = higher_is_better(check_comparison(comparison).metric) is False
-    best = (min if falls else max)(comparison.levels, key=lambda row: row.mean)
+    rows = [row for row in comparison.levels if comparison.values[row.level]]  # all runs of a setting may diverge
+    best = (min if falls else max)(rows, key=lambda row: row.mean)
     return comparison.against(best.level)
 
 
@@ -261,4 +262,6 @@ def check_comparison(comparison: object) -> Comparison:
     """Return it, or raise ConfigError unless it is what compare() returns."""
     if not isinstance(comparison, Comparison):
         raise ConfigError(f"wanted a comparison, such as compare(runs, by='kernel_size'), got {comparison!r:.60}")
+    if len(comparison.levels) < 2:
+        raise ConfigError("this comparison has one level, and nothing to be better than; compare two or more")
     return comparison

@@ -76,7 +76,7 @@ def build_cnn(
         if dropout > 0:
             layers["dropout"] = Dropout(float(dropout), int(seed))
         layers["logits"] = nn.Linear(hidden, classes)
-    model = nn.Sequential(layers).to_empty(device="cpu")
+    model = nn.Sequential(layers)
     model.input_shape = tuple(input_shape)
     _draw_weights(model, torch.Generator().manual_seed(int(seed)))
     return model
@@ -154,6 +154,8 @@ def _draw_weights(model: nn.Module, generator: torch.Generator) -> None:
     """Draw weights and biases as torch's layers do by default (He et al. 2015, with a = √5): U(−1/√n, 1/√n)."""
     for layer in model.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            for name, shape in [(name, value.shape) for name, value in layer.named_parameters()]:
+                setattr(layer, name, nn.Parameter(torch.empty(shape, device="cpu")))  # to_empty would load a compiler
             nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
             bound = 1 / math.sqrt(layer.weight[0].numel())
             nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
@@ -221,7 +223,7 @@ def layer_table(model: nn.Sequential, input_shape: tuple[int, int, int] | None =
         _check_known(name, layer)
         entering, note = values, ""
         try:
-            values = layer(values)
+            values = _walk(layer, values)
         except RuntimeError as error:
             raise ConfigError(
                 f"{name} can't take {tuple(values.shape[1:])}, with input_shape={input_shape}: {error}"
@@ -239,8 +241,34 @@ def layer_table(model: nn.Sequential, input_shape: tuple[int, int, int] | None =
     return rows
 
 
-KNOWN = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.Flatten, nn.Linear, nn.Dropout, nn.Dropout2d, nn.BatchNorm2d)
-KNOWN += (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Identity)
+def _walk(layer: nn.Module, values: Tensor) -> Tensor:
+    """Return the layer's output, a shape without numbers.
+
+    Most layers are not called: for mere shapes torch would load its compiler, which takes a second or two.
+    """
+    if isinstance(layer, ELEMENTWISE):
+        return values
+    if isinstance(layer, nn.Linear):
+        _check_width("features", layer.in_features, values.shape[-1])
+        return values.new_empty(*values.shape[:-1], layer.out_features)
+    one_map = torch.zeros(1, 1, *values.shape[2:])  # real numbers, but of a single channel
+    if isinstance(layer, nn.Conv2d):
+        _check_width("channels", layer.in_channels, values.shape[1])
+        kernel = torch.zeros(1, 1, *layer.kernel_size)
+        one_map = nn.functional.conv2d(one_map, kernel, stride=layer.stride, padding=layer.padding)
+        return values.new_empty(1, layer.out_channels, *one_map.shape[2:])
+    if isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
+        return values.new_empty(1, values.shape[1], *layer(one_map).shape[2:])
+    return layer(values)
+
+
+def _check_width(what: str, wanted: int, found: int) -> None:
+    if found != wanted:
+        raise RuntimeError(f"it wants {wanted} {what}, not {found}")
+
+
+ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Identity, nn.Dropout)
+KNOWN = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.Flatten, nn.Linear, nn.Dropout2d, nn.BatchNorm2d, *ELEMENTWISE)
 
 
 def _check_known(name: str, layer: nn.Module) -> None:

@@ -61,7 +61,7 @@ def run(
     insides: bool = False,
     stop: threading.Event | None = None,
     on_epoch: Callable[[EpochState], None] | None = None,
-    progress: bool = True,
+    progress: bool | Callable[[float], None] = True,
 ) -> Run:
     """Train one experiment, on one thread of the processor, and return the Run.
 
@@ -91,7 +91,7 @@ def run(
             on_epoch(state)
 
     with one_thread():
-        data = _load_once(*experiment.of_data(), 0, _newest(experiment.folder))
+        data = load_once(experiment)
         model = experiment.build_cnn(data)
         keep(0, model)
         settings = {name: getattr(experiment, name) for name in TRAINING}
@@ -107,6 +107,11 @@ def check_snapshots(snapshots: Iterable[int]) -> list[int]:
     if not isinstance(snapshots, Iterable) or isinstance(snapshots, str):
         raise ConfigError(f"snapshots wants the epochs whose weights are kept, such as (0, 5), got {snapshots!r}")
     return sorted({check_whole("snapshots: epoch", epoch, 0) for epoch in snapshots})
+
+
+def load_once(experiment: Experiment) -> Data:
+    """Return the experiment's data, without a test set: what was loaded for the latest two is not loaded again."""
+    return _load_once(*experiment.of_data(), 0, _newest(experiment.folder))
 
 
 @functools.lru_cache(maxsize=2)  # in a sweep, neighbouring runs share their data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from collections.abc import Callable
 
 from tqdm import tqdm
 
@@ -13,11 +14,16 @@ from cnnlab.history import History
 
 
 class Progress:
-    """A bar with time left and the latest accuracy, which ends as one line that is the same on every run."""
+    """A bar with time left and the latest accuracy, which ends as one line that is the same on every run.
 
-    def __init__(self, shown: bool, data: Data, settings: dict) -> None:
-        self.shown = shown
+    shown may be a function, too: it is told the share of the training that is done, and nothing is written.
+    """
+
+    def __init__(self, shown: bool | Callable[[float], None], data: Data, settings: dict) -> None:
+        self.tell = shown if callable(shown) else None
+        self.shown = shown = bool(shown) and self.tell is None
         batches = math.ceil(len(data.train) / settings["batch_size"])
+        self.total, self.done = max(1, settings["epochs"] * batches), 0
         look = "{desc} |{bar:20}| {percentage:3.0f} %, {remaining} left{postfix}"
         self.bar = tqdm(
             total=settings["epochs"] * batches, file=sys.stdout, leave=False, disable=not shown, bar_format=look,
@@ -33,10 +39,14 @@ class Progress:
 
     def batch_done(self) -> None:
         self.bar.update()
+        self.done += 1
+        if self.tell:
+            self.tell(self.done / self.total)
 
     def epoch_done(self, history: History) -> None:
+        self.done = len(history) * self.batches
         if self.shown:
-            self.bar.n = len(history) * self.batches  # a continued run starts where its checkpoint ended
+            self.bar.n = self.done  # a continued run starts where its checkpoint ended
             shown = "validation_accuracy" if history["validation_accuracy"] else "train_accuracy"
             accuracy = f"{shown.replace('_', ' ')} {history[shown][-1]:.3f}"
             self.bar.set_postfix_str(f"epoch {len(history)} of {history.settings['epochs']}: {accuracy}")
@@ -46,7 +56,7 @@ class Progress:
         self.bar.close()
         if self.shown:
             sys.stdout.write(f"{history.message}\n")
-        elif history.stopped_by == "diverged" or history.settings["epochs"] == 0:
+        elif self.tell is None and (history.stopped_by == "diverged" or history.settings["epochs"] == 0):
             warnings.warn(history.message, stacklevel=3)
 
 

@@ -141,6 +141,8 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     for place, level in enumerate(comparison.levels):
         colour = PALETTE[place % 10]
         values = list(comparison.values[level.level].values())
+        if not values:  # a setting whose runs all diverged
+            continue
         spread = np.linspace(-0.25, -0.1, len(values)) if len(values) > 1 else [-0.15]
         ax.plot(place + np.asarray(spread), values, MARKS[place % len(MARKS)], color=colour, alpha=0.8, markersize=5)
         ax.hlines(level.mean, place - 0.05, place + 0.25, color=colour, linewidth=2.5)

@@ -66,7 +66,7 @@ def fit(
     on_epoch: Callable[[EpochState], None] | None = None,
     stop: threading.Event | None = None,
     checkpoint: str | os.PathLike | None = None,
-    progress: bool = True,
+    progress: bool | Callable[[float], None] = True,
 ) -> History:
     """Train model on data.train, look at data.validation after every epoch, and return the History.
 
@@ -74,8 +74,8 @@ def fit(
     training stops once more than that many epochs in a row did not lower the validation loss by more than min_delta,
     and the best weights are restored; without it the model keeps the last finished epoch. `stop` is read before every
     batch, and an interrupt is caught: both keep what is finished. `checkpoint` is a file, written after each epoch and
-    continued where it exists. device=None takes a GPU if there is one. Afterwards the model is in eval mode, on its
-    own device.
+    continued where it exists. progress may be a function: it is told the share done, 0–1, after each batch.
+    device=None takes a GPU if there is one. Afterwards the model is in eval mode, on its own device.
     Raises ConfigError before any training, MemoryError when a batch is too large.
 
     >>> history = fit(model, data, epochs=5)

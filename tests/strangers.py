@@ -33,6 +33,17 @@ class TupleOutput(nn.Module):
         return self.head(outputs[:, -1]), {"maps": maps}
 
 
+class ByKeyword(nn.Module):
+    """Calls its pool with a named argument, which a hook on the positional ones would miss."""
+
+    def __init__(self, pool: nn.Module) -> None:
+        super().__init__()
+        self.pool = pool
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.pool(input=images)
+
+
 def torchvision_model(name: str, classes: int = 10) -> nn.Module:
     """Return torchvision's network with random weights, the same ones each time."""
     import torchvision

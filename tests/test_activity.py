@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from strangers import SIZES, TupleOutput, UsedTwice, torchvision_model
+from strangers import SIZES, ByKeyword, TupleOutput, UsedTwice, torchvision_model
 from test_probes import hooks
 from torch import nn
 from torch.nn import functional
@@ -113,15 +113,7 @@ def test_numbers_that_are_none_are_not_called_healthy():
 
 
 def test_models_without_parameters_and_layers_called_by_keyword():
-    class ByKeyword(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.pool = nn.AvgPool2d(2)
-
-        def forward(self, images):
-            return self.pool(input=images)
-
-    row = activation_statistics(ByKeyword(), torch.full((3, 1, 4, 4), -2.0))["pool"]
+    row = activation_statistics(ByKeyword(nn.AvgPool2d(2)), torch.full((3, 1, 4, 4), -2.0))["pool"]
     assert (row.scale_before, row.scale, row.mean) == pytest.approx((2, 2, -2))
 
 

@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 import pytest
-from test_comparison import levels_of
+from test_comparison import levels_of, made
 
-from cnnlab.comparison import Comparison, compare
+from cnnlab.comparison import Comparison, compare, compare_settings
 from cnnlab.errors import ConfigError
 from cnnlab.guesses import (
     Guess,
@@ -95,6 +95,19 @@ def test_of_a_number_without_a_direction_the_winner_is_the_highest():
             row["dead_share"] = row["validation_accuracy"]
     found = compare(runs, by="kernel_size", metric="dead_share")
     assert (right_answer(found), say_answer(found)) == ("5", "5 is highest")
+
+
+def test_whole_settings_are_judged_on_the_seeds_that_two_of_them_share():
+    runs = levels_of("kernel_size", {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59, 0.90]})
+    runs += [made([], kernel_size=7, stopped_by="diverged")]
+    found = compare_settings(runs)
+    assert found.against("kernel_size=5").verdicts == {"kernel_size=3": "worse", "kernel_size=7": "cannot tell"}
+    assert contenders(found) == ["kernel_size=5", "kernel_size=7"]  # nobody knows how good the one that diverged is
+    with pytest.raises(ConfigError, match="reference='kernel_size=7' has no number"):
+        found.against("kernel_size=7")
+    assert right_answer(compare_settings(runs[:-1])) == "kernel_size=5"
+    with pytest.raises(ConfigError, match="this comparison has one level, and nothing to be better than"):
+        right_answer(compare_settings(runs[:2]))
 
 
 # --- The score

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -314,3 +316,10 @@ def test_a_large_target_is_matched_at_once():
     assert count_parameters(build_cnn(3, channels=widths, hidden=16)) == pytest.approx(20_000_000, rel=0.01)
     with pytest.raises(ConfigError, match="give at least one positive width"):
         match_channels(1000, channels=(0, 4))
+
+
+def test_a_network_and_its_table_need_no_compiler():
+    code = "import sys, cnnlab; cnnlab.layer_table(cnnlab.build_cnn(dropout=0.5)); "
+    code += "print({'sympy', 'torch._dynamo'} & {*sys.modules})"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "set()"

@@ -34,11 +34,11 @@ BANK = {f"bank/{path.name}" for path in (REPOSITORY / "data" / "bank").glob("*.z
 # The rows of design.md: a module imports only from rows above its own.
 ROWS = [
     {"errors", "files"},
-    {"patterns", "kernels", "model", "weights", "idx", "downloads", "history"},
+    {"chance", "patterns", "kernels", "model", "weights", "idx", "downloads", "history"},
     {"data", "pooling", "early_stopping"},
     {"loading", "evaluation"},
     {"settings", "progress", "checkpoint", "probes"},
-    {"training", "activity", "gradients", "attribution", "features"},
+    {"training", "activity", "gradients", "attribution", "features", "surfaces"},
     {"experiment", "store", "workers", "insides"},
     {"one_run"},
     {"runs"},
@@ -49,7 +49,7 @@ ROWS = [
     {"guesses"},
     {"plots"},
     {"run_plots"},
-    {"probe_plots", "picture_plots", "stopping_plots", "guess_plots"},
+    {"probe_plots", "picture_plots", "surface_plots", "stopping_plots", "guess_plots"},
     {"exercises", "widgets", "report", "command"},
     {"__main__"},
 ]
@@ -76,10 +76,12 @@ AT_THE_TOP = {
     "gradients": {"torch", "numpy"},
     "attribution": {"torch", "numpy"},
     "features": {"torch"},
+    "surfaces": {"torch", "numpy"},
     "insides": {"torch"},
     "experiment": {"torch"},
     "one_run": {"torch"},
-    "comparison": {"numpy", "scipy"},
+    "chance": {"numpy", "scipy"},
+    "comparison": {"numpy"},
     "ranking": {"numpy"},
     "plots": {"matplotlib", "seaborn", "numpy", "torch"},
     "run_plots": {"matplotlib", "seaborn", "numpy"},
@@ -87,6 +89,7 @@ AT_THE_TOP = {
     "picture_plots": {"matplotlib", "seaborn", "numpy", "torch"},
     "stopping_plots": {"matplotlib"},
     "guess_plots": {"matplotlib", "scipy"},
+    "surface_plots": {"matplotlib", "seaborn", "numpy"},
     "widgets": {"ipywidgets", "anywidget", "traitlets", "matplotlib", "numpy", "torch"},
 }
 IN_A_FUNCTION = {

@@ -4,7 +4,6 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -16,12 +15,6 @@ from cnnlab.features import top_images
 from cnnlab.loading import load_data
 from cnnlab.model import build_cnn
 from cnnlab.picture_plots import plot_confusion, plot_mistakes, plot_saliency, plot_top_images
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

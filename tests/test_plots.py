@@ -16,12 +16,6 @@ from cnnlab.model import build_cnn
 from cnnlab.plots import TRAIN, VALIDATION, montage, plot_filters, plot_history, plot_images, plot_maps
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def data():
     return load_data("mnist", train=20, validation=10, test=10)

@@ -4,7 +4,6 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -26,12 +25,6 @@ from cnnlab.probes import capture
 
 IMAGES = torch.randn(20, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(20) % 10
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 def heights(ax, place):

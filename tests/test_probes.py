@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 import torch
-from strangers import SIZES, TupleOutput, UsedTwice, torchvision_model
+from strangers import SIZES, ByKeyword, TupleOutput, UsedTwice, torchvision_model
 from torch import nn
 from torch.nn import functional
 
@@ -261,15 +261,7 @@ def test_a_model_that_shapes_its_input_itself_may_take_what_it_likes():
 
 
 def test_a_layer_called_by_keyword_is_seen_with_its_input():
-    class ByKeyword(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.pool = nn.MaxPool2d(2)
-
-        def forward(self, images):
-            return self.pool(input=images)
-
-    model = ByKeyword()
+    model = ByKeyword(nn.MaxPool2d(2))
     with capture(model, inputs=True) as seen:
         model(IMAGES)
     assert torch.equal(seen.inputs["pool"], IMAGES)

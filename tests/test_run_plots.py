@@ -18,10 +18,8 @@ ODD = ["$x^2 <b>one</b>", r"a $\frac{$ folder"]  # the second is no formula that
 
 
 @pytest.fixture(autouse=True)
-def _closed(monkeypatch):
+def _never_shown(monkeypatch):
     monkeypatch.setattr(plt, "show", lambda *_args, **_options: pytest.fail("a plot showed itself"))
-    yield
-    plt.close("all")
 
 
 def interval(ax, place):

@@ -667,3 +667,11 @@ def test_optimizers_are_those_of_torch():
         assert optimizer.defaults["lr"] == 0.1
         assert optimizer.defaults["weight_decay"] == 0.01
         assert optimizer.defaults.get("momentum") == (None if name == "adam" else 0.5)
+
+
+def test_progress_may_be_a_function_that_is_told_the_share_done(data, capsys):
+    told = []
+    batches = math.ceil(len(data.train) / 64)
+    fit(small(), data, epochs=2, progress=told.append)
+    assert told == pytest.approx([batch / (2 * batches) for batch in range(1, 2 * batches + 1)])
+    assert capsys.readouterr() == ("", "")

@@ -1,8 +1,19 @@
 """Live panels, one a file: controls over tested functions, no mathematics of their own."""
 
 from cnnlab.widgets.convolution import ConvolutionExplorer
+from cnnlab.widgets.optimizers import OptimizerExplorer
 from cnnlab.widgets.pooling import PoolingExplorer
 from cnnlab.widgets.prediction import PredictThenRun
+from cnnlab.widgets.runs import RunExplorer
 from cnnlab.widgets.stopping import StoppingExplorer
+from cnnlab.widgets.training import TrainingPanel
 
-__all__ = ["ConvolutionExplorer", "PoolingExplorer", "PredictThenRun", "StoppingExplorer"]
+__all__ = [
+    "ConvolutionExplorer",
+    "OptimizerExplorer",
+    "PoolingExplorer",
+    "PredictThenRun",
+    "RunExplorer",
+    "StoppingExplorer",
+    "TrainingPanel",
+]

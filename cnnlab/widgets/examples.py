@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from cnnlab.data import Split
 from cnnlab.errors import ConfigError
+from cnnlab.one_run import load_once
 from cnnlab.probes import check_model
 from cnnlab.runs import bank, load_runs
 
@@ -29,7 +30,7 @@ def one_of_each(split: Split) -> Split:
 def trained_network() -> tuple[nn.Module, Split]:
     """Return a network of the results bank, 5×5 kernels and max pooling, and a validation digit of each class."""
     run = load_runs(bank("experiment_b")).filter(kernel_size=5, pooling="max", seed=0)[-1]
-    return run.model(), one_of_each(run.experiment.load_data().validation)
+    return run.model(), one_of_each(load_once(run.experiment).validation)
 
 
 def check_pair(model: nn.Module | None, images: Split | None) -> tuple[nn.Module, Split]:

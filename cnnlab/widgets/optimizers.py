@@ -1,0 +1,138 @@
+"""OptimizerExplorer: four optimizers walk down the same surface; which one gets there depends on its learning rate."""
+
+from __future__ import annotations
+
+import functools
+
+import ipywidgets
+import numpy as np
+
+from cnnlab.surface_plots import NAMES, add_losses, add_path, add_start, look_of, plot_surface, style_losses
+from cnnlab.surfaces import SURFACES, Descent, descend, describe_descents
+from cnnlab.widgets.live_plot import LivePlot
+from cnnlab.widgets.panel import Panel, control_row, picture_row
+
+MOST_STEPS = 200
+TWO_COLUMNS = "repeat(auto-fit, minmax(max(300px, calc((100% - 28px) / 2)), 1fr))"
+
+
+class OptimizerExplorer(Panel):
+    """A panel: the paths of SGD, momentum, RMSprop and Adam on a surface, and the loss over their steps.
+
+    All that it shows, `descend`, `plot_paths` and `plot_losses` can give too.
+    Controls: surface, start_x, start_y, momentum, steps, one_rate (ticked, all four rates move together);
+    rates["SGD"] and shown["SGD"], and so on; pictures: map, losses; status.
+
+    >>> panel = OptimizerExplorer()
+    >>> panel.one_rate.value = False
+    >>> panel.rates["SGD"].value = 1.5
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._walked: dict[str, tuple[dict, Descent]] = {}
+        self._make_controls()
+        self._make_pictures()
+        self._last_moved = NAMES[0]
+        self._draw()
+        self._watch(self.surface, then=self._change_surface)
+        self._watch(self.start_x, self.start_y, self.momentum, self.steps, *self.shown.values())
+        self._watch(self.one_rate, then=self._tie_rates)
+        for name, rate in self.rates.items():
+            self._watch(rate, then=functools.partial(self._move_rate, name))
+        rates = _in_columns(self.rates, TWO_COLUMNS)
+        for rate in self.rates.values():
+            rate.style.description_width = "9em"  # equal rates stand one below the other
+        self.children = [
+            control_row(self.surface, self.start_x, self.start_y, self.momentum, self.steps, self.one_rate),
+            rates,
+            _in_columns(self.shown, "repeat(auto-fit, minmax(150px, 1fr))"),
+            picture_row([self.map, self.losses], TWO_COLUMNS),
+            self.status,
+        ]
+
+    def _make_controls(self) -> None:
+        self.surface = ipywidgets.Dropdown(options=list(SURFACES), value="ravine", description="surface")
+        self.start_x = ipywidgets.FloatSlider(step=0.05, description="start x")
+        self.start_y = ipywidgets.FloatSlider(step=0.05, description="start y")
+        self.momentum = ipywidgets.FloatSlider(0.9, min=0, max=0.99, step=0.01, description="momentum")
+        self.steps = ipywidgets.IntSlider(80, 1, MOST_STEPS, description="steps")
+        self.one_rate = ipywidgets.Checkbox(True, description="same learning rate for all", indent=False)
+        rate = {"base": 10, "min": -3, "max": 1, "step": 0.02, "readout_format": ".3g"}
+        self.rates = {name: ipywidgets.FloatLogSlider(0.1, description=f"{name} rate", **rate) for name in NAMES}
+        self.shown = {name: ipywidgets.Checkbox(True, description=f"show {name}", indent=False) for name in NAMES}
+
+    def _make_pictures(self) -> None:
+        self.map = LivePlot(4.0, 3.6, label="map")
+        self.losses = LivePlot(4.0, 3.6, label="loss")
+        self._map_axes = self.map.figure.subplots()
+        axes = self.losses.figure.subplots()
+        self._loss_lines = {name: add_losses(axes, look_of(name)) for name in NAMES}
+        style_losses(axes, MOST_STEPS).set_title("loss over the steps", fontsize=10)
+        axes.legend(frameon=False, fontsize=9, ncols=2, loc="upper right")
+        self.losses.freeze(list(self._loss_lines.values()))
+        self._draw_map()
+
+    def _draw_map(self) -> None:
+        """Draw the chosen surface, and let the start's sliders reach all of it, from its own start on."""
+        surface = SURFACES[self.surface.value]
+        self._map_axes.clear()
+        plot_surface(surface, ax=self._map_axes)
+        self._paths = {name: add_path(self._map_axes, look_of(name)) for name in NAMES}
+        self._start = add_start(self._map_axes)
+        self.map.freeze([*(artist for path in self._paths.values() for artist in path), self._start])
+        sides = ((self.start_x, surface.x_range, surface.start[0]), (self.start_y, surface.y_range, surface.start[1]))
+        for slider, (low, high), start in sides:
+            # All three in one message: between two limits the page would answer with a start that fits both.
+            with slider.hold_sync(), slider.hold_trait_notifications():
+                slider.min, slider.max, slider.value = low, high, start
+
+    def _change_surface(self) -> None:
+        self._draw_map()
+        self._draw()
+
+    def _move_rate(self, name: str) -> None:
+        self._last_moved = name
+        self._tie_rates()
+
+    def _tie_rates(self) -> None:
+        if self.one_rate.value:
+            for rate in self.rates.values():
+                rate.value = self.rates[self._last_moved].value
+        self._draw()
+
+    def _walk(self, name: str) -> Descent:
+        """Return the path with the controls' values: the last one, where nothing that matters to it has changed."""
+        settings = {
+            "surface": self.surface.value,
+            "optimizer": "sgd" if name == "momentum" else name.lower(),
+            "learning_rate": self.rates[name].value,
+            "momentum": self.momentum.value if name == "momentum" else 0.0,
+            "steps": self.steps.value,
+            "start": (self.start_x.value, self.start_y.value),
+        }
+        if name not in self._walked or self._walked[name][0] != settings:
+            self._walked[name] = settings, descend(**settings)
+        return self._walked[name][1]
+
+    def _draw(self) -> None:
+        descents = {name: self._walk(name) for name in NAMES if self.shown[name].value}
+        words = describe_descents(descents)
+        for name in NAMES:
+            line, end = self._paths[name]
+            places = descents[name].places.numpy() if name in descents else np.empty((0, 2))
+            shares = descents[name].shares.numpy() if name in descents else np.empty(0)
+            line.set_data(*places.T)
+            end.set_data(*places[-1:].T)
+            self._loss_lines[name].set_data(np.arange(len(shares)), shares)
+        self._start.set_data([self.start_x.value], [self.start_y.value])
+        names = ", ".join(descents) or "none"
+        self.map.show(label=f"map of the {self.surface.value} with paths: {names}")
+        self.losses.show(label=f"loss over {self.steps.value} steps: {names}")
+        self.status.say(words)
+
+
+def _in_columns(controls: dict[str, ipywidgets.Widget], columns: str) -> ipywidgets.GridBox:
+    row = control_row(*controls.values())
+    row.layout.grid_template_columns = columns
+    return row

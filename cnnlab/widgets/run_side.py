@@ -1,0 +1,87 @@
+"""One of the runs that a panel shows: its networks epoch by epoch, and what they do with images."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.attribution import saliency
+from cnnlab.data import Split
+from cnnlab.evaluation import predict
+from cnnlab.features import receptive_field
+from cnnlab.one_run import Run, load_once
+from cnnlab.probes import capture
+
+LOOKED_AT = 100  # validation images whose activations are counted
+
+
+class Side:
+    """A run, and its networks; each is read once. Images are those of the validation split, normalized as it was."""
+
+    def __init__(self, run: Run, name: str) -> None:
+        self.run = dataclasses.replace(run, read_weights=functools.cache(run.read_weights))  # unpacked once
+        self.name = name
+        self._models: dict[int, nn.Module] = {}
+        self._activations: dict[tuple[int, str], Tensor] = {}
+
+    @functools.cached_property
+    def validation(self) -> Split:
+        """The validation images of the run's data."""
+        data = load_once(self.run.experiment)
+        return data.validation if len(data.validation) else data.train
+
+    @functools.cached_property
+    def layers(self) -> list[str]:
+        """The layers that put out maps (C, H, W)."""
+        model = self.model(self.run.snapshots[0])
+        with torch.no_grad(), capture(model) as seen:
+            model(torch.zeros(1, *self.run.input_shape))
+        return [name for name, values in seen.items() if values.ndim == 4]
+
+    def model(self, epoch: int) -> nn.Sequential:
+        """Return the network as it was after that epoch."""
+        if epoch not in self._models:
+            self._models[epoch] = self.run.model(epoch)
+        return self._models[epoch]
+
+    def maps(self, epoch: int, layer: str, image: Split) -> Tensor:
+        """Return the layer's maps (C, H, W) of one image."""
+        return self._outputs(epoch, layer, image.images)[0]
+
+    def activations(self, epoch: int, layer: str) -> Tensor:
+        """Return the layer's outputs for the first images of the validation split, as a flat tensor."""
+        if (epoch, layer) not in self._activations:
+            outputs = self._outputs(epoch, layer, self.validation.images[:LOOKED_AT])
+            self._activations[epoch, layer] = outputs.flatten()
+        return self._activations[epoch, layer]
+
+    def weights(self, epoch: int, layer: str) -> Tensor:
+        """Return the kernels' weights of the layer, or of the convolution in front of it, as a flat tensor."""
+        layers = dict(self.model(epoch).named_children())
+        names = list(layers)[: list(layers).index(layer) + 1]
+        convolution = next(layers[name] for name in reversed(names) if isinstance(layers[name], nn.Conv2d))
+        return convolution.weight.detach().flatten()
+
+    def saliency(self, epoch: int, image: Split) -> Tensor:
+        """Return how strongly each pixel (H, W) moves the network's answer: |gradient|, summed over the channels."""
+        return saliency(self.model(epoch), image.images)[0].abs().sum(0)
+
+    def answer(self, epoch: int, image: Split) -> str:
+        """Return what the network reads, and how sure it is."""
+        probability, label = predict(self.model(epoch), image.images)[0].max(0)
+        return f"{image.classes[int(label)]} ({float(probability):.2f})"
+
+    def field(self, layer: str, unit: int, row: int, column: int) -> tuple[int, int, int, int]:
+        """Return (top, left, bottom, right) of the pixels that one output depends on."""
+        model = self.model(self.run.snapshots[0])
+        width = self._outputs(self.run.snapshots[0], layer, torch.zeros(1, *self.run.input_shape)).shape[-1]
+        return receptive_field(model, layer, unit, row * width + column, self.run.input_shape)
+
+    def _outputs(self, epoch: int, layer: str, images: Tensor) -> Tensor:
+        model = self.model(epoch)
+        with torch.no_grad(), capture(model, layer) as seen:
+            model(images)
+        return seen[layer]

@@ -1,0 +1,166 @@
+"""OptimizerExplorer in a real JupyterLab in a real Chromium: real keys, and the words and pixels that follow."""
+
+import re
+
+import browser
+import nbformat
+import pytest
+from matplotlib.colors import to_rgb
+from playwright.sync_api import Locator, Page, expect
+
+from cnnlab.plots import PALETTE
+from cnnlab.surfaces import descend, describe_descents
+
+NAMES = {"SGD": "sgd", "momentum": "sgd", "RMSprop": "rmsprop", "Adam": "adam"}
+MAKE_PANEL = """
+from cnnlab import OptimizerExplorer
+panel = OptimizerExplorer()
+panel
+"""
+BREAK_IT = """
+from cnnlab.widgets import optimizers
+def fail(**_):
+    raise RuntimeError("<img src=x onerror=document.title='x'>")
+real, optimizers.descend = optimizers.descend, fail
+panel.steps.value = 5
+optimizers.descend = real
+"""
+# How many pixels have exactly this colour.
+COUNT = """(canvas, [red, green, blue]) => {
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  let found = 0;
+  for (let at = 0; at < data.length; at += 4)
+    if (data[at] === red && data[at + 1] === green && data[at + 2] === blue) found++;
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("optimizers")
+    cells = [nbformat.v4.new_code_cell(MAKE_PANEL)]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "panel.ipynb")
+    with browser.running_notebook(folder / "panel.ipynb", tmp_path_factory.mktemp("settings"), height=1500) as page:
+        page.set_default_timeout(10_000)
+        yield page
+
+
+@pytest.fixture
+def page(lab):
+    lab.faults.clear()
+    browser.run_all_cells(lab, timeout=20)
+    expect_words(lab, "ravine", dict.fromkeys(NAMES, 0.1))
+    yield lab
+    assert lab.faults == []
+
+
+def expect_words(page: Page, surface: str, rates: dict, *, momentum=0.9, steps=80, start=None) -> None:
+    descents = {
+        name: descend(
+            surface,
+            NAMES[name],
+            learning_rate=rate,
+            steps=steps,
+            start=start,
+            momentum=momentum if name == "momentum" else 0.0,
+        )
+        for name, rate in rates.items()
+    }
+    expect(page.get_by_role("status")).to_have_text(describe_descents(descents))
+
+
+def press(page: Page, slider: str, key: str, times: int = 1) -> Locator:
+    handle = page.get_by_role("slider", name=slider, exact=True)
+    handle.focus()
+    for _ in range(times):
+        page.keyboard.press(key)
+    return handle
+
+
+def pixels_of(page: Page, name: str, picture: str) -> int:
+    colour = [round(part * 255) for part in to_rgb(PALETTE[list(NAMES).index(name)])]
+    return page.get_by_role("img", name=re.compile(f"^{picture}")).evaluate(COUNT, colour)
+
+
+def expect_drawn(page: Page, name: str, drawn: bool) -> None:
+    for _ in range(100):
+        if (pixels_of(page, name, "map") > 0) == drawn:
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"{name}: {pixels_of(page, name, 'map')} pixels in the map")
+
+
+def test_one_key_moves_all_four_rates_and_untied_only_one(page):
+    press(page, "RMSprop rate", "ArrowRight", 5)
+    expect_words(page, "ravine", dict.fromkeys(NAMES, 10**-0.9))
+    for name in NAMES:
+        expect(page.get_by_label(f"{name} rate, as a number", exact=True)).to_have_text("0.126")
+    page.get_by_label("same learning rate for all").focus()
+    page.keyboard.press("Space")
+    press(page, "SGD rate", "ArrowRight", 10)
+    expect_words(page, "ravine", dict.fromkeys(NAMES, 10**-0.9) | {"SGD": 10**-0.7})
+
+
+def test_a_rate_can_be_typed(page):
+    rate = page.get_by_label("Adam rate, as a number", exact=True)
+    rate.fill("2.1")
+    page.keyboard.press("Enter")
+    expect_words(page, "ravine", dict.fromkeys(NAMES, 10**0.32))  # 2.09: a slider has 50 places a decade
+
+
+def test_momentum_and_steps_and_start_obey_the_keyboard(page):
+    press(page, "momentum", "ArrowLeft", 5)
+    press(page, "steps", "ArrowRight", 3)
+    press(page, "start x", "ArrowRight", 2)
+    press(page, "start y", "ArrowLeft", 2)
+    expect_words(page, "ravine", dict.fromkeys(NAMES, 0.1), momentum=0.85, steps=83, start=(-8.9, 1.4))
+
+
+def test_a_hidden_optimizer_goes_from_the_map_and_the_words(page):
+    expect_drawn(page, "Adam", True)
+    page.get_by_label("show Adam").click()
+    expect_drawn(page, "Adam", False)
+    expect_words(page, "ravine", {"SGD": 0.1, "momentum": 0.1, "RMSprop": 0.1})
+    page.get_by_label("show Adam").click()
+    expect_drawn(page, "Adam", True)
+
+
+def test_another_surface_comes_with_its_own_start_and_it_stays(page):
+    page.get_by_role("combobox", name="surface").focus()
+    page.keyboard.press("s")
+    expect(page.get_by_role("img", name="map of the saddle")).to_be_visible()
+    page.wait_for_timeout(500)  # a page that corrects the start would have answered by now
+    expect_words(page, "saddle", dict.fromkeys(NAMES, 0.1), start=(-2, 0.05))
+    assert float(page.get_by_role("slider", name="start x").get_attribute("aria-valuenow")) == -2
+
+
+def test_an_exception_is_shown_in_red_and_as_text(page):
+    page.evaluate(
+        "code => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code }).done",
+        BREAK_IT,
+    )
+    error = page.get_by_role("status").locator(".cnnlab-error")
+    expect(error).to_have_text("RuntimeError: <img src=x onerror=document.title='x'>")
+    expect(error).to_have_css("color", "rgb(211, 47, 47)")
+    assert page.title() != "x"
+    press(page, "steps", "ArrowRight")
+    expect_words(page, "ravine", dict.fromkeys(NAMES, 0.1), steps=6)
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_it_fits_a_narrow_page_in_both_themes(page, theme):
+    browser.use_theme(page, theme)
+    page.set_viewport_size({"width": 800, "height": 1500})
+    page.wait_for_function("() => document.querySelector('.jp-OutputArea-output').clientWidth < 500")
+    panel = page.locator(".jp-OutputArea-output").first
+    assert panel.evaluate("panel => panel.scrollWidth - panel.clientWidth") == 0
+    labels = panel.locator(".widget-label")
+    assert labels.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth).length") == 0
+    plots = panel.locator(".cnnlab-plot").all()
+    assert len(plots) == 2
+    assert min(plot.bounding_box()["width"] for plot in plots) > 300
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    browser.use_theme(page, "JupyterLab Light")
+    page.wait_for_function("() => document.querySelector('.jp-OutputArea-output').clientWidth > 700")
+    assert labels.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth).length") == 0

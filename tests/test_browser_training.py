@@ -1,0 +1,95 @@
+"""TrainingPanel in a real JupyterLab: Start, live curves, Stop, Start again, and other cells that answer meanwhile."""
+
+import re
+
+import browser
+import nbformat
+import pytest
+from playwright.sync_api import expect
+
+CELLS = [
+    """
+from cnnlab import Experiment, TrainingPanel
+base = Experiment(dataset="patterns", size=12, train_size=200, validation_size=100, channels=(2,), hidden=4, epochs=350)
+panel = TrainingPanel(base)
+panel""",
+    "panel",
+    "answer = 6 * 7\nanswer",
+]
+READ = "canvas => canvas.toDataURL()"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("training")
+    cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "panel.ipynb")
+    settings = tmp_path_factory.mktemp("settings")
+    with browser.running_notebook(folder / "panel.ipynb", settings, height=2200) as page:
+        page.set_default_timeout(15_000)
+        yield page
+
+
+def button(page, name):
+    return page.locator("button.jupyter-button", has_text=name).first
+
+
+def test_start_stop_and_start_again(lab):
+    start, stop = button(lab, "Start"), button(lab, "Stop")
+    news = lab.locator(".cnnlab-status").nth(1)
+    curves = lab.get_by_role("img", name=re.compile("^loss and accuracy over the epochs")).first
+    empty = curves.evaluate(READ)
+    expect(stop).to_be_disabled()
+    start.click()
+    expect(news).to_have_text("Training seed 0, run 1 of 1.")
+    expect(start).to_be_disabled()
+    expect(curves).to_have_attribute("aria-label", re.compile(r"after epoch \d+: train loss \d"))
+    assert curves.evaluate(READ) != empty
+    expect(lab.get_by_text(re.compile(r"about \d+ s left")).first).to_be_visible()
+
+    # another cell answers while it trains
+    lab.evaluate("""() => {
+      const notebook = window.jupyterapp.shell.currentWidget.content;
+      notebook.activeCellIndex = 2;
+      return window.jupyterapp.commands.execute('notebook:run-cell');
+    }""")
+    expect(lab.locator(".jp-CodeCell").nth(2).locator(".jp-OutputArea-output")).to_have_text("42")
+    expect(start).to_be_disabled()
+
+    stop.click()
+    expect(news).to_have_text(re.compile(r"seed 0, run 1 of 1: stopped in epoch \d+: kept the weights of epoch \d+\."))
+    expect(start).to_be_enabled()
+    expect(lab.get_by_text("No runs yet.").first).to_be_visible()
+
+    slider = lab.get_by_role("slider", name="epochs").first
+    slider.focus()
+    lab.keyboard.press("Home")
+    expect(lab.locator(".cnnlab-status").first).to_contain_text("1 run of 1 epoch")
+    start.click()
+    expect(news).to_have_text("seed 0, run 1 of 1: trained 1 epoch.")
+    expect(lab.locator(".cnnlab-table").first).to_contain_text("one setting")
+    # the panel is shown twice, and both views are live
+    expect(lab.locator(".cnnlab-table")).to_have_count(2)
+    expect(lab.locator(".cnnlab-table").nth(1)).to_contain_text("one setting")
+
+
+def test_an_impossible_setting_is_red_at_once_and_can_not_be_started(lab):
+    status = lab.locator(".cnnlab-status").first
+    slider = lab.get_by_role("slider", name="momentum").first
+    slider.focus()
+    lab.keyboard.press("ArrowRight")
+    expect(status.locator(".cnnlab-error")).to_contain_text("momentum=0.5 is for 'sgd' and 'rmsprop'")
+    expect(button(lab, "Start")).to_be_disabled()
+    lab.get_by_role("combobox", name="optimizer").first.select_option("sgd")
+    expect(status).to_contain_text("parameters; 1 run of 1 epoch")
+    expect(lab.get_by_text(re.compile(r"optimizer='sgd', momentum=0\.5")).first).to_be_visible()
+    expect(button(lab, "Start")).to_be_enabled()
+
+
+def test_every_control_has_a_name_and_nothing_was_wrong_in_the_console(lab):
+    for role in ("slider", "combobox", "textbox", "checkbox"):
+        for control in lab.locator(".jp-OutputArea-output").first.get_by_role(role).all():
+            named = control.get_attribute("aria-label") or control.evaluate("e => e.labels?.[0]?.textContent")
+            assert named, control.evaluate("e => e.outerHTML")
+    assert lab.faults == []

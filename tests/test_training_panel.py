@@ -1,0 +1,319 @@
+"""TrainingPanel without a browser: controls, Start and Stop, the thread, what is compared, the code that repeats it."""
+
+import threading
+import time
+
+import ipywidgets
+import pytest
+import torch
+
+import cnnlab
+from cnnlab import Experiment, TrainingPanel, compare
+from cnnlab.errors import ConfigError
+from cnnlab.experiment import FIELDS
+from cnnlab.one_run import run
+from cnnlab.widgets import training
+from cnnlab.widgets.form import make_controls, read_experiment
+
+SMALL = Experiment(
+    dataset="patterns", size=12, train_size=64, validation_size=32, channels=(2,), hidden=4, epochs=2, batch_size=16
+)
+NASTY = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+def panel():
+    panel = TrainingPanel(SMALL)
+    yield panel
+    panel.close()
+
+
+# --- The form
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        Experiment(),
+        SMALL,
+        Experiment(
+            dataset="images", folder="my pictures", size=20, grey=False, train_size=77, validation_size=33,
+            kernel_size=11, pooling="avg", channels=(3, 5, 7), convs_per_block=4, hidden=17, padding="same",
+            data_seed=12, dropout=0.25, epochs=41, optimizer="sgd", learning_rate=0.0123, momentum=0.77,
+            weight_decay=0.02,
+            batch_size=20, patience=4, min_delta=0.005, seed=99,
+        ),
+        Experiment(dataset="patterns", structure="mark", scale=5, noise=0.15, classes=3, size=24),
+    ],
+)  # fmt: skip
+def test_every_field_has_a_control_and_comes_back_as_it_was(experiment):
+    controls = make_controls(experiment)
+    assert set(controls) == set(FIELDS)
+    assert read_experiment(controls) == experiment
+
+
+def test_every_control_bears_its_fields_name(panel):
+    for name in FIELDS:
+        words = "first seed" if name == "seed" else name.replace("_", " ")
+        assert getattr(panel, name).description == words
+
+
+def test_a_control_changes_its_own_field_only(panel):
+    panel.kernel_size.value = 5
+    panel.learning_rate.value = 0.01
+    panel.patience.value = 3
+    panel.channels.value = "4 8"
+    assert panel.experiment == SMALL.replace(kernel_size=5, learning_rate=0.01, patience=3, channels=(4, 8))
+    panel.patience.value = "never"
+    assert panel.experiment.patience is None
+
+
+def test_knobs_are_those_of_the_chosen_data_set(panel):
+    shown = [name for name in ("structure", "size", "folder") if panel._controls[name].layout.display is None]
+    assert shown == ["structure", "size"]
+    panel.dataset.value = "mnist"
+    shown = [name for name in ("structure", "size", "folder") if panel._controls[name].layout.display is None]
+    assert shown == []
+    assert panel.experiment.size is None
+    panel.dataset.value = "patterns"
+    assert panel.experiment.size == 12
+
+
+# --- What the controls say
+
+
+def test_the_layer_table_and_the_parameter_count_follow(panel):
+    model = cnnlab.build_cnn(3, channels=(2,), hidden=4, input_shape=(1, 12, 12), classes=4)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    assert panel.status.value == f"{count:,} parameters; 1 run of 2 epochs"
+    assert "conv1     2×12×12              20" in panel.layers.value
+    panel.kernel_size.value = 7
+    panel.seeds.value = 3
+    assert panel.status.value == f"{count + 2 * (49 - 9):,} parameters; 3 runs of 2 epochs"
+    assert "conv1     2×12×12             100" in panel.layers.value
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("momentum", 0.9, "momentum=0.9 is for &#x27;sgd&#x27;"),
+        ("batch_size", 128, "batch_size=128 is larger than train_size=64; try 64"),
+        ("channels", "2, two", "channels wants whole numbers with commas between, got &#x27;2, two&#x27;; try 16, 32"),
+        ("channels", "", "give at least one positive width"),
+        ("channels", "2 2 2 2", "pool4"),
+        ("channels", NASTY, "&lt;img"),
+        ("dataset", "images", "wants folder="),
+    ],
+)
+def test_what_can_not_be_trained_is_explained_at_once(panel, field, value, words):
+    control = getattr(panel, field)
+    before = control.value
+    control.value = value
+    assert panel.status.value.startswith('<span class="cnnlab-error">')
+    assert words in panel.status.value
+    assert NASTY not in panel.status.value
+    assert panel.start.disabled
+    with pytest.raises(ConfigError):
+        panel.train()
+    control.value = before
+    assert panel.status.error is None
+    assert not panel.start.disabled
+
+
+def test_a_base_that_can_not_be_shown_is_refused_by_the_experiment_itself():
+    with pytest.raises(ConfigError, match="epochs must be"):
+        TrainingPanel(Experiment(epochs=-1))
+
+
+# --- Training
+
+
+def test_start_trains_in_a_thread_what_run_trains(panel):
+    panel.seeds.value = 2
+    panel.start.click()
+    panel.wait(60)
+    assert [one.experiment for one in panel.runs] == [SMALL, SMALL.replace(seed=1)]
+    alone = run(SMALL, progress=False)
+    plain = panel.runs[0].history
+    assert plain["validation_loss"] == alone.history["validation_loss"]
+    assert panel.news.value == "seed 1, run 2 of 2: trained 2 epochs."
+    assert panel.bar.value == 1
+    assert panel.time_left.value == ""
+    assert not panel.start.disabled
+    assert panel.stop.disabled
+    for name, line in panel._lines.items():
+        assert list(line.get_ydata()) == panel.runs[1].history[name]
+    last = panel.runs[1].history.last("validation_accuracy")
+    assert panel.curves.label.endswith(f"validation accuracy {last:.3f}")
+
+
+def test_train_does_the_same_in_the_cell_itself(panel):
+    panel.train()
+    assert panel.runs[0].history["train_loss"] == run(SMALL, progress=False).history["train_loss"]
+    assert panel._thread is None
+
+
+def test_the_two_lines_of_code_repeat_the_runs(panel):
+    panel.kernel_size.value = 5
+    panel.seeds.value = 2
+    panel.seed.value = 3
+    panel.train()
+    text = panel.experiment.to_code(seeds=2)
+    assert len(text.splitlines()) == 2
+    assert ipywidgets.HTML(panel.code.value).value == f'<pre class="cnnlab-pre">{_escaped(text)}</pre>'
+    space = {}
+    exec(text, space)
+    ours = [one.history["validation_loss"] for one in panel.runs]
+    assert [one.history["validation_loss"] for one in space["runs"]] == ours
+
+
+def _escaped(text):
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;").replace("'", "&#x27;")
+
+
+def test_stop_ends_within_a_batch_and_start_works_again(panel):
+    panel.epochs.value = 350
+    panel.start.click()
+    _wait_until(lambda: len(panel._lines["train_loss"].get_xdata()) > 0)
+    threads = [thread for thread in threading.enumerate() if thread.name == "cnnlab training"]
+    assert len(threads) == 1
+    assert panel.start.disabled
+    panel.stop.click()
+    panel.wait(5)
+    assert "stopped in epoch" in panel.news.value
+    assert len(panel.runs) == 0  # what is not finished is not compared
+    panel.epochs.value = 1
+    panel.start.click()
+    panel.wait(30)
+    assert len(panel.runs) == 1
+
+
+def test_start_twice_trains_once(panel):
+    panel.epochs.value = 350
+    panel.start.click()
+    first = panel._thread
+    panel.start.click()
+    assert panel._thread is first
+    with pytest.raises(ConfigError, match="a training is under way; press Stop"):
+        panel.train()
+    with pytest.raises(TimeoutError, match=r"has not ended within 0\.01 s"):
+        panel.wait(0.01)
+    panel.stop.click()
+    panel.wait(5)
+
+
+def test_a_training_that_raises_is_shown_and_raised_again_by_wait(panel, monkeypatch):
+    def fail(*_arguments, **_options):
+        raise RuntimeError(NASTY)
+
+    monkeypatch.setattr(training, "run", fail)
+    panel.start.click()
+    with pytest.raises(RuntimeError):
+        panel.wait(10)
+    assert panel.news.value == '<span class="cnnlab-error">RuntimeError: &lt;img src=x onerror=alert(1)&gt;</span>'
+    assert not panel.start.disabled
+    monkeypatch.undo()
+    panel.start.click()
+    panel.wait(60)
+    assert panel.news.error is None
+
+
+def test_an_interrupt_in_the_cell_stops_the_training_and_no_further_seed_begins(panel, monkeypatch):
+    panel.seeds.value = 3
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    panel.train()
+    assert panel.news.value == "seed 0, run 1 of 3: stopped in epoch 1: the model is untouched."
+    assert not panel.start.disabled
+
+
+def test_a_diverged_run_says_so_and_is_kept(panel):
+    panel.optimizer.value = "sgd"
+    panel.learning_rate.options = [*panel.learning_rate.options, ("1e30", 1e30)]
+    panel.learning_rate.value = 1e30
+    panel.train()
+    assert "diverged in epoch" in panel.news.value
+    assert len(panel.runs) == 1
+    words = "none of these 1 runs has validation_accuracy at &#x27;last&#x27;: diverged, interrupted or too short"
+    assert panel.table.value == words
+    panel.learning_rate.value = 0.01
+    panel.train()
+    assert "<td>learning_rate=1e+30</td>" in panel.table.value
+    assert "<td>no number there (diverged, interrupted or too short)</td>" in panel.table.value
+    assert "<td>learning_rate=0.01</td>" in panel.table.value
+
+
+def test_runs_keep_their_weights_and_if_asked_their_insides(panel):
+    panel.insides.value = True
+    panel.train()
+    finished = panel.runs[0]
+    assert finished.snapshots == (0, 1, 2)
+    assert "dead_share" in finished.history.metrics
+    assert training._spread(350) == [0, 18, 35, 52, 70, 88, 105, 122, 140, 158, 175, 192, 210, 228, 245, 262, 280, 298,
+                                     315, 332, 350]  # fmt: skip
+
+
+# --- Comparing
+
+
+def test_finished_runs_are_compared_with_the_first_setting(panel):
+    panel.seeds.value = 3
+    panel.train()
+    assert "setting" in panel.compared.label
+    panel.pooling.value = "avg"
+    panel.train()
+    verdict = compare(panel.runs, by="pooling").verdicts["avg"]
+    assert f"<td>{verdict}</td>" in panel.table.value
+    assert panel.compared.label.endswith(f"pooling=avg: {verdict}")
+    before = panel.compared.png
+    panel.metric.value = "validation_loss"
+    assert panel.compared.png != before
+    assert panel.compared.label.startswith("validation_loss by setting")
+    panel.forget.click()
+    assert len(panel.runs) == 0
+    assert panel.table.value == training.NO_RUNS
+    assert panel.forget.disabled
+
+
+# --- The end
+
+
+def test_closing_stops_the_training_and_leaves_no_widget():
+    before = set(_widgets())
+    panel = TrainingPanel(SMALL.replace(epochs=100_000))
+    panel.start.click()
+    thread = panel._thread
+    panel.close()
+    assert not thread.is_alive()
+    assert set(_widgets()) == before
+
+
+def _widgets():
+    return ipywidgets.widgets.widget._instances
+
+
+def test_the_panel_has_the_same_text_in_every_kernel(panel):
+    assert repr(panel) == "<TrainingPanel: a live panel; run this cell to use it>"
+
+
+def test_on_colab_a_cell_trains(monkeypatch):
+    monkeypatch.setattr(training, "ON_COLAB", True)
+    panel = TrainingPanel(SMALL)
+    everything = _below(panel)
+    assert panel.start not in everything
+    assert panel.stop not in everything
+    (words,) = [part.value for part in everything if isinstance(part, ipywidgets.HTML) and "Colab" in part.value]
+    assert "<code>panel.train()</code>" in words
+    panel.train()
+    assert len(panel.runs) == 1
+    panel.close()
+
+
+def _below(widget):
+    return [widget, *(part for child in getattr(widget, "children", ()) for part in _below(child))]
+
+
+def _wait_until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "files": ["data_folder", "cache_folder"],
         "patterns": ["make_patterns"],
         "kernels": ["KERNELS", "make_kernel", "apply_kernel", "explain_pixel"],
+        "drawing": ["as_mnist", "turn_and_shift", "read_picture", "describe_readings"],
         "pooling": ["pool_map", "explain_window", "shift_image", "relative_change"],
         "model": [
             "build_cnn",
@@ -53,9 +54,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_insides",
             "plot_weights",
         ],
-        "picture_plots": ["plot_confusion", "plot_mistakes", "plot_saliency", "plot_top_images"],
         "widgets": [
             "ConvolutionExplorer",
+            "DrawDigit",
             "OptimizerExplorer",
             "PoolingExplorer",
             "PredictThenRun",
@@ -64,5 +65,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "TrainingPanel",
         ],
         "surface_plots": ["plot_losses", "plot_paths", "plot_surface"],
+        "picture_plots": ["plot_confusion", "plot_mistakes", "plot_probabilities", "plot_saliency", "plot_top_images"],
     },
 )

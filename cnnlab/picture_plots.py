@@ -15,7 +15,7 @@ from cnnlab.data import Split
 from cnnlab.errors import ConfigError
 from cnnlab.evaluation import Mistakes
 from cnnlab.features import TopImages
-from cnnlab.plots import montage, new_axes, plot_images
+from cnnlab.plots import PALETTE, montage, new_axes, plot_images
 
 
 def plot_saliency(
@@ -121,6 +121,44 @@ def plot_mistakes(found: Mistakes, *, count: int = 8, ax: Axes | None = None) ->
     told = zip(some.labels.tolist(), found.answers.tolist(), found.confidence.tolist(), strict=False)
     titles = [f"{names[true]} → {names[said] if said < len(names) else said}, {sure:.0%}" for true, said, sure in told]
     return plot_images(some, titles=titles, ax=ax)
+
+
+def plot_probabilities(
+    probabilities: Tensor, *, classes: Sequence[str] | None = None, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw one bar a class, 0–1, float (classes,): the highest is dark, and a triangle stands above it.
+
+    classes: their names; None counts from 0. title: whose probabilities they are.
+
+    >>> plot_probabilities(predict(model, data.validation.images[:1])[0], title="model A")
+    """
+    if not isinstance(probabilities, Tensor) or probabilities.ndim != 1 or len(probabilities) == 0:
+        got = tuple(probabilities.shape) if isinstance(probabilities, Tensor) else type(probabilities).__name__
+        raise ConfigError(
+            f"plot_probabilities wants those of one image, float (classes,), got {got}; try predict(…)[0]"
+        )
+    names = [str(place) for place in range(len(probabilities))] if classes is None else list(classes)
+    if len(names) != len(probabilities):
+        raise ConfigError(f"classes has {len(names)} names for {len(probabilities)} probabilities; give one for each")
+    ax = new_axes(ax, (3.0, 2.0))
+    ax.bar(range(len(names)), 0.0, color=PALETTE[0])
+    ax.plot([], [], "v", color="black", markersize=6)
+    crowded = len(names) > 10 or max(map(len, names)) > 2
+    ax.set_xticks(range(len(names)), names, parse_math=False, rotation=90 if crowded else 0)
+    ax.set(ylim=(0, 1.13), yticks=(0, 0.5, 1), ylabel="probability (0–1)")
+    ax.set_title(title, parse_math=False, fontsize=10)
+    seaborn.despine(ax=ax)
+    set_probabilities(ax, probabilities)
+    return ax
+
+
+def set_probabilities(ax: Axes, probabilities: Tensor) -> None:
+    """Let axes of `plot_probabilities` show other probabilities (classes,); where all are 0, no bar is the highest."""
+    values = probabilities.tolist()
+    highest = max(values)
+    for bar, value in zip(ax.patches, values, strict=True):
+        bar.set(height=value, alpha=1.0 if value == highest else 0.45)
+    ax.lines[0].set_data(*(([values.index(highest)], [highest + 0.07]) if highest > 0 else ([], [])))
 
 
 def _colour(images: Split | Tensor) -> np.ndarray:

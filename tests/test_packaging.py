@@ -35,7 +35,7 @@ BANK = {f"bank/{path.name}" for path in (REPOSITORY / "data" / "bank").glob("*.z
 ROWS = [
     {"errors", "files"},
     {"chance", "patterns", "kernels", "model", "weights", "idx", "downloads", "history"},
-    {"data", "pooling", "early_stopping"},
+    {"data", "pooling", "drawing", "early_stopping"},
     {"loading", "evaluation"},
     {"settings", "progress", "checkpoint", "probes"},
     {"training", "activity", "gradients", "attribution", "features", "surfaces"},
@@ -59,6 +59,7 @@ AT_THE_TOP = {
     "patterns": {"torch", "numpy"},
     "kernels": {"torch", "numpy"},
     "pooling": {"torch"},
+    "drawing": {"torch"},
     "model": {"torch"},
     "weights": {"torch", "safetensors"},
     "idx": {"numpy"},
@@ -95,6 +96,7 @@ AT_THE_TOP = {
 IN_A_FUNCTION = {
     "loading": {"torchvision"},
     "downloads": {"torchvision", "filelock"},
+    "drawing": {"numpy", "PIL"},
     "history": {"pandas"},
     "probes": {"pandas"},
     "attribution": {"scipy"},

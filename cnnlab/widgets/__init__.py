@@ -1,6 +1,7 @@
 """Live panels, one a file: controls over tested functions, no mathematics of their own."""
 
 from cnnlab.widgets.convolution import ConvolutionExplorer
+from cnnlab.widgets.draw import DrawDigit
 from cnnlab.widgets.optimizers import OptimizerExplorer
 from cnnlab.widgets.pooling import PoolingExplorer
 from cnnlab.widgets.prediction import PredictThenRun
@@ -10,6 +11,7 @@ from cnnlab.widgets.training import TrainingPanel
 
 __all__ = [
     "ConvolutionExplorer",
+    "DrawDigit",
     "OptimizerExplorer",
     "PoolingExplorer",
     "PredictThenRun",

@@ -1,0 +1,253 @@
+"""DrawDigit: draw a digit, and watch several networks read it while you draw."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+import ipywidgets
+import torch
+from torch import Tensor, nn
+
+from cnnlab.attribution import saliency
+from cnnlab.data import Data, Split
+from cnnlab.drawing import as_mnist, describe_readings, read_picture, turn_and_shift
+from cnnlab.errors import ConfigError
+from cnnlab.evaluation import check_takes, predict
+from cnnlab.kernels import write_number
+from cnnlab.picture_plots import plot_probabilities, set_probabilities
+from cnnlab.plots import montage
+from cnnlab.probes import capture, check_model, logits_of
+from cnnlab.runs import bank, load_runs
+from cnnlab.widgets.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
+from cnnlab.widgets.drawing_canvas import DrawingCanvas
+from cnnlab.widgets.examples import one_of_each
+from cnnlab.widgets.live_plot import LivePlot
+from cnnlab.widgets.panel import Panel, control_row, picture_row
+
+FARTHEST = 8  # pixels that a digit can be moved
+MOST_MODELS = 6
+LONGEST_NAME = 28  # letters that fit above the bars
+SCALE = 4  # pixels of the sheet for one of MNIST's
+HOW_TO_DRAW = (
+    "mouse, finger or pen; or keys: arrows move the pen, Shift + arrow draws, Space puts it down, Delete clears"
+)
+
+
+class DrawDigit(Panel):
+    """A panel: a sheet to draw on, what the networks see of it, what each reads, its feature maps and saliency.
+
+    models: name → network, one to six, for one-channel images of 28×28, normalized alike. data: the Data that they were
+    trained with, or a Split of it; its images are the samples. None for both takes three networks of the results bank.
+    Raises ConfigError for networks or images that don't fit. All that it shows, `cnnlab.as_mnist`, `turn_and_shift`,
+    `predict`, `capture` and `saliency` can give too.
+    Controls: canvas (canvas.show(ink) draws, as does a person), clear, samples (a button each), upload, right, down,
+    degrees, model, layer; pictures: seen, bars, saliency, maps; status.
+
+    >>> panel = DrawDigit()
+    >>> panel.samples[7].click()
+    """
+
+    def __init__(self, models: Mapping[str, nn.Module] | None = None, data: Data | Split | None = None) -> None:
+        super().__init__()
+        self.models, self.images = _bank_networks() if models is None and data is None else _check(models, data)
+        self._layers = {name: _layers_with_maps(model, self.images) for name, model in self.models.items()}
+        self._make_controls()
+        self._make_pictures()
+        self._draw()
+        self._watch(self.right, self.down, self.degrees, self.model, self.layer)
+        self._watch(self.canvas, trait="ink")
+        self._watch(self.upload, then=self._take_upload)
+        self.clear.on_click(lambda _: self._guarded(self._clear))
+        for place, button in enumerate(self.samples):
+            button.on_click(lambda _, place=place: self._guarded(lambda: self._take(self.images[place].pixels[0, 0])))
+        self.children = self._rows()
+
+    def _make_controls(self) -> None:
+        self.canvas = DrawingCanvas(title="Draw a digit", label=f"drawing: {HOW_TO_DRAW}", caption=HOW_TO_DRAW)
+        self.clear = ipywidgets.Button(description="Clear", icon="eraser", layout=_fitting())
+        names = [self.images.classes[label] for label in self.images.labels]
+        self.samples = [ipywidgets.Button(description=name, layout=_fitting()) for name in names]
+        self.upload = ipywidgets.FileUpload(
+            accept="image/png,image/jpeg", multiple=False, description="Upload a picture", layout=_fitting()
+        )
+        slider = ipywidgets.IntSlider
+        self.right = slider(0, -FARTHEST, FARTHEST, description="shift right")
+        self.down = slider(0, -FARTHEST, FARTHEST, description="shift down")
+        self.degrees = slider(0, -180, 180, 5, description="turn (degrees)")
+        self.model = ipywidgets.Dropdown(options=list(self.models), description="look inside")
+        layers = self._layers[self.model.value]
+        first = next((name for name in layers if name.startswith("relu")), next(iter(layers), None))
+        self.layer = ipywidgets.Dropdown(options=layers, value=first, description="layer")
+
+    def _make_pictures(self) -> None:
+        self.seen = PixelCanvas(title="What the networks see", caption="28×28 pixels, centred as in MNIST")
+        self.status.layout.min_height = "3em"  # of the narrow page: two lines, so that nothing below them moves
+        self.saliency = PixelCanvas(caption="red: more ink here, a higher score\nblue: a lower one")
+        self.maps = PixelCanvas(display_width=820)
+        columns = min(3, len(self.models))
+        rows = -(-len(self.models) // columns)
+        self.bars = LivePlot(8.2, 1.9 * rows, label="")
+        axes = self.bars.figure.subplots(rows, columns, squeeze=False, sharey=True).flat
+        classes = list(self.images.classes)
+        self._axes = dict(zip(self.models, axes, strict=False))
+        for place, (name, ax) in enumerate(self._axes.items()):
+            short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+            plot_probabilities(torch.zeros(len(classes)), classes=classes, title=short, ax=ax)
+            if place % columns:
+                ax.set_ylabel("")
+        for ax in list(axes)[len(self.models) :]:
+            ax.set_axis_off()
+        self.bars.freeze([artist for ax in self._axes.values() for artist in (*ax.patches, *ax.lines)])
+
+    def _rows(self) -> list[ipywidgets.Widget]:
+        wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="center", max_width="820px")
+        looks = picture_row([self.seen, self.saliency], "repeat(2, minmax(0, 1fr))")
+        looks.layout.padding = "0"
+        samples = [ipywidgets.Label("or take a sample:"), *self.samples]
+        return [
+            ipywidgets.HBox([self.clear, *samples, self.upload], layout=wrapping),
+            picture_row([self.canvas, looks], "repeat(auto-fit, minmax(max(230px, calc((100% - 28px) / 2)), 1fr))"),
+            self.status,
+            self.bars,
+            control_row(self.right, self.down, self.degrees),
+            control_row(self.model, self.layer),
+            picture_row([self.maps], "minmax(0, 1fr)"),
+        ]
+
+    def _clear(self) -> None:
+        self.canvas.clear()
+        self._draw()
+
+    def _take(self, ink: Tensor) -> None:
+        """Put other ink on the sheet, as large as somebody would draw it."""
+        self.canvas.show(as_mnist(ink, scale=SCALE))
+        self._draw()
+
+    def _take_upload(self) -> None:
+        file = uploaded_bytes(self.upload.value)
+        if isinstance(self.upload.value, tuple):
+            self.upload.value = ()  # so that the same file can come again
+        if file is not None:
+            self._take(read_picture(file))
+
+    def _draw(self) -> None:
+        ink = self.canvas.read()
+        is_empty = not ink.any()
+        turned = turn_and_shift(as_mnist(ink), degrees=self.degrees.value, right=self.right.value, down=self.down.value)
+        image = (turned[None, None] - self.images.mean) / self.images.std  # (1, 1, 28, 28)
+        readings = {name: predict(model, image)[0] for name, model in self.models.items()}
+        name, layer = self.model.value, self._chosen_layer()
+        model, answer = self.models[name], int(readings[name].argmax())
+        gradient = saliency(model, image, answer)[0, 0].nan_to_num()
+        maps = self._maps(model, layer, image)
+        if is_empty:  # a network answers to an empty picture, too, but that says nothing
+            readings = {one: torch.zeros_like(values) for one, values in readings.items()}
+            gradient, maps = torch.zeros_like(gradient), torch.zeros_like(maps)
+            words = "nothing drawn yet: draw a digit, or take a sample"
+        else:
+            words = describe_readings(readings, self.images.classes)
+        for one, ax in self._axes.items():
+            set_probabilities(ax, readings[one].nan_to_num())
+
+        self._show_layers(name, layer)
+        self.seen.show(grey_pixels(turned), label=f"what the networks see, {_size(turned)}")
+        self._show_saliency(gradient, None if is_empty else self.images.classes[answer], name)
+        self._show_maps(maps, layer)
+        self.bars.show(label=f"probability of each class; {words}")
+        self.status.say(words)
+
+    def _chosen_layer(self) -> str | None:
+        """Return the chosen layer, or where the chosen network lacks it, that network's first."""
+        layers = self._layers[self.model.value]
+        return self.layer.value if self.layer.value in layers else next(iter(layers), None)
+
+    def _maps(self, model: nn.Module, layer: str | None, image: Tensor) -> Tensor:
+        """Return the layer's maps (maps, H, W); a black pixel for a network that has none."""
+        if layer is None:
+            return torch.zeros(1, 1, 1)
+        with torch.no_grad(), capture(model, layer) as seen:
+            predict(model, image)
+        return seen[layer][0].float().cpu().nan_to_num()
+
+    def _show_layers(self, name: str, layer: str | None) -> None:
+        if list(self.layer.options) != self._layers[name]:
+            self.layer.options = self._layers[name]
+            self.layer.value = layer
+
+    def _show_saliency(self, gradient: Tensor, answer: str | None, name: str) -> None:
+        self.saliency.show(
+            diverging_pixels(gradient, float(gradient.abs().max())),
+            title="Saliency" if answer is None else f"Saliency for {answer:.12}",
+            label="saliency, nothing drawn yet" if answer is None else f"saliency for the {answer} that {name} reads",
+        )
+
+    def _show_maps(self, maps: Tensor, layer: str | None) -> None:
+        limit = float(maps.max().clamp_min(0))
+        tiles, _ = montage(maps.numpy()[..., None], 8 if len(maps) <= 32 else 16, gap=1, above=1)
+        told = f"{len(maps)} maps of {_size(maps[0])}"
+        self.maps.show(
+            sequential_pixels(torch.from_numpy(tiles[1:, :, 0]), limit),
+            title=f"Feature maps of {layer}" if layer else "This network has no feature maps",
+            caption=f"{told}, dark 0 or less, yellow {write_number(limit)}" if layer else "",
+            label=f"feature maps of {layer}: {told}" if layer else "no feature maps",
+        )
+
+
+def uploaded_bytes(value: Mapping | tuple) -> bytes | None:
+    """Return the newest file of a FileUpload's value, a tuple in ipywidgets 8 and a dict in 7; None if there is none.
+
+    >>> uploaded_bytes(({"name": "7.png", "content": memoryview(b"…")},))
+    """
+    files = list(value.values() if isinstance(value, Mapping) else value)
+    return bytes(files[-1]["content"]) if files else None
+
+
+@functools.lru_cache(maxsize=1)
+def _bank_networks() -> tuple[dict[str, nn.Module], Split]:
+    """Return three networks of the results bank, named by kernel and pooling, and a validation digit of each class."""
+    runs = load_runs(bank("experiment_b")).filter(seed=0, epochs=100)
+    chosen = {f"{size}×{size} {kind}": runs.one(kernel_size=size, pooling=kind) for size, kind in _THREE}
+    data = next(iter(chosen.values())).experiment.load_data()
+    return {name: run.model() for name, run in chosen.items()}, one_of_each(data.validation)
+
+
+_THREE = ((3, "max"), (5, "max"), (5, "avg"))
+
+
+def _check(models: object, data: object) -> tuple[dict[str, nn.Module], Split]:
+    """Return the networks and an image of each class, or raise ConfigError."""
+    if not isinstance(models, Mapping) or not 1 <= len(models) <= MOST_MODELS:
+        got = f"{len(models)} of them" if isinstance(models, Mapping) else type(models).__name__
+        raise ConfigError(f"models wants a dict of name: network, 1 to {MOST_MODELS}, got {got}; try {{'mine': model}}")
+    split = data.validation if isinstance(data, Data) else data
+    if isinstance(data, Data) and len(split) == 0:
+        split = data.train
+    if not isinstance(split, Split) or len(split) == 0:
+        got = "an empty Split" if isinstance(split, Split) else type(data).__name__
+        raise ConfigError(f"data: give the Data that the networks were trained with, or a Split of it; got {got}")
+    if split.images.shape[1:] != (1, 28, 28):
+        got = "×".join(map(str, split.images.shape[1:]))
+        raise ConfigError(f"a drawing is an image of 1×28×28, got data of {got}; take networks trained on MNIST")
+    for name, model in models.items():
+        classes = logits_of(check_takes(check_model(model), split.images[:1])).shape[1]
+        if classes != len(split.classes):
+            raise ConfigError(
+                f"model {name!r} knows {classes} classes, the data {len(split.classes)}; give its own data"
+            )
+    return {str(name): model for name, model in models.items()}, one_of_each(split)
+
+
+def _layers_with_maps(model: nn.Module, images: Split) -> list[str]:
+    with torch.no_grad(), capture(model) as seen:
+        predict(model, images.images[:1])
+    return [name for name, values in seen.items() if values.ndim == 4]
+
+
+def _size(plane: Tensor) -> str:
+    return f"{plane.shape[0]}×{plane.shape[1]}"
+
+
+def _fitting() -> ipywidgets.Layout:
+    """Return the layout of a button that is as wide as its words need."""
+    return ipywidgets.Layout(width="auto", max_width="160px")

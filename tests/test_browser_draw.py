@@ -1,0 +1,187 @@
+"""DrawDigit in a real JupyterLab in a real Chromium: a 7 drawn by mouse and one by keys, and what the networks read."""
+
+import io
+import re
+
+import browser
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+MAKE_PANEL = """
+from cnnlab import DrawDigit
+panel = DrawDigit()
+panel
+"""
+SHOW_IT_AGAIN = "panel"
+READ_PIXELS = """canvas => {
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  return [canvas.height, canvas.width, [...data]];
+}"""
+NOTHING = "nothing drawn yet: draw a digit, or take a sample"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """One JupyterLab with one open notebook for all tests of this file."""
+    folder = tmp_path_factory.mktemp("draw")
+    cells = [nbformat.v4.new_code_cell(MAKE_PANEL), nbformat.v4.new_code_cell(SHOW_IT_AGAIN)]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "panel.ipynb")
+    with browser.running_notebook(folder / "panel.ipynb", tmp_path_factory.mktemp("settings"), height=2400) as page:
+        page.set_default_timeout(10_000)
+        yield page
+
+
+@pytest.fixture
+def page(lab):
+    """The page with a fresh panel in it, shown twice; what its console calls an error fails the test."""
+    lab.faults.clear()
+    browser.run_all_cells(lab, timeout=20)
+    expect(lab.get_by_role("application", name="drawing")).to_have_count(2)
+    expect(lab.get_by_role("status").first).to_have_text(NOTHING)
+    yield lab
+    assert lab.faults == []
+
+
+def sheet(page: Page, view: int = 0) -> Locator:
+    return page.get_by_role("application", name="drawing").nth(view)
+
+
+def status(page: Page) -> Locator:
+    return page.get_by_role("status").first
+
+
+def pixels(frame: Locator) -> np.ndarray:
+    height, width, data = frame.locator("canvas").first.evaluate(READ_PIXELS)
+    return np.array(data).reshape(height, width, 4)
+
+
+def stroke(page: Page, *places: tuple[float, float]) -> None:
+    """Draw with the mouse through these places, (x, y) in shares of the sheet."""
+    box = sheet(page).bounding_box()
+    at = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in places]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for place in at[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+
+
+def draw_seven(page: Page) -> None:
+    stroke(page, (0.28, 0.2), (0.72, 0.2))
+    stroke(page, (0.72, 0.2), (0.45, 0.85))
+
+
+def test_a_seven_drawn_with_two_strokes_of_the_mouse_is_read_in_both_views(page):
+    draw_seven(page)
+    expect(status(page)).to_have_text(re.compile(r"^3×3 max reads 7 .*5×5 max reads 7 .*5×5 avg reads 7 \(\d\.\d\d\)$"))
+    expect(page.get_by_role("img", name="probability of each class; 3×3 max reads 7").first).to_be_visible()
+    ink = pixels(sheet(page))
+    assert ink.shape == (112, 112, 4)
+    assert (ink[22, 40, 0], ink[100, 10, 0]) == (255, 0)
+    assert (pixels(sheet(page, 1)) == ink).all()
+    seen = pixels(page.get_by_role("img", name="what the networks see").first)
+    rows, columns = np.nonzero(seen[..., 0])
+    assert seen.shape == (28, 28, 4)
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    page.get_by_role("button", name="Clear").first.click()
+    expect(status(page)).to_have_text(NOTHING)
+    for view in (0, 1):
+        assert pixels(sheet(page, view))[..., 0].max() == 0
+
+
+def test_keys_alone_draw_and_clear_and_nothing_else_happens(page):
+    sheet(page).focus()
+    for _ in range(9):
+        page.keyboard.press("ArrowUp")
+    for _ in range(5):
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Space")  # the pen is down
+    expect(page.get_by_text("the pen is down").first).to_be_visible()
+    for _ in range(11):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    for key in ["ArrowDown", "ArrowDown", "ArrowDown", "ArrowLeft"] * 6:
+        page.keyboard.press(f"Shift+{key}")
+    expect(status(page)).to_contain_text("3×3 max reads 7")
+    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(2)
+    page.keyboard.press("Delete")
+    expect(status(page)).to_have_text(NOTHING)
+
+
+def test_a_sample_and_each_slider_change_what_the_networks_see(page):
+    page.get_by_role("button", name="4", exact=True).first.click()
+    expect(status(page)).to_contain_text("3×3 max reads 4")
+    seen = page.get_by_role("img", name="what the networks see").first
+    before = pixels(seen)
+    for name, expected in {
+        "shift right": np.roll(before, 1, 1),
+        "shift down": np.roll(np.roll(before, 1, 1), 1, 0),
+    }.items():
+        page.get_by_role("slider", name=name).first.focus()
+        page.keyboard.press("ArrowRight")
+        wait_for(page, lambda expected=expected: np.abs(pixels(seen) - expected).max() <= 1)
+    turned = pixels(seen)
+    page.get_by_role("slider", name="turn (degrees)").first.focus()
+    page.keyboard.press("ArrowRight")
+    wait_for(page, lambda: np.abs(pixels(seen) - turned).max() > 20)
+    maps = page.get_by_role("img", name="feature maps of relu1: 8 maps of 28×28").first
+    assert pixels(maps).shape == (28, 8 * 29 - 1, 4)
+    page.get_by_role("combobox", name="layer").first.select_option("conv2")
+    assert pixels(page.get_by_role("img", name="feature maps of conv2: 16 maps of 14×14").first).shape == (29, 119, 4)
+    page.get_by_role("combobox", name="look inside").first.select_option("5×5 avg")
+    expect(page.get_by_role("img", name=re.compile(r"saliency for the \d that 5×5 avg reads")).first).to_be_visible()
+
+
+def wait_for(page: Page, is_so) -> None:
+    for _ in range(100):
+        if is_so():
+            return
+        page.wait_for_timeout(50)
+    pytest.fail("it never came to that")
+
+
+def test_an_upload_is_read_and_what_is_no_picture_is_refused_in_red(page):
+    paper = np.full((90, 70), 250, np.uint8)
+    paper[10:80, 30:38] = 20  # a dark 1 on light paper
+    file = io.BytesIO()
+    Image.fromarray(paper).save(file, "PNG")
+    for _ in range(2):  # the same file twice
+        give_file(page, "one.png", "image/png", file.getvalue())
+        expect(status(page)).to_contain_text("5×5 max reads 1")
+        page.get_by_role("button", name="Clear").first.click()
+        expect(status(page)).to_have_text(NOTHING)
+    give_file(page, "<img>.png", "image/png", b"<img src=x onerror=document.title='x'>")
+    expect(status(page).locator(".cnnlab-error")).to_have_text(
+        "this file is no picture that can be read; take a PNG or a JPEG"
+    )
+    page.get_by_role("button", name="1", exact=True).first.click()
+    expect(status(page)).to_contain_text("5×5 max reads 1")
+    expect(status(page).locator(".cnnlab-error")).to_have_count(0)
+
+
+def give_file(page: Page, name: str, kind: str, content: bytes) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Upload a picture").first.click()
+    chooser.value.set_files({"name": name, "mimeType": kind, "buffer": content})
+
+
+@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1280), ("JupyterLab Dark", 800)])
+def test_it_fits_wide_and_narrow_pages_in_both_themes(page, theme, width):
+    browser.use_theme(page, theme)
+    page.set_viewport_size({"width": width, "height": 2400})
+    draw_seven(page)
+    expect(status(page)).to_contain_text("3×3 max reads 7")
+    panel = page.locator(".jp-OutputArea-output").first
+    wait_for(page, lambda: panel.evaluate("panel => panel.scrollWidth - panel.clientWidth") == 0)
+    boxes = [
+        sheet(page).bounding_box()["width"],
+        page.get_by_role("img", name="saliency").first.bounding_box()["width"],
+    ]
+    assert boxes[0] > 220
+    assert boxes[1] > 140
+    page.set_viewport_size({"width": 1280, "height": 2400})
+    browser.use_theme(page, "JupyterLab Light")

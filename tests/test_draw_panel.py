@@ -1,0 +1,314 @@
+"""DrawDigit without a browser: controls set from Python, and what the pictures, the bars and the words then hold."""
+
+import io
+
+import ipywidgets
+import numpy as np
+import pytest
+import torch
+from IPython.core.formatters import DisplayFormatter
+from PIL import Image
+from torch import nn
+
+from cnnlab import DrawDigit, build_cnn, load_data
+from cnnlab.data import Split
+from cnnlab.drawing import as_mnist, turn_and_shift
+from cnnlab.errors import ConfigError
+from cnnlab.picture_plots import plot_probabilities
+from cnnlab.widgets import draw
+from cnnlab.widgets.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
+from cnnlab.widgets.draw import uploaded_bytes
+from cnnlab.widgets.drawing_canvas import EMPTY, DrawingCanvas
+
+NASTY = "<img src=x onerror=alert(1)>"
+DATA = load_data("mnist", train=100, validation=200, test=10)
+MODELS = {"small": build_cnn(3, channels=(4, 4), seed=1), "wide": build_cnn(5, "avg", channels=(6, 3), seed=2)}
+NOTHING = "nothing drawn yet: draw a digit, or take a sample"
+
+
+@pytest.fixture
+def panel():
+    return DrawDigit(MODELS, DATA)
+
+
+def picture(canvas: PixelCanvas) -> np.ndarray:
+    return np.frombuffer(canvas.pixels, dtype=np.uint8).reshape(canvas.height, canvas.width, 4)
+
+
+def same(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and np.abs(one.astype(int) - other.astype(int)).max() <= 1
+
+
+def a_stroke() -> torch.Tensor:
+    ink = torch.zeros(112, 112)
+    ink[20:90, 60:70] = 1
+    ink[20:30, 30:70] = 1
+    return ink
+
+
+def heights(panel: DrawDigit, name: str) -> list[float]:
+    return [bar.get_height() for bar in panel._axes[name].patches]
+
+
+def expected_image(panel: DrawDigit) -> torch.Tensor:
+    seen = turn_and_shift(
+        as_mnist(panel.canvas.read()), degrees=panel.degrees.value, right=panel.right.value, down=panel.down.value
+    )
+    return ((seen - DATA.train.mean) / DATA.train.std)[None]
+
+
+def assert_all_is_right(panel: DrawDigit) -> None:
+    """Check every picture against the networks themselves, called bare, and torch's own gradient."""
+    image = expected_image(panel).requires_grad_()
+    assert same(picture(panel.seen), grey_pixels((image * DATA.train.std + DATA.train.mean)[0, 0]))
+    words = []
+    for name, model in MODELS.items():
+        probabilities = model.eval()(image)[0].softmax(0).detach()
+        np.testing.assert_allclose(heights(panel, name), probabilities.tolist(), atol=1e-5)
+        top = panel._axes[name].lines[0].get_xdata()
+        assert list(top) == [int(probabilities.argmax())]
+        words.append(f"{name} reads {int(probabilities.argmax())} ({float(probabilities.max()):.2f})")
+    assert panel.status.value.split(";")[0] == ", ".join(words)
+    model = MODELS[panel.model.value]
+    values, maps = image, None
+    for layer, module in model.named_children():
+        values = module(values)
+        if layer == panel.layer.value:
+            maps = values[0].detach().clone()
+    (gradient,) = torch.autograd.grad(values.max(), image)
+    assert same(picture(panel.saliency), diverging_pixels(gradient[0, 0], float(gradient.abs().max())))
+    shown, limit = picture(panel.maps), float(maps.max())
+    height, width = maps.shape[1:]
+    for place, one in enumerate(maps):
+        left = place * (width + 1)
+        assert same(shown[:height, left : left + width], sequential_pixels(one, limit))
+
+
+def test_at_the_start_nothing_is_drawn_and_no_answer_is_given(panel):
+    assert panel.canvas.ink == EMPTY
+    assert panel.status.value == NOTHING
+    assert heights(panel, "small") == heights(panel, "wide") == [0] * 10
+    assert len(panel._axes["small"].lines[0].get_xdata()) == 0
+    assert picture(panel.seen)[..., :3].max() == 0
+    assert (picture(panel.saliency)[..., :3] == 247).all()
+    assert panel.saliency.label == "saliency, nothing drawn yet"
+    assert panel.bars.png.startswith(b"\x89PNG")
+
+
+def test_ink_from_the_browser_is_read_by_every_network(panel):
+    before = panel.bars.png
+    grey = (a_stroke().numpy() * 255).astype(np.uint8)
+    panel.canvas.set_state({"ink": memoryview(grey.tobytes())})  # as it comes from the browser
+    assert panel.status.error is None
+    assert torch.equal(panel.canvas.read(), a_stroke())
+    assert_all_is_right(panel)
+    assert panel.bars.png != before
+    assert panel.bars.label == f"probability of each class; {panel.status.value}"
+
+
+@pytest.mark.parametrize(
+    ("control", "value"), [("right", 5), ("down", -3), ("degrees", 90), ("model", "wide"), ("layer", "conv2")]
+)
+def test_each_control_changes_what_it_says_and_all_stays_right(panel, control, value):
+    panel.canvas.show(a_stroke())
+    before = [panel.seen.pixels, panel.maps.pixels]
+    getattr(panel, control).value = value
+    assert_all_is_right(panel)
+    assert [panel.seen.pixels, panel.maps.pixels] != before
+    assert (panel.seen.pixels == before[0]) == (control in ("model", "layer"))
+
+
+def test_another_network_brings_its_own_layers_and_keeps_the_layer_where_it_has_it():
+    models = {"deep": build_cnn(channels=(2, 3, 4)), "flat": nn.Sequential(nn.Flatten(), nn.Linear(784, 10))}
+    panel = DrawDigit(models | MODELS, DATA)
+    panel.layer.value = "pool3"
+    panel.model.value = "small"
+    assert (panel.layer.value, "pool3" in panel.layer.options) == ("conv1", False)
+    panel.layer.value = "relu2"
+    panel.model.value = "wide"
+    assert panel.layer.value == "relu2"
+    panel.canvas.show(a_stroke())
+    panel.model.value = "flat"
+    assert (panel.layer.value, panel.maps.title) == (None, "This network has no feature maps")
+    assert panel.status.error is None
+    assert not panel.status.value.startswith("nothing")
+
+
+def test_every_sample_puts_its_digit_on_the_sheet(panel):
+    first = {int(label): place for place, label in reversed(list(enumerate(DATA.validation.labels)))}
+    assert [button.description for button in panel.samples] == list("0123456789")
+    for label, button in enumerate(panel.samples):
+        button.click()
+        digit = DATA.validation.pixels[first[label], 0]
+        assert torch.equal(panel.canvas.read(), (as_mnist(digit, scale=4) * 255).round() / 255)
+        assert (as_mnist(panel.canvas.read()) - digit).abs().mean() < 0.05
+    assert_all_is_right(panel)
+
+
+def test_clear_takes_the_ink_away(panel):
+    panel.samples[3].click()
+    assert panel.status.value != NOTHING
+    panel.clear.click()
+    assert panel.canvas.ink == EMPTY
+    assert panel.status.value == NOTHING
+    assert heights(panel, "small") == [0] * 10
+
+
+def a_file() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray((255 - 255 * a_stroke().numpy()).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_an_uploaded_picture_is_read(panel):
+    told = {"name": "7.png", "type": "image/png", "size": 1, "last_modified": 0}
+    panel.upload.set_state({"value": [told | {"content": memoryview(a_file())}]})
+    assert panel.status.error is None
+    assert (as_mnist(panel.canvas.read()) - as_mnist(a_stroke())).abs().mean() < 0.02
+    assert_all_is_right(panel)
+    panel.clear.click()
+    panel.upload.set_state({"value": [told | {"content": memoryview(a_file())}]})  # the same file once more
+    assert panel.status.value != NOTHING
+    before = panel.canvas.ink
+    panel.upload.set_state({"value": [told | {"name": NASTY, "content": memoryview(NASTY.encode())}]})
+    assert panel.status.value == (
+        '<span class="cnnlab-error">this file is no picture that can be read; take a PNG or a JPEG</span>'
+    )
+    assert panel.canvas.ink == before
+
+
+def test_uploads_of_both_ipywidgets_are_understood():
+    assert uploaded_bytes(({"name": "a", "content": memoryview(b"a")},)) == b"a"
+    old = {"a.png": {"metadata": {}, "content": b"a"}, "b.png": {"metadata": {}, "content": b"b"}}
+    assert uploaded_bytes(old) == b"b"
+    assert uploaded_bytes(()) is uploaded_bytes({}) is None
+
+
+def test_disagreement_is_said(panel):
+    found = set()
+    for button in panel.samples:
+        button.click()
+        tops = {int(np.argmax(heights(panel, name))) for name in MODELS}
+        assert panel.status.value.endswith("; the two disagree") == (len(tops) == 2)
+        found.add(len(tops))
+    assert 2 in found  # untrained networks: they do
+
+
+def test_a_drawing_of_another_size_and_any_exception_are_shown_escaped_until_the_next_good_one(panel, monkeypatch):
+    panel.canvas.set_state({"ink": memoryview(b"123")})
+    assert panel.status.value == (
+        '<span class="cnnlab-error">the drawing must be 112×112 bytes, got 3; clear it and draw again</span>'
+    )
+
+    def fail(*_, **__):
+        raise RuntimeError(NASTY)
+
+    monkeypatch.setattr(draw, "as_mnist", fail)
+    panel.canvas.show(a_stroke())
+    assert panel.status.value == '<span class="cnnlab-error">RuntimeError: &lt;img src=x onerror=alert(1)&gt;</span>'
+    monkeypatch.undo()
+    panel.right.value = 1
+    assert panel.status.error is None
+    assert_all_is_right(panel)
+
+
+def test_a_network_that_went_wrong_is_named_and_the_others_go_on():
+    broken = build_cnn(channels=(2, 2))
+    with torch.no_grad():
+        broken.conv1.weight.fill_(torch.nan)
+    panel = DrawDigit({"broken": broken, "small": MODELS["small"]}, DATA)
+    panel.canvas.show(a_stroke())
+    assert panel.status.error is None
+    assert panel.status.value.startswith("broken reads nothing (its output is NaN), small reads ")
+
+
+def test_names_are_text_however_long_and_odd():
+    panel = DrawDigit({NASTY: MODELS["small"], "$x^{" + "y" * 300: MODELS["wide"]}, DATA)
+    panel.samples[0].click()
+    assert panel.status.error is None
+    assert "&lt;img" in panel.status.value
+    assert "<img" not in panel.status.value
+    assert len(panel._axes["$x^{" + "y" * 300].get_title()) == 28
+
+
+def test_the_networks_stay_as_they_were(panel):
+    model = MODELS["small"].train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    panel.samples[0].click()
+    assert model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(value.grad is None for value in model.parameters())
+    assert not any(module._forward_hooks for module in model.modules())
+    model.eval()
+
+
+def test_the_banks_networks_read_their_samples():
+    panel = DrawDigit()
+    assert list(panel.models) == ["3×3 max", "5×5 max", "5×5 avg"]
+    right = 0
+    for label, button in enumerate(panel.samples):
+        button.click()
+        right += [int(np.argmax(heights(panel, name))) for name in panel.models].count(label)
+    assert right >= 28
+
+
+def test_close_leaves_nothing():
+    module = ipywidgets.widgets.widget
+    alive = module._instances if hasattr(module, "_instances") else ipywidgets.Widget.widgets  # ipywidgets 8, 7
+    before = set(alive)
+    panel = DrawDigit(MODELS, DATA)
+    assert len(set(alive) - before) > 30
+    panel.close()
+    assert set(alive) - before == set()
+
+
+def test_the_panel_shows_the_same_text_in_every_kernel():
+    for text, make in {
+        "<DrawDigit: a live panel; run this cell to use it>": lambda: DrawDigit(MODELS, DATA),
+        "<DrawingCanvas: a live sheet to draw on>": DrawingCanvas,
+    }.items():
+        assert DisplayFormatter().format(make())[0]["text/plain"] == text == repr(make())
+
+
+def test_every_control_and_picture_has_a_name(panel):
+    controls = (panel.clear, panel.upload, panel.right, panel.down, panel.degrees, panel.model, panel.layer)
+    names = ["Clear", "Upload a picture", "shift right", "shift down", "turn (degrees)", "look inside", "layer"]
+    assert [control.description for control in controls] == names
+    assert all(one.label for one in (panel.canvas, panel.seen, panel.bars, panel.saliency, panel.maps))
+    assert "arrows move the pen" in panel.canvas.label
+
+
+@pytest.mark.parametrize(
+    ("models", "data", "words"),
+    [
+        (MODELS, None, "data: give the Data that the networks were trained with, or a Split of it; got NoneType"),
+        (MODELS, DATA.train[:0], "data: give the Data that the networks were trained with, or a Split of it; got an"),
+        (None, DATA, "models wants a dict of name: network, 1 to 6, got NoneType; try {'mine': model}"),
+        ({}, DATA, "models wants a dict of name: network, 1 to 6, got 0 of them; try {'mine': model}"),
+        (MODELS["small"], DATA, "models wants a dict of name: network, 1 to 6, got Sequential; try {'mine': model}"),
+        ({"a": 1}, DATA, "model: want an nn.Module, such as build_cnn(), got 1"),
+        ({"a": build_cnn(classes=3)}, DATA, "model 'a' knows 3 classes, the data 10; give its own data"),
+        (
+            MODELS,
+            Split(torch.zeros(2, 3, 32, 32), torch.tensor([0, 1]), ("a", "b"), torch.zeros(3, 1, 1), torch.ones(1)),
+            "a drawing is an image of 1×28×28, got data of 3×32×32; take networks trained on MNIST",
+        ),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused(models, data, words):
+    with pytest.raises(ConfigError) as caught:
+        DrawDigit(models, data)
+    assert str(caught.value).startswith(words)
+
+
+def test_plot_probabilities_marks_the_highest_and_refuses_what_does_not_fit():
+    ax = plot_probabilities(torch.tensor([0.1, 0.7, 0.2]), classes=["a", "$b", "c"], title="model $A")
+    np.testing.assert_allclose([bar.get_height() for bar in ax.patches], [0.1, 0.7, 0.2], rtol=1e-6)
+    assert [bar.get_alpha() for bar in ax.patches] == [0.45, 1.0, 0.45]
+    assert list(ax.lines[0].get_xdata()) == [1]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "$b", "c"]
+    ax.figure.canvas.draw()  # a name with a dollar sign is no formula
+    with pytest.raises(ConfigError, match=r"one image, float \(classes,\), got \(1, 3\)"):
+        plot_probabilities(torch.zeros(1, 3))
+    with pytest.raises(ConfigError, match="classes has 2 names for 3 probabilities"):
+        plot_probabilities(torch.zeros(3), classes=["a", "b"])

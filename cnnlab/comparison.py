@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 import warnings
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -77,6 +77,19 @@ class Comparison:
         """The compared field, and what moved with it."""
         return f"{self.by} (with its own {' and '.join(self.along)})" if self.along else self.by
 
+    def against(self, reference: Hashable) -> Comparison:
+        """Return the same comparison with another level as the reference.
+
+        Raises ConfigError if it is none of the levels, or has no number.
+
+        >>> compare(runs, by="kernel_size").against(5).verdicts
+        {3: 'worse', 7: 'cannot tell'}
+        """
+        levels = _with_reference([row.level for row in self.levels], self.by, reference)
+        if not self.values[reference]:
+            raise ConfigError(f"reference={reference!r} has no number ({why_missing(self.metric)}); take another level")
+        return replace(self, levels=_rows(levels, self.values, self.metric))
+
     def table(self) -> pandas.DataFrame:
         """Return one row a level."""
         import pandas
@@ -142,8 +155,7 @@ def compare(
             of_seed.setdefault(seed, []).append(value)
             settings.setdefault((level, others), {})[seed] = value
         values[level] = {seed: statistics.fmean(of_seed[seed]) for seed in sorted(of_seed)}
-    rows = [_reference_row(levels[0], values[levels[0]])]
-    rows += [_row(level, values[level], values[levels[0]], len(levels) - 1, metric) for level in levels[1:]]
+    rows = _rows(levels, values, metric)
     without_value = len(runs) - sum(map(len, cells.values()))
     if without_value:
         warnings.warn(
@@ -152,7 +164,7 @@ def compare(
             stacklevel=2,
         )
     left_out = len(runs) - len(levels) * len(blocks)
-    return Comparison(by, along, metric, at, tuple(rows), values, pooled_noise(settings), left_out, without_value)
+    return Comparison(by, along, metric, at, rows, values, pooled_noise(settings), left_out, without_value)
 
 
 def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> Comparison:
@@ -183,14 +195,9 @@ def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy"
     if first is None:
         raise ConfigError(f"none of these {len(runs)} runs has {metric} at {at!r}: {why_missing(metric)}")
     values = {first: values.pop(first)} | values
-    others = [name for name in values if name != first]
-    rows = [_reference_row(first, values[first])]
-    for name in others:
-        shared = {seed: value for seed, value in values[name].items() if seed in values[first]}
-        row = _row(name, shared, values[first], len(others), metric) if shared else _alone(name, values[name], metric)
-        rows.append(row)
+    rows = _rows(list(values), values, metric)
     noise = pooled_noise({name: of_setting for name, of_setting in values.items() if of_setting})
-    return Comparison("setting", (), metric, at, tuple(rows), values, noise, missing, missing)
+    return Comparison("setting", (), metric, at, rows, values, noise, missing, missing)
 
 
 def setting_names(runs: Iterable[Run]) -> list[str]:
@@ -263,12 +270,15 @@ def _levels(cells: dict[Any, dict], by: str, reference: Hashable) -> list[Any]:
     levels = sorted(cells, key=in_order)
     if len(levels) < 2:
         raise ConfigError(f"{by} wants two values or more to compare, got {levels}; train some, or name another field")
-    if reference is not ...:
-        if reference not in levels:
-            raise ConfigError(f"reference={reference!r} is no level of {by}; choose from {levels}")
-        levels.remove(reference)
-        levels.insert(0, reference)
-    return levels
+    return levels if reference is ... else _with_reference(levels, by, reference)
+
+
+def _with_reference(levels: list[Any], by: str, reference: Hashable) -> list[Any]:
+    """Return the levels in order, but the reference first."""
+    levels = sorted(levels, key=in_order)
+    if reference not in levels:
+        raise ConfigError(f"reference={reference!r} is no level of {by}; choose from {levels}")
+    return [reference, *(level for level in levels if level != reference)]
 
 
 def _why_nothing_matches(
@@ -297,6 +307,17 @@ def _why_nothing_matches(
     return (
         f"no two runs at all levels of {by} ({_listed(levels)}) agree in the seed and all else; train the missing ones"
     )
+
+
+def _rows(levels: list[Any], values: Mapping[Any, Mapping[int, float]], metric: str) -> tuple[Level, ...]:
+    """Return a row a level: the first is the reference, the others are paired with it on the seeds that both have."""
+    first, *others = levels
+    rows = [_reference_row(first, values[first])]
+    for level in others:
+        shared = {seed: value for seed, value in values[level].items() if seed in values[first]}
+        paired = _row(level, shared, values[first], len(others), metric) if shared else None
+        rows.append(paired or _alone(level, values[level], metric))
+    return tuple(rows)
 
 
 def _reference_row(level: Any, values: Mapping[int, float]) -> Level:

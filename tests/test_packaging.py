@@ -35,7 +35,7 @@ BANK = {f"bank/{path.name}" for path in (REPOSITORY / "data" / "bank").glob("*.z
 ROWS = [
     {"errors", "files"},
     {"chance", "patterns", "kernels", "model", "weights", "idx", "downloads", "history"},
-    {"data", "pooling", "drawing"},
+    {"data", "pooling", "drawing", "early_stopping"},
     {"loading", "evaluation"},
     {"settings", "progress", "checkpoint", "probes"},
     {"training", "activity", "gradients", "attribution", "features", "surfaces"},
@@ -46,9 +46,10 @@ ROWS = [
     {"sweeps"},
     {"readings", "confounds"},
     {"comparison", "ranking"},
+    {"guesses"},
     {"plots"},
     {"run_plots"},
-    {"probe_plots", "picture_plots", "surface_plots"},
+    {"probe_plots", "picture_plots", "surface_plots", "stopping_plots", "guess_plots"},
     {"exercises", "widgets", "report", "command"},
     {"__main__"},
 ]
@@ -87,6 +88,8 @@ AT_THE_TOP = {
     "run_plots": {"matplotlib", "seaborn", "numpy"},
     "probe_plots": {"matplotlib", "seaborn", "numpy", "torch"},
     "picture_plots": {"matplotlib", "seaborn", "numpy", "torch"},
+    "stopping_plots": {"matplotlib"},
+    "guess_plots": {"matplotlib", "scipy"},
     "surface_plots": {"matplotlib", "seaborn", "numpy"},
     "widgets": {"ipywidgets", "anywidget", "traitlets", "matplotlib", "numpy", "torch"},
 }
@@ -271,8 +274,8 @@ def test_the_package_stays_thin(tmp_path):
     counted.write_text('"""One\ntwo."""\n\n# three\nx = 4  # four\n\n\ndef f():\n    """Five."""\n    return 6\n')
     assert lines_of_code(counted) == 3
     panels = [path for path in FILES if module_of(path) == "widgets"]
-    assert sum(lines_of_code(path) for path in FILES if path not in panels) < 5000
-    assert sum(lines_of_code(path) for path in panels) < 1800  # ten panels, each small, and what they share
+    assert sum(lines_of_code(path) for path in FILES if path not in panels) < 5250
+    assert sum(lines_of_code(path) for path in panels) < 1900  # ten panels, each small, and what they share
 
 
 # --- Public names

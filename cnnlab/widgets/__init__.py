@@ -5,7 +5,9 @@ from cnnlab.widgets.draw import DrawDigit
 from cnnlab.widgets.kernel import KernelExperiment
 from cnnlab.widgets.optimizers import OptimizerExplorer
 from cnnlab.widgets.pooling import PoolingExplorer
+from cnnlab.widgets.prediction import PredictThenRun
 from cnnlab.widgets.runs import RunExplorer
+from cnnlab.widgets.stopping import StoppingExplorer
 from cnnlab.widgets.training import TrainingPanel
 
 __all__ = [
@@ -14,6 +16,8 @@ __all__ = [
     "KernelExperiment",
     "OptimizerExplorer",
     "PoolingExplorer",
+    "PredictThenRun",
     "RunExplorer",
+    "StoppingExplorer",
     "TrainingPanel",
 ]

@@ -1,0 +1,97 @@
+"""A recorded training in, matplotlib Axes out: where it would have stopped, what was saved, and the wait before it."""
+
+from __future__ import annotations
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from cnnlab.early_stopping import Stopping, check_recording, stopping
+from cnnlab.errors import check_choice
+from cnnlab.history import History
+from cnnlab.plots import PALETTE, TRAIN, UNITS, VALIDATION, new_axes
+
+LOOKS = {"train": TRAIN, "validation": VALIDATION}
+
+
+def plot_stopping(
+    history: History,
+    *,
+    epochs: int | None = None,
+    patience: int | None = None,
+    min_delta: float = 0.0,
+    metric: str = "loss",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a recording and where it would have stopped; epochs, patience and min_delta as in `stopping`.
+
+    metric: "loss" or "accuracy", what is drawn; the rule watches the validation loss in both. What would not have been
+    trained is greyed out.
+
+    >>> plot_stopping(history, patience=10)
+    """
+    found = stopping(history, epochs=epochs, patience=patience, min_delta=min_delta)
+    picture = StoppingPicture([history], metric, new_axes(ax, (8.0, 3.6)))
+    picture.show(history, found)
+    return picture.ax
+
+
+class StoppingPicture:
+    """The picture of `plot_stopping`, which can change: a live panel shows one recording after another in it.
+
+    recordings: all that may be shown; the axes hold each of them, so that they share one scale. moving: the artists
+    that `show` changes.
+    """
+
+    def __init__(self, recordings: list[History], metric: str, ax: Axes) -> None:
+        check_choice("metric", metric, UNITS)
+        longest = max(check_recording(history) for history in recordings)
+        self.ax, self.metric = ax, metric
+        self._make_artists()
+        values = [value for history in recordings for name in LOOKS for value in history[f"{name}_{metric}"]]
+        low, high = min(values), max(values)
+        room = 0.05 * ((high - low) or 1.0)
+        margin = max(0.5, 0.015 * longest)
+        ax.set(xlim=(1 - margin, longest + margin), ylim=(low - room, high + room))
+        ax.set(xlabel="epoch", ylabel=UNITS[metric])
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, fontsize=9)
+
+    def _make_artists(self) -> None:
+        ax, full_height = self.ax, self.ax.get_xaxis_transform()
+        self.curves = {name: ax.plot([], [], markersize=4, zorder=2, **look)[0] for name, look in LOOKS.items()}
+        (self.best,) = ax.plot([], [], "D", color="0.2", fillstyle="none", markersize=12, label="lowest loss", zorder=3)
+        self.untrained = Rectangle((0, 0), 0, 1, transform=full_height, facecolor="0.93", alpha=0.8, edgecolor="0.6")
+        self.untrained.set(linewidth=0, zorder=4, label="not trained")
+        self.wait = Rectangle((0, 0), 0, 1, transform=full_height, facecolor=PALETTE[8], alpha=0.3, hatch="///")
+        self.wait.set(edgecolor="0.6", linewidth=0, zorder=1, label="no improvement: waiting")
+        for area in (self.wait, self.untrained):
+            ax.add_patch(area)
+        self.stop = ax.axvline(1, color=PALETTE[3], linestyle=":", linewidth=2, label="stopped", zorder=5)
+        self.kept_line = ax.axvline(1, color=PALETTE[2], linestyle="-.", linewidth=1.5, zorder=5)
+        look = {"color": PALETTE[2], "markersize": 13, "markeredgecolor": "white", "linestyle": "-."}
+        (self.kept,) = ax.plot([], [], marker="*", label="weights kept", zorder=6, **look)
+
+    @property
+    def moving(self) -> list[Artist]:
+        """Everything that `show` changes, from the back to the front."""
+        return [
+            self.wait, *self.curves.values(), self.best, self.untrained, self.stop, self.kept_line, self.kept,
+        ]  # fmt: skip
+
+    def show(self, history: History, found: Stopping) -> None:
+        """Draw this recording, and where it stopped."""
+        for name, curve in self.curves.items():
+            values = history[f"{name}_{self.metric}"]
+            curve.set_data(range(1, len(values) + 1), values)
+            curve.set_markevery(max(1, len(values) // 10))
+        end = self.ax.get_xlim()[1]
+        self.untrained.set(x=found.stopped_in, width=end - found.stopped_in if found.saved else 0)
+        waited = found.stopped_in - found.waited_from if found.patience is not None else 0
+        self.wait.set(x=found.waited_from, width=waited)
+        self.stop.set_xdata([found.stopped_in] * 2)
+        self.kept_line.set_xdata([found.kept.epoch] * 2)
+        for mark, scores in ((self.kept, found.kept), (self.best, found.best)):
+            mark.set_data([scores.epoch], [getattr(scores, self.metric)])

@@ -1,0 +1,128 @@
+"""PredictThenRun: a guess with a confidence is committed first; then the comparison is shown with the guess in it."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Iterable
+
+import ipywidgets
+from matplotlib.patches import Rectangle
+
+from cnnlab.comparison import Comparison
+from cnnlab.errors import ConfigError
+from cnnlab.guess_plots import plot_guess
+from cnnlab.guesses import Entry, Guess, Scorebook, answers, check_question, session
+from cnnlab.widgets.guard import StatusLine
+from cnnlab.widgets.live_plot import LivePlot
+from cnnlab.widgets.panel import Panel, picture_row
+
+COMMIT, TRY_AGAIN, COMMITTED = "commit", "run again", "committed"
+
+
+class PredictThenRun(Panel):
+    """A panel: a question, a guess that cannot be taken back, and then the comparison with the guess marked in it.
+
+    run: a Comparison, or a function without arguments that returns one; it is called only after the guess is committed.
+    It should read the results bank, or runs that are trained already: while it works, the panel can only say so.
+    choices: the levels that are compared; with a Comparison they may be left out. scorebook: None is the session's.
+    A question is known by its words: whoever runs the cell again finds the guess that was made, and no second chance.
+    Without a click, `record_guess` and `plot_guess` do the same.
+    Controls: answer, confidence (per cent), commit; picture: plot; status; score. entry: the guess, or None.
+
+    >>> PredictThenRun("Which kernel reads best?", lambda: compare(runs, by="kernel_size"), choices=[3, 5, 7])
+    """
+
+    def __init__(
+        self,
+        question: str,
+        run: Comparison | Callable[[], Comparison],
+        *,
+        choices: Iterable[object] | None = None,
+        scorebook: Scorebook | None = None,
+    ) -> None:
+        super().__init__()
+        self.question, self.run = check_question(question), run
+        self.choices = _check_choices(run, choices)
+        self.scorebook = session if scorebook is None else scorebook
+        self.entry: Entry | None = self.scorebook.entries.get(question)
+        self._answered_before = self.entry is not None
+        self._make_parts()
+        with self._lock:
+            self._draw()
+        self.commit.on_click(lambda _button: self._guarded(self._commit))
+        how_sure = ipywidgets.VBox([self.confidence, self.commit])
+        controls = picture_row([self.answer, how_sure], "repeat(auto-fit, minmax(260px, 1fr))")
+        self.children = [self.asked, controls, self.plot, self.status, self.score]
+
+    def _make_parts(self) -> None:
+        self.asked = ipywidgets.HTML(f"<b>{html.escape(self.question)}</b>")
+        self.answer = ipywidgets.RadioButtons(options=list(self.choices), value=None, description="answer")
+        # Who is less sure than this would do better with another answer.
+        least = 5 * math.ceil(20 / len(self.choices))
+        self.confidence = ipywidgets.IntSlider(least, least, 100, 5, description="confidence (%)")
+        self.commit = ipywidgets.Button(description=COMMIT, button_style="primary")
+        self.answer.layout.width = self.confidence.layout.width = self.commit.layout.width = "auto"
+        self.answer.style.description_width = self.confidence.style.description_width = "initial"
+        self.plot = LivePlot(7.2, 3.9, label="")
+        self.score = StatusLine()
+
+    def _commit(self) -> None:
+        """Write the guess down; then, and only then, make the comparison."""
+        if self.entry is None:
+            if self.answer.value is None:
+                raise ConfigError("choose an answer, say how sure you are, and commit then")
+            guess = Guess(self.answer.value, self.confidence.value / 100)
+            self.entry = self.scorebook.commit(self.question, self.choices, guess.answer, guess.confidence)
+            self._answered_before = self.entry.guess != guess  # in another panel, which asks the same
+        self._lock_controls(working=True)
+        self.status.say("Your guess is committed. Working…")
+        try:
+            if self.scorebook.entries[self.question].comparison is None:
+                self.scorebook.score(self.question, self.run() if callable(self.run) else self.run)
+            self.entry = self.scorebook.entries[self.question]
+            self._draw()
+        finally:
+            self._lock_controls()
+
+    def _lock_controls(self, *, working: bool = False) -> None:
+        """Show the guess, and let nobody change it; the button stays for a comparison that has yet to come."""
+        waiting = self.entry.comparison is None
+        self.answer.value, self.answer.disabled = self.entry.guess.answer, True
+        self.confidence.value, self.confidence.disabled = round(100 * self.entry.guess.confidence), True
+        self.commit.description = TRY_AGAIN if waiting and not working else COMMITTED
+        self.commit.disabled = working or not waiting
+
+    def _draw(self) -> None:
+        """Show what may be seen by now."""
+        shown = self.entry is not None and self.entry.comparison is not None
+        self.plot.figure.clear()
+        if shown:
+            plot_guess(self.entry.comparison, self.entry.guess, ax=self.plot.figure.subplots())
+        else:
+            words = "The comparison stands here\nonce you have committed a guess."
+            frame = {"transform": self.plot.figure.transFigure, "fill": False, "linestyle": "--", "edgecolor": "0.7"}
+            self.plot.figure.add_artist(Rectangle((0.02, 0.04), 0.96, 0.92, **frame))
+            self.plot.figure.text(0.5, 0.5, words, ha="center", va="center", color="0.35", fontsize=11)
+        self.plot.freeze([])
+        before = "You answered this already; the first guess counts. " if self._answered_before else ""
+        words = "Choose an answer, say how sure you are, and commit." if self.entry is None else self.entry.words
+        self.plot.show(label=f"{self.entry.comparison.title}; {words}" if shown else "no comparison yet")
+        self.status.say(f"{before}{words}")
+        self.score.say(self.scorebook.words)
+        if self.entry is not None:
+            self._lock_controls()
+
+
+def _check_choices(run: object, choices: Iterable[object] | None) -> tuple[str, ...]:
+    """Return what can be answered; ConfigError where run and choices do not fit together."""
+    if isinstance(run, Comparison):
+        compared = answers(run.values)
+        if choices is not None and set(answers(choices)) != set(compared):
+            raise ConfigError(f"choices={choices!r}, but compared were {', '.join(compared[:-1])}; leave choices out")
+        return compared if choices is None else answers(choices)
+    if not callable(run):
+        raise ConfigError(f"run wants a Comparison or a function that returns one, got {run!r:.60}")
+    if choices is None:
+        raise ConfigError("choices is missing: run is called after the guess, so name the levels, as in [3, 5, 7]")
+    return answers(choices)

@@ -1,0 +1,119 @@
+"""PredictThenRun in a real JupyterLab in a real Chromium: a guess made with keys and a click, and nothing before it."""
+
+import browser
+import nbformat
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+NASTY = "<img src=x onerror=document.title='x'>"
+MAKE_PANEL = f"""
+from cnnlab import PredictThenRun, Scorebook, bank, compare, load_runs, session
+
+def answer():
+    if broken:
+        raise RuntimeError("{NASTY}")
+    runs = load_runs(bank("pooling")).filter(dataset="mnist", learning_rate=0.001)
+    return compare(runs, by="pooling")
+
+broken = len(session.entries) == 1  # the second question fails at first
+number = len(session.entries)
+panel = PredictThenRun(f"Question {{number}} {NASTY}: which pooling reads best?", answer, choices=["max", "avg"])
+panel
+"""
+PIXELS = "canvas => canvas.toDataURL()"
+NAME_OF_FOCUSED = "() => document.activeElement.ariaLabel ?? document.activeElement.labels?.[0].textContent"
+RUN = "code => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code }).done"
+RIGHT = "Your guess: max (75 % sure). Right: max is best. Brier score 0.09."  # 0.25² + 2 × 0.125²
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """One JupyterLab with one open notebook for all tests of this file."""
+    folder = tmp_path_factory.mktemp("prediction")
+    cells = [nbformat.v4.new_code_cell(MAKE_PANEL)]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "panel.ipynb")
+    with browser.running_notebook(folder / "panel.ipynb", tmp_path_factory.mktemp("settings"), height=1100) as page:
+        page.set_default_timeout(10_000)
+        yield page
+
+
+@pytest.fixture
+def page(lab):
+    """The page with a fresh question in it; what its console calls an error fails the test."""
+    lab.faults.clear()
+    browser.run_all_cells(lab, timeout=20)
+    expect(radio(lab, "max")).to_be_visible()
+    yield lab
+    assert lab.faults == []
+    assert lab.title() != "x"
+
+
+def radio(page: Page, name: str) -> Locator:
+    return page.locator(".widget-radio label", has_text=name).locator("input")
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.locator("button.jupyter-button", has_text=name)
+
+
+def guess(page: Page) -> None:
+    """Choose "max" and 75 %, by the keys alone, and click."""
+    radio(page, "max").focus()
+    page.keyboard.press("Space")
+    page.get_by_role("slider", name="confidence (%)").focus()
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    button(page, "commit").click()
+
+
+def test_a_guess_is_committed_by_keys_and_shown_with_the_comparison(page):
+    status, score = page.get_by_role("status").all()
+    canvas = page.locator("canvas.cnnlab-plot")
+    expect(canvas).to_have_attribute("aria-label", "no comparison yet")
+    expect(page.locator(".widget-radio input:checked")).to_have_count(0)
+    before = canvas.evaluate(PIXELS)
+    button(page, "commit").click()
+    expect(status).to_have_text("choose an answer, say how sure you are, and commit then")
+    expect(status.locator(".cnnlab-error")).to_have_css("color", "rgb(211, 47, 47)")
+    assert canvas.evaluate(PIXELS) == before
+    guess(page)
+    expect(status).to_have_text(RIGHT)
+    expect(score).to_contain_text("This session: 1 guess, 1 right (100 %), 75 % sure on average.")
+    page.wait_for_function("before => document.querySelector('canvas.cnnlab-plot').toDataURL() !== before", arg=before)
+    for control in (radio(page, "max"), radio(page, "avg"), button(page, "committed")):
+        expect(control).to_be_disabled()
+    expect(page.locator(".jp-OutputArea-output img")).to_have_count(0)  # the question is text
+
+
+def test_a_run_that_raises_is_red_and_can_be_tried_again(page):
+    status = page.get_by_role("status").first
+    guess(page)
+    expect(status).to_have_text(f"RuntimeError: {NASTY}")
+    expect(status.locator(".cnnlab-error")).to_have_css("color", "rgb(211, 47, 47)")
+    expect(radio(page, "max")).to_be_disabled()
+    page.evaluate(RUN, "broken = False")
+    button(page, "run again").click()
+    expect(status).to_have_text(RIGHT)
+    expect(page.get_by_role("status").nth(1)).to_contain_text("This session: 2 guesses, 2 right")
+
+
+def test_tab_alone_reaches_every_control_and_each_has_a_name(page):
+    radio(page, "max").focus()
+    names = []
+    for _ in range(6):
+        names.append(page.evaluate("() => document.activeElement.textContent") or page.evaluate(NAME_OF_FOCUSED))
+        page.keyboard.press("Tab")
+    assert "confidence (%)" in names
+    assert "commit" in names
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_it_fits_a_narrow_page_in_both_themes(page, theme):
+    browser.use_theme(page, theme)
+    page.set_viewport_size({"width": 800, "height": 1100})
+    page.wait_for_function("() => document.querySelector('.jp-OutputArea-output').clientWidth < 500")
+    panel = page.locator(".jp-OutputArea-output").first
+    assert panel.evaluate("panel => panel.scrollWidth - panel.clientWidth") == 0
+    page.set_viewport_size({"width": 1280, "height": 1100})
+    browser.use_theme(page, "JupyterLab Light")

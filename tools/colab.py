@@ -23,7 +23,6 @@ SET_UP = """\
 import sys
 
 if "google.colab" in sys.modules:
-    import re
     from glob import glob
     from importlib.metadata import distributions, requires
 
@@ -34,9 +33,9 @@ if "google.colab" in sys.modules:
     if "cnnlab" not in there:
 @SOURCE@
         %pip install --quiet --no-deps {source}
-    needed = {re.match(r"[\\w-]+", text)[0] for text in requires("cnnlab") if "extra ==" not in text}
-    if needed - there:
-        missing = " ".join(sorted(needed - there))
+    needed = {text.split(">=")[0] for text in requires("cnnlab") if "extra ==" not in text}
+    missing = " ".join(sorted(needed - there))
+    if missing:
         %pip install --quiet --no-deps {missing}"""
 UPLOADED = """\
         source = max(glob("cnnlab-*.whl"), default="")

@@ -321,6 +321,7 @@ def run_colab_tests(python: str, colab: str) -> int:
     tests, notebooks = os.path.join(ROOT, "tests", "colab"), os.path.join(ROOT, "notebooks")
     environment = dict(course_environment(colab, COLAB), COLAB_RELEASE_TAG="test", OMP_NUM_THREADS="1")
     environment["PYTHONPATH"] = tests  # which has what stands in for the module google.colab
+    environment.setdefault("CNNLAB_WORKERS", "1")  # the tests are two processes already
     environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a warning of the debugger's that is not about the course
     names = sorted(name for name in os.listdir(notebooks) if name.endswith(".ipynb"))
     with tempfile.TemporaryDirectory() as content:  # the folder that Colab shows, with the wheel uploaded

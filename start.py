@@ -276,6 +276,15 @@ def explain(output: str) -> Exception:
 # --- Colab's packages in .venv-colab, for `start.py test-colab`.
 
 
+def check_colab_python(version: tuple) -> None:
+    """Stop where Colab's versions of numpy and the like were never built for this Python."""
+    if tuple(version[:2]) > (3, 13):
+        raise SystemExit(
+            f"Colab's packages do not exist for Python {version[0]}.{version[1]}: run test-colab with Python 3.12, which "
+            "is Colab's, or with 3.11 or 3.13."
+        )
+
+
 def prepare_colab(python: str) -> str:
     """Return the Python of .venv-colab, which has what Colab has, torch from `python`'s installation, and no cnnlab."""
     colab, files = venv_python(COLAB), ("constraints-colab.txt", "constraints.txt", "pyproject.toml")
@@ -504,6 +513,8 @@ def main(arguments: list) -> int:
     test_colab = arguments == ["test-colab"]
     options = parse_arguments([] if test or test_colab else arguments)
     check_platform()
+    if test_colab:
+        check_colab_python(sys.version_info)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that JupyterLab is ended, too
     try:
         with only_one():

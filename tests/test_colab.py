@@ -152,6 +152,15 @@ def test_two_addresses_are_refused(copy):
         colab.main(["alice/cnnlab", "bob/cnnlab"], copy)
 
 
+def test_a_notebook_without_the_cell_is_named(copy):
+    path = copy / "notebooks" / "00_start_here.ipynb"
+    path.write_text(path.read_text(encoding="utf-8").replace('"id": "setup"', '"id": "other"'), encoding="utf-8")
+    with pytest.raises(
+        SystemExit, match=r"00_start_here\.ipynb has no cell with the id 'setup': put an empty code cell"
+    ):
+        colab.main([], copy)
+
+
 @pytest.mark.parametrize("address", ["", "alice/cnnlab", "a-long-owner-name-of-29-signs/a-long-name-of-24-signs-"])
 def test_the_cell_is_short_and_passes_the_linter(tmp_path, address):
     cell = nbformat.v4.new_code_cell(colab.set_up_cell(address), id="setup")

@@ -478,6 +478,15 @@ def test_two_do_not_install_into_one_folder(start):
 # --- Colab's packages
 
 
+def test_a_python_that_is_too_new_for_colabs_packages_is_refused(start):
+    assert refused(start.check_colab_python, (3, 14, 0)) == (
+        "Colab's packages do not exist for Python 3.14: run test-colab with Python 3.12, which is Colab's, or with 3.11 "
+        "or 3.13."
+    )
+    for version in ((3, 11, 9), (3, 12, 1), (3, 13, 9)):
+        start.check_colab_python(version)
+
+
 class ColabRecorder:
     """Stands in for start.run while .venv-colab is made: keeps the commands, and plays pip's part."""
 
@@ -659,6 +668,7 @@ def test_test_colab_installs_what_the_tests_need_then_colabs_then_runs(start, mo
     def step(name: str, answer: object):
         return lambda *arguments: steps.append((name, *arguments)) or answer
 
+    monkeypatch.setattr(start, "check_colab_python", lambda _: steps.append(("check_colab_python",)))
     for name, answer in {"check_data": None, "prepare": "main", "prepare_colab": "colab", "run_colab_tests": 3}.items():
         monkeypatch.setattr(start, name, step(name, answer))
     before = signal.getsignal(signal.SIGTERM)
@@ -667,7 +677,7 @@ def test_test_colab_installs_what_the_tests_need_then_colabs_then_runs(start, mo
     finally:
         signal.signal(signal.SIGTERM, before)
     assert steps == [
-        ("prepare", "test"), ("prepare_colab", "main"), ("check_data",), ("run_colab_tests", "main", "colab"),
+        ("check_colab_python",), ("prepare", "test"), ("prepare_colab", "main"), ("check_data",), ("run_colab_tests", "main", "colab"),
     ]  # fmt: skip
 
 

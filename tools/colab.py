@@ -99,7 +99,9 @@ def update(path: Path, address: str) -> bool:
     before = path.read_text(encoding="utf-8")
     notebook = json.loads(before)
     cells = [cell for cell in notebook["cells"] if cell["id"] != "colab"]
-    (place,) = (index for index, cell in enumerate(cells) if cell["id"] == "setup")
+    place = next((index for index, cell in enumerate(cells) if cell["id"] == "setup"), None)
+    if place is None:
+        raise SystemExit(f"{path.name} has no cell with the id 'setup': put an empty code cell with it below the title")
     cells[place]["source"] = set_up_cell(address).splitlines(keepends=True)
     if address:
         words = [badge(address, path.stem)]

@@ -280,8 +280,8 @@ def check_colab_python(version: tuple) -> None:
     """Stop where Colab's versions of numpy and the like were never built for this Python."""
     if tuple(version[:2]) > (3, 13):
         raise SystemExit(
-            f"Colab's packages do not exist for Python {version[0]}.{version[1]}: run test-colab with Python 3.12, which "
-            "is Colab's, or with 3.11 or 3.13."
+            f"Colab's packages do not exist for Python {version[0]}.{version[1]}: run test-colab with Python 3.12, "
+            "which is Colab's, or with 3.11 or 3.13."
         )
 
 

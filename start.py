@@ -1,7 +1,8 @@
 """Set the course up and open it: `python start.py`. Set it up and run every test: `python start.py test`.
 
-Needs Python 3.11 to 3.14 and nothing else. Everything is installed into the folder .venv beside this file; delete that
-folder to undo it. The file keeps to what Python 3.6 can read, so that an old Python says what is wrong.
+Run the course on what Google Colab has: `python start.py test-colab`.
+Needs Python 3.11 to 3.14 and nothing else. Everything is installed into the folders .venv (and .venv-colab) beside this
+file; delete them to undo it. The file keeps to what Python 3.6 can read, so that an old Python says what is wrong.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import time
 from collections.abc import Callable
 
 OLDEST, NEWEST = (3, 11), (3, 14)
+COLAB = ".venv-colab"
 FIRST_NOTEBOOK = "notebooks/00_start_here.ipynb"
 ROOT = os.path.dirname(os.path.abspath(__file__))
 
@@ -121,35 +123,36 @@ def check_data() -> None:
 # --- The installation in .venv, and the stamp that is written last and says that it is complete.
 
 
-def venv_folder(*names: str) -> str:
-    return os.path.join(ROOT, ".venv", *names)
+def venv_folder(*names: str, venv: str = ".venv") -> str:
+    return os.path.join(ROOT, venv, *names)
 
 
-def venv_python() -> str:
-    return venv_folder("Scripts", "python.exe") if os.name == "nt" else venv_folder("bin", "python")
+def venv_python(venv: str = ".venv") -> str:
+    names = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    return venv_folder(*names, venv=venv)
 
 
-def wanted_stamp(extra: str) -> dict:
+def wanted_stamp(extra: str, files: tuple = ("constraints.txt", "pyproject.toml")) -> dict:
     """Return what an installation of `extra` ("lab", or "test", which contains it) must match."""
     versions = hashlib.sha256()
-    for name in ("constraints.txt", "pyproject.toml"):
+    for name in files:
         with open(os.path.join(ROOT, name), "rb") as file:
             versions.update(file.read())
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     return {"folder": os.path.realpath(ROOT), "python": python, "extra": extra, "versions": versions.hexdigest()}
 
 
-def read_stamp() -> dict:
+def read_stamp(venv: str = ".venv") -> dict:
     """Return the stamp of a complete installation, or {} where there is none."""
     try:
-        with open(venv_folder("complete.json"), encoding="utf-8") as file:
+        with open(venv_folder("complete.json", venv=venv), encoding="utf-8") as file:
             return dict(json.load(file))
     except (FileNotFoundError, ValueError, TypeError):
         return {}
 
 
-def write_stamp(stamp: dict) -> None:
-    with open(venv_folder("complete.json"), "w", encoding="utf-8") as file:
+def write_stamp(stamp: dict, venv: str = ".venv") -> None:
+    with open(venv_folder("complete.json", venv=venv), "w", encoding="utf-8") as file:
         json.dump(stamp, file)
 
 
@@ -210,13 +213,13 @@ def prepare(extra: str) -> str:
     return venv_python()
 
 
-def make_environment(reason: str) -> None:
+def make_environment(reason: str, venv: str = ".venv") -> None:
     """Make .venv, empty."""
     check_modules()
-    if os.path.realpath(sys.prefix) == os.path.realpath(venv_folder()):
-        raise SystemExit(f".venv must be made anew ({reason}): type `deactivate`, then start with your own Python.")
-    say(f"Making the folder .venv ({reason}).")
-    status, output = run(sys.executable, "-m", "venv", "--clear", venv_folder())
+    if os.path.realpath(sys.prefix) == os.path.realpath(venv_folder(venv=venv)):
+        raise SystemExit(f"{venv} must be made anew ({reason}): type `deactivate`, then start with your own Python.")
+    say(f"Making the folder {venv} ({reason}).")
+    status, output = run(sys.executable, "-m", "venv", "--clear", venv_folder(venv=venv))
     if status:
         raise explain(output)
 
@@ -270,10 +273,84 @@ def explain(output: str) -> Exception:
     return SystemExit(f"The installation failed, .venv/pip.log says more: {output.strip().splitlines()[-1]}")
 
 
+# --- Colab's packages in .venv-colab, for `start.py test-colab`.
+
+
+def check_colab_python(version: tuple) -> None:
+    """Stop where Colab's versions of numpy and the like were never built for this Python."""
+    if tuple(version[:2]) > (3, 13):
+        raise SystemExit(
+            f"Colab's packages do not exist for Python {version[0]}.{version[1]}: run test-colab with Python 3.12, "
+            "which is Colab's, or with 3.11 or 3.13."
+        )
+
+
+def prepare_colab(python: str) -> str:
+    """Return the Python of .venv-colab, which has what Colab has, torch from `python`'s installation, and no cnnlab."""
+    colab, files = venv_python(COLAB), ("constraints-colab.txt", "constraints.txt", "pyproject.toml")
+    found, wanted = read_stamp(COLAB), wanted_stamp("colab", files)
+    if found and os.path.exists(colab):
+        run(colab, "-I", "-m", "pip", "uninstall", "--yes", "cnnlab")  # left by the run before
+        if found == dict(wanted, packages=packages_of(colab)):
+            return colab
+    make_environment("Colab's packages", COLAB)
+    say("Installing with pip, at the versions in constraints-colab.txt.")
+    status, output = run(colab, "-I", "-m", "pip", "install", "-r", "constraints-colab.txt", show=show_progress)
+    if status:
+        raise explain(output)
+    link_torch(site_packages(python), site_packages(colab))
+    write_stamp(dict(wanted, packages=packages_of(colab)), COLAB)
+    return colab
+
+
+def site_packages(python: str) -> str:
+    return run(python, "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")[1].strip()
+
+
+def packages_of(python: str) -> list:
+    """Return name==version of everything that pip finds there, pip's own warnings aside."""
+    lines = run(python, "-I", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check")[1].splitlines()
+    return [line for line in lines if re.fullmatch(r"[\w.-]+==\S+", line)]
+
+
+def link_torch(source: str, target: str) -> None:
+    """Link torch, torchvision and the libraries of NVIDIA's that they load from one site-packages into another."""
+    import importlib.metadata  # not in Python 3.7 and older, which must get as far as check_python
+
+    linked = re.compile(r"torch|torchvision|triton|(nvidia|cuda|pytorch)-.+")
+    for package in importlib.metadata.distributions(path=[source]):
+        if linked.fullmatch(package.metadata["Name"]):
+            for name in {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}:
+                if not os.path.lexists(os.path.join(target, name)):  # several packages share the folder nvidia
+                    os.symlink(os.path.join(source, name), os.path.join(target, name))
+
+
+def run_colab_tests(python: str, colab: str) -> int:
+    """Run the set-up cell, every panel and every notebook as on Colab; return the first exit status that is not 0."""
+    tests, notebooks = os.path.join(ROOT, "tests", "colab"), os.path.join(ROOT, "notebooks")
+    environment = dict(course_environment(colab, COLAB), COLAB_RELEASE_TAG="test", OMP_NUM_THREADS="1")
+    environment["PYTHONPATH"] = tests  # which has what stands in for the module google.colab
+    environment.setdefault("CNNLAB_WORKERS", "1")  # the tests are two processes already
+    environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a warning of the debugger's that is not about the course
+    names = sorted(name for name in os.listdir(notebooks) if name.endswith(".ipynb"))
+    with tempfile.TemporaryDirectory() as content:  # the folder that Colab shows, with the wheel uploaded
+        pip = [python, "-I", "-m", "pip", "wheel", ".", "--no-deps", "--no-build-isolation", "-w", content]
+        status, output = run(*pip)
+        if status:
+            raise explain(output)
+        for path in (os.path.join(tests, "stack.py"), *(os.path.join(notebooks, name) for name in names)):
+            shutil.copy(path, content)
+        nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-n", "2", "--dist", "loadscope"]
+        for arguments in (["stack.py"], [*nbval, *names]):
+            pytest = [colab, "-m", "pytest", "--disable-warnings", *arguments]  # old packages warn of each other
+            status = status or subprocess.call(pytest, cwd=content, env=environment)
+    return status
+
+
 # --- What is run in the installation.
 
 
-def course_environment(python: str) -> dict:
+def course_environment(python: str, venv: str = ".venv") -> dict:
     """Return the environment for JupyterLab and the tests, which no setting of the person's own can break."""
     personal = ("JUPYTER", "IPYTHON", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "MPLBACKEND")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(personal)}
@@ -283,7 +360,7 @@ def course_environment(python: str) -> dict:
     # at once took 19.6 s instead of 2.9 s. With short spins one alone takes 0.9 s instead of 0.8 s (two cores, Linux).
     environment.setdefault("GOMP_SPINCOUNT", "1000")
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
-        environment[name] = venv_folder("settings", name.lower())
+        environment[name] = venv_folder("settings", name.lower(), venv=venv)
         os.makedirs(environment[name], exist_ok=True)  # IPython warns where it is missing
     return environment
 
@@ -418,8 +495,9 @@ def end(server: subprocess.Popen) -> None:
 def parse_arguments(arguments: list) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="start.py",
-        usage="python start.py [--port PORT] [--no-browser]\n       python start.py test [arguments for pytest]",
-        description="Set up the course in .venv, then open it in JupyterLab, or run every test.",
+        usage="python start.py [--port PORT] [--no-browser]\n       python start.py test [arguments for pytest]\n"
+        "       python start.py test-colab",
+        description="Set up the course in .venv, then open it in JupyterLab, run every test, or run it as on Colab.",
     )
     parser.add_argument("--port", type=int, default=0, help="where JupyterLab listens (a free port otherwise)")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
@@ -432,15 +510,21 @@ def parse_arguments(arguments: list) -> argparse.Namespace:
 def main(arguments: list) -> int:
     check_python(sys.version_info)
     test = arguments[:1] == ["test"]
-    options = parse_arguments([] if test else arguments)
+    test_colab = arguments == ["test-colab"]
+    options = parse_arguments([] if test or test_colab else arguments)
     check_platform()
+    if test_colab:
+        check_colab_python(sys.version_info)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that JupyterLab is ended, too
     try:
         with only_one():
-            python = prepare("test" if test else "lab")
+            python = prepare("test" if test or test_colab else "lab")
+            colab = prepare_colab(python) if test_colab else ""
         check_data()
         if test:
             return run_tests(python, arguments[1:])
+        if test_colab:
+            return run_colab_tests(python, colab)
         return open_course(python, options.port, has_display() and not options.no_browser)
     except KeyboardInterrupt:
         say("\nEnded. Start again to go on.")

@@ -475,6 +475,216 @@ def test_two_do_not_install_into_one_folder(start):
         pass
 
 
+# --- Colab's packages
+
+
+def test_a_python_that_is_too_new_for_colabs_packages_is_refused(start):
+    assert refused(start.check_colab_python, (3, 14, 0)) == (
+        "Colab's packages do not exist for Python 3.14: run test-colab with Python 3.12, which is Colab's, or with "
+        "3.11 or 3.13."
+    )
+    for version in ((3, 11, 9), (3, 12, 1), (3, 13, 9)):
+        start.check_colab_python(version)
+
+
+class ColabRecorder:
+    """Stands in for start.run while .venv-colab is made: keeps the commands, and plays pip's part."""
+
+    def __init__(self, start) -> None:
+        self.start, self.commands, self.installed, self.pip = start, [], [], (0, "")
+        self.sites = {"main": Path(start.ROOT, "main"), start.venv_python(start.COLAB): Path(start.ROOT, "colab")}
+        self.sites["main"].mkdir()
+
+    def __call__(self, *command: str, **_: object) -> tuple[int, str]:
+        if "venv" in command:
+            folder = Path(self.start.venv_folder(venv=self.start.COLAB))
+            assert command == (sys.executable, "-m", "venv", "--clear", str(folder))
+            shutil.rmtree(folder, ignore_errors=True)
+            Path(self.start.venv_python(self.start.COLAB)).parent.mkdir(parents=True)
+            Path(self.start.venv_python(self.start.COLAB)).touch()
+            shutil.rmtree(self.sites[self.start.venv_python(self.start.COLAB)], ignore_errors=True)
+            self.sites[self.start.venv_python(self.start.COLAB)].mkdir()
+            self.commands.append("venv")
+        elif command[1:3] == ("-I", "-c"):
+            return 0, f"{self.sites[command[0]]}\n"
+        elif "list" in command:
+            return 0, "WARNING: a mirror is missing\n" + "".join(f"{name}==1.0\n" for name in self.installed)
+        elif "uninstall" in command:
+            self.installed = [name for name in self.installed if name != command[-1]]
+        else:
+            assert command[0] == self.start.venv_python(self.start.COLAB)
+            self.commands.append(" ".join(command[4:]))
+            self.installed = ["ipykernel", "numpy"]
+            return self.pip
+        return 0, ""
+
+    def prepare(self) -> list[str]:
+        """Return the commands that one start gives."""
+        self.commands = []
+        assert self.start.prepare_colab("main") == self.start.venv_python(self.start.COLAB)
+        return self.commands
+
+
+MADE = ["venv", "install -r constraints-colab.txt"]
+
+
+@pytest.fixture
+def colab(start, monkeypatch):
+    shutil.copy(REPOSITORY / "constraints-colab.txt", start.ROOT)
+    recorder = ColabRecorder(start)
+    monkeypatch.setattr(start, "run", recorder)
+    return recorder
+
+
+def test_colabs_packages_are_installed_once(colab, capsys):
+    assert colab.prepare() == MADE
+    assert capsys.readouterr().out.splitlines() == [
+        "Making the folder .venv-colab (Colab's packages).",
+        "Installing with pip, at the versions in constraints-colab.txt.",
+    ]
+    assert colab.prepare() == []
+    colab.installed.append("cnnlab")  # as the run before leaves it
+    assert colab.prepare() == []
+    assert "cnnlab" not in colab.installed
+
+
+def test_what_the_set_up_cell_had_to_install_does_not_stay(colab):
+    colab.prepare()
+    colab.installed += ["lazy_loader", "cnnlab"]
+    assert colab.prepare() == MADE
+    assert colab.prepare() == []
+
+
+@pytest.mark.parametrize("name", ["constraints-colab.txt", "constraints.txt", "pyproject.toml"])
+def test_other_versions_make_colabs_packages_anew(colab, name):
+    colab.prepare()
+    with open(Path(colab.start.ROOT, name), "a") as file:
+        file.write("# changed\n")
+    assert colab.prepare() == MADE
+
+
+def test_a_broken_installation_of_colabs_packages_is_not_trusted(colab):
+    colab.pip = (1, "ConnectionResetError: connection broken by 'NewConnectionError'")
+    assert refused(colab.prepare) == NO_NETWORK
+    assert colab.start.read_stamp(colab.start.COLAB) == {}
+    colab.pip = (0, "")
+    assert colab.prepare() == MADE
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets administrators only make links")
+def test_torch_is_linked_with_its_libraries_and_nothing_else(start, tmp_path):
+    source, target = tmp_path / "main", tmp_path / "colab"
+    files = {
+        "torch": ["torch/__init__.py", "torchgen/a.py", "../../../bin/torchrun", "__pycache__/torch.pyc"],
+        "torchvision": ["torchvision/__init__.py", "torchvision.libs/png.so"],
+        "nvidia-cublas": ["nvidia/cublas.so"],
+        "nvidia-cudnn-cu13": ["nvidia/cudnn.so"],
+        "cuda-bindings": ["cuda/bindings.so"],
+        "triton": ["triton/__init__.py"],
+        "torchinfo": ["torchinfo/__init__.py"],
+        "captum": ["captum/__init__.py"],
+        "cnnlab": ["cnnlab.pth"],
+    }
+    target.mkdir()
+    for name, inside in files.items():
+        information = f"{name.replace('-', '_')}-1.0.dist-info"
+        for path in (*inside, f"{information}/METADATA"):
+            if not path.startswith(".."):
+                (source / path).parent.mkdir(parents=True, exist_ok=True)
+                (source / path).write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        record = "".join(f"{path},,\n" for path in (*inside, f"{information}/METADATA"))
+        (source / information / "RECORD").write_text(record)
+    start.link_torch(str(source), str(target))
+    folders = {"torch", "torchgen", "torchvision", "torchvision.libs", "nvidia", "cuda", "triton"}
+    linked = ("torch", "torchvision", "nvidia_cublas", "nvidia_cudnn_cu13", "cuda_bindings", "triton")
+    assert {path.name for path in target.iterdir()} == folders | {f"{name}-1.0.dist-info" for name in linked}
+    assert all(path.resolve() == source / path.name for path in target.iterdir())
+    assert (target / "nvidia" / "cudnn.so").exists()
+
+
+@pytest.fixture
+def colab_called(start, monkeypatch):
+    """What run_colab_tests runs: the commands, where, on which files, and with which environment."""
+    root = Path(start.ROOT)
+    (root / "tests" / "colab").mkdir(parents=True)
+    (root / "tests" / "colab" / "stack.py").touch()
+    (root / "notebooks" / "01_next.ipynb").touch()
+    (root / "notebooks" / "notes.txt").touch()
+    calls = SimpleNamespace(commands=[], built=(0, ""), statuses=[0, 0], folder=None, environment=None, files=None)
+
+    def build(*command: str, **_: object) -> tuple[int, str]:
+        assert command[:-1] == ("main", "-I", "-m", *["pip", "wheel", ".", "--no-deps", "--no-build-isolation", "-w"])
+        Path(command[-1], "cnnlab-0.1.0-py3-none-any.whl").touch()
+        return calls.built
+
+    def call(command, cwd, env):
+        calls.commands.append(command)
+        calls.folder, calls.environment, calls.files = Path(cwd), env, sorted(os.listdir(cwd))
+        return calls.statuses[len(calls.commands) - 1]
+
+    monkeypatch.setattr(start, "run", build)
+    monkeypatch.setattr(start.subprocess, "call", call)
+    return calls
+
+
+def test_the_course_runs_on_colabs_packages_beside_its_wheel_and_away_from_the_repository(start, colab_called):
+    assert start.run_colab_tests("main", "colab") == 0
+    pytest_there = ["colab", "-m", "pytest", "--disable-warnings"]
+    nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-n", "2", "--dist", "loadscope"]
+    assert colab_called.commands == [
+        [*pytest_there, "stack.py"],
+        [*pytest_there, *nbval, "00_start_here.ipynb", "01_next.ipynb"],
+    ]
+    wheel = "cnnlab-0.1.0-py3-none-any.whl"
+    assert colab_called.files == ["00_start_here.ipynb", "01_next.ipynb", wheel, "stack.py"]
+    assert not colab_called.folder.is_relative_to(start.ROOT)
+    assert not colab_called.folder.exists()
+    environment = colab_called.environment
+    assert environment["PYTHONPATH"] == os.path.join(start.ROOT, "tests", "colab")
+    assert environment["OMP_NUM_THREADS"] == environment["CNNLAB_WORKERS"] == "1"
+    assert environment["COLAB_RELEASE_TAG"]
+    assert environment["IPYTHONDIR"].startswith(start.venv_folder(venv=start.COLAB))
+
+
+@pytest.mark.parametrize(("statuses", "status", "runs"), [([0, 0], 0, 2), ([0, 3], 3, 2), ([2, 0], 2, 1)])
+def test_the_exit_status_is_that_of_what_failed_first(start, colab_called, statuses, status, runs):
+    colab_called.statuses = statuses
+    assert start.run_colab_tests("main", "colab") == status
+    assert len(colab_called.commands) == runs
+
+
+def test_a_wheel_that_cannot_be_built_is_said(start, colab_called):
+    Path(start.venv_folder()).mkdir()
+    colab_called.built = (1, "Processing .\nERROR: no hatchling")
+    assert refused(start.run_colab_tests, "main", "colab") == (
+        "The installation failed, .venv/pip.log says more: ERROR: no hatchling"
+    )
+    assert colab_called.commands == []
+
+
+def test_test_colab_installs_what_the_tests_need_then_colabs_then_runs(start, monkeypatch):
+    steps = []
+
+    def step(name: str, answer: object):
+        return lambda *arguments: steps.append((name, *arguments)) or answer
+
+    monkeypatch.setattr(start, "check_colab_python", lambda _: steps.append(("check_colab_python",)))
+    for name, answer in {"check_data": None, "prepare": "main", "prepare_colab": "colab", "run_colab_tests": 3}.items():
+        monkeypatch.setattr(start, name, step(name, answer))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert start.main(["test-colab"]) == 3
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert steps == [
+        ("check_colab_python",),
+        ("prepare", "test"),
+        ("prepare_colab", "main"),
+        ("check_data",),
+        ("run_colab_tests", "main", "colab"),
+    ]
+
+
 # --- The data
 
 
@@ -505,14 +715,18 @@ def test_a_port_in_use_is_said_and_without_one_a_free_one_is_taken(start):
 
 
 def test_a_wrong_port_and_a_wrong_word_are_refused(start, capsys):
-    for arguments, words in ((["--port", "70000"], "must be 1 to 65535, got 70000"), (["tset"], "arguments: tset")):
+    for arguments, words in (
+        (["--port", "70000"], "must be 1 to 65535, got 70000"),
+        (["tset"], "arguments: tset"),
+        (["test-colab", "-x"], "test-colab -x"),
+    ):
         with pytest.raises(SystemExit, match="2"):
             start.main(arguments)
         assert words in capsys.readouterr().err
     with pytest.raises(SystemExit, match="0"):
         start.main(["--help"])
     said = capsys.readouterr().out
-    assert all(word in said for word in ("--port", "--no-browser", "python start.py test"))
+    assert all(word in said for word in ("--port", "--no-browser", "python start.py test ", "start.py test-colab"))
 
 
 @pytest.mark.parametrize(
@@ -623,6 +837,13 @@ def opened(start, tmp_path, monkeypatch):
     process.stdout.close()
 
 
+def unless_gone(question) -> list:
+    """Return what psutil answers about a process, or [] where it has ended since: JupyterLab has short-lived ones."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return question()
+    return []
+
+
 def ask(port: int, path: str, token: str = "") -> tuple[int, bytes]:
     """Return (status, body) of a GET, with the token if there is one."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
@@ -654,10 +875,12 @@ def test_faults_row_32_the_course_opens_with_a_token_and_on_this_computer_only(o
     assert kernels["python3"]["spec"]["display_name"] == "Python 3 (ipykernel)"
 
     family = [psutil.Process(opened.pid), *psutil.Process(opened.pid).children(recursive=True)]
-    doors = [door.laddr for one in family for door in one.net_connections() if door.status == psutil.CONN_LISTEN]
+    doors = [
+        door.laddr for one in family for door in unless_gone(one.net_connections) if door.status == psutil.CONN_LISTEN
+    ]
     assert port in [door.port for door in doors]
     assert {door.ip for door in doors} == {"127.0.0.1"}
-    assert not [one for one in family if token in " ".join(one.cmdline())]
+    assert not [one for one in family if token in " ".join(unless_gone(one.cmdline))]
     assert token not in Path(start.venv_folder("jupyter.log")).read_text()
 
     os.killpg(opened.pid, signal.SIGINT)  # what Ctrl-C does
@@ -791,18 +1014,31 @@ APT = ["apt-get update", "apt-get install --yes --no-install-recommends"]
 LOOK = "-c import ensurepip, venv"
 
 
+BOTH = ("start.py test", "start.py test-colab")
+
+
 @SCRIPTS_RUN
-def test_ci_installs_what_is_missing_and_runs_the_one_command(ci):
+def test_ci_installs_what_is_missing_and_runs_the_two_commands(ci):
     assert os.access(REPOSITORY / ".ci" / "run", os.X_OK)
     ci.add("python3", 'case "$*" in *ensurepip*) exit 1;; esac\n')
-    assert ci.called() == (0, [f"python3 {LOOK}", APT[0], f"{APT[1]} chromium python3-venv", "python3 start.py test"])
+    commands = [f"python3 {command}" for command in BOTH]
+    assert ci.called() == (0, [f"python3 {LOOK}", APT[0], f"{APT[1]} chromium python3-venv", *commands])
     ci.add("python", '[ "$1" = -c ] || exit 7\n')  # its status is that of the run
     status, asked = ci.called(user=1000)
-    assert (status, asked[0], asked[-1]) == (7, f"python {LOOK}", "python start.py test")
+    commands = [f"python {command}" for command in BOTH]
+    assert (status, asked[0], asked[-2:]) == (7, f"python {LOOK}", commands)
     assert [line for line in asked if line.startswith("apt-get")] == [APT[0], f"{APT[1]} chromium"]
     assert [line.split()[1] for line in asked if line.startswith("sudo")] == ["apt-get", "env"]
     ci.add("chromium")
-    assert ci.called() == (7, [f"python {LOOK}", "python start.py test"])
+    assert ci.called() == (7, [f"python {LOOK}", *commands])
+
+
+@SCRIPTS_RUN
+@pytest.mark.parametrize("failing", BOTH)
+def test_ci_fails_if_one_of_the_two_fails(ci, failing):
+    ci.add("chromium")
+    ci.add("python", f'[ "$*" != "{failing}" ] || exit 5\n')
+    assert ci.called() == (5, [f"python {LOOK}", *(f"python {command}" for command in BOTH)])
 
 
 def test_jupyterlab_asks_no_question_about_news_and_an_answer_is_kept(start):

@@ -1,0 +1,128 @@
+"""Give every notebook its set-up cell and its "Open in Colab" badge: `python tools/colab.py [OWNER/NAME]`.
+
+OWNER/NAME is where the course is published on GitHub. It is kept in one place, pyproject.toml, and everything else is
+made from there. Without it the set-up cell on Colab installs the wheel that was uploaded beside the notebook, and there
+is no badge. Nothing else in a notebook changes, and running this twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+GITHUB = "https://github.com/"
+COLAB = "https://colab.research.google.com/"
+
+# Colab's own packages stay as they are: pip gets --no-deps, and only the names of packages that are not there at all.
+SET_UP = """\
+# Set-up. On your own computer this cell does nothing; on Colab it installs cnnlab.
+import sys
+
+if "google.colab" in sys.modules:
+    from glob import glob
+    from importlib.metadata import distributions, requires
+
+    from google.colab import output
+
+    output.enable_custom_widget_manager()
+    there = {str(one.name).lower().replace("_", "-") for one in distributions()}
+    if "cnnlab" not in there:
+@SOURCE@
+        %pip install --quiet --no-deps {source}
+    needed = {text.split(">=")[0] for text in requires("cnnlab") if "extra ==" not in text}
+    missing = " ".join(sorted(needed - there))
+    if missing:
+        %pip install --quiet --no-deps {missing}"""
+UPLOADED = """\
+        source = max(glob("cnnlab-*.whl"), default="")
+        if not source:
+            sys.exit("Upload cnnlab's .whl file (see README.md) with the folder icon on the left; run it again.")"""
+PUBLISHED = """\
+        source = "git+@ADDRESS@"
+        source = max(glob("cnnlab-*.whl"), default=source)"""
+
+
+def set_up_cell(address: str) -> str:
+    """Return the source of every notebook's set-up cell; address is OWNER/NAME, or "" before there is one.
+
+    >>> set_up_cell("").splitlines()[0]
+    '# Set-up. On your own computer this cell does nothing; on Colab it installs cnnlab.'
+    """
+    source = PUBLISHED.replace("@ADDRESS@", GITHUB + address) if address else UPLOADED
+    return SET_UP.replace("@SOURCE@", source)
+
+
+def badge(address: str, notebook: str) -> str:
+    """Return the Markdown of the badge that opens notebooks/NOTEBOOK.ipynb in Colab.
+
+    >>> badge("alice/cnnlab", "02_pooling")[:29]
+    '[![Open this notebook in Cola'
+    """
+    picture = f"![Open this notebook in Colab]({COLAB}assets/colab-badge.svg)"
+    return f"[{picture}]({COLAB}github/{address}/blob/main/notebooks/{notebook}.ipynb)"
+
+
+def read_address(root: Path) -> str:
+    """Return OWNER/NAME as it stands in root's pyproject.toml, or "" where it does not."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project.get("urls", {}).get("Repository", GITHUB).removeprefix(GITHUB)
+
+
+def write_address(root: Path, address: str) -> None:
+    """Put the address into root's pyproject.toml, in place of the one that stands there."""
+    check_address(address)
+    path = root / "pyproject.toml"
+    text = path.read_text(encoding="utf-8")
+    line = f'Repository = "{GITHUB}{address}"\n'
+    if read_address(root):
+        text = re.sub(r'(?m)^Repository = ".*"\n', line, text)
+    else:
+        text = text.replace(
+            "\n[project.optional-dependencies]\n", f"\n[project.urls]\n{line}\n[project.optional-dependencies]\n"
+        )
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def check_address(address: str) -> None:
+    """Stop with one sentence unless address is OWNER/NAME as GitHub has them."""
+    found = re.fullmatch(r"(?=.{1,39}/)[A-Za-z0-9](-?[A-Za-z0-9])*/([\w.-]{1,100})", address, re.ASCII)
+    if not found or found[2] in (".", "..") or found[2].endswith(".git"):
+        raise SystemExit(f"the address must be OWNER/NAME as on GitHub, got {address!r}; try alice/cnnlab")
+
+
+def update(path: Path, address: str) -> bool:
+    """Bring one notebook up to date with the address; return whether that changed it."""
+    before = path.read_text(encoding="utf-8")
+    notebook = json.loads(before)
+    cells = [cell for cell in notebook["cells"] if cell["id"] != "colab"]
+    place = next((index for index, cell in enumerate(cells) if cell["id"] == "setup"), None)
+    if place is None:
+        raise SystemExit(f"{path.name} has no cell with the id 'setup': put an empty code cell with it below the title")
+    cells[place]["source"] = set_up_cell(address).splitlines(keepends=True)
+    if address:
+        words = [badge(address, path.stem)]
+        cells.insert(place, {"cell_type": "markdown", "id": "colab", "metadata": {}, "source": words})
+    notebook["cells"] = cells
+    after = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    if after != before:
+        path.write_text(after, encoding="utf-8", newline="\n")
+    return after != before
+
+
+def main(arguments: list[str], root: Path = ROOT) -> None:
+    if len(arguments) > 1:
+        raise SystemExit(f"one address at most, OWNER/NAME, got {' '.join(arguments)}")
+    if arguments:
+        write_address(root, arguments[0])
+    address = read_address(root)
+    notebooks = sorted((root / "notebooks").glob("*.ipynb"))
+    changed = [path.name for path in notebooks if update(path, address)]
+    print(f"{f'published at {address}' if address else 'no address yet'}: {len(changed)} notebooks changed")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

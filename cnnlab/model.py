@@ -219,7 +219,7 @@ def layer_table(model: nn.Sequential, input_shape: tuple[int, int, int] | None =
         )
     rows, sees, jump = LayerTable(), 1, 1
     values = torch.empty(1, *input_shape, device="meta")
-    for name, layer in copy.deepcopy(model).to("meta").eval().named_children():
+    for name, layer in model.named_children():
         _check_known(name, layer)
         entering, note = values, ""
         try:
@@ -259,7 +259,7 @@ def _walk(layer: nn.Module, values: Tensor) -> Tensor:
         return values.new_empty(1, layer.out_channels, *one_map.shape[2:])
     if isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
         return values.new_empty(1, values.shape[1], *layer(one_map).shape[2:])
-    return layer(values)
+    return copy.deepcopy(layer).to("meta").eval()(values)
 
 
 def _check_width(what: str, wanted: int, found: int) -> None:

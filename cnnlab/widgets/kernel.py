@@ -109,8 +109,7 @@ class KernelExperiment(Trainer):
         self.start.disabled = True
         planned, found = self._planned(), self._found()
         missing = sum(one.key not in found for one in planned)
-        tables = {_name(one): one.layer_table() for one in planned if one.seed == 0}
-        counts = ", ".join(f"{name} {sum(row.parameters for row in rows):,}" for name, rows in tables.items())
+        counts = ", ".join(f"{_name(one)} {_parameters(one):,}" for one in planned if one.seed == 0)
         self.start.disabled = self._training or not missing
         self.comparison = None
         if missing:
@@ -145,6 +144,11 @@ class KernelExperiment(Trainer):
 def _name(experiment: Experiment) -> str:
     size = f"{experiment.kernel_size}×{experiment.kernel_size}"
     return f"two {size}" if experiment.convs_per_block == 2 else size
+
+
+@functools.lru_cache(maxsize=100)
+def _parameters(experiment: Experiment) -> int:
+    return sum(row.parameters for row in experiment.layer_table())
 
 
 @functools.cache

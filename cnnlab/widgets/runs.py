@@ -173,8 +173,9 @@ def _names(runs: list[Run]) -> list[str]:
 def _offer(control: ipywidgets.Widget, options: list, *, otherwise: object) -> None:
     """Give the control these options; what was chosen stays so where it is one of them."""
     chosen = control.value if control.value in options and len(control.options) > 1 else otherwise
-    control.options = options
-    control.value = chosen
+    with control.hold_sync():  # in two messages, the page would answer the first one
+        control.options = options
+        control.value = chosen
 
 
 def _montage(maps: Tensor) -> tuple[Tensor, list[tuple[int, int]]]:

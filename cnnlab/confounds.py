@@ -34,6 +34,8 @@ def kernel_experiments(
         raise ConfigError(f"kernel_sizes wants two sizes or more to compare, got {kernel_sizes}; try 3, 5, 7")
     if stack and 3 not in kernel_sizes:
         raise ConfigError(f"stack puts two 3×3 in the place of one, but kernel_sizes={kernel_sizes} has no 3")
+    if stack and base.convs_per_block != 1:
+        raise ConfigError(f"stack puts two 3×3 in the place of one, but convs_per_block={base.convs_per_block}; take 1")
     goal = build_cnn(**base.replace(kernel_size=3).network())
     every = []
     for size in kernel_sizes:

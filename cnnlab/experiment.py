@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -189,12 +190,15 @@ class Experiment:
         return self.dataset, self.train_size, self.validation_size, self.data_seed, knobs
 
     def layer_table(self) -> LayerTable:
-        """Return the network's layer table; nothing is loaded for it (of your own pictures it supposes four classes).
+        """Return the network's layer table; nothing is loaded for it (of your own pictures the folders are counted).
 
         >>> Experiment(kernel_size=5).layer_table()[0].parameters
         416
         """
-        return layer_table(build_cnn(**self.network()))
+        network = self.network()
+        if self.dataset == "images" and Path(self.folder).is_dir():
+            network["classes"] = max(2, sum(place.is_dir() for place in Path(self.folder).iterdir()))
+        return layer_table(build_cnn(**network))
 
     def to_code(self, seeds: int = 1) -> str:
         """Return two lines of Python that train this experiment with so many seeds, and give the same numbers.

@@ -118,7 +118,8 @@ def plot_history(history: History | Mapping[str, History], metric: str = "loss",
     whose = "" if isinstance(history, History) else "validation "
     ax.set(xlabel="epoch", ylabel=f"{whose}{UNITS[metric]}")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(frameon=False)
+    for text in ax.legend(frameon=False).get_texts():
+        text.set_parse_math(False)  # a run's name may hold a $
     seaborn.despine(ax=ax)
     return ax
 

@@ -80,7 +80,8 @@ def plot_paths(descents: Mapping[str, Descent], surface: Surface | str, *, ax: A
         end.set_data(*descent.places[-1:].T)
         add_start(ax).set_data(*descent.places[:1].T)
         lines.append(line)
-    ax.legend(handles=lines, fontsize=9)
+    for text in ax.legend(handles=lines, fontsize=9).get_texts():
+        text.set_parse_math(False)
     return ax
 
 
@@ -110,7 +111,8 @@ def plot_losses(descents: Mapping[str, Descent], *, ax: Axes | None = None) -> A
     for name, descent in descents.items():
         add_losses(ax, look_of(name, descents)).set_data(np.arange(len(descent.losses)), descent.shares)
     style_losses(ax, max(len(descent.losses) for descent in descents.values()) - 1)
-    ax.legend(frameon=False, fontsize=9, ncols=2, loc="upper right")
+    for text in ax.legend(frameon=False, fontsize=9, ncols=2, loc="upper right").get_texts():
+        text.set_parse_math(False)
     return ax
 
 

@@ -70,7 +70,16 @@ def stroke(page: Page, *places: tuple[float, float]) -> None:
     page.mouse.up()
 
 
+def wait_until_still(page: Page) -> None:
+    """Wait until the sheet stays where it is: after another theme or width the page is laid out anew."""
+    before = None
+    while (box := sheet(page).bounding_box()) != before:
+        before = box
+        page.wait_for_timeout(300)
+
+
 def draw_seven(page: Page) -> None:
+    wait_until_still(page)
     stroke(page, (0.28, 0.2), (0.72, 0.2))
     stroke(page, (0.72, 0.2), (0.45, 0.85))
 

@@ -114,7 +114,7 @@ def test_the_kernel_experiment_answers_its_switches(lab):
     here.get_by_role("combobox", name="compared by").select_option("validation_loss")
     here.get_by_role("combobox", name="padding").select_option("valid")
     here.get_by_role("combobox", name="pooling").select_option("avg")
-    expect(status).to_contain_text("runs are not trained yet: press Start")
+    expect(status).to_contain_text("Not trained yet: ")
     start = here.locator("button.jupyter-button", has_text="Start")
     expect(start).to_be_enabled()
     start.click()

@@ -58,7 +58,9 @@ def test_start_stop_and_start_again(lab):
     expect(start).to_be_disabled()
 
     stop.click()
-    expect(news).to_have_text(re.compile(r"Run 1 of 1, seed 0: stopped in epoch \d+: kept the weights of epoch \d+\."))
+    expect(news).to_have_text(
+        re.compile(r"Run 1 of 1, seed 0: stopped in epoch \d+: kept the weights of epoch \d+; a run")
+    )
     expect(start).to_be_enabled()
     expect(lab.get_by_text("No runs yet.").first).to_be_visible()
 

@@ -45,3 +45,5 @@ def test_what_can_not_be_compared_is_refused():
         kernel_experiments(BASE, kernel_sizes=[3, 3])
     with pytest.raises(ConfigError, match="has no 3"):
         kernel_experiments(BASE, kernel_sizes=[5, 7], stack=True)
+    with pytest.raises(ConfigError, match="but convs_per_block=2; take 1"):
+        kernel_experiments(BASE.replace(convs_per_block=2), stack=True)

@@ -91,7 +91,7 @@ def test_what_the_bank_lacks_is_trained_and_then_compared():
     panel = KernelExperiment(TINY)
     panel.seeds.value = 3
     assert panel.comparison is None
-    assert panel.status.value.startswith("9 of 9 runs are not trained yet: press Start. Parameters: 3×3 ")
+    assert panel.status.value.startswith("Not trained yet: 9 of 9 runs; press Start. Parameters: 3×3 ")
     assert not panel.start.disabled
     panel.start.click()
     panel.wait(60)
@@ -101,9 +101,20 @@ def test_what_the_bank_lacks_is_trained_and_then_compared():
     panel.start.click()
     assert "all of these runs are there" in panel.status.value
     panel.seeds.value = 4
-    assert panel.status.value.startswith("3 of 12 runs are not trained yet")
+    assert panel.status.value.startswith("Not trained yet: 3 of 12 runs")
     panel.train()
     assert panel.comparison is not None
+    panel.close()
+
+
+def test_it_starts_as_the_base_is_and_says_what_diverged():
+    base = TINY.replace(padding="valid", pooling="none", optimizer="sgd", learning_rate=1e30)
+    panel = KernelExperiment(base)
+    assert (panel.padding.value, panel.pooling.value) == ("valid", "none")
+    panel.seeds.value = 2
+    panel.train()
+    assert "cnnlab-error" in panel.status.value
+    assert panel.plot.label == "kernel sizes compared: no number to compare: with these settings training diverged"
     panel.close()
 
 

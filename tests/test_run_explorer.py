@@ -108,8 +108,8 @@ def test_pointing_at_a_unit_marks_what_it_sees_in_the_image(panel, trained, whic
     )
     assert panel.input.rectangle == [0, 10, 2, 2]
     assert [canvas.cursor for canvas in panel.maps] == [[14, 11], [14, 11]]
-    panel.maps[which].cursor = [12, 12]  # between the maps: the nearest one
-    assert "unit 0, row 11, column 11" in panel.status.value
+    panel.maps[which].cursor = [12, 12]  # between the maps: on in the same direction, from column 11 to the right
+    assert "unit 1, row 11, column 0" in panel.status.value
     panel.maps[which].cursor = [25, 50]  # where there is no fourth map in the second row
     assert "unit 4" in panel.status.value
 
@@ -153,8 +153,42 @@ def test_runs_on_different_data_are_refused_in_the_panel_until_another_is_chosen
     assert "were trained on different data; choose two of one data set" in panel.status.value
     assert "cnnlab-error" in panel.status.value
     assert panel.plot.png == before
+    panel.epoch.value = 0  # nothing is drawn until two runs fit together: no mixture of three runs
+    assert "were trained on different data" in panel.status.value
+    assert panel.plot.png == before
     panel.second.value = 1
     assert panel.status.error is None
+    panel.close()
+
+
+def test_of_several_data_sets_it_begins_with_two_runs_that_fit(trained):
+    other = train(BASE.replace(data_seed=1))
+    panel = RunExplorer([trained[0], other, trained[1]])
+    assert (panel.first.value, panel.second.value) == (0, 2)
+    panel.close()
+
+
+def test_the_keys_reach_every_map(panel):
+    """As the page moves the cursor: one step from where it stands."""
+    maps = panel.maps[0]
+    units = set()
+    for keys in ([(0, 1)] * 60, [(1, 0)] * 40, [(0, -1)] * 60, [(-1, 0)] * 40):
+        for down, right in keys:
+            row, column = maps.cursor
+            maps.cursor = [min(max(row + down, 0), maps.height - 1), min(max(column + right, 0), maps.width - 1)]
+            units.add(panel._pointed[0])
+    assert units == {0, 1, 2, 3, 4}
+    assert maps.cursor == [1, 0]
+
+
+def test_networks_of_unequal_depth_have_each_layer_at_its_own_place(trained):
+    shallow = train(BASE.replace(channels=(4,)), insides=True)
+    panel = RunExplorer([shallow, trained[0]])
+    assert panel._curves._layers == ["conv1", "conv2", "fc1", "logits"]
+    row = shallow.history.rows[1]
+    places, norms = panel._curves._flow[0].get_data()
+    assert list(places) == [0, 2, 3]
+    assert list(norms) == [row[f"{name}.gradient_norm"] for name in ("conv1", "fc1", "logits")]
     panel.close()
 
 

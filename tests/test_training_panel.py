@@ -194,7 +194,7 @@ def test_start_twice_trains_once(panel):
     first = panel._thread
     panel.start.click()
     assert panel._thread is first
-    with pytest.raises(ConfigError, match="a training is under way; press Stop"):
+    with pytest.raises(ConfigError, match="a training is under way; stop it"):
         panel.train()
     with pytest.raises(TimeoutError, match=r"has not ended within 0\.01 s"):
         panel.wait(0.01)
@@ -222,7 +222,10 @@ def test_an_interrupt_in_the_cell_stops_the_training_and_no_further_seed_begins(
     panel.seeds.value = 3
     monkeypatch.setattr(torch.optim.Adam, "step", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     panel.train()
-    assert panel.news.value == "Run 1 of 3, seed 0: stopped in epoch 1: the model is untouched."
+    assert (
+        panel.news.value == "Run 1 of 3, seed 0: stopped in epoch 1: the model is untouched; "
+        "a run that was stopped is not compared."
+    )
     assert not panel.start.disabled
 
 
@@ -240,6 +243,51 @@ def test_a_diverged_run_says_so_and_is_kept(panel):
     assert "<td>learning_rate=1e+30</td>" in panel.table.value
     assert "<td>no number there (diverged, interrupted or too short)</td>" in panel.table.value
     assert "<td>learning_rate=0.01</td>" in panel.table.value
+    labels = [text.get_text().split("\n")[0] for text in panel.compared.figure.axes[0].get_xticklabels()]
+    assert labels == ["A", "B"]  # the names stand in the table: on an axis they would lie over each other
+    assert "<td>B</td>\n      <td>learning_rate=1e+30</td>" in panel.table.value
+
+
+def test_no_epochs_and_an_early_end_leave_a_full_bar():
+    panel = TrainingPanel(SMALL.replace(epochs=0))
+    panel.train()
+    assert panel.news.value == "Run 1 of 1, seed 0: trained 0 epochs: the model is untouched."
+    assert panel.bar.value == 1
+    panel.close()
+    panel = TrainingPanel(SMALL.replace(epochs=100, patience=0, learning_rate=0.0))
+    with pytest.warns(UserWarning, match="nothing will be learnt"):
+        panel.train()
+    assert len(panel.runs[0].history) == 2
+    assert panel.bar.value == 1
+    panel.close()
+
+
+def test_a_stop_that_comes_too_late_says_nothing(panel):
+    panel.train()
+    before = panel.news.value
+    panel._end()
+    assert panel.news.value == before
+
+
+def test_a_missing_folder_is_said_before_the_start_and_a_folder_may_be_called_usual(panel, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    panel.dataset.value = "images"
+    panel.folder.value = "usual"
+    assert "folder=&#x27;usual&#x27; does not exist" in panel.status.value
+    assert panel.start.disabled
+    for name in ("cats", "dogs"):
+        (tmp_path / "usual" / name).mkdir(parents=True)
+    panel.grey.value = True
+    assert panel.status.error is None
+    model = cnnlab.build_cnn(3, channels=(2,), hidden=4, input_shape=(1, 12, 12), classes=2)
+    assert panel.status.value.startswith(f"{sum(value.numel() for value in model.parameters()):,} parameters")
+
+
+def test_what_is_not_true_any_more_is_pale(panel):
+    panel.momentum.value = 0.9
+    assert "cnnlab-stale" in panel.code._dom_classes
+    panel.momentum.value = 0.0
+    assert "cnnlab-stale" not in panel.code._dom_classes
 
 
 def test_runs_keep_their_weights_and_if_asked_their_insides(panel):

@@ -71,7 +71,8 @@ def read_experiment(controls: dict[str, ipywidgets.Widget]) -> Experiment:
     knobs = KNOBS.get(controls["dataset"].value, ())
     every = set().union(*KNOBS.values())
     shown = {name: control.value for name, control in controls.items() if name not in every or name in knobs}
-    values = {name: None if value == _none(name) else value for name, value in shown.items()}
+    worded = {**CHOICES, **STEPS}  # where a word stands for None
+    values = {name: None if name in worded and value == _none(name) else value for name, value in shown.items()}
     return Experiment(**values | {"channels": _read_widths(values["channels"])})
 
 

@@ -10,12 +10,13 @@ from cnnlab.comparison import Comparison, compare
 from cnnlab.confounds import along_with, kernel_experiments
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
+from cnnlab.model import PADDINGS, POOLINGS
 from cnnlab.one_run import Run
 from cnnlab.run_plots import plot_comparison
 from cnnlab.runs import bank, load_runs
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import control_row
-from cnnlab.widgets.trainer import Trainer
+from cnnlab.widgets.trainer import ON_COLAB, Trainer
 
 SMALL = Experiment(train_size=1000, validation_size=1000, channels=(8, 16), hidden=32, epochs=3)
 PATTERNS = Experiment(dataset="patterns", validation_size=300, channels=(8, 16), hidden=32)
@@ -26,6 +27,7 @@ BASES = {  # those of notebook 01, which the results bank has
     "fine patterns": PATTERNS.replace(structure="fine", scale=2, train_size=300, epochs=20, learning_rate=0.002),
 }
 SIZES = (3, 5, 7)
+HOW = "run panel.train() in a cell" if ON_COLAB else "press Start"
 
 
 class KernelExperiment(Trainer):
@@ -65,8 +67,9 @@ class KernelExperiment(Trainer):
 
     def _make_controls(self) -> None:
         self.data = ipywidgets.Dropdown(options=list(self._bases), description="data")
-        self.padding = ipywidgets.Dropdown(options=["same", "valid"], description="padding")
-        self.pooling = ipywidgets.Dropdown(options=["max", "avg"], description="pooling")
+        start = self._bases[self.data.value]
+        self.padding = ipywidgets.Dropdown(options=list(PADDINGS), value=start.padding, description="padding")
+        self.pooling = ipywidgets.Dropdown(options=list(POOLINGS), value=start.pooling, description="pooling")
         self.sizes = {size: ipywidgets.Checkbox(True, description=f"{size}×{size}", indent=False) for size in SIZES}
         self.match_parameters = ipywidgets.Checkbox(False, description="match parameters", indent=False)
         self.stack = ipywidgets.Checkbox(False, description="two 3×3 for one", indent=False)
@@ -113,13 +116,16 @@ class KernelExperiment(Trainer):
         self.start.disabled = self._training or not missing
         self.comparison = None
         if missing:
-            words = f"{missing} of {len(planned)} runs are not trained yet: press Start"
+            words = f"Not trained yet: {missing} of {len(planned)} runs; {HOW}"
         else:
             runs = [found[one.key] for one in planned]
             reference = self.reference.value if self.sizes[self.reference.value].value else ...
-            self.comparison = compare(
-                runs, by="kernel_size", along=along_with(planned), metric=self.metric.value, reference=reference
-            )
+            how = {"along": along_with(planned), "metric": self.metric.value, "reference": reference}
+            try:
+                self.comparison = compare(runs, by="kernel_size", **how)
+            except ConfigError:  # all runs of a size diverged
+                self._show("no number to compare: with these settings training diverged")
+                raise
             told = (f"{size}×{size} is {verdict}" for size, verdict in self.comparison.verdicts.items())
             first = self.comparison.levels[0].level
             words = f"Against {first}×{first}: {'; '.join(told)}"

@@ -50,9 +50,9 @@ class Panel(ipywidgets.VBox):
 
     def close(self) -> None:
         """Close the panel and every part of it: nothing stays in the kernel or in the page."""
-        for part in list(_parts(self)):
-            if part is not self:
-                part.close()
+        own = [value for value in vars(self).values() if isinstance(value, ipywidgets.Widget)]  # shown or not
+        for part in [part for widget in (self, *own) for part in _parts(widget) if part is not self]:
+            part.close()
         super().close()
 
     def __repr__(self) -> str:

@@ -15,6 +15,7 @@ from cnnlab.widgets.examples import check_pair
 from cnnlab.widgets.panel import Panel, control_row, picture_row
 
 AS_WINDOW = "as the window"
+FOUR = "repeat(auto-fit, minmax(max(140px, calc((100% - 84px) / 4)), 1fr))"  # side by side; two by two where narrow
 FARTHEST = 4  # pixels; further than two windows of 2×2
 
 
@@ -42,7 +43,7 @@ class PoolingExplorer(Panel):
         self.children = [
             control_row(self.image_index, self.map_index, self.pooling),
             control_row(self.size, self.stride, self.right, self.down),
-            picture_row([self.input, self.map, self.pooled, self.changed], "repeat(4, minmax(0, 1fr))"),
+            picture_row([self.input, self.map, self.pooled, self.changed], FOUR),
             self.status,
         ]
 
@@ -84,11 +85,12 @@ class PoolingExplorer(Panel):
         difference = pooled - pooled_before
         most = max(limit, 1e-6)
 
+        dark = "dark 0" if after.min() >= 0 else "dark 0 or less"
         self.input.show(grey_pixels(moved.mean(0)), label=f"image, moved {_moves(right, down)}")
         self.map.show(
             sequential_pixels(after, limit),
             rectangle=[row * stride, column * stride, window["size"], window["size"]],
-            caption=f"{_size(after)}, dark 0, yellow {write_number(limit)}",
+            caption=f"{_size(after)}, {dark}, yellow {write_number(limit)}",
             label=f"feature map {self.map_index.value}, {_size(after)}",
         )
         self.pooled.show(

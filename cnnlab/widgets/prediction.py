@@ -47,6 +47,11 @@ class PredictThenRun(Panel):
         self.scorebook = session if scorebook is None else scorebook
         self.entry: Entry | None = self.scorebook.entries.get(question)
         self._answered_before = self.entry is not None
+        if self._answered_before and self.entry.guess.answer not in self.choices:
+            raise ConfigError(
+                f"you answered this already: {self.entry.guess}, which is no choice any more; put the question in "
+                "other words to ask anew"
+            )
         self._make_parts()
         with self._lock:
             self._draw()
@@ -89,7 +94,9 @@ class PredictThenRun(Panel):
         """Show the guess, and let nobody change it; the button stays for a comparison that has yet to come."""
         waiting = self.entry.comparison is None
         self.answer.value, self.answer.disabled = self.entry.guess.answer, True
-        self.confidence.value, self.confidence.disabled = round(100 * self.entry.guess.confidence), True
+        sure = round(100 * self.entry.guess.confidence)
+        self.confidence.min = min(self.confidence.min, sure)
+        self.confidence.value, self.confidence.disabled = sure, True
         self.commit.description = TRY_AGAIN if waiting and not working else COMMITTED
         self.commit.disabled = working or not waiting
 

@@ -30,6 +30,7 @@ class RunCurves:
 
     def __init__(self, plot: LivePlot, pair: Sequence[Side], layer: str) -> None:
         self.plot, self.pair, self.layer = plot, pair, layer
+        self._counts: dict[tuple[str, int], tuple[np.ndarray, float]] = {}
         plot.figure.clear()
         losses, flow, activations, weights = plot.figure.subplots(2, 2).flat
         self._draw_losses(losses)
@@ -56,12 +57,24 @@ class RunCurves:
             losses = side.run.history["validation_loss"]
             seen = 1 <= epoch <= len(losses)
             self._dots[place].set_data(([epoch], [losses[epoch - 1]]) if seen else ([], []))
-            self._flow[place].set_data(*_flow_at(side.run.history, epoch))
-            values = side.activations(epoch, self.layer)
-            self._activations[place].set_ydata(_heights(values[values != 0], self._edges))
-            self._zeros[place].set_text(f"{side.name}: {float((values == 0).float().mean()):.0%} zeros")
+            self._flow[place].set_data(*_flow_at(side.run.history, epoch, self._layers))
+            heights, zeros = self._counted(side, epoch)
+            self._activations[place].set_ydata(heights)
+            self._zeros[place].set_text(f"{side.name}: {zeros:.0%} zeros")
             self._weights[place].set_ydata(_heights(side.weights(epoch, self.layer), self._weight_edges))
         self.plot.show(label=self._in_words(epoch))
+
+    def _counted(self, side: Side, epoch: int) -> tuple[np.ndarray, float]:
+        """Return the heights of the layer's activations that are not zero, and the share of those that are."""
+        key = side.run.experiment.key, epoch
+        if key not in self._counts:  # the counts are kept, not the activations, which are large
+            values = side.activations(epoch, self.layer)
+            self._counts[key] = _heights(values[values != 0], self._edges), float((values == 0).float().mean())
+        return self._counts[key]
+
+    def _depth(self, name: str) -> int:
+        """Return how deep a layer lies, from input to output."""
+        return max(side.depth(name) for side in self.pair)
 
     def _draw_losses(self, ax: Axes) -> None:
         for side, look in zip(self.pair, LOOKS, strict=True):
@@ -80,7 +93,8 @@ class RunCurves:
         every = [values for side in self.pair for values in _flow_of(side.run.history).values()]
         found = [value for values in every for value in values if value > 0]
         lines = [ax.plot([], [], **look)[0] for look in LOOKS]
-        names = max((list(_flow_of(side.run.history)) for side in self.pair), key=len)
+        names = sorted({name: 0 for side in self.pair for name in _flow_of(side.run.history)}, key=self._depth)
+        self._layers = names  # a network that lacks one of them has no mark there
         ax.set_xticks(range(len(names)), names)
         ax.set(xlabel="layer, from input to output", ylabel=INSIDE[FLOW], xlim=(-0.3, max(1, len(names)) - 0.7))
         if found:
@@ -96,12 +110,12 @@ class RunCurves:
         return [ax.step(middles, np.zeros(len(middles)), where="mid", **look)[0] for look in looks]
 
     def _in_words(self, epoch: int) -> str:
-        told = []
+        told = [] if epoch else ["untrained"]
         for side in self.pair:
             losses = side.run.history["validation_loss"]
             if 1 <= epoch <= len(losses):
                 told.append(f"{side.name} validation loss {losses[epoch - 1]:.3f}")
-        return f"loss, gradient flow, activations and weights after epoch {epoch}: {', '.join(told) or 'untrained'}"
+        return f"loss, gradient flow, activations and weights after epoch {epoch}: {', '.join(told) or 'no losses'}"
 
 
 def _flow_of(history: History) -> dict[str, list[float]]:
@@ -110,11 +124,11 @@ def _flow_of(history: History) -> dict[str, list[float]]:
     return {name.removesuffix(ending): history[name] for name in history.metrics if name.endswith(ending)}
 
 
-def _flow_at(history: History, epoch: int) -> tuple[Sequence[int], list[float]]:
-    """Return the layers' places and their gradient norms after that epoch; nothing before training."""
+def _flow_at(history: History, epoch: int, layers: list[str]) -> tuple[list[int], list[float]]:
+    """Return the places of the layers that have a gradient norm after that epoch, and the norms; before it, nothing."""
     row = history.rows[epoch - 1] if 1 <= epoch <= len(history) else {}
-    values = [row[f"{name}.{FLOW}"] for name in _flow_of(history) if f"{name}.{FLOW}" in row]
-    return range(len(values)), values
+    found = {place: row[f"{name}.{FLOW}"] for place, name in enumerate(layers) if f"{name}.{FLOW}" in row}
+    return list(found), list(found.values())
 
 
 def _note(ax: Axes, place: int) -> Text:

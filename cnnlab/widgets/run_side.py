@@ -25,7 +25,6 @@ class Side:
         self.run = dataclasses.replace(run, read_weights=functools.cache(run.read_weights))  # unpacked once
         self.name = name
         self._models: dict[int, nn.Module] = {}
-        self._activations: dict[tuple[int, str], Tensor] = {}
 
     @functools.cached_property
     def validation(self) -> Split:
@@ -41,6 +40,11 @@ class Side:
             model(torch.zeros(1, *self.run.input_shape))
         return [name for name, values in seen.items() if values.ndim == 4]
 
+    def depth(self, layer: str) -> int:
+        """Return the layer's place in the network, -1 where it is not in it."""
+        names = [name for name, _ in self.model(self.run.snapshots[0]).named_children()]
+        return names.index(layer) if layer in names else -1
+
     def model(self, epoch: int) -> nn.Sequential:
         """Return the network as it was after that epoch."""
         if epoch not in self._models:
@@ -53,10 +57,7 @@ class Side:
 
     def activations(self, epoch: int, layer: str) -> Tensor:
         """Return the layer's outputs for the first images of the validation split, as a flat tensor."""
-        if (epoch, layer) not in self._activations:
-            outputs = self._outputs(epoch, layer, self.validation.images[:LOOKED_AT])
-            self._activations[epoch, layer] = outputs.flatten()
-        return self._activations[epoch, layer]
+        return self._outputs(epoch, layer, self.validation.images[:LOOKED_AT]).flatten()
 
     def weights(self, epoch: int, layer: str) -> Tensor:
         """Return the kernels' weights of the layer, or of the convolution in front of it, as a flat tensor."""

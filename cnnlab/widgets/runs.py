@@ -40,7 +40,6 @@ class RunExplorer(Panel):
     """
 
     def __init__(self, runs: Iterable[Run] | None = None) -> None:
-        super().__init__()
         found = distinct(load_runs(bank("experiment_b")).filter(epochs=100, seed=0) if runs is None else runs)
         usable = [run for run in found if len(run.snapshots) > 1]
         if len(usable) < 2:
@@ -48,10 +47,13 @@ class RunExplorer(Panel):
                 f"RunExplorer wants two runs that kept weights of two epochs or more, got {len(usable)} in "
                 f"{len(found)} runs; train them with sweep(…, snapshots=(0, 1, 5))"
             )
+        super().__init__()
         self._sides = [Side(run, name) for run, name in zip(usable, _names(usable), strict=True)]
+        self._cursors = [(0, 0), (0, 0)]  # where the cursors of both montages stand
         self._pointed = (0, 3, 3)  # unit, row and column of its map
         self._make_controls()
         self._make_pictures()
+        self.second.value = next((place for place in range(1, len(usable)) if self._fits(place)), 1)
         self._choose_pair()
         self._watch(self.first, self.second, then=self._choose_pair)
         self._watch(self.layer, then=self._choose_layer)
@@ -61,7 +63,7 @@ class RunExplorer(Panel):
         self.children = [
             control_row(self.first, self.second, self.layer, self.epoch, self.image_index),
             self.plot,
-            picture_row([self.input, *self.maps], "2fr 4fr 4fr"),
+            picture_row([self.input, *self.maps], "minmax(0, 2fr) minmax(0, 4fr) minmax(0, 4fr)"),
             picture_row(list(self.saliency), "repeat(2, minmax(0, 13em))"),
             self.status,
         ]
@@ -86,9 +88,8 @@ class RunExplorer(Panel):
 
     def _choose_pair(self) -> None:
         """Offer the epochs and the layers that both runs have, and keep what was chosen where it is among them."""
+        self._check_pair()
         one, other = self._pair
-        if one.run.experiment.of_data() != other.run.experiment.of_data():
-            raise ConfigError(f"{one.name} and {other.name} were trained on different data; choose two of one data set")
         epochs = sorted({*one.run.snapshots} & {*other.run.snapshots})
         layers = [name for name in one.layers if name in other.layers]
         if not epochs or not layers:
@@ -100,8 +101,19 @@ class RunExplorer(Panel):
         self.image_index.max = min(IMAGES, len(self._images)) - 1
         self._choose_layer()
 
+    def _fits(self, place: int) -> bool:
+        """Whether this run was trained on the same data as the first one."""
+        return self._sides[place].run.experiment.of_data() == self._pair[0].run.experiment.of_data()
+
+    def _check_pair(self) -> None:
+        """Raise ConfigError unless both runs were trained on the same data: nothing is drawn until they were."""
+        if not self._fits(self.second.value):
+            one, other = self._pair
+            raise ConfigError(f"{one.name} and {other.name} were trained on different data; choose two of one data set")
+
     def _choose_layer(self) -> None:
         """Draw the axes for this pair and this layer; the epochs then only move the lines on them."""
+        self._check_pair()
         self._curves = RunCurves(self.plot, self._pair, self.layer.value)
         self._draw()
 
@@ -110,8 +122,12 @@ class RunExplorer(Panel):
         side, canvas = self._pair[place], self.maps[place]
         count, height, width = side.maps(self.epoch.value, self.layer.value, self._image()).shape
         row, column = canvas.cursor
-        across = min(column // (width + 1), COLUMNS - 1)
-        down = row // (height + 1)
+        # Whoever goes by keys comes to the gap between two maps, and goes on in the same direction.
+        old_row, old_column = self._cursors[place]
+        row += (row % (height + 1) == 0) * (1 if row > old_row else -1)
+        column += (column % (width + 1) == width) * (1 if column > old_column else -1)
+        across = min(max(column, 0) // (width + 1), COLUMNS - 1)
+        down = max(row, 0) // (height + 1)
         unit = min(down * COLUMNS + across, count - 1)
         row = min(max(row - unit // COLUMNS * (height + 1) - 1, 0), height - 1)
         column = min(max(column - unit % COLUMNS * (width + 1), 0), width - 1)
@@ -122,6 +138,7 @@ class RunExplorer(Panel):
         return self._images[self.image_index.value]
 
     def _draw(self) -> None:
+        self._check_pair()
         epoch, layer, image = self.epoch.value, self.layer.value, self._image()
         pair = self._pair
         maps = [side.maps(epoch, layer, image) for side in pair]
@@ -141,14 +158,15 @@ class RunExplorer(Panel):
             caption=f"a {true}; the frame is what the unit sees",
             label=f"image {self.image_index.value}, a {true}",
         )
-        for canvas, one, side in zip(self.maps, maps, pair, strict=True):
+        zero = "dark 0" if min(float(one.min()) for one in maps) >= 0 else "dark 0 or less"
+        for place, (canvas, one, side) in enumerate(zip(self.maps, maps, pair, strict=True)):
             picture, corners = _montage(one)
-            corner = corners[unit]
+            self._cursors[place] = (corners[unit][0] + row, corners[unit][1] + column)
             canvas.show(
                 sequential_pixels(picture, limit),
-                cursor=[corner[0] + row, corner[1] + column],
+                cursor=list(self._cursors[place]),
                 title=f"{layer}: {side.name}",
-                caption=f"dark 0, yellow {write_number(limit)}; point at a unit, or use the arrow keys",
+                caption=f"{zero}, yellow {write_number(limit)}; point at a unit, or use the arrow keys",
                 label=f"maps of {layer}, {side.name}; the arrow keys move the cursor",
             )
         for canvas, one, which in zip(self.saliency, maps_of_saliency, ("first", "second"), strict=True):

@@ -96,10 +96,10 @@ class Trainer(Panel):
 
     def _prepare(self) -> list[Experiment]:
         if self._training:
-            raise ConfigError("a training is under way; press Stop, or panel.wait() for it")
+            raise ConfigError("a training is under way; stop it, or panel.wait() for it")
         experiments = self._experiments()
         self._stop, self._error, self._training = threading.Event(), None, True
-        self.start.disabled, self.stop.disabled = True, False
+        self.start.disabled, self.stop.disabled, self.bar.value = True, False, 0
         return experiments
 
     def _begin(self) -> None:
@@ -108,6 +108,8 @@ class Trainer(Panel):
         self._thread.start()
 
     def _end(self) -> None:
+        if not self._training:  # the click came when all was over
+            return
         self._stop.set()
         self.stop.disabled = True
         self.news.say("Stopping after this batch.")
@@ -133,9 +135,12 @@ class Trainer(Panel):
                     experiment, stop=stop, on_epoch=self._after_epoch,
                     progress=lambda share, place=place: tell(place + share), **self._options(experiment),
                 )  # fmt: skip
-                self.news.say(f"{which.capitalize()}: {finished.history.message}.")
-                if finished.history.stopped_by in ("stop", "interrupt"):
+                was_stopped = finished.history.stopped_by in ("stop", "interrupt")
+                left_out = "; a run that was stopped is not compared" if was_stopped else ""
+                self.news.say(f"{which.capitalize()}: {finished.history.message}{left_out}.")
+                if was_stopped:
                     return
+                tell(place + 1)
                 with self._lock:
                     self._take(finished)
         except Exception as error:

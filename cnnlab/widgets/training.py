@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
+import textwrap
 import time
+from pathlib import Path
 
 import ipywidgets
 from matplotlib.ticker import MaxNLocator
@@ -83,7 +86,7 @@ class TrainingPanel(Trainer):
             ax.set(xlabel="epoch", ylabel=UNITS[metric], ylim=(0, 1))
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
             ax.spines[["top", "right"]].set_visible(False)
-        axes[0].legend(frameon=False, loc="upper right")
+        axes[1].legend(frameon=False, loc="lower right")
         self._loss_axes, self._drawn = axes[0], 0.0
         self._show_curves(None, epochs=5)
         self._show_runs()
@@ -114,10 +117,18 @@ class TrainingPanel(Trainer):
         """Show what the controls say: the layer table, the code, or why it can't be trained."""
         show_knobs(self._controls)
         self.start.disabled = True
+        for part in (self.layers, self.code):  # where the controls can't be trained, these are the last good ones
+            part.add_class("cnnlab-stale")
         experiment, seeds = self.experiment, self.seeds.value
+        if experiment.folder and not Path(experiment.folder).is_dir():
+            raise ConfigError(
+                f"folder={experiment.folder!r} does not exist; give the folder that has one folder a class"
+            )
         layers = experiment.layer_table()
         self.layers.value = _preformatted(repr(layers))
         self.code.value = _preformatted(experiment.to_code(seeds))
+        for part in (self.layers, self.code):
+            part.remove_class("cnnlab-stale")
         self.start.disabled = self._training
         parameters = sum(row.parameters for row in layers)
         self.status.say(
@@ -176,10 +187,14 @@ class TrainingPanel(Trainer):
         except ConfigError as error:  # nothing finished yet, or nothing that has a number
             words = str(error) if self._finished else NO_RUNS
             self.table.value = html.escape(words)
-            self.compared.figure.text(0.5, 0.5, "no runs yet", ha="center", color="0.4")
+            words_drawn = "\n".join(textwrap.wrap(words, 70))
+            self.compared.figure.text(0.5, 0.5, words_drawn, ha="center", va="center", color="0.4", parse_math=False)
         else:
-            self.table.value = comparison.table().reset_index().to_html(**TABLE)
-            plot_comparison(comparison, ax=self.compared.figure.subplots())
+            short, names = _lettered(comparison)
+            table = comparison.table().reset_index()
+            table.insert(0, "", names)
+            self.table.value = table.to_html(**TABLE)
+            plot_comparison(short, ax=self.compared.figure.subplots())
             words = _verdicts_in_words(comparison)
         self.compared.freeze([])
         self.compared.show(label=words)
@@ -192,8 +207,24 @@ class TrainingPanel(Trainer):
 TABLE = {"index": False, "border": 0, "classes": "cnnlab-table", "na_rep": "", "float_format": "{:.4f}".format}
 
 
+def _lettered(comparison: Comparison) -> tuple[Comparison, list[str]]:
+    """Return the comparison with letters for its settings, whose names are too long for an axis, and the letters."""
+    letters = [_letter(place) for place in range(len(comparison.levels))]
+    of_level = {level.level: letter for level, letter in zip(comparison.levels, letters, strict=True)}
+    levels = tuple(level._replace(level=of_level[level.level]) for level in comparison.levels)
+    values = {of_level[name]: values for name, values in comparison.values.items()}
+    return dataclasses.replace(comparison, levels=levels, values=values), letters
+
+
+def _letter(place: int) -> str:
+    """Return A, B, … Z, A2, B2, …"""
+    return chr(ord("A") + place % 26) + (str(place // 26 + 1) if place >= 26 else "")
+
+
 def _spread(epochs: int) -> list[int]:
     """Return at most SNAPSHOTS + 1 epochs from 0 to the last, evenly spread."""
+    if epochs == 0:
+        return [0]
     return sorted({round(place * epochs / min(epochs, SNAPSHOTS)) for place in range(min(epochs, SNAPSHOTS) + 1)})
 
 

@@ -16,8 +16,7 @@ import matplotlib.pyplot as plt
 import psutil
 
 import cnnlab
-
-COMPARED = {"by": "kernel_size"}
+from cnnlab import widgets
 
 
 def stops(count: int) -> dict[str, object]:
@@ -46,19 +45,19 @@ def stops(count: int) -> dict[str, object]:
 def left_over() -> dict[str, int]:
     """Count what a closed panel could leave behind in this process."""
     gc.collect()
-    widgets = getattr(ipywidgets.widgets.widget, "_instances", None)  # ipywidgets 7 keeps them on the class
+    alive = getattr(ipywidgets.widgets.widget, "_instances", None)  # ipywidgets 7 keeps them on the class
     return {
         "threads": threading.active_count(),
         "processes": len(psutil.Process().children(recursive=True)),
         "comms": len(comm.get_comm_manager().comms),
-        "widgets": len(ipywidgets.Widget.widgets if widgets is None else widgets),
+        "widgets": len(ipywidgets.Widget.widgets if alive is None else alive),
         "figures": len(plt.get_fignums()),
     }
 
 
 def makers() -> dict[str, Callable[[], cnnlab.ConvolutionExplorer]]:
     """Return how each of the nine panels is made."""
-    names = cnnlab.widgets.__all__
+    names = widgets.__all__
     comparison = cnnlab.compare(cnnlab.load_runs(cnnlab.bank("pooling")).filter(**POOLING), by="pooling")
     special = {"PredictThenRun": lambda: cnnlab.PredictThenRun("Which?", comparison, scorebook=cnnlab.Scorebook())}
     return {name: getattr(cnnlab, name) for name in names} | special

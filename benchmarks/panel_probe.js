@@ -1,7 +1,7 @@
 // What benchmarks/panels.py puts into JupyterLab's page: it sees every key, every move of the pointer, every new picture.
 //
-// A picture is "shown" at the start of the first animation frame after its pixels were put on a canvas (putImageData,
-// drawImage), or after the browser has decoded a new <img>: the frame that brings them to the screen.
+// A picture is "put" when its pixels are on a canvas (putImageData, drawImage), or when a new <img> is decoded; it is
+// "shown" at the start of the first animation frame after that: the frame that brings it to the screen.
 
 window.probe = (() => {
   const blend = CanvasRenderingContext2D.prototype.drawImage;
@@ -15,9 +15,10 @@ window.probe = (() => {
 
   function note(element) {
     if (!shown.has(element)) return;
+    const put = performance.now();
     requestAnimationFrame((frame) => {
       const times = shown.get(element);
-      if (times?.at(-1)?.frame !== frame) times?.push({ frame, at: performance.now() }); // two in one frame are one
+      if (times?.at(-1)?.frame !== frame) times?.push({ frame, put, at: performance.now() }); // two in one frame are one
     });
   }
 
@@ -58,12 +59,12 @@ window.probe = (() => {
     armed = true;
   }
 
-  // Milliseconds from the key press until every picture was new; null where one did not change within the time.
+  // Milliseconds from the key press until every picture was new, put and shown; null where one did not change in time.
   async function latency(timeout) {
     const end = performance.now() + timeout;
     while (performance.now() < end) {
-      const after = pictures.map((one) => shown.get(one).find(({ at }) => pressed !== null && at > pressed)?.at);
-      if (after.every((at) => at !== undefined)) return Math.max(...after) - pressed;
+      const after = pictures.map((one) => shown.get(one).find(({ put }) => pressed !== null && put > pressed));
+      if (after.every(Boolean)) return ["put", "at"].map((when) => Math.max(...after.map((one) => one[when])) - pressed);
       await nextFrame();
     }
     return null;
@@ -114,12 +115,14 @@ window.probe = (() => {
 
   // Run the active cell; milliseconds until its output's last picture is drawn, laid out, and nothing grows any more.
   async function appear(cell, quiet) {
-    const begun = performance.now();
-    let [last, before] = [begun, ""];
+    const number = () => cell.querySelector(".jp-InputPrompt").textContent;
+    const [begun, old] = [performance.now(), number()];
+    let [last, ended, before] = [begun, null, ""];
     drawn = [];
     window.jupyterapp.commands.execute("notebook:run-cell");
-    while (performance.now() - last < quiet) {
+    while (ended === null || performance.now() - Math.max(last, ended) < quiet) {
       await nextFrame();
+      if (ended === null && /\d/.test(number()) && number() !== old) ended = performance.now();
       const area = cell.querySelector(".jp-Cell-outputArea");
       const canvases = area ? [...area.querySelectorAll("canvas")].filter((one) => one.clientHeight) : [];
       const now = `${canvases.length} ${area?.clientHeight} ${area?.querySelectorAll("*").length}`;

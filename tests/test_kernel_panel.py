@@ -2,8 +2,20 @@
 
 import ipywidgets
 import pytest
+from matplotlib.figure import Figure
 
-from cnnlab import Experiment, KernelExperiment, along_with, bank, compare, grid, kernel_experiments, load_runs, sweep
+from cnnlab import (
+    Experiment,
+    KernelExperiment,
+    along_with,
+    bank,
+    compare,
+    grid,
+    kernel_experiments,
+    load_runs,
+    plot_comparison,
+    sweep,
+)
 from cnnlab.widgets import kernel
 from cnnlab.widgets.kernel import BASES, SMALL
 
@@ -46,6 +58,25 @@ def test_every_data_set_of_notebook_01_is_in_the_bank_with_ten_seeds(panel, data
     assert {level.seeds for level in panel.comparison.levels} == {10}
     runs = trained(kernel_experiments(BASES[data], seeds=range(10)))
     assert shown(panel) == repr(compare(runs, by="kernel_size"))
+
+
+def test_the_axes_hold_what_plot_comparison_draws_and_nothing_of_before(panel):
+    for name, value in {"seeds": 7, "metric": "validation_loss", "match_parameters": True, "padding": "valid"}.items():
+        getattr(panel, name).value = value
+    assert panel.comparison is None
+    for name, value in {"padding": "same", "match_parameters": False, "reference": 7, "seeds": 3}.items():
+        getattr(panel, name).value = value
+    fresh = Figure((6.4, 3.4)).subplots()
+    plot_comparison(panel.comparison, ax=fresh)
+    (shown,) = panel.plot.figure.axes
+    for one in (fresh, shown):
+        one.figure.canvas.draw()
+    kinds = [type(artist).__name__ for artist in fresh.get_children()]
+    assert sorted(type(artist).__name__ for artist in shown.get_children()) == sorted(kinds)
+    assert [line.get_ydata() for line in shown.lines] == [pytest.approx(line.get_ydata()) for line in fresh.lines]
+    assert shown.get_ylim() == pytest.approx(fresh.get_ylim())
+    assert [one.get_text() for one in shown.get_xticklabels()] == [one.get_text() for one in fresh.get_xticklabels()]
+    assert [one.get_text() for one in shown.get_yticklabels()] == [one.get_text() for one in fresh.get_yticklabels()]
 
 
 def trained(experiments):

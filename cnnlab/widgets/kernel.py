@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import ipywidgets
+from matplotlib.axes import Axes
 
 from cnnlab.comparison import Comparison, compare
 from cnnlab.confounds import along_with, kernel_experiments
@@ -134,7 +135,7 @@ class KernelExperiment(Trainer):
 
     def _show(self, words: str) -> None:
         ax = self._axes
-        ax.clear()
+        _empty(ax)
         if self.comparison is None:
             ax.set_axis_off()
             ax.text(0.5, 0.5, words, ha="center", transform=ax.transAxes, color="0.4")
@@ -145,6 +146,19 @@ class KernelExperiment(Trainer):
         self.plot.freeze([], solve=shape != self._solved_for)
         self._solved_for = shape
         self.plot.show(label=f"kernel sizes compared: {words}")
+
+
+def _empty(ax: Axes) -> None:
+    """Take away what `plot_comparison` drew. Unlike `ax.clear()` it keeps the ticks, which take longest to make."""
+    for artist in (*ax.lines, *ax.collections, *ax.patches, *ax.texts, *filter(None, [ax.get_legend()])):
+        artist.remove()
+    ax.containers.clear()  # the error bars, whose lines are gone
+    ax.relim()
+
+
+@functools.lru_cache(maxsize=100)
+def _parameters(experiment: Experiment) -> int:
+    return sum(row.parameters for row in experiment.layer_table())
 
 
 def _name(experiment: Experiment) -> str:

@@ -25,6 +25,11 @@ class Side:
         self.run = dataclasses.replace(run, read_weights=functools.cache(run.read_weights))  # unpacked once
         self.name = name
         self._models: dict[int, nn.Module] = {}
+<<<<<<< HEAD
+=======
+        self._activations: dict[tuple[int, str], Tensor] = {}
+        self._fields: dict[tuple[str, int, int, int], tuple[int, int, int, int]] = {}
+>>>>>>> panels_benchmark
 
     @functools.cached_property
     def validation(self) -> Split:
@@ -77,9 +82,13 @@ class Side:
 
     def field(self, layer: str, unit: int, row: int, column: int) -> tuple[int, int, int, int]:
         """Return (top, left, bottom, right) of the pixels that one output depends on."""
-        model = self.model(self.run.snapshots[0])
-        width = self._outputs(self.run.snapshots[0], layer, torch.zeros(1, *self.run.input_shape)).shape[-1]
-        return receptive_field(model, layer, unit, row * width + column, self.run.input_shape)
+        place = layer, unit, row, column
+        if place not in self._fields:  # the same after every epoch
+            first = self.run.snapshots[0]
+            width = self._outputs(first, layer, torch.zeros(1, *self.run.input_shape)).shape[-1]
+            at = row * width + column
+            self._fields[place] = receptive_field(self.model(first), layer, unit, at, self.run.input_shape)
+        return self._fields[place]
 
     def _outputs(self, epoch: int, layer: str, images: Tensor) -> Tensor:
         model = self.model(epoch)

@@ -1,0 +1,94 @@
+"""What benchmarks/panels.py runs inside a kernel without a page: Stop pressed many times, panels closed many times."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import random
+import statistics
+import threading
+import time
+from collections.abc import Callable
+
+import comm
+import ipywidgets
+import matplotlib.pyplot as plt
+import psutil
+
+import cnnlab
+from cnnlab import widgets
+
+
+def stops(count: int) -> dict[str, object]:
+    """Start a training and stop it after a random while, so often; return seconds from Stop to the thread's end.
+
+    The training is TrainingPanel's own: 2,000 digits. `batch` is the median batch of an undisturbed run of the same.
+    """
+    panel = cnnlab.TrainingPanel()
+    panel.epochs.value = 350
+    times: list[float] = []
+    cnnlab.run(panel.experiment.replace(epochs=2), progress=lambda _share: times.append(time.perf_counter()))
+    batch = statistics.median(late - early for early, late in itertools.pairwise(times))
+    taken, chance = [], random.Random(0)
+    for _ in range(count):
+        panel.start.click()
+        time.sleep(chance.uniform(0.05, 0.8))
+        assert panel.start.disabled, panel.news.value  # it is training
+        begun = time.perf_counter()
+        panel.stop.click()
+        panel.wait(timeout=30)
+        taken.append(time.perf_counter() - begun)
+    panel.close()
+    return {"batch": batch, "taken": taken}
+
+
+def left_over() -> dict[str, int]:
+    """Count what a closed panel could leave behind in this process."""
+    gc.collect()
+    alive = getattr(ipywidgets.widgets.widget, "_instances", None)  # ipywidgets 7 keeps them on the class
+    return {
+        "threads": threading.active_count(),
+        "processes": len(psutil.Process().children(recursive=True)),
+        "comms": len(comm.get_comm_manager().comms),
+        "widgets": len(ipywidgets.Widget.widgets if alive is None else alive),
+        "figures": len(plt.get_fignums()),
+    }
+
+
+def makers() -> dict[str, Callable[[], cnnlab.ConvolutionExplorer]]:
+    """Return how each of the nine panels is made."""
+    names = widgets.__all__
+    comparison = cnnlab.compare(cnnlab.load_runs(cnnlab.bank("pooling")).filter(**POOLING), by="pooling")
+    special = {"PredictThenRun": lambda: cnnlab.PredictThenRun("Which?", comparison, scorebook=cnnlab.Scorebook())}
+    return {name: getattr(cnnlab, name) for name in names} | special
+
+
+POOLING = {"dataset": "mnist", "learning_rate": 0.001}
+
+
+def closes(count: int) -> dict[str, dict[str, float]]:
+    """Make each panel, train a little where it can, and close it, so often; return what is more than before, and MB.
+
+    The first fifth of the panels fill the caches; the memory is that of the others, in MB of 10⁶ bytes.
+    """
+    found = {}
+    for name, make in makers().items():
+        _use_once(name, make)  # reads the files
+        before = left_over()
+        first = 0
+        for place in range(count):
+            if place == count // 5:
+                first = psutil.Process().memory_info().rss
+            _use_once(name, make)
+        grown = psutil.Process().memory_info().rss - first
+        more = {what: number - before[what] for what, number in left_over().items()}
+        found[name] = more | {"MB": grown / 1e6, "counted": count - count // 5}
+    return found
+
+
+def _use_once(name: str, make: Callable[[], cnnlab.ConvolutionExplorer]) -> None:
+    panel = make()
+    if name == "TrainingPanel":
+        panel.start.click()  # closing stops it
+        time.sleep(0.02)
+    panel.close()

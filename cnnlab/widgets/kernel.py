@@ -83,13 +83,8 @@ class KernelExperiment(Trainer):
     def _planned(self) -> list[Experiment]:
         """Return every experiment of the comparison that the controls ask for."""
         base = self._bases[self.data.value].replace(padding=self.padding.value, pooling=self.pooling.value)
-        return kernel_experiments(
-            base,
-            kernel_sizes=[size for size, box in self.sizes.items() if box.value],
-            match_parameters=self.match_parameters.value,
-            stack=self.stack.value,
-            seeds=range(self.seeds.value),
-        )
+        sizes = tuple(size for size, box in self.sizes.items() if box.value)
+        return _plan(base, sizes, self.match_parameters.value, self.stack.value, self.seeds.value)
 
     def _experiments(self) -> list[Experiment]:
         """Return those that neither the bank nor this panel has trained."""
@@ -156,14 +151,14 @@ def _empty(ax: Axes) -> None:
     ax.relim()
 
 
-@functools.lru_cache(maxsize=100)
-def _parameters(experiment: Experiment) -> int:
-    return sum(row.parameters for row in experiment.layer_table())
-
-
 def _name(experiment: Experiment) -> str:
     size = f"{experiment.kernel_size}×{experiment.kernel_size}"
     return f"two {size}" if experiment.convs_per_block == 2 else size
+
+
+@functools.lru_cache(maxsize=20)
+def _plan(base: Experiment, sizes: tuple[int, ...], match: bool, stack: bool, seeds: int) -> list[Experiment]:
+    return kernel_experiments(base, kernel_sizes=sizes, match_parameters=match, stack=stack, seeds=range(seeds))
 
 
 @functools.lru_cache(maxsize=100)

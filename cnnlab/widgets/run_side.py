@@ -25,11 +25,7 @@ class Side:
         self.run = dataclasses.replace(run, read_weights=functools.cache(run.read_weights))  # unpacked once
         self.name = name
         self._models: dict[int, nn.Module] = {}
-<<<<<<< HEAD
-=======
-        self._activations: dict[tuple[int, str], Tensor] = {}
         self._fields: dict[tuple[str, int, int, int], tuple[int, int, int, int]] = {}
->>>>>>> panels_benchmark
 
     @functools.cached_property
     def validation(self) -> Split:

@@ -5,8 +5,8 @@ What is measured, and how:
 - **key press to new pixels**: inside the page, from a listener that hears `keydown` before anything else does, to the
   start of the first animation frame after the browser has put new pixels on the canvas (`putImageData` or `drawImage`):
   the frame that brings them to the screen. Up to 17 ms of it are the screen's; "pixels after" is the time without them,
-  and "the kernel works" is the processor time of the panel's `_draw`, which a busy machine hardly changes. Where several
-  pictures must change, the last one counts. A press that changes no picture counts in a note, and in no median.
+  and "the kernel works" is the processor time of the panel's `_draw`, which a busy machine hardly changes. Of several
+  pictures that must change, the last counts. A press that changes no picture counts in a note, and in no median.
 - **interact**: from `keydown` to the frame after the new `<img>` is decoded. The same keys, and plots by the same
   functions.
 - **a fast drag**: real pointer moves, as fast as the page takes them, the button held down. From the last move to the
@@ -231,7 +231,7 @@ panel._draw = clocked
 
 
 def press_row(notebook: Notebook, case: Case, told: list, medians: dict[str, float]) -> Row:
-    """Return the median and the p95 until the frame; and of the medians, until the pixels, and what the kernel worked."""
+    """Return the median and the p95 until the frame; of the medians, until the pixels, and what the kernel worked."""
     what = f"key press: {case.name}"
     changed = [one for one in told if one is not None]
     if not changed:

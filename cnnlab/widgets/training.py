@@ -117,14 +117,15 @@ class TrainingPanel(Trainer):
         """Show what the controls say: the layer table, the code, or why it can't be trained."""
         show_knobs(self._controls)
         self.start.disabled = True
-        for part in (self.layers, self.code):  # where the controls can't be trained, these are the last good ones
-            part.add_class("cnnlab-stale")
-        experiment, seeds = self.experiment, self.seeds.value
-        if experiment.folder and not Path(experiment.folder).is_dir():
-            raise ConfigError(
-                f"folder={experiment.folder!r} does not exist; give the folder that has one folder a class"
-            )
-        layers = experiment.layer_table()
+        try:
+            experiment, seeds = self.experiment, self.seeds.value
+            if experiment.folder and not Path(experiment.folder).is_dir():
+                raise ConfigError(f"folder={experiment.folder!r} does not exist; give one with a folder for each class")
+            layers = experiment.layer_table()
+        except ConfigError:
+            for part in (self.layers, self.code):  # these are the last good ones
+                part.add_class("cnnlab-stale")
+            raise
         self.layers.value = _preformatted(repr(layers))
         self.code.value = _preformatted(experiment.to_code(seeds))
         for part in (self.layers, self.code):

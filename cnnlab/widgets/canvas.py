@@ -10,7 +10,7 @@ import numpy as np
 import traitlets
 from torch import Tensor
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parent  # its files are given as text: anywidget would keep a widget with paths for ever
 
 # Blue below zero, white at zero, red above: RdBu of C. Brewer's ColorBrewer 2.0, safe for colour-blind readers,
 # and what matplotlib calls "RdBu_r".
@@ -72,8 +72,8 @@ class PixelCanvas(anywidget.AnyWidget):
     >>> canvas.show(grey_pixels(torch.rand(28, 28)))
     """
 
-    _esm = _HERE / "canvas.js"
-    _css = _HERE / "panel.css"
+    _esm = (_HERE / "canvas.js").read_text("utf-8")
+    _css = (_HERE / "panel.css").read_text("utf-8")
     pixels = traitlets.CBytes().tag(sync=True)
     width = traitlets.Int(0).tag(sync=True)
     height = traitlets.Int(0).tag(sync=True)
@@ -107,8 +107,8 @@ class NumberGrid(anywidget.AnyWidget):
     >>> grid.show(kernel, diverging_pixels(kernel, limit=1))
     """
 
-    _esm = _HERE / "number_grid.js"
-    _css = _HERE / "panel.css"
+    _esm = (_HERE / "number_grid.js").read_text("utf-8")
+    _css = (_HERE / "panel.css").read_text("utf-8")
     values = traitlets.List().tag(sync=True)
     columns = traitlets.Int(1).tag(sync=True)
     pixels = traitlets.CBytes().tag(sync=True)

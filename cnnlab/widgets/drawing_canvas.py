@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cnnlab.errors import ConfigError
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parent  # its files are given as text: anywidget would keep a widget with paths for ever
 SIDE = 112  # pixels: four for each of an MNIST picture
 PEN = 11  # pixels wide; a digit as high as the sheet then has strokes of two MNIST pixels, a smaller one thicker ones
 EMPTY = bytes(SIDE * SIDE)
@@ -28,8 +28,8 @@ class DrawingCanvas(anywidget.AnyWidget):
     >>> sheet.show(torch.rand(112, 112))
     """
 
-    _esm = _HERE / "drawing_canvas.js"
-    _css = _HERE / "panel.css"
+    _esm = (_HERE / "drawing_canvas.js").read_text("utf-8")
+    _css = (_HERE / "panel.css").read_text("utf-8")
     ink = traitlets.CBytes(EMPTY).tag(sync=True, echo_update=False)  # the browser knows what it has drawn
     side = traitlets.Int(SIDE, read_only=True).tag(sync=True)
     pen = traitlets.Int(PEN).tag(sync=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parent  # its files are given as text: anywidget would keep a widget with paths for ever
 
 
 class StatusLine(anywidget.AnyWidget):
@@ -22,8 +22,8 @@ class StatusLine(anywidget.AnyWidget):
     >>> status.say("row 12, column 7: 9 products, sum 0.84")
     """
 
-    _esm = _HERE / "status.js"
-    _css = _HERE / "panel.css"
+    _esm = (_HERE / "status.js").read_text("utf-8")
+    _css = (_HERE / "panel.css").read_text("utf-8")
     value = traitlets.Unicode().tag(sync=True)
     error = traitlets.Instance(Exception, allow_none=True)
 

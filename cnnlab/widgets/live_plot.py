@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parent  # its files are given as text: anywidget would keep a widget with paths for ever
 DPI = 100
 
 
@@ -30,8 +30,8 @@ class LivePlot(anywidget.AnyWidget):
     >>> plot.show()
     """
 
-    _esm = _HERE / "live_plot.js"
-    _css = _HERE / "panel.css"
+    _esm = (_HERE / "live_plot.js").read_text("utf-8")
+    _css = (_HERE / "panel.css").read_text("utf-8")
     png = traitlets.CBytes().tag(sync=True)
     width = traitlets.Int(0).tag(sync=True)  # pixels
     height = traitlets.Int(0).tag(sync=True)

@@ -52,6 +52,7 @@ def left_over() -> dict[str, int]:
         "comms": len(comm.get_comm_manager().comms),
         "widgets": len(ipywidgets.Widget.widgets if alive is None else alive),
         "figures": len(plt.get_fignums()),
+        "objects": sum(issubclass(type(one), ipywidgets.Widget) for one in gc.get_objects()),  # closed, yet remembered
     }
 
 
@@ -78,10 +79,11 @@ def closes(count: int) -> dict[str, dict[str, float]]:
         first = 0
         for place in range(count):
             if place == count // 5:
+                gc.collect()
                 first = psutil.Process().memory_info().rss
             _use_once(name, make)
-        grown = psutil.Process().memory_info().rss - first
         more = {what: number - before[what] for what, number in left_over().items()}
+        grown = psutil.Process().memory_info().rss - first
         found[name] = more | {"MB": grown / 1e6, "counted": count - count // 5}
     return found
 

@@ -115,14 +115,12 @@ window.probe = (() => {
 
   // Run the active cell; milliseconds until its output's last picture is drawn, laid out, and nothing grows any more.
   async function appear(cell, quiet) {
-    const number = () => cell.querySelector(".jp-InputPrompt").textContent;
-    const [begun, old] = [performance.now(), number()];
+    const begun = performance.now();
     let [last, ended, before] = [begun, null, ""];
     drawn = [];
-    window.jupyterapp.commands.execute("notebook:run-cell");
+    window.jupyterapp.commands.execute("notebook:run-cell").then(() => (ended = performance.now()));
     while (ended === null || performance.now() - Math.max(last, ended) < quiet) {
       await nextFrame();
-      if (ended === null && /\d/.test(number()) && number() !== old) ended = performance.now();
       const area = cell.querySelector(".jp-Cell-outputArea");
       const canvases = area ? [...area.querySelectorAll("canvas")].filter((one) => one.clientHeight) : [];
       const now = `${canvases.length} ${area?.clientHeight} ${area?.querySelectorAll("*").length}`;

@@ -4,9 +4,9 @@ What is measured, and how:
 
 - **key press to new pixels**: inside the page, from a listener that hears `keydown` before anything else does, to the
   start of the first animation frame after the browser has put new pixels on the canvas (`putImageData` or `drawImage`):
-  the frame that brings them to the screen. Up to 17 ms of it are the screen's; "pixels after" is the time without them,
-  and "the kernel works" is the processor time of the panel's `_draw`, which a busy machine hardly changes. Of several
-  pictures that must change, the last counts. A press that changes no picture counts in a note, and in no median.
+  the frame that brings them to the screen. Up to 17 ms of it are the screen's; "pixels after" is the time without
+  them. "The kernel works" is the processor time of the panel's `_draw`, which a busy machine hardly changes. Where
+  several pictures must change, the last one counts. A press that changes no picture is in a note, and in no median.
 - **interact**: from `keydown` to the frame after the new `<img>` is decoded. The same keys, and plots by the same
   functions.
 - **a fast drag**: real pointer moves, as fast as the page takes them, the button held down. From the last move to the
@@ -231,7 +231,7 @@ panel._draw = clocked
 
 
 def press_row(notebook: Notebook, case: Case, told: list, medians: dict[str, float]) -> Row:
-    """Return the median and the p95 until the frame; of the medians, until the pixels, and what the kernel worked."""
+    """Return the median and the p95 until the frame; the medians until the pixels, and of the kernel's work."""
     what = f"key press: {case.name}"
     changed = [one for one in told if one is not None]
     if not changed:
@@ -417,7 +417,7 @@ def rows(chosen: argparse.Namespace) -> Iterator[Row]:
     presses = 5 if chosen.quick else 40
     stop_count = chosen.stops or (3 if chosen.quick else 50)
     restart_count = chosen.restarts or (1 if chosen.quick else len(OPEN_AT_RESTART))
-    close_count = chosen.restarts or (3 if chosen.quick else 20)
+    close_count = chosen.restarts or (3 if chosen.quick else 10)
 
     def wanted(name: str) -> bool:
         return not chosen.only or chosen.only.lower() in name.lower()
@@ -448,7 +448,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="5 presses each: does it all work?")
     parser.add_argument("--only", metavar="NAME", help="one panel, or appears, training, restarts, stops, closes")
     parser.add_argument("--stops", type=int, metavar="N", help="how often a training is stopped (50)")
-    parser.add_argument("--restarts", type=int, metavar="N", help="restarts of the kernel (4), closings a panel (20)")
+    parser.add_argument(
+        "--restarts", type=int, metavar="N", help="restarts of the kernel (4), closings of each panel (10)"
+    )
     chosen = parser.parse_args()
     begun, load = time.monotonic(), os.getloadavg()[0]
     found = []

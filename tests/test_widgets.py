@@ -1,6 +1,8 @@
 """The panels without a browser: controls set from Python, and what the pictures then hold."""
 
+import gc
 import threading
+import weakref
 
 import matplotlib
 import numpy as np
@@ -13,7 +15,9 @@ from cnnlab.errors import ConfigError
 from cnnlab.kernels import make_kernel
 from cnnlab.widgets import ConvolutionExplorer, convolution
 from cnnlab.widgets.canvas import NumberGrid, PixelCanvas, diverging_pixels, grey_pixels
+from cnnlab.widgets.drawing_canvas import DrawingCanvas
 from cnnlab.widgets.guard import StatusLine, errors_shown_in
+from cnnlab.widgets.live_plot import LivePlot
 
 IMAGES = torch.rand(3, 1, 7, 9, generator=torch.Generator().manual_seed(0))
 NASTY = "<img src=x onerror=alert(1)>"
@@ -199,6 +203,18 @@ def test_every_control_and_picture_has_a_name(panel):
     assert [control.description for control in controls] == ["image", "kernel", "kernel size"]
     parts = (panel.input, panel.kernel, panel.output, panel.patch, panel.weights, panel.products)
     assert all(part.label for part in parts)
+
+
+def test_a_closed_panel_is_forgotten_with_all_its_parts():
+    panel = ConvolutionExplorer(IMAGES)
+    parts = [weakref.ref(one) for one in (panel, panel.input, panel.weights, panel.status)]
+    plot, sheet = LivePlot(1, 1, label="empty"), DrawingCanvas()
+    parts += [weakref.ref(plot), weakref.ref(plot.figure), weakref.ref(sheet)]
+    for one in (panel, plot, sheet):
+        one.close()
+    del panel, plot, sheet, one
+    gc.collect()
+    assert [part() for part in parts] == [None] * 7
 
 
 def test_images_may_come_without_a_channel():

@@ -101,7 +101,7 @@ class Notebook:
             self.page.wait_for_timeout(pause)
         return found
 
-    def sample(self, keys: list[str], pause: int = 60, place: int = 0) -> dict:
+    def sample(self, keys: list[str], pause: int = 45, place: int = 0) -> dict:
         """Press the keys at a fixed pace, and look at every animation frame: heights, blank frames, frames."""
         self.output(place).evaluate("area => probe.sample(area)")
         for key in keys:

@@ -51,7 +51,10 @@ def test_cannot_tell_is_marked_over_all_levels():
 def test_names_are_text_and_no_formulas():
     table = dict(zip(("$x^2 <b>one</b>", r"a $\frac{$ folder"), WINNER.values(), strict=False))
     found = compare(levels_of("folder", table, dataset="images"), by="folder")
-    plot_guess(found, Guess("$x^2 <b>one</b>", 0.5)).figure.canvas.draw()
+    ax = plot_guess(found, Guess("$x^2 <b>one</b>", 0.5))
+    ax.figure.canvas.draw()  # a formula that is none would raise here
+    assert [text.get_text().split("\n")[0] for text in ax.get_xticklabels()] == sorted(table, reverse=True)
+    assert ax.texts[0].get_text() == "your guess: $x^2 <b>one</b>, 50 % sure"
 
 
 def test_a_guess_that_is_no_level_is_refused():

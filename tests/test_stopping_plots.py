@@ -68,7 +68,9 @@ def test_recordings_that_are_compared_share_their_scale():
 
 
 def test_one_epoch_alone_can_be_drawn():
-    plot_stopping(recorded([0.5]), patience=0).figure.canvas.draw()
+    ax = plot_stopping(recorded([0.5]), patience=0)
+    ax.figure.canvas.draw()
+    assert list(labelled(ax)["validation"].get_ydata()) == [0.5]
 
 
 def test_a_metric_that_is_none_is_refused():

@@ -12,9 +12,10 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import nbformat
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
@@ -181,6 +182,21 @@ def running_notebook(notebook: Path, settings: Path, **size: int) -> Iterator[Pa
     with open_page(**size) as page, jupyterlab(notebook.parent, settings) as address:
         open_notebook(page, address, notebook.name)
         run_all_cells(page)
+        yield page
+
+
+@contextlib.contextmanager
+def running_cells(folder: Path, cells: Sequence[str], settings: Path, **size: int) -> Iterator[Page]:
+    """Yield a page that shows a notebook of these cells, written into folder, all of them run.
+
+    >>> with running_cells(folder, ["from cnnlab import DrawDigit", "DrawDigit()"], settings, height=2400) as page:
+    ...     page.get_by_role("slider").first.focus()
+    """
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "panel.ipynb")
+    with running_notebook(folder / "panel.ipynb", settings, **size) as page:
+        page.set_default_timeout(15_000)
         yield page
 
 

@@ -3,7 +3,6 @@
 import re
 
 import browser
-import nbformat
 import numpy as np
 import pytest
 import torch
@@ -33,13 +32,9 @@ NASTY = "<img src=x onerror=document.title='x'>"
 def lab(tmp_path_factory):
     """One JupyterLab with one open notebook for all tests of this file."""
     folder = tmp_path_factory.mktemp("a folder with spaces")
-    cells = [nbformat.v4.new_code_cell(MAKE_PANEL), nbformat.v4.new_code_cell(SHOW_IT_AGAIN)]
     torch.save(IMAGES, folder / "images.pt")
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "panel.ipynb")
     settings = tmp_path_factory.mktemp("settings")
-    with browser.running_notebook(folder / "panel.ipynb", settings, height=1700) as page:
-        page.set_default_timeout(10_000)
+    with browser.running_cells(folder, [MAKE_PANEL, SHOW_IT_AGAIN], settings, height=1700) as page:
         yield page
 
 

@@ -4,7 +4,6 @@ import io
 import re
 
 import browser
-import nbformat
 import numpy as np
 import pytest
 from PIL import Image
@@ -27,11 +26,8 @@ NOTHING = "nothing drawn yet: draw a digit, or take a sample"
 def lab(tmp_path_factory):
     """One JupyterLab with one open notebook for all tests of this file."""
     folder = tmp_path_factory.mktemp("draw")
-    cells = [nbformat.v4.new_code_cell(MAKE_PANEL), nbformat.v4.new_code_cell(SHOW_IT_AGAIN)]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "panel.ipynb")
-    with browser.running_notebook(folder / "panel.ipynb", tmp_path_factory.mktemp("settings"), height=2400) as page:
-        page.set_default_timeout(10_000)
+    settings = tmp_path_factory.mktemp("settings")
+    with browser.running_cells(folder, [MAKE_PANEL, SHOW_IT_AGAIN], settings, height=2400) as page:
         yield page
 
 

@@ -3,7 +3,6 @@
 import re
 
 import browser
-import nbformat
 import pytest
 from matplotlib.colors import to_rgb
 from playwright.sync_api import Locator, Page, expect
@@ -38,11 +37,8 @@ COUNT = """(canvas, [red, green, blue]) => {
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("optimizers")
-    cells = [nbformat.v4.new_code_cell(MAKE_PANEL)]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "panel.ipynb")
-    with browser.running_notebook(folder / "panel.ipynb", tmp_path_factory.mktemp("settings"), height=1500) as page:
-        page.set_default_timeout(10_000)
+    settings = tmp_path_factory.mktemp("settings")
+    with browser.running_cells(folder, [MAKE_PANEL], settings, height=1500) as page:
         yield page
 
 

@@ -3,7 +3,6 @@
 import re
 
 import browser
-import nbformat
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
@@ -20,11 +19,8 @@ PIXELS = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data
 def lab(tmp_path_factory):
     """All three panels in one notebook."""
     folder = tmp_path_factory.mktemp("panels")
-    cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "panels.ipynb")
-    with browser.running_notebook(folder / "panels.ipynb", tmp_path_factory.mktemp("settings"), height=2900) as page:
-        page.set_default_timeout(15_000)
+    settings = tmp_path_factory.mktemp("settings")
+    with browser.running_cells(folder, CELLS, settings, height=2900) as page:
         yield page
         assert page.faults == []
 

@@ -1,7 +1,6 @@
 """PredictThenRun in a real JupyterLab in a real Chromium: a guess made with keys and a click, and nothing before it."""
 
 import browser
-import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -30,11 +29,8 @@ RIGHT = "Your guess: max (75 % sure). Right: max is best. Brier score 0.09."  # 
 def lab(tmp_path_factory):
     """One JupyterLab with one open notebook for all tests of this file."""
     folder = tmp_path_factory.mktemp("prediction")
-    cells = [nbformat.v4.new_code_cell(MAKE_PANEL)]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "panel.ipynb")
-    with browser.running_notebook(folder / "panel.ipynb", tmp_path_factory.mktemp("settings"), height=1100) as page:
-        page.set_default_timeout(10_000)
+    settings = tmp_path_factory.mktemp("settings")
+    with browser.running_cells(folder, [MAKE_PANEL], settings, height=1100) as page:
         yield page
 
 
@@ -61,9 +57,11 @@ def guess(page: Page) -> None:
     """Choose "max" and 75 %, by the keys alone, and click."""
     radio(page, "max").focus()
     page.keyboard.press("Space")
-    page.get_by_role("slider", name="confidence (%)").focus()
-    for _ in range(8):
+    slider = page.get_by_role("slider", name="confidence (%)")
+    slider.focus()
+    for per_cent in range(40, 80, 5):  # each press is seen before the next: the page may still be answering
         page.keyboard.press("ArrowRight")
+        expect(slider).to_have_attribute("aria-valuenow", f"{per_cent}.0")
     button(page, "commit").click()
 
 

@@ -1,7 +1,6 @@
 """StoppingExplorer in a real JupyterLab in a real Chromium: real keys, and the marks that are really there."""
 
 import browser
-import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from test_early_stopping import ACCURACIES, LOSSES, bare_loop, recorded
@@ -40,11 +39,8 @@ REDDEST_COLUMN = """(canvas, red) => {
 def lab(tmp_path_factory):
     """One JupyterLab with one open notebook for all tests of this file."""
     folder = tmp_path_factory.mktemp("stopping")
-    cells = [nbformat.v4.new_code_cell(MAKE_PANEL)]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "panel.ipynb")
-    with browser.running_notebook(folder / "panel.ipynb", tmp_path_factory.mktemp("settings")) as page:
-        page.set_default_timeout(10_000)
+    settings = tmp_path_factory.mktemp("settings")
+    with browser.running_cells(folder, [MAKE_PANEL], settings) as page:
         yield page
 
 

@@ -3,7 +3,6 @@
 import re
 
 import browser
-import nbformat
 import pytest
 from playwright.sync_api import expect
 
@@ -22,12 +21,8 @@ READ = "canvas => canvas.toDataURL()"
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("training")
-    cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "panel.ipynb")
     settings = tmp_path_factory.mktemp("settings")
-    with browser.running_notebook(folder / "panel.ipynb", settings, height=2200) as page:
-        page.set_default_timeout(15_000)
+    with browser.running_cells(folder, CELLS, settings, height=2200) as page:
         yield page
 
 

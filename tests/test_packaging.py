@@ -50,7 +50,7 @@ ROWS = [
     {"plots"},
     {"run_plots"},
     {"probe_plots", "picture_plots", "surface_plots", "stopping_plots", "guess_plots"},
-    {"exercises", "widgets", "report", "command"},
+    {"exercises", "widgets", "report", "command", "server"},
     {"__main__"},
 ]
 # Third-party packages: those that a module may import at its top, and those only inside a function.
@@ -91,6 +91,7 @@ AT_THE_TOP = {
     "stopping_plots": {"matplotlib"},
     "guess_plots": {"matplotlib", "scipy"},
     "surface_plots": {"matplotlib", "seaborn", "numpy"},
+    "server": {"jupyter_server"},
     "widgets": {"ipywidgets", "anywidget", "traitlets", "matplotlib", "numpy", "torch"},
 }
 IN_A_FUNCTION = {

@@ -74,9 +74,60 @@ def test_the_axes_hold_what_plot_comparison_draws_and_nothing_of_before(panel):
     kinds = [type(artist).__name__ for artist in fresh.get_children()]
     assert sorted(type(artist).__name__ for artist in shown.get_children()) == sorted(kinds)
     assert [line.get_ydata() for line in shown.lines] == [pytest.approx(line.get_ydata()) for line in fresh.lines]
-    assert shown.get_ylim() == pytest.approx(fresh.get_ylim())
     assert [one.get_text() for one in shown.get_xticklabels()] == [one.get_text() for one in fresh.get_xticklabels()]
-    assert [one.get_text() for one in shown.get_yticklabels()] == [one.get_text() for one in fresh.get_yticklabels()]
+    assert shown.get_ylabel() == fresh.get_ylabel()
+    assert [text.get_text() for text in shown.get_legend().get_texts()] == ["one run alone: chance"]
+
+
+def test_after_many_moves_the_picture_is_that_of_a_fresh_panel(panel):
+    values = {"seeds": 10, "metric": "validation_loss", "data": "fine patterns", "reference": 5, "stack": True}
+    for name, value in values.items():
+        getattr(panel, name).value = value
+    panel.sizes[7].value = False
+    panel.stack.value = False
+    panel.sizes[7].value = True
+    for seeds in (2, 9, 4):  # only what moves is drawn again
+        panel.seeds.value = seeds
+    fresh = KernelExperiment()
+    fresh.data.value, fresh.reference.value, fresh.metric.value, fresh.seeds.value = (
+        "fine patterns",
+        5,
+        values["metric"],
+        4,
+    )
+    assert panel.plot.png == fresh.plot.png
+    fresh.close()
+
+
+@pytest.mark.parametrize("data", list(BASES))
+def test_the_scale_stands_still_while_seeds_are_added_and_holds_every_dot(panel, data):
+    panel.data.value = data
+    (ax,) = panel.plot.figure.axes
+    low, high = ax.get_ylim()
+    for seeds in range(2, 11):
+        panel.seeds.value = seeds
+        assert ax.get_ylim() == (low, high)
+    values = [value for level in panel.comparison.values.values() for value in level.values()]
+    room = 0.75 * (max(values) - min(values))
+    assert (low, high) == pytest.approx((min(values) - room, max(values) + room))
+
+
+def test_an_interval_larger_than_the_scale_is_told(panel):
+    told = []
+    for data in BASES:
+        panel.data.value = data
+        for reference in (3, 7):
+            panel.reference.value = reference
+            for seeds in (3, 4, 10):
+                panel.seeds.value = seeds
+                (ax,) = panel.plot.figure.axes
+                bars = [bar for box in ax.containers for bar in box.lines[2]]
+                ends = [place for bar in bars for segment in bar.get_segments() for place in segment[:, 1]]
+                low, high = ax.get_ylim()
+                beyond = any(not low <= end <= high for end in ends)
+                assert ("an interval reaches beyond the picture" in panel.status.value) == beyond
+                told.append(beyond)
+    assert {True, False} == set(told)
 
 
 def trained(experiments):

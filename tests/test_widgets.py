@@ -1,6 +1,7 @@
 """The panels without a browser: controls set from Python, and what the pictures then hold."""
 
 import gc
+import io
 import threading
 import weakref
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from IPython.core.formatters import DisplayFormatter
+from PIL import Image
 from scipy import ndimage
 
 from cnnlab.errors import ConfigError
@@ -17,7 +19,7 @@ from cnnlab.widgets import ConvolutionExplorer, convolution
 from cnnlab.widgets.canvas import NumberGrid, PixelCanvas, diverging_pixels, grey_pixels
 from cnnlab.widgets.drawing_canvas import DrawingCanvas
 from cnnlab.widgets.guard import StatusLine, errors_shown_in
-from cnnlab.widgets.live_plot import LivePlot
+from cnnlab.widgets.live_plot import LivePlot, to_png
 
 IMAGES = torch.rand(3, 1, 7, 9, generator=torch.Generator().manual_seed(0))
 NASTY = "<img src=x onerror=alert(1)>"
@@ -215,6 +217,15 @@ def test_a_closed_panel_is_forgotten_with_all_its_parts():
     del panel, plot, sheet, one
     gc.collect()
     assert [part() for part in parts] == [None] * 7
+
+
+def test_a_png_is_read_by_pillow_pixel_for_pixel():
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 9, 4), dtype=np.uint8)
+    with Image.open(io.BytesIO(to_png(pixels))) as picture:
+        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGBA", (9, 5))
+        assert (np.asarray(picture) == pixels).all()
+    with Image.open(io.BytesIO(to_png(pixels))) as picture:
+        picture.verify()  # raises where a checksum is wrong
 
 
 def test_images_may_come_without_a_channel():

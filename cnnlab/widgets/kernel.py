@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 
 import ipywidgets
+import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from cnnlab.comparison import Comparison, compare
@@ -13,6 +15,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
 from cnnlab.model import PADDINGS, POOLINGS
 from cnnlab.one_run import Run
+from cnnlab.readings import value_at
 from cnnlab.run_plots import plot_comparison
 from cnnlab.runs import bank, load_runs
 from cnnlab.widgets.live_plot import LivePlot
@@ -52,7 +55,7 @@ class KernelExperiment(Trainer):
         self._make_controls()
         self.plot = LivePlot(6.4, 3.4, label="")
         self._axes = self.plot.figure.subplots()
-        self._solved_for: tuple = ()
+        self._frozen_for: tuple = ()
         self._guarded(self._draw)
         self._watch(self.data, self.padding, self.match_parameters, self.stack, self.pooling, self.seeds)
         self._watch(self.metric, self.reference, *self.sizes.values())
@@ -80,15 +83,15 @@ class KernelExperiment(Trainer):
             options=[(f"{size}×{size}", size) for size in SIZES], description="against"
         )
 
-    def _planned(self) -> list[Experiment]:
-        """Return every experiment of the comparison that the controls ask for."""
+    def _planned(self, seeds: int) -> list[Experiment]:
+        """Return every experiment of the comparison that the controls ask for, with so many seeds."""
         base = self._bases[self.data.value].replace(padding=self.padding.value, pooling=self.pooling.value)
         sizes = tuple(size for size, box in self.sizes.items() if box.value)
-        return _plan(base, sizes, self.match_parameters.value, self.stack.value, self.seeds.value)
+        return _plan(base, sizes, self.match_parameters.value, self.stack.value, seeds)
 
     def _experiments(self) -> list[Experiment]:
         """Return those that neither the bank nor this panel has trained."""
-        missing = [one for one in self._planned() if one.key not in self._found()]
+        missing = [one for one in self._planned(self.seeds.value) if one.key not in self._found()]
         if not missing:
             raise ConfigError("all of these runs are there; change a switch, or take more seeds")
         return missing
@@ -106,7 +109,7 @@ class KernelExperiment(Trainer):
     def _draw(self) -> None:
         """Show the comparison, or how many runs it lacks."""
         self.start.disabled = True
-        planned, found = self._planned(), self._found()
+        planned, found = self._planned(self.seeds.value), self._found()
         missing = sum(one.key not in found for one in planned)
         counts = ", ".join(f"{_name(one)} {_parameters(one):,}" for one in planned if one.seed == 0)
         self.start.disabled = self._training or not missing
@@ -125,6 +128,8 @@ class KernelExperiment(Trainer):
             told = (f"{size}×{size} is {verdict}" for size, verdict in self.comparison.verdicts.items())
             first = self.comparison.levels[0].level
             words = f"Against {first}×{first}: {'; '.join(told)}"
+            if self._reaches_beyond():
+                words += " (an interval reaches beyond the picture)"
         self._show(words)
         self.status.say(f"{words}. Parameters: {counts}.")
 
@@ -134,13 +139,44 @@ class KernelExperiment(Trainer):
         if self.comparison is None:
             ax.set_axis_off()
             ax.text(0.5, 0.5, words, ha="center", transform=ax.transAxes, color="0.4")
+            self._frozen_for = ()
+            self.plot.freeze([])
         else:
             ax.set_axis_on()
             plot_comparison(self.comparison, ax=ax)
-        shape = (self.comparison is None, self.metric.value)
-        self.plot.freeze([], solve=shape != self._solved_for)
-        self._solved_for = shape
+            ax.set_ylim(*self._limits())
+            # The numbers and the names below them move; the scale beside them stands still, which is also quicker.
+            moving = sorted([*ax.patches, *ax.collections, *ax.lines], key=Artist.get_zorder)
+            stands = (self.metric.value, ax.get_ylim(), ax.get_xlabel().count("\n"), ax.get_legend() is None)
+            if stands == self._frozen_for:
+                self.plot.move([*moving, ax.xaxis])
+            else:
+                if ax.get_legend():
+                    ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1))  # above: in nothing's way
+                self.plot.freeze([*moving, ax.xaxis])
+            self._frozen_for = stands
         self.plot.show(label=f"kernel sizes compared: {words}")
+
+    def _limits(self) -> tuple[float, float]:
+        """Return the ends of the scale: all seeds that were ever trained with these settings fit, and most intervals.
+
+        They stay while the slider adds seeds, so that one sees the intervals shrink.
+        """
+        found, metric = self._found(), self.metric.value
+        runs = [found[one.key] for one in self._planned(self.seeds.max) if one.key in found]
+        values = [value for run in runs if (value := value_at(run, metric, "last")) is not None]
+        low, high = min(values), max(values)
+        room = 0.75 * (high - low) or 0.05 * abs(high) or 0.05
+        return low - room, high + room
+
+    def _reaches_beyond(self) -> bool:
+        """Return whether an interval is larger than the scale: with two seeds it can be twelve times their spread."""
+        low, high = self._limits()
+        levels = [level for level in self.comparison.levels if np.isfinite(level.low)]
+        starts = [level.mean - level.difference for level in levels]  # the reference's mean, over the same seeds
+        return any(
+            start + level.low < low or start + level.high > high for start, level in zip(starts, levels, strict=True)
+        )
 
 
 def _empty(ax: Axes) -> None:
@@ -148,7 +184,6 @@ def _empty(ax: Axes) -> None:
     for artist in (*ax.lines, *ax.collections, *ax.patches, *ax.texts, *filter(None, [ax.get_legend()])):
         artist.remove()
     ax.containers.clear()  # the error bars, whose lines are gone
-    ax.relim()
 
 
 def _name(experiment: Experiment) -> str:

@@ -15,6 +15,7 @@ from cnnlab.drawing import as_mnist, describe_readings, read_picture, turn_and_s
 from cnnlab.errors import ConfigError
 from cnnlab.evaluation import check_takes, predict
 from cnnlab.kernels import write_number
+from cnnlab.one_run import load_once
 from cnnlab.picture_plots import plot_probabilities, set_probabilities
 from cnnlab.plots import montage
 from cnnlab.probes import capture, check_model, logits_of
@@ -208,7 +209,7 @@ def _bank_networks() -> tuple[dict[str, nn.Module], Split]:
     """Return three networks of the results bank, named by kernel and pooling, and a validation digit of each class."""
     runs = load_runs(bank("experiment_b")).filter(seed=0, epochs=100)
     chosen = {f"{size}×{size} {kind}": runs.one(kernel_size=size, pooling=kind) for size, kind in _THREE}
-    data = next(iter(chosen.values())).experiment.load_data()
+    data = load_once(next(iter(chosen.values())).experiment)  # what other panels have read is not read again
     return {name: run.model() for name, run in chosen.items()}, one_of_each(data.validation)
 
 

@@ -56,6 +56,7 @@ class KernelExperiment(Trainer):
         self.plot = LivePlot(6.4, 3.4, label="")
         self._axes = self.plot.figure.subplots()
         self._frozen_for: tuple = ()
+        self._scale = (0.0, 1.0)
         self._guarded(self._draw)
         self._watch(self.data, self.padding, self.match_parameters, self.stack, self.pooling, self.seeds)
         self._watch(self.metric, self.reference, *self.sizes.values())
@@ -128,6 +129,7 @@ class KernelExperiment(Trainer):
             told = (f"{size}×{size} is {verdict}" for size, verdict in self.comparison.verdicts.items())
             first = self.comparison.levels[0].level
             words = f"Against {first}×{first}: {'; '.join(told)}"
+            self._scale = self._limits(found)
             if self._reaches_beyond():
                 words += " (an interval reaches beyond the picture)"
         self._show(words)
@@ -144,10 +146,10 @@ class KernelExperiment(Trainer):
         else:
             ax.set_axis_on()
             plot_comparison(self.comparison, ax=ax)
-            ax.set_ylim(*self._limits())
+            ax.set_ylim(*self._scale)
             # The numbers and the names below them move; the scale beside them stands still, which is also quicker.
             moving = sorted([*ax.patches, *ax.collections, *ax.lines], key=Artist.get_zorder)
-            stands = (self.metric.value, ax.get_ylim(), ax.get_xlabel().count("\n"), ax.get_legend() is None)
+            stands = (self.metric.value, self._scale, ax.get_xlabel().count("\n"), ax.get_legend() is None)
             if stands == self._frozen_for:
                 self.plot.move([*moving, ax.xaxis])
             else:
@@ -157,21 +159,21 @@ class KernelExperiment(Trainer):
             self._frozen_for = stands
         self.plot.show(label=f"kernel sizes compared: {words}")
 
-    def _limits(self) -> tuple[float, float]:
+    def _limits(self, found: dict[str, Run]) -> tuple[float, float]:
         """Return the ends of the scale: all seeds that were ever trained with these settings fit, and most intervals.
 
         They stay while the slider adds seeds, so that one sees the intervals shrink.
         """
-        found, metric = self._found(), self.metric.value
-        runs = [found[one.key] for one in self._planned(self.seeds.max) if one.key in found]
-        values = [value for run in runs if (value := value_at(run, metric, "last")) is not None]
+        keys = [one.key for one in self._planned(self.seeds.max)]
+        values = [value_at(found[key], self.metric.value, "last") for key in keys if key in found]
+        values = [value for value in values if value is not None]
         low, high = min(values), max(values)
         room = 0.75 * (high - low) or 0.05 * abs(high) or 0.05
         return low - room, high + room
 
     def _reaches_beyond(self) -> bool:
         """Return whether an interval is larger than the scale: with two seeds it can be twelve times their spread."""
-        low, high = self._limits()
+        low, high = self._scale
         levels = [level for level in self.comparison.levels if np.isfinite(level.low)]
         starts = [level.mean - level.difference for level in levels]  # the reference's mean, over the same seeds
         return any(

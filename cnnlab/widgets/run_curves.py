@@ -19,6 +19,8 @@ from cnnlab.widgets.run_side import Side
 
 BINS = 40
 FLOW = "gradient_norm"
+# Of the axes in the figure, with room for numbers and names: to solve for them takes as long as all the rest.
+PLACES = {"left": 0.085, "right": 0.985, "bottom": 0.115, "top": 0.975, "wspace": 0.24, "hspace": 0.42}
 LOOKS = (
     {"color": PALETTE[2], "linestyle": "-", "marker": "o", "markersize": 4},
     {"color": PALETTE[4], "linestyle": "--", "marker": "s", "markersize": 4},
@@ -32,7 +34,7 @@ class RunCurves:
         self.plot, self.pair, self.layer = plot, pair, layer
         self._counts: dict[tuple[str, int], tuple[np.ndarray, float]] = {}
         plot.figure.clear()
-        losses, flow, activations, weights = plot.figure.subplots(2, 2).flat
+        losses, flow, activations, weights = plot.figure.subplots(2, 2, gridspec_kw=PLACES).flat
         self._draw_losses(losses)
         self._flow = self._draw_flow(flow)
         last = [side.run.snapshots[-1] for side in pair]
@@ -48,7 +50,7 @@ class RunCurves:
         moving = [self._cursor, *self._dots, *self._flow, *self._activations, *self._zeros, *self._weights]
         for ax in plot.figure.axes:
             ax.spines[["top", "right"]].set_visible(False)
-        plot.freeze(moving)
+        plot.freeze(moving, solve=False)
 
     def move_to(self, epoch: int) -> None:
         """Show both runs as they were after that epoch."""

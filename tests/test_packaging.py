@@ -34,7 +34,7 @@ BANK = {f"bank/{path.name}" for path in (REPOSITORY / "data" / "bank").glob("*.z
 # The rows of design.md: a module imports only from rows above its own.
 ROWS = [
     {"errors", "files"},
-    {"chance", "patterns", "kernels", "model", "weights", "idx", "downloads", "history"},
+    {"chance", "patterns", "kernels", "model", "layers", "weights", "idx", "downloads", "history"},
     {"data", "pooling", "drawing", "early_stopping"},
     {"loading", "evaluation"},
     {"settings", "progress", "checkpoint", "probes"},
@@ -61,6 +61,7 @@ AT_THE_TOP = {
     "pooling": {"torch"},
     "drawing": {"torch"},
     "model": {"torch"},
+    "layers": {"torch"},
     "weights": {"torch", "safetensors"},
     "idx": {"numpy"},
     "downloads": {"torch", "numpy"},

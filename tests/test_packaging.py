@@ -46,6 +46,7 @@ ROWS = [
     {"sweeps"},
     {"readings", "confounds"},
     {"comparison", "ranking"},
+    {"setting_comparison"},
     {"guesses"},
     {"plots"},
     {"run_plots"},

@@ -11,7 +11,7 @@ from pathlib import Path
 import ipywidgets
 from matplotlib.ticker import MaxNLocator
 
-from cnnlab.comparison import Comparison, compare_settings
+from cnnlab.comparison import Comparison
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
 from cnnlab.history import History
@@ -19,6 +19,7 @@ from cnnlab.one_run import Run
 from cnnlab.plots import TRAIN, UNITS, VALIDATION
 from cnnlab.run_plots import plot_comparison
 from cnnlab.runs import Runs
+from cnnlab.setting_comparison import compare_settings
 from cnnlab.training import EpochState
 from cnnlab.widgets.form import GROUPS, make_controls, read_experiment, show_knobs
 from cnnlab.widgets.live_plot import LivePlot

@@ -88,7 +88,7 @@ class Comparison:
         levels = _with_reference([row.level for row in self.levels], self.by, reference)
         if not self.values[reference]:
             raise ConfigError(f"reference={reference!r} has no number ({why_missing(self.metric)}); take another level")
-        return replace(self, levels=_rows(levels, self.values, self.metric))
+        return replace(self, levels=paired_rows(levels, self.values, self.metric))
 
     def table(self) -> pandas.DataFrame:
         """Return one row a level."""
@@ -155,7 +155,7 @@ def compare(
             of_seed.setdefault(seed, []).append(value)
             settings.setdefault((level, others), {})[seed] = value
         values[level] = {seed: statistics.fmean(of_seed[seed]) for seed in sorted(of_seed)}
-    rows = _rows(levels, values, metric)
+    rows = paired_rows(levels, values, metric)
     without_value = len(runs) - sum(map(len, cells.values()))
     if without_value:
         warnings.warn(
@@ -165,50 +165,6 @@ def compare(
         )
     left_out = len(runs) - len(levels) * len(blocks)
     return Comparison(by, along, metric, at, rows, values, pooled_noise(settings), left_out, without_value)
-
-
-def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> Comparison:
-    """Compare whole settings, whatever they differ in, each with the first one; verdicts as in `compare`.
-
-    For what somebody tried out one after the other: a level is everything but the seed, named by the fields that vary.
-    What a difference comes from, nobody can tell where several fields differ: for that, `compare` one field. Each
-    setting is paired with the first one on the seeds that both have; one without a number (all its runs diverged, say)
-    keeps its row. Raises ConfigError where no run has the number.
-
-    >>> compare_settings([*panel.runs]).verdicts
-    {'kernel_size=5, pooling=avg': 'cannot tell'}
-    """
-    runs = distinct(runs)
-    if not runs:
-        raise ConfigError("there are no runs to compare; train one first")
-    check_reading(runs, metric, at, compared=())
-    warn_if_environments_differ(run.history for run in runs)
-    values: dict[str, dict[int, float]] = {}
-    missing = 0
-    for run, name in zip(runs, setting_names(runs), strict=True):
-        value, of_setting = value_at(run, metric, at), values.setdefault(name, {})
-        missing += value is None
-        if value is not None:
-            of_setting[run.experiment.seed] = value
-    values = {name: dict(sorted(of_setting.items())) for name, of_setting in values.items()}
-    first = next((name for name, of_setting in values.items() if of_setting), None)
-    if first is None:
-        raise ConfigError(f"none of these {len(runs)} runs has {metric} at {at!r}: {why_missing(metric)}")
-    values = {first: values.pop(first)} | values
-    rows = _rows(list(values), values, metric)
-    noise = pooled_noise({name: of_setting for name, of_setting in values.items() if of_setting})
-    return Comparison("setting", (), metric, at, rows, values, noise, missing, missing)
-
-
-def setting_names(runs: Iterable[Run]) -> list[str]:
-    """Return each run's setting in words: the fields, the seed left out, in which these runs differ.
-
-    >>> setting_names(runs)
-    ['kernel_size=3', 'kernel_size=5', 'kernel_size=5']
-    """
-    settings = [run.experiment.resolved() for run in runs]
-    varied = [name for name in FIELDS if name != "seed" and len({one[name] for one in settings}) > 1]
-    return [", ".join(f"{name}={one[name]}" for name in varied) or "one setting" for one in settings]
 
 
 def noise_floor(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> float:
@@ -309,7 +265,7 @@ def _why_nothing_matches(
     )
 
 
-def _rows(levels: list[Any], values: Mapping[Any, Mapping[int, float]], metric: str) -> tuple[Level, ...]:
+def paired_rows(levels: list[Any], values: Mapping[Any, Mapping[int, float]], metric: str) -> tuple[Level, ...]:
     """Return a row a level: the first is the reference, the others are paired with it on the seeds that both have."""
     first, *others = levels
     rows = [_reference_row(first, values[first])]

@@ -12,8 +12,9 @@ from torch import nn
 
 from cnnlab.data import Data
 from cnnlab.errors import ConfigError, check_choice, check_whole
+from cnnlab.layers import LayerTable, layer_table
 from cnnlab.loading import DATASETS, load_data, load_images
-from cnnlab.model import PADDINGS, POOLINGS, LayerTable, build_cnn, check_architecture, layer_table
+from cnnlab.model import PADDINGS, POOLINGS, build_cnn, check_architecture
 from cnnlab.patterns import PATTERN_KNOBS, STRUCTURES, check_knobs, fill_knobs
 from cnnlab.settings import LEARNING_RATES, OPTIMIZERS, check_settings
 

@@ -68,13 +68,16 @@ def chromium_or_skip() -> str:
 
 
 @contextlib.contextmanager
-def open_page(*, width: int = 1280, height: int = 900) -> Iterator[Page]:
-    """Yield an empty page of a fresh browser; `page.faults` lists what its console said was wrong."""
+def open_page(*, width: int = 1280, height: int = 900, zoom: int = 1) -> Iterator[Page]:
+    """Yield an empty page of a fresh browser; `page.faults` lists what its console said was wrong.
+
+    width and height: in CSS pixels. zoom: how many pixels of the screen each of them is wide.
+    """
     chromium = chromium_or_skip()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
         try:
-            page = browser.new_page(viewport={"width": width, "height": height})
+            page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=zoom)
             page.faults = []
             page.on("pageerror", lambda error: page.faults.append(str(error)))
             page.on("console", lambda message: _note(page, message))
@@ -175,7 +178,7 @@ def run_all_cells(page: Page, timeout: float = 120) -> None:
 
 @contextlib.contextmanager
 def running_notebook(notebook: Path, settings: Path, **size: int) -> Iterator[Page]:
-    """Yield a page that shows the notebook in JupyterLab, all its cells run; width= and height= in CSS pixels.
+    """Yield a page that shows the notebook in JupyterLab, all its cells run; size: of `open_page`.
 
     >>> with running_notebook(Path("notebooks/01_kernel_size.ipynb"), tmp_path) as page:
     ...     page.screenshot(path="01.png")

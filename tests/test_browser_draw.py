@@ -1,7 +1,9 @@
-"""DrawDigit in a real JupyterLab in a real Chromium: a 7 drawn by mouse and one by keys, and what the networks read."""
+"""DrawDigit in a real JupyterLab in a real Chromium: a 7 by mouse, keys, finger and pen, and what the networks read."""
 
+import contextlib
 import io
 import re
+from collections.abc import Iterator
 
 import browser
 import numpy as np
@@ -96,6 +98,133 @@ def test_a_seven_drawn_with_two_strokes_of_the_mouse_is_read_in_both_views(page)
     expect(status(page)).to_have_text(NOTHING)
     for view in (0, 1):
         assert pixels(sheet(page, view))[..., 0].max() == 0
+
+
+# --- Finger and pen: what Chromium gets from a screen or a tablet, sent through its DevTools protocol
+
+SEVEN = [[(0.28, 0.2), (0.72, 0.2)], [(0.72, 0.2), (0.45, 0.85)]]
+LISTEN = """sheet => {
+  window.heard = [];
+  const kinds = ["pointerdown", "pointerup", "pointercancel"];
+  for (const kind of kinds) sheet.addEventListener(kind, one => heard.push(`${one.pointerType} ${one.type}`));
+}"""
+SCROLLED = "() => [...document.querySelectorAll('*')].map(one => one.scrollTop).reduce((a, b) => a + b)"
+ZOOM = "() => visualViewport.scale"
+
+
+@pytest.fixture
+def devtools(page):
+    """A session in which `send` tells Chromium of touches and of a pen; the sheet notes what it hears in `heard`."""
+    page.set_viewport_size({"width": 1280, "height": 800})  # too low for the panel: it can be scrolled
+    sheet(page).evaluate(LISTEN)
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 5})
+    yield session
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    session.detach()
+    page.set_viewport_size({"width": 1280, "height": 2400})
+
+
+def on_the_sheet(page: Page, *places: tuple[float, float]) -> list[dict]:
+    """Return the places, in shares of the sheet, as the protocol's touch points; the first is finger 0."""
+    box = sheet(page).bounding_box()
+    return [
+        {"x": box["x"] + box["width"] * x, "y": box["y"] + box["height"] * y, "id": finger}
+        for finger, (x, y) in enumerate(places)
+    ]
+
+
+def touch(devtools, kind: str, points: list[dict]) -> None:
+    devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def between(start: tuple[float, float], end: tuple[float, float]) -> list[tuple[float, float]]:
+    """Return eight places on the way from start to end, end among them."""
+    return [tuple(a + (b - a) * step / 8 for a, b in zip(start, end, strict=True)) for step in range(1, 9)]
+
+
+def draw_seven_by_finger(page: Page, devtools, others: tuple[tuple[float, float], ...] = ()) -> None:
+    """Draw with one finger; others: where, in the middle of each stroke, a second one comes down, and where it moves.
+
+    A finger that a touchMove does not name any more has been lifted.
+    """
+    for start, end in SEVEN:
+        touch(devtools, "touchStart", on_the_sheet(page, start))
+        places = between(start, end)
+        for place in places[:4]:
+            touch(devtools, "touchMove", on_the_sheet(page, place))
+        for number, other in enumerate(others):
+            touch(devtools, "touchMove" if number else "touchStart", on_the_sheet(page, places[3], other))
+        for place in places[4:]:
+            touch(devtools, "touchMove", on_the_sheet(page, place))
+        touch(devtools, "touchEnd", [])
+
+
+def ink_at_rest(page: Page) -> np.ndarray:
+    """Return the sheet's pixels once the other view has them too: all that was drawn has been to Python."""
+    wait_for(page, lambda: (pixels(sheet(page, 1)) == pixels(sheet(page))).all())
+    return pixels(sheet(page))
+
+
+def test_a_finger_draws_a_seven_and_the_page_stays_where_it_is(page, devtools):
+    wait_until_still(page)
+    before, box = page.evaluate(SCROLLED), sheet(page).bounding_box()
+    draw_seven_by_finger(page, devtools)
+    expect(status(page)).to_contain_text("3×3 max reads 7")
+    assert page.evaluate("heard") == ["touch pointerdown", "touch pointerup"] * 2
+    assert (page.evaluate(SCROLLED), page.evaluate(ZOOM), sheet(page).bounding_box()) == (before, 1, box)
+    with one_finger_on_the_words(page, devtools):  # elsewhere the same finger does scroll the page
+        wait_for(page, lambda: page.evaluate(SCROLLED) > before + 50)
+
+
+@contextlib.contextmanager
+def one_finger_on_the_words(page: Page, devtools) -> Iterator[None]:
+    """Drag a finger upwards from the status line."""
+    box = status(page).bounding_box()
+    x, y = box["x"] + 20, box["y"] + box["height"] / 2
+    touch(devtools, "touchStart", [{"x": x, "y": y}])
+    for far in range(20, 220, 20):
+        touch(devtools, "touchMove", [{"x": x, "y": y - far}])
+    yield
+    touch(devtools, "touchEnd", [])
+
+
+def test_a_second_finger_does_not_disturb_the_stroke(page, devtools):
+    wait_until_still(page)
+    draw_seven_by_finger(page, devtools)
+    alone = ink_at_rest(page)
+    page.get_by_role("button", name="Clear").first.click()
+    expect(status(page)).to_have_text(NOTHING)
+    draw_seven_by_finger(page, devtools, others=((0.15, 0.6), (0.15, 0.7), (0.2, 0.9)))
+    expect(status(page)).to_contain_text("3×3 max reads 7")
+    assert page.evaluate("heard").count("touch pointerdown") == 2 + 2 + 2  # the sheet heard the second finger
+    assert "touch pointercancel" not in page.evaluate("heard")
+    assert page.evaluate(ZOOM) == 1
+    assert (ink_at_rest(page) == alone).all()
+    assert alone[90, 20, 0] == 0
+
+
+def test_a_pen_draws_a_seven(page, devtools):
+    def pen(kind: str, place: tuple[float, float], buttons: int) -> None:
+        [point] = on_the_sheet(page, place)
+        event = {"type": kind, "x": point["x"], "y": point["y"], "pointerType": "pen", "force": 0.5 * buttons}
+        event |= {"button": "left" if buttons or kind == "mouseReleased" else "none", "buttons": buttons}
+        devtools.send("Input.dispatchMouseEvent", event | {"clickCount": int(kind != "mouseMoved")})
+
+    wait_until_still(page)
+    pen("mouseMoved", (0.1, 0.9), 0)  # a pen that only hovers leaves no ink
+    pen("mouseMoved", (0.28, 0.2), 0)
+    assert pixels(sheet(page))[..., 0].max() == 0
+    for start, end in SEVEN:
+        pen("mousePressed", start, 1)
+        for place in between(start, end):
+            pen("mouseMoved", place, 1)
+        pen("mouseReleased", end, 0)
+    expect(status(page)).to_contain_text("3×3 max reads 7")
+    assert page.evaluate("heard") == ["pen pointerdown", "pen pointerup"] * 2
+
+
+# --- Everything else
 
 
 def test_keys_alone_draw_and_clear_and_nothing_else_happens(page):

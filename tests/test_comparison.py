@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from cnnlab.chance import paired_interval, pooled_noise
-from cnnlab.comparison import _row, compare, compare_settings, noise_floor
+from cnnlab.comparison import _row, compare, noise_floor
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
 from cnnlab.history import History
@@ -15,6 +15,7 @@ from cnnlab.one_run import Run
 from cnnlab.ranking import _wins, rank_stability
 from cnnlab.readings import value_at
 from cnnlab.run_plots import plot_comparison
+from cnnlab.setting_comparison import compare_settings
 
 TABLES = 2000
 

@@ -7,8 +7,9 @@ from torch import nn
 
 from cnnlab.errors import ConfigError
 from cnnlab.features import receptive_field, top_images
+from cnnlab.layers import layer_table
 from cnnlab.loading import load_data
-from cnnlab.model import build_cnn, layer_table
+from cnnlab.model import build_cnn
 
 
 @pytest.mark.parametrize("architecture", [

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from test_comparison import levels_of, made
 
-from cnnlab.comparison import Comparison, compare, compare_settings
+from cnnlab.comparison import Comparison, compare
 from cnnlab.errors import ConfigError
 from cnnlab.guesses import (
     Guess,
@@ -20,6 +20,7 @@ from cnnlab.guesses import (
     right_answer,
     say_answer,
 )
+from cnnlab.setting_comparison import compare_settings
 
 WINNER = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59], 7: [0.51, 0.58, 0.42]}
 TWO_LEFT = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59], 7: [0.71, 0.80, 0.60]}

@@ -23,6 +23,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import cnnlab
+import cnnlab.widgets
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -34,7 +35,7 @@ BANK = {f"bank/{path.name}" for path in (REPOSITORY / "data" / "bank").glob("*.z
 # The rows of design.md: a module imports only from rows above its own.
 ROWS = [
     {"errors", "files"},
-    {"chance", "patterns", "kernels", "model", "weights", "idx", "downloads", "history"},
+    {"chance", "patterns", "kernels", "model", "layers", "weights", "idx", "downloads", "history"},
     {"data", "pooling", "drawing", "early_stopping"},
     {"loading", "evaluation"},
     {"settings", "progress", "checkpoint", "probes"},
@@ -46,6 +47,7 @@ ROWS = [
     {"sweeps"},
     {"readings", "confounds"},
     {"comparison", "ranking"},
+    {"setting_comparison"},
     {"guesses"},
     {"plots"},
     {"run_plots"},
@@ -61,6 +63,7 @@ AT_THE_TOP = {
     "pooling": {"torch"},
     "drawing": {"torch"},
     "model": {"torch"},
+    "layers": {"torch"},
     "weights": {"torch", "safetensors"},
     "idx": {"numpy"},
     "downloads": {"torch", "numpy"},
@@ -161,6 +164,7 @@ def test_the_wheel_works_from_any_folder(wheel, tmp_path):
 import json, os, sys
 sys.path = [folder for folder in sys.path if os.path.realpath(folder or ".") != {str(REPOSITORY)!r}]
 import cnnlab
+import cnnlab.widgets
 folder = cnnlab.data_folder()
 data = cnnlab.load_data("mnist", train=100, validation=50, test=50, seed=0)
 images = data.train.images
@@ -286,6 +290,7 @@ def test_import_cnnlab_loads_nothing_heavy(tmp_path):
     code = """
 import json, sys
 import cnnlab
+import cnnlab.widgets
 plain = sorted(sys.modules)
 cnnlab.build_cnn, cnnlab.fit, cnnlab.load_data
 print(json.dumps([plain, sorted(sys.modules)]))
@@ -308,6 +313,11 @@ def test_no_module_bears_a_public_name():
     names = [name for listed in public_names().values() for name in listed]
     assert sorted(names) == sorted(cnnlab.__all__)
     assert not {module_of(path) for path in FILES} & set(names)
+
+
+def test_the_panels_are_listed_alike_in_both_places():
+    """cnnlab's list loads nothing; that of cnnlab.widgets is real imports, which editors can follow."""
+    assert public_names()["widgets"] == cnnlab.widgets.__all__
 
 
 def test_public_names_come_in_every_order_of_two_and_none_is_a_module(tmp_path):

@@ -251,4 +251,4 @@ def _size(plane: Tensor) -> str:
 
 def _fitting() -> ipywidgets.Layout:
     """Return the layout of a button that is as wide as its words need."""
-    return ipywidgets.Layout(width="auto", max_width="160px")
+    return ipywidgets.Layout(width="auto", max_width="200px")

@@ -13,7 +13,7 @@ from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import Panel, control_row, picture_row
 
 MOST_STEPS = 200
-TWO_COLUMNS = "repeat(auto-fit, minmax(max(300px, calc((100% - 28px) / 2)), 1fr))"
+TWO_COLUMNS = "repeat(auto-fit, minmax(max(min(300px, 100%), calc((100% - 28px) / 2)), 1fr))"
 
 
 class OptimizerExplorer(Panel):

@@ -78,6 +78,14 @@ def control_row(*controls: ipywidgets.Widget) -> ipywidgets.GridBox:
     return picture_row(list(controls), "repeat(auto-fit, minmax(max(210px, calc((100% - 56px) / 3)), 1fr))")
 
 
+def flowing_row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
+    """Return the widgets side by side, each as wide as it needs; where the page is narrow, they wrap."""
+    layout = ipywidgets.Layout(flex_flow="row wrap", grid_gap="8px 28px", padding="6px 2px 10px", max_width="820px")
+    for child in children:
+        child.layout.width, child.layout.max_width = "auto", "98%"
+    return ipywidgets.HBox(children, layout=layout)
+
+
 def _parts(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
     for child in getattr(widget, "children", ()):
         yield from _parts(child)

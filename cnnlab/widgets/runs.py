@@ -8,7 +8,6 @@ import ipywidgets
 import torch
 from torch import Tensor
 
-from cnnlab.comparison import setting_names
 from cnnlab.data import Split
 from cnnlab.errors import ConfigError
 from cnnlab.kernels import write_number
@@ -16,6 +15,7 @@ from cnnlab.one_run import Run
 from cnnlab.plots import montage
 from cnnlab.readings import distinct
 from cnnlab.runs import bank, load_runs
+from cnnlab.setting_comparison import setting_names
 from cnnlab.widgets.canvas import PixelCanvas, grey_pixels, sequential_pixels
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import Panel, control_row, picture_row

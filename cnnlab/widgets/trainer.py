@@ -13,7 +13,7 @@ from cnnlab.experiment import Experiment
 from cnnlab.one_run import Run, run
 from cnnlab.training import EpochState
 from cnnlab.widgets.guard import StatusLine
-from cnnlab.widgets.panel import Panel, picture_row
+from cnnlab.widgets.panel import Panel, flowing_row, picture_row
 
 ON_COLAB = "google.colab" in sys.modules  # its page drops what a thread sends, so that a cell must train there
 SHORTEST = 0.15  # seconds between two pictures: a fast training is not slowed down by being drawn
@@ -89,7 +89,7 @@ class Trainer(Panel):
         how = "On Colab a cell trains: run <code>panel.train()</code> in the next one; its ■ stops the training."
         buttons = (ipywidgets.HTML(how),) if ON_COLAB else (self.start, self.stop)
         return [
-            picture_row([*buttons, *others], "max-content max-content 1fr"),
+            flowing_row(*buttons, *others),
             picture_row([self.bar, self.time_left], "minmax(0, 2fr) minmax(9em, 1fr)"),
             self.news,
         ]

@@ -11,7 +11,7 @@ from pathlib import Path
 import ipywidgets
 from matplotlib.ticker import MaxNLocator
 
-from cnnlab.comparison import Comparison, compare_settings
+from cnnlab.comparison import Comparison
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
 from cnnlab.history import History
@@ -19,10 +19,11 @@ from cnnlab.one_run import Run
 from cnnlab.plots import TRAIN, UNITS, VALIDATION
 from cnnlab.run_plots import plot_comparison
 from cnnlab.runs import Runs
+from cnnlab.setting_comparison import compare_settings
 from cnnlab.training import EpochState
 from cnnlab.widgets.form import GROUPS, make_controls, read_experiment, show_knobs
 from cnnlab.widgets.live_plot import LivePlot
-from cnnlab.widgets.panel import control_row, picture_row
+from cnnlab.widgets.panel import control_row, flowing_row
 from cnnlab.widgets.trainer import SHORTEST, Trainer
 
 SNAPSHOTS = 20  # so many epochs keep their weights, the first and the last among them
@@ -96,7 +97,6 @@ class TrainingPanel(Trainer):
         for name, fields in GROUPS.items():
             extra = (self.seeds,) if name == "Training" else ()
             rows += [_heading(name), control_row(*(self._controls[field] for field in fields), *extra)]
-        self.forget.layout.width = "auto"
         self.metric.style.description_width = "initial"
         return [
             *rows,
@@ -106,7 +106,7 @@ class TrainingPanel(Trainer):
             *self._train_rows(self.insides),
             self.curves,
             _heading("Compare"),
-            picture_row([self.metric, self.forget], "minmax(0, 20em) max-content"),
+            flowing_row(self.metric, self.forget),
             self.table,
             self.compared,
             _heading("Repeat it: two lines of code"),
@@ -194,7 +194,7 @@ class TrainingPanel(Trainer):
             short, names = _lettered(comparison)
             table = comparison.table().reset_index()
             table.insert(0, "", names)
-            self.table.value = table.to_html(**TABLE)
+            self.table.value = f'<div class="cnnlab-scroll">{table.to_html(**TABLE)}</div>'
             plot_comparison(short, ax=self.compared.figure.subplots())
             words = _verdicts_in_words(comparison)
         self.compared.freeze([])

@@ -1,0 +1,57 @@
+"""Runs of whatever settings in, verdicts out: each whole setting is compared with the first one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cnnlab.chance import pooled_noise
+from cnnlab.comparison import Comparison, paired_rows
+from cnnlab.errors import ConfigError
+from cnnlab.experiment import FIELDS
+from cnnlab.history import warn_if_environments_differ
+from cnnlab.one_run import Run
+from cnnlab.readings import check_reading, distinct, value_at, why_missing
+
+
+def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> Comparison:
+    """Compare whole settings, whatever they differ in, each with the first one; verdicts as in `compare`.
+
+    For what somebody tried out one after the other: a level is everything but the seed, named by the fields that vary.
+    What a difference comes from, nobody can tell where several fields differ: for that, `compare` one field. Each
+    setting is paired with the first one on the seeds that both have; one without a number (all its runs diverged, say)
+    keeps its row. Raises ConfigError where no run has the number.
+
+    >>> compare_settings([*panel.runs]).verdicts
+    {'kernel_size=5, pooling=avg': 'cannot tell'}
+    """
+    runs = distinct(runs)
+    if not runs:
+        raise ConfigError("there are no runs to compare; train one first")
+    check_reading(runs, metric, at, compared=())
+    warn_if_environments_differ(run.history for run in runs)
+    values: dict[str, dict[int, float]] = {}
+    missing = 0
+    for run, name in zip(runs, setting_names(runs), strict=True):
+        value, of_setting = value_at(run, metric, at), values.setdefault(name, {})
+        missing += value is None
+        if value is not None:
+            of_setting[run.experiment.seed] = value
+    values = {name: dict(sorted(of_setting.items())) for name, of_setting in values.items()}
+    first = next((name for name, of_setting in values.items() if of_setting), None)
+    if first is None:
+        raise ConfigError(f"none of these {len(runs)} runs has {metric} at {at!r}: {why_missing(metric)}")
+    values = {first: values.pop(first)} | values
+    rows = paired_rows(list(values), values, metric)
+    noise = pooled_noise({name: of_setting for name, of_setting in values.items() if of_setting})
+    return Comparison("setting", (), metric, at, rows, values, noise, missing, missing)
+
+
+def setting_names(runs: Iterable[Run]) -> list[str]:
+    """Return each run's setting in words: the fields, the seed left out, in which these runs differ.
+
+    >>> setting_names(runs)
+    ['kernel_size=3', 'kernel_size=5', 'kernel_size=5']
+    """
+    settings = [run.experiment.resolved() for run in runs]
+    varied = [name for name in FIELDS if name != "seed" and len({one[name] for one in settings}) > 1]
+    return [", ".join(f"{name}={one[name]}" for name in varied) or "one setting" for one in settings]

@@ -48,7 +48,8 @@ class Comparison:
     interval that holds the true one, for all levels at once, with 95 % confidence (NaN where chance can't be judged).
     values: for each level the metric of each seed, averaged over the blocks. noise_floor: two single runs of one
     setting differ by less than this 95 times in 100. left_out: runs that take no part; without_value: those of them
-    that have no such number (diverged, interrupted or too short). The others have no partner at every level.
+    that have no such number; why_without says why, for each level that has such runs. The others have no partner at
+    every level.
     """
 
     by: str
@@ -60,6 +61,7 @@ class Comparison:
     noise_floor: float
     left_out: int
     without_value: int
+    why_without: Mapping[Any, str]
 
     @property
     def verdicts(self) -> dict[Any, str]:
@@ -87,8 +89,9 @@ class Comparison:
         """
         levels = _with_reference([row.level for row in self.levels], self.by, reference)
         if not self.values[reference]:
-            raise ConfigError(f"reference={reference!r} has no number ({why_missing(self.metric)}); take another level")
-        return replace(self, levels=_rows(levels, self.values, self.metric))
+            why = self.why_without[reference]
+            raise ConfigError(f"reference={reference!r} has no number ({why}); take another level")
+        return replace(self, levels=_rows(levels, self.values, self.metric, self.why_without))
 
     def table(self) -> pandas.DataFrame:
         """Return one row a level."""
@@ -101,7 +104,7 @@ class Comparison:
     def __repr__(self) -> str:
         table = self.table().map(lambda value: f"{value:.4f}" if isinstance(value, float) else value)
         reasons = {
-            f"no number there ({why_missing(self.metric)})": self.without_value,
+            f"no number there ({_each_once(self.why_without)})": self.without_value,
             "no partner at every level": self.left_out - self.without_value,
         }
         left_out = "".join(f"\nruns left out, {why}: {count}" for why, count in reasons.items() if count)
@@ -155,16 +158,23 @@ def compare(
             of_seed.setdefault(seed, []).append(value)
             settings.setdefault((level, others), {})[seed] = value
         values[level] = {seed: statistics.fmean(of_seed[seed]) for seed in sorted(of_seed)}
-    rows = _rows(levels, values, metric)
-    without_value = len(runs) - sum(map(len, cells.values()))
+    without: dict[Any, list[Run]] = {}
+    for run in runs:
+        if value_at(run, metric, at) is None:
+            without.setdefault(run.experiment.resolved()[by], []).append(run)
+    why_without = {level: why_missing(some, metric, at) for level, some in without.items()}
+    rows = _rows(levels, values, metric, why_without)
+    without_value = sum(map(len, without.values()))
     if without_value:
+        why = _each_once(why_without)
         warnings.warn(
-            f"{without_value} of {len(runs)} runs have no {metric} at {at!r} ({why_missing(metric)}) and are left out: "
+            f"{without_value} of {len(runs)} runs have no {metric} at {at!r} ({why}) and are left out: "
             "what remains may look better than it is",
             stacklevel=2,
         )
     left_out = len(runs) - len(levels) * len(blocks)
-    return Comparison(by, along, metric, at, rows, values, pooled_noise(settings), left_out, without_value)
+    noise = pooled_noise(settings)
+    return Comparison(by, along, metric, at, rows, values, noise, left_out, without_value, why_without)
 
 
 def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> Comparison:
@@ -184,20 +194,23 @@ def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy"
     check_reading(runs, metric, at, compared=())
     warn_if_environments_differ(run.history for run in runs)
     values: dict[str, dict[int, float]] = {}
-    missing = 0
+    without: dict[str, list[Run]] = {}
     for run, name in zip(runs, setting_names(runs), strict=True):
         value, of_setting = value_at(run, metric, at), values.setdefault(name, {})
-        missing += value is None
-        if value is not None:
+        if value is None:
+            without.setdefault(name, []).append(run)
+        else:
             of_setting[run.experiment.seed] = value
     values = {name: dict(sorted(of_setting.items())) for name, of_setting in values.items()}
     first = next((name for name, of_setting in values.items() if of_setting), None)
     if first is None:
-        raise ConfigError(f"none of these {len(runs)} runs has {metric} at {at!r}: {why_missing(metric)}")
+        raise ConfigError(f"none of these {len(runs)} runs has {metric} at {at!r}: {why_missing(runs, metric, at)}")
     values = {first: values.pop(first)} | values
-    rows = _rows(list(values), values, metric)
+    why_without = {name: why_missing(some, metric, at) for name, some in without.items()}
+    rows = _rows(list(values), values, metric, why_without)
+    missing = sum(map(len, without.values()))
     noise = pooled_noise({name: of_setting for name, of_setting in values.items() if of_setting})
-    return Comparison("setting", (), metric, at, rows, values, noise, missing, missing)
+    return Comparison("setting", (), metric, at, rows, values, noise, missing, missing, why_without)
 
 
 def setting_names(runs: Iterable[Run]) -> list[str]:
@@ -287,8 +300,9 @@ def _why_nothing_matches(
     """Say which level has no value, which fields move together with `by`, or that runs are missing."""
     for level in levels:
         if not cells[level]:
+            why = why_missing([run for run in runs if run.experiment.resolved()[by] == level], metric, at)
             return (
-                f"no run with {by}={level!r} has {metric} at {at!r}: {why_missing(metric)}; filter the runs to the "
+                f"no run with {by}={level!r} has {metric} at {at!r}: {why}; filter the runs to the "
                 "other levels, and say so"
             )
     settings = [run.experiment.resolved() for run in runs]
@@ -309,14 +323,20 @@ def _why_nothing_matches(
     )
 
 
-def _rows(levels: list[Any], values: Mapping[Any, Mapping[int, float]], metric: str) -> tuple[Level, ...]:
+def _each_once(why_without: Mapping[Any, str]) -> str:
+    return "; ".join(dict.fromkeys(why_without.values()))
+
+
+def _rows(
+    levels: list[Any], values: Mapping[Any, Mapping[int, float]], metric: str, why_without: Mapping[Any, str]
+) -> tuple[Level, ...]:
     """Return a row a level: the first is the reference, the others are paired with it on the seeds that both have."""
     first, *others = levels
     rows = [_reference_row(first, values[first])]
     for level in others:
         shared = {seed: value for seed, value in values[level].items() if seed in values[first]}
         paired = _row(level, shared, values[first], len(others), metric) if shared else None
-        rows.append(paired or _alone(level, values[level], metric))
+        rows.append(paired or _alone(level, values[level], why_without.get(level, "")))
     return tuple(rows)
 
 
@@ -325,10 +345,10 @@ def _reference_row(level: Any, values: Mapping[int, float]) -> Level:
     return Level(level, len(values), float(np.mean(list(values.values()))), nothing, nothing, nothing, "reference", "")
 
 
-def _alone(level: Any, values: Mapping[int, float], metric: str) -> Level:
+def _alone(level: Any, values: Mapping[int, float], why_without: str) -> Level:
     """Return the row of a level that has no seed to be paired with the reference."""
     mean, nothing = statistics.fmean(values.values()) if values else float("nan"), float("nan")
-    why = "no seed in common with the first" if values else f"no number there ({why_missing(metric)})"
+    why = "no seed in common with the first" if values else f"no number there ({why_without})"
     return Level(level, len(values), mean, nothing, nothing, nothing, CANNOT_TELL, why)
 
 

@@ -79,6 +79,15 @@ class Comparison:
         """The compared field, and what moved with it."""
         return f"{self.by} (with its own {' and '.join(self.along)})" if self.along else self.by
 
+    def paired(self, level: Hashable) -> dict[int, float]:
+        """Return the values that the level's mean is of: of the seeds that the reference has, too; of all, if none.
+
+        >>> compare_settings(runs).paired("kernel_size=5")
+        {0: 0.86, 1: 0.84, 2: 0.87}
+        """
+        values, reference = self.values[level], self.values[self.levels[0].level]
+        return {seed: value for seed, value in values.items() if seed in reference} or dict(values)
+
     def against(self, reference: Hashable) -> Comparison:
         """Return the same comparison with another level as the reference.
 

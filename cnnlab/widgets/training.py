@@ -27,6 +27,7 @@ from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import control_row, picture_row
 from cnnlab.widgets.trainer import SHORTEST, Trainer
 
+LAYERS = 'tabindex="0" role="region" aria-label="layers"'  # it scrolls, also by the keys
 SNAPSHOTS = 20  # so many epochs keep their weights, the first and the last among them
 NO_RUNS = "No runs yet. Finished runs are compared here, each setting with the first one."
 
@@ -98,15 +99,15 @@ class TrainingPanel(Trainer):
         rows: list[ipywidgets.Widget] = []
         for name, fields in GROUPS.items():
             extra = (self.seeds,) if name == "Training" else ()
-            rows += [_heading(name), control_row(*(self._controls[field] for field in fields), *extra)]
+            rows += [_heading(name), control_row(*(self._controls[field] for field in fields), *extra, compact=True)]
         self.forget.layout.width = "auto"
         self.metric.style.description_width = "initial"
         return [
             *rows,
             self.status,
-            self.layers,
             _heading("Train"),
             *self._train_rows(self.insides),
+            self.layers,  # below Start, which is seen without scrolling
             self.curves,
             _heading("Compare"),
             picture_row([self.metric, self.forget], "minmax(0, 20em) max-content"),
@@ -129,7 +130,8 @@ class TrainingPanel(Trainer):
             for part in (self.layers, self.code):  # these are the last good ones
                 part.add_class("cnnlab-stale")
             raise
-        self.layers.value = _preformatted(repr(layers))
+        table = html.escape(repr(layers))
+        self.layers.value = f'<pre class="cnnlab-pre cnnlab-layers" {LAYERS}>{table}</pre>'
         self.code.value = _preformatted(experiment.to_code(seeds))
         for part in (self.layers, self.code):
             part.remove_class("cnnlab-stale")

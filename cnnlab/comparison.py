@@ -48,7 +48,8 @@ class Comparison:
     interval that holds the true one, for all levels at once, with 95 % confidence (NaN where chance can't be judged).
     values: for each level the metric of each seed, averaged over the blocks. noise_floor: two single runs of one
     setting differ by less than this 95 times in 100. left_out: runs that take no part; without_value: those of them
-    that have no such number (diverged, interrupted or too short). The others have no partner at every level.
+    that have no such number; why_without says why, for each level that has such runs. The others have no partner at
+    every level.
     """
 
     by: str
@@ -60,6 +61,7 @@ class Comparison:
     noise_floor: float
     left_out: int
     without_value: int
+    why_without: Mapping[Any, str]
 
     @property
     def verdicts(self) -> dict[Any, str]:
@@ -77,6 +79,15 @@ class Comparison:
         """The compared field, and what moved with it."""
         return f"{self.by} (with its own {' and '.join(self.along)})" if self.along else self.by
 
+    def paired(self, level: Hashable) -> dict[int, float]:
+        """Return the values that the level's mean is of: of the seeds that the reference has, too; of all, if none.
+
+        >>> compare_settings(runs).paired("kernel_size=5")
+        {0: 0.86, 1: 0.84, 2: 0.87}
+        """
+        values, reference = self.values[level], self.values[self.levels[0].level]
+        return {seed: value for seed, value in values.items() if seed in reference} or dict(values)
+
     def against(self, reference: Hashable) -> Comparison:
         """Return the same comparison with another level as the reference.
 
@@ -87,8 +98,9 @@ class Comparison:
         """
         levels = _with_reference([row.level for row in self.levels], self.by, reference)
         if not self.values[reference]:
-            raise ConfigError(f"reference={reference!r} has no number ({why_missing(self.metric)}); take another level")
-        return replace(self, levels=paired_rows(levels, self.values, self.metric))
+            why = self.why_without[reference]
+            raise ConfigError(f"reference={reference!r} has no number ({why}); take another level")
+        return replace(self, levels=paired_rows(levels, self.values, self.metric, self.why_without))
 
     def table(self) -> pandas.DataFrame:
         """Return one row a level."""
@@ -101,7 +113,7 @@ class Comparison:
     def __repr__(self) -> str:
         table = self.table().map(lambda value: f"{value:.4f}" if isinstance(value, float) else value)
         reasons = {
-            f"no number there ({why_missing(self.metric)})": self.without_value,
+            f"no number there ({_each_once(self.why_without)})": self.without_value,
             "no partner at every level": self.left_out - self.without_value,
         }
         left_out = "".join(f"\nruns left out, {why}: {count}" for why, count in reasons.items() if count)
@@ -155,16 +167,23 @@ def compare(
             of_seed.setdefault(seed, []).append(value)
             settings.setdefault((level, others), {})[seed] = value
         values[level] = {seed: statistics.fmean(of_seed[seed]) for seed in sorted(of_seed)}
-    rows = paired_rows(levels, values, metric)
-    without_value = len(runs) - sum(map(len, cells.values()))
+    without: dict[Any, list[Run]] = {}
+    for run in runs:
+        if value_at(run, metric, at) is None:
+            without.setdefault(run.experiment.resolved()[by], []).append(run)
+    why_without = {level: why_missing(some, metric, at) for level, some in without.items()}
+    rows = paired_rows(levels, values, metric, why_without)
+    without_value = sum(map(len, without.values()))
     if without_value:
+        why = _each_once(why_without)
         warnings.warn(
-            f"{without_value} of {len(runs)} runs have no {metric} at {at!r} ({why_missing(metric)}) and are left out: "
+            f"{without_value} of {len(runs)} runs have no {metric} at {at!r} ({why}) and are left out: "
             "what remains may look better than it is",
             stacklevel=2,
         )
     left_out = len(runs) - len(levels) * len(blocks)
-    return Comparison(by, along, metric, at, rows, values, pooled_noise(settings), left_out, without_value)
+    noise = pooled_noise(settings)
+    return Comparison(by, along, metric, at, rows, values, noise, left_out, without_value, why_without)
 
 
 def noise_floor(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> float:
@@ -243,8 +262,9 @@ def _why_nothing_matches(
     """Say which level has no value, which fields move together with `by`, or that runs are missing."""
     for level in levels:
         if not cells[level]:
+            why = why_missing([run for run in runs if run.experiment.resolved()[by] == level], metric, at)
             return (
-                f"no run with {by}={level!r} has {metric} at {at!r}: {why_missing(metric)}; filter the runs to the "
+                f"no run with {by}={level!r} has {metric} at {at!r}: {why}; filter the runs to the "
                 "other levels, and say so"
             )
     settings = [run.experiment.resolved() for run in runs]
@@ -265,14 +285,20 @@ def _why_nothing_matches(
     )
 
 
-def paired_rows(levels: list[Any], values: Mapping[Any, Mapping[int, float]], metric: str) -> tuple[Level, ...]:
+def _each_once(why_without: Mapping[Any, str]) -> str:
+    return "; ".join(dict.fromkeys(why_without.values()))
+
+
+def paired_rows(
+    levels: list[Any], values: Mapping[Any, Mapping[int, float]], metric: str, why_without: Mapping[Any, str]
+) -> tuple[Level, ...]:
     """Return a row a level: the first is the reference, the others are paired with it on the seeds that both have."""
     first, *others = levels
     rows = [_reference_row(first, values[first])]
     for level in others:
         shared = {seed: value for seed, value in values[level].items() if seed in values[first]}
         paired = _row(level, shared, values[first], len(others), metric) if shared else None
-        rows.append(paired or _alone(level, values[level], metric))
+        rows.append(paired or _alone(level, values[level], why_without.get(level, "")))
     return tuple(rows)
 
 
@@ -281,10 +307,10 @@ def _reference_row(level: Any, values: Mapping[int, float]) -> Level:
     return Level(level, len(values), float(np.mean(list(values.values()))), nothing, nothing, nothing, "reference", "")
 
 
-def _alone(level: Any, values: Mapping[int, float], metric: str) -> Level:
+def _alone(level: Any, values: Mapping[int, float], why_without: str) -> Level:
     """Return the row of a level that has no seed to be paired with the reference."""
     mean, nothing = statistics.fmean(values.values()) if values else float("nan"), float("nan")
-    why = "no seed in common with the first" if values else f"no number there ({why_missing(metric)})"
+    why = "no seed in common with the first" if values else f"no number there ({why_without})"
     return Level(level, len(values), mean, nothing, nothing, nothing, CANNOT_TELL, why)
 
 

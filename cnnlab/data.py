@@ -157,15 +157,7 @@ def assemble(name, published, vault, train, validation, test, classes, seed) -> 
     """Split the published sets, and normalize all three by what the training split alone says."""
     random = np.random.default_rng(seed)
     pool, pool_test = len(published[1]), len(vault[1])
-    validation = pool // 10 if validation is None else validation
-    check_whole("validation", validation, 0)
-    train = pool - validation if train is None else train
-    check_whole("train", train, 1)
-    if train + validation > pool:
-        raise ConfigError(
-            f"train={train} and validation={validation} ask for {train + validation} images, but {name!r} has {pool}; "
-            "make one of them smaller"
-        )
+    train, validation = split_sizes(name, pool, train, validation)
     test = pool_test if test is None else test
     check_whole("test", test, 0)
     if test > pool_test:
@@ -181,6 +173,26 @@ def assemble(name, published, vault, train, validation, test, classes, seed) -> 
         return Split(images, source[1][chosen], classes, mean, std)
 
     return Data(name, split(published, for_train), split(published, for_validation), split(vault, for_test))
+
+
+def split_sizes(name: str, pool: int, train: int | None, validation: int | None) -> tuple[int, int]:
+    """Return how many images of the pool are for training, and how many for validation; ConfigError if it lacks some.
+
+    >>> split_sizes("mine", 90, train=None, validation=None)
+    (81, 9)
+    """
+    validation = pool // 10 if validation is None else validation
+    check_whole("validation", validation, 0)
+    if train is None and validation >= pool:
+        raise ConfigError(f"validation={validation} leaves nothing of the {pool} images of {name!r}; make it smaller")
+    train = pool - validation if train is None else train
+    check_whole("train", train, 1)
+    if train + validation > pool:
+        raise ConfigError(
+            f"train={train} and validation={validation} ask for {train + validation} images, but {name!r} has {pool}; "
+            "make one of them smaller"
+        )
+    return train, validation
 
 
 def _mean_std(images: Tensor) -> tuple[Tensor, Tensor]:

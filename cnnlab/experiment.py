@@ -10,13 +10,13 @@ from typing import Any
 
 from torch import nn
 
-from cnnlab.data import Data
+from cnnlab.data import Data, split_sizes
 from cnnlab.errors import ConfigError, check_choice, check_whole
 from cnnlab.layers import LayerTable, layer_table
 from cnnlab.loading import DATASETS, load_data, load_images
 from cnnlab.model import PADDINGS, POOLINGS, build_cnn, check_architecture
 from cnnlab.patterns import PATTERN_KNOBS, STRUCTURES, check_knobs, fill_knobs
-from cnnlab.settings import LEARNING_RATES, OPTIMIZERS, check_settings
+from cnnlab.settings import LEARNING_RATES, OPTIMIZERS, check_settings, check_sizes
 
 PUBLISHED = {"mnist": ((1, 28, 28), 10), "fashion_mnist": ((1, 28, 28), 10), "cifar10": ((3, 32, 32), 10)}
 KNOBS = {"patterns": set(PATTERN_KNOBS), "images": {"folder", "size", "grey"}}  # of which data set
@@ -116,6 +116,15 @@ class Experiment:
                 check_whole("size", self.size, 1)
             if self.grey is not None and not isinstance(self.grey, bool):
                 raise ConfigError(f"grey must be True or False, got {self.grey!r}")
+
+    def check_pictures(self, count: int) -> None:
+        """Raise ConfigError unless so many pictures of your own are enough: a tenth is the test set, as ever.
+
+        >>> Experiment(dataset="images", folder="my_pictures").check_pictures(count_images("my_pictures"))
+        """
+        pool = count - count // 10
+        sizes = split_sizes(Path(self.folder).name, pool, self.train_size, self.validation_size)
+        check_sizes(self.batch_size, self.patience, *sizes)
 
     def network(self) -> dict[str, Any]:
         """Return what `build_cnn` wants, as far as it is known before any data is loaded."""

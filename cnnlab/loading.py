@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,6 +15,9 @@ from cnnlab.data import Data, assemble
 from cnnlab.errors import ConfigError, DataError, check_choice, check_whole
 from cnnlab.files import data_folder
 from cnnlab.patterns import PATTERN_KNOBS, make_patterns
+
+if TYPE_CHECKING:
+    from torchvision.datasets import ImageFolder
 
 DATASETS = ("mnist", "patterns", *downloads.DOWNLOADS)
 
@@ -68,17 +73,11 @@ def load_images(
     >>> data = load_images("my_pictures", size=32, grey=False)   # my_pictures/cat/1.png, my_pictures/dog/7.jpg
     """
     from torchvision import transforms
-    from torchvision.datasets import ImageFolder
 
     check_whole("size", size, 1)
-    if not Path(folder).is_dir():
-        raise DataError(f"{folder} is no folder; give one that holds one folder a class, with that class's pictures")
     steps = [transforms.Grayscale()] if grey else []
     steps += [transforms.Resize((size, size)), transforms.ToTensor()]
-    try:
-        pictures = ImageFolder(folder, transforms.Compose(steps))
-    except FileNotFoundError as error:
-        raise DataError(f"{folder} wants one folder a class, each with pictures in it: {error}") from error
+    pictures = _find_images(folder, transforms.Compose(steps))
     images, labels = [], []
     for index, (path, label) in enumerate(pictures.samples):
         try:
@@ -90,6 +89,26 @@ def load_images(
         torch.stack(images), torch.tensor(labels), train=train, validation=validation, test=test,
         classes=tuple(pictures.classes), seed=seed, name=Path(folder).name,
     )  # fmt: skip
+
+
+def count_images(folder: str | Path) -> int:
+    """Return how many pictures `load_images` would load from the folder; none is opened.
+
+    >>> count_images("my_pictures")
+    120
+    """
+    return len(_find_images(folder))
+
+
+def _find_images(folder: str | Path, transform: Callable | None = None) -> ImageFolder:
+    from torchvision.datasets import ImageFolder
+
+    if not Path(folder).is_dir():
+        raise DataError(f"{folder} is no folder; give one that holds one folder a class, with that class's pictures")
+    try:
+        return ImageFolder(folder, transform)
+    except FileNotFoundError as error:
+        raise DataError(f"{folder} wants one folder a class, each with pictures in it: {error}") from error
 
 
 def verify_checksums(folder: Path) -> None:

@@ -41,10 +41,23 @@ def check_reading(runs: list[Run], metric: str, at: str | int, *, compared: Iter
             )
 
 
-def why_missing(metric: str) -> str:
-    """Return why a run may lack a number."""
-    recorded = "" if metric in METRICS else "not recorded: sweep(…, insides=True), or "
-    return f"{recorded}diverged, interrupted or too short"
+def why_missing(runs: Iterable[Run], metric: str, at: str | int) -> str:
+    """Return why these runs lack a number, each reason once.
+
+    >>> why_missing([run], "validation_accuracy", "last")
+    'no validation images: train with a larger validation_size'
+    """
+    return "; ".join(dict.fromkeys(_why_missing(run, metric, at) for run in runs))
+
+
+def _why_missing(run: Run, metric: str, at: str | int) -> str:
+    rows = run.history.rows
+    was_validated = run.experiment.validation_size != 0 and (not rows or any("validation_loss" in row for row in rows))
+    if not was_validated and (metric.startswith("validation_") or at == "best"):
+        return "no validation images: train with a larger validation_size"
+    if metric not in METRICS and rows and not any(metric in row for row in rows):
+        return "not recorded: sweep(…, insides=True)" + (", or no such layer" if "." in metric else "")
+    return "diverged, interrupted or too short"
 
 
 def value_at(run: Run, metric: str, at: str | int) -> float | None:

@@ -34,6 +34,7 @@ INSIDE = {
 }
 
 CHANCE = {"facecolor": "0.92", "edgecolor": "0.6", "linewidth": 0.8, "zorder": 0, "label": "one run alone: chance"}
+ALONE = "seed that the first lacks: in no mean"
 
 
 def plot_curves(
@@ -126,25 +127,29 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     """Draw a comparison: a dot a seed, each level's mean with the interval of its difference, and the verdict below.
 
     The line is the reference's mean: an interval that crosses it cannot tell. Inside the grey band two single runs
-    differ by chance alone: this is how little one run a setting can tell.
+    differ by chance alone: this is how little one run a setting can tell. Where a setting and the first one share only
+    some seeds, the line there is the first one's mean over those; a hollow dot is a seed that is in no mean.
 
     >>> plot_comparison(compare(runs, by="kernel_size"))
     """
     if not isinstance(comparison, Comparison):
         raise ConfigError(f"plot_comparison wants what compare() returns, got {type(comparison).__name__}")
     ax = new_axes(ax)
-    base = comparison.levels[0].mean
-    ax.axhline(base, color="0.4", linewidth=1)
-    if np.isfinite(comparison.noise_floor):
-        band = base - comparison.noise_floor, base + comparison.noise_floor
-        ax.axhspan(*band, **CHANCE)
+    _draw_reference(comparison, ax)
+    has_alone = False
     for place, level in enumerate(comparison.levels):
         colour = PALETTE[place % 10]
-        values = list(comparison.values[level.level].values())
+        values = comparison.values[level.level]
         if not values:  # a setting whose runs all diverged
             continue
         spread = np.linspace(-0.25, -0.1, len(values)) if len(values) > 1 else [-0.15]
-        ax.plot(place + np.asarray(spread), values, MARKS[place % len(MARKS)], color=colour, alpha=0.8, markersize=5)
+        across, paired = dict(zip(values, place + np.asarray(spread), strict=True)), comparison.paired(level.level)
+        look = {"marker": MARKS[place % len(MARKS)], "linestyle": "none", "color": colour, "markersize": 5}
+        ax.plot([across[seed] for seed in paired], list(paired.values()), alpha=0.8, **look)
+        alone = [seed for seed in values if seed not in paired]
+        if alone:
+            ax.plot([across[seed] for seed in alone], [values[seed] for seed in alone], fillstyle="none", **look)
+            has_alone = True
         ax.hlines(level.mean, place - 0.05, place + 0.25, color=colour, linewidth=2.5)
         if np.isfinite(level.low):
             reach = [[level.difference - level.low], [level.high - level.difference]]
@@ -155,10 +160,27 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     ax.set_xlim(-0.5, len(names) - 0.5)
     left_out = f"\n{comparison.without_value} runs left out" if comparison.without_value else ""
     ax.set(xlabel=f"{comparison.what}{left_out}", ylabel=axis_label(comparison.metric))
-    if np.isfinite(comparison.noise_floor):
+    if has_alone:
+        ax.plot([], [], "o", color="0.4", fillstyle="none", markersize=5, label=ALONE)
+    if has_alone or np.isfinite(comparison.noise_floor):
         ax.legend(frameon=False, loc="best")
     seaborn.despine(ax=ax)
     return ax
+
+
+def _draw_reference(comparison: Comparison, ax: Axes) -> None:
+    """Draw the reference's mean in its noise floor: in steps, where a level shares only some of its seeds."""
+    base, floor = comparison.levels[0].mean, comparison.noise_floor
+    means = [base if np.isnan(level.difference) else level.mean - level.difference for level in comparison.levels]
+    if np.allclose(means, base, rtol=0, atol=1e-12):
+        ax.axhline(base, color="0.4", linewidth=1)
+        if np.isfinite(floor):
+            ax.axhspan(base - floor, base + floor, **CHANCE)
+        return
+    edges, means = np.arange(len(means) + 1) - 0.5, np.array(means)
+    ax.stairs(means, edges, baseline=None, color="0.4", linewidth=1)
+    if np.isfinite(floor):
+        ax.stairs(means + floor, edges, baseline=means - floor, fill=True, **CHANCE)
 
 
 def plot_grid(

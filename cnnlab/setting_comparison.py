@@ -30,20 +30,23 @@ def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy"
     check_reading(runs, metric, at, compared=())
     warn_if_environments_differ(run.history for run in runs)
     values: dict[str, dict[int, float]] = {}
-    missing = 0
+    without: dict[str, list[Run]] = {}
     for run, name in zip(runs, setting_names(runs), strict=True):
         value, of_setting = value_at(run, metric, at), values.setdefault(name, {})
-        missing += value is None
-        if value is not None:
+        if value is None:
+            without.setdefault(name, []).append(run)
+        else:
             of_setting[run.experiment.seed] = value
     values = {name: dict(sorted(of_setting.items())) for name, of_setting in values.items()}
     first = next((name for name, of_setting in values.items() if of_setting), None)
     if first is None:
-        raise ConfigError(f"none of these {len(runs)} runs has {metric} at {at!r}: {why_missing(metric)}")
+        raise ConfigError(f"none of these {len(runs)} runs has {metric} at {at!r}: {why_missing(runs, metric, at)}")
     values = {first: values.pop(first)} | values
-    rows = paired_rows(list(values), values, metric)
+    why_without = {name: why_missing(some, metric, at) for name, some in without.items()}
+    rows = paired_rows(list(values), values, metric, why_without)
+    missing = sum(map(len, without.values()))
     noise = pooled_noise({name: of_setting for name, of_setting in values.items() if of_setting})
-    return Comparison("setting", (), metric, at, rows, values, noise, missing, missing)
+    return Comparison("setting", (), metric, at, rows, values, noise, missing, missing, why_without)
 
 
 def setting_names(runs: Iterable[Run]) -> list[str]:

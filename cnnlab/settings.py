@@ -48,16 +48,18 @@ def check_fits(model: nn.Module, data: Data, settings: dict) -> None:
     """Raise ConfigError unless this model can be trained on this data with these settings."""
     if not isinstance(data, Data):
         raise ConfigError(f"fit wants Data from load_data or Data.from_tensors, got {type(data).__name__}")
-    if settings["patience"] is not None and len(data.validation) == 0:
-        raise ConfigError(f"patience={settings['patience']} needs validation images, got none; load some")
-    if settings["batch_size"] > len(data.train):
-        raise ConfigError(
-            f"batch_size={settings['batch_size']} is larger than the {len(data.train)} training images; "
-            f"try {min(64, len(data.train))}"
-        )
+    check_sizes(settings["batch_size"], settings["patience"], len(data.train), len(data.validation))
     check_images(data.train.images, "data.train.images")
     check_images(data.validation.images, "data.validation.images")
     _check_outputs(model, data)
+
+
+def check_sizes(batch_size: int, patience: int | None, train: int, validation: int) -> None:
+    """Raise ConfigError unless so many training and validation images are enough for these settings."""
+    if patience is not None and validation == 0:
+        raise ConfigError(f"patience={patience} needs validation images, got none; load some")
+    if batch_size > train:
+        raise ConfigError(f"batch_size={batch_size} is larger than the {train} training images; try {min(64, train)}")
 
 
 def choose_device(device: str | torch.device | None) -> torch.device:

@@ -15,6 +15,10 @@ panel""",
     "panel",
     "answer = 6 * 7\nanswer",
 ]
+CUT = """() => [...document.querySelectorAll('.jp-OutputArea-output .widget-label')]
+  .filter(label => label.scrollWidth > label.clientWidth + 1).map(label => label.textContent)"""
+SHORTEST_SLIDER = """() => Math.min(...[...document.querySelectorAll('.jp-OutputArea-output .noUi-target')]
+  .filter(slider => slider.offsetParent).map(slider => slider.offsetWidth))"""
 READ = "canvas => canvas.toDataURL()"
 
 
@@ -82,6 +86,44 @@ def test_an_impossible_setting_is_red_at_once_and_can_not_be_started(lab):
     expect(status).to_contain_text("parameters; 1 run of 1 epoch")
     expect(lab.get_by_text(re.compile(r"optimizer='sgd', momentum=0\.5")).first).to_be_visible()
     expect(button(lab, "Start")).to_be_enabled()
+
+
+def test_start_and_its_news_are_seen_without_scrolling_and_stay_where_they_are(lab):
+    lab.set_viewport_size({"width": 1280, "height": 800})
+    page = lab.locator(".jp-WindowedPanel-outer").first
+    lab.get_by_role("heading", name="Data").first.evaluate("heading => heading.scrollIntoView()")
+    layers = lab.get_by_role("region", name="layers").first
+    seen = {
+        "start": button(lab, "Start"),
+        "stop": button(lab, "Stop"),
+        "bar": lab.get_by_role("progressbar").first,
+        "news": lab.locator(".cnnlab-status").nth(1),
+        "layers": layers,
+    }
+    bottom = page.bounding_box()["y"] + page.bounding_box()["height"]
+    for name in ("start", "stop", "bar", "news"):
+        box = seen[name].bounding_box()
+        assert box["y"] + box["height"] <= bottom, name
+    seen["curves"] = lab.get_by_role("img", name=re.compile("^loss and accuracy over the epochs")).first
+    before = {name: part.bounding_box() for name, part in seen.items()}
+    assert before["news"]["y"] < before["layers"]["y"] < before["curves"]["y"]
+
+    slider = lab.get_by_role("slider", name="convs per block").first
+    slider.focus()
+    lab.keyboard.press("End")
+    expect(layers).to_contain_text("conv1_3")
+    assert {name: part.bounding_box() for name, part in seen.items()} == before
+    slider.focus()
+    lab.keyboard.press("Home")
+    expect(layers).not_to_contain_text("conv1_3")
+
+    # no label is cut, and every slider is long enough to be moved, on a page of any width
+    for width in (1600, 1280, 800, 640):
+        lab.set_viewport_size({"width": width, "height": 800})
+        lab.wait_for_timeout(300)
+        assert lab.evaluate(CUT) == []
+        assert lab.evaluate(SHORTEST_SLIDER) > 40
+    lab.set_viewport_size({"width": 1280, "height": 2200})
 
 
 def test_every_control_has_a_name_and_nothing_was_wrong_in_the_console(lab):

@@ -313,6 +313,44 @@ def test_runs_without_the_number_are_left_out_and_counted():
     assert ", after epoch 2, against kernel_size=3" in found.title
 
 
+def unvalidated(accuracy=0.5, **fields):
+    """A finished run without validation images."""
+    run = made(accuracy, validation_size=0, **fields)
+    run.history.rows[:] = [{"epoch": 1, "train_loss": 1.0, "train_accuracy": accuracy}]
+    run.history.best_epoch = 0
+    return run
+
+
+NO_IMAGES = "no validation images: train with a larger validation_size"
+
+
+def test_a_run_without_validation_images_says_so_and_not_that_it_diverged():
+    runs = [unvalidated(kernel_size=size, seed=seed) for size in (3, 5) for seed in range(3)]
+    for metric, at in (("validation_accuracy", "last"), ("validation_loss", 1), ("train_loss", "best")):
+        for refuses in (compare_settings, lambda runs, **how: compare(runs, by="kernel_size", **how)):
+            with pytest.raises(ConfigError) as caught:
+                refuses(runs, metric=metric, at=at)
+            assert NO_IMAGES in str(caught.value)
+            assert "diverged" not in str(caught.value)
+    assert compare(runs, by="kernel_size", metric="train_loss").levels[1].seeds == 3
+    # a tenth of very few images is none, whatever the experiment says
+    few = made(0.5, kernel_size=3)
+    few.history.rows[0] = {"epoch": 1, "train_loss": 1.0}
+    with pytest.raises(ConfigError, match=NO_IMAGES):
+        compare_settings([few])
+
+
+def test_each_setting_has_its_own_reason():
+    lost = made([], stopped_by="diverged", learning_rate=1.0)
+    found = compare_settings([made(0.5), unvalidated(), lost])
+    assert [row.why for row in found.levels[1:]] == [
+        f"no number there ({NO_IMAGES})", "no number there (diverged, interrupted or too short)",
+    ]  # fmt: skip
+    assert f"no number there ({NO_IMAGES}; diverged, interrupted or too short): 2" in repr(found)
+    with pytest.raises(ConfigError, match=NO_IMAGES):
+        found.against(found.levels[1].level)
+
+
 def test_stopped_compares_the_weights_that_were_kept():
     runs = [made([0.5, 0.6 + shift * (seed + 1), 0.4], kernel_size=size, patience=0, epochs=9, seed=seed,
                  stopped_by="patience") for size, shift in ((3, 0), (5, 0.05)) for seed in range(3)]  # fmt: skip

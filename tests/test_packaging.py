@@ -164,7 +164,6 @@ def test_the_wheel_works_from_any_folder(wheel, tmp_path):
 import json, os, sys
 sys.path = [folder for folder in sys.path if os.path.realpath(folder or ".") != {str(REPOSITORY)!r}]
 import cnnlab
-import cnnlab.widgets
 folder = cnnlab.data_folder()
 data = cnnlab.load_data("mnist", train=100, validation=50, test=50, seed=0)
 images = data.train.images
@@ -290,7 +289,6 @@ def test_import_cnnlab_loads_nothing_heavy(tmp_path):
     code = """
 import json, sys
 import cnnlab
-import cnnlab.widgets
 plain = sorted(sys.modules)
 cnnlab.build_cnn, cnnlab.fit, cnnlab.load_data
 print(json.dumps([plain, sorted(sys.modules)]))

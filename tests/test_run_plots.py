@@ -13,6 +13,7 @@ from cnnlab.comparison import compare, noise_floor
 from cnnlab.errors import ConfigError
 from cnnlab.run_plots import plot_comparison, plot_curves, plot_grid, plot_noise_floor
 from cnnlab.runs import Runs
+from cnnlab.setting_comparison import compare_settings
 
 ODD = ["$x^2 <b>one</b>", r"a $\frac{$ folder"]  # the second is no formula that matplotlib could read
 
@@ -87,6 +88,36 @@ def test_what_cannot_be_judged_has_no_interval():
         assert ax.get_xticklabels()[1].get_text() == "5\ncannot tell"
     ax = plot_comparison(compare(levels_of("kernel_size", {3: [0.5], 5: [0.9]}), by="kernel_size"))
     assert len(ax.patches) == 0  # one seed: no noise floor either, and no warning from an empty legend
+    ax.figure.canvas.draw()
+
+
+def test_where_only_some_seeds_are_paired_the_picture_shows_what_the_mean_is_of():
+    # kernel 3 has seeds 0 to 3; kernel 5 has 1 to 5, of which 1, 2, 3 are paired: differences 0.02, 0.03, 0.04.
+    table = {3: {0: 0.9, 1: 0.50, 2: 0.60, 3: 0.40}, 5: {1: 0.52, 2: 0.63, 3: 0.44, 4: 0.1, 5: 0.2}}
+    runs = [
+        made(value, kernel_size=size, seed=seed) for size, of_seed in table.items() for seed, value in of_seed.items()
+    ]
+    found = compare_settings(runs)
+    first, other = found.levels
+    assert found.paired(first.level) == table[3]
+    assert found.paired(other.level) == {1: 0.52, 2: 0.63, 3: 0.44}
+    ax = plot_comparison(found)
+    full, hollow = ([line for line in ax.lines if line.get_fillstyle() == style] for style in ("full", "none"))
+    dots = [list(line.get_ydata()) for line in full if line.get_linestyle() == "None" and len(line.get_ydata()) > 2]
+    assert dots == [[0.9, 0.50, 0.60, 0.40], [0.52, 0.63, 0.44]]
+    assert [list(line.get_ydata()) for line in hollow] == [[0.1, 0.2], []]  # the second stands in the legend
+    told = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert told == ["one run alone: chance", "seed that the first lacks: in no mean"]
+    # the line in a setting's column is the first one's mean over the same seeds, so that picture and verdict agree
+    steps = [patch.get_data() for patch in ax.patches]
+    assert [list(step.edges) for step in steps] == [[-0.5, 0.5, 1.5]] * 2
+    assert list(steps[0].values) == pytest.approx([0.6, 0.5])
+    assert list(steps[1].values) == pytest.approx([0.6 + found.noise_floor, 0.5 + found.noise_floor])
+    assert list(steps[1].baseline) == pytest.approx([0.6 - found.noise_floor, 0.5 - found.noise_floor])
+    low, high = interval(ax, 0)
+    assert (low - 0.5, high - 0.5) == pytest.approx((other.low, other.high))
+    assert other.verdict == "better"
+    assert 0.5 < low < 0.6  # the first one's mean over all its seeds would have crossed it: "cannot tell"
     ax.figure.canvas.draw()
 
 

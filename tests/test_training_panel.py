@@ -6,14 +6,16 @@ import time
 import ipywidgets
 import pytest
 import torch
+from PIL import Image
 
 import cnnlab
 from cnnlab import Experiment, TrainingPanel, compare
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import FIELDS
+from cnnlab.loading import count_images
 from cnnlab.one_run import run
 from cnnlab.widgets import trainer, training
-from cnnlab.widgets.form import make_controls, read_experiment
+from cnnlab.widgets.form import STEPS, make_controls, read_experiment
 
 SMALL = Experiment(
     dataset="patterns", size=12, train_size=64, validation_size=32, channels=(2,), hidden=4, epochs=2, batch_size=16
@@ -50,6 +52,17 @@ def test_every_field_has_a_control_and_comes_back_as_it_was(experiment):
     controls = make_controls(experiment)
     assert set(controls) == set(FIELDS)
     assert read_experiment(controls) == experiment
+
+
+def test_a_value_of_its_own_takes_no_other_value_away():
+    controls = make_controls(SMALL.replace(train_size=64, validation_size=30, learning_rate=0.0123))
+    for name, at in (("train_size", -1), ("validation_size", -1), ("learning_rate", 0)):
+        usual = STEPS[name]
+        values = [value for _, value in controls[name].options]
+        assert values[at] == {"train_size": "all", "validation_size": "a tenth"}.get(name, "usual")
+        assert len(values) == len(usual) + 1
+        numbers = [value for value in values if not isinstance(value, str)]
+        assert numbers == sorted({*usual, getattr(read_experiment(controls), name)} - {None})
 
 
 def test_every_control_bears_its_fields_name(panel):
@@ -276,11 +289,55 @@ def test_a_missing_folder_is_said_before_the_start_and_a_folder_may_be_called_us
     assert "folder=&#x27;usual&#x27; does not exist" in panel.status.value
     assert panel.start.disabled
     for name in ("cats", "dogs"):
-        (tmp_path / "usual" / name).mkdir(parents=True)
+        make_pictures(tmp_path / "usual" / name, 60)
     panel.grey.value = True
     assert panel.status.error is None
     model = cnnlab.build_cnn(3, channels=(2,), hidden=4, input_shape=(1, 12, 12), classes=2)
     assert panel.status.value.startswith(f"{sum(value.numel() for value in model.parameters()):,} parameters")
+
+
+def test_too_few_pictures_are_said_before_the_start_and_counted_once(panel, tmp_path, monkeypatch):
+    counted = []
+    monkeypatch.setattr(training, "count_images", lambda folder: counted.append(folder) or count_images(folder))
+    folder = tmp_path / "mine"
+    for name in ("cats", "dogs"):
+        make_pictures(folder / name, 30)
+    panel.dataset.value = "images"
+    panel.folder.value = str(folder)
+    assert "train=64 and validation=32 ask for 96 images, but &#x27;mine&#x27; has 54" in panel.status.value
+    assert panel.start.disabled
+    panel.train_size.value, panel.validation_size.value = "all", "a tenth"
+    # of 60 pictures 6 are locked away, of the other 54 a tenth, rounded down, is for validation: 49 remain
+    assert panel.status.error is None
+    del counted[:]
+    for size in (32, 16, 8, 16):
+        panel.batch_size.value = size
+    panel.kernel_size.value = 5
+    assert panel.status.error is None
+    assert counted == []
+    panel.batch_size.value = 64
+    assert "batch_size=64 is larger than the 49 training images; try 49" in panel.status.value
+    assert panel.start.disabled
+    make_pictures(folder / "cats", 60)  # now 90: 81 without the test set, 73 without validation
+    panel.hidden.value = 8
+    assert panel.status.error is None
+    panel.batch_size.value = 16
+    panel.validation_size.value = 100
+    assert "validation=100 leaves nothing of the 81 images of &#x27;mine&#x27;; make it smaller" in panel.status.value
+    panel.validation_size.value = "a tenth"
+    assert panel.status.error is None
+    panel.train()
+    assert len(panel.runs) == 1
+    (tmp_path / "empty" / "cats").mkdir(parents=True)
+    panel.folder.value = str(tmp_path / "empty")
+    assert "wants one folder a class, each with pictures in it" in panel.status.value
+    assert panel.start.disabled
+
+
+def make_pictures(folder, count):
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in range(count):
+        Image.new("L", (12, 12), place).save(folder / f"{place}.png")
 
 
 def test_what_is_not_true_any_more_is_pale(panel):

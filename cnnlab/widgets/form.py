@@ -96,7 +96,8 @@ def _make_control(name: str, value: Any) -> ipywidgets.Widget:
     kind = ipywidgets.Dropdown if name in CHOICES else ipywidgets.SelectionSlider
     values = CHOICES[name] if name in CHOICES else STEPS[name]
     if value not in values:
-        values = [*values[: values[0] is None], *sorted({*values, value} - {None}, key=in_order)]
+        first = values[: values[0] is None]  # None stays where it was: in_order has it last
+        values = [*first, *sorted({*values, value} - {*first}, key=in_order)]
     # ipywidgets takes a value of None for nothing chosen, so that a word stands for it
     options = [(_label(name, one), _none(name) if one is None else one) for one in values]
     return kind(options=options, value=_none(name) if value is None else value, description=description)

@@ -67,14 +67,21 @@ def picture_row(children: list[ipywidgets.Widget], columns: str) -> ipywidgets.G
     return ipywidgets.GridBox(children, layout=layout)
 
 
-def control_row(*controls: ipywidgets.Widget) -> ipywidgets.GridBox:
+def control_row(*controls: ipywidgets.Widget, compact: bool = False) -> ipywidgets.GridBox:
     """Return the controls side by side, three in a row; where the page is narrow, they wrap.
+
+    compact: for a form of many controls. A wide page holds more than three in a row, and the rows lie close together.
 
     >>> control_row(panel.kernel_size, panel.preset)
     """
     for control in controls:
         control.layout.width = "auto"
         control.style.description_width = "initial"  # a long name is never cut
+    if compact:
+        row = picture_row(list(controls), "repeat(auto-fit, minmax(240px, 1fr))")
+        row.layout.align_items = "center"
+        row.layout.grid_gap, row.layout.padding, row.layout.max_width = "0 20px", "0 2px", "1200px"
+        return row
     return picture_row(list(controls), "repeat(auto-fit, minmax(max(210px, calc((100% - 56px) / 3)), 1fr))")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import html
 import textwrap
@@ -12,9 +13,10 @@ import ipywidgets
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.comparison import Comparison
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiment import Experiment
 from cnnlab.history import History
+from cnnlab.loading import count_images
 from cnnlab.one_run import Run
 from cnnlab.plots import TRAIN, UNITS, VALIDATION
 from cnnlab.run_plots import plot_comparison
@@ -26,6 +28,7 @@ from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import control_row, flowing_row
 from cnnlab.widgets.trainer import SHORTEST, Trainer
 
+LAYERS = 'tabindex="0" role="region" aria-label="layers"'  # it scrolls, also by the keys
 SNAPSHOTS = 20  # so many epochs keep their weights, the first and the last among them
 NO_RUNS = "No runs yet. Finished runs are compared here, each setting with the first one."
 
@@ -47,6 +50,7 @@ class TrainingPanel(Trainer):
         super().__init__()
         base = Experiment(train_size=2000, validation_size=1000) if base is None else base
         self._finished: dict[str, Run] = {}
+        self._counted = "", 0  # a folder, and how many pictures it has
         self._make_controls(base)
         self._make_outputs()
         self._guarded(self._draw)
@@ -96,14 +100,14 @@ class TrainingPanel(Trainer):
         rows: list[ipywidgets.Widget] = []
         for name, fields in GROUPS.items():
             extra = (self.seeds,) if name == "Training" else ()
-            rows += [_heading(name), control_row(*(self._controls[field] for field in fields), *extra)]
+            rows += [_heading(name), control_row(*(self._controls[field] for field in fields), *extra, compact=True)]
         self.metric.style.description_width = "initial"
         return [
             *rows,
             self.status,
-            self.layers,
             _heading("Train"),
             *self._train_rows(self.insides),
+            self.layers,  # below Start, which is seen without scrolling
             self.curves,
             _heading("Compare"),
             flowing_row(self.metric, self.forget),
@@ -119,14 +123,15 @@ class TrainingPanel(Trainer):
         self.start.disabled = True
         try:
             experiment, seeds = self.experiment, self.seeds.value
-            if experiment.folder and not Path(experiment.folder).is_dir():
-                raise ConfigError(f"folder={experiment.folder!r} does not exist; give one with a folder for each class")
+            if experiment.folder:
+                self._check_folder(experiment)
             layers = experiment.layer_table()
-        except ConfigError:
+        except (ConfigError, DataError):
             for part in (self.layers, self.code):  # these are the last good ones
                 part.add_class("cnnlab-stale")
             raise
-        self.layers.value = _preformatted(repr(layers))
+        table = html.escape(repr(layers))
+        self.layers.value = f'<pre class="cnnlab-pre cnnlab-layers" {LAYERS}>{table}</pre>'
         self.code.value = _preformatted(experiment.to_code(seeds))
         for part in (self.layers, self.code):
             part.remove_class("cnnlab-stale")
@@ -135,6 +140,17 @@ class TrainingPanel(Trainer):
         self.status.say(
             f"{parameters:,} parameters; {_counted(seeds, 'run')} of {_counted(experiment.epochs, 'epoch')}"
         )
+
+    def _check_folder(self, experiment: Experiment) -> None:
+        """Raise unless the folder has enough pictures; it is counted once, and again before it is refused."""
+        folder = experiment.folder
+        if not Path(folder).is_dir():
+            raise ConfigError(f"folder={folder!r} does not exist; give one with a folder for each class")
+        if self._counted[0] == folder:
+            with contextlib.suppress(ConfigError):
+                return experiment.check_pictures(self._counted[1])
+        self._counted = folder, count_images(folder)
+        return experiment.check_pictures(self._counted[1])
 
     def _experiments(self) -> list[Experiment]:
         experiment = self.experiment

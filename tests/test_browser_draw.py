@@ -69,10 +69,11 @@ def stroke(page: Page, *places: tuple[float, float]) -> None:
 
 
 def wait_until_still(page: Page) -> None:
-    """Wait until the sheet stays where it is: after another theme or width the page is laid out anew."""
+    """Wait until the sheet is seen and stays where it is: after another theme or size the page is laid out anew."""
     before = None
     while (box := sheet(page).bounding_box()) != before:
         before = box
+        sheet(page).scroll_into_view_if_needed()  # a low page may show the cell that ran last
         page.wait_for_timeout(300)
 
 
@@ -192,6 +193,7 @@ def one_finger_on_the_words(page: Page, devtools) -> Iterator[None]:
 def test_a_second_finger_does_not_disturb_the_stroke(page, devtools):
     wait_until_still(page)
     draw_seven_by_finger(page, devtools)
+    expect(status(page)).to_contain_text("3×3 max reads 7")
     alone = ink_at_rest(page)
     page.get_by_role("button", name="Clear").first.click()
     expect(status(page)).to_have_text(NOTHING)

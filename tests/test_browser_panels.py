@@ -97,7 +97,7 @@ def test_the_kernel_experiment_answers_its_switches(lab):
     press(here.get_by_role("slider", name="seeds"), "ArrowRight")
     before = expect_other_pixels(plot, before)
     here.get_by_role("combobox", name="data").select_option("coarse patterns")
-    expect(status).to_contain_text("7×7 is better")  # notebook 01 says so by verdict
+    expect(status).to_contain_text("7×7 better")  # notebook 01 says so by verdict
     before = expect_other_pixels(plot, before)
     here.get_by_role("combobox", name="against").select_option("7×7")
     expect(status).to_contain_text("Against 7×7")

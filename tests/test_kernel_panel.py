@@ -44,7 +44,7 @@ def test_at_the_start_it_shows_the_banks_digits(panel):
     assert shown(panel) == repr(expected)
     assert panel.start.disabled
     assert panel.status.value == (
-        f"Against 3×3: 5×5 is {expected.verdicts[5]}; 7×7 is {expected.verdicts[7]}. "
+        f"Against 3×3: 5×5 {expected.verdicts[5]}; 7×7 {expected.verdicts[7]}. "
         "Parameters: 3×3 26,698, 5×5 28,874, 7×7 32,138."
     )
     assert panel.plot.label.startswith("kernel sizes compared: Against 3×3")

@@ -55,6 +55,7 @@ class KernelExperiment(Trainer):
         self._make_controls()
         self.plot = LivePlot(6.4, 3.4, label="")
         self._axes = self.plot.figure.subplots()
+        self.status.layout.min_height = "3em"  # two lines, so that nothing below them moves
         self._frozen_for: tuple = ()
         self._scale = (0.0, 1.0)
         self._guarded(self._draw)
@@ -126,7 +127,7 @@ class KernelExperiment(Trainer):
             except ConfigError:  # all runs of a size diverged
                 self._show("no number to compare: with these settings training diverged")
                 raise
-            told = (f"{size}×{size} is {verdict}" for size, verdict in self.comparison.verdicts.items())
+            told = (f"{size}×{size} {verdict}" for size, verdict in self.comparison.verdicts.items())
             first = self.comparison.levels[0].level
             words = f"Against {first}×{first}: {'; '.join(told)}"
             self._scale = self._limits(found)

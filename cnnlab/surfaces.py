@@ -1,11 +1,13 @@
 """A loss with two parameters, and an optimizer, in; the path that it walks, and words about it, out.
 
-The steps are torch's own optimizers'. The gradients are written out, since autograd on two numbers would take most of
-the time of a panel that follows a slider; a test compares them with autograd's.
+A panel walks these paths while a slider moves. So the steps are taken by the functions inside torch's optimizers: round
+them each class does bookkeeping that takes three times as long, and its first step loads torch's compiler, a second.
+And the gradients are written out, not autograd's. Tests compare both with the classes and with autograd.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,9 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.rmsprop import rmsprop
+from torch.optim.sgd import sgd
 
 from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
-from cnnlab.settings import OPTIMIZERS
 
 # A path has diverged when it is this many times the longer side of the map away from (0, 0). RMSprop's and Adam's
 # steps are bounded, so that with the rates that people try they stay well inside.
@@ -129,28 +133,49 @@ def descend(
     torch.Size([61, 2])
     """
     surface = find_surface(surface)
-    check_choice("optimizer", optimizer, OPTIMIZERS)
-    options = {"lr": check_number("learning_rate", learning_rate, 0)}
+    check_choice("optimizer", optimizer, _STEPS)
+    learning_rate = check_number("learning_rate", learning_rate, 0)
     momentum = check_number("momentum", momentum, 0, below=1)
     steps = check_whole("steps", steps, 0)
-    if optimizer != "adam":
-        options["momentum"] = momentum
-    elif momentum:
+    if momentum and optimizer == "adam":
         raise ConfigError(f"momentum={momentum} is for 'sgd' and 'rmsprop'; adam has its own, leave it out")
 
-    place = torch.nn.Parameter(torch.tensor(_check_start(surface, start), dtype=torch.float64))
-    place.grad = torch.zeros_like(place)
-    mover = OPTIMIZERS[optimizer]([place], foreach=False, **options)
-    here, slope = place.detach().numpy(), place.grad.numpy()  # the same memory
+    place = torch.tensor(_check_start(surface, start), dtype=torch.float64)
+    gradient = torch.zeros_like(place)
+    step = _STEPS[optimizer](place, gradient, learning_rate, momentum)
+    here, slope = place.numpy(), gradient.numpy()  # the same memory
     path = [here.tolist()]
     for _ in range(steps):
         slope[:] = surface.gradient(*path[-1])
-        mover.step()
+        step()
         x, y = here.tolist()
         if not math.hypot(x, y) < surface.far:  # NaN, too
             return _descent(surface, path, diverged_at=len(path))
         path.append([x, y])
     return _descent(surface, path)
+
+
+def _sgd_step(place: Tensor, gradient: Tensor, learning_rate: float, momentum: float) -> Callable[[], None]:
+    rest = {"weight_decay": 0.0, "dampening": 0.0, "nesterov": False, "maximize": False, "foreach": False}
+    return functools.partial(sgd, [place], [gradient], [None], lr=learning_rate, momentum=momentum, **rest)
+
+
+def _rmsprop_step(place: Tensor, gradient: Tensor, learning_rate: float, momentum: float) -> Callable[[], None]:
+    squares, moved = [torch.zeros_like(place)], [torch.zeros_like(place)]
+    rest = {"alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0, "centered": False, "foreach": False}
+    state = squares, [], moved, [torch.tensor(0.0)]
+    return functools.partial(rmsprop, [place], [gradient], *state, lr=learning_rate, momentum=momentum, **rest)
+
+
+def _adam_step(place: Tensor, gradient: Tensor, learning_rate: float, momentum: float) -> Callable[[], None]:
+    """momentum is not asked: Adam has its own, beta1."""
+    means, squares = [torch.zeros_like(place)], [torch.zeros_like(place)]
+    rest = {"weight_decay": 0.0, "eps": 1e-8, "amsgrad": False, "maximize": False, "foreach": False}
+    state = means, squares, [], [torch.tensor(0.0)]
+    return functools.partial(adam, [place], [gradient], *state, lr=learning_rate, beta1=0.9, beta2=0.999, **rest)
+
+
+_STEPS = {"sgd": _sgd_step, "rmsprop": _rmsprop_step, "adam": _adam_step}
 
 
 def describe_descent(descent: Descent, share: float = 0.01) -> str:

@@ -167,8 +167,7 @@ def _rmsprop_step(place: Tensor, gradient: Tensor, learning_rate: float, momentu
     return functools.partial(rmsprop, [place], [gradient], *state, lr=learning_rate, momentum=momentum, **rest)
 
 
-def _adam_step(place: Tensor, gradient: Tensor, learning_rate: float, momentum: float) -> Callable[[], None]:
-    """momentum is not asked: Adam has its own, beta1."""
+def _adam_step(place: Tensor, gradient: Tensor, learning_rate: float, _momentum: float) -> Callable[[], None]:
     means, squares = [torch.zeros_like(place)], [torch.zeros_like(place)]
     rest = {"weight_decay": 0.0, "eps": 1e-8, "amsgrad": False, "maximize": False, "foreach": False}
     state = means, squares, [], [torch.tensor(0.0)]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from IPython.core.formatters import DisplayFormatter
+from matplotlib.patches import Rectangle
 from PIL import Image
 from scipy import ndimage
 
@@ -226,6 +227,35 @@ def test_a_png_is_read_by_pillow_pixel_for_pixel():
         assert (np.asarray(picture) == pixels).all()
     with Image.open(io.BytesIO(to_png(pixels))) as picture:
         picture.verify()  # raises where a checksum is wrong
+
+
+def test_a_live_plot_draws_what_moves_on_words_that_change_now_and_then_on_what_stands():
+    plot = LivePlot(2, 1, label="three layers")
+    stands, words, moves = (Rectangle((left, 0.25), 0.2, 0.5, color=color) for left, color in _LAYERS)
+    for part in (stands, words, moves):
+        plot.figure.add_artist(part)
+    words.set_animated(True)
+    plot.freeze([moves])
+
+    def colours():
+        plot.show()
+        with Image.open(io.BytesIO(plot.png)) as picture:
+            return [picture.getpixel((x, 50))[:3] for x in (20, 100, 180)]
+
+    red, green, blue, white = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+    assert colours() == [red, white, blue]
+    plot.freeze_on_top([words])
+    moves.set_visible(False)
+    assert colours() == [red, green, white]
+    words.set_facecolor("blue")
+    assert colours() == [red, green, white]  # they stand
+    words.set_x(0.8)
+    words.set_edgecolor("blue")
+    plot.freeze_on_top([words])
+    assert colours() == [red, white, blue]  # and leave nothing behind
+
+
+_LAYERS = ((0.0, "#ff0000"), (0.4, "#00ff00"), (0.8, "#0000ff"))
 
 
 def test_images_may_come_without_a_channel():

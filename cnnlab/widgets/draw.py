@@ -136,6 +136,8 @@ class DrawDigit(Panel):
         ink = self.canvas.read()
         is_empty = not ink.any()
         turned = turn_and_shift(as_mnist(ink), degrees=self.degrees.value, right=self.right.value, down=self.down.value)
+        # It needs no network, so it goes first: a hand that draws looks here.
+        self.seen.show(grey_pixels(turned), label=f"what the networks see, {_size(turned)}")
         image = (turned[None, None] - self.images.mean) / self.images.std  # (1, 1, 28, 28)
         readings = {name: predict(model, image)[0] for name, model in self.models.items()}
         name, layer = self.model.value, self._chosen_layer()
@@ -152,7 +154,6 @@ class DrawDigit(Panel):
             set_probabilities(ax, readings[one].nan_to_num())
 
         self._show_layers(name, layer)
-        self.seen.show(grey_pixels(turned), label=f"what the networks see, {_size(turned)}")
         self._show_saliency(gradient, None if is_empty else self.images.classes[answer], name)
         self._show_maps(maps, layer)
         self.bars.show(label=f"probability of each class; {words}")

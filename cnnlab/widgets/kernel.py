@@ -56,7 +56,7 @@ class KernelExperiment(Trainer):
         self.plot = LivePlot(6.4, 3.4, label="")
         self._axes = self.plot.figure.subplots()
         self.status.layout.min_height = "3em"  # two lines, so that nothing below them moves
-        self._frozen_for: tuple = ()
+        self._frozen_for, self._words_below = (), []
         self._scale = (0.0, 1.0)
         self._guarded(self._draw)
         self._watch(self.data, self.padding, self.match_parameters, self.stack, self.pooling, self.seeds)
@@ -148,16 +148,20 @@ class KernelExperiment(Trainer):
             ax.set_axis_on()
             plot_comparison(self.comparison, ax=ax)
             ax.set_ylim(*self._scale)
-            # The numbers and the names below them move; the scale beside them stands still, which is also quicker.
+            # The numbers move; the scale beside them stands still, and the words below until they are others: quicker.
             moving = sorted([*ax.patches, *ax.collections, *ax.lines], key=Artist.get_zorder)
-            stands = (self.metric.value, self._scale, ax.get_xlabel().count("\n"), ax.get_legend() is None)
+            below = [ax.get_xlabel(), *(label.get_text() for label in ax.get_xticklabels())]
+            stands = (self.metric.value, self._scale, below[0].count("\n"), ax.get_legend() is None)
             if stands == self._frozen_for:
-                self.plot.move([*moving, ax.xaxis])
+                self.plot.move(moving)
             else:
                 if ax.get_legend():
                     ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1))  # above: in nothing's way
-                self.plot.freeze([*moving, ax.xaxis])
-            self._frozen_for = stands
+                ax.xaxis.set_animated(True)
+                self.plot.freeze(moving)
+            if (stands, below) != (self._frozen_for, self._words_below):
+                self.plot.freeze_on_top([ax.xaxis])
+            self._frozen_for, self._words_below = stands, below
         self.plot.show(label=f"kernel sizes compared: {words}")
 
     def _limits(self, found: dict[str, Run]) -> tuple[float, float]:

@@ -41,7 +41,7 @@ class LivePlot(anywidget.AnyWidget):
         self.figure = Figure((width, height), dpi=DPI, layout="constrained")
         FigureCanvasAgg(self.figure)
         self._moving: list[Artist] = []
-        self._background = None
+        self._background = self._frozen = None
         super().__init__(width=round(width * DPI), height=round(height * DPI), label=label)
 
     def freeze(self, moving: list[Artist], *, solve: bool = True) -> None:
@@ -53,7 +53,16 @@ class LivePlot(anywidget.AnyWidget):
         self.figure.set_layout_engine("constrained" if solve else "none")
         self.figure.canvas.draw()
         self.figure.set_layout_engine("none")  # nothing shifts while a slider moves
-        self._background = self.figure.canvas.copy_from_bbox(self.figure.bbox)
+        self._background = self._frozen = self.figure.canvas.copy_from_bbox(self.figure.bbox)
+
+    def freeze_on_top(self, artists: list[Artist]) -> None:
+        """Draw these on what `freeze` has drawn. They stand until the next call: words that change now and then."""
+        canvas = self.figure.canvas
+        canvas.restore_region(self._frozen)
+        for artist in artists:
+            artist.set_animated(True)
+            self.figure.draw_artist(artist)
+        self._background = canvas.copy_from_bbox(self.figure.bbox)
 
     def move(self, moving: list[Artist]) -> None:
         """Let these artists move in place of those that did, on what `freeze` has drawn."""

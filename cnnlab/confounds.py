@@ -29,7 +29,9 @@ def kernel_experiments(
     >>> experiments = kernel_experiments(Experiment(), match_parameters=True)
     >>> compare(sweep(experiments), by="kernel_size", along=along_with(experiments))
     """
-    kernel_sizes = list(kernel_sizes)
+    if not isinstance(base, Experiment):
+        raise ConfigError(f"base wants an Experiment, got {base!r:.60}; try Experiment()")
+    kernel_sizes, seeds = _listed("kernel_sizes", kernel_sizes, "(3, 5, 7)"), _listed("seeds", seeds, "range(5)")
     if len(set(kernel_sizes)) < 2:
         raise ConfigError(f"kernel_sizes wants two sizes or more to compare, got {kernel_sizes}; try 3, 5, 7")
     if stack and 3 not in kernel_sizes:
@@ -44,6 +46,13 @@ def kernel_experiments(
             one = one.replace(channels=match_channels(goal, **one.network()))
         every += grid(one, seed=seeds)
     return every
+
+
+def _listed(name: str, values: object, example: str) -> list:
+    """Return the values as a list, which can be gone through again and again."""
+    if not isinstance(values, Iterable) or isinstance(values, str):
+        raise ConfigError(f"{name} wants several values, such as {example}; got {values!r:.60}")
+    return list(values)
 
 
 def along_with(experiments: Iterable[Experiment]) -> tuple[str, ...]:

@@ -64,7 +64,8 @@ class Stopping:
             ended = f"Trained all {self.epochs} epochs" if self.epochs > 1 else "Trained the one epoch"
         kept = "kept the last weights" if self.patience is None else f"kept the weights of epoch {self.kept.epoch}"
         scores = f"validation loss {self.kept.loss:.3f}, accuracy {self.kept.accuracy:.3f}"
-        saved = f"Saved: {self.saved} of {self.recorded} epochs ({100 * self.saved_share:.0f} %)"
+        share = min(99, max(1, round(100 * self.saved_share))) if self.saved else 0  # all: never; nothing: only if so
+        saved = f"Saved: {self.saved} of {self.recorded} epochs ({share} %)"
         lost = f"{self.cost:.3f}" if self.cost >= 0.0005 else "less than 0.001"
         cost = f"Cost: {lost} of loss against epoch {self.best.epoch}, the best of the recording"
         if self.kept.epoch == self.best.epoch:

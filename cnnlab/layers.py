@@ -77,7 +77,8 @@ def layer_table(model: nn.Sequential, input_shape: tuple[int, int, int] | None =
                 note = f"kernel larger than its {entering.shape[2]}×{entering.shape[3]} map"
         seen = sees if values.ndim == 4 else None
         parameters = sum(parameter.numel() for parameter in layer.parameters())
-        products = layer.weight.numel() if hasattr(layer, "weight") else 0
+        weight = getattr(layer, "weight", None)
+        products = 0 if weight is None else weight.numel()
         positions = math.prod(values.shape[2:])  # 1 after flatten
         rows.append(LayerRow(name, tuple(values.shape[1:]), parameters, products * positions, seen, note))
     return rows
@@ -91,6 +92,8 @@ def _walk(layer: nn.Module, values: Tensor) -> Tensor:
     if isinstance(layer, ELEMENTWISE):
         return values
     if isinstance(layer, nn.Linear):
+        if values.ndim != 2:
+            raise RuntimeError("it wants a row of features; put nn.Flatten() in front of it")
         _check_width("features", layer.in_features, values.shape[-1])
         return values.new_empty(*values.shape[:-1], layer.out_features)
     one_map = torch.zeros(1, 1, *values.shape[2:])  # real numbers, but of a single channel
@@ -118,7 +121,8 @@ def _check_known(name: str, layer: nn.Module) -> None:
     square = all(
         _side(getattr(layer, field, 1)) == _side(getattr(layer, field, 1), min) for field in ("kernel_size", "stride")
     )
-    if not isinstance(layer, KNOWN) or not square or _side(getattr(layer, "dilation", 1)) != 1:
+    plain = _side(getattr(layer, "dilation", 1)) == 1 and not getattr(layer, "return_indices", False)
+    if not isinstance(layer, KNOWN) or not square or not plain:
         known = ", ".join(sorted(kind.__name__ for kind in KNOWN))
         told = " ".join(repr(layer).split())
         raise ConfigError(

@@ -127,5 +127,5 @@ def has_insides(record: dict[str, Any]) -> bool:
 
 def asked_for(experiments: list[Experiment], earlier: list) -> list:
     """Return the lengths and patiences that were asked for, these experiments' included."""
-    own = [[experiment.epochs, experiment.patience, experiment.min_delta] for experiment in experiments]
+    own = [[one.epochs, one.patience, 0.0 if one.patience is None else one.min_delta] for one in experiments]
     return [*earlier, *(one for one in own if one not in earlier)]

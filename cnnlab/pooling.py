@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -71,6 +73,8 @@ def shift_image(plane: Tensor, down: int = 0, right: int = 0) -> Tensor:
     """
     check_plane(plane)
     for name, steps, length in (("down", down, len(plane)), ("right", right, plane.shape[1])):
+        if not isinstance(steps, numbers.Integral):
+            raise ConfigError(f"{name} must be a whole number of pixels, got {steps!r}")
         if abs(steps) >= length:
             raise ConfigError(f"{name} must be less than the image's {length} pixels, got {steps}; try {length - 1}")
     height, width = plane.shape
@@ -84,12 +88,15 @@ def shift_image(plane: Tensor, down: int = 0, right: int = 0) -> Tensor:
 def relative_change(before: Tensor, after: Tensor) -> float:
     """Return how far two maps differ: 0 where they are equal, 1 where they have nothing in common.
 
-    ‖after − before‖ / √(‖before‖² + ‖after‖²), so that a brighter map counts no more than a pale one.
-    Raises ConfigError for maps of two shapes.
+    ‖after − before‖ / √(‖before‖² + ‖after‖²), so that a brighter map counts no more than a pale one. Maps with values
+    below 0 can reach √2, where one is the reverse of the other. Raises ConfigError for maps of two shapes.
 
     >>> relative_change(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
     1.0
     """
+    for plane in (before, after):
+        if not isinstance(plane, Tensor) or not plane.is_floating_point():
+            raise ConfigError(f"want two float maps, got {plane!r:.60}")
     if before.shape != after.shape:
         raise ConfigError(f"want two maps of one shape, got {tuple(before.shape)} and {tuple(after.shape)}")
     size = float((before.square().sum() + after.square().sum()).sqrt())

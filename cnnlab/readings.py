@@ -13,6 +13,8 @@ WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "be
 
 def distinct(runs: Iterable[Run]) -> list[Run]:
     """Return each run once, however often it was given; ConfigError if something is no Run."""
+    if not isinstance(runs, Iterable):
+        raise ConfigError(f"wanted runs, such as sweep() or load_runs() returns, got {runs!r:.60}")
     runs = list(runs)
     for run in runs:
         if not isinstance(run, Run):

@@ -175,9 +175,15 @@ def load_runs(store: str | os.PathLike) -> Runs:
     if not shelf.path.exists():
         raise ConfigError(f"{store} does not exist; sweep(…, store={str(store)!r}) makes it")
     with _collector_at_rest():
-        runs = [run for name in shelf.names() for run in _runs_of(shelf, name)]
+        runs = _each_once(run for name in shelf.names() for run in _runs_of(shelf, name))
     failed = filter(None, map(shelf.failure, shelf.names("failed")))
     return Runs(runs, [Failure(Experiment(**one["experiment"]), one["reason"]) for one in failed])
+
+
+def _each_once(runs: Iterable[Run]) -> list[Run]:
+    """Return each run once: one with patience may be there twice, trained by itself and as a part of a longer one."""
+    once = {id(one) if one.experiment.patience is None else one.experiment.key: one for one in list(runs)}
+    return list(once.values())
 
 
 @contextlib.contextmanager
@@ -216,8 +222,12 @@ def _runs_of(store: Store, name: str) -> list[Run]:
     if record is None:
         return []
     longest = record["experiment"]
-    found = []
+    found, seen = [], set()
     for epochs, patience, min_delta in record["asked"]:
+        asked = epochs, patience, 0.0 if patience is None else min_delta  # without patience it means nothing
+        if asked in seen:
+            continue
+        seen.add(asked)
         changes = {"epochs": epochs, "patience": patience, "min_delta": min_delta}
         same = all(getattr(longest, field) == value for field, value in changes.items())  # checked already
         found.append(as_run(longest if same else longest.replace(**changes), store, name, record))

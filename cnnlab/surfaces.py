@@ -189,7 +189,7 @@ def describe_descent(descent: Descent, share: float = 0.01) -> str:
         return "began at a minimum"
     last, after = float(descent.shares[-1]), descent.steps_below(share)
     how = "fell to" if last < 1 else "rose to" if last > 1 else "is at"
-    since = "" if after is None else f"; below {share:.0%} since step {after}"
+    since = "" if after is None else f"; below {100 * share:g}% since step {after}"
     return f"the loss {how} {_percent(last)} of the start in {_count(len(descent.losses) - 1)}{since}"
 
 
@@ -201,7 +201,7 @@ def describe_descents(descents: Mapping[str, Descent], share: float = 0.01) -> s
     """
     if not descents:
         return "no optimizer is shown"
-    if any(descent.losses[0] == 0 for descent in descents.values()):
+    if all(descent.losses[0] == 0 for descent in descents.values()):
         return "the start is a minimum: the loss is 0 there"
     ends = ", ".join(f"{name} {_end(descent, share)}" for name, descent in descents.items())
     return f"the loss, as a share of the start: {ends}"
@@ -238,9 +238,11 @@ def _check_start(surface: Surface, start: object) -> tuple[float, float]:
 def _end(descent: Descent, share: float) -> str:
     if descent.diverged_at is not None:
         return f"diverged at step {descent.diverged_at}"
+    if descent.losses[0] == 0:
+        return "began at a minimum"
     after = descent.steps_below(share)
     if after is not None:
-        return f"below {share:.0%} since step {after}"
+        return f"below {100 * share:g}% since step {after}"
     return f"{_percent(float(descent.shares[-1]))} after {_count(len(descent.losses) - 1)}"
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import traitlets
 from torch import Tensor
 
+from cnnlab.kernels import write_number
+
 _HERE = Path(__file__).parent  # its files are given as text: anywidget would keep a widget with paths for ever
 
 # Blue below zero, white at zero, red above: RdBu of C. Brewer's ColorBrewer 2.0, safe for colour-blind readers,
@@ -42,6 +44,16 @@ def diverging_pixels(values: Tensor, limit: float) -> np.ndarray:
     place = (share.clip(-1, 1) + 1) / 2 * (len(_ANCHORS) - 1)  # 0 to 10
     channels = [np.interp(place, np.arange(len(_ANCHORS)), channel) for channel in _ANCHORS.T]
     return _with_alpha(np.rint(np.stack(channels, axis=-1)))
+
+
+def blue_to_red(limit: float) -> str:
+    """Return what the colours of `diverging_pixels` mean, in words.
+
+    >>> blue_to_red(0.5)
+    'blue −0.50, white 0, red 0.50'
+    """
+    told = write_number(limit) if limit >= 0.01 else f"{limit:.1g}"  # never "0.00"
+    return f"blue −{told}, white 0, red {told}" if limit else "all zero"
 
 
 def sequential_pixels(values: Tensor, limit: float) -> np.ndarray:

@@ -15,7 +15,7 @@ from cnnlab.kernels import (
     resize_kernel,
     write_number,
 )
-from cnnlab.widgets.canvas import NumberGrid, PixelCanvas, diverging_pixels, grey_pixels
+from cnnlab.widgets.canvas import NumberGrid, PixelCanvas, blue_to_red, diverging_pixels, grey_pixels
 from cnnlab.widgets.examples import check_planes, mnist_digits
 from cnnlab.widgets.panel import Panel, control_row, picture_row
 
@@ -91,10 +91,12 @@ class ConvolutionExplorer(Panel):
         kernel_colours = diverging_pixels(kernel, strongest)
 
         hint = "point at a pixel, or use the arrow keys"
-        self.output.show(diverging_pixels(output, brightest), caption=f"{_scale(brightest)}\n{hint}")
+        self.output.show(diverging_pixels(output, brightest), caption=f"{blue_to_red(brightest)}\n{hint}")
         self.input.show(grey_pixels(image), rectangle=[row - size // 2, column - size // 2, size, size])
         name = f"Kernel {size}×{size}"
-        self.kernel.show(kernel_colours, title=name, label=f"{name}, {self.preset.value}", caption=_scale(strongest))
+        self.kernel.show(
+            kernel_colours, title=name, label=f"{name}, {self.preset.value}", caption=blue_to_red(strongest)
+        )
         self.patch.show(patch, grey_pixels(patch))
         self.weights.show(kernel, kernel_colours)
         self.products.show(
@@ -106,7 +108,3 @@ class ConvolutionExplorer(Panel):
         if self.preset.value != OWN_NUMBERS:
             return make_kernel(self.preset.value, self.kernel_size.value)
         return resize_kernel(read_kernel(self.weights.values), self.kernel_size.value)
-
-
-def _scale(limit: float) -> str:
-    return f"blue {write_number(-limit)}, white 0, red {write_number(limit)}" if limit else "all zero"

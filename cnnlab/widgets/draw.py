@@ -22,7 +22,7 @@ from cnnlab.probes import capture, check_model, logits_of
 from cnnlab.runs import bank, load_runs
 from cnnlab.widgets.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
 from cnnlab.widgets.drawing_canvas import DrawingCanvas
-from cnnlab.widgets.examples import one_of_each
+from cnnlab.widgets.examples import one_of_each, own_copy
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import Panel, control_row, picture_row
 
@@ -40,6 +40,7 @@ class DrawDigit(Panel):
 
     models: name → network, one to six, for one-channel images of 28×28, normalized alike. data: the Data that they were
     trained with, or a Split of it; its images are the samples. None for both takes three networks of the results bank.
+    The panel reads with copies: training that comes later does not change them.
     Raises ConfigError for networks or images that don't fit. All that it shows, `cnnlab.as_mnist`, `turn_and_shift`,
     `predict`, `capture` and `saliency` can give too.
     Controls: canvas (canvas.show(ink) draws, as does a person), clear, samples (a button each), upload, right, down,
@@ -50,8 +51,9 @@ class DrawDigit(Panel):
     """
 
     def __init__(self, models: Mapping[str, nn.Module] | None = None, data: Data | Split | None = None) -> None:
+        networks, images = _bank_networks() if models is None and data is None else _check(models, data)
         super().__init__()
-        self.models, self.images = _bank_networks() if models is None and data is None else _check(models, data)
+        self.models, self.images = {name: own_copy(model) for name, model in networks.items()}, images
         self._layers = {name: _layers_with_maps(model, self.images) for name, model in self.models.items()}
         self._make_controls()
         self._make_pictures()

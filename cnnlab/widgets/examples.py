@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from cnnlab.data import Split
 from cnnlab.errors import ConfigError
+from cnnlab.evaluation import check_takes
 from cnnlab.one_run import load_once
 from cnnlab.probes import check_model
 from cnnlab.runs import bank, load_runs
@@ -33,17 +35,28 @@ def trained_network() -> tuple[nn.Module, Split]:
     return run.model(), one_of_each(load_once(run.experiment).validation)
 
 
+def own_copy(model: nn.Module) -> nn.Module:
+    """Return a copy of the network, on the CPU and in eval mode, for one panel alone.
+
+    A panel hooks into its network while a cell may train it, or another panel look into it: a shared one would mix all
+    that up.
+    """
+    return copy.deepcopy(model).cpu().eval()
+
+
 def check_pair(model: nn.Module | None, images: Split | None) -> tuple[nn.Module, Split]:
-    """Return the network and its images, or the bank's where neither is given; ConfigError for one without the other.
+    """Return a copy of the network and its images, or the bank's where neither is given; ConfigError where they misfit.
 
     A network belongs to images that are normalized as those that it was trained on, so that both come together.
     """
     if model is None and images is None:
-        return trained_network()
+        network, digits = trained_network()
+        return own_copy(network), digits
     if not isinstance(images, Split) or len(images) == 0:
         got = "an empty Split" if isinstance(images, Split) else type(images).__name__
         raise ConfigError(f"give the network and a Split of its data, such as data.validation[:10]; got {got}")
-    return check_model(model), images
+    check_takes(check_model(model), images.images[:1])
+    return own_copy(model), images
 
 
 def check_planes(images: object) -> Tensor:

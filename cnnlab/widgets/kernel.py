@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from cnnlab.comparison import Comparison, compare
 from cnnlab.confounds import along_with, kernel_experiments
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiment import Experiment
 from cnnlab.model import PADDINGS, POOLINGS
 from cnnlab.one_run import Run
@@ -20,7 +20,7 @@ from cnnlab.run_plots import plot_comparison
 from cnnlab.runs import bank, load_runs
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import control_row
-from cnnlab.widgets.trainer import ON_COLAB, Trainer
+from cnnlab.widgets.trainer import ON_COLAB, Trainer, check_base
 
 SMALL = Experiment(train_size=1000, validation_size=1000, channels=(8, 16), hidden=32, epochs=3)
 PATTERNS = Experiment(dataset="patterns", validation_size=300, channels=(8, 16), hidden=32)
@@ -48,6 +48,10 @@ class KernelExperiment(Trainer):
     """
 
     def __init__(self, base: Experiment | None = None) -> None:
+        if base is not None:
+            check_base(base)
+            if base.validation_size == 0:
+                raise ConfigError("base: validation_size=0 leaves nothing to compare by; try validation_size=1000")
         super().__init__()
         self._bases = BASES if base is None else {"yours": base} | BASES
         self._trained: dict[str, Run] = {}
@@ -99,7 +103,13 @@ class KernelExperiment(Trainer):
         return missing
 
     def _found(self) -> dict[str, Run]:
-        return _bank() | self._trained
+        try:
+            known = _bank()
+        except DataError:
+            if self.data.value in BASES:
+                raise
+            known = {}  # an experiment of one's own needs none of it
+        return known | self._trained
 
     def _take(self, finished: Run) -> None:
         self._trained[finished.experiment.key] = finished

@@ -7,23 +7,27 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.data import Split
+from cnnlab.errors import ConfigError
 from cnnlab.kernels import write_number
 from cnnlab.pooling import describe_window, pool_map, relative_change, shift_image
 from cnnlab.probes import capture
-from cnnlab.widgets.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
+from cnnlab.widgets.canvas import PixelCanvas, blue_to_red, diverging_pixels, grey_pixels, sequential_pixels
 from cnnlab.widgets.examples import check_pair
 from cnnlab.widgets.panel import Panel, control_row, picture_row
 
 AS_WINDOW = "as the window"
 FOUR = "repeat(auto-fit, minmax(max(140px, calc((100% - 84px) / 4)), 1fr))"  # side by side; two by two where narrow
 FARTHEST = 4  # pixels; further than two windows of 2×2
+LARGEST = 4  # window
+LOOKED_AT = 100  # images; has one of their maps a value below 0?
 
 
 class PoolingExplorer(Panel):
     """A panel: an image, one feature map of it, the map pooled, and what a shift of the image has changed in that.
 
     model: a network with the layer; images: a Split of its data. None takes a network of the results bank, and ten
-    digits. layer: whose maps are pooled. All that it shows, `cnnlab.pooling` can give too.
+    digits. layer: whose maps are pooled. The panel looks into a copy: training that comes later does not change it.
+    Raises ConfigError where they don't fit. All that it shows, `cnnlab.pooling` can give too.
     Controls: image_index, map_index, pooling, size, stride, right, down, pooled.cursor ([row, column]);
     pictures: input, map, pooled, changed; status.
 
@@ -32,10 +36,14 @@ class PoolingExplorer(Panel):
     """
 
     def __init__(self, model: nn.Module | None = None, images: Split | None = None, *, layer: str = "relu1") -> None:
-        super().__init__()
         self.model, self.images = check_pair(model, images)
         self.layer = layer
-        self._make_controls(self._maps(self.images[0].pixels).shape[1])
+        maps = self._maps(self.images[:LOOKED_AT].pixels)
+        if maps.ndim != 4:
+            raise ConfigError(f"layer={layer!r} puts out no maps (H, W), but {tuple(maps.shape[1:])}; try 'relu1'")
+        self._signed = bool((maps < 0).any())  # the same colours for all images
+        super().__init__()
+        self._make_controls(*maps.shape[1:])
         self._make_pictures()
         self._draw()
         self._watch(self.image_index, self.map_index, self.pooling, self.size, self.stride, self.right, self.down)
@@ -47,12 +55,13 @@ class PoolingExplorer(Panel):
             self.status,
         ]
 
-    def _make_controls(self, maps: int) -> None:
+    def _make_controls(self, maps: int, height: int, width: int) -> None:
         slider = ipywidgets.IntSlider
         self.image_index = slider(0, 0, len(self.images) - 1, description="image")
         self.map_index = slider(0, 0, maps - 1, description="feature map")
         self.pooling = ipywidgets.Dropdown(options={"max": "max", "average": "avg"}, description="pooling")
-        self.size = slider(2, 1, 4, description="window size")
+        largest = min(LARGEST, height, width)
+        self.size = slider(min(2, largest), 1, largest, description="window size")
         self.stride = ipywidgets.Dropdown(options=[AS_WINDOW, 1, 2, 3, 4], description="stride")
         self.right = slider(0, -FARTHEST, FARTHEST, description="shift right")
         self.down = slider(0, -FARTHEST, FARTHEST, description="shift down")
@@ -81,34 +90,34 @@ class PoolingExplorer(Panel):
         )
         row, column = (min(at, length - 1) for at, length in zip(self.pooled.cursor, pooled.shape, strict=True))
         words = describe_window(after, row, column, **window)
-        limit = float(torch.maximum(before, after).max())
-        difference = pooled - pooled_before
-        most = max(limit, 1e-6)
+        limit = float(torch.stack([before, after]).abs().max())
+        colours = diverging_pixels if self._signed else sequential_pixels
+        scale = blue_to_red(limit) if self._signed else f"dark 0, yellow {write_number(limit)}"
 
-        dark = "dark 0" if after.min() >= 0 else "dark 0 or less"
         self.input.show(grey_pixels(moved.mean(0)), label=f"image, moved {_moves(right, down)}")
         self.map.show(
-            sequential_pixels(after, limit),
+            colours(after, limit),
             rectangle=[row * stride, column * stride, window["size"], window["size"]],
-            caption=f"{_size(after)}, {dark}, yellow {write_number(limit)}",
+            caption=f"{_size(after)}, {scale}",
             label=f"feature map {self.map_index.value}, {_size(after)}",
         )
         self.pooled.show(
-            sequential_pixels(pooled, limit),
+            colours(pooled, limit),
             title=f"Pooled: {self.pooling.label}",
             cursor=[row, column],
             caption=f"{_size(pooled)}, same colours\npoint at a pixel, or use the arrow keys",
             label=f"pooled map, {_size(pooled)}; the arrow keys move the cursor",
         )
         self.changed.show(
-            diverging_pixels(difference, most),
-            caption=f"blue {write_number(-most)}, white 0, red {write_number(most)}",
+            diverging_pixels(pooled - pooled_before, limit),
+            caption=blue_to_red(limit),
             label=f"change of the pooled map, {_size(pooled)}",
         )
         if right or down:
+            reverse = f", {2**0.5:.2f} the reverse" if self._signed else ""
             words += (
                 f". Moved {_moves(right, down)}: the map changed by {relative_change(before, after):.2f}, the pooled "
-                f"one by {relative_change(pooled_before, pooled):.2f} (0 not at all, 1 nothing in common)"
+                f"one by {relative_change(pooled_before, pooled):.2f} (0 not at all, 1 nothing in common{reverse})"
             )
         self.status.say(words)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import ipywidgets
 from matplotlib.patches import Rectangle
@@ -41,17 +41,14 @@ class PredictThenRun(Panel):
         choices: Iterable[object] | None = None,
         scorebook: Scorebook | None = None,
     ) -> None:
-        super().__init__()
         self.question, self.run = check_question(question), run
-        self.choices = _check_choices(run, choices)
+        self.choices = _check_choices(run, tuple(choices) if isinstance(choices, Iterator) else choices)
         self.scorebook = session if scorebook is None else scorebook
-        self.entry: Entry | None = self.scorebook.entries.get(question)
+        if not isinstance(self.scorebook, Scorebook):
+            raise ConfigError(f"scorebook wants a Scorebook, got {scorebook!r:.60}; leave it out for the session's")
+        self.entry: Entry | None = self._check_entry(self.scorebook.entries.get(question))
+        super().__init__()
         self._answered_before = self.entry is not None
-        if self._answered_before and self.entry.guess.answer not in self.choices:
-            raise ConfigError(
-                f"you answered this already: {self.entry.guess}, which is no choice any more; put the question in "
-                "other words to ask anew"
-            )
         self._make_parts()
         with self._lock:
             self._draw()
@@ -72,13 +69,23 @@ class PredictThenRun(Panel):
         self.plot = LivePlot(7.2, 3.9, label="")
         self.score = StatusLine()
 
+    def _check_entry(self, entry: Entry | None) -> Entry | None:
+        """Return the entry; ConfigError where what was answered then can't be answered now."""
+        if entry is not None and entry.guess.answer not in self.choices:
+            raise ConfigError(
+                f"you answered this already: {entry.guess}, which is no choice any more; put the question in other "
+                "words to ask anew"
+            )
+        return entry
+
     def _commit(self) -> None:
         """Write the guess down; then, and only then, make the comparison."""
         if self.entry is None:
             if self.answer.value is None:
                 raise ConfigError("choose an answer, say how sure you are, and commit then")
             guess = Guess(self.answer.value, self.confidence.value / 100)
-            self.entry = self.scorebook.commit(self.question, self.choices, guess.answer, guess.confidence)
+            entry = self.scorebook.commit(self.question, self.choices, guess.answer, guess.confidence)
+            self.entry = self._check_entry(entry)  # another panel, which asks the same, may have other choices
             self._answered_before = self.entry.guess != guess  # in another panel, which asks the same
         self._lock_controls(working=True)
         self.status.say("Your guess is committed. Working…")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import ipywidgets
@@ -24,6 +25,7 @@ from cnnlab.widgets.run_side import Side
 
 IMAGES = 30  # to choose from
 COLUMNS = 4  # maps side by side
+WHICH = ("first", "second")
 
 
 class RunExplorer(Panel):
@@ -51,9 +53,11 @@ class RunExplorer(Panel):
         self._sides = [Side(run, name) for run, name in zip(usable, _names(usable), strict=True)]
         self._cursors = [(0, 0), (0, 0)]  # where the cursors of both montages stand
         self._pointed = (0, 3, 3)  # unit, row and column of its map
+        self._pointed_in = 0  # the first run's, or the second's
+        self.status.layout.min_height = "3em"  # two lines, so that nothing below them moves
         self._make_controls()
         self._make_pictures()
-        self.second.value = next((place for place in range(1, len(usable)) if self._fits(place)), 1)
+        self.first.value, self.second.value = self._first_pair()
         self._choose_pair()
         self._watch(self.first, self.second, then=self._choose_pair)
         self._watch(self.layer, then=self._choose_layer)
@@ -90,8 +94,7 @@ class RunExplorer(Panel):
         """Offer the epochs and the layers that both runs have, and keep what was chosen where it is among them."""
         self._check_pair()
         one, other = self._pair
-        epochs = sorted({*one.run.snapshots} & {*other.run.snapshots})
-        layers = [name for name in one.layers if name in other.layers]
+        epochs, layers = _in_common(one, other)
         if not epochs or not layers:
             raise ConfigError(f"{one.name} and {other.name} have no epoch with weights, or no layer, in common")
         self._images: Split = one.validation
@@ -101,14 +104,15 @@ class RunExplorer(Panel):
         self.image_index.max = min(IMAGES, len(self._images)) - 1
         self._choose_layer()
 
-    def _fits(self, place: int) -> bool:
-        """Whether this run was trained on the same data as the first one."""
-        return self._sides[place].run.experiment.of_data() == self._pair[0].run.experiment.of_data()
+    def _first_pair(self) -> tuple[int, int]:
+        """Return the places of the first two runs that can stand side by side; of the first two, if there are none."""
+        pairs = itertools.combinations(range(len(self._sides)), 2)
+        return next((pair for pair in pairs if _can_stand_together(*(self._sides[at] for at in pair))), (0, 1))
 
     def _check_pair(self) -> None:
         """Raise ConfigError unless both runs were trained on the same data: nothing is drawn until they were."""
-        if not self._fits(self.second.value):
-            one, other = self._pair
+        one, other = self._pair
+        if not _same_data(one, other):
             raise ConfigError(f"{one.name} and {other.name} were trained on different data; choose two of one data set")
 
     def _choose_layer(self) -> None:
@@ -131,7 +135,7 @@ class RunExplorer(Panel):
         unit = min(down * COLUMNS + across, count - 1)
         row = min(max(row - unit // COLUMNS * (height + 1) - 1, 0), height - 1)
         column = min(max(column - unit % COLUMNS * (width + 1), 0), width - 1)
-        self._pointed = unit, row, column
+        self._pointed, self._pointed_in = (unit, row, column), place
         self._draw()
 
     def _image(self) -> Split:
@@ -143,7 +147,8 @@ class RunExplorer(Panel):
         pair = self._pair
         maps = [side.maps(epoch, layer, image) for side in pair]
         unit, row, column = (min(at, *(one.shape[axis] - 1 for one in maps)) for axis, at in enumerate(self._pointed))
-        top, left, bottom, right = pair[0].field(layer, unit, row, column)
+        fields = [side.field(layer, unit, row, column) for side in pair]  # a larger kernel sees more
+        top, left, bottom, right = fields[self._pointed_in]
         limit = max(float(one.max()) for one in maps)
         maps_of_saliency = [side.saliency(epoch, image) for side in pair]
         answers = [side.answer(epoch, image) for side in pair]
@@ -155,7 +160,7 @@ class RunExplorer(Panel):
         self.input.show(
             grey_pixels(image.pixels[0].mean(0)),
             rectangle=[top, left, bottom - top, right - left],
-            caption=f"a {true}; the frame is what the unit sees",
+            caption=f"a {true}; the frame is what the {WHICH[self._pointed_in]} run's unit sees",
             label=f"image {self.image_index.value}, a {true}",
         )
         zero = "dark 0" if min(float(one.min()) for one in maps) >= 0 else "dark 0 or less"
@@ -169,14 +174,36 @@ class RunExplorer(Panel):
                 caption=f"{zero}, yellow {write_number(limit)}; point at a unit, or use the arrow keys",
                 label=f"maps of {layer}, {side.name}; the arrow keys move the cursor",
             )
-        for canvas, one, which in zip(self.saliency, maps_of_saliency, ("first", "second"), strict=True):
+        for canvas, one, which in zip(self.saliency, maps_of_saliency, WHICH, strict=True):
             title = f"Saliency, {which} run"
             canvas.show(sequential_pixels(one, float(one.max())), title=title, label=f"{title}, for its answer")
-        where = f"rows {top} to {bottom - 1}, columns {left} to {right - 1}" if bottom > top else "nothing"
+        where = [_where(*field) for field in fields]
+        if where[0] == where[1]:
+            told = where[0]
+        else:
+            told = ", and ".join(f"in the {which} run {one}" for which, one in zip(WHICH, where, strict=True))
         self.status.say(
             f"After epoch {epoch}: {'; '.join(words)}. {layer}, unit {unit}, row {row}, column {column}: {values}; it "
-            f"sees {where}."
+            f"sees {told}."
         )
+
+
+def _same_data(one: Side, other: Side) -> bool:
+    return one.run.experiment.of_data() == other.run.experiment.of_data()
+
+
+def _in_common(one: Side, other: Side) -> tuple[list[int], list[str]]:
+    """Return the epochs and the layers that both runs have."""
+    epochs = sorted({*one.run.snapshots} & {*other.run.snapshots})
+    return epochs, [name for name in one.layers if name in other.layers]
+
+
+def _can_stand_together(one: Side, other: Side) -> bool:
+    return _same_data(one, other) and all(_in_common(one, other))
+
+
+def _where(top: int, left: int, bottom: int, right: int) -> str:
+    return f"rows {top} to {bottom - 1}, columns {left} to {right - 1}" if bottom > top else "nothing"
 
 
 def _names(runs: list[Run]) -> list[str]:

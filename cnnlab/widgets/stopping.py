@@ -28,15 +28,16 @@ class StoppingExplorer(Panel):
     recording: a History, a Run, or several runs, of which one is chosen in the panel. None takes five seeds of the
     results bank: 500 images, 350 epochs. All that it shows, `stopping` and `plot_stopping` can give too.
     Controls: recording, metric, epochs, patience (epochs, or "none"), min_delta; picture: plot; status.
-    Raises ConfigError where there is no validation loss.
+    A run without a validation loss is left out, and the panel says so; ConfigError where none is left.
 
     >>> panel = StoppingExplorer()
     >>> panel.patience.value = 10
     """
 
     def __init__(self, recording: History | Run | Iterable[Run] | None = None) -> None:
+        recordings, left_out = _recordings(_five_seeds() if recording is None else recording)
         super().__init__()
-        self.recordings = _recordings(_five_seeds() if recording is None else recording)
+        self.recordings, self._left_out = recordings, left_out
         self._make_controls()
         self.plot = LivePlot(7.2, 3.7, label="loss over the epochs")
         self._draw_axes()
@@ -77,7 +78,7 @@ class StoppingExplorer(Panel):
             label=f"training and validation {self.metric.value} over {found.recorded} epochs; stopped after epoch "
             f"{found.stopped_in}, weights of epoch {found.kept.epoch} kept"
         )
-        self.status.say(found.words)
+        self.status.say(f"{found.words}{self._left_out}")
 
 
 @functools.lru_cache(maxsize=1)
@@ -86,22 +87,40 @@ def _five_seeds() -> Runs:
     return runs.filter(kernel_size=5, pooling="avg")
 
 
-def _recordings(given: History | Run | Iterable[Run]) -> dict[str, History]:
-    """Return the recordings under the names that tell them apart: each trajectory once, at its longest."""
+def _recordings(given: History | Run | Iterable[Run]) -> tuple[dict[str, History], str]:
+    """Return the recordings under the names that tell them apart, each training once, at its longest; who is left out.
+
+    Trainings that differ in patience alone are one: the sliders say when it stops.
+    """
     if isinstance(given, Run):
         given = given.history
     if isinstance(given, History) or not isinstance(given, Iterable):
         check_recording(given)
-        return {"the recording": given}
-    longest = {run.experiment.trajectory: run for run in sorted(distinct(given), key=lambda run: len(run.history))}
-    runs = Runs(longest.values())
-    if not len(runs):
+        return {"the recording": given}, ""
+    longest = {_training(run): run for run in sorted(distinct(given), key=lambda run: len(run.history))}
+    if not longest:
         raise ConfigError("there is nothing to show: got 0 runs; a filter may have left none")
+    runs = Runs(filter(_has_recording, longest.values()))
+    if not len(runs):
+        check_recording(next(iter(longest.values())).history)
+    without = len(longest) - len(runs)
+    left_out = f" Left out: {without} of {len(longest)} recordings, without a validation loss." if without else ""
     length = ("epochs", "patience", "min_delta")  # of one and the same trajectory
     varied = [name for name, values in runs.values().items() if len(values) > 1 and name not in length]
     named = {}
     for run in sorted(runs, key=lambda run: run.experiment.seed):
-        check_recording(run.history)
         settings = run.experiment.resolved()
         named[", ".join(f"{name} {settings[name]}" for name in varied) or "the recording"] = run.history
-    return named
+    return named, left_out
+
+
+def _training(run: Run) -> str:
+    return run.experiment.replace(patience=None, min_delta=0.0).trajectory
+
+
+def _has_recording(run: Run) -> bool:
+    try:
+        check_recording(run.history)
+    except ConfigError:
+        return False
+    return True

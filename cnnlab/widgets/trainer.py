@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import ipywidgets
 
@@ -19,6 +20,13 @@ ON_COLAB = "google.colab" in sys.modules  # its page drops what a thread sends, 
 SHORTEST = 0.15  # seconds between two pictures: a fast training is not slowed down by being drawn
 
 
+def check_base(base: object) -> Experiment:
+    """Return base, or raise ConfigError unless it is an Experiment."""
+    if not isinstance(base, Experiment):
+        raise ConfigError(f"base wants an Experiment, got {base!r:.60}; try Experiment(epochs=3)")
+    return base
+
+
 class Trainer(Panel):
     """A panel that trains experiments, one after the other: in a thread after Start, or here and now by `train()`.
 
@@ -26,10 +34,13 @@ class Trainer(Panel):
     `_begin_run` and `_after_epoch`. Buttons: start, stop; `wait()` waits for the thread, and raises what it raised.
     """
 
+    _training = False  # also of a panel that is refused before it is made: Jupyter closes it, too
+    _thread: threading.Thread | None = None
+
     def __init__(self) -> None:
         super().__init__()
-        self._thread: threading.Thread | None = None
-        self._training, self._stop, self._error = False, threading.Event(), None
+        self._stop, self._error = threading.Event(), None
+        self._trains_in: int | None = None  # the number of the thread that trains
         self.start = ipywidgets.Button(description="Start", button_style="primary", icon="play")
         self.stop = ipywidgets.Button(description="Stop", icon="stop", disabled=True)
         self.bar = ipywidgets.FloatProgress(value=0, min=0, max=1, description="done")
@@ -44,7 +55,9 @@ class Trainer(Panel):
 
     def train(self) -> None:
         """Train what the controls say, here and now; ■, or Ctrl-C, stops it and keeps what is finished."""
-        self._train(self._prepare(), self._stop)
+        with self._lock:
+            experiments = self._prepare()
+        self._train(experiments, self._stop)
         self._raise_again()
 
     def wait(self, timeout: float | None = None) -> None:
@@ -57,7 +70,8 @@ class Trainer(Panel):
 
     def close(self) -> None:
         """Stop a training, and close the panel with every part of it."""
-        self._stop.set()
+        if self._training:
+            self._stop.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
         super().close()
@@ -103,7 +117,12 @@ class Trainer(Panel):
         return experiments
 
     def _begin(self) -> None:
-        arguments = self._prepare(), self._stop
+        try:
+            arguments = self._prepare(), self._stop
+        except Exception as error:
+            if not self._training:
+                self._error = error
+            raise
         self._thread = threading.Thread(target=self._train, args=arguments, name="cnnlab training", daemon=True)
         self._thread.start()
 
@@ -117,6 +136,7 @@ class Trainer(Panel):
     def _train(self, experiments: list[Experiment], stop: threading.Event) -> None:
         """Train one after the other; the body of the thread. An error is shown, and kept for `wait`."""
         begun, shown = time.monotonic(), 0.0
+        self._trains_in = threading.get_ident()
 
         def tell(done: float) -> None:
             nonlocal shown
@@ -150,6 +170,14 @@ class Trainer(Panel):
             self.time_left.value, self._training = "", False
             self.stop.disabled = True
             self._guarded(self._end_training)
+            self._trains_in = None
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Keep for `wait` what broke while the training was drawn; what a ConfigError says is no breakage."""
+        super()._guarded(work)
+        error = self.status.error
+        if threading.get_ident() == self._trains_in and error is not None and not isinstance(error, ConfigError):
+            self._error = self._error or error
 
     def _raise_again(self) -> None:
         error, self._error = self._error, None

@@ -26,7 +26,7 @@ from cnnlab.training import EpochState
 from cnnlab.widgets.form import GROUPS, make_controls, read_experiment, show_knobs
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import control_row, flowing_row
-from cnnlab.widgets.trainer import SHORTEST, Trainer
+from cnnlab.widgets.trainer import SHORTEST, Trainer, check_base
 
 LAYERS = 'tabindex="0" role="region" aria-label="layers"'  # it scrolls, also by the keys
 SNAPSHOTS = 20  # so many epochs keep their weights, the first and the last among them
@@ -47,8 +47,8 @@ class TrainingPanel(Trainer):
     """
 
     def __init__(self, base: Experiment | None = None) -> None:
+        base = Experiment(train_size=2000, validation_size=1000) if base is None else check_base(base)
         super().__init__()
-        base = Experiment(train_size=2000, validation_size=1000) if base is None else base
         self._finished: dict[str, Run] = {}
         self._counted = "", 0  # a folder, and how many pictures it has
         self._make_controls(base)

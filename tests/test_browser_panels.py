@@ -146,7 +146,10 @@ def test_a_unit_under_the_pointer_shows_what_it_sees(lab):
     width, height = maps.locator("canvas").evaluate("c => [c.width, c.height]")
     lab.mouse.move(box["x"] + box["width"] * (29 + 10.5) / width, box["y"] + box["height"] * (1 + 7.5) / height)
     expect(here.get_by_role("status")).to_contain_text(
-        re.compile(r"relu1, unit 1, row 7, column 10: .* it sees rows 6 to 8, columns 9 to 11\.")
+        re.compile(
+            r"relu1, unit 1, row 7, column 10: .* it sees in the first run rows 6 to 8, columns 9 to 11, "
+            r"and in the second run rows 5 to 9, columns 8 to 12\."
+        )
     )
     mark = here.get_by_role("img", name="image 0").locator(".cnnlab-rectangle.cnnlab-over")
     assert [mark.get_attribute(name) for name in ("y", "x", "height", "width")] == ["6", "9", "3", "3"]

@@ -95,7 +95,7 @@ def test_after_many_moves_the_picture_is_that_of_a_fresh_panel(panel):
         values["metric"],
         4,
     )
-    assert panel.plot.png == fresh.plot.png
+    assert panel.plot.picture == fresh.plot.picture
     fresh.close()
 
 
@@ -160,11 +160,11 @@ def test_the_switches(panel):
 def test_one_size_alone_is_refused_until_there_are_two(panel):
     panel.sizes[3].value = False
     assert [level.level for level in panel.comparison.levels] == [5, 7]  # the reference is not there: the lowest
-    picture = panel.plot.png
+    picture = panel.plot.picture
     panel.sizes[5].value = False
     assert "two sizes or more to compare, got [7]" in panel.status.value
     assert panel.start.disabled
-    assert panel.plot.png == picture
+    assert panel.plot.picture == picture
     panel.sizes[5].value = True
     assert panel.status.error is None
 

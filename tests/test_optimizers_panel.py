@@ -1,13 +1,11 @@
 """OptimizerExplorer without a browser: controls set from Python, and the paths that it then draws."""
 
-import io
-
 import ipywidgets
 import numpy as np
 import pytest
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.colors import to_rgb
-from matplotlib.image import imread
+from pictures import pixels_of
 
 from cnnlab.plots import PALETTE
 from cnnlab.surfaces import SURFACES, descend, describe_descents
@@ -30,7 +28,7 @@ def drawn_path(panel, name):
 
 def has_colour(plot, colour) -> bool:
     """Whether the picture in the page has pixels of exactly this colour."""
-    picture = imread(io.BytesIO(plot.png))[..., :3]
+    picture = (pixels_of(plot) / 255)[..., :3]
     return bool((np.abs(picture - to_rgb(colour)).max(axis=-1) < 0.004).any())
 
 
@@ -134,7 +132,7 @@ def test_only_what_changed_is_walked_again(panel, monkeypatch):
 
 
 def test_an_exception_in_a_callback_is_shown_escaped_and_the_last_good_picture_stays(panel, monkeypatch):
-    before = panel.map.png, panel.losses.png
+    before = panel.map.picture, panel.losses.picture
 
     def fail(*_, **__):
         raise RuntimeError(NASTY)
@@ -143,7 +141,7 @@ def test_an_exception_in_a_callback_is_shown_escaped_and_the_last_good_picture_s
     panel.steps.value = 20
     shown = '<span class="cnnlab-error">RuntimeError: &lt;img src=x onerror=alert(1)&gt;</span>'
     assert panel.status.value == shown
-    assert (panel.map.png, panel.losses.png) == before
+    assert (panel.map.picture, panel.losses.picture) == before
     monkeypatch.undo()
     panel.steps.value = 21
     expect_paths(panel, "ravine", dict.fromkeys(NAMES, 0.1), steps=21)

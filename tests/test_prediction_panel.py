@@ -63,7 +63,7 @@ def test_a_click_without_an_answer_commits_nothing():
 
 def test_the_committed_guess_is_scored_shown_and_locked():
     panel = ask(run := Asked())
-    empty = panel.plot.png
+    empty = panel.plot.picture
     guess(panel)
     assert panel.scorebook.entries[QUESTION].guess == Guess("5", 0.7)
     assert run.calls == 1
@@ -71,7 +71,7 @@ def test_the_committed_guess_is_scored_shown_and_locked():
     assert panel.commit.description == "committed"
     assert panel.status.value == "Your guess: 5 (70 % sure). Right: 5 is best. Brier score 0.12."
     assert panel.score.value.startswith("This session: 1 guess, 1 right (100 %), 70 % sure on average.")
-    assert panel.plot.png != empty
+    assert panel.plot.picture != empty
     assert panel.plot.label.startswith("validation_accuracy by kernel_size, after the last epoch")
     assert panel.plot.label.endswith(panel.status.value)
 

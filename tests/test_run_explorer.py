@@ -63,10 +63,10 @@ def test_at_the_start_the_last_epoch_of_both_runs_is_shown(panel, trained):
 
 def test_one_slider_moves_everything_of_both_runs(panel, trained):
     before = {canvas: bytes(canvas.pixels) for canvas in (*panel.maps, *panel.saliency)}
-    plot = panel.plot.png
+    plot = panel.plot.picture
     panel.epoch.value = 1
     assert all(bytes(canvas.pixels) != pixels for canvas, pixels in before.items())
-    assert panel.plot.png != plot
+    assert panel.plot.picture != plot
     curves = panel._curves
     assert list(curves._cursor.get_xdata()) == [1, 1]
     for place, one in enumerate(trained):
@@ -148,14 +148,14 @@ def test_runs_of_one_setting_are_named_by_their_seeds(trained):
 
 def test_runs_on_different_data_are_refused_in_the_panel_until_another_is_chosen(trained):
     panel = RunExplorer([*trained, train(BASE.replace(data_seed=1))])
-    before = panel.plot.png
+    before = panel.plot.picture
     panel.second.value = 2
     assert "were trained on different data; choose two of one data set" in panel.status.value
     assert "cnnlab-error" in panel.status.value
-    assert panel.plot.png == before
+    assert panel.plot.picture == before
     panel.epoch.value = 0  # nothing is drawn until two runs fit together: no mixture of three runs
     assert "were trained on different data" in panel.status.value
-    assert panel.plot.png == before
+    assert panel.plot.picture == before
     panel.second.value = 1
     assert panel.status.error is None
     panel.close()
@@ -208,11 +208,11 @@ def test_an_error_is_shown_escaped_and_the_pictures_stay(panel, monkeypatch):
     def fail(*_):
         raise RuntimeError("<b>")
 
-    before = panel.plot.png
+    before = panel.plot.picture
     monkeypatch.setattr(runs_module.Side, "answer", fail)
     panel.epoch.value = 0
     assert panel.status.value == '<span class="cnnlab-error">RuntimeError: &lt;b&gt;</span>'
-    assert panel.plot.png == before
+    assert panel.plot.picture == before
     monkeypatch.undo()
     panel.epoch.value = 1
     assert panel.status.error is None

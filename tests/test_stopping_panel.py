@@ -1,12 +1,10 @@
 """StoppingExplorer without a browser: controls set from Python, and what the picture and the words then say."""
 
-import io
-
 import ipywidgets
 import numpy as np
 import pytest
 from IPython.core.formatters import DisplayFormatter
-from matplotlib.image import imread
+from pictures import pixels_of
 from test_comparison import made
 from test_early_stopping import ACCURACIES, LOSSES, bare_loop, recorded
 
@@ -25,7 +23,7 @@ def panel():
 
 
 def picture(panel: StoppingExplorer) -> np.ndarray:
-    return imread(io.BytesIO(panel.plot.png))
+    return pixels_of(panel.plot) / 255
 
 
 def marks(panel: StoppingExplorer) -> tuple[float, float]:
@@ -114,11 +112,11 @@ def test_an_exception_in_a_callback_is_shown_escaped_until_the_next_good_words(p
         raise RuntimeError(NASTY)
 
     monkeypatch.setattr(module, "stopping", fail)
-    before = panel.plot.png
+    before = panel.plot.picture
     panel.epochs.value = 5
     shown = '<span class="cnnlab-error">RuntimeError: &lt;img src=x onerror=alert(1)&gt;</span>'
     assert panel.status.value == shown
-    assert panel.plot.png == before
+    assert panel.plot.picture == before
     monkeypatch.undo()
     panel.epochs.value = 6
     assert panel.status.error is None
@@ -129,7 +127,7 @@ def test_one_change_is_one_picture(panel, monkeypatch):
     sent = []
     monkeypatch.setattr(module.LivePlot, "send_state", lambda _self, key=None: sent.append(set(key)))
     panel.patience.value = 1
-    assert [message for message in sent if message] == [{"png", "label"}]
+    assert [message for message in sent if message] == [{"picture", "label"}]
 
 
 def test_every_control_has_a_name_and_the_text_is_the_same_in_every_kernel(panel):

@@ -369,9 +369,9 @@ def test_finished_runs_are_compared_with_the_first_setting(panel):
     verdict = compare(panel.runs, by="pooling").verdicts["avg"]
     assert f"<td>{verdict}</td>" in panel.table.value
     assert panel.compared.label.endswith(f"pooling=avg: {verdict}")
-    before = panel.compared.png
+    before = panel.compared.picture
     panel.metric.value = "validation_loss"
-    assert panel.compared.png != before
+    assert panel.compared.picture != before
     assert panel.compared.label.startswith("validation_loss by setting")
     panel.forget.click()
     assert len(panel.runs) == 0

@@ -1,7 +1,6 @@
 """The panels without a browser: controls set from Python, and what the pictures then hold."""
 
 import gc
-import io
 import threading
 import weakref
 
@@ -11,7 +10,7 @@ import pytest
 import torch
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.patches import Rectangle
-from PIL import Image
+from pictures import pixels_of
 from scipy import ndimage
 
 from cnnlab.errors import ConfigError
@@ -20,7 +19,7 @@ from cnnlab.widgets import ConvolutionExplorer, convolution
 from cnnlab.widgets.canvas import NumberGrid, PixelCanvas, diverging_pixels, grey_pixels
 from cnnlab.widgets.drawing_canvas import DrawingCanvas
 from cnnlab.widgets.guard import StatusLine, errors_shown_in
-from cnnlab.widgets.live_plot import LivePlot, to_png
+from cnnlab.widgets.live_plot import LivePlot, run_lengths
 
 IMAGES = torch.rand(3, 1, 7, 9, generator=torch.Generator().manual_seed(0))
 NASTY = "<img src=x onerror=alert(1)>"
@@ -220,13 +219,21 @@ def test_a_closed_panel_is_forgotten_with_all_its_parts():
     assert [part() for part in parts] == [None] * 7
 
 
-def test_a_png_is_read_by_pillow_pixel_for_pixel():
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 9, 4), dtype=np.uint8)
-    with Image.open(io.BytesIO(to_png(pixels))) as picture:
-        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGBA", (9, 5))
-        assert (np.asarray(picture) == pixels).all()
-    with Image.open(io.BytesIO(to_png(pixels))) as picture:
-        picture.verify()  # raises where a checksum is wrong
+def test_the_runs_of_a_picture_are_its_colours_and_their_lengths_row_by_row():
+    red, blue = [255, 0, 0, 255], [0, 0, 255, 255]
+    pixels = np.array([[red, red, blue], [blue, blue, blue]], dtype=np.uint8)
+    assert run_lengths(pixels) == bytes([*red, *blue, *blue, 2, 0, 1, 0, 3, 0])
+    wide = np.zeros((1, 300, 4), dtype=np.uint8)
+    assert run_lengths(wide)[4:] == bytes([44, 1])  # 300 = 44 + 256
+
+
+def test_a_live_plot_sends_what_matplotlib_has_drawn_pixel_for_pixel():
+    plot = LivePlot(2, 1, label="a line")
+    moving = plot.figure.subplots().plot([0, 1, 0.5])
+    plot.freeze(moving)
+    plot.show()
+    assert (pixels_of(plot) == np.asarray(plot.figure.canvas.buffer_rgba())).all()
+    assert len(np.unique(pixels_of(plot).reshape(-1, 4), axis=0)) > 10
 
 
 def test_a_live_plot_draws_what_moves_on_words_that_change_now_and_then_on_what_stands():
@@ -239,8 +246,7 @@ def test_a_live_plot_draws_what_moves_on_words_that_change_now_and_then_on_what_
 
     def colours():
         plot.show()
-        with Image.open(io.BytesIO(plot.png)) as picture:
-            return [picture.getpixel((x, 50))[:3] for x in (20, 100, 180)]
+        return [tuple(pixels_of(plot)[50, x, :3].tolist()) for x in (20, 100, 180)]
 
     red, green, blue, white = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
     assert colours() == [red, white, blue]

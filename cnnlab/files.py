@@ -51,3 +51,9 @@ def _usual_mode() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
+
+
+def last_change(folder: str | Path | None) -> tuple[int, int]:
+    """Return how many files lie in the folder, and when the newest was changed, in ns; without a folder (0, 0)."""
+    changed = [path.lstat().st_mtime_ns for path in Path(folder).rglob("*")] if folder else []
+    return len(changed), max(changed, default=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor
 from cnnlab import downloads, idx
 from cnnlab.data import Data, assemble
 from cnnlab.errors import ConfigError, DataError, check_choice, check_whole
-from cnnlab.files import data_folder
+from cnnlab.files import data_folder, last_change
 from cnnlab.patterns import PATTERN_KNOBS, make_patterns
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def load_data(
         raise ConfigError(f"{knob} is a knob of 'patterns', not of {name!r}; leave it out")
     if name == "mnist":
         classes = tuple("0123456789")
-        published, vault = _read_mnist(data_folder() / "MNIST" / "raw", classes)
+        folder = data_folder() / "MNIST" / "raw"
+        published, vault = _read_mnist(folder, classes, last_change(folder))
     else:
         published, vault, classes = downloads.load_published(name)
     return assemble(name, published, vault, train, validation, test, classes, seed)
@@ -124,8 +126,14 @@ def verify_checksums(folder: Path) -> None:
             raise DataError(f"{folder / name}: expected md5 {expected}, found {found}; {idx.REMEDY}")
 
 
-def _read_mnist(folder: Path, classes: tuple[str, ...]) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Return (images, labels) of the published training set and of the published test set, uint8 and int64."""
+@functools.lru_cache(maxsize=1)  # a quarter of a second, and every notebook and panel would spend it anew; 55 MB
+def _read_mnist(
+    folder: Path, classes: tuple[str, ...], _changed: tuple[int, int]
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return (images, labels) of the published training set and of the published test set, uint8 and int64.
+
+    All who load share them: nobody may write to them. `_changed` tells changed files from those that were read.
+    """
     verify_checksums(folder.parent.parent)
     pairs = [idx.read_pair(folder, prefix, len(classes)) for prefix in ("train", "t10k")]
     return tuple((torch.from_numpy(images)[:, None], torch.from_numpy(labels).long()) for images, labels in pairs)

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from torch import nn
 from cnnlab.data import Data
 from cnnlab.errors import ConfigError, check_whole
 from cnnlab.experiment import NETWORK, TRAINING, Experiment, load_from
+from cnnlab.files import last_change
 from cnnlab.history import History
 from cnnlab.insides import Recorder
 from cnnlab.model import build_cnn
@@ -111,18 +111,12 @@ def check_snapshots(snapshots: Iterable[int]) -> list[int]:
 
 def load_once(experiment: Experiment) -> Data:
     """Return the experiment's data, without a test set: what was loaded for the latest two is not loaded again."""
-    return _load_once(*experiment.of_data(), 0, _newest(experiment.folder))
+    return _load_once(*experiment.of_data(), 0, last_change(experiment.folder))
 
 
 @functools.lru_cache(maxsize=2)  # in a sweep, neighbouring runs share their data
 def _load_once(*arguments: Any) -> Data:
     return load_from(*arguments[:-1])  # the last one tells new pictures from old ones
-
-
-def _newest(folder: str | None) -> tuple[int, int]:
-    """Return how many files lie in the folder, and when the newest was changed."""
-    changed = [path.lstat().st_mtime_ns for path in Path(folder).rglob("*")] if folder else []
-    return len(changed), max(changed, default=0)
 
 
 _runs_at_once = 0

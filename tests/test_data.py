@@ -12,6 +12,7 @@ from PIL import Image
 from torchvision import datasets
 
 import cnnlab.data
+from cnnlab import idx, loading
 from cnnlab.data import Data
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import data_folder
@@ -25,7 +26,7 @@ def data():
 
 def test_torchvision_reads_the_same_pixels_from_a_copy_and_needs_no_network(tmp_path):
     shutil.copytree(data_folder() / "MNIST", tmp_path / "MNIST")
-    published, vault = cnnlab.loading._read_mnist(data_folder() / "MNIST" / "raw", tuple("0123456789"))
+    published, vault = loading._read_mnist(data_folder() / "MNIST" / "raw", tuple("0123456789"), (0, 0))
     for train, (images, labels) in ((True, published), (False, vault)):
         theirs = datasets.MNIST(tmp_path, train=train, download=True)  # finds the archives, unpacks, downloads nothing
         assert torch.equal(theirs.data, images[:, 0])
@@ -252,3 +253,19 @@ print(len(data.train), "ü" in cnnlab.data_folder().as_posix())
         check=True,
     )
     assert result.stdout.split() == ["refuses", "100", "True"]
+
+
+def test_the_shipped_files_are_read_once_until_one_of_them_changes(tmp_path, monkeypatch):
+    folder = tmp_path / "data"
+    shutil.copytree(loading.data_folder(), folder)
+    monkeypatch.setattr(loading, "data_folder", lambda: folder)
+    first = load_data("mnist", train=50, validation=10, test=10)
+    with monkeypatch.context() as patch:
+        patch.setattr(idx, "read_pair", None)  # nothing is read again
+        first.train.images.zero_()  # nor do they share memory
+        again = load_data("mnist", train=50, validation=10, test=10)
+    assert again.train.images.abs().sum() > 0
+    damaged = folder / "MNIST" / "raw" / "train-labels-idx1-ubyte.gz"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\.gz: expected md5"):
+        load_data("mnist", train=50, validation=10, test=10)

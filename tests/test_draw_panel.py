@@ -228,7 +228,7 @@ def test_names_are_text_however_long_and_odd():
     assert panel.status.error is None
     assert "&lt;img" in panel.status.value
     assert "<img" not in panel.status.value
-    assert len(panel._axes["$x^{" + "y" * 300].get_title()) == 28
+    assert len(panel._axes["$x^{" + "y" * 300].get_title()) == 26
 
 
 def test_the_networks_stay_as_they_were(panel):

@@ -1,5 +1,6 @@
 """Live panels and what they show, used in legal but unusual ways and in wrong ones: no wrong picture, no raw error."""
 
+import itertools
 import threading
 
 import ipywidgets
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 import cnnlab
-from cnnlab import ConfigError, Experiment, build_cnn, fit, load_data, load_runs, run, sweep
+from cnnlab import ConfigError, DrawDigit, Experiment, TrainingPanel, build_cnn, fit, load_data, load_runs, run, sweep
 from cnnlab.confounds import kernel_experiments
 from cnnlab.layers import layer_table
 from cnnlab.widgets.canvas import blue_to_red
@@ -73,11 +74,12 @@ def test_a_panels_network_is_in_eval_mode_and_the_given_one_stays_as_it_was(digi
 
 
 class Signed(nn.Sequential):
-    """One convolution whose output is negative everywhere."""
+    """One convolution whose output is negative everywhere: −5, and at most 9 × 0.02 × 2.83 beside it."""
 
     def __init__(self):
         super().__init__()
         self.c = nn.Conv2d(1, 2, 3, padding=1)
+        nn.init.constant_(self.c.weight, 0.02)
         nn.init.constant_(self.c.bias, -5.0)
 
 
@@ -301,3 +303,25 @@ def test_wrong_arguments_are_told_in_words_and_leave_no_widget_behind(digits, wr
     with pytest.raises(ConfigError, match=words):
         wrong(digits)
     assert alive() == before
+
+
+def test_five_networks_leave_the_sixth_place_empty():
+    images, network = load_data("mnist", train=100, validation=20, test=10), build_cnn()
+    panel = DrawDigit({f"network {place}": network for place in range(5)}, images)
+    assert [ax.axison for ax in panel.bars.figure.axes] == [True] * 5 + [False]
+    panel.close()
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_plots_with_fixed_places_cut_nothing_off_and_nothing_overlaps(count):
+    images, network = load_data("mnist", train=100, validation=20, test=10), build_cnn()
+    drawing = DrawDigit({"n" * 40 + str(place): network for place in range(count)}, images)
+    panels = [drawing, TrainingPanel()]
+    for plot in (drawing.bars, panels[1].curves):
+        figure = plot.figure
+        boxes = [ax.get_tightbbox(figure.canvas.get_renderer()) for ax in figure.axes if ax.axison]
+        width, height = figure.bbox.size
+        assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height for box in boxes), boxes
+        assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2)), boxes
+    for panel in panels:
+        panel.close()

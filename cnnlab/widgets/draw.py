@@ -28,7 +28,8 @@ from cnnlab.widgets.panel import Panel, control_row, picture_row
 
 FARTHEST = 8  # pixels that a digit can be moved
 MOST_MODELS = 6
-LONGEST_NAME = 28  # letters that fit above the bars
+LONGEST_NAME = 26  # letters that fit above the bars
+BARS = 1.9  # inches, the height of a row of bars
 SCALE = 4  # pixels of the sheet for one of MNIST's
 HOW_TO_DRAW = (
     "mouse, finger or pen; or keys: arrows move the pen, Shift + arrow draws, Space puts it down, Delete clears"
@@ -90,18 +91,21 @@ class DrawDigit(Panel):
         self.maps = PixelCanvas(display_width=820)
         columns = min(3, len(self.models))
         rows = -(-len(self.models) // columns)
-        self.bars = LivePlot(8.2, 1.9 * rows, label="")
-        axes = self.bars.figure.subplots(rows, columns, squeeze=False, sharey=True).flat
+        self.bars = LivePlot(8.2, BARS * rows, label="")
         classes = list(self.images.classes)
+        short_names = max(map(len, classes)) <= 2  # they stand upright, and need the same room everywhere
+        places = _places(rows) if short_names else None
+        axes = [*self.bars.figure.subplots(rows, columns, squeeze=False, sharey=True, gridspec_kw=places).flat]
         self._axes = dict(zip(self.models, axes, strict=False))
         for place, (name, ax) in enumerate(self._axes.items()):
             short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
             plot_probabilities(torch.zeros(len(classes)), classes=classes, title=short, ax=ax)
             if place % columns:
                 ax.set_ylabel("")
-        for ax in list(axes)[len(self.models) :]:
+        for ax in axes[len(self.models) :]:
             ax.set_axis_off()
-        self.bars.freeze([artist for ax in self._axes.values() for artist in (*ax.patches, *ax.lines)])
+        moving = [artist for ax in self._axes.values() for artist in (*ax.patches, *ax.lines)]
+        self.bars.freeze(moving, solve=not short_names)
 
     def _rows(self) -> list[ipywidgets.Widget]:
         wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="center", max_width="820px")
@@ -250,6 +254,17 @@ def _layers_with_maps(model: nn.Module, images: Split) -> list[str]:
 
 def _size(plane: Tensor) -> str:
     return f"{plane.shape[0]}×{plane.shape[1]}"
+
+
+def _places(rows: int) -> dict[str, float]:
+    """Return where the axes of the bars stand: to solve for it takes as long as to draw them."""
+    above, below = 0.27, 0.26  # inches, for the title and for the names of the classes
+    axes = BARS - above - below
+    height = BARS * rows
+    return {
+        "left": 0.07, "right": 0.99, "wspace": 0.07,
+        "bottom": below / height, "top": 1 - above / height, "hspace": (above + below) / axes,
+    }  # fmt: skip
 
 
 def _fitting() -> ipywidgets.Layout:

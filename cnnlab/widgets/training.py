@@ -30,6 +30,8 @@ from cnnlab.widgets.trainer import SHORTEST, Trainer, check_base
 
 LAYERS = 'tabindex="0" role="region" aria-label="layers"'  # it scrolls, also by the keys
 SNAPSHOTS = 20  # so many epochs keep their weights, the first and the last among them
+# Of both axes in the figure, with room for numbers and names: to solve for them takes as long as all the rest.
+PLACES = {"left": 0.085, "right": 0.985, "bottom": 0.19, "top": 0.95, "wspace": 0.24}
 NO_RUNS = "No runs yet. Finished runs are compared here, each setting with the first one."
 
 
@@ -83,7 +85,7 @@ class TrainingPanel(Trainer):
         self.layers, self.code, self.table = (ipywidgets.HTML() for _ in range(3))
         self.curves = LivePlot(8.2, 2.8, label="loss and accuracy over the epochs, empty")
         self.compared = LivePlot(8.2, 3.2, label=NO_RUNS)
-        axes = self.curves.figure.subplots(1, 2)
+        axes = self.curves.figure.subplots(1, 2, gridspec_kw=PLACES)
         self._lines = {}
         for ax, metric in zip(axes, ("loss", "accuracy"), strict=True):
             for split, look in (("train", TRAIN), ("validation", VALIDATION)):
@@ -191,7 +193,7 @@ class TrainingPanel(Trainer):
                 ax.set_ylim(0, 1.1 * highest or 1)
                 for axes in self.curves.figure.axes:
                     axes.set_xlim(0.5, max(2, epochs) + 0.5)
-                self.curves.freeze(list(self._lines.values()))
+                self.curves.freeze(list(self._lines.values()), solve=False)
             self.curves.show(label=_curves_in_words(history))
             self._drawn = time.monotonic()
 

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 from torch import Tensor, nn
 
 from cnnlab.data import Split
@@ -165,6 +165,29 @@ def _montage_axes(tiles: np.ndarray, columns: int, ax: Axes | None, room: float 
 
 def new_axes(ax: Axes | None, size: tuple[float, float] = (6.0, 3.5)) -> Axes:
     return ax if ax is not None else plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def log_scale(ax: Axes) -> None:
+    """Give Axes a logarithmic vertical axis, its powers of ten written as text.
+
+    matplotlib's own labels are formulas: to read five of them takes longer than to draw the whole plot.
+    """
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(_PowersOfTen())
+    ax.yaxis.set_minor_formatter(_PowersOfTen(minor_thresholds=(1, 0.4)))  # matplotlib's own thresholds
+
+
+class _PowersOfTen(LogFormatter):
+    """Powers of ten as 10⁻³, all other numbers as they are; matplotlib says which ticks have one."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        if not super().__call__(x, pos):
+            return ""
+        power = round(math.log10(x))
+        return "10" + str(power).translate(_RAISED) if math.isclose(x, 10.0**power) else f"{x:.3g}"
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _curve(ax: Axes, values: list[float], look: dict) -> None:

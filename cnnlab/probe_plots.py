@@ -15,7 +15,7 @@ from cnnlab.activity import LayerActivity
 from cnnlab.errors import ConfigError, check_choice
 from cnnlab.gradients import LayerGradient, LayerWeights
 from cnnlab.history import LAYER_NUMBERS, History, check_metric
-from cnnlab.plots import MARKS, PALETTE, new_axes
+from cnnlab.plots import MARKS, PALETTE, log_scale, new_axes
 from cnnlab.probes import ByLayer, Captured
 from cnnlab.run_plots import DASHES, INSIDE
 
@@ -114,7 +114,8 @@ def plot_gradient_flow(flow: ByLayer | Mapping[str, ByLayer], number: str = "nor
             each = row.each.get(number, np.empty(0))
             ax.plot([column] * len(each), _positive(each), linestyle="none", alpha=0.3, markersize=3, **look)
         ax.plot(list(rows), _positive(means), linestyle=DASHES[place % len(DASHES)], label=str(name), **look)
-    ax.set(yscale="log", xlabel="layer, from input to output", ylabel=FLOWS[number])
+    log_scale(ax)
+    ax.set(xlabel="layer, from input to output", ylabel=FLOWS[number])
     if len(several) > 1:
         ax.legend(frameon=False)
     seaborn.despine(ax=ax)
@@ -142,7 +143,7 @@ def plot_insides(history: History, number: str = "update_ratio", *, ax: Axes | N
         ax.plot(epochs, values, label=name.removesuffix(f".{number}"), **look, **marks)
     ax.set(xlabel="epoch", ylabel=INSIDE[number])
     if number != "dead_share" and number != "activation_scale":
-        ax.set_yscale("log")
+        log_scale(ax)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False, ncols=2, fontsize=9)
     seaborn.despine(ax=ax)

@@ -16,7 +16,7 @@ from cnnlab.errors import ConfigError, check_choice
 from cnnlab.experiment import FIELDS, in_order
 from cnnlab.history import check_metric, metrics_of, warn_if_environments_differ
 from cnnlab.one_run import Run
-from cnnlab.plots import MARKS, PALETTE, UNITS, new_axes
+from cnnlab.plots import MARKS, PALETTE, UNITS, log_scale, new_axes
 from cnnlab.readings import check_reading, distinct, value_at
 from cnnlab.runs import Runs
 
@@ -77,7 +77,7 @@ def plot_curves(
         ax.plot(seeds.index, seeds.mean(axis=1), label=label, **look, **marks)
     ax.set(xlabel="epoch", ylabel=axis_label(metric))
     if log:
-        ax.set_yscale("log")
+        log_scale(ax)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     for text in ax.legend(frameon=False).get_texts():
         text.set_parse_math(False)  # a folder's name may hold a $

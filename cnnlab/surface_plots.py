@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.errors import ConfigError
-from cnnlab.plots import MARKS, PALETTE, new_axes
+from cnnlab.plots import MARKS, PALETTE, log_scale, new_axes
 from cnnlab.run_plots import DASHES
 from cnnlab.surfaces import Descent, Surface, find_surface
 
@@ -93,7 +93,8 @@ def add_losses(ax: Axes, look: dict) -> Line2D:
 def style_losses(ax: Axes, steps: int) -> Axes:
     """Give Axes what a plot of the loss over so many steps needs."""
     ax.axhline(1, color="0.8", linewidth=0.8, zorder=0)
-    ax.set(xlabel="step", ylabel="loss / loss at the start", yscale="log", xlim=(0, max(1, steps)), ylim=SHARES)
+    ax.set(xlabel="step", ylabel="loss / loss at the start", xlim=(0, max(1, steps)), ylim=SHARES)
+    log_scale(ax)
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     seaborn.despine(ax=ax)
     return ax

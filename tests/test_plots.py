@@ -1,5 +1,7 @@
 """Plots draw the numbers that they are given."""
 
+import re
+
 import matplotlib
 
 matplotlib.use("agg")
@@ -13,7 +15,16 @@ from cnnlab.errors import ConfigError
 from cnnlab.history import History
 from cnnlab.loading import load_data
 from cnnlab.model import build_cnn
-from cnnlab.plots import TRAIN, VALIDATION, montage, plot_filters, plot_history, plot_images, plot_maps
+from cnnlab.plots import (
+    TRAIN,
+    VALIDATION,
+    log_scale,
+    montage,
+    plot_filters,
+    plot_history,
+    plot_images,
+    plot_maps,
+)
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +135,23 @@ def test_a_comparison_across_threads_or_versions_warns():
     with pytest.warns(UserWarning, match=r"these runs differ in threads \(1, 2\): the same seed gives other bits"):
         plot_history({"a": one, "b": two})
     plot_history({"a": one, "b": one})  # a warning here would be an error
+
+
+@pytest.mark.parametrize("limits", [(1e-6, 1e3), (0.03, 40), (0.11, 1.2), (0.2, 0.9), (1.1, 8), (1e-9, 1e-2)])
+def test_a_logarithmic_axis_says_what_matplotlib_says_but_not_as_formulas(limits):
+    ours, theirs = plt.subplots(1, 2)[1]
+    log_scale(ours)
+    theirs.set_yscale("log")
+    found = []
+    for ax in (ours, theirs):
+        ax.set_ylim(limits)
+        ax.figure.canvas.draw()
+        ticks = {which: ax.get_yticks(minor=which == "minor") for which in ("major", "minor")}
+        told = {which: [text.get_text() for text in ax.get_yticklabels(which=which)] for which in ticks}
+        found.append({at: text for which in ticks for at, text in zip(ticks[which], told[which], strict=True) if text})
+    assert found[0].keys() == found[1].keys()
+    for at, text in found[0].items():
+        power = re.fullmatch(r"\$\\mathdefault\{10\^\{(-?\d+)\}\}\$", found[1][at])
+        assert text == (
+            "10" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(d)] if d != "-" else "⁻" for d in power[1]) if power else f"{at:.3g}"
+        )

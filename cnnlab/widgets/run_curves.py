@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from cnnlab.history import History
-from cnnlab.plots import PALETTE, UNITS
+from cnnlab.plots import PALETTE, UNITS, log_scale
 from cnnlab.run_plots import INSIDE
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.run_side import Side
@@ -101,7 +101,8 @@ class RunCurves:
         ax.set_xticks(range(len(names)), names)
         ax.set(xlabel="layer, from input to output", ylabel=INSIDE[FLOW], xlim=(-0.3, max(1, len(names)) - 0.7))
         if found:
-            ax.set(yscale="log", ylim=(min(found) / 1.5, max(found) * 1.5))
+            log_scale(ax)
+            ax.set_ylim(min(found) / 1.5, max(found) * 1.5)
             if max(found) > DECADES * min(found):
                 ax.minorticks_off()  # they take a quarter of the time in which the panel appears
         else:

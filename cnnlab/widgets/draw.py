@@ -19,10 +19,9 @@ from cnnlab.one_run import load_once
 from cnnlab.picture_plots import plot_probabilities, set_probabilities
 from cnnlab.plots import montage
 from cnnlab.probes import capture, check_model, logits_of
-from cnnlab.runs import bank, load_runs
 from cnnlab.widgets.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
 from cnnlab.widgets.drawing_canvas import DrawingCanvas
-from cnnlab.widgets.examples import one_of_each, own_copy
+from cnnlab.widgets.examples import bank_runs, one_of_each, own_copy
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import Panel, control_row, picture_row
 
@@ -215,8 +214,7 @@ def uploaded_bytes(value: Mapping | tuple) -> bytes | None:
 @functools.lru_cache(maxsize=1)
 def _bank_networks() -> tuple[dict[str, nn.Module], Split]:
     """Return three networks of the results bank, named by kernel and pooling, and a validation digit of each class."""
-    runs = load_runs(bank("experiment_b")).filter(seed=0, epochs=100)
-    chosen = {f"{size}×{size} {kind}": runs.one(kernel_size=size, pooling=kind) for size, kind in _THREE}
+    chosen = {f"{size}×{size} {kind}": bank_runs().one(kernel_size=size, pooling=kind) for size, kind in _THREE}
     data = load_once(next(iter(chosen.values())).experiment)  # what other panels have read is not read again
     return {name: run.model() for name, run in chosen.items()}, one_of_each(data.validation)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 
 import torch
@@ -13,7 +14,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.evaluation import check_takes
 from cnnlab.one_run import load_once
 from cnnlab.probes import check_model
-from cnnlab.runs import bank, load_runs
+from cnnlab.runs import Runs, bank, load_runs
 
 
 def mnist_digits() -> Tensor:
@@ -29,9 +30,16 @@ def one_of_each(split: Split) -> Split:
 
 
 @functools.lru_cache(maxsize=1)
+def bank_runs() -> Runs:
+    """Return experiment B's four longest runs of one seed: all panels share them, and what one has unpacked."""
+    runs = load_runs(bank("experiment_b")).filter(seed=0, epochs=100)
+    return Runs(dataclasses.replace(run, read_weights=functools.cache(run.read_weights)) for run in runs)
+
+
+@functools.lru_cache(maxsize=1)
 def trained_network() -> tuple[nn.Module, Split]:
     """Return a network of the results bank, 5×5 kernels and max pooling, and a validation digit of each class."""
-    run = load_runs(bank("experiment_b")).filter(kernel_size=5, pooling="max", seed=0)[-1]
+    run = bank_runs().one(kernel_size=5, pooling="max")
     return run.model(), one_of_each(load_once(run.experiment).validation)
 
 

@@ -15,9 +15,9 @@ from cnnlab.kernels import write_number
 from cnnlab.one_run import Run
 from cnnlab.plots import montage
 from cnnlab.readings import distinct
-from cnnlab.runs import bank, load_runs
 from cnnlab.setting_comparison import setting_names
 from cnnlab.widgets.canvas import PixelCanvas, grey_pixels, sequential_pixels
+from cnnlab.widgets.examples import bank_runs
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import Panel, control_row, picture_row
 from cnnlab.widgets.run_curves import RunCurves
@@ -42,7 +42,7 @@ class RunExplorer(Panel):
     """
 
     def __init__(self, runs: Iterable[Run] | None = None) -> None:
-        found = distinct(load_runs(bank("experiment_b")).filter(epochs=100, seed=0) if runs is None else runs)
+        found = distinct(bank_runs() if runs is None else runs)
         usable = [run for run in found if len(run.snapshots) > 1]
         if len(usable) < 2:
             raise ConfigError(

@@ -337,3 +337,9 @@ print(json.dumps([tried, wrong]))
     tried, wrong = run(code, tmp_path)
     assert wrong == []
     assert tried == 2 * len(cnnlab.__all__) * len(public_names())
+
+
+def test_what_a_panel_stands_on_is_out_of_the_collectors_searches(tmp_path):
+    code = "import gc, json, cnnlab; cnnlab.ConvolutionExplorer; "
+    frozen, searched = run(code + "print(json.dumps([gc.get_freeze_count(), len(gc.get_objects())]))", tmp_path)
+    assert frozen > 2 * searched  # torch alone is more than 100,000 objects

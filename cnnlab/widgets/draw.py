@@ -148,21 +148,22 @@ class DrawDigit(Panel):
         readings = {name: predict(model, image)[0] for name, model in self.models.items()}
         name, layer = self.model.value, self._chosen_layer()
         model, answer = self.models[name], int(readings[name].argmax())
-        gradient = saliency(model, image, answer)[0, 0].nan_to_num()
-        maps = self._maps(model, layer, image)
         if is_empty:  # a network answers to an empty picture, too, but that says nothing
             readings = {one: torch.zeros_like(values) for one, values in readings.items()}
-            gradient, maps = torch.zeros_like(gradient), torch.zeros_like(maps)
             words = "nothing drawn yet: draw a digit, or take a sample"
         else:
             words = describe_readings(readings, self.images.classes)
         for one, ax in self._axes.items():
             set_probabilities(ax, readings[one].nan_to_num())
+        self.bars.show(label=f"probability of each class; {words}")  # what is read comes before why
 
+        gradient = saliency(model, image, answer)[0, 0].nan_to_num()
+        maps = self._maps(model, layer, image)
+        if is_empty:
+            gradient, maps = torch.zeros_like(gradient), torch.zeros_like(maps)
         self._show_layers(name, layer)
         self._show_saliency(gradient, None if is_empty else self.images.classes[answer], name)
         self._show_maps(maps, layer)
-        self.bars.show(label=f"probability of each class; {words}")
         self.status.say(words)
 
     def _chosen_layer(self) -> str | None:

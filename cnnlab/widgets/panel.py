@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 
@@ -9,6 +10,11 @@ import ipywidgets
 
 from cnnlab.one_run import one_thread
 from cnnlab.widgets.guard import StatusLine, errors_shown_in
+
+# What is loaded by now, torch most of all, stays. Python's collector would search all of it again and again, and for a
+# quarter of a second no panel, no cell and no training could go on.
+gc.collect()
+gc.freeze()
 
 
 class Panel(ipywidgets.VBox):

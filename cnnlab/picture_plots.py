@@ -157,7 +157,8 @@ def set_probabilities(ax: Axes, probabilities: Tensor) -> None:
     values = probabilities.tolist()
     highest = max(values)
     for bar, value in zip(ax.patches, values, strict=True):
-        bar.set(height=value, alpha=1.0 if value == highest else 0.45)
+        seen = value > 0.001  # lower than a tenth of a pixel; most are, and need not be drawn
+        bar.set(height=value, alpha=1.0 if value == highest else 0.45, visible=seen)
     ax.lines[0].set_data(*(([values.index(highest)], [highest + 0.07]) if highest > 0 else ([], [])))
 
 

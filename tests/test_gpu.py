@@ -1,22 +1,34 @@
-"""What the probes say of a network on a GPU is what they say of it on the processor. Runs where there is a GPU."""
+"""What the probes say of a network on a GPU is what they say of it on the processor.
+
+Runs on a GPU where there is one, and on a pretend one when test_pretend_gpu.py starts it in a process of its own.
+"""
 
 from __future__ import annotations
 
+import copy
+import os
+
+import pretend_gpu
 import pytest
 import torch
 
 from cnnlab.activity import activation_statistics
 from cnnlab.attribution import METHODS, saliency, saliency_check
-from cnnlab.evaluation import mistakes
+from cnnlab.evaluation import evaluate, mistakes
 from cnnlab.features import top_images
 from cnnlab.gradients import gradient_flow, weight_distributions
 from cnnlab.insides import Recorder
 from cnnlab.loading import load_data
-from cnnlab.model import build_cnn
+from cnnlab.model import Dropout, build_cnn
 from cnnlab.probes import capture
 from cnnlab.training import fit
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+PRETENDS = "CNNLAB_TEST_PRETEND_GPU" in os.environ
+DEVICE = pretend_gpu.NAME if PRETENDS else "cuda"
+if PRETENDS:
+    pretend_gpu.register()
+
+pytestmark = pytest.mark.skipif(not PRETENDS and not torch.cuda.is_available(), reason="needs a GPU")
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +40,14 @@ def data():
 def both(data):
     """One trained network, here and there."""
     model = build_cnn(seed=1).double()
-    return model, build_cnn(seed=1).double().cuda(), data.validation.images.double()
+    return model, build_cnn(seed=1).double().to(DEVICE), data.validation.images.double()
 
 
 def test_capture_keeps_tensors_there(both):
     _, there, images = both
     with capture(there) as seen:
-        there(images.cuda())
-    assert {values.device.type for values in seen.values()} == {"cuda"}
+        there(images.to(DEVICE))
+    assert {values.device.type for values in seen.values()} == {DEVICE}
 
 
 def test_statistics_gradients_and_weights_are_the_same(both, data):
@@ -59,7 +71,7 @@ def test_saliency_is_the_same(both, method):
     one, other = (saliency(model, images[:4], 3, method) for model in (here, there))
     assert other.device.type == "cpu"  # where the images are
     assert torch.allclose(one, other, rtol=1e-6, atol=1e-12)
-    assert saliency(there, images[:4].cuda(), 3, method).device.type == "cuda"
+    assert saliency(there, images[:4].to(DEVICE), 3, method).device.type == DEVICE
     assert saliency_check(there, images[:4], method=method).correlation["random weights"].shape == (4,)
 
 
@@ -67,14 +79,68 @@ def test_favourites_and_mistakes_are_the_same(both, data):
     here, there, images = both
     one, other = (top_images(model, images, "relu2", 3) for model in (here, there))
     assert (one.indices, one.boxes) == (other.indices, other.boxes)
-    network = build_cnn(seed=1).cuda()
+    network = build_cnn(seed=1).to(DEVICE)
     assert torch.equal(mistakes(network, data.validation).confusion, mistakes(network.cpu(), data.validation).confusion)
+
+
+def test_scores_are_the_same(data):
+    here, there = (evaluate(build_cnn(seed=1).to(device), data.validation) for device in ("cpu", DEVICE))
+    assert there.accuracy == here.accuracy
+    assert there.loss == pytest.approx(here.loss, rel=1e-3)  # a GPU may round its products to fewer digits
+
+
+def test_dropout_drops_the_same_units_there():
+    here, there = (Dropout(0.5, seed=3)(torch.ones(4, 6, device=device)) for device in ("cpu", DEVICE))
+    assert there.device.type == DEVICE
+    assert torch.equal(there.cpu(), here)
 
 
 def test_recording_does_not_change_a_training_there(data):
     plain, recorded = build_cnn(seed=2), build_cnn(seed=2)
-    fit(plain, data, epochs=2, device="cuda", progress=False)
+    fit(plain, data, epochs=2, device=DEVICE, progress=False)
     record = Recorder(activations=True, saliency=True)
-    history = fit(recorded, data, epochs=2, device="cuda", on_epoch=record, progress=False)
+    history = fit(recorded, data, epochs=2, device=DEVICE, on_epoch=record, progress=False)
     assert all(torch.equal(value, recorded.state_dict()[name]) for name, value in plain.state_dict().items())
     assert len(history["saliency_concentration"]) == 2
+
+
+def test_a_mix_of_devices_is_refused():
+    here = torch.ones(2, 2)
+    there = here.to(DEVICE)
+    mixes = [
+        lambda: there + here,
+        lambda: here.add_(there),
+        lambda: there.mul_(here),
+        lambda: torch.where(there > 0, here, there),
+        lambda: torch.cat([there, here]),
+        lambda: torch.equal(there, here),
+        lambda: torch.allclose(there, here),
+        lambda: here[there.long()],
+        lambda: torch.nn.Linear(2, 2)(there),
+        lambda: torch.nn.Linear(2, 2).to(DEVICE)(here),
+        lambda: torch.nn.Conv2d(1, 1, 2)(there[None, None]),
+        lambda: torch.nn.functional.cross_entropy(there, torch.tensor([0, 1])),
+        lambda: torch.randn(2, device=DEVICE, generator=torch.Generator()),
+    ]
+    for mix in mixes:
+        with pytest.raises(RuntimeError, match=r"device|expected everything on|should be the same"):
+            mix()
+    with pytest.raises(TypeError, match="to host memory first"):
+        there.numpy()
+
+
+def test_tensors_there_behave_as_tensors_do():
+    there = torch.zeros(2, 3, device=DEVICE)
+    there[0].add_(1)  # a view is the same memory
+    torch.add(there[1], 2, out=there[1])
+    assert there.tolist() == [[1, 1, 1], [2, 2, 2]]
+    assert there[torch.tensor([1])].cpu().tolist() == [[2, 2, 2]]  # places may be told from the processor
+    assert torch.add(there, there, out=torch.empty(0, device=DEVICE)).cpu().sum() == 18
+    twin = copy.deepcopy(there)
+    assert twin.device == there.device
+    twin.zero_()
+    assert there.cpu().sum() == 9
+    weights = torch.ones(3, device=DEVICE, requires_grad=True)
+    (there @ weights).square().sum().backward()  # the gradient of 3² + 6²: 2 · 3 · 1 + 2 · 6 · 2
+    assert weights.grad.device == there.device
+    assert weights.grad.tolist() == [30, 30, 30]

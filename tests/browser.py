@@ -44,8 +44,9 @@ IS_READY = """() => {
 }"""
 FIRST_ERROR = """() => document.querySelector(
   '.jp-Notebook .jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]')?.textContent"""
-ALL_HAVE_RUN = """() => [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')].every(cell =>
-  /^\\[\\d+\\]:$/.test(cell.querySelector('.jp-InputPrompt').textContent))"""
+# Asked of the model: a cell whose code is folded away has no prompt.
+ALL_HAVE_RUN = """() => window.jupyterapp.shell.currentWidget.content.widgets.every(({ model }) =>
+  model.type !== 'code' || (model.executionCount !== null && model.executionState !== 'running'))"""
 
 
 def find_chromium() -> str | None:

@@ -71,6 +71,7 @@ def source(path: Path, name: str) -> str:
 def test_the_notebooks_are_what_the_script_makes_of_pyproject(path):
     address = colab.read_address(REPOSITORY)
     assert source(path, "setup") == colab.set_up_cell(address)
+    assert cells(path)["setup"]["metadata"] == {"jupyter": {"source_hidden": True}}
     assert ("colab" in cells(path)) is bool(address)
     if address:
         assert source(path, "colab") == colab.badge(address, path.stem)

@@ -2,7 +2,8 @@
 
 OWNER/NAME is where the course is published on GitHub. It is kept in one place, pyproject.toml, and everything else is
 made from there. Without it the set-up cell on Colab installs the wheel that was uploaded beside the notebook, and there
-is no badge. Nothing else in a notebook changes, and running this twice changes nothing.
+is no badge. In JupyterLab the cell is folded to its first line, so that a notebook does not begin with what only Colab
+needs. Nothing else in a notebook changes, and running this twice changes nothing.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ UPLOADED = """\
 PUBLISHED = """\
         source = "git+@ADDRESS@"
         source = max(glob("cnnlab-*.whl"), default=source)"""
+
+FOLDED = {"jupyter": {"source_hidden": True}}  # a click on the line shows the rest
 
 
 def set_up_cell(address: str) -> str:
@@ -103,6 +106,7 @@ def update(path: Path, address: str) -> bool:
     if place is None:
         raise SystemExit(f"{path.name} has no cell with the id 'setup': put an empty code cell with it below the title")
     cells[place]["source"] = set_up_cell(address).splitlines(keepends=True)
+    cells[place]["metadata"] = FOLDED
     if address:
         words = [badge(address, path.stem)]
         cells.insert(place, {"cell_type": "markdown", "id": "colab", "metadata": {}, "source": words})

@@ -150,10 +150,10 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
         if alone:
             ax.plot([across[seed] for seed in alone], [values[seed] for seed in alone], fillstyle="none", **look)
             has_alone = True
-        ax.hlines(level.mean, place - 0.05, place + 0.25, color=colour, linewidth=2.5)
+        ax.plot([place - 0.05, place + 0.25], [level.mean] * 2, color=colour, linewidth=2.5, solid_capstyle="butt")
         if np.isfinite(level.low):
-            reach = [[level.difference - level.low], [level.high - level.difference]]
-            ax.errorbar(place + 0.1, level.mean, yerr=reach, color=colour, capsize=5, linewidth=1.5)
+            ends = level.mean - level.difference + np.array([level.low, level.high])
+            ax.plot(*_upright(place + 0.1, *ends), color=colour, linewidth=1.5)
     signs = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
     names = [f"{level.level}\n{signs.get(level.verdict, '')}{level.verdict}" for level in comparison.levels]
     ax.set_xticks(range(len(names)), names, parse_math=False)
@@ -166,6 +166,12 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
         ax.legend(frameon=False, loc="best")
     seaborn.despine(ax=ax)
     return ax
+
+
+def _upright(x: float, low: float, high: float) -> tuple[list[float], list[float]]:
+    """Return the corners of a capital I: an interval in one stroke. `errorbar` makes four artists, and a panel waits."""
+    left, right = x - 0.06, x + 0.06
+    return [left, right, x, x, left, right], [low, low, low, high, high, high]
 
 
 def _draw_reference(comparison: Comparison, ax: Axes) -> None:

@@ -200,7 +200,6 @@ def _empty(ax: Axes) -> None:
     """Take away what `plot_comparison` drew. Unlike `ax.clear()` it keeps the ticks, which take longest to make."""
     for artist in (*ax.lines, *ax.collections, *ax.patches, *ax.texts, *filter(None, [ax.get_legend()])):
         artist.remove()
-    ax.containers.clear()  # the error bars, whose lines are gone
 
 
 def _name(experiment: Experiment) -> str:

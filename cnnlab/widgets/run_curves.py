@@ -19,7 +19,7 @@ from cnnlab.widgets.run_side import Side
 
 BINS = 40
 FLOW = "gradient_norm"
-DECADES = 100  # an axis that spans more shows enough of its powers of ten
+DECADES = 100  # an axis that spans more shows enough with its powers of ten, and is drawn sooner
 # Of the axes in the figure, with room for numbers and names: to solve for them takes as long as all the rest.
 PLACES = {"left": 0.085, "right": 0.985, "bottom": 0.115, "top": 0.975, "wspace": 0.24, "hspace": 0.42}
 LOOKS = (
@@ -104,7 +104,7 @@ class RunCurves:
             log_scale(ax)
             ax.set_ylim(min(found) / 1.5, max(found) * 1.5)
             if max(found) > DECADES * min(found):
-                ax.minorticks_off()  # they take a quarter of the time in which the panel appears
+                ax.minorticks_off()
         else:
             ax.text(0.5, 0.5, "not recorded: train with insides=True", ha="center", transform=ax.transAxes, color="0.4")
         return lines

@@ -20,7 +20,7 @@ import browser  # noqa: E402 (what the browser tests use, too)
 
 PROBE = (HERE / "panel_probe.js").read_text()
 CELLS = 3
-NO_PICTURE_IN = 1000  # ms; a press whose picture has not changed by then changed nothing
+NO_PICTURE_IN = 3000  # ms; a press whose picture has not changed by then changed nothing
 QUIET = 600  # ms without any change: the panel is there
 
 ASK = """async (code) => {

@@ -150,7 +150,8 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
         if alone:
             ax.plot([across[seed] for seed in alone], [values[seed] for seed in alone], fillstyle="none", **look)
             has_alone = True
-        ax.plot([place - 0.05, place + 0.25], [level.mean] * 2, color=colour, linewidth=2.5, solid_capstyle="butt")
+        bar = [place - 0.05, place + 0.25], [level.mean] * 2
+        ax.plot(*bar, color=colour, linewidth=2.5, solid_capstyle="butt")
         if np.isfinite(level.low):
             ends = level.mean - level.difference + np.array([level.low, level.high])
             ax.plot(*_upright(place + 0.1, *ends), color=colour, linewidth=1.5)

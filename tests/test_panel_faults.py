@@ -9,7 +9,19 @@ import torch
 from torch import nn
 
 import cnnlab
-from cnnlab import ConfigError, DrawDigit, Experiment, TrainingPanel, build_cnn, fit, load_data, load_runs, run, sweep
+from cnnlab import (
+    ConfigError,
+    DrawDigit,
+    Experiment,
+    OptimizerExplorer,
+    TrainingPanel,
+    build_cnn,
+    fit,
+    load_data,
+    load_runs,
+    run,
+    sweep,
+)
 from cnnlab.confounds import kernel_experiments
 from cnnlab.layers import layer_table
 from cnnlab.widgets.canvas import blue_to_red
@@ -316,12 +328,19 @@ def test_five_networks_leave_the_sixth_place_empty():
 def test_plots_with_fixed_places_cut_nothing_off_and_nothing_overlaps(count):
     images, network = load_data("mnist", train=100, validation=20, test=10), build_cnn()
     drawing = DrawDigit({"n" * 40 + str(place): network for place in range(count)}, images)
-    panels = [drawing, TrainingPanel()]
-    for plot in (drawing.bars, panels[1].curves):
-        figure = plot.figure
-        boxes = [ax.get_tightbbox(figure.canvas.get_renderer()) for ax in figure.axes if ax.axison]
-        width, height = figure.bbox.size
-        assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height for box in boxes), boxes
-        assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2)), boxes
-    for panel in panels:
+    training, optimizers = TrainingPanel(), OptimizerExplorer()
+    for plot in (drawing.bars, training.curves, optimizers.losses):
+        assert_all_within(plot)
+    for surface in optimizers.surface.options:
+        optimizers.surface.value = surface
+        assert_all_within(optimizers.map)
+    for panel in (drawing, training, optimizers):
         panel.close()
+
+
+def assert_all_within(plot):
+    figure = plot.figure
+    boxes = [ax.get_tightbbox(figure.canvas.get_renderer()) for ax in figure.axes if ax.axison]
+    width, height = figure.bbox.size
+    assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height for box in boxes), boxes
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2)), boxes

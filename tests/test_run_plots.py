@@ -29,7 +29,7 @@ def intervals(ax):
     for line in ax.lines:
         xs, ys = map(np.asarray, line.get_data())
         if len(xs) == 6:
-            assert (ys[:3] == ys[0]).all() and (ys[3:] == ys[3]).all()
+            assert ys.tolist() == [ys[0]] * 3 + [ys[3]] * 3
             assert xs[2] == xs[3] == pytest.approx(xs[:2].mean()) == pytest.approx(xs[4:].mean())
             found[xs[2]] = ys[0], ys[3]
     return found

@@ -170,7 +170,7 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
 
 
 def _upright(x: float, low: float, high: float) -> tuple[list[float], list[float]]:
-    """Return the corners of a capital I: an interval in one stroke. `errorbar` makes four artists, and a panel waits."""
+    """Return the corners of a capital I: an interval in one stroke. `errorbar` makes four artists; a panel waits."""
     left, right = x - 0.06, x + 0.06
     return [left, right, x, x, left, right], [low, low, low, high, high, high]
 

@@ -48,6 +48,7 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
         for output in cell.outputs:
             if output.output_type == "stream":  # what was overwritten on the same line is gone on the screen, too
                 output.text = re.sub(r"[^\n]*\r(?=[^\n])", "", output.text)
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # of a kernel that is gone
             picture = output.get("data", {}).get("image/png", "")
             if len(picture) > LARGEST_PICTURE:
                 raise SystemExit(f"cell {cell.id}: the picture has {len(picture):,} bytes; draw it smaller")

@@ -297,7 +297,8 @@ def paired_rows(
     rows = [_reference_row(first, values[first])]
     for level in others:
         shared = {seed: value for seed, value in values[level].items() if seed in values[first]}
-        paired = _row(level, shared, values[first], len(others), metric) if shared else None
+        in_common = " in common with the first" if len(shared) < max(len(values[level]), len(values[first])) else ""
+        paired = _row(level, shared, values[first], len(others), metric, in_common) if shared else None
         rows.append(paired or _alone(level, values[level], why_without.get(level, "")))
     return tuple(rows)
 
@@ -314,13 +315,15 @@ def _alone(level: Any, values: Mapping[int, float], why_without: str) -> Level:
     return Level(level, len(values), mean, nothing, nothing, nothing, CANNOT_TELL, why)
 
 
-def _row(level: Any, values: Mapping[int, float], against: Mapping[int, float], comparisons: int, metric: str) -> Level:
+def _row(
+    level: Any, values: Mapping[int, float], against: Mapping[int, float], comparisons: int, metric: str, in_common: str = ""
+) -> Level:
     """Return a level's row: the one rule is here."""
     differences = np.array([values[seed] - against[seed] for seed in values])
     n, mean = len(differences), float(differences.mean())
     low = high = float("nan")
     if n < 3:
-        verdict, why = CANNOT_TELL, f"{n} seed{'' if n == 1 else 's'}: three or more are needed"
+        verdict, why = CANNOT_TELL, f"{n} seed{'' if n == 1 else 's'}{in_common}: three or more are needed"
     elif np.ptp(differences) <= 1e-12 * max(1.0, np.abs(differences).max()):
         verdict, why = CANNOT_TELL, "every seed gives the same difference: chance can't be judged"
     else:

@@ -38,7 +38,7 @@ def kernel_experiments(
         raise ConfigError(f"stack puts two 3×3 in the place of one, but kernel_sizes={kernel_sizes} has no 3")
     if stack and base.convs_per_block != 1:
         raise ConfigError(f"stack puts two 3×3 in the place of one, but convs_per_block={base.convs_per_block}; take 1")
-    goal = build_cnn(**base.replace(kernel_size=3).network())
+    goal = build_cnn(**base.replace(kernel_size=3).network(), device="meta")
     every = []
     for size in kernel_sizes:
         one = base.replace(kernel_size=size, convs_per_block=2 if stack and size == 3 else base.convs_per_block)

@@ -14,7 +14,7 @@ from cnnlab.data import Data, split_sizes
 from cnnlab.errors import ConfigError, check_choice, check_whole
 from cnnlab.layers import LayerTable, layer_table
 from cnnlab.loading import DATASETS, load_data, load_images
-from cnnlab.model import PADDINGS, POOLINGS, build_cnn, check_architecture
+from cnnlab.model import PADDINGS, POOLINGS, build_cnn, check_architecture, check_parameter_count
 from cnnlab.patterns import PATTERN_KNOBS, STRUCTURES, check_knobs, fill_knobs
 from cnnlab.settings import LEARNING_RATES, OPTIMIZERS, check_settings, check_sizes
 
@@ -202,13 +202,17 @@ class Experiment:
     def layer_table(self) -> LayerTable:
         """Return the network's layer table; nothing is loaded for it (of your own pictures the folders are counted).
 
+        Raises ConfigError for a network that is too large to train.
+
         >>> Experiment(kernel_size=5).layer_table()[0].parameters
         416
         """
         network = self.network()
         if self.dataset == "images" and Path(self.folder).is_dir():
             network["classes"] = max(2, sum(place.is_dir() for place in Path(self.folder).iterdir()))
-        return layer_table(build_cnn(**network))
+        model = build_cnn(**network, device="meta")
+        check_parameter_count(model)
+        return layer_table(model)
 
     def to_code(self, seeds: int = 1) -> str:
         """Return two lines of Python that train this experiment with so many seeds, and give the same numbers.

@@ -16,6 +16,7 @@ from cnnlab.errors import ConfigError, check_choice, check_kernel_size, check_nu
 
 POOLINGS = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d, "none": None}
 PADDINGS = ("same", "valid")
+MOST_PARAMETERS = 100_000_000  # 400 MB of weights, and Adam keeps three times as much beside them
 
 
 class Dropout(nn.Dropout):
@@ -47,6 +48,7 @@ def build_cnn(
     input_shape: tuple[int, int, int] = (1, 28, 28),
     classes: int = 10,
     seed: int = 0,
+    device: str = "cpu",
 ) -> nn.Sequential:
     """Build a convolutional network: blocks of convolution, ReLU and pooling, then two fully connected layers.
 
@@ -54,6 +56,7 @@ def build_cnn(
     relu1, pool1, conv2, … (conv1_1, conv1_2 with two convolutions a block), flatten, fc1, relu_fc1, dropout, logits.
     Input (N, C, H, W) as in input_shape, output (N, classes): logits, not probabilities.
     The weights are what torch's own layers draw after `torch.manual_seed(seed)`, from a generator of their own.
+    device="meta" gives the network without weights, of whatever size, to count and to look at.
     Raises ConfigError before any tensor exists.
 
     >>> model = build_cnn(kernel_size=5, pooling="avg")
@@ -74,8 +77,11 @@ def build_cnn(
         layers["logits"] = nn.Linear(hidden, classes)
     model = nn.Sequential(layers)
     model.input_shape = tuple(input_shape)
+    if torch.device(device).type == "meta":
+        return model
+    check_parameter_count(model)
     _draw_weights(model, torch.Generator().manual_seed(int(seed)))
-    return model
+    return model.to(device)
 
 
 def check_architecture(
@@ -157,6 +163,16 @@ def _draw_weights(model: nn.Module, generator: torch.Generator) -> None:
             nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
 
 
+def check_parameter_count(model: nn.Module) -> None:
+    """Raise ConfigError where the network has more parameters than a computer can be expected to hold."""
+    count = count_parameters(model)
+    if count > MOST_PARAMETERS:
+        raise ConfigError(
+            f"this network has {count:,} parameters, more than {MOST_PARAMETERS:,}: too many to train here; "
+            "take fewer channels, a smaller hidden, or pooling"
+        )
+
+
 def check_images(images: object, what: str = "images") -> None:
     """Raise ConfigError unless images is a float tensor (N, C, H, W); a single image is never batched silently."""
     if isinstance(images, Tensor) and images.is_floating_point() and images.ndim == 4:
@@ -186,13 +202,13 @@ def match_channels(target: int | nn.Module, *, channels: tuple[int, ...] = (16, 
     """
     goal = count_parameters(target) if isinstance(target, nn.Module) else target
     check_whole("target", goal, 1)
-    build_cnn(channels=channels, **architecture)  # raises ConfigError if these can't be
+    build_cnn(channels=channels, device="meta", **architecture)  # raises ConfigError if these can't be
 
     def widths(first: int) -> tuple[int, ...]:
         return tuple(max(1, round(first * width / channels[0])) for width in channels)
 
     def count(first: int) -> int:
-        return count_parameters(build_cnn(channels=widths(first), **architecture))
+        return count_parameters(build_cnn(channels=widths(first), device="meta", **architecture))
 
     low, high = 0, 1  # the count grows with the width: double, then halve the interval
     while count(high) < goal:

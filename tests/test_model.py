@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from cnnlab.errors import ConfigError, DataError
+from cnnlab.experiment import Experiment
+from cnnlab.layers import layer_table
 from cnnlab.model import (
     Dropout,
     build_cnn,
@@ -222,6 +224,23 @@ def test_a_large_target_is_matched_at_once():
     assert count_parameters(build_cnn(3, channels=widths, hidden=16)) == pytest.approx(20_000_000, rel=0.01)
     with pytest.raises(ConfigError, match="give at least one positive width"):
         match_channels(1000, channels=(0, 4))
+
+
+def test_a_network_that_no_computer_could_train_is_refused_before_its_weights_are_drawn():
+    # conv2: 20,000 · 20,000 · 9 weights and 20,000 biases; fc1: 20,000 · 49 · 64 and 64
+    count = 20_000 * 10 + 20_000 * 180_000 + 20_000 + 20_000 * 49 * 64 + 64 + 650
+    words = f"{count:,} parameters, more than 100,000,000: .*; take fewer channels"
+    build = [lambda: build_cnn(channels=(20_000, 20_000)), Experiment(channels=(20_000, 20_000)).layer_table]
+    for one in build:
+        with pytest.raises(ConfigError, match=words):
+            one()
+    outline = build_cnn(channels=(20_000, 20_000), device="meta")  # to look at: 15 GB that are not there
+    assert count_parameters(outline) == sum(row.parameters for row in layer_table(outline)) == count
+
+
+def test_the_table_of_an_outline_is_that_of_the_network():
+    for settings in ({}, {"kernel_size": 5, "pooling": "none", "convs_per_block": 2, "dropout": 0.5}):
+        assert layer_table(build_cnn(**settings, device="meta")) == layer_table(build_cnn(**settings))
 
 
 def test_a_network_and_its_table_need_no_compiler():

@@ -1,7 +1,9 @@
 """TrainingPanel without a browser: controls, Start and Stop, the thread, what is compared, the code that repeats it."""
 
+import re
 import threading
 import time
+from xml.etree import ElementTree
 
 import ipywidgets
 import pytest
@@ -173,7 +175,7 @@ def test_the_two_lines_of_code_repeat_the_runs(panel):
     panel.train()
     text = panel.experiment.to_code(seeds=2)
     assert len(text.splitlines()) == 2
-    assert ipywidgets.HTML(panel.code.value).value == f'<pre class="cnnlab-pre">{_escaped(text)}</pre>'
+    assert ipywidgets.HTML(panel.code.value).value == f'<pre class="cnnlab-pre cnnlab-code">{_escaped(text)}</pre>'
     space = {}
     exec(text, space)
     ours = [one.history["validation_loss"] for one in panel.runs]
@@ -369,6 +371,11 @@ def test_finished_runs_are_compared_with_the_first_setting(panel):
     verdict = compare(panel.runs, by="pooling").verdicts["avg"]
     assert f"<td>{verdict}</td>" in panel.table.value
     assert panel.compared.label.endswith(f"pooling=avg: {verdict}")
+    assert panel.reference.options == ("A", "B")
+    panel.reference.value = "B"  # the same interval, seen from the other side
+    opposite = {"better": "worse", "worse": "better"}.get(verdict, verdict)
+    assert panel.compared.label.endswith(f"pooling=max: {opposite}")
+    panel.reference.value = "A"
     before = panel.compared.picture
     panel.metric.value = "validation_loss"
     assert panel.compared.picture != before
@@ -377,6 +384,41 @@ def test_finished_runs_are_compared_with_the_first_setting(panel):
     assert len(panel.runs) == 0
     assert panel.table.value == training.NO_RUNS
     assert panel.forget.disabled
+
+
+def table_of(panel):
+    """The panel's table, column by column."""
+    found = ElementTree.fromstring(re.search("<table.*</table>", panel.table.value, re.DOTALL)[0])
+    names, *rows = [[cell.text or "" for cell in row] for row in found.iter("tr")]
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def test_the_reference_is_chosen_by_letter_and_letters_stay_in_the_order_of_training(panel):
+    for pooling in ("none", "max", "avg"):
+        panel.pooling.value = pooling
+        panel.train()
+    panel.reference.value = "C"
+    table = table_of(panel)
+    assert table[""] == ["C", "A", "B"]
+    assert table["setting"] == ["pooling=avg", "pooling=none", "pooling=max"]
+    assert table["verdict"] == ["reference", "cannot tell", "cannot tell"]
+    assert "Held against C seed by seed" in panel.table.value
+    panel.pooling.value, panel.kernel_size.value = "none", 5
+    panel.train()
+    assert (panel.reference.options, panel.reference.value) == (("A", "B", "C", "D"), "C")
+
+
+def test_seeds_that_the_reference_lacks_are_counted_apart(panel):
+    panel.train()  # A: one seed
+    panel.pooling.value, panel.seeds.value = "avg", 3
+    panel.train()
+    table = table_of(panel)
+    assert table["seeds"] == ["1", "1 of 3"]
+    assert table["why"][1] == "1 seed in common with the first: three or more are needed"
+    paired = compare(panel.runs.filter(seed=panel.seed.value), by="pooling").levels[1]
+    assert [float(table[name][1]) for name in ("mean", "difference")] == pytest.approx(
+        [paired.mean, paired.difference], abs=5e-5
+    )
 
 
 # --- The end

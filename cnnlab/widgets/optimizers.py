@@ -10,12 +10,11 @@ import numpy as np
 from cnnlab.surface_plots import NAMES, add_losses, add_path, add_start, look_of, plot_surface, style_losses
 from cnnlab.surfaces import SURFACES, Descent, descend, describe_descents
 from cnnlab.widgets.live_plot import LivePlot
-from cnnlab.widgets.panel import Panel, control_row, picture_row
+from cnnlab.widgets.panel import TWO_COLUMNS, Panel, control_row, in_columns, picture_row
 
 MOST_STEPS = 200
 # Of the axes in both figures, with room for numbers and names: to solve for them takes nearly half of the time.
 PLACES = {"left": 0.168, "right": 0.956, "bottom": 0.131, "top": 0.935}
-TWO_COLUMNS = "repeat(auto-fit, minmax(max(min(300px, 100%), calc((100% - 28px) / 2)), 1fr))"
 
 
 class OptimizerExplorer(Panel):
@@ -42,13 +41,13 @@ class OptimizerExplorer(Panel):
         self._watch(self.one_rate, then=self._tie_rates)
         for name, rate in self.rates.items():
             self._watch(rate, then=functools.partial(self._move_rate, name))
-        rates = _in_columns(self.rates, TWO_COLUMNS)
+        rates = in_columns(list(self.rates.values()), TWO_COLUMNS)
         for rate in self.rates.values():
             rate.style.description_width = "9em"  # equal rates stand one below the other
         self.children = [
             control_row(self.surface, self.start_x, self.start_y, self.momentum, self.steps, self.one_rate),
             rates,
-            _in_columns(self.shown, "repeat(auto-fit, minmax(150px, 1fr))"),
+            in_columns(list(self.shown.values()), "repeat(auto-fit, minmax(150px, 1fr))"),
             picture_row([self.map, self.losses], TWO_COLUMNS),
             self.status,
         ]
@@ -133,9 +132,3 @@ class OptimizerExplorer(Panel):
         self.map.show(label=f"map of the {self.surface.value} with paths: {names}")
         self.losses.show(label=f"loss over {self.steps.value} steps: {names}")
         self.status.say(words)
-
-
-def _in_columns(controls: dict[str, ipywidgets.Widget], columns: str) -> ipywidgets.GridBox:
-    row = control_row(*controls.values())
-    row.layout.grid_template_columns = columns
-    return row

@@ -17,6 +17,9 @@ gc.collect()
 gc.freeze()
 
 
+TWO_COLUMNS = "repeat(auto-fit, minmax(max(min(300px, 100%), calc((100% - 28px) / 2)), 1fr))"  # one, on a narrow page
+
+
 class Panel(ipywidgets.VBox):
     """A live panel: its subclass makes controls and pictures, watches the controls, and draws in `_draw`.
 
@@ -91,12 +94,30 @@ def control_row(*controls: ipywidgets.Widget, compact: bool = False) -> ipywidge
     return picture_row(list(controls), "repeat(auto-fit, minmax(max(210px, calc((100% - 56px) / 3)), 1fr))")
 
 
+def in_columns(controls: list[ipywidgets.Widget], columns: str) -> ipywidgets.GridBox:
+    """Return the controls in columns of one's own, as in CSS's grid-template-columns.
+
+    >>> in_columns([panel.first, panel.second], TWO_COLUMNS)
+    """
+    row = control_row(*controls)
+    row.layout.grid_template_columns = columns
+    return row
+
+
 def flowing_row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
     """Return the widgets side by side, each as wide as it needs; where the page is narrow, they wrap."""
     layout = ipywidgets.Layout(flex_flow="row wrap", grid_gap="8px 28px", padding="6px 2px 10px", max_width="820px")
     for child in children:
         child.layout.width, child.layout.max_width = "auto", "98%"
     return ipywidgets.HBox(children, layout=layout)
+
+
+def offer(control: ipywidgets.Widget, options: list, *, otherwise: object) -> None:
+    """Give the control these options; what was chosen stays so where it is one of them."""
+    chosen = control.value if control.value in options and len(control.options) > 1 else otherwise
+    with control.hold_sync():  # in two messages, the page would answer the first one
+        control.options = options
+        control.value = chosen
 
 
 def _parts(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:

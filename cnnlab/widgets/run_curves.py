@@ -19,6 +19,7 @@ from cnnlab.widgets.run_side import Side
 
 BINS = 40
 FLOW = "gradient_norm"
+NOT_RECORDED = "not recorded: train with insides=True\n(in TrainingPanel: tick “record the insides”)"
 DECADES = 100  # an axis that spans more shows enough with its powers of ten, and is drawn sooner
 # Of the axes in the figure, with room for numbers and names: to solve for them takes as long as all the rest.
 PLACES = {"left": 0.085, "right": 0.985, "bottom": 0.115, "top": 0.975, "wspace": 0.24, "hspace": 0.42}
@@ -106,7 +107,9 @@ class RunCurves:
             if max(found) > DECADES * min(found):
                 ax.minorticks_off()
         else:
-            ax.text(0.5, 0.5, "not recorded: train with insides=True", ha="center", transform=ax.transAxes, color="0.4")
+            ax.set_yticks([])
+            look = {"ha": "center", "va": "center", "transform": ax.transAxes, "color": "0.4"}
+            ax.text(0.5, 0.5, NOT_RECORDED, **look)
         return lines
 
     def _distribution(self, ax: Axes, xlabel: str, edges: np.ndarray) -> list[Line2D]:

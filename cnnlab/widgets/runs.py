@@ -19,7 +19,7 @@ from cnnlab.setting_comparison import setting_names
 from cnnlab.widgets.canvas import PixelCanvas, grey_pixels, sequential_pixels
 from cnnlab.widgets.examples import bank_runs
 from cnnlab.widgets.live_plot import LivePlot
-from cnnlab.widgets.panel import Panel, control_row, picture_row
+from cnnlab.widgets.panel import TWO_COLUMNS, Panel, control_row, in_columns, offer, picture_row
 from cnnlab.widgets.run_curves import RunCurves
 from cnnlab.widgets.run_side import Side
 
@@ -65,7 +65,8 @@ class RunExplorer(Panel):
         for place, canvas in enumerate(self.maps):
             self._watch(canvas, trait="cursor", then=lambda place=place: self._point(place))
         self.children = [
-            control_row(self.first, self.second, self.layer, self.epoch, self.image_index),
+            in_columns([self.first, self.second], TWO_COLUMNS),  # their names are long
+            control_row(self.layer, self.epoch, self.image_index),
             self.plot,
             picture_row([self.input, *self.maps], "minmax(0, 2fr) minmax(0, 4fr) minmax(0, 4fr)"),
             picture_row(list(self.saliency), "repeat(2, minmax(0, 13em))"),
@@ -99,15 +100,19 @@ class RunExplorer(Panel):
             raise ConfigError(f"{one.name} and {other.name} have no epoch with weights, or no layer, in common")
         self._images: Split = one.validation
         first_relu = next((name for name in layers if name.startswith("relu")), layers[0])
-        _offer(self.epoch, epochs, otherwise=epochs[-1])
-        _offer(self.layer, layers, otherwise=first_relu)
+        offer(self.epoch, epochs, otherwise=epochs[-1])
+        offer(self.layer, layers, otherwise=first_relu)
         self.image_index.max = min(IMAGES, len(self._images)) - 1
         self._choose_layer()
 
     def _first_pair(self) -> tuple[int, int]:
-        """Return the places of the first two runs that can stand side by side; of the first two, if there are none."""
+        """Return the places of the first two runs that can stand side by side, in two settings where there are such."""
         pairs = itertools.combinations(range(len(self._sides)), 2)
-        return next((pair for pair in pairs if _can_stand_together(*(self._sides[at] for at in pair))), (0, 1))
+        fitting = [pair for pair in pairs if _can_stand_together(*(self._sides[at] for at in pair))]
+        unlike = (
+            pair for pair in fitting if len({self._sides[at].run.experiment.replace(seed=0).key for at in pair}) > 1
+        )
+        return next(unlike, fitting[0] if fitting else (0, 1))
 
     def _check_pair(self) -> None:
         """Raise ConfigError unless both runs were trained on the same data: nothing is drawn until they were."""
@@ -176,7 +181,12 @@ class RunExplorer(Panel):
             )
         for canvas, one, which in zip(self.saliency, maps_of_saliency, WHICH, strict=True):
             title = f"Saliency, {which} run"
-            canvas.show(sequential_pixels(one, float(one.max())), title=title, label=f"{title}, for its answer")
+            canvas.show(
+                sequential_pixels(one, float(one.max())),
+                title=title,
+                caption="yellow: moves its answer most",
+                label=f"{title}, for its answer",
+            )
         where = [_where(*field) for field in fields]
         if where[0] == where[1]:
             told = where[0]
@@ -215,14 +225,6 @@ def _names(runs: list[Run]) -> list[str]:
     return [f"{name}, seed={seed}" for name, seed in zip(names, seeds, strict=True)]
 
 
-def _offer(control: ipywidgets.Widget, options: list, *, otherwise: object) -> None:
-    """Give the control these options; what was chosen stays so where it is one of them."""
-    chosen = control.value if control.value in options and len(control.options) > 1 else otherwise
-    with control.hold_sync():  # in two messages, the page would answer the first one
-        control.options = options
-        control.value = chosen
-
-
 def _montage(maps: Tensor) -> tuple[Tensor, list[tuple[int, int]]]:
     picture, corners = montage(maps.numpy()[..., None], COLUMNS, gap=1)
-    return torch.from_numpy(picture[..., 0]).nan_to_num(), corners
+    return torch.from_numpy(picture[..., 0]), corners

@@ -43,7 +43,7 @@ class Trainer(Panel):
         self._trains_in: int | None = None  # the number of the thread that trains
         self.start = ipywidgets.Button(description="Start", button_style="primary", icon="play")
         self.stop = ipywidgets.Button(description="Stop", icon="stop", disabled=True)
-        self.bar = ipywidgets.FloatProgress(value=0, min=0, max=1, description="done")
+        self.bar = ipywidgets.FloatProgress(value=0, min=0, max=1, description="progress")
         self.bar.style.description_width = "initial"
         for control in (self.start, self.stop, self.bar):
             control.layout.width = "auto"
@@ -99,13 +99,13 @@ class Trainer(Panel):
         return {}
 
     def _train_rows(self, *others: ipywidgets.Widget) -> list[ipywidgets.Widget]:
-        """Return the rows with the buttons, the bar and the news; on Colab words stand in the buttons' place."""
+        """Return the rows with the buttons, the news and the bar; on Colab words stand in the buttons' place."""
         how = "On Colab a cell trains: run <code>panel.train()</code> in the next one; its ■ stops the training."
         buttons = (ipywidgets.HTML(how),) if ON_COLAB else (self.start, self.stop)
         return [
             flowing_row(*buttons, *others),
+            self.news,  # beside Start: what went wrong must be seen
             picture_row([self.bar, self.time_left], "minmax(0, 2fr) minmax(9em, 1fr)"),
-            self.news,
         ]
 
     def _prepare(self) -> list[Experiment]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import ipywidgets
 from matplotlib.ticker import MaxNLocator
 
-from cnnlab.comparison import Comparison
+from cnnlab.comparison import Comparison, Level
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiment import Experiment
 from cnnlab.history import History
@@ -25,14 +25,15 @@ from cnnlab.setting_comparison import compare_settings
 from cnnlab.training import EpochState
 from cnnlab.widgets.form import GROUPS, make_controls, read_experiment, show_knobs
 from cnnlab.widgets.live_plot import LivePlot
-from cnnlab.widgets.panel import control_row, flowing_row
+from cnnlab.widgets.panel import control_row, flowing_row, offer
 from cnnlab.widgets.trainer import SHORTEST, Trainer, check_base
 
 LAYERS = 'tabindex="0" role="region" aria-label="layers"'  # it scrolls, also by the keys
 SNAPSHOTS = 20  # so many epochs keep their weights, the first and the last among them
 # Of both axes in the figure, with room for numbers and names: to solve for them takes as long as all the rest.
-PLACES = {"left": 0.085, "right": 0.985, "bottom": 0.19, "top": 0.95, "wspace": 0.24}
-NO_RUNS = "No runs yet. Finished runs are compared here, each setting with the first one."
+PLACES = {"left": 0.085, "right": 0.985, "bottom": 0.19, "top": 0.9, "wspace": 0.24}
+PAIRED = "Held against {} seed by seed: mean and difference are over the seeds that both have."
+NO_RUNS = "No runs yet. Finished runs are compared here, each setting with the first one, or with the one you choose."
 
 
 class TrainingPanel(Trainer):
@@ -57,7 +58,7 @@ class TrainingPanel(Trainer):
         self._make_outputs()
         self._guarded(self._draw)
         self._watch(*self._controls.values(), self.seeds)
-        self._watch(self.metric, then=self._show_runs)
+        self._watch(self.metric, self.reference, then=self._show_runs)
         self.forget.on_click(lambda _button: self._guarded(self._forget))
         self.children = self._rows()
 
@@ -80,6 +81,9 @@ class TrainingPanel(Trainer):
         self.insides = ipywidgets.Checkbox(False, description="record the insides", indent=False)
         self.forget = ipywidgets.Button(description="Forget all runs", icon="trash", disabled=True)
         self.metric = ipywidgets.Dropdown(options=["validation_accuracy", "validation_loss"], description="compared by")
+        self.reference = ipywidgets.Dropdown(options=["A"], description="against")
+        for control in (self.metric, self.reference):
+            control.style.description_width = "initial"
 
     def _make_outputs(self) -> None:
         self.layers, self.code, self.table = (ipywidgets.HTML() for _ in range(3))
@@ -93,7 +97,7 @@ class TrainingPanel(Trainer):
             ax.set(xlabel="epoch", ylabel=UNITS[metric], ylim=(0, 1))
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
             ax.spines[["top", "right"]].set_visible(False)
-        axes[1].legend(frameon=False, loc="lower right")
+        axes[1].legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 0.97), ncols=2)  # above: on no curve
         self._loss_axes, self._drawn = axes[0], 0.0
         self._show_curves(None, epochs=5)
         self._show_runs()
@@ -103,7 +107,6 @@ class TrainingPanel(Trainer):
         for name, fields in GROUPS.items():
             extra = (self.seeds,) if name == "Training" else ()
             rows += [_heading(name), control_row(*(self._controls[field] for field in fields), *extra, compact=True)]
-        self.metric.style.description_width = "initial"
         return [
             *rows,
             self.status,
@@ -112,7 +115,7 @@ class TrainingPanel(Trainer):
             self.layers,  # below Start, which is seen without scrolling
             self.curves,
             _heading("Compare"),
-            flowing_row(self.metric, self.forget),
+            flowing_row(self.metric, self.reference, self.forget),
             self.table,
             self.compared,
             _heading("Repeat it: two lines of code"),
@@ -134,7 +137,7 @@ class TrainingPanel(Trainer):
             raise
         table = html.escape(repr(layers))
         self.layers.value = f'<pre class="cnnlab-pre cnnlab-layers" {LAYERS}>{table}</pre>'
-        self.code.value = _preformatted(experiment.to_code(seeds))
+        self.code.value = f'<pre class="cnnlab-pre cnnlab-code">{html.escape(experiment.to_code(seeds))}</pre>'
         for part in (self.layers, self.code):
             part.remove_class("cnnlab-stale")
         self.start.disabled = self._training
@@ -175,7 +178,7 @@ class TrainingPanel(Trainer):
     def _take(self, finished: Run) -> None:
         self._show_curves(finished.history, epochs=finished.experiment.epochs)
         self._finished[finished.experiment.key] = finished
-        self._show_runs()
+        self._guarded(self._show_runs)
 
     # --- Pictures
 
@@ -203,17 +206,23 @@ class TrainingPanel(Trainer):
         self.compared.figure.clear()
         try:
             comparison = compare_settings(self.runs, metric=self.metric.value)
+            letters = {row.level: _letter(place) for place, row in enumerate(comparison.levels)}
+            offer(self.reference, list(letters.values()), otherwise="A")
+            chosen = next(level for level, letter in letters.items() if letter == self.reference.value)
+            comparison = _in_their_order(comparison.against(chosen), list(letters))
         except ConfigError as error:  # nothing finished yet, or nothing that has a number
             words = str(error) if self._finished else NO_RUNS
             self.table.value = html.escape(words)
             words_drawn = "\n".join(textwrap.wrap(words, 70))
             self.compared.figure.text(0.5, 0.5, words_drawn, ha="center", va="center", color="0.4", parse_math=False)
         else:
-            short, names = _lettered(comparison)
             table = comparison.table().reset_index()
-            table.insert(0, "", names)
-            self.table.value = f'<div class="cnnlab-scroll">{table.to_html(**TABLE)}</div>'
-            plot_comparison(short, ax=self.compared.figure.subplots())
+            table.insert(0, "", [letters[row.level] for row in comparison.levels])
+            table.insert(2, "verdict", table.pop("verdict"))  # in sight, however narrow the page
+            table["seeds"] = [_seeds(comparison, row) for row in comparison.levels]
+            note = f"<p>{PAIRED.format(letters[chosen])}</p>" if len(letters) > 1 else ""
+            self.table.value = f'<div class="cnnlab-scroll">{table.to_html(**TABLE)}</div>{note}'
+            plot_comparison(_lettered(comparison, letters), ax=self.compared.figure.subplots())
             words = _verdicts_in_words(comparison)
         self.compared.freeze([])
         self.compared.show(label=words)
@@ -226,13 +235,23 @@ class TrainingPanel(Trainer):
 TABLE = {"index": False, "border": 0, "classes": "cnnlab-table", "na_rep": "", "float_format": "{:.4f}".format}
 
 
-def _lettered(comparison: Comparison) -> tuple[Comparison, list[str]]:
-    """Return the comparison with letters for its settings, whose names are too long for an axis, and the letters."""
-    letters = [_letter(place) for place in range(len(comparison.levels))]
-    of_level = {level.level: letter for level, letter in zip(comparison.levels, letters, strict=True)}
-    levels = tuple(level._replace(level=of_level[level.level]) for level in comparison.levels)
-    values = {of_level[name]: values for name, values in comparison.values.items()}
-    return dataclasses.replace(comparison, levels=levels, values=values), letters
+def _in_their_order(comparison: Comparison, order: list[str]) -> Comparison:
+    """Return the comparison with the reference first, and the others as they were trained."""
+    first, *others = comparison.levels
+    return dataclasses.replace(comparison, levels=(first, *sorted(others, key=lambda row: order.index(row.level))))
+
+
+def _lettered(comparison: Comparison, letters: dict[str, str]) -> Comparison:
+    """Return the comparison with letters for its settings, whose names are too long for an axis."""
+    levels = tuple(row._replace(level=letters[row.level]) for row in comparison.levels)
+    values = {letters[name]: values for name, values in comparison.values.items()}
+    return dataclasses.replace(comparison, levels=levels, values=values)
+
+
+def _seeds(comparison: Comparison, row: Level) -> str:
+    """Return how many seeds a row is over; where the setting has more than the first one shares: "3 of 5"."""
+    trained = len(comparison.values[row.level])
+    return str(row.seeds) if row.seeds == trained else f"{row.seeds} of {trained}"
 
 
 def _letter(place: int) -> str:
@@ -249,10 +268,6 @@ def _spread(epochs: int) -> list[int]:
 
 def _heading(text: str) -> ipywidgets.HTML:
     return ipywidgets.HTML(f'<div class="cnnlab-heading" role="heading" aria-level="4">{html.escape(text)}</div>')
-
-
-def _preformatted(text: str) -> str:
-    return f'<pre class="cnnlab-pre">{html.escape(text)}</pre>'
 
 
 def _counted(number: int, what: str) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas
 
 BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
+FEWEST_SEEDS = 3  # two differences say too little of how they scatter
 HIGHER, LOWER = "higher", "lower"  # of a number from inside the network, which has no good direction
 
 
@@ -296,10 +297,10 @@ def paired_rows(
     first, *others = levels
     rows = [_reference_row(first, values[first])]
     for level in others:
-        shared = {seed: value for seed, value in values[level].items() if seed in values[first]}
-        in_common = " in common with the first" if len(shared) < max(len(values[level]), len(values[first])) else ""
-        paired = _row(level, shared, values[first], len(others), metric, in_common) if shared else None
-        rows.append(paired or _alone(level, values[level], why_without.get(level, "")))
+        if values[level].keys() & values[first].keys():
+            rows.append(_row(level, values[level], values[first], len(others), metric))
+        else:
+            rows.append(_alone(level, values[level], why_without.get(level, "")))
     return tuple(rows)
 
 
@@ -315,15 +316,15 @@ def _alone(level: Any, values: Mapping[int, float], why_without: str) -> Level:
     return Level(level, len(values), mean, nothing, nothing, nothing, CANNOT_TELL, why)
 
 
-def _row(
-    level: Any, values: Mapping[int, float], against: Mapping[int, float], comparisons: int, metric: str, in_common: str = ""
-) -> Level:
+def _row(level: Any, values: Mapping[int, float], against: Mapping[int, float], comparisons: int, metric: str) -> Level:
     """Return a level's row: the one rule is here."""
-    differences = np.array([values[seed] - against[seed] for seed in values])
+    shared = [seed for seed in values if seed in against]
+    differences = np.array([values[seed] - against[seed] for seed in shared])
     n, mean = len(differences), float(differences.mean())
     low = high = float("nan")
-    if n < 3:
-        verdict, why = CANNOT_TELL, f"{n} seed{'' if n == 1 else 's'}{in_common}: three or more are needed"
+    if n < FEWEST_SEEDS:
+        seeds = f"{n} seed{'' if n == 1 else 's'}{' in common' if n < max(len(values), len(against)) else ''}"
+        verdict, why = CANNOT_TELL, f"{seeds}: three or more are needed"
     elif np.ptp(differences) <= 1e-12 * max(1.0, np.abs(differences).max()):
         verdict, why = CANNOT_TELL, "every seed gives the same difference: chance can't be judged"
     else:
@@ -331,7 +332,7 @@ def _row(
         verdict, why = CANNOT_TELL, "the interval holds 0"
     if low > 0 or high < 0:
         verdict, why = _word(mean > 0, higher_is_better(metric)), "the interval excludes 0"
-    return Level(level, n, float(np.mean(list(values.values()))), mean, low, high, verdict, why)
+    return Level(level, n, statistics.fmean(values[seed] for seed in shared), mean, low, high, verdict, why)
 
 
 def _word(above: bool, higher_is_better: bool | None) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from cnnlab.comparison import CANNOT_TELL, LOWER, WORSE, Comparison
+from cnnlab.comparison import CANNOT_TELL, FEWEST_SEEDS, LOWER, WORSE, Comparison
 from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
 from cnnlab.experiment import in_order
 from cnnlab.readings import higher_is_better
@@ -103,7 +103,10 @@ class Scorebook:
         return self.entries.setdefault(question, entry)
 
     def score(self, question: str, comparison: Comparison) -> Entry:
-        """Hold the guess against the comparison, and return it with its score; once scored, it stays as it is."""
+        """Hold the guess against the comparison, and return it with its score; once scored, it stays as it is.
+
+        Raises ConfigError where the comparison has too few seeds for any verdict: "cannot tell" would always be right.
+        """
         if question not in self.entries:
             raise ConfigError(f"no guess was committed for {question!r}; commit one first")
         entry = self.entries[question]
@@ -111,6 +114,12 @@ class Scorebook:
             found = answers(check_comparison(comparison).values)
             if set(found) != set(entry.choices):
                 raise ConfigError(f"asked were {', '.join(entry.choices)}, compared were {', '.join(found)}: give both")
+            fewest = min(level.seeds for level in comparison.levels)
+            if fewest < FEWEST_SEEDS:
+                raise ConfigError(
+                    f"no verdict is possible with {fewest} seed{'' if fewest == 1 else 's'} in common, so that there "
+                    f"is nothing to score; train {FEWEST_SEEDS} seeds or more of each"
+                )
             entry = self.entries[question] = replace(entry, comparison=comparison)
         return entry
 

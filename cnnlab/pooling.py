@@ -106,3 +106,12 @@ def relative_change(before: Tensor, after: Tensor) -> float:
 def _overlap(steps: int, length: int) -> tuple[slice, slice]:
     """Return where the pixels go to, and where they come from."""
     return slice(max(steps, 0), length + min(steps, 0)), slice(max(-steps, 0), length - max(steps, 0))
+
+
+def describe_shift(right: int, down: int) -> str:
+    """Return in words where something was moved.
+
+    >>> describe_shift(-4, 1)
+    '4 left, 1 down'
+    """
+    return f"{abs(right)} {'left' if right < 0 else 'right'}, {abs(down)} {'up' if down < 0 else 'down'}"

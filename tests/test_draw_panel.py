@@ -118,6 +118,15 @@ def test_each_control_changes_what_it_says_and_all_stays_right(panel, control, v
     assert (panel.seen.pixels == before[0]) == (control in ("model", "layer"))
 
 
+def test_the_line_says_how_the_drawing_was_moved(panel):
+    panel.canvas.show(a_stroke())
+    assert "The drawing is" not in panel.status.value
+    panel.degrees.value, panel.right.value, panel.down.value = 90, -3, 2
+    assert panel.status.value.endswith(". The drawing is turned 90° and moved 3 left, 2 down")
+    panel.right.value = panel.down.value = 0
+    assert panel.status.value.endswith(". The drawing is turned 90°")
+
+
 def test_another_network_brings_its_own_layers_and_keeps_the_layer_where_it_has_it():
     models = {"deep": build_cnn(channels=(2, 3, 4)), "flat": nn.Sequential(nn.Flatten(), nn.Linear(784, 10))}
     panel = DrawDigit(models | MODELS, DATA)

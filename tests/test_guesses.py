@@ -222,5 +222,21 @@ def test_a_comparison_of_something_else_scores_nothing():
     assert book.scored == []
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_where_no_verdict_is_possible_nothing_is_scored_and_the_guess_waits(seeds):
+    book, table = Scorebook(), {3: [0.5, 0.6, 0.4], 5: [0.9, 0.8, 0.95]}
+    few = {level: values[:seeds] for level, values in table.items()}
+    words = f"no verdict is possible with {seeds} seeds? in common, .*; train 3 seeds or more of each"
+    with pytest.raises(ConfigError, match=words):
+        record_guess(
+            QUESTION, "cannot tell", 0.9, compare(levels_of("kernel_size", few), by="kernel_size"), scorebook=book
+        )
+    assert book.scored == []
+    entry = record_guess(
+        QUESTION, "cannot tell", 0.9, compare(levels_of("kernel_size", table), by="kernel_size"), scorebook=book
+    )
+    assert book.scored == [entry]
+
+
 def test_a_guess_reads_as_words():
     assert str(Guess("5", 0.6)) == "5 (60 % sure)"

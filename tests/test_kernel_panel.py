@@ -152,6 +152,8 @@ def test_the_switches(panel):
     assert shown(panel) == repr(expected)
     parameters = sum(row.parameters for row in stacked[0].layer_table())
     assert f"two 3×3 {parameters:,}, 5×5" in panel.status.value
+    assert "Against 5×5: two 3×3 " in panel.status.value
+    assert panel.reference.options == (("two 3×3", 3), ("5×5", 5), ("7×7", 7))
     panel.sizes[7].value = False
     assert [level.level for level in panel.comparison.levels] == [5, 3]
 
@@ -159,13 +161,15 @@ def test_the_switches(panel):
 def test_one_size_alone_is_refused_until_there_are_two(panel):
     panel.sizes[3].value = False
     assert [level.level for level in panel.comparison.levels] == [5, 7]  # the reference is not there: the lowest
+    assert (panel.reference.options, panel.reference.value) == ((("5×5", 5), ("7×7", 7)), 5)
     picture = panel.plot.picture
     panel.sizes[5].value = False
-    assert "two sizes or more to compare, got [7]" in panel.status.value
+    assert panel.status.value == '<span class="cnnlab-error">tick two sizes or more, to compare them</span>'
     assert panel.start.disabled
-    assert panel.plot.picture == picture
+    assert panel.plot.label.endswith("tick two sizes or more, to compare them")  # and no picture of something else
     panel.sizes[5].value = True
     assert panel.status.error is None
+    assert panel.plot.picture == picture
 
 
 def test_what_the_bank_lacks_is_trained_and_then_compared():

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlab import Experiment, RunExplorer, bank, load_runs, saliency
+from cnnlab import Experiment, RunExplorer, TrainingPanel, bank, load_runs, saliency
 from cnnlab.errors import ConfigError
 from cnnlab.one_run import run
 from cnnlab.widgets import runs as runs_module
 from cnnlab.widgets.canvas import sequential_pixels
+from cnnlab.widgets.run_curves import NOT_RECORDED
 
 BASE = Experiment(
     dataset="patterns", size=12, train_size=64, validation_size=40, channels=(5, 3), hidden=4, epochs=2, batch_size=16
@@ -139,10 +140,10 @@ def test_runs_of_one_setting_are_named_by_their_seeds(trained):
     ]  # fmt: skip
     panel.second.value = 2
     texts = [text.get_text() for ax in panel.plot.figure.axes for text in ax.texts]
-    assert "not recorded: train with insides=True" not in texts  # one of the two has them
+    assert NOT_RECORDED not in texts  # one of the two has them
     panel.first.value = 2
     texts = [text.get_text() for ax in panel.plot.figure.axes for text in ax.texts]
-    assert "not recorded: train with insides=True" in texts
+    assert NOT_RECORDED in texts
     panel.close()
 
 
@@ -165,6 +166,18 @@ def test_of_several_data_sets_it_begins_with_two_runs_that_fit(trained):
     other = train(BASE.replace(data_seed=1))
     panel = RunExplorer([trained[0], other, trained[1]])
     assert (panel.first.value, panel.second.value) == (0, 2)
+    panel.close()
+
+
+def test_it_begins_with_two_settings_where_there_are_two(trained):
+    panel = RunExplorer([trained[0], train(BASE.replace(seed=3)), trained[1]])
+    assert (panel.first.value, panel.second.value) == (0, 2)
+    panel.close()
+
+
+def test_the_words_for_missing_insides_name_the_box_to_tick():
+    panel = TrainingPanel(BASE)
+    assert panel.insides.description in NOT_RECORDED
     panel.close()
 
 

@@ -414,7 +414,7 @@ def test_seeds_that_the_reference_lacks_are_counted_apart(panel):
     panel.train()
     table = table_of(panel)
     assert table["seeds"] == ["1", "1 of 3"]
-    assert table["why"][1] == "1 seed in common with the first: three or more are needed"
+    assert table["why"][1] == "1 seed in common: three or more are needed"
     paired = compare(panel.runs.filter(seed=panel.seed.value), by="pooling").levels[1]
     assert [float(table[name][1]) for name in ("mean", "difference")] == pytest.approx(
         [paired.mean, paired.difference], abs=5e-5

@@ -18,6 +18,7 @@ from cnnlab.kernels import write_number
 from cnnlab.one_run import load_once
 from cnnlab.picture_plots import plot_probabilities, set_probabilities
 from cnnlab.plots import montage
+from cnnlab.pooling import describe_shift
 from cnnlab.probes import capture, check_model, logits_of
 from cnnlab.widgets.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
 from cnnlab.widgets.drawing_canvas import DrawingCanvas
@@ -152,7 +153,7 @@ class DrawDigit(Panel):
             readings = {one: torch.zeros_like(values) for one, values in readings.items()}
             words = "nothing drawn yet: draw a digit, or take a sample"
         else:
-            words = describe_readings(readings, self.images.classes)
+            words = describe_readings(readings, self.images.classes) + self._moved_in_words()
         for one, ax in self._axes.items():
             set_probabilities(ax, readings[one].nan_to_num())
         self.bars.show(label=f"probability of each class; {words}")  # what is read comes before why
@@ -165,6 +166,13 @@ class DrawDigit(Panel):
         self._show_saliency(gradient, None if is_empty else self.images.classes[answer], name)
         self._show_maps(maps, layer)
         self.status.say(words)
+
+    def _moved_in_words(self) -> str:
+        """Say what the sliders do to the drawing: whoever takes the next sample has forgotten it."""
+        told = [f"turned {self.degrees.value}°"] if self.degrees.value else []
+        right, down = self.right.value, self.down.value
+        told += [f"moved {describe_shift(right, down)}"] if right or down else []
+        return f". The drawing is {' and '.join(told)}" if told else ""
 
     def _chosen_layer(self) -> str | None:
         """Return the chosen layer, or where the chosen network lacks it, that network's first."""

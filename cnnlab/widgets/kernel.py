@@ -19,7 +19,7 @@ from cnnlab.readings import value_at
 from cnnlab.run_plots import plot_comparison
 from cnnlab.runs import bank, load_runs
 from cnnlab.widgets.live_plot import LivePlot
-from cnnlab.widgets.panel import control_row
+from cnnlab.widgets.panel import control_row, offer
 from cnnlab.widgets.trainer import ON_COLAB, Trainer, check_base
 
 SMALL = Experiment(train_size=1000, validation_size=1000, channels=(8, 16), hidden=32, epochs=3)
@@ -89,11 +89,13 @@ class KernelExperiment(Trainer):
             options=[(f"{size}×{size}", size) for size in SIZES], description="against"
         )
 
+    def _ticked(self) -> tuple[int, ...]:
+        return tuple(size for size, box in self.sizes.items() if box.value)
+
     def _planned(self, seeds: int) -> list[Experiment]:
         """Return every experiment of the comparison that the controls ask for, with so many seeds."""
         base = self._bases[self.data.value].replace(padding=self.padding.value, pooling=self.pooling.value)
-        sizes = tuple(size for size, box in self.sizes.items() if box.value)
-        return _plan(base, sizes, self.match_parameters.value, self.stack.value, seeds)
+        return _plan(base, self._ticked(), self.match_parameters.value, self.stack.value, seeds)
 
     def _experiments(self) -> list[Experiment]:
         """Return those that neither the bank nor this panel has trained."""
@@ -121,25 +123,29 @@ class KernelExperiment(Trainer):
     def _draw(self) -> None:
         """Show the comparison, or how many runs it lacks."""
         self.start.disabled = True
+        if len(self._ticked()) < 2:
+            self.comparison, words = None, "tick two sizes or more, to compare them"
+            self._show(words)
+            raise ConfigError(words)
         planned, found = self._planned(self.seeds.value), self._found()
         missing = sum(one.key not in found for one in planned)
         counts = ", ".join(f"{_name(one)} {_parameters(one):,}" for one in planned if one.seed == 0)
         self.start.disabled = self._training or not missing
-        self.comparison = None
+        self.comparison, names = None, {one.kernel_size: _name(one) for one in planned}
+        offer(self.reference, [(name, size) for size, name in names.items()], otherwise=self._ticked()[0])
         if missing:
-            words = f"Not trained yet: {missing} of {len(planned)} runs; {HOW}"
+            how = "being trained" if self._training else HOW
+            words = f"Not trained yet: {missing} of {len(planned)} runs; {how}"
         else:
             runs = [found[one.key] for one in planned]
-            reference = self.reference.value if self.sizes[self.reference.value].value else ...
-            how = {"along": along_with(planned), "metric": self.metric.value, "reference": reference}
+            how = {"along": along_with(planned), "metric": self.metric.value, "reference": self.reference.value}
             try:
                 self.comparison = compare(runs, by="kernel_size", **how)
             except ConfigError:  # all runs of a size diverged
                 self._show("no number to compare: with these settings training diverged")
                 raise
-            told = (f"{size}×{size} {verdict}" for size, verdict in self.comparison.verdicts.items())
-            first = self.comparison.levels[0].level
-            words = f"Against {first}×{first}: {'; '.join(told)}"
+            told = (f"{names[size]} {verdict}" for size, verdict in self.comparison.verdicts.items())
+            words = f"Against {names[self.reference.value]}: {'; '.join(told)}"
             self._scale = self._limits(found)
             if self._reaches_beyond():
                 words += " (an interval reaches beyond the picture)"

@@ -113,8 +113,9 @@ def flowing_row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
 
 
 def offer(control: ipywidgets.Widget, options: list, *, otherwise: object) -> None:
-    """Give the control these options; what was chosen stays so where it is one of them."""
-    chosen = control.value if control.value in options and len(control.options) > 1 else otherwise
+    """Give the control these options, values or (label, value); what was chosen stays so where it is one of them."""
+    values = [one[1] if isinstance(one, tuple) else one for one in options]
+    chosen = control.value if control.value in values and len(control.options) > 1 else otherwise
     with control.hold_sync():  # in two messages, the page would answer the first one
         control.options = options
         control.value = chosen

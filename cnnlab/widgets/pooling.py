@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from cnnlab.data import Split
 from cnnlab.errors import ConfigError
 from cnnlab.kernels import write_number
-from cnnlab.pooling import describe_window, pool_map, relative_change, shift_image
+from cnnlab.pooling import describe_shift, describe_window, pool_map, relative_change, shift_image
 from cnnlab.probes import capture
 from cnnlab.widgets.canvas import PixelCanvas, blue_to_red, diverging_pixels, grey_pixels, sequential_pixels
 from cnnlab.widgets.examples import check_pair
-from cnnlab.widgets.panel import Panel, control_row, picture_row
+from cnnlab.widgets.panel import TWO_COLUMNS, Panel, control_row, in_columns, picture_row
 
 AS_WINDOW = "as the window"
 FOUR = "repeat(auto-fit, minmax(max(140px, calc((100% - 84px) / 4)), 1fr))"  # side by side; two by two where narrow
@@ -50,7 +50,7 @@ class PoolingExplorer(Panel):
         self._watch(self.pooled, trait="cursor")
         self.children = [
             control_row(self.image_index, self.map_index, self.pooling),
-            control_row(self.size, self.stride, self.right, self.down),
+            in_columns([self.size, self.stride, self.right, self.down], TWO_COLUMNS),
             picture_row([self.input, self.map, self.pooled, self.changed], FOUR),
             self.status,
         ]
@@ -94,7 +94,7 @@ class PoolingExplorer(Panel):
         colours = diverging_pixels if self._signed else sequential_pixels
         scale = blue_to_red(limit) if self._signed else f"dark 0, yellow {write_number(limit)}"
 
-        self.input.show(grey_pixels(moved.mean(0)), label=f"image, moved {_moves(right, down)}")
+        self.input.show(grey_pixels(moved.mean(0)), label=f"image, moved {describe_shift(right, down)}")
         self.map.show(
             colours(after, limit),
             rectangle=[row * stride, column * stride, window["size"], window["size"]],
@@ -116,15 +116,12 @@ class PoolingExplorer(Panel):
         if right or down:
             reverse = f", {2**0.5:.2f} the reverse" if self._signed else ""
             words += (
-                f". Moved {_moves(right, down)}: the map changed by {relative_change(before, after):.2f}, the pooled "
-                f"one by {relative_change(pooled_before, pooled):.2f} (0 not at all, 1 nothing in common{reverse})"
+                f". Moved {describe_shift(right, down)}: the map changed by {relative_change(before, after):.2f}, the "
+                f"pooled one by {relative_change(pooled_before, pooled):.2f} (0 not at all, 1 nothing in "
+                f"common{reverse})"
             )
         self.status.say(words)
 
 
 def _size(plane: Tensor) -> str:
     return f"{plane.shape[0]}×{plane.shape[1]}"
-
-
-def _moves(right: int, down: int) -> str:
-    return f"{right} right, {down} down".replace("-", "−")

@@ -47,7 +47,7 @@ def plot_surface(surface: Surface | str, *, ax: Axes | None = None) -> Axes:
     ax.contourf(x, y, loss, levels, cmap="Greys", alpha=0.35)
     ax.contour(x, y, loss, levels, colors="0.65", linewidths=0.6)
     ax.plot(*zip(*surface.minima, strict=True), "*", color="white", markeredgecolor="black", markersize=13)
-    ax.set(xlabel="x", ylabel="y", xlim=surface.x_range, ylim=surface.y_range)
+    ax.set(xlabel="x (☆ minimum)", ylabel="y", xlim=surface.x_range, ylim=surface.y_range)
     ax.set_title(f"{surface.name}: loss = {surface.formula}", fontsize=10)
     return ax
 
@@ -60,7 +60,8 @@ def add_path(ax: Axes, look: dict) -> tuple[Line2D, Line2D]:
 
 
 def add_start(ax: Axes) -> Line2D:
-    """Add the mark of the start to a map, a black cross, and return it."""
+    """Add the mark of the start to a map, a black cross, tell it below, and return it."""
+    ax.set_xlabel("x (☆ minimum, × start)")
     return ax.plot([], [], "x", color="black", markersize=9, markeredgewidth=2.5)[0]
 
 

@@ -62,7 +62,7 @@ def guess(page: Page) -> None:
     for per_cent in range(40, 80, 5):  # each press is seen before the next: the page may still be answering
         page.keyboard.press("ArrowRight")
         expect(slider).to_have_attribute("aria-valuenow", f"{per_cent}.0")
-    button(page, "commit").click()
+    button(page, "Commit").click()
 
 
 def test_a_guess_is_committed_by_keys_and_shown_with_the_comparison(page):
@@ -71,7 +71,7 @@ def test_a_guess_is_committed_by_keys_and_shown_with_the_comparison(page):
     expect(canvas).to_have_attribute("aria-label", "no comparison yet")
     expect(page.locator(".widget-radio input:checked")).to_have_count(0)
     before = canvas.evaluate(PIXELS)
-    button(page, "commit").click()
+    button(page, "Commit").click()
     expect(status).to_have_text("choose an answer, say how sure you are, and commit then")
     expect(status.locator(".cnnlab-error")).to_have_css("color", "rgb(211, 47, 47)")
     assert canvas.evaluate(PIXELS) == before
@@ -79,7 +79,7 @@ def test_a_guess_is_committed_by_keys_and_shown_with_the_comparison(page):
     expect(status).to_have_text(RIGHT)
     expect(score).to_contain_text("This session: 1 guess, 1 right (100 %), 75 % sure on average.")
     page.wait_for_function("before => document.querySelector('canvas.cnnlab-plot').toDataURL() !== before", arg=before)
-    for control in (radio(page, "max"), radio(page, "avg"), button(page, "committed")):
+    for control in (radio(page, "max"), radio(page, "avg"), button(page, "Committed")):
         expect(control).to_be_disabled()
     expect(page.locator(".jp-OutputArea-output img")).to_have_count(0)  # the question is text
 
@@ -91,7 +91,7 @@ def test_a_run_that_raises_is_red_and_can_be_tried_again(page):
     expect(status.locator(".cnnlab-error")).to_have_css("color", "rgb(211, 47, 47)")
     expect(radio(page, "max")).to_be_disabled()
     page.evaluate(RUN, "broken = False")
-    button(page, "run again").click()
+    button(page, "Run again").click()
     expect(status).to_have_text(RIGHT)
     expect(page.get_by_role("status").nth(1)).to_contain_text("This session: 2 guesses, 2 right")
 
@@ -103,7 +103,7 @@ def test_tab_alone_reaches_every_control_and_each_has_a_name(page):
         names.append(page.evaluate("() => document.activeElement.textContent") or page.evaluate(NAME_OF_FOCUSED))
         page.keyboard.press("Tab")
     assert "confidence (%)" in names
-    assert "commit" in names
+    assert "Commit" in names
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])

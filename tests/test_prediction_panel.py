@@ -68,7 +68,7 @@ def test_the_committed_guess_is_scored_shown_and_locked():
     assert panel.scorebook.entries[QUESTION].guess == Guess("5", 0.7)
     assert run.calls == 1
     assert state(panel) == (False, False, False)
-    assert panel.commit.description == "committed"
+    assert panel.commit.description == "Committed"
     assert panel.status.value == "Your guess: 5 (70 % sure). Right: 5 is best. Brier score 0.12."
     assert panel.score.value.startswith("This session: 1 guess, 1 right (100 %), 70 % sure on average.")
     assert panel.plot.picture != empty
@@ -134,7 +134,7 @@ def test_where_the_run_raises_the_guess_stays_and_one_can_try_again():
     assert panel.status.value == ('<span class="cnnlab-error">RuntimeError: &lt;img src=x onerror=alert(1)&gt;</span>')
     assert isinstance(panel.status.error, RuntimeError)
     assert state(panel) == (False, False, True)
-    assert panel.commit.description == "run again"
+    assert panel.commit.description == "Run again"
     assert panel.scorebook.entries[QUESTION].guess == Guess("5", 0.7)
     assert panel.scorebook.scored == []
     panel.commit.click()
@@ -196,7 +196,7 @@ def test_the_question_is_shown_as_text():
 def test_every_control_has_a_name_and_the_text_is_the_same_in_every_kernel():
     panel = ask()
     names = [control.description for control in (panel.answer, panel.confidence, panel.commit)]
-    assert names == ["answer", "confidence (%)", "commit"]
+    assert names == ["answer", "confidence (%)", "Commit"]
     text = "<PredictThenRun: a live panel; run this cell to use it>"
     assert DisplayFormatter().format(panel)[0]["text/plain"] == text == repr(panel)
 

@@ -79,7 +79,7 @@ def test_a_control_changes_its_own_field_only(panel):
     panel.patience.value = 3
     panel.channels.value = "4 8"
     assert panel.experiment == SMALL.replace(kernel_size=5, learning_rate=0.01, patience=3, channels=(4, 8))
-    panel.patience.value = "never"
+    panel.patience.value = "none"
     assert panel.experiment.patience is None
 
 

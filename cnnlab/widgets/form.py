@@ -50,7 +50,7 @@ STEPS = {
     "patience": [None, 0, 1, 2, 3, 5, 10, 20, 50],
     "min_delta": [0.0, 0.0001, 0.001, 0.01, 0.1],
 }
-NONE = {"train_size": "all", "validation_size": "a tenth", "patience": "never"}
+NONE = {"train_size": "all", "validation_size": "a tenth", "patience": "none"}
 WIDTHS = ["4, 8", "8, 16", "16", "16, 32", "32, 64", "16, 32, 64"]
 
 

@@ -17,7 +17,7 @@ from cnnlab.widgets.guard import StatusLine
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import Panel, picture_row
 
-COMMIT, TRY_AGAIN, COMMITTED = "commit", "run again", "committed"
+COMMIT, TRY_AGAIN, COMMITTED = "Commit", "Run again", "Committed"
 
 
 class PredictThenRun(Panel):

@@ -7,6 +7,8 @@ What is measured, and how:
   the frame that brings them to the screen. Up to 17 ms of it are the screen's; "pixels after" is the time without
   them. "The kernel works" is the processor time of the panel's `_draw`, which a busy machine hardly changes. Where
   several pictures must change, the last one counts. A press that changes no picture is in a note, and in no median.
+- **a bare canvas**: one slider, one number sent, one canvas. What JupyterLab, the browser and this machine take in any
+  case; what a panel takes beyond it is the panel's.
 - **interact**: from `keydown` to the frame after the new `<img>` is decoded. The same keys, and plots by the same
   functions.
 - **a fast drag**: real pointer moves, as fast as the page takes them, the button held down. From the last move to the
@@ -117,6 +119,21 @@ def show(seeds=5):
     plot_comparison(compare([found[one.key] for one in experiments], by="kernel_size"))
     plt.show()
 """
+BARE = """
+import anywidget, ipywidgets, traitlets
+class Bare(anywidget.AnyWidget):
+    number = traitlets.Int(0).tag(sync=True)
+    _esm = """ + repr("""
+        export default { render({ model, el }) {
+          const pixels = el.appendChild(document.createElement("canvas")).getContext("2d");
+          const draw = () => pixels.putImageData(new ImageData(28, 28), model.get("number"), 0);
+          model.on("change:number", draw);
+          draw();
+        } };""") + """
+slider, picture = ipywidgets.IntSlider(0, 0, 9, description="image"), Bare()
+slider.observe(lambda change: picture.set_trait("number", change.new), "value")
+ipywidgets.VBox([slider, picture])
+"""
 CONVOLUTION = Case(
     "ConvolutionExplorer", PANEL.format("ConvolutionExplorer"), "image", there_and_back(9),
     '[aria-label^="output"] canvas', CANVAS, (("image", "Home"),),
@@ -131,6 +148,10 @@ CASES = [
     Case(
         "`interact`, the comparison", INTERACT_KERNEL, "seeds", there_and_back(8),
         before=(("seeds", "Home"),), presses_only=True,
+    ),
+    Case(
+        "a slider and a bare canvas", BARE, "image", there_and_back(9), "canvas",
+        before=(("image", "Home"),), presses_only=True,
     ),
     CONVOLUTION,
     Case(

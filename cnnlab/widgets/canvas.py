@@ -19,6 +19,7 @@ _HERE = Path(__file__).parent  # its files are given as text: anywidget would ke
 _BLUE_TO_RED = [
     "053061", "2166ac", "4393c3", "92c5de", "d1e5f0", "f7f7f7", "fddbc7", "f4a582", "d6604d", "b2182b", "67001f",
 ]  # fmt: skip
+_VIRIDIS = matplotlib.colormaps["viridis"]  # asked for once: each time it is a copy, whose table is made anew
 _ANCHORS = np.array([list(bytes.fromhex(colour)) for colour in _BLUE_TO_RED])  # (11, 3)
 
 
@@ -63,7 +64,7 @@ def sequential_pixels(values: Tensor, limit: float) -> np.ndarray:
     [68, 1, 84, 255]
     """
     share = values.numpy(force=True) / limit if limit > 0 else np.zeros(values.shape)
-    return matplotlib.colormaps["viridis"](share.clip(0, 1), bytes=True)
+    return _VIRIDIS(share.clip(0, 1), bytes=True)
 
 
 def _with_alpha(colours: np.ndarray) -> np.ndarray:

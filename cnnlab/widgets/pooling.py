@@ -82,7 +82,8 @@ class PoolingExplorer(Panel):
         still = self.images[self.image_index.value].pixels[0]  # (C, H, W)
         right, down = self.right.value, self.down.value
         moved = torch.stack([shift_image(channel, down=down, right=right) for channel in still])
-        before, after = self._maps(torch.stack([still, moved]))[:, self.map_index.value]  # (H, W) each
+        maps = self._maps(torch.stack([still, moved]) if right or down else still[None])[:, self.map_index.value]
+        before, after = maps[0], maps[-1]  # (H, W) each
         stride = self.size.value if self.stride.value == AS_WINDOW else self.stride.value
         window = {"kind": self.pooling.value, "size": self.size.value, "stride": stride}
         pooled_before, pooled = (
@@ -94,13 +95,6 @@ class PoolingExplorer(Panel):
         colours = diverging_pixels if self._signed else sequential_pixels
         scale = blue_to_red(limit) if self._signed else f"dark 0, yellow {write_number(limit)}"
 
-        self.input.show(grey_pixels(moved.mean(0)), label=f"image, moved {describe_shift(right, down)}")
-        self.map.show(
-            colours(after, limit),
-            rectangle=[row * stride, column * stride, window["size"], window["size"]],
-            caption=f"{_size(after)}, {scale}",
-            label=f"feature map {self.map_index.value}, {_size(after)}",
-        )
         self.pooled.show(
             colours(pooled, limit),
             title=f"Pooled: {self.pooling.label}",
@@ -108,6 +102,13 @@ class PoolingExplorer(Panel):
             caption=f"{_size(pooled)}, same colours\npoint at a pixel, or use the arrow keys",
             label=f"pooled map, {_size(pooled)}; the arrow keys move the cursor",
         )
+        self.map.show(
+            colours(after, limit),
+            rectangle=[row * stride, column * stride, window["size"], window["size"]],
+            caption=f"{_size(after)}, {scale}",
+            label=f"feature map {self.map_index.value}, {_size(after)}",
+        )
+        self.input.show(grey_pixels(moved.mean(0)), label=f"image, moved {describe_shift(right, down)}")
         self.changed.show(
             diverging_pixels(pooled - pooled_before, limit),
             caption=blue_to_red(limit),

@@ -119,21 +119,25 @@ def show(seeds=5):
     plot_comparison(compare([found[one.key] for one in experiments], by="kernel_size"))
     plt.show()
 """
-BARE = """
+BARE = (
+    """
 import anywidget, ipywidgets, traitlets
 class Bare(anywidget.AnyWidget):
     number = traitlets.Int(0).tag(sync=True)
-    _esm = """ + repr("""
+    _esm = """
+    + repr("""
         export default { render({ model, el }) {
           const pixels = el.appendChild(document.createElement("canvas")).getContext("2d");
           const draw = () => pixels.putImageData(new ImageData(28, 28), model.get("number"), 0);
           model.on("change:number", draw);
           draw();
-        } };""") + """
+        } };""")
+    + """
 slider, picture = ipywidgets.IntSlider(0, 0, 9, description="image"), Bare()
 slider.observe(lambda change: picture.set_trait("number", change.new), "value")
 ipywidgets.VBox([slider, picture])
 """
+)
 CONVOLUTION = Case(
     "ConvolutionExplorer", PANEL.format("ConvolutionExplorer"), "image", there_and_back(9),
     '[aria-label^="output"] canvas', CANVAS, (("image", "Home"),),

@@ -107,12 +107,10 @@ class RunExplorer(Panel):
 
     def _first_pair(self) -> tuple[int, int]:
         """Return the places of the first two runs that can stand side by side, in two settings where there are such."""
-        pairs = itertools.combinations(range(len(self._sides)), 2)
-        fitting = [pair for pair in pairs if _can_stand_together(*(self._sides[at] for at in pair))]
-        unlike = (
-            pair for pair in fitting if len({self._sides[at].run.experiment.replace(seed=0).key for at in pair}) > 1
-        )
-        return next(unlike, fitting[0] if fitting else (0, 1))
+        settings = [side.run.experiment.replace(seed=0) for side in self._sides]
+        pairs = itertools.combinations(range(len(settings)), 2)
+        pairs = sorted(pairs, key=lambda pair: settings[pair[0]] == settings[pair[1]])  # two settings first
+        return next((pair for pair in pairs if _can_stand_together(*(self._sides[at] for at in pair))), (0, 1))
 
     def _check_pair(self) -> None:
         """Raise ConfigError unless both runs were trained on the same data: nothing is drawn until they were."""

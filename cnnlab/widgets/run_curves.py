@@ -94,10 +94,10 @@ class RunCurves:
             text.set_parse_math(False)
 
     def _draw_flow(self, ax: Axes) -> list[Line2D]:
-        every = [values for side in self.pair for values in _flow_of(side.run.history).values()]
-        found = [value for values in every for value in values if value > 0]
+        flows = [_flow_of(side.run.history) for side in self.pair]
+        found = [value for flow in flows for values in flow.values() for value in values if value > 0]
         lines = [ax.plot([], [], **look)[0] for look in LOOKS]
-        names = sorted({name: 0 for side in self.pair for name in _flow_of(side.run.history)}, key=self._depth)
+        names = sorted({name: 0 for flow in flows for name in flow}, key=self._depth)
         self._layers = names  # a network that lacks one of them has no mark there
         ax.set_xticks(range(len(names)), names)
         ax.set(xlabel="layer, from input to output", ylabel=INSIDE[FLOW], xlim=(-0.3, max(1, len(names)) - 0.7))

@@ -15,7 +15,7 @@ from cnnlab.features import receptive_field
 from cnnlab.one_run import Run, load_once
 from cnnlab.probes import capture
 
-LOOKED_AT = 100  # validation images whose activations are counted
+LOOKED_AT = 50  # validation images whose activations are counted
 
 
 class Side:

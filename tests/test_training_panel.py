@@ -203,6 +203,16 @@ def test_stop_ends_within_a_batch_and_start_works_again(panel):
     assert len(panel.runs) == 1
 
 
+def test_start_is_never_seen_off_while_another_setting_is_drawn(panel, monkeypatch):
+    sent = []
+    monkeypatch.setattr(panel.start, "send_state", lambda key=None: sent.append((key, panel.start.disabled)))
+    panel.kernel_size.value = 5
+    assert all(not disabled for _, disabled in sent)
+    panel.channels.value = "none"  # and where it can't be trained, it is off
+    assert panel.start.disabled
+    assert sent[-1][1] is True
+
+
 def test_start_twice_trains_once(panel):
     panel.epochs.value = 350
     panel.start.click()

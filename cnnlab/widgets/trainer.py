@@ -174,7 +174,8 @@ class Trainer(Panel):
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Keep for `wait` what broke while the training was drawn; what a ConfigError says is no breakage."""
-        super()._guarded(work)
+        with self._lock, self.start.hold_sync():  # a click on Start finds it as it ends: drawing turns it off and on
+            super()._guarded(work)
         error = self.status.error
         if threading.get_ident() == self._trains_in and error is not None and not isinstance(error, ConfigError):
             self._error = self._error or error

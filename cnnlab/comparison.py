@@ -1,7 +1,4 @@
-"""Runs in, verdicts out: better, worse, or cannot tell; higher or lower, where neither is better.
-
-One rule: the verdict is whether the interval of the paired difference excludes zero. n is the number of seeds.
-"""
+"""Runs in, verdicts out: which run is paired with which, and why runs can't be compared. The rule is in verdicts.py."""
 
 from __future__ import annotations
 
@@ -9,36 +6,18 @@ import statistics
 import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from cnnlab.chance import paired_interval, pooled_noise
+from cnnlab.chance import pooled_noise
 from cnnlab.errors import ConfigError, check_choice
 from cnnlab.experiment import FIELDS, in_order
 from cnnlab.history import warn_if_environments_differ
 from cnnlab.one_run import Run
-from cnnlab.readings import WHEN, check_reading, distinct, higher_is_better, value_at, why_missing
+from cnnlab.readings import WHEN, check_reading, distinct, reasons, value_at, why_missing
+from cnnlab.verdicts import Level, paired_rows
 
 if TYPE_CHECKING:
     import pandas
-
-BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
-FEWEST_SEEDS = 3  # two differences say too little of how they scatter
-HIGHER, LOWER = "higher", "lower"  # of a number from inside the network, which has no good direction
-
-
-class Level(NamedTuple):
-    """One row of a comparison; see `Comparison`."""
-
-    level: Any
-    seeds: int
-    mean: float
-    difference: float
-    low: float
-    high: float
-    verdict: str
-    why: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,13 +147,9 @@ def compare(
             of_seed.setdefault(seed, []).append(value)
             settings.setdefault((level, others), {})[seed] = value
         values[level] = {seed: statistics.fmean(of_seed[seed]) for seed in sorted(of_seed)}
-    without: dict[Any, list[Run]] = {}
-    for run in runs:
-        if value_at(run, metric, at) is None:
-            without.setdefault(run.experiment.resolved()[by], []).append(run)
-    why_without = {level: why_missing(some, metric, at) for level, some in without.items()}
+    named = ((run.experiment.resolved()[by], run) for run in runs)
+    why_without, without_value = reasons(named, metric, at)
     rows = paired_rows(levels, values, metric, why_without)
-    without_value = sum(map(len, without.values()))
     if without_value:
         why = _each_once(why_without)
         warnings.warn(
@@ -288,54 +263,3 @@ def _why_nothing_matches(
 
 def _each_once(why_without: Mapping[Any, str]) -> str:
     return "; ".join(dict.fromkeys(why_without.values()))
-
-
-def paired_rows(
-    levels: list[Any], values: Mapping[Any, Mapping[int, float]], metric: str, why_without: Mapping[Any, str]
-) -> tuple[Level, ...]:
-    """Return a row a level: the first is the reference, the others are paired with it on the seeds that both have."""
-    first, *others = levels
-    rows = [_reference_row(first, values[first])]
-    for level in others:
-        if values[level].keys() & values[first].keys():
-            rows.append(_row(level, values[level], values[first], len(others), metric))
-        else:
-            rows.append(_alone(level, values[level], why_without.get(level, "")))
-    return tuple(rows)
-
-
-def _reference_row(level: Any, values: Mapping[int, float]) -> Level:
-    nothing = float("nan")
-    return Level(level, len(values), float(np.mean(list(values.values()))), nothing, nothing, nothing, "reference", "")
-
-
-def _alone(level: Any, values: Mapping[int, float], why_without: str) -> Level:
-    """Return the row of a level that has no seed to be paired with the reference."""
-    mean, nothing = statistics.fmean(values.values()) if values else float("nan"), float("nan")
-    why = "no seed in common with the first" if values else f"no number there ({why_without})"
-    return Level(level, len(values), mean, nothing, nothing, nothing, CANNOT_TELL, why)
-
-
-def _row(level: Any, values: Mapping[int, float], against: Mapping[int, float], comparisons: int, metric: str) -> Level:
-    """Return a level's row: the one rule is here."""
-    shared = [seed for seed in values if seed in against]
-    differences = np.array([values[seed] - against[seed] for seed in shared])
-    n, mean = len(differences), float(differences.mean())
-    low = high = float("nan")
-    if n < FEWEST_SEEDS:
-        seeds = f"{n} seed{'' if n == 1 else 's'}{' in common' if n < max(len(values), len(against)) else ''}"
-        verdict, why = CANNOT_TELL, f"{seeds}: three or more are needed"
-    elif np.ptp(differences) <= 1e-12 * max(1.0, np.abs(differences).max()):
-        verdict, why = CANNOT_TELL, "every seed gives the same difference: chance can't be judged"
-    else:
-        low, high = paired_interval(differences, comparisons)
-        verdict, why = CANNOT_TELL, "the interval holds 0"
-    if low > 0 or high < 0:
-        verdict, why = _word(mean > 0, higher_is_better(metric)), "the interval excludes 0"
-    return Level(level, n, statistics.fmean(values[seed] for seed in shared), mean, low, high, verdict, why)
-
-
-def _word(above: bool, higher_is_better: bool | None) -> str:
-    if higher_is_better is None:
-        return HIGHER if above else LOWER
-    return BETTER if above == higher_is_better else WORSE

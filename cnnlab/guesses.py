@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from cnnlab.comparison import CANNOT_TELL, FEWEST_SEEDS, LOWER, WORSE, Comparison
+from cnnlab.comparison import Comparison
 from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
 from cnnlab.experiment import in_order
 from cnnlab.readings import higher_is_better
+from cnnlab.verdicts import CANNOT_TELL, FEWEST_SEEDS, LOWER, WORSE
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from cnnlab.errors import ConfigError, check_choice, check_whole
 from cnnlab.history import METRICS, check_metric, metrics_of
@@ -41,6 +42,16 @@ def check_reading(runs: list[Run], metric: str, at: str | int, *, compared: Iter
                 f"at={at!r} can't compare {name}: {why}the best of more epochs is never worse, whatever training does; "
                 "take at='last'"
             )
+
+
+def reasons(named: Iterable[tuple[Any, Run]], metric: str, at: str | int) -> tuple[dict[Any, str], int]:
+    """Return name → why runs of that name lack the number, and how many runs lack it."""
+    without: dict[Any, list[Run]] = {}
+    for name, run in named:
+        if value_at(run, metric, at) is None:
+            without.setdefault(name, []).append(run)
+    told = {name: why_missing(some, metric, at) for name, some in without.items()}
+    return told, sum(map(len, without.values()))
 
 
 def why_missing(runs: Iterable[Run], metric: str, at: str | int) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cnnlab.chance import pooled_noise
-from cnnlab.comparison import Comparison, paired_rows
+from cnnlab.comparison import Comparison
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import FIELDS
 from cnnlab.history import warn_if_environments_differ
 from cnnlab.one_run import Run
-from cnnlab.readings import check_reading, distinct, value_at, why_missing
+from cnnlab.readings import check_reading, distinct, reasons, value_at, why_missing
+from cnnlab.verdicts import paired_rows
 
 
 def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> Comparison:
@@ -29,22 +30,19 @@ def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy"
         raise ConfigError("there are no runs to compare; train one first")
     check_reading(runs, metric, at, compared=())
     warn_if_environments_differ(run.history for run in runs)
-    values: dict[str, dict[int, float]] = {}
-    without: dict[str, list[Run]] = {}
-    for run, name in zip(runs, setting_names(runs), strict=True):
-        value, of_setting = value_at(run, metric, at), values.setdefault(name, {})
-        if value is None:
-            without.setdefault(name, []).append(run)
-        else:
-            of_setting[run.experiment.seed] = value
+    names = setting_names(runs)
+    values: dict[str, dict[int, float]] = {name: {} for name in names}
+    for run, name in zip(runs, names, strict=True):
+        value = value_at(run, metric, at)
+        if value is not None:
+            values[name][run.experiment.seed] = value
     values = {name: dict(sorted(of_setting.items())) for name, of_setting in values.items()}
     first = next((name for name, of_setting in values.items() if of_setting), None)
     if first is None:
         raise ConfigError(f"none of these {len(runs)} runs has {metric} at {at!r}: {why_missing(runs, metric, at)}")
     values = {first: values.pop(first)} | values
-    why_without = {name: why_missing(some, metric, at) for name, some in without.items()}
+    why_without, missing = reasons(zip(names, runs, strict=True), metric, at)
     rows = paired_rows(list(values), values, metric, why_without)
-    missing = sum(map(len, without.values()))
     noise = pooled_noise({name: of_setting for name, of_setting in values.items() if of_setting})
     return Comparison("setting", (), metric, at, rows, values, noise, missing, missing, why_without)
 

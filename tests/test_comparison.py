@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from cnnlab.chance import paired_interval, pooled_noise
-from cnnlab.comparison import _row, compare, noise_floor
+from cnnlab.comparison import compare, noise_floor
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
 from cnnlab.history import History
@@ -16,6 +16,7 @@ from cnnlab.ranking import _wins, rank_stability
 from cnnlab.readings import value_at
 from cnnlab.run_plots import plot_comparison
 from cnnlab.setting_comparison import compare_settings
+from cnnlab.verdicts import _row
 
 TABLES = 2000
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from cnnlab.activity import activation_statistics
 from cnnlab.attribution import concentration, saliency
-from cnnlab.comparison import CANNOT_TELL, HIGHER, LOWER, compare
+from cnnlab.comparison import compare
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
 from cnnlab.gradients import gradient_flow
@@ -24,6 +24,7 @@ from cnnlab.ranking import rank_stability
 from cnnlab.runs import load_runs
 from cnnlab.sweeps import grid, sweep
 from cnnlab.training import fit
+from cnnlab.verdicts import CANNOT_TELL, HIGHER, LOWER
 
 BASE = Experiment(train_size=200, validation_size=100, channels=(4, 6), hidden=8, epochs=2)
 WHOLE = ["update_ratio", "dead_share", "activation_scale", "saliency_concentration"]

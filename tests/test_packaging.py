@@ -46,6 +46,7 @@ ROWS = [
     {"planning"},
     {"sweeps"},
     {"readings", "confounds"},
+    {"verdicts"},
     {"comparison", "ranking"},
     {"setting_comparison"},
     {"guesses"},

@@ -12,7 +12,7 @@ from pathlib import Path
 import ipywidgets
 from matplotlib.ticker import MaxNLocator
 
-from cnnlab.comparison import Comparison, Level
+from cnnlab.comparison import Comparison
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiment import Experiment
 from cnnlab.history import History
@@ -23,6 +23,7 @@ from cnnlab.run_plots import plot_comparison
 from cnnlab.runs import Runs
 from cnnlab.setting_comparison import compare_settings
 from cnnlab.training import EpochState
+from cnnlab.verdicts import Level
 from cnnlab.widgets.form import GROUPS, make_controls, read_experiment, show_knobs
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import control_row, flowing_row, offer

@@ -86,7 +86,7 @@ AT_THE_TOP = {
     "experiment": {"torch"},
     "one_run": {"torch"},
     "chance": {"numpy", "scipy"},
-    "comparison": {"numpy"},
+    "verdicts": {"numpy"},
     "ranking": {"numpy"},
     "plots": {"matplotlib", "seaborn", "numpy", "torch"},
     "run_plots": {"matplotlib", "seaborn", "numpy"},

@@ -26,8 +26,8 @@ class Comparison:
 
     The first level is the reference. difference, low and high are its paired difference (level − reference) and the
     interval that holds the true one, for all levels at once, with 95 % confidence (NaN where chance can't be judged).
-    values: for each level the metric of each seed, averaged over the blocks. noise_floor: two single runs of one
-    setting differ by less than this 95 times in 100. left_out: runs that take no part; without_value: those of them
+    values: for each level, in order, the metric of each seed, averaged over the blocks. noise_floor: two single runs of
+    one setting differ by less than this 95 times in 100. left_out: runs that take no part; without_value: those of them
     that have no such number; why_without says why, for each level that has such runs. The others have no partner at
     every level.
     """
@@ -76,7 +76,7 @@ class Comparison:
         >>> compare(runs, by="kernel_size").against(5).verdicts
         {3: 'worse', 7: 'cannot tell'}
         """
-        levels = _with_reference([row.level for row in self.levels], self.by, reference)
+        levels = _with_reference(list(self.values), self.by, reference)
         if not self.values[reference]:
             why = self.why_without[reference]
             raise ConfigError(f"reference={reference!r} has no number ({why}); take another level")
@@ -135,12 +135,13 @@ def compare(
     check_reading(runs, metric, at, compared=(by, *along))
     warn_if_environments_differ(run.history for run in runs)
     cells = _cells(runs, by, along, metric, at)
-    levels = _levels(cells, by, reference)
+    in_their_order = _levels(cells, by)
+    levels = in_their_order if reference is ... else _with_reference(in_their_order, by, reference)
     blocks = [block for block in cells[levels[0]] if all(block in cells[level] for level in levels)]
     if not blocks:
         raise ConfigError(_why_nothing_matches(runs, cells, by, along, levels, metric, at))
     values, settings = {}, {}
-    for level in levels:
+    for level in in_their_order:
         of_seed: dict[int, list[float]] = {}
         for seed, others in blocks:
             value = cells[level][seed, others]
@@ -216,17 +217,16 @@ def _listed(values: Iterable[Any]) -> str:
     return ", ".join(map(str, values))
 
 
-def _levels(cells: dict[Any, dict], by: str, reference: Hashable) -> list[Any]:
-    """Return the levels in order, the reference first."""
+def _levels(cells: dict[Any, dict], by: str) -> list[Any]:
+    """Return the levels in order; ConfigError for fewer than two."""
     levels = sorted(cells, key=in_order)
     if len(levels) < 2:
         raise ConfigError(f"{by} wants two values or more to compare, got {levels}; train some, or name another field")
-    return levels if reference is ... else _with_reference(levels, by, reference)
+    return levels
 
 
 def _with_reference(levels: list[Any], by: str, reference: Hashable) -> list[Any]:
-    """Return the levels in order, but the reference first."""
-    levels = sorted(levels, key=in_order)
+    """Return the levels as they are, but the reference first."""
     if reference not in levels:
         raise ConfigError(f"reference={reference!r} is no level of {by}; choose from {levels}")
     return [reference, *(level for level in levels if level != reference)]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import anywidget
 import matplotlib
 import numpy as np
 import traitlets
 from torch import Tensor
 
 from cnnlab.kernels import write_number
-
-_HERE = Path(__file__).parent  # its files are given as text: anywidget would keep a widget with paths for ever
+from cnnlab.widgets.live import Live, file
 
 # Blue below zero, white at zero, red above: RdBu of C. Brewer's ColorBrewer 2.0, safe for colour-blind readers,
 # and what matplotlib calls "RdBu_r".
@@ -73,7 +69,7 @@ def _with_alpha(colours: np.ndarray) -> np.ndarray:
     return rgba
 
 
-class PixelCanvas(anywidget.AnyWidget):
+class PixelCanvas(Live):
     """One picture, each value a square; where `interactive`, the pointer and the arrow keys move its cursor.
 
     pixels: RGBA bytes, row by row, height × width × 4. cursor: [row, column], or [] for none.
@@ -85,8 +81,8 @@ class PixelCanvas(anywidget.AnyWidget):
     >>> canvas.show(grey_pixels(torch.rand(28, 28)))
     """
 
-    _esm = (_HERE / "canvas.js").read_text("utf-8")
-    _css = (_HERE / "panel.css").read_text("utf-8")
+    what = "a live picture"
+    _esm = file("canvas.js")
     pixels = traitlets.CBytes().tag(sync=True)
     width = traitlets.Int(0).tag(sync=True)
     height = traitlets.Int(0).tag(sync=True)
@@ -101,16 +97,10 @@ class PixelCanvas(anywidget.AnyWidget):
     def show(self, picture: np.ndarray, **traits: object) -> None:
         """Show the picture, uint8 (H, W, 4), and set further traits, all in one message: never half of it."""
         height, width, _ = picture.shape
-        with self.hold_sync():
-            self.width, self.height, self.pixels = width, height, picture.tobytes()
-            for name, value in traits.items():
-                self.set_trait(name, value)
-
-    def __repr__(self) -> str:
-        return "<PixelCanvas: a live picture>"
+        self.send_together(width=width, height=height, pixels=picture.tobytes(), **traits)
 
 
-class NumberGrid(anywidget.AnyWidget):
+class NumberGrid(Live):
     """A table of numbers, each on its own colour; where `editable`, a person can type others.
 
     values: row by row, `columns` a row; numbers from Python, and the text that was typed from the browser.
@@ -120,8 +110,8 @@ class NumberGrid(anywidget.AnyWidget):
     >>> grid.show(kernel, diverging_pixels(kernel, limit=1))
     """
 
-    _esm = (_HERE / "number_grid.js").read_text("utf-8")
-    _css = (_HERE / "panel.css").read_text("utf-8")
+    what = "a live table of numbers"
+    _esm = file("number_grid.js")
     values = traitlets.List().tag(sync=True)
     columns = traitlets.Int(1).tag(sync=True)
     pixels = traitlets.CBytes().tag(sync=True)
@@ -132,10 +122,5 @@ class NumberGrid(anywidget.AnyWidget):
 
     def show(self, numbers: Tensor, picture: np.ndarray, **traits: object) -> None:
         """Show numbers (H, W) on the colours of picture, uint8 (H, W, 4), and set further traits, in one message."""
-        with self.hold_sync():
-            self.columns, self.values, self.pixels = numbers.shape[1], numbers.flatten().tolist(), picture.tobytes()
-            for name, value in traits.items():
-                self.set_trait(name, value)
-
-    def __repr__(self) -> str:
-        return "<NumberGrid: a live table of numbers>"
+        values, pixels = numbers.flatten().tolist(), picture.tobytes()
+        self.send_together(columns=numbers.shape[1], values=values, pixels=pixels, **traits)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipywidgets
 from torch import Tensor
 
-from cnnlab.errors import ConfigError
 from cnnlab.kernels import (
     KERNELS,
     apply_kernel,
@@ -108,8 +107,4 @@ class ConvolutionExplorer(Panel):
     def _chosen_kernel(self) -> Tensor:
         if self.preset.value != OWN_NUMBERS:
             return make_kernel(self.preset.value, self.kernel_size.value)
-        try:
-            typed = read_kernel(self.weights.values)
-        except ConfigError as error:
-            raise ConfigError(f"{error}; or choose a kernel above") from None
-        return resize_kernel(typed, self.kernel_size.value)
+        return resize_kernel(read_kernel(self.weights.values), self.kernel_size.value)

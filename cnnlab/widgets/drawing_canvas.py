@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import anywidget
 import numpy as np
 import torch
 import traitlets
 from torch import Tensor
 
 from cnnlab.errors import ConfigError
+from cnnlab.widgets.live import Live, file
 
-_HERE = Path(__file__).parent  # its files are given as text: anywidget would keep a widget with paths for ever
 SIDE = 112  # pixels: four for each of an MNIST picture
 PEN = 11  # pixels wide; a digit as high as the sheet then has strokes of two MNIST pixels, a smaller one thicker ones
 EMPTY = bytes(SIDE * SIDE)
 
 
-class DrawingCanvas(anywidget.AnyWidget):
+class DrawingCanvas(Live):
     """A sheet to draw on; each stroke is sent while it is drawn, and every view of the sheet shows it.
 
     ink: grey bytes, row by row, 112 × 112: 0 is empty, 255 full ink. title stands above, caption below; label is what
@@ -28,8 +25,8 @@ class DrawingCanvas(anywidget.AnyWidget):
     >>> sheet.show(torch.rand(112, 112))
     """
 
-    _esm = (_HERE / "drawing_canvas.js").read_text("utf-8")
-    _css = (_HERE / "panel.css").read_text("utf-8")
+    what = "a live sheet to draw on"
+    _esm = file("drawing_canvas.js")
     ink = traitlets.CBytes(EMPTY).tag(sync=True, echo_update=False)  # the browser knows what it has drawn
     side = traitlets.Int(SIDE, read_only=True).tag(sync=True)
     pen = traitlets.Int(PEN).tag(sync=True)
@@ -51,6 +48,3 @@ class DrawingCanvas(anywidget.AnyWidget):
         if len(self.ink) != len(EMPTY):
             raise ConfigError(f"the drawing must be {SIDE}×{SIDE} bytes, got {len(self.ink)}; clear it and draw again")
         return torch.from_numpy(np.frombuffer(self.ink, dtype=np.uint8).reshape(SIDE, SIDE).astype(np.float32) / 255)
-
-    def __repr__(self) -> str:
-        return "<DrawingCanvas: a live sheet to draw on>"

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import html
 from collections.abc import Iterator
-from pathlib import Path
 
-import anywidget
 import traitlets
 
-_HERE = Path(__file__).parent  # its files are given as text: anywidget would keep a widget with paths for ever
+from cnnlab.widgets.live import Live, file
 
 
-class StatusLine(anywidget.AnyWidget):
+class StatusLine(Live):
     """One line of words under a panel's pictures; an error stands there in red until the next good words.
 
     value: HTML, always escaped here. error: the exception that is shown, or None; a test can raise it again.
@@ -22,8 +20,8 @@ class StatusLine(anywidget.AnyWidget):
     >>> status.say("row 12, column 7: 9 products, sum 0.84")
     """
 
-    _esm = (_HERE / "status.js").read_text("utf-8")
-    _css = (_HERE / "panel.css").read_text("utf-8")
+    what = "a live line of words"
+    _esm = file("status.js")
     value = traitlets.Unicode().tag(sync=True)
     error = traitlets.Instance(Exception, allow_none=True)
 
@@ -37,9 +35,6 @@ class StatusLine(anywidget.AnyWidget):
         words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         self.error = error
         self.value = f'<span class="cnnlab-error">{html.escape(words)}</span>'
-
-    def __repr__(self) -> str:
-        return "<StatusLine: a live line of words>"
 
 
 @contextlib.contextmanager

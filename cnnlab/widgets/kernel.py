@@ -195,11 +195,9 @@ class KernelExperiment(Trainer):
     def _reaches_beyond(self) -> bool:
         """Return whether an interval is larger than the scale: with two seeds it can be twelve times their spread."""
         low, high = self._scale
-        levels = [level for level in self.comparison.levels if np.isfinite(level.low)]
-        starts = [level.mean - level.difference for level in levels]  # the reference's mean, over the same seeds
-        return any(
-            start + level.low < low or start + level.high > high for start, level in zip(starts, levels, strict=True)
-        )
+        rows = [row for row in self.comparison.levels if np.isfinite(row.low)]  # beside the reference's mean, of the
+        ends = [row.mean - row.difference + end for row in rows for end in (row.low, row.high)]  # same seeds
+        return any(not low <= end <= high for end in ends)
 
 
 def _empty(ax: Axes) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import anywidget
 import numpy as np
 import traitlets
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-_HERE = Path(__file__).parent  # its files are given as text: anywidget would keep a widget with paths for ever
+from cnnlab.widgets.live import Live, file
+
 DPI = 100
 
 
-class LivePlot(anywidget.AnyWidget):
+class LivePlot(Live):
     """One matplotlib figure in the page. What stands still is drawn once; `show` draws what moves, in milliseconds.
 
     width and height: inches, at 100 dots an inch. label: what a screen reader says; the panel keeps it true.
@@ -28,8 +26,8 @@ class LivePlot(anywidget.AnyWidget):
     >>> plot.show()
     """
 
-    _esm = (_HERE / "live_plot.js").read_text("utf-8")
-    _css = (_HERE / "panel.css").read_text("utf-8")
+    what = "a live plot"
+    _esm = file("live_plot.js")
     picture = traitlets.CBytes().tag(sync=True)  # see run_lengths
     width = traitlets.Int(0).tag(sync=True)  # pixels
     height = traitlets.Int(0).tag(sync=True)
@@ -74,13 +72,7 @@ class LivePlot(anywidget.AnyWidget):
         canvas.restore_region(self._background)
         for artist in self._moving:
             self.figure.draw_artist(artist)
-        with self.hold_sync():
-            self.picture = run_lengths(np.asarray(canvas.buffer_rgba()))
-            for name, value in traits.items():
-                self.set_trait(name, value)
-
-    def __repr__(self) -> str:
-        return "<LivePlot: a live plot>"
+        self.send_together(picture=run_lengths(np.asarray(canvas.buffer_rgba())), **traits)
 
 
 def run_lengths(pixels: np.ndarray) -> bytes:

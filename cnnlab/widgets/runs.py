@@ -85,7 +85,7 @@ class RunExplorer(Panel):
         self.plot = LivePlot(8.2, 4.2, label="loss, gradient flow, activations and weights of both runs")
         self.input = PixelCanvas(title="Image")
         self.maps = tuple(PixelCanvas(interactive=True, cursor=[0, 0], display_width=400) for _ in range(2))
-        self.saliency = tuple(PixelCanvas() for _ in range(2))
+        self.saliency = tuple(PixelCanvas(caption="yellow: moves its answer most") for _ in range(2))
 
     @property
     def _pair(self) -> tuple[Side, Side]:
@@ -179,12 +179,7 @@ class RunExplorer(Panel):
             )
         for canvas, one, which in zip(self.saliency, maps_of_saliency, WHICH, strict=True):
             title = f"Saliency, {which} run"
-            canvas.show(
-                sequential_pixels(one, float(one.max())),
-                title=title,
-                caption="yellow: moves its answer most",
-                label=f"{title}, for its answer",
-            )
+            canvas.show(sequential_pixels(one, float(one.max())), title=title, label=f"{title}, for its answer")
         where = [_where(*field) for field in fields]
         if where[0] == where[1]:
             told = where[0]

@@ -210,7 +210,7 @@ class TrainingPanel(Trainer):
             letters = {row.level: _letter(place) for place, row in enumerate(comparison.levels)}
             offer(self.reference, list(letters.values()), otherwise="A")
             chosen = next(level for level, letter in letters.items() if letter == self.reference.value)
-            comparison = _in_their_order(comparison.against(chosen), list(letters))
+            comparison = comparison.against(chosen)
         except ConfigError as error:  # nothing finished yet, or nothing that has a number
             words = str(error) if self._finished else NO_RUNS
             self.table.value = html.escape(words)
@@ -234,12 +234,6 @@ class TrainingPanel(Trainer):
 
 
 TABLE = {"index": False, "border": 0, "classes": "cnnlab-table", "na_rep": "", "float_format": "{:.4f}".format}
-
-
-def _in_their_order(comparison: Comparison, order: list[str]) -> Comparison:
-    """Return the comparison with the reference first, and the others as they were trained."""
-    first, *others = comparison.levels
-    return dataclasses.replace(comparison, levels=(first, *sorted(others, key=lambda row: order.index(row.level))))
 
 
 def _lettered(comparison: Comparison, letters: dict[str, str]) -> Comparison:

@@ -16,7 +16,7 @@ def pooled_noise(values: Mapping[Any, Mapping[int, float]]) -> float:
 
     It is t × √2 × the standard deviation over the seeds, pooled over the settings; NaN with one seed.
     """
-    samples = [np.fromiter(of_level.values(), float) for of_level in values.values()]
+    samples = [np.fromiter(of_level.values(), float) for of_level in values.values() if of_level]
     freedom = sum(len(sample) - 1 for sample in samples)
     if freedom == 0:
         return float("nan")

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from cnnlab.chance import pooled_noise
 from cnnlab.errors import ConfigError, check_choice
 from cnnlab.experiment import FIELDS, in_order
-from cnnlab.history import warn_if_environments_differ
 from cnnlab.one_run import Run
-from cnnlab.readings import WHEN, check_reading, distinct, reasons, value_at, why_missing
+from cnnlab.readings import WHEN, distinct, read_off, readable, value_at, why_missing
 from cnnlab.verdicts import Level, paired_rows
 
 if TYPE_CHECKING:
@@ -132,8 +131,7 @@ def compare(
             "there are no runs to compare; a filter may have left none: runs.values() shows what there is"
         )
     _check_fields(by, along)
-    check_reading(runs, metric, at, compared=(by, *along))
-    warn_if_environments_differ(run.history for run in runs)
+    runs = readable(runs, metric, at, compared=(by, *along))
     cells = _cells(runs, by, along, metric, at)
     in_their_order = _levels(cells, by)
     levels = in_their_order if reference is ... else _with_reference(in_their_order, by, reference)
@@ -149,7 +147,7 @@ def compare(
             settings.setdefault((level, others), {})[seed] = value
         values[level] = {seed: statistics.fmean(of_seed[seed]) for seed in sorted(of_seed)}
     named = ((run.experiment.resolved()[by], run) for run in runs)
-    why_without, without_value = reasons(named, metric, at)
+    _, why_without, without_value = read_off(named, metric, at)
     rows = paired_rows(levels, values, metric, why_without)
     if without_value:
         why = _each_once(why_without)
@@ -171,15 +169,8 @@ def noise_floor(runs: Iterable[Run], *, metric: str = "validation_accuracy", at:
     >>> noise_floor(sweep(grid(Experiment(), seed=range(5))))
     0.021
     """
-    runs = distinct(runs)
-    check_reading(runs, metric, at, compared=())
-    warn_if_environments_differ(run.history for run in runs)
-    settings: dict[str, dict[int, float]] = {}
-    for run in runs:
-        value = value_at(run, metric, at)
-        if value is not None:
-            settings.setdefault(run.experiment.replace(seed=0).key, {})[run.experiment.seed] = value
-    return pooled_noise(settings)
+    named = ((run.experiment.replace(seed=0).key, run) for run in readable(runs, metric, at))
+    return pooled_noise(read_off(named, metric, at)[0])
 
 
 def _check_fields(by: str, along: tuple[str, ...]) -> None:

@@ -189,12 +189,13 @@ def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
     }
 
 
-def warn_if_environments_differ(histories: Iterable[History]) -> None:
+def warn_if_environments_differ(histories: Iterable[History], *, stacklevel: int = 3) -> None:
     """Warn when runs that are compared were trained with other versions, threads or devices: their bits differ, too."""
     environments = [history.environment for history in histories if history.environment]
     for name in environments[0] if environments else ():
         values = sorted({str(environment.get(name)) for environment in environments})
         if len(values) > 1:
             warnings.warn(
-                f"these runs differ in {name} ({', '.join(values)}): the same seed gives other bits", stacklevel=3
+                f"these runs differ in {name} ({', '.join(values)}): the same seed gives other bits",
+                stacklevel=stacklevel,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import warnings
@@ -13,7 +14,14 @@ from cnnlab.data import Data
 from cnnlab.history import History
 
 
-class Progress:
+class _Bar(contextlib.AbstractContextManager):
+    bar: tqdm
+
+    def __exit__(self, *exception: object) -> None:
+        self.bar.close()
+
+
+class Progress(_Bar):
     """A bar with time left and the latest accuracy, which ends as one line that is the same on every run.
 
     shown may be a function, too: it is told the share of the training that is done, and nothing is written.
@@ -30,12 +38,6 @@ class Progress:
             desc="training",
         )  # fmt: skip
         self.batches = batches
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.bar.close()
 
     def batch_done(self) -> None:
         self.bar.update()
@@ -60,7 +62,7 @@ class Progress:
             warnings.warn(history.message, stacklevel=3)
 
 
-class SweepProgress:
+class SweepProgress(_Bar):
     """The bar: runs done, running and failed, and the time left at the rate so far."""
 
     def __init__(self, runs: int, cost: int, shown: bool) -> None:
@@ -69,12 +71,6 @@ class SweepProgress:
         self.bar = tqdm(
             total=cost, file=sys.stdout, leave=False, disable=not shown, bar_format=look, smoothing=0, desc="sweep"
         )
-
-    def __enter__(self) -> SweepProgress:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.bar.close()
 
     def show(self, running: int, failed: int) -> None:
         failing = f", {failed} failed" if failed else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cnnlab.errors import ConfigError, check_choice, check_whole
-from cnnlab.history import METRICS, check_metric, metrics_of
+from cnnlab.history import METRICS, check_metric, metrics_of, warn_if_environments_differ
 from cnnlab.one_run import Run
 
 WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "best": "at the best epoch"}
@@ -44,14 +44,28 @@ def check_reading(runs: list[Run], metric: str, at: str | int, *, compared: Iter
             )
 
 
-def reasons(named: Iterable[tuple[Any, Run]], metric: str, at: str | int) -> tuple[dict[Any, str], int]:
-    """Return name → why runs of that name lack the number, and how many runs lack it."""
+def readable(runs: Iterable[Run], metric: str, at: str | int, *, compared: Iterable[str] = ()) -> list[Run]:
+    """Return each run once; ConfigError unless the number can be read off them, a warning where environments differ."""
+    runs = distinct(runs)
+    check_reading(runs, metric, at, compared=compared)
+    warn_if_environments_differ((run.history for run in runs), stacklevel=4)
+    return runs
+
+
+def read_off(
+    named: Iterable[tuple[Any, Run]], metric: str, at: str | int
+) -> tuple[dict[Any, dict[int, float]], dict[Any, str], int]:
+    """Return name → seed → the number; name → why runs of that name lack it; and how many runs lack it."""
+    values: dict[Any, dict[int, float]] = {}
     without: dict[Any, list[Run]] = {}
     for name, run in named:
-        if value_at(run, metric, at) is None:
+        value, of_name = value_at(run, metric, at), values.setdefault(name, {})
+        if value is None:
             without.setdefault(name, []).append(run)
-    told = {name: why_missing(some, metric, at) for name, some in without.items()}
-    return told, sum(map(len, without.values()))
+        else:
+            of_name[run.experiment.seed] = value
+    why = {name: why_missing(some, metric, at) for name, some in without.items()}
+    return values, why, sum(map(len, without.values()))
 
 
 def why_missing(runs: Iterable[Run], metric: str, at: str | int) -> str:

@@ -17,7 +17,7 @@ from cnnlab.experiment import FIELDS, in_order
 from cnnlab.history import check_metric, metrics_of, warn_if_environments_differ
 from cnnlab.one_run import Run
 from cnnlab.plots import MARKS, PALETTE, UNITS, log_scale, new_axes
-from cnnlab.readings import check_reading, distinct, value_at
+from cnnlab.readings import distinct, readable, value_at
 from cnnlab.runs import Runs
 from cnnlab.verdicts import BETTER, HIGHER, LOWER, WORSE
 
@@ -209,9 +209,7 @@ def plot_grid(
     rows, columns = ((names,) if isinstance(names, str) else tuple(names) for names in (rows, columns))
     for name in (*rows, *columns):
         check_choice("field of Experiment", name, FIELDS)
-    runs = distinct(runs)
-    check_reading(runs, metric, at, compared=(*rows, *columns))
-    warn_if_environments_differ(run.history for run in runs)
+    runs = readable(runs, metric, at, compared=(*rows, *columns))
     cells: dict[tuple, list[float]] = {}
     for run in runs:
         settings, value = run.experiment.resolved(), value_at(run, metric, at)

@@ -8,9 +8,8 @@ from cnnlab.chance import pooled_noise
 from cnnlab.comparison import Comparison
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import FIELDS
-from cnnlab.history import warn_if_environments_differ
 from cnnlab.one_run import Run
-from cnnlab.readings import check_reading, distinct, reasons, value_at, why_missing
+from cnnlab.readings import distinct, read_off, readable, why_missing
 from cnnlab.verdicts import paired_rows
 
 
@@ -28,23 +27,15 @@ def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy"
     runs = distinct(runs)
     if not runs:
         raise ConfigError("there are no runs to compare; train one first")
-    check_reading(runs, metric, at, compared=())
-    warn_if_environments_differ(run.history for run in runs)
-    names = setting_names(runs)
-    values: dict[str, dict[int, float]] = {name: {} for name in names}
-    for run, name in zip(runs, names, strict=True):
-        value = value_at(run, metric, at)
-        if value is not None:
-            values[name][run.experiment.seed] = value
+    runs = readable(runs, metric, at)
+    values, why_without, missing = read_off(zip(setting_names(runs), runs, strict=True), metric, at)
     values = {name: dict(sorted(of_setting.items())) for name, of_setting in values.items()}
     first = next((name for name, of_setting in values.items() if of_setting), None)
     if first is None:
         raise ConfigError(f"none of these {len(runs)} runs has {metric} at {at!r}: {why_missing(runs, metric, at)}")
     values = {first: values.pop(first)} | values
-    why_without, missing = reasons(zip(names, runs, strict=True), metric, at)
     rows = paired_rows(list(values), values, metric, why_without)
-    noise = pooled_noise({name: of_setting for name, of_setting in values.items() if of_setting})
-    return Comparison("setting", (), metric, at, rows, values, noise, missing, missing, why_without)
+    return Comparison("setting", (), metric, at, rows, values, pooled_noise(values), missing, missing, why_without)
 
 
 def setting_names(runs: Iterable[Run]) -> list[str]:

@@ -5,6 +5,7 @@ One rule: the verdict is whether the interval of the paired difference excludes 
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -25,11 +26,11 @@ class Level(NamedTuple):
     level: Any
     seeds: int
     mean: float
-    difference: float
-    low: float
-    high: float
-    verdict: str
-    why: str
+    difference: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    verdict: str = "reference"
+    why: str = ""
 
 
 def paired_rows(
@@ -37,7 +38,7 @@ def paired_rows(
 ) -> tuple[Level, ...]:
     """Return a row a level: the first is the reference, the others are paired with it on the seeds that both have."""
     first, *others = levels
-    rows = [_reference_row(first, values[first])]
+    rows = [Level(first, len(values[first]), statistics.fmean(values[first].values()))]
     for level in others:
         if values[level].keys() & values[first].keys():
             rows.append(_row(level, values[level], values[first], len(others), metric))
@@ -46,16 +47,11 @@ def paired_rows(
     return tuple(rows)
 
 
-def _reference_row(level: Any, values: Mapping[int, float]) -> Level:
-    nothing = float("nan")
-    return Level(level, len(values), float(np.mean(list(values.values()))), nothing, nothing, nothing, "reference", "")
-
-
 def _alone(level: Any, values: Mapping[int, float], why_without: str) -> Level:
     """Return the row of a level that has no seed to be paired with the reference."""
-    mean, nothing = statistics.fmean(values.values()) if values else float("nan"), float("nan")
+    mean = statistics.fmean(values.values()) if values else math.nan
     why = "no seed in common with the first" if values else f"no number there ({why_without})"
-    return Level(level, len(values), mean, nothing, nothing, nothing, CANNOT_TELL, why)
+    return Level(level, len(values), mean, verdict=CANNOT_TELL, why=why)
 
 
 def _row(level: Any, values: Mapping[int, float], against: Mapping[int, float], comparisons: int, metric: str) -> Level:
@@ -63,7 +59,7 @@ def _row(level: Any, values: Mapping[int, float], against: Mapping[int, float], 
     shared = [seed for seed in values if seed in against]
     differences = np.array([values[seed] - against[seed] for seed in shared])
     n, mean = len(differences), float(differences.mean())
-    low = high = float("nan")
+    low = high = math.nan
     if n < FEWEST_SEEDS:
         seeds = f"{n} seed{'' if n == 1 else 's'}{' in common' if n < max(len(values), len(against)) else ''}"
         verdict, why = CANNOT_TELL, f"{seeds}: three or more are needed"

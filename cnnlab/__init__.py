@@ -45,13 +45,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "run_plots": ["plot_curves", "plot_noise_floor", "plot_comparison", "plot_grid"],
         "stopping_plots": ["plot_stopping"],
         "guess_plots": ["plot_calibration", "plot_guess"],
-        "probe_plots": [
-            "plot_activations",
-            "plot_distributions",
-            "plot_gradient_flow",
-            "plot_insides",
-            "plot_weights",
-        ],
+        "probe_plots": ["plot_activations", "plot_distributions", "plot_gradient_flow", "plot_insides", "plot_weights"],
         "surface_plots": ["plot_losses", "plot_paths", "plot_surface"],
         "picture_plots": ["plot_confusion", "plot_mistakes", "plot_probabilities", "plot_saliency", "plot_top_images"],
         "widgets": [

@@ -120,14 +120,7 @@ class Data:
         vault, rest = _stratified(labels.numpy(), (test, len(labels) - test), random)
         pixels = images.detach().float().cpu()
         return assemble(
-            name,
-            (pixels[rest], labels[rest]),
-            (pixels[vault], labels[vault]),
-            train,
-            validation,
-            None,
-            classes,
-            seed,
+            name, (pixels[rest], labels[rest]), (pixels[vault], labels[vault]), train, validation, None, classes, seed
         )
 
 

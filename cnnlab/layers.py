@@ -36,10 +36,7 @@ class LayerTable(list):
             note = f"  ({row.note})" if row.note else ""
             counts = f"{row.parameters:>11,}{row.multiply_adds:>15,}"
             lines.append(f"{row.name:<10}{shape:<12}{counts}  {sees}{note}")
-        parameters, multiply_adds = (
-            sum(row.parameters for row in self),
-            sum(row.multiply_adds for row in self),
-        )
+        parameters, multiply_adds = sum(row.parameters for row in self), sum(row.multiply_adds for row in self)
         return "\n".join([*lines, f"{'total':<22}{parameters:>11,}{multiply_adds:>15,}"])
 
 

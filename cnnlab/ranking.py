@@ -10,9 +10,8 @@ import numpy as np
 
 from cnnlab.errors import ConfigError, check_whole
 from cnnlab.experiment import FIELDS
-from cnnlab.history import warn_if_environments_differ
 from cnnlab.one_run import Run
-from cnnlab.readings import check_reading, distinct, higher_is_better, value_at
+from cnnlab.readings import distinct, higher_is_better, readable, value_at
 
 if TYPE_CHECKING:
     import pandas
@@ -41,10 +40,9 @@ def rank_stability(
     runs = distinct(runs)
     told = [run.experiment.resolved() for run in runs]
     varied = [name for name in FIELDS if name != "seed" and len({settings[name] for settings in told}) > 1]
-    check_reading(runs, metric, at, compared=varied)
+    runs = readable(runs, metric, at, compared=varied)
     if higher_is_better(metric) is None:
         raise ConfigError(f"rank_stability: {metric} has no best; rank by a loss or an accuracy, and compare {metric}")
-    warn_if_environments_differ(run.history for run in runs)
     sign = 1 if higher_is_better(metric) else -1
     found: dict[tuple, dict[int, float]] = {}
     for run, settings in zip(runs, told, strict=True):

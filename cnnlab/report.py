@@ -128,10 +128,7 @@ def check_device() -> tuple[str, str]:
     ones = torch.ones(1, 1, 8, 8, device=device)
     output = torch.nn.functional.conv2d(ones, ones[:, :, :3, :3])
     if not bool((output == 9).all()):
-        return (
-            found,
-            f"a convolution gives {output.flatten()[0]:g} for 9: set CUDA_VISIBLE_DEVICES to nothing",
-        )
+        return (found, f"a convolution gives {output.flatten()[0]:g} for 9: set CUDA_VISIBLE_DEVICES to nothing")
     if caught:
         return found, f"torch can't use the graphics card ({str(caught[0].message)[:150]}): update its driver"
     return found, "ok"

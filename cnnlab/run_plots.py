@@ -107,15 +107,7 @@ def plot_noise_floor(
     ax = new_axes(ax, (5.0, 3.0))
     ax.axhline(mean, color="0.4", linewidth=1)
     if np.isfinite(floor):
-        ax.axhspan(
-            mean - floor,
-            mean + floor,
-            facecolor="0.92",
-            edgecolor="0.6",
-            linewidth=0.8,
-            zorder=0,
-            label="one run alone: chance",
-        )
+        ax.axhspan(mean - floor, mean + floor, **CHANCE)
         ax.legend(frameon=False)
     ax.plot(range(len(values)), list(values.values()), MARKS[0], color=PALETTE[0], linestyle="none")
     ax.set_xticks(range(len(values)), list(values))

@@ -279,7 +279,7 @@ def test_the_package_stays_thin(tmp_path):
     counted.write_text('"""One\ntwo."""\n\n# three\nx = 4  # four\n\n\ndef f():\n    """Five."""\n    return 6\n')
     assert lines_of_code(counted) == 3
     panels = [path for path in FILES if module_of(path) == "widgets"]
-    assert sum(lines_of_code(path) for path in FILES if path not in panels) < 5350
+    assert sum(lines_of_code(path) for path in FILES if path not in panels) < 5300
     assert sum(lines_of_code(path) for path in panels) < 2000  # nine panels, each small, and what they share
 
 

@@ -70,8 +70,6 @@ def turn_and_shift(image: Tensor, *, degrees: float = 0, right: float = 0, down:
     _check_between("degrees", degrees, 360)
     _check_between("right", right, width - 1)
     _check_between("down", down, height - 1)
-    if not (degrees or right or down):
-        return image.clone()
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     # grid_sample asks, for each new pixel, which old one it shows: so the way back. Its picture goes from −1 to 1.
     across, along = 2 * right / width, 2 * down / height

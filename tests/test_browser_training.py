@@ -19,6 +19,7 @@ CUT = """() => [...document.querySelectorAll('.jp-OutputArea-output .widget-labe
   .filter(label => label.scrollWidth > label.clientWidth + 1).map(label => label.textContent)"""
 SHORTEST_SLIDER = """() => Math.min(...[...document.querySelectorAll('.jp-OutputArea-output .noUi-target')]
   .filter(slider => slider.offsetParent).map(slider => slider.offsetWidth))"""
+BELOW = "(one, other) => Math.round(one.getBoundingClientRect().y - other.getBoundingClientRect().y)"
 READ = "canvas => canvas.toDataURL()"
 
 
@@ -39,6 +40,8 @@ def test_start_stop_and_start_again(lab):
     news = lab.locator(".cnnlab-status").nth(1)
     curves = lab.get_by_role("img", name=re.compile("^loss and accuracy over the epochs")).first
     empty = curves.evaluate(READ)
+    below = lab.get_by_role("region", name="layers").first
+    far = below.evaluate(BELOW, start.element_handle())
     expect(stop).to_be_disabled()
     start.click()
     expect(news).to_have_text("Training run 1 of 1, seed 0.")
@@ -61,6 +64,7 @@ def test_start_stop_and_start_again(lab):
         re.compile(r"Run 1 of 1, seed 0: stopped in epoch \d+: kept the weights of epoch \d+; a run")
     )
     expect(start).to_be_enabled()
+    assert below.evaluate(BELOW, start.element_handle()) == far  # long news move nothing
     expect(lab.get_by_text("No runs yet.").first).to_be_visible()
 
     slider = lab.get_by_role("slider", name="epochs").first

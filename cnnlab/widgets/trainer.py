@@ -49,6 +49,7 @@ class Trainer(Panel):
             control.layout.width = "auto"
         self.time_left = ipywidgets.Label("")
         self.news = StatusLine()
+        self.news.layout.min_height = "3em"  # two lines, so that nothing below them moves
         self.news.say("Nothing is being trained.")
         self.start.on_click(lambda _button: self._guarded(self._begin))
         self.stop.on_click(lambda _button: self._guarded(self._end))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from cnnlab.errors import ConfigError, check_choice
+from cnnlab.processor import onednn_choice, processor
 
 if TYPE_CHECKING:
     import pandas
@@ -174,8 +175,16 @@ def replay(history: History, *, epochs: int, patience: int | None = None, min_de
     return None
 
 
+# Where two runs differ in these, their last bits do, and nothing else: much less than another seed changes.
+PROCESSOR = ("processor", "onednn", "cpu_capability")
+
+
 def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Return what else decides the bits of a result: versions, threads, processor and device."""
+    """Return what else decides the bits of a result: versions, threads, processor and device.
+
+    The same settings and seed give the same bits where all of these are equal. "processor" names the model; "onednn"
+    and "cpu_capability" say what torch's libraries choose their code by.
+    """
     from cnnlab import __version__
 
     device = torch.device(device)
@@ -184,18 +193,40 @@ def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
         "torch": torch.__version__,
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
+        "processor": processor(),
+        "onednn": onednn_choice(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
     }
 
 
-def warn_if_environments_differ(histories: Iterable[History], *, stacklevel: int = 3) -> None:
-    """Warn when runs that are compared were trained with other versions, threads or devices: their bits differ, too."""
-    environments = [history.environment for history in histories if history.environment]
-    for name in environments[0] if environments else ():
-        values = sorted({str(environment.get(name)) for environment in environments})
-        if len(values) > 1:
+def warn_if_environments_differ(
+    histories: Iterable[History], *, paired: Iterable[list[History]] | None = None, stacklevel: int = 3
+) -> None:
+    """Warn when runs that are compared were trained with other versions, threads or devices: their bits differ, too.
+
+    Parameters
+    ----------
+    histories : iterable of History
+        All that are looked at together.
+    paired : iterable of lists of History, optional
+        Those whose differences are taken. Another processor is worth a warning within such a list only; between
+        lists it is a part of the noise, as the seed is. None: all histories are one list.
+    stacklevel : int
+        As in `warnings.warn`.
+    """
+    histories = list(histories)
+    for name in dict.fromkeys(name for history in histories for name in history.environment):
+        groups = paired if name in PROCESSOR and paired is not None else [histories]
+        values = {value for group in groups for value in _different_values(group, name)}
+        if values:
             warnings.warn(
-                f"these runs differ in {name} ({', '.join(values)}): the same seed gives other bits",
+                f"these runs differ in {name} ({', '.join(sorted(values))}): the same seed gives other bits",
                 stacklevel=stacklevel,
             )
+
+
+def _different_values(histories: Iterable[History], name: str) -> set[str]:
+    """Return what the environments say under this name, or nothing where all say the same."""
+    values = {str(history.environment.get(name, "unknown")) for history in histories if history.environment}
+    return values if len(values) > 1 else set()

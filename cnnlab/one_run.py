@@ -65,7 +65,8 @@ def run(
 ) -> Run:
     """Train one experiment, on one thread of the processor, and return the Run.
 
-    One thread, because another number of threads gives other bits: this run equals the one that somebody stored.
+    One thread, because another number of threads gives other bits: on the same processor model and versions, this run
+    equals the one that somebody stored.
     snapshots: the epochs whose weights are kept (0: before training). insides: record what goes on inside, every epoch:
     all that `Recorder` can; the weights come out the same. stop, on_epoch and progress as in `fit`.
 

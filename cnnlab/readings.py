@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cnnlab.errors import ConfigError, check_choice, check_whole
-from cnnlab.history import METRICS, check_metric, metrics_of, warn_if_environments_differ
+from cnnlab.history import METRICS, History, check_metric, metrics_of, warn_if_environments_differ
 from cnnlab.one_run import Run
 
 WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "best": "at the best epoch"}
@@ -44,12 +44,39 @@ def check_reading(runs: list[Run], metric: str, at: str | int, *, compared: Iter
             )
 
 
-def readable(runs: Iterable[Run], metric: str, at: str | int, *, compared: Iterable[str] = ()) -> list[Run]:
-    """Return each run once; ConfigError unless the number can be read off them, a warning where environments differ."""
+def readable(
+    runs: Iterable[Run],
+    metric: str,
+    at: str | int,
+    *,
+    compared: Iterable[str] = (),
+    moving: Iterable[str] | None = None,
+) -> list[Run]:
+    """Return each run once; ConfigError unless the number can be read off them, a warning where environments differ.
+
+    Parameters
+    ----------
+    runs, metric, at
+        As in `compare`.
+    compared : iterable of str
+        The fields whose values are compared.
+    moving : iterable of str, optional
+        The fields in which runs may differ whose difference is taken (None: those that are compared).
+    """
     runs = distinct(runs)
     check_reading(runs, metric, at, compared=compared)
-    warn_if_environments_differ((run.history for run in runs), stacklevel=4)
+    paired = paired_histories(runs, compared if moving is None else moving)
+    warn_if_environments_differ((run.history for run in runs), paired=paired, stacklevel=4)
     return runs
+
+
+def paired_histories(runs: Iterable[Run], moving: Iterable[str]) -> list[list[History]]:
+    """Return the histories of the runs that agree in every field, the seed included, but in those that move."""
+    groups: dict[tuple, list[History]] = {}
+    for run in runs:
+        others = tuple(value for name, value in run.experiment.resolved().items() if name not in moving)
+        groups.setdefault(others, []).append(run.history)
+    return list(groups.values())
 
 
 def read_off(

@@ -17,7 +17,7 @@ from cnnlab.experiment import FIELDS, in_order
 from cnnlab.history import check_metric, metrics_of, warn_if_environments_differ
 from cnnlab.one_run import Run
 from cnnlab.plots import MARKS, PALETTE, UNITS, log_scale, new_axes
-from cnnlab.readings import distinct, readable, value_at
+from cnnlab.readings import distinct, paired_histories, readable, value_at
 from cnnlab.runs import Runs
 from cnnlab.verdicts import BETTER, HIGHER, LOWER, WORSE
 
@@ -63,7 +63,7 @@ def plot_curves(
     if not any(run.history[metric] for run in longest.values()):
         raise ConfigError(f"plot_curves: none of these {len(longest)} runs has {metric} in any epoch")
     runs = Runs(longest.values())
-    warn_if_environments_differ(run.history for run in runs)
+    warn_if_environments_differ((run.history for run in runs), paired=paired_histories(runs, (by, "epochs")))
     ax = new_axes(ax)
     for place, level in enumerate(runs.values()[by]):
         some = runs.filter(**{by: [level]})

@@ -27,7 +27,7 @@ def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy"
     runs = distinct(runs)
     if not runs:
         raise ConfigError("there are no runs to compare; train one first")
-    runs = readable(runs, metric, at)
+    runs = readable(runs, metric, at, moving=[name for name in FIELDS if name != "seed"])
     values, why_without, missing = read_off(zip(setting_names(runs), runs, strict=True), metric, at)
     values = {name: dict(sorted(of_setting.items())) for name, of_setting in values.items()}
     first = next((name for name, of_setting in values.items() if of_setting), None)

@@ -1,7 +1,8 @@
 """A network and data in, a trained network and its `History` out: `fit`.
 
 Images stay in memory, weights lie channels_last, and nothing waits for the device inside an epoch: that is all there is
-to its speed. Everything random in a network of `build_cnn` comes from generators of its own: same seed, same bits.
+to its speed. Everything random in a network of `build_cnn` comes from generators of its own: same seed, same
+bits, on the same processor model, versions and number of threads.
 """
 
 from __future__ import annotations

@@ -12,9 +12,10 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
 from cnnlab.history import History
 from cnnlab.one_run import Run
+from cnnlab.plots import plot_history
 from cnnlab.ranking import _wins, rank_stability
 from cnnlab.readings import value_at
-from cnnlab.run_plots import plot_comparison
+from cnnlab.run_plots import plot_comparison, plot_curves, plot_grid
 from cnnlab.setting_comparison import compare_settings
 from cnnlab.verdicts import _row
 
@@ -379,7 +380,7 @@ def test_the_best_epoch_never_compares_epochs():
         compare(kept, by="epochs", at="stopped")
 
 
-@pytest.mark.parametrize("name", ["threads", "torch", "cpu_capability"])
+@pytest.mark.parametrize("name", ["threads", "torch", "cpu_capability", "processor", "onednn"])
 def test_mixed_environments_warn(name):
     runs = [made(0.5 + 0.1 * seed * size, kernel_size=size, seed=seed, environment={name: f"v{size}"})
             for size in (3, 5) for seed in range(3)]  # fmt: skip
@@ -388,6 +389,42 @@ def test_mixed_environments_warn(name):
             call()
         assert caught[0].filename == __file__
     compare(levels_of("kernel_size", {3: [0.5], 5: [0.6]}, environment={name: "v3"}), by="kernel_size")
+
+
+def on_processors(of_level: dict[int, list[str]]) -> list[Run]:
+    """Return one run for each level and seed, trained on the processor that stands in the seed's place."""
+    return [
+        made(0.5 + 0.1 * seed * size, kernel_size=size, seed=seed, environment={"processor": name, "threads": 1})
+        for size, names in of_level.items()
+        for seed, name in enumerate(names)
+    ]
+
+
+def test_another_processor_warns_only_where_it_moves_with_what_is_compared():
+    calls = [
+        lambda runs: compare(runs, by="kernel_size"),
+        lambda runs: compare_settings(runs),
+        lambda runs: rank_stability(runs),
+        lambda runs: plot_curves(runs, by="kernel_size"),
+        lambda runs: plot_grid(runs, "kernel_size", "pooling"),
+    ]
+    blocked = on_processors({3: ["AMD", "AMD", "Intel"], 5: ["AMD", "AMD", "Intel"]})
+    partly = on_processors({3: ["AMD", "AMD", "AMD"], 5: ["AMD", "AMD", "Intel"]})
+    for call in calls:
+        call(blocked)  # a warning here would be an error
+        with pytest.warns(UserWarning, match=r"these runs differ in processor \(AMD, Intel\)"):
+            call(partly)
+    noise_floor(partly)
+    with pytest.warns(UserWarning, match=r"processor \(AMD, Intel\)"):
+        plot_history({"a": partly[0].history, "b": partly[-1].history})
+
+
+def test_a_record_without_a_processor_counts_as_another_place():
+    runs = on_processors({3: ["AMD"] * 3, 5: ["AMD"] * 3})
+    for run in runs[:3]:
+        del run.history.environment["processor"]
+    with pytest.warns(UserWarning, match=r"these runs differ in processor \(AMD, unknown\)"):
+        compare(runs, by="kernel_size")
 
 
 # --- Data with known answers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,7 +127,9 @@ def verify_checksums(folder: Path) -> None:
             raise DataError(f"{folder / name}: expected md5 {expected}, found {found}; {idx.REMEDY}")
 
 
-@functools.lru_cache(maxsize=1)  # a quarter of a second, and every notebook and panel would spend it anew; 55 MB
+# Reading takes a quarter of a second, which every notebook and panel would spend anew. A sweep's worker keeps what its
+# runs need, and has no use for these 55 MB more.
+@functools.lru_cache(maxsize=0 if "CNNLAB_IN_WORKER" in os.environ else 1)
 def _read_mnist(
     folder: Path, classes: tuple[str, ...], _changed: tuple[int, int]
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:

@@ -80,7 +80,7 @@ class _Worker:
         begin = f"import sys; sys.path[:] = {sys.path!r}; from cnnlab.workers import main; main()"
         self.process = subprocess.Popen(
             [sys.executable, "-c", begin], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            env=os.environ | {"OMP_NUM_THREADS": "1", "CNNLAB_IN_WORKER": "1"},
         )  # fmt: skip
 
     def ask(self, function: str, payload: dict) -> dict:

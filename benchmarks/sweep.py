@@ -20,6 +20,8 @@ import worker_memory
 from fit import processor, say
 from sweep_report import LABELS, levers, refuse_others, table, targets
 
+from cnnlab.machine import processors
+
 LENGTHS = (5, 50, 100, 250, 350)  # of experiment A
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -77,7 +79,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--train-size", type=int, default=500, help="images for training, as many for validation")
     parser.add_argument("--divisor", type=int, default=5, help="the lengths 5, 50, 100, 250 and 350, divided by this")
-    parser.add_argument("--workers", type=int, default=worker_count(), help="worker processes of `sweep`")
+    parser.add_argument("--workers", type=int, default=processors(), help="worker processes of `sweep`")
     parser.add_argument("--quick", action="store_true", help="64 images, short, one round: does it all work?")
     options = parser.parse_args()
     if options.quick:
@@ -88,11 +90,6 @@ def read_options() -> argparse.Namespace:
     if len(set(options.lengths)) < len(LENGTHS):
         parser.error(f"--divisor {options.divisor} makes lengths equal: {options.lengths}; take 25 or less")
     return options
-
-
-def worker_count() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main() -> None:

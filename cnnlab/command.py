@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
         )  # fmt: skip
     made.add_argument("--seeds", type=int, metavar="N", help="short for --seed 0 1 … N−1")
     made.add_argument("--store", metavar="FOLDER", help="where the runs are kept; without it, only a table is printed")
-    made.add_argument("--workers", type=int, metavar="N", help="processes (default: one a processor core)")
+    made.add_argument("--workers", type=int, metavar="N", help="processes (default: `python -m cnnlab` says)")
     return made
 
 

@@ -38,7 +38,8 @@ def report() -> tuple[str, bool]:
     checks = {"python": check_python, "platform": check_platform, "cnnlab": check_cnnlab}
     for name, floor in floors().items():
         checks[name] = lambda name=name, floor=floor: check_package(name, floor)
-    checks |= {"device": check_device, "threads": check_threads, "data": check_data, "widget stack": check_widgets}
+    checks |= {"device": check_device, "threads": check_threads, "workers": check_workers, "data": check_data}
+    checks["widget stack"] = check_widgets
     if not ON_COLAB:
         checks["kernel"] = check_kernel
     lines = [run_check(name, check) for name, check in checks.items()]
@@ -135,14 +136,30 @@ def check_device() -> tuple[str, str]:
 
 
 def check_threads() -> tuple[str, str]:
-    """More threads than processors make training slower."""
+    """More threads than processors make training slower. torch itself does not know what a container allows."""
     import torch
 
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    found = f"{torch.get_num_threads()} on {processors} processors"
-    if torch.get_num_threads() > processors:
-        return found, "more threads than processors slow training down: unset OMP_NUM_THREADS"
-    return found, "ok"
+    from cnnlab.machine import processors, visible_processors
+
+    threads, allowed = torch.get_num_threads(), processors()
+    found = f"{threads} on {allowed} processor{'' if allowed == 1 else 's'}"
+    if threads <= allowed:
+        return found, "ok"
+    if allowed < visible_processors():
+        return found, f"more threads than this container allows slow training down: set OMP_NUM_THREADS={allowed}"
+    return found, "more threads than processors slow training down: unset OMP_NUM_THREADS"
+
+
+def check_workers() -> tuple[str, str]:
+    """Say how many processes `sweep` trains in, and why."""
+    from cnnlab.errors import ConfigError
+    from cnnlab.machine import worker_count
+
+    try:
+        count, reason = worker_count()
+    except ConfigError as error:
+        return "-", str(error)
+    return f"{count}, {reason}", "ok"
 
 
 def check_data() -> tuple[str, str]:

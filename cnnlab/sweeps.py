@@ -16,6 +16,7 @@ from typing import Any
 
 from cnnlab.errors import ConfigError, check_choice, check_whole
 from cnnlab.experiment import FIELDS, Experiment
+from cnnlab.machine import worker_count
 from cnnlab.one_run import check_snapshots, run
 from cnnlab.planning import Task, asked_for, checked, find, groups, missing
 from cnnlab.progress import SweepProgress
@@ -57,8 +58,10 @@ def sweep(
     `bank("pooling")`: what is trained is kept in memory only. The same call goes on where an interrupt, a crash or
     another process left it, and trains nothing twice. Experiments that differ in nothing but `epochs` are trained once,
     to the longest; early stopping is read off a trajectory that is there.
-    workers: processes on this computer, each with one thread (None: one a processor core, or $CNNLAB_WORKERS; 1: this
-    process). executor: anything of PEP 3148 instead, which is given up to `workers` runs (None: 128) at a time.
+    workers: processes on this computer, each with one thread (1: this process). None is $CNNLAB_WORKERS where that is
+    set; else one for each processor that this computer or container allows, but fewer where memory is short, and at
+    most two, since each needs half a GB. `python -m cnnlab` prints the number, and why.
+    executor: anything of PEP 3148 instead, which is given up to `workers` runs (None: 128) at a time.
     retries: how often a run is tried again whose worker died.
     snapshots: the epochs whose weights are kept; insides: record what goes on inside, as in `run`. What fails is in
     `runs.failures`, with a warning. An interrupt keeps what is finished.
@@ -121,7 +124,7 @@ def _check_executor(executor: object) -> None:
 def _train(tasks, shelf, executor, workers, retries, failures, progress) -> None:
     """Train all tasks; what another process has claimed is waited for."""
     own = executor is None
-    most = min(workers or (_processors() if own else MOST_AT_ONCE), len(tasks))
+    most = min(workers or (worker_count()[0] if own else MOST_AT_ONCE), len(tasks))
     if own:
         executor = LocalWorkers(most) if most > 1 else InThisProcess()
     waiting, elsewhere, running = deque(tasks), deque(), {}
@@ -208,13 +211,6 @@ def _silence() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "diverged in epoch|trained 0 epochs")
         yield
-
-
-def _processors() -> int:
-    told = os.environ.get("CNNLAB_WORKERS", "")
-    if told:
-        return check_whole("CNNLAB_WORKERS", int(told) if told.isdecimal() else told, 1)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _say_the_end(runs: Runs, asked: int, store, interrupted: bool, progress: bool) -> None:

@@ -35,7 +35,7 @@ BANK = {f"bank/{path.name}" for path in (REPOSITORY / "data" / "bank").glob("*.z
 # The rows of design.md: a module imports only from rows above its own.
 ROWS = [
     {"errors", "files", "processor"},
-    {"chance", "patterns", "kernels", "model", "layers", "weights", "idx", "downloads", "history"},
+    {"machine", "chance", "patterns", "kernels", "model", "layers", "weights", "idx", "downloads", "history"},
     {"data", "pooling", "drawing", "early_stopping"},
     {"loading", "evaluation"},
     {"settings", "progress", "checkpoint", "probes"},

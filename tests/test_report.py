@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import cnnlab
-from cnnlab import report
+from cnnlab import machine, report
 
 NAMES = [
     "python",
@@ -28,7 +28,7 @@ NAMES = [
     "pandas",
     "ipywidgets",
 ]
-NAMES += ["anywidget", "jupyterlab", "ipykernel", "device", "threads", "data", "widget stack", "kernel"]
+NAMES += ["anywidget", "jupyterlab", "ipykernel", "device", "threads", "workers", "data", "widget stack", "kernel"]
 REMEDY = "run `python start.py` again (with conda: `conda env update -f environment.yml`)"
 
 
@@ -171,9 +171,33 @@ def test_a_graphics_card_that_torch_cannot_use(monkeypatch):
 
 def test_more_threads_than_processors(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1000)
+    monkeypatch.setattr(machine, "processors", machine.visible_processors)
     found, verdict = report.check_threads()
     assert found.startswith("1000 on ")
     assert verdict == "more threads than processors slow training down: unset OMP_NUM_THREADS"
+
+
+def test_more_threads_than_the_container_allows(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
+    monkeypatch.setattr(machine, "visible_processors", lambda: 64)
+    monkeypatch.setattr(machine, "processors", lambda: 1)
+    verdict = "more threads than this container allows slow training down: set OMP_NUM_THREADS=1"
+    assert report.check_threads() == ("64 on 1 processor", verdict)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert report.check_threads() == ("1 on 1 processor", "ok")
+
+
+def test_the_number_of_workers_and_why(monkeypatch):
+    monkeypatch.delenv("CNNLAB_WORKERS", raising=False)
+    monkeypatch.setattr(machine, "visible_processors", lambda: 2)
+    monkeypatch.setattr(machine, "processors", lambda: 2)
+    monkeypatch.setattr(machine, "free_memory", lambda: 2_000_000_000)
+    assert report.check_workers() == ("2, one for each processor", "ok")
+    monkeypatch.setattr(machine, "visible_processors", lambda: 64)
+    monkeypatch.setattr(machine, "processors", lambda: 1)
+    assert report.check_workers() == ("1, because this container allows 1 processor of the machine's 64", "ok")
+    monkeypatch.setenv("CNNLAB_WORKERS", "many")
+    assert report.check_workers() == ("-", "CNNLAB_WORKERS must be a whole number of 1 or more, got 'many'")
 
 
 def test_data_that_are_damaged(monkeypatch, tmp_path):

@@ -22,6 +22,7 @@ import torch
 
 import cnnlab.progress
 import cnnlab.sweeps
+from cnnlab import loading, machine
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiment import FIELDS, Experiment
 from cnnlab.history import METRICS
@@ -29,7 +30,7 @@ from cnnlab.one_run import run
 from cnnlab.runs import Runs, load_runs
 from cnnlab.store import Store, encode
 from cnnlab.sweeps import grid, sweep, train_record
-from cnnlab.workers import LocalWorkers, WorkerDied
+from cnnlab.workers import InThisProcess, LocalWorkers, WorkerDied
 
 TINY = Experiment(
     dataset="patterns", size=12, classes=2, train_size=64, validation_size=32, channels=(2,), hidden=8, epochs=2,
@@ -126,14 +127,40 @@ def test_what_cannot_be_swept_is_refused(settings, words):
 
 
 def test_the_number_of_workers_may_be_set_from_outside(monkeypatch):
+    counts = []
+
+    def workers(count):
+        counts.append(count)
+        return InThisProcess()
+
+    monkeypatch.setattr(cnnlab.sweeps, "LocalWorkers", workers)
+    monkeypatch.setattr(machine, "processors", lambda: 1)
+    four = grid(TINY, seed=range(4))
     monkeypatch.setenv("CNNLAB_WORKERS", "3")
-    assert cnnlab.sweeps._processors() == 3
+    quiet(four, workers=None)
+    assert counts == [3]
+    quiet(four, workers=2)
+    assert counts == [3, 2]
     for wrong in ("0", "many", "-1", "1.5"):
         monkeypatch.setenv("CNNLAB_WORKERS", wrong)
         with pytest.raises(ConfigError, match=f"CNNLAB_WORKERS must be a whole number of 1 or more, got '?{wrong}"):
             sweep([TINY])
     monkeypatch.setenv("CNNLAB_WORKERS", "")
-    assert cnnlab.sweeps._processors() >= 1
+    quiet(four, workers=None)
+    assert counts == [3, 2]  # one processor, one worker: this process
+
+
+def test_a_worker_keeps_no_published_images_beside_its_own():
+    """They are 55 MB each time; the images of its runs are kept."""
+    with LocalWorkers(1) as workers:
+        assert workers.submit(size_of_the_cache, {}).result() == {"published": 0}
+    assert loading._read_mnist.cache_info().maxsize == 1
+
+
+def size_of_the_cache(_payload):
+    """Return how many published sets this process keeps."""
+    loading.load_data("mnist", train=10, validation=10, test=10)
+    return {"published": loading._read_mnist.cache_info().currsize}
 
 
 # --- Resuming

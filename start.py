@@ -322,7 +322,16 @@ def link_torch(source: str, target: str) -> None:
         if linked.fullmatch(package.metadata["Name"]):
             for name in {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}:
                 if not os.path.lexists(os.path.join(target, name)):  # several packages share the folder nvidia
-                    os.symlink(os.path.join(source, name), os.path.join(target, name))
+                    link_or_copy(os.path.join(source, name), os.path.join(target, name))
+
+
+def link_or_copy(source: str, target: str) -> None:
+    """Link target to source, or copy it where links are not allowed: on Windows most accounts may not make them."""
+    try:
+        os.symlink(source, target)
+    except OSError:
+        copy = shutil.copytree if os.path.isdir(source) else shutil.copy2
+        copy(source, target)
 
 
 def run_colab_tests(python: str, colab: str) -> int:

@@ -571,11 +571,18 @@ def test_a_broken_installation_of_colabs_packages_is_not_trusted(colab):
     assert colab.prepare() == MADE
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows lets administrators only make links")
-def test_torch_is_linked_with_its_libraries_and_nothing_else(start, tmp_path):
-    source, target = tmp_path / "main", tmp_path / "colab"
+@pytest.fixture
+def site(tmp_path):
+    """The site-packages of an installation, with a few files in place of each package."""
+    source = tmp_path / "main"
     files = {
-        "torch": ["torch/__init__.py", "torchgen/a.py", "../../../bin/torchrun", "__pycache__/torch.pyc"],
+        "torch": [
+            "torch/__init__.py",
+            "torchgen/a.py",
+            "torch_alone.py",
+            "../../../bin/torchrun",
+            "__pycache__/torch.pyc",
+        ],
         "torchvision": ["torchvision/__init__.py", "torchvision.libs/png.so"],
         "nvidia-cublas": ["nvidia/cublas.so"],
         "nvidia-cudnn-cu13": ["nvidia/cudnn.so"],
@@ -585,7 +592,6 @@ def test_torch_is_linked_with_its_libraries_and_nothing_else(start, tmp_path):
         "captum": ["captum/__init__.py"],
         "cnnlab": ["cnnlab.pth"],
     }
-    target.mkdir()
     for name, inside in files.items():
         information = f"{name.replace('-', '_')}-1.0.dist-info"
         for path in (*inside, f"{information}/METADATA"):
@@ -594,12 +600,38 @@ def test_torch_is_linked_with_its_libraries_and_nothing_else(start, tmp_path):
                 (source / path).write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         record = "".join(f"{path},,\n" for path in (*inside, f"{information}/METADATA"))
         (source / information / "RECORD").write_text(record)
-    start.link_torch(str(source), str(target))
-    folders = {"torch", "torchgen", "torchvision", "torchvision.libs", "nvidia", "cuda", "triton"}
-    linked = ("torch", "torchvision", "nvidia_cublas", "nvidia_cudnn_cu13", "cuda_bindings", "triton")
-    assert {path.name for path in target.iterdir()} == folders | {f"{name}-1.0.dist-info" for name in linked}
-    assert all(path.resolve() == source / path.name for path in target.iterdir())
+    return source
+
+
+@pytest.fixture
+def target(tmp_path):
+    """Another, empty site-packages."""
+    (tmp_path / "colab").mkdir()
+    return tmp_path / "colab"
+
+
+FOLDERS = {"torch", "torchgen", "torch_alone.py", "torchvision", "torchvision.libs", "nvidia", "cuda", "triton"}
+LINKED = ("torch", "torchvision", "nvidia_cublas", "nvidia_cudnn_cu13", "cuda_bindings", "triton")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets administrators only make links")
+def test_torch_is_linked_with_its_libraries_and_nothing_else(start, site, target):
+    start.link_torch(str(site), str(target))
+    assert {path.name for path in target.iterdir()} == FOLDERS | {f"{name}-1.0.dist-info" for name in LINKED}
+    assert all(path.resolve() == site / path.name for path in target.iterdir())
     assert (target / "nvidia" / "cudnn.so").exists()
+
+
+def test_torch_is_copied_where_links_are_not_allowed(start, site, target, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(22, "A required privilege is not held by the client")  # Windows, WinError 1314
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    start.link_torch(str(site), str(target))
+    assert {path.name for path in target.iterdir()} == FOLDERS | {f"{name}-1.0.dist-info" for name in LINKED}
+    assert not any(path.is_symlink() for path in target.rglob("*"))
+    assert {path.name for path in (target / "nvidia").iterdir()} == {"cublas.so", "cudnn.so"}
+    assert (target / "torch_alone.py").read_text() == (site / "torch_alone.py").read_text()
 
 
 @pytest.fixture

@@ -6,14 +6,17 @@ The wheel is built from a copy of what goes into it, and used from another folde
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -126,21 +129,36 @@ def run(code: str, folder: Path, **environment: str) -> object:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    """The wheel, built where somebody has unpacked MNIST beside the archives."""
+def course(tmp_path_factory) -> Path:
+    """A copy of what goes into the wheel, where somebody has unpacked MNIST beside the archives."""
     copy = tmp_path_factory.mktemp("build") / "course"
     copy.mkdir()
-    for name in ("cnnlab", "data"):
+    for name in ("cnnlab", "data", "LICENSES"):
         shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*-ubyte"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(REPOSITORY / name, copy)
     for unpacked in ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte"):
         (copy / "data" / "MNIST" / "raw" / unpacked).write_bytes(bytes(7_840_016))
+    return copy
+
+
+@pytest.fixture(scope="module")
+def wheel(course, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", ".", "--no-deps", "--no-build-isolation", "-w", str(folder)]
-    built = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    built = subprocess.run(command, cwd=course, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout + built.stderr
     (path,) = folder.glob("cnnlab-*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def sdist(course, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("sdist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(folder)]
+    built = subprocess.run(command, cwd=course, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    (path,) = folder.glob("cnnlab-*.tar.gz")
     return path
 
 
@@ -176,6 +194,97 @@ print(json.dumps([cnnlab.__file__, str(folder), str(images.dtype), images.shape,
     assert folder.is_relative_to(package.parent)
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.gz")} == ARCHIVES
     assert (kind, shape, tests) == ("torch.float32", [100, 1, 28, 28], 50)
+
+
+# --- What a package index, and whoever cites the course, is told
+
+
+def information(wheel: Path) -> dict[str, bytes]:
+    """Return name → content of the files in the wheel's .dist-info folder."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if ".dist-info/" in name]
+        return {name.partition(".dist-info/")[2]: archive.read(name) for name in names}
+
+
+def test_a_package_index_would_take_what_is_built(wheel, sdist):
+    command = [sys.executable, "-m", "twine", "check", "--strict", str(wheel), str(sdist)]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout
+    assert answer.stdout.count("PASSED") == 2
+
+
+def test_the_wheel_holds_what_a_wheel_should(wheel):
+    command = [sys.executable, "-m", "check_wheel_contents", "--no-config", str(wheel)]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    assert (answer.returncode, answer.stdout) == (0, f"{wheel}: OK\n"), answer.stderr
+
+
+def test_what_is_installed_here_fits_together():
+    answer = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout
+
+
+def test_both_licences_travel_with_mnist(wheel):
+    metadata = message_from_bytes(information(wheel)["METADATA"], policy=policy.default)
+    assert metadata["License-Expression"] == "MIT AND CC-BY-SA-3.0"
+    texts = {name: content.decode() for name, content in information(wheel).items() if name.startswith("licenses/")}
+    assert texts.keys() == {"licenses/LICENSE", "licenses/LICENSES/CC-BY-SA-3.0.txt"}
+    assert set(metadata.get_all("License-File")) == {name.removeprefix("licenses/") for name in texts}
+    ours, mnists = (texts[name] for name in sorted(texts))
+    assert ours.startswith("MIT License\n")
+    assert mnists.startswith("Creative Commons Legal Code\n\nAttribution-ShareAlike 3.0 Unported\n")
+    assert [int(number) for number in re.findall(r"(?m)^(\d)\. ", mnists)] == [1, 2, 3, 4, 5, 6, 7, 8]  # whole
+
+
+def test_the_sdist_holds_all_that_the_wheel_is_built_from(sdist):
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    build = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    shipped = {path.removeprefix("cnnlab/shipped/") for path in build["targets"]["wheel"]["force-include"].values()}
+    assert shipped == ARCHIVES | BANK | {"README.md", "checksums.txt"}
+    wanted = {f"data/{name}" for name in shipped} | {"LICENSE", "LICENSES/CC-BY-SA-3.0.txt", "hatch_build.py"}
+    assert wanted <= names
+    assert not [name for name in names if name.endswith("-ubyte")]
+
+
+def test_the_classifiers_name_the_pythons_that_are_supported():
+    named = re.findall(r"Programming Language :: Python :: 3\.(\d+)\n", "\n".join([*PROJECT["classifiers"], ""]))
+    supported = SpecifierSet(PROJECT["requires-python"])
+    assert [int(minor) for minor in named] == [minor for minor in range(30) if f"3.{minor}" in supported]
+
+
+def test_the_description_has_no_link_that_leads_nowhere(wheel):
+    description = message_from_bytes(information(wheel)["METADATA"], policy=policy.default).get_content()
+    assert description.startswith("# cnnlab\n")
+    assert "The ConvolutionExplorer panel in JupyterLab" in description  # the words of a picture that is left out
+    targets = re.findall(r"\]\(([^)]*)\)", description)
+    address = PROJECT.get("urls", {}).get("Repository")
+    assert (f"{address}/raw/main/docs/explorer.png" in targets) is bool(address)
+    assert all(target.startswith("https://") for target in targets)
+
+
+def test_links_lead_to_the_repository_once_there_is_one():
+    spec = importlib.util.spec_from_file_location("hatch_build", REPOSITORY / "hatch_build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = "![A digit](docs/a.png) [data](data/README.md) [Python](https://www.python.org/)"
+    assert module.hold_elsewhere(text, "") == "A digit data [Python](https://www.python.org/)"
+    address = "https://github.com/alice/cnnlab"
+    assert module.hold_elsewhere(text, address) == (
+        f"![A digit]({address}/raw/main/docs/a.png) [data]({address}/blob/main/data/README.md) "
+        "[Python](https://www.python.org/)"
+    )
+
+
+def test_the_citation_is_valid_and_says_what_pyproject_says():
+    path = REPOSITORY / "CITATION.cff"
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.citation-file-format", str(path)]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout
+    citation = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"] == cnnlab.__version__
+    assert citation["authors"] == PROJECT["authors"]
+    assert {citation["license"], citation["references"][0]["license"]} == set(PROJECT["license"].split(" AND "))
 
 
 def test_an_editable_install_reads_the_repositorys_data():

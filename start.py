@@ -381,7 +381,7 @@ def run_tests(python: str, arguments: list) -> int:
     environment.setdefault("CNNLAB_WORKERS", "1")  # and the tests are two processes already
     given = [text for text in arguments if os.path.exists(os.path.join(ROOT, text.split("::")[0]))]
     pytest = ["pytest", *([] if given else ["tests", "notebooks"]), "-n", "2", "--dist", "loadscope"]
-    pytest += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", *arguments]
+    pytest += ["--no-loadscope-reorder", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", *arguments]
     commands = (["ruff", "check", "."], ["ruff", "format", "--check", "."], pytest)
     statuses = [subprocess.call([python, "-m", *command], cwd=ROOT, env=environment) for command in commands]
     if not statuses[2] and any(statuses):

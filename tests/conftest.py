@@ -4,6 +4,7 @@ import signal
 import sys
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # Where the tests are started in the background of a script, their processes are told to ignore an interrupt; what the
 # course does at one could not be tested then.
@@ -22,3 +23,23 @@ def _figures_closed():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+# Where several workers run the tests, these come first, so that no worker is left alone with them at the end.
+LONG = ("test_notebook_runs.py", ".ipynb", "test_browser", "test_pretend_gpu.py", "test_start.py", "test_sweeps.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Put the files that take longest first; within a file the order stays."""
+    items.sort(key=lambda item: next((place for place, name in enumerate(LONG) if name in item.nodeid), len(LONG)))
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Give each run of a notebook to whichever worker is free; all else goes a file at a time."""
+    return _ByFile(config, log)
+
+
+class _ByFile(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return nodeid if path.endswith("test_notebook_runs.py") else path

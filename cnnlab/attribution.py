@@ -22,7 +22,7 @@ from cnnlab.probes import check_model, check_some, hooked, logits_of
 METHODS = ("gradient", "gradient_x_input", "smoothgrad", "integrated_gradients", "grad_cam", "occlusion")
 
 
-def saliency(
+def saliency(  # noqa: PLR0913 (each method has settings of its own)
     model: nn.Module,
     images: Tensor,
     targets: Tensor | int | None = None,

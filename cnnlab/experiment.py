@@ -108,14 +108,15 @@ class Experiment:
                 check_choice("structure", self.structure, STRUCTURES)
             check_knobs(**fill_knobs(self._given_knobs()))
         if self.dataset == "images":
-            if not isinstance(self.folder, str) or not self.folder:
-                raise ConfigError(
-                    f"dataset='images' wants folder='…', the folder of your pictures; got {self.folder!r}"
-                )
-            if self.size is not None:
-                check_whole("size", self.size, 1)
-            if self.grey is not None and not isinstance(self.grey, bool):
-                raise ConfigError(f"grey must be True or False, got {self.grey!r}")
+            self._check_images()
+
+    def _check_images(self) -> None:
+        if not isinstance(self.folder, str) or not self.folder:
+            raise ConfigError(f"dataset='images' wants folder='…', the folder of your pictures; got {self.folder!r}")
+        if self.size is not None:
+            check_whole("size", self.size, 1)
+        if self.grey is not None and not isinstance(self.grey, bool):
+            raise ConfigError(f"grey must be True or False, got {self.grey!r}")
 
     def check_pictures(self, count: int) -> None:
         """Raise ConfigError unless so many pictures of your own are enough: a tenth is the test set, as ever.

@@ -36,7 +36,7 @@ class Dropout(nn.Dropout):
         return values * kept.to(values.device) / (1 - self.p)
 
 
-def build_cnn(
+def build_cnn(  # noqa: PLR0913 (a network's settings)
     kernel_size: int = 3,
     pooling: str = "max",
     *,
@@ -84,7 +84,7 @@ def build_cnn(
     return model.to(device)
 
 
-def check_architecture(
+def check_architecture(  # noqa: PLR0913 (a network's settings)
     kernel_size, pooling, channels, convs_per_block, hidden, padding, dropout, input_shape, classes, seed
 ) -> None:
     """Raise ConfigError, naming field, value and remedy, unless `build_cnn` can build this."""

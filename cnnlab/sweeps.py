@@ -121,7 +121,7 @@ def _check_executor(executor: object) -> None:
         raise ConfigError(f"executor wants one of concurrent.futures' kind, {remedy}; got {executor!r:.60}")
 
 
-def _train(tasks, shelf, executor, workers, retries, failures, progress) -> None:
+def _train(tasks, shelf, executor, workers, retries, failures, progress) -> None:  # noqa: C901, PLR0912 (one loop over waiting, running and claimed tasks)
     """Train all tasks; what another process has claimed is waited for."""
     own = executor is None
     most = min(workers or (worker_count()[0] if own else MOST_AT_ONCE), len(tasks))

@@ -50,7 +50,7 @@ class _Diverged(Exception):
     """The loss of this batch (counted from 1) is NaN or infinite."""
 
 
-def fit(
+def fit(  # noqa: PLR0913 (a training's settings)
     model: nn.Module,
     data: Data,
     *,

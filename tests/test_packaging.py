@@ -372,26 +372,6 @@ def test_a_module_imports_only_from_rows_above_its_own(path):
             assert top in allowed, f"{path.name} imports {top}{'' if inside else ' at its top'}"
 
 
-def lines_of_code(path: Path) -> int:
-    """How many lines do something: blank ones, comments and docstrings are for the reader, and free."""
-    text = path.read_text(encoding="utf-8")
-    said = set()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
-            said |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
-    lines = enumerate(text.splitlines(), start=1)
-    return sum(bool(line.strip()) and not line.strip().startswith("#") and number not in said for number, line in lines)
-
-
-def test_the_package_stays_thin(tmp_path):
-    counted = tmp_path / "counted.py"
-    counted.write_text('"""One\ntwo."""\n\n# three\nx = 4  # four\n\n\ndef f():\n    """Five."""\n    return 6\n')
-    assert lines_of_code(counted) == 3
-    panels = [path for path in FILES if module_of(path) == "widgets"]
-    assert sum(lines_of_code(path) for path in FILES if path not in panels) < 5300
-    assert sum(lines_of_code(path) for path in panels) < 2000  # nine panels, each small, and what they share
-
-
 # --- Public names
 
 

@@ -1,6 +1,7 @@
 """Run the course's notebooks from top to bottom and keep their outputs: `python tools/execute_notebooks.py [NAME …]`.
 
-Cell ids and execution counts stay, widget state and timing metadata go, and a progress bar is kept as its last line.
+Cell ids, execution counts and what an author writes into the metadata (tags, slides, nbgrader's and jupytext's fields)
+stay. Widget state, timings and whether an output is folded or scrolled go. A progress bar is kept as its last line.
 A picture over the limit is refused, so that the notebooks stay small enough for GitHub to draw.
 """
 
@@ -17,6 +18,23 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LARGEST_PICTURE = 150_000  # bytes, as base64
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+# What IPython's kernel says of itself, without Python's version: that differs between machines, and nothing reads it.
+# nbconvert needs the extension and the exporter to make a .py.
+LANGUAGE = {
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+}
+# Metadata that an author or her tools write, and that no run changes; all else is dropped.
+OF_NOTEBOOKS = {"authors", "title", "jupytext", "nbgrader", "rise", "livereveal"}
+OF_CELLS = {"tags", "name", "jupyter", "alt", "slideshow", "nbgrader", "editable", "deletable"}
+OF_CELLS |= {"format", "raw_mimetype"}  # of raw cells
+OF_CELLS |= {"active", "cell_depth", "cell_marker", "region_name", "title"}  # jupytext's
+OF_CELLS |= {"lines_to_next_cell", "lines_to_end_of_cell_marker"}
 
 
 def execute(path: Path) -> float:
@@ -36,12 +54,10 @@ def execute(path: Path) -> float:
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
     """Keep what a reader sees, and nothing that differs from run to run."""
-    notebook.metadata = {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }
+    kept = {key: value for key, value in notebook.metadata.items() if key in OF_NOTEBOOKS}
+    notebook.metadata = nbformat.from_dict({**kept, "kernelspec": KERNEL, "language_info": LANGUAGE})
     for cell in notebook.cells:
-        cell.metadata = {key: value for key, value in cell.metadata.items() if key in ("tags", "jupyter")}
+        cell.metadata = nbformat.from_dict({key: value for key, value in cell.metadata.items() if key in OF_CELLS})
         if cell.cell_type != "code":
             continue
         cell.outputs = _merged(cell.outputs)

@@ -1,7 +1,7 @@
 """The set-up cell and the badge: script, notebooks and pyproject.toml agree, and the cell does what it says.
 
-The cell runs in a real kernel, where a module stands in for Colab's and a magic for pip; what Colab has is only said.
-`python start.py test-colab` runs the same cell with the real pip on what Colab has.
+The cell runs in a real kernel, where a module stands in for Colab's and a function for the call of pip; what Colab has
+is only said. `python start.py test-colab` runs the same cell with the real pip on what Colab has.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from packaging.requirements import Requirement
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -27,6 +28,10 @@ NEEDED = [Requirement(text) for text in importlib.metadata.requires("cnnlab")]
 NEEDED = [one.name for one in NEEDED if not one.marker]
 WHEEL = "cnnlab-0.1.0-py3-none-any.whl"
 NO_WHEEL = "Upload cnnlab's .whl file (see README.md) with the folder icon on the left; run it again."
+NOT_INSTALLED = (
+    "cnnlab is not installed for this Python: run `python start.py` and choose .venv as the kernel, or `%pip install` "
+    "cnnlab's .whl (see README.md)."
+)
 
 
 def load_script():
@@ -71,7 +76,7 @@ def source(path: Path, name: str) -> str:
 def test_the_notebooks_are_what_the_script_makes_of_pyproject(path):
     address = colab.read_address(REPOSITORY)
     assert source(path, "setup") == colab.set_up_cell(address)
-    assert cells(path)["setup"]["metadata"] == {"jupyter": {"source_hidden": True}}
+    assert cells(path)["setup"]["metadata"] == {"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]}
     assert ("colab" in cells(path)) is bool(address)
     if address:
         assert source(path, "colab") == colab.badge(address, path.stem)
@@ -193,28 +198,29 @@ def test_the_pins_are_colabs_and_reach_every_floor_of_cnnlabs():
 
 
 PRELUDE = """
-import importlib.metadata, os, sys, types
+import importlib.metadata, os, subprocess, sys, types
 called, managers, installed = [], [], []
-get_ipython().register_magic_function(called.append, "line", "pip")
+subprocess.check_call = called.append
 importlib.metadata.distributions = lambda: [types.SimpleNamespace(name=name) for name in installed]
 colab = types.ModuleType("google.colab")
 colab.output = types.SimpleNamespace(enable_custom_widget_manager=lambda: managers.append(1))
+modules = {"google": types.ModuleType("google"), "google.colab": colab, "google.colab.output": colab.output}
 """
-ARRIVE = "sys.modules.update({'google': types.ModuleType('google'), 'google.colab': colab})"
+ARRIVE = "sys.modules.update(modules)"
 ELSEWHERE = "sys.modules.pop('google.colab', None)"
 TELL = "import json; print(json.dumps([called, len(managers)])); called.clear(); managers.clear()"
 PUBLISHED = "alice/cnnlab"
 COLABS = [None, "google-colab", "Pillow", *(name.replace("-", "_") for name in NEEDED)]  # names as packages write them
 # name → (address, what is installed there, files beside the notebook, what pip is asked for)
 CASES = {
-    "a wheel": ("", COLABS, [WHEEL], [WHEEL]),
-    "a wheel uploaded twice": ("", COLABS, ["cnnlab-0.1.0-py3-none-any (1).whl", WHEEL], [WHEEL]),
+    "a wheel": ("", COLABS, [WHEEL], [[WHEEL]]),
+    "a wheel uploaded twice": ("", COLABS, ["cnnlab-0.1.0-py3-none-any (1).whl", WHEEL], [[WHEEL]]),
     "no wheel": ("", COLABS, [], []),
     "everything is there": ("", [*COLABS, "cnnlab"], [WHEEL], []),
-    "one is missing": ("", ["cnnlab", *COLABS[:-1]], [], [NEEDED[-1]]),
-    "a wheel, and two missing": ("", COLABS[:-2], [WHEEL], [WHEEL, " ".join(sorted(NEEDED[-2:]))]),
-    "published": (PUBLISHED, COLABS, [], ["git+https://github.com/alice/cnnlab"]),
-    "published, and a wheel": (PUBLISHED, COLABS, [WHEEL], [WHEEL]),
+    "one is missing": ("", ["cnnlab", *COLABS[:-1]], [], [[NEEDED[-1]]]),
+    "a wheel, and two missing": ("", COLABS[:-2], [WHEEL], [[WHEEL], sorted(NEEDED[-2:])]),
+    "published": (PUBLISHED, COLABS, [], [["git+https://github.com/alice/cnnlab"]]),
+    "published, and a wheel": (PUBLISHED, COLABS, [WHEEL], [[WHEEL]]),
     "published, everything is there": (PUBLISHED, [*COLABS, "cnnlab"], [], []),
 }
 
@@ -248,7 +254,8 @@ def test_on_your_own_computer_it_does_nothing(told):
 @pytest.mark.parametrize("name", CASES)
 def test_on_colab_pip_gets_what_is_not_there_and_nothing_else(told, name):
     outputs, called, managers = told[name]
-    assert called == [f"install --quiet --no-deps {asked}" for asked in CASES[name][3]]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    assert called == [[*pip, *asked] for asked in CASES[name][3]]
     assert managers == 1
     if name != "no wheel":
         assert outputs == []
@@ -259,3 +266,34 @@ def test_without_a_wheel_one_sentence_says_how_to_get_there(told):
     (error,) = (output for output in outputs if output.output_type == "error")  # so that the cells below do not run
     assert (error.ename, error.evalue) == ("SystemExit", NO_WHEEL)
     assert len("\n".join(error.traceback).splitlines()) <= 3  # no wall
+
+
+# --- Where cnnlab is not installed
+
+
+@pytest.mark.parametrize("address", ["", PUBLISHED])
+def test_without_cnnlab_one_sentence_stops_the_notebook(tmp_path, address):
+    new = nbformat.v4.new_code_cell
+    hide = "import sys\nsys.modules['cnnlab'] = None  # can't be imported from now on"
+    notebook = nbformat.v4.new_notebook(cells=[new(hide), new(colab.set_up_cell(address)), new("print('ran')")])
+    with pytest.raises(CellExecutionError):
+        NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    _, cell, below = notebook.cells
+    (error,) = (output for output in cell.outputs if output.output_type == "error")
+    assert (error.ename, error.evalue) == ("SystemExit", NOT_INSTALLED)
+    assert len("\n".join(error.traceback).splitlines()) <= 3  # no wall
+    assert below.outputs == []
+
+
+@pytest.mark.parametrize("address", ["", PUBLISHED])
+def test_a_script_without_cnnlab_says_the_same_sentence(tmp_path, address):
+    (tmp_path / "script.py").write_text(colab.set_up_cell(address) + "\nprint('ran')\n", encoding="utf-8")
+    alone = [sys.executable, "-I", "-S", "script.py"]  # -S: without site-packages
+    answer = subprocess.run(alone, cwd=tmp_path, capture_output=True, text=True)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", NOT_INSTALLED + "\n")
+
+
+def test_a_script_with_cnnlab_goes_on(tmp_path):
+    (tmp_path / "script.py").write_text(colab.set_up_cell("") + "\nprint('ran')\n", encoding="utf-8")
+    answer = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "ran\n", "")

@@ -2,8 +2,9 @@
 
 OWNER/NAME is where the course is published on GitHub. It is kept in one place, pyproject.toml, and everything else is
 made from there. Without it the set-up cell on Colab installs the wheel that was uploaded beside the notebook, and there
-is no badge. In JupyterLab the cell is folded to its first line, so that a notebook does not begin with what only Colab
-needs. Nothing else in a notebook changes, and running this twice changes nothing.
+is no badge. Where cnnlab is not installed, the cell stops the notebook with one sentence. In JupyterLab it is folded to
+its first line, so that a notebook does not begin with what only Colab needs, and exports can leave it out by its tag.
+Nothing else in a notebook changes, and running this twice changes nothing.
 """
 
 from __future__ import annotations
@@ -19,34 +20,36 @@ GITHUB = "https://github.com/"
 COLAB = "https://colab.research.google.com/"
 
 # Colab's own packages stay as they are: pip gets --no-deps, and only the names of packages that are not there at all.
+# Plain Python, no %pip: the cell runs in a script that nbconvert or jupytext makes of the notebook, too.
 SET_UP = """\
 # Set-up. On your own computer this cell does nothing; on Colab it installs cnnlab.
+import subprocess
 import sys
+from glob import glob
+from importlib import import_module, metadata, util
 
 if "google.colab" in sys.modules:
-    from glob import glob
-    from importlib.metadata import distributions, requires
-
-    from google.colab import output
-
-    output.enable_custom_widget_manager()
-    there = {str(one.name).lower().replace("_", "-") for one in distributions()}
+    import_module("google.colab.output").enable_custom_widget_manager()
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    there = {str(one.name).lower().replace("_", "-") for one in metadata.distributions()}
     if "cnnlab" not in there:
 @SOURCE@
-        %pip install --quiet --no-deps {source}
-    needed = {text.split(">=")[0] for text in requires("cnnlab") if "extra ==" not in text}
-    missing = " ".join(sorted(needed - there))
-    if missing:
-        %pip install --quiet --no-deps {missing}"""
+        subprocess.check_call([*pip, source])
+    needed = {text.split(">=")[0] for text in metadata.requires("cnnlab") if "extra ==" not in text}
+    if missing := sorted(needed - there):
+        subprocess.check_call([*pip, *missing])
+elif not util.find_spec("cnnlab"):
+    remedy = "run `python start.py` and choose .venv as the kernel, or `%pip install` cnnlab's .whl (see README.md)"
+    sys.exit(f"cnnlab is not installed for this Python: {remedy}.")"""
 UPLOADED = """\
-        source = max(glob("cnnlab-*.whl"), default="")
-        if not source:
+        if not (source := max(glob("cnnlab-*.whl"), default="")):
             sys.exit("Upload cnnlab's .whl file (see README.md) with the folder icon on the left; run it again.")"""
 PUBLISHED = """\
         source = "git+@ADDRESS@"
         source = max(glob("cnnlab-*.whl"), default=source)"""
 
-FOLDED = {"jupyter": {"source_hidden": True}}  # a click on the line shows the rest
+# Folded to its first line, which a click opens; exports leave it out by its tag (CONTRIBUTING.md).
+METADATA = {"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]}
 
 
 def set_up_cell(address: str) -> str:
@@ -106,7 +109,7 @@ def update(path: Path, address: str) -> bool:
     if place is None:
         raise SystemExit(f"{path.name} has no cell with the id 'setup': put an empty code cell with it below the title")
     cells[place]["source"] = set_up_cell(address).splitlines(keepends=True)
-    cells[place]["metadata"] = FOLDED
+    cells[place]["metadata"] = METADATA
     if address:
         words = [badge(address, path.stem)]
         cells.insert(place, {"cell_type": "markdown", "id": "colab", "metadata": {}, "source": words})

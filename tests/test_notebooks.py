@@ -121,3 +121,15 @@ def test_prose_is_plain(notebook):
 
 def test_nothing_is_read_through_a_path_beside_the_notebook(notebook):
     assert "../" not in "\n".join(cell.source for cell in code_cells(notebook))
+
+
+@pytest.mark.parametrize("number", range(len(NOTEBOOKS)), ids=lambda number: NOTEBOOKS[number].stem)
+def test_it_ends_with_one_link_to_the_next_and_the_last_with_one_to_the_first(number):
+    cells = nbformat.read(NOTEBOOKS[number], as_version=4).cells
+    links = [link for cell in cells for link in re.findall(r"\]\(([^)]*\.ipynb)\)", cell.source) if cell.id != "colab"]
+    following = NOTEBOOKS[(number + 1) % len(NOTEBOOKS)]
+    assert links == [following.name]  # beside it, on GitHub as in JupyterLab
+    assert (FOLDER / links[0]).is_file()
+    last = cells[-1].source.splitlines()[-1]
+    before = "This was the last notebook. Back to the first:" if following == NOTEBOOKS[0] else "Next:"
+    assert last.startswith(f"- {before} [{following.stem}]({following.name})")

@@ -1,7 +1,8 @@
 """What `python -m cnnlab` prints: an environment report that can be pasted into a question.
 
-In: nothing. Out: one line for each thing the course stands on, with "ok" or what is wrong and what to do. The exit
-status is 1 if any line is not ok. No line holds the home directory or the user's name.
+One line for each thing the course stands on, with "ok" or what is wrong and what to do. What every front end needs
+comes first, then what only JupyterLab needs. The exit status is 1 if a line is not ok; that JupyterLab is not installed
+is no fault, since VS Code does without. No line holds the home directory or the user's name.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-REMEDY = "run `python start.py` again (with conda: `conda env update -f environment.yml`)"
 NAMED_FIRST = ("torch", "torchvision", "numpy", "matplotlib", "seaborn", "pandas", "ipywidgets", "anywidget")
-ON_COLAB = "COLAB_RELEASE_TAG" in os.environ  # Colab is the front end there, and JupyterLab is not wanted
+OPTIONAL = "needed only for JupyterLab: "  # such a verdict is no fault
+# Colab and Kaggle bring their own front end and kernel: what is installed for JupyterLab says nothing there.
+HOSTED = not {"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"}.isdisjoint(os.environ)
 
 
 class Line(NamedTuple):
@@ -31,21 +33,45 @@ class Line(NamedTuple):
 
 
 def report() -> tuple[str, bool]:
-    """Return the report's text, and whether every line is ok.
+    """Return the report's text, and whether no line asks for something to be done.
 
     text, good = report()
     """
     checks = {"python": check_python, "platform": check_platform, "cnnlab": check_cnnlab}
-    for name, floor in floors().items():
+    packages = floors()
+    jupyterlab = packages.pop("jupyterlab", "0")
+    for name, floor in packages.items():
         checks[name] = lambda name=name, floor=floor: check_package(name, floor)
     checks |= {"device": check_device, "threads": check_threads, "workers": check_workers, "data": check_data}
     checks["widget stack"] = check_widgets
-    if not ON_COLAB:
-        checks["kernel"] = check_kernel
-    lines = [run_check(name, check) for name, check in checks.items()]
+    groups = {"The course, in every front end": [run_check(name, check) for name, check in checks.items()]}
+    if not HOSTED:
+        groups["Only for JupyterLab; VS Code does without"] = check_jupyterlab(jupyterlab)
+    lines = [line for group in groups.values() for line in group]
     width = max(len(line.found) for line in lines)
-    text = "\n".join(f"{name:13} {found:{width}}  {verdict}" for name, found, verdict in lines)
-    return without_person(text), all(line.verdict == "ok" for line in lines)
+    text = "\n\n".join(
+        f"{title}:\n" + "\n".join(f"{name:13} {found:{width}}  {verdict}" for name, found, verdict in group)
+        for title, group in groups.items()
+    )
+    return without_person(text), all(line.verdict == "ok" or line.verdict.startswith(OPTIONAL) for line in lines)
+
+
+def made_by_start() -> bool:
+    """Return whether this Python is that of the folder .venv that start.py makes."""
+    environment = Path(sys.prefix)
+    return environment.name == ".venv" and (environment.parent / "start.py").is_file()
+
+
+def remedy(arguments: str = "") -> str:
+    """Return what completes this installation, whether start.py, conda or pip made it.
+
+    arguments: pip's, for the package that is wrong; "" for the course itself.
+    """
+    if made_by_start():
+        return "run `python start.py` again (if that does not help, delete the folder .venv first)"
+    if Path(sys.prefix).name == "cnnlab" and Path(sys.prefix, "conda-meta").is_dir():  # environment.yml's name
+        return "run `conda env update -f environment.yml`"
+    return f"run `python -m pip install {arguments}`" if arguments else "install cnnlab again with pip (README.md)"
 
 
 def run_check(name: str, check: Callable[[], tuple[str, str]]) -> Line:
@@ -53,8 +79,13 @@ def run_check(name: str, check: Callable[[], tuple[str, str]]) -> Line:
     try:
         return Line(name, *check())
     except Exception as error:
-        said = " ".join(str(error).split())[:200] or "no message"
-        return Line(name, "-", f"failed with {type(error).__name__} ({said}): {REMEDY}")
+        return Line(name, "-", failure(error))
+
+
+def failure(error: Exception, arguments: str = "") -> str:
+    """Return the verdict on a check that raised; arguments are pip's, for the remedy."""
+    message = " ".join(str(error).split())[:200] or "no message"
+    return f"failed with {type(error).__name__} ({message}): {remedy(arguments)}"
 
 
 def floors() -> dict[str, str]:
@@ -66,7 +97,7 @@ def floors() -> dict[str, str]:
         requirements = []
     for requirement in requirements:
         match = re.match(r"([\w.-]+)>=([\d.]+)(?:\s*; extra == ['\"](\w+)['\"])?$", requirement)
-        if match and (match[3] is None or (match[3] == "lab" and not ON_COLAB)):
+        if match and (match[3] is None or (match[3] == "lab" and not HOSTED)):
             found[match[1]] = match[2]
     return found
 
@@ -100,21 +131,25 @@ def check_cnnlab() -> tuple[str, str]:
     try:
         installed = importlib.metadata.version("cnnlab")
     except importlib.metadata.PackageNotFoundError:
-        return cnnlab.__version__, f"it is not installed: {REMEDY}"
+        return cnnlab.__version__, f"it is not installed: {remedy()}"
     if installed != cnnlab.__version__:
-        return cnnlab.__version__, f"{installed} was installed, and the folder holds another version: {REMEDY}"
+        return cnnlab.__version__, f"{installed} was installed, and the folder holds another version: {remedy()}"
     return cnnlab.__version__, "ok"
 
 
 def check_package(name: str, floor: str) -> tuple[str, str]:
-    """Hold a package's version against its floor, and import it."""
+    """Compare a package's version with its floor, and import it."""
+    requirement = f'"{name}>={floor}"'
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return "-", f"missing: {REMEDY}"
+        return "-", f"missing: {remedy(requirement)}"
     if numbers(version) < numbers(floor):
-        return version, f"older than {floor}, which the course needs: {REMEDY}"
-    module = importlib.import_module(name.replace("-", "_"))
+        return version, f"older than {floor}, which the course needs: {remedy(requirement)}"
+    try:
+        module = importlib.import_module(name.replace("-", "_"))
+    except Exception as error:
+        return version, failure(error, f"--force-reinstall --no-deps {requirement}")
     return str(getattr(module, "__version__", version)), "ok"  # torch's own says for which CUDA it is, or +cpu
 
 
@@ -177,14 +212,29 @@ def check_data() -> tuple[str, str]:
 
 
 def check_widgets() -> tuple[str, str]:
-    """Make one widget of each kind, and look for the front ends that JupyterLab must have."""
+    """Make one widget of each kind."""
     import anywidget
     import ipywidgets
 
     ipywidgets.IntSlider(value=3)
     anywidget.AnyWidget(_esm="export default {}")
-    if ON_COLAB:
-        return "widgets can be made", "ok"
+    return "widgets can be made", "ok"
+
+
+def check_jupyterlab(floor: str) -> list[Line]:
+    """Return JupyterLab's lines; where pip or conda left it out, one that says so and is no fault."""
+    try:
+        importlib.metadata.version("jupyterlab")
+    except importlib.metadata.PackageNotFoundError:
+        if not made_by_start():  # start.py opens JupyterLab
+            return [Line("jupyterlab", "-", OPTIONAL + remedy(f'"jupyterlab>={floor}"'))]
+    checks = {"jupyterlab": lambda: check_package("jupyterlab", floor)}
+    checks |= {"front ends": check_front_ends, "kernel": check_kernel}
+    return [run_check(name, check) for name, check in checks.items()]
+
+
+def check_front_ends() -> tuple[str, str]:
+    """Look for the parts of our widgets that JupyterLab must have."""
     from jupyter_core.paths import jupyter_path
 
     for front_end, package in (
@@ -192,8 +242,9 @@ def check_widgets() -> tuple[str, str]:
         ("anywidget", "anywidget"),
     ):
         if not any(Path(folder, front_end, "package.json").is_file() for folder in jupyter_path("labextensions")):
-            return "widgets can be made", f"JupyterLab can't show them, it lacks {package}: {REMEDY}"
-    return "widgets can be made and shown", "ok"
+            again = remedy(f"--force-reinstall --no-deps {package}")
+            return "-", f"JupyterLab can't show widgets, it lacks {package}: {again}"
+    return "widgets can be shown", "ok"
 
 
 def check_kernel() -> tuple[str, str]:

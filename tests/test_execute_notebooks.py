@@ -1,4 +1,4 @@
-"""What tools/execute_notebooks.py keeps in a notebook, and that scripts, text formats and exports can be made of them."""
+"""What tools/execute_notebooks.py keeps, and that the notebooks can become scripts, texts and pages."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ WRITTEN_INTO_CELLS = {
     # jupytext's
     "title": "A title",
     "active": "ipynb",
-    "cell_marker": '\"\"\"',
+    "cell_marker": '"""',
     "lines_to_next_cell": 2,
 }
 LEFT_BY_A_RUN = {

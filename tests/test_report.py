@@ -28,35 +28,119 @@ NAMES = [
     "pandas",
     "ipywidgets",
 ]
-NAMES += ["anywidget", "jupyterlab", "ipykernel", "device", "threads", "workers", "data", "widget stack", "kernel"]
-REMEDY = "run `python start.py` again (with conda: `conda env update -f environment.yml`)"
+NAMES += ["anywidget", "ipykernel", "device", "threads", "workers", "data", "widget stack"]
+OF_JUPYTERLAB = ["jupyterlab", "front ends", "kernel"]
+REMEDY = "run `python start.py` again (if that does not help, delete the folder .venv first)"
+HOSTS = ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")
+AS_STARTED = "import cnnlab.report\ncnnlab.report.made_by_start = lambda: True\n"
+AS_BY_PIP = AS_STARTED.replace("True", "False")
+# No JupyterLab, as after `pip install .`: its metadata can't be found.
+WITHOUT_JUPYTERLAB = """
+import importlib.metadata
+version = importlib.metadata.version
+def without(name):
+    if name == "jupyterlab":
+        raise importlib.metadata.PackageNotFoundError(name)
+    return version(name)
+importlib.metadata.version = without
+"""
 
 
-def printed(*, code: str = "", **environment: str) -> tuple[int, dict[str, str], str]:
+@pytest.fixture(autouse=True)
+def _made_by_start(monkeypatch):
+    """Whatever Python runs the tests, the remedies are those of start.py's; other tests say otherwise."""
+    monkeypatch.setattr(report, "made_by_start", lambda: True)
+
+
+def printed(*, code: str = AS_STARTED, **environment: str) -> tuple[int, dict[str, str], str]:
     """Run the report in a fresh interpreter, after `code`; return its status, name → line, and its error stream."""
     code = f"{code}\nimport runpy, sys\nsys.argv = ['cnnlab']\nrunpy.run_module('cnnlab', run_name='__main__')"
-    answer = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, timeout=120
-    )
-    lines = answer.stdout.split("\n\n")[0].splitlines()
-    return answer.returncode, {line[:13].strip(): line[14:] for line in lines}, answer.stderr
+    environment = {name: value for name, value in os.environ.items() if name not in HOSTS} | environment
+    answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    *groups, _ = answer.stdout.split("\n\n")
+    lines = [line for group in groups for line in group.splitlines()]
+    return answer.returncode, {line[:13].strip(): line[14:] for line in lines if not line.endswith(":")}, answer.stderr
 
 
 def test_here_every_line_is_there_and_ok():
     # Threads are set, since a test run may have left any number in the environment.
     status, lines, errors = printed(OMP_NUM_THREADS="1")
-    assert [name for name in NAMES if name not in lines] == []
+    assert [name for name in [*NAMES, *OF_JUPYTERLAB] if name not in lines] == []
+    assert list(lines)[-3:] == OF_JUPYTERLAB
     assert {name: line for name, line in lines.items() if not line.endswith(" ok")} == {}
     assert (status, errors) == (0, "")
     assert lines["torch"].split()[0] == torch.__version__
     assert lines["cnnlab"].split()[0] == cnnlab.__version__
 
 
+def test_without_jupyterlab_the_course_is_ok_and_one_line_says_how_to_get_it():
+    """In VS Code after `pip install .`: ipykernel is needed, JupyterLab is not."""
+    status, lines, errors = printed(code=AS_BY_PIP + WITHOUT_JUPYTERLAB, OMP_NUM_THREADS="1")
+    assert (status, errors) == (0, "")
+    assert lines["jupyterlab"].split(maxsplit=1) == [
+        "-", 'needed only for JupyterLab: run `python -m pip install "jupyterlab>=4.2"`',
+    ]  # fmt: skip
+    assert not {"front ends", "kernel"} & set(lines)
+    assert lines["ipykernel"].endswith(" ok")
+
+
+@pytest.mark.parametrize("host", ["COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"])
+def test_on_colab_and_kaggle_nothing_is_asked_for_jupyterlab(host):
+    status, lines, errors = printed(code=AS_BY_PIP + WITHOUT_JUPYTERLAB, OMP_NUM_THREADS="1", **{host: "test"})
+    assert (status, errors) == (0, "")
+    assert not {*OF_JUPYTERLAB, "ipykernel"} & set(lines)
+    assert lines["widget stack"].endswith(" ok")
+
+
+def test_where_start_py_opens_jupyterlab_it_must_be_there(monkeypatch):
+    def missing(_):
+        raise importlib.metadata.PackageNotFoundError
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    assert report.check_jupyterlab("4.2")[0] == ("jupyterlab", "-", f"missing: {REMEDY}")
+    monkeypatch.setattr(report, "made_by_start", lambda: False)
+    verdict = 'needed only for JupyterLab: run `python -m pip install "jupyterlab>=4.2"`'
+    assert report.check_jupyterlab("4.2") == [("jupyterlab", "-", verdict)]
+
+
+def test_the_remedy_is_that_of_how_it_was_installed(monkeypatch, tmp_path):
+    monkeypatch.undo()
+    folder, conda, plain = tmp_path / ".venv", tmp_path / "envs" / "cnnlab", tmp_path / "envs" / "base"
+    (conda / "conda-meta").mkdir(parents=True)
+    (plain / "conda-meta").mkdir(parents=True)
+    by_pip = 'run `python -m pip install "tqdm>=4.66"`'
+    monkeypatch.setattr(sys, "prefix", str(folder))
+    assert report.remedy('"tqdm>=4.66"') == by_pip  # somebody's own .venv
+    (tmp_path / "start.py").touch()
+    assert report.remedy('"tqdm>=4.66"') == report.remedy() == REMEDY
+    monkeypatch.setattr(sys, "prefix", str(conda))
+    assert report.remedy('"tqdm>=4.66"') == report.remedy() == "run `conda env update -f environment.yml`"
+    monkeypatch.setattr(sys, "prefix", str(plain))  # environment.yml would change another environment than this one
+    assert report.remedy('"tqdm>=4.66"') == by_pip
+    assert report.remedy() == "install cnnlab again with pip (README.md)"
+
+
+@pytest.mark.parametrize(("name", "floor"), [("ipykernel", "6.29"), ("torch", "2.6")])
+def test_a_package_that_pip_has_not_installed_or_that_is_broken(monkeypatch, name, floor):
+    monkeypatch.setattr(report, "made_by_start", lambda: False)
+    monkeypatch.setitem(sys.modules, name, None)
+    assert report.check_package(name, floor)[1] == (
+        f"failed with ModuleNotFoundError (import of {name} halted; None in sys.modules): "
+        f'run `python -m pip install --force-reinstall --no-deps "{name}>={floor}"`'
+    )
+
+    def missing(_):
+        raise importlib.metadata.PackageNotFoundError
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    assert report.check_package(name, floor) == ("-", f'missing: run `python -m pip install "{name}>={floor}"`')
+
+
 def test_what_is_broken_is_a_line_without_traceback_home_or_user(tmp_path):
     home = tmp_path / "home" / "grace"
     (home / "course").mkdir(parents=True)
     (home / "course" / "checksums.txt").write_text(f"{'0' * 32}  absent.gz\n")
-    code = (
+    code = AS_STARTED + (
         "import pathlib, sys, cnnlab.files, ipywidgets\n"
         "sys.modules['seaborn'] = None  # importing it fails from now on\n"
         f"cnnlab.files.data_folder = lambda: pathlib.Path({str(home / 'course')!r})\n"
@@ -115,7 +199,7 @@ def test_the_floors_are_those_of_the_installed_metadata(monkeypatch):
     assert (floors["torch"], floors["lazy-loader"], floors["ipykernel"]) == ("2.6", "0.3", "6.29")
     assert "pytest" not in floors  # of the extra "test"
     assert "keras" not in floors
-    monkeypatch.setattr(report, "ON_COLAB", True)
+    monkeypatch.setattr(report, "HOSTED", True)
     assert not {"jupyterlab", "ipykernel"} & set(report.floors())
 
 
@@ -210,15 +294,14 @@ def test_data_that_are_damaged(monkeypatch, tmp_path):
 
 
 def test_a_front_end_that_jupyterlab_lacks(monkeypatch, tmp_path):
-    assert report.check_widgets()[1] == "ok"
+    assert report.check_widgets() == ("widgets can be made", "ok")
+    assert report.check_front_ends() == ("widgets can be shown", "ok")
     manager = tmp_path / "@jupyter-widgets" / "jupyterlab-manager" / "package.json"
     monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda _: [str(tmp_path)])
-    assert report.check_widgets()[1] == f"JupyterLab can't show them, it lacks jupyterlab_widgets: {REMEDY}"
+    assert report.check_front_ends()[1] == f"JupyterLab can't show widgets, it lacks jupyterlab_widgets: {REMEDY}"
     manager.parent.mkdir(parents=True)
     manager.write_text("{}")
-    assert report.check_widgets()[1] == f"JupyterLab can't show them, it lacks anywidget: {REMEDY}"
-    monkeypatch.setattr(report, "ON_COLAB", True)
-    assert report.check_widgets() == ("widgets can be made", "ok")
+    assert report.check_front_ends()[1] == f"JupyterLab can't show widgets, it lacks anywidget: {REMEDY}"
 
 
 def test_a_kernel_that_is_another_python(monkeypatch, tmp_path):

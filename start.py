@@ -1,6 +1,7 @@
 """Set the course up and open it: `python start.py`. Set it up and run every test: `python start.py test`.
 
-Run the course on what Google Colab has: `python start.py test-colab`.
+Run the notebooks alone and compare what they print: `python start.py check`. Run the course on what Google Colab has:
+`python start.py test-colab`.
 Needs Python 3.11 to 3.14 and nothing else. Everything is installed into the folders .venv (and .venv-colab) beside this
 file; delete them to undo it. The file keeps to what Python 3.6 can read, so that an old Python says what is wrong.
 """
@@ -389,6 +390,16 @@ def run_tests(python: str, arguments: list) -> int:
     return statuses[2] or statuses[0] or statuses[1]
 
 
+def check_notebooks(python: str, arguments: list) -> int:
+    """Run tools/check_notebooks.py where the person is, and return its exit status."""
+    command = [python, os.path.join(ROOT, "tools", "check_notebooks.py"), *arguments]
+    checks = subprocess.Popen(command, env=course_environment(python))
+    try:
+        return checks.wait()
+    finally:
+        end(checks)
+
+
 def free_port(port: int) -> int:
     """Return `port` if it is free; for port 0, one that is."""
     with socket.socket() as door:
@@ -495,21 +506,22 @@ def open_course(python: str, port: int, browser: bool) -> int:
     return 0
 
 
-def end(server: subprocess.Popen) -> None:
-    """End JupyterLab, and with it its kernels."""
-    server.terminate()
+def end(process: subprocess.Popen) -> None:
+    """End JupyterLab, or the check of the notebooks, and with it its kernels."""
+    process.terminate()
     try:
-        server.wait(5)
+        process.wait(5)
     except subprocess.TimeoutExpired:
-        server.kill()
+        process.kill()
 
 
 def parse_arguments(arguments: list) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="start.py",
         usage="python start.py [--port PORT] [--no-browser]\n       python start.py test [arguments for pytest]\n"
-        "       python start.py test-colab",
-        description="Set up the course in .venv, then open it in JupyterLab, run every test, or run it as on Colab.",
+        "       python start.py check [--lax] [notebook ...]\n       python start.py test-colab",
+        description="Set up the course in .venv, then open it in JupyterLab, run every test, run the notebooks alone "
+        "and compare what they print with what is stored (check), or run the course as on Colab.",
     )
     parser.add_argument("--port", type=int, default=0, help="where JupyterLab listens (a free port otherwise)")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
@@ -522,8 +534,9 @@ def parse_arguments(arguments: list) -> argparse.Namespace:
 def main(arguments: list) -> int:
     check_python(sys.version_info)
     test = arguments[:1] == ["test"]
+    check = arguments[:1] == ["check"] and not {"-h", "--help"} & set(arguments)
     test_colab = arguments == ["test-colab"]
-    options = parse_arguments([] if test or test_colab else arguments)
+    options = parse_arguments([] if test or check or test_colab else arguments)
     check_platform()
     if test_colab:
         check_colab_python(sys.version_info)
@@ -535,6 +548,8 @@ def main(arguments: list) -> int:
         check_data()
         if test:
             return run_tests(python, arguments[1:])
+        if check:
+            return check_notebooks(python, arguments[1:])
         if test_colab:
             return run_colab_tests(python, colab)
         return open_course(python, options.port, has_display() and not options.no_browser)

@@ -759,6 +759,11 @@ def test_a_wrong_port_and_a_wrong_word_are_refused(start, capsys):
         start.main(["--help"])
     said = capsys.readouterr().out
     assert all(word in said for word in ("--port", "--no-browser", "python start.py test ", "start.py test-colab"))
+    for help_option in ("-h", "--help"):  # without an installation, too
+        with pytest.raises(SystemExit, match="0"):
+            start.main(["check", help_option])
+        assert "python start.py check [--lax] [notebook ...]" in capsys.readouterr().out
+    assert not Path(start.venv_folder()).exists()
 
 
 @pytest.mark.parametrize(
@@ -933,6 +938,49 @@ def test_jupyterlab_ends_when_start_py_is_told_to(opened):
     while any(one.is_running() for one in server) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not [one for one in server if one.is_running()]
+
+
+# --- The check of the notebooks
+
+
+@SCRIPTS_RUN
+def test_check_hands_its_arguments_on_where_the_person_is(start, tmp_path, monkeypatch, capfd):
+    put_python(start, '#!/bin/sh\n[ "$1" = -c ] && exit 0\necho "$PWD" "$JUPYTER_PATH" "$@"\nexit 3\n')
+    start.write_stamp(start.wanted_stamp("lab"))  # what the course itself needs is enough
+    shutil.copytree(REPOSITORY / "data", Path(start.ROOT, "data"))
+    monkeypatch.setenv("JUPYTER_PATH", "mine")
+    monkeypatch.chdir(tmp_path)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert start.main(["check", "03", "hand in/a.ipynb", "--lax"]) == 3
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    script = os.path.join(start.ROOT, "tools", "check_notebooks.py")
+    assert capfd.readouterr().out == f"{tmp_path}  {script} 03 hand in/a.ipynb --lax\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the test waits at a named pipe until the notebook runs")
+@pytest.mark.parametrize(("stop", "status"), [("Ctrl-C", 130), ("terminate", 143)])
+def test_a_check_that_is_ended_says_so_and_leaves_no_kernel(start, stop, status):
+    root = Path(start.ROOT)
+    for name in ("data", "tools"):
+        shutil.copytree(REPOSITORY / name, root / name)
+    put_python(start, f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    start.write_stamp(start.wanted_stamp("lab"))
+    os.mkfifo(root / "notebooks" / "pipe")
+    source = "import os, time\nwith open('pipe', 'w') as pipe:\n    pipe.write(str(os.getpid()))\ntime.sleep(1000)"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    nbformat.write(notebook, root / "notebooks" / "00_start_here.ipynb")
+    command = [sys.executable, "start.py", "check"]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, cwd=root, start_new_session=True, **streams) as process:
+        kernel = psutil.Process(int((root / "notebooks" / "pipe").read_text()))
+        family = [kernel, *psutil.Process(process.pid).children(recursive=True)]
+        os.killpg(process.pid, signal.SIGINT) if stop == "Ctrl-C" else process.terminate()
+        said = [line for line in process.stdout if not line.startswith("running: ")]
+    ended = ["\n", "Ended. Start again to go on.\n"] if stop == "Ctrl-C" else []
+    assert (process.returncode, said) == (status, ["1 to check, 2 at a time.\n", *ended])
+    assert psutil.wait_procs(family, timeout=10)[1] == []
 
 
 # --- The tests

@@ -1001,6 +1001,7 @@ def called(start, monkeypatch):
     return calls
 
 
+SPREAD = "--no-loadscope-reorder"
 NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
 
 
@@ -1010,7 +1011,21 @@ def test_every_test_runs_in_one_pytest_after_ruff(start, called, monkeypatch):
     assert called.commands == [
         ["python", "-m", "ruff", "check", "."],
         ["python", "-m", "ruff", "format", "--check", "."],
-        ["python", "-m", "pytest", "tests", "notebooks", "-n", "2", "--dist", "loadscope", *NBVAL, "-k", "model"],
+        [
+            "python",
+            "-m",
+            "pytest",
+            "tests",
+            "notebooks",
+            "-n",
+            "2",
+            "--dist",
+            "loadscope",
+            SPREAD,
+            *NBVAL,
+            "-k",
+            "model",
+        ],
     ]
     assert called.environment["OMP_NUM_THREADS"] == "1"
 
@@ -1019,7 +1034,7 @@ def test_named_tests_run_alone_and_a_set_thread_count_is_kept(start, called, mon
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     start.run_tests("python", ["notebooks/00_start_here.ipynb", "-x"])
     last = called.commands[-1]
-    assert last == ["python", "-m", "pytest", "-n", "2", "--dist", "loadscope", *NBVAL, *last[-2:]]
+    assert last == ["python", "-m", "pytest", "-n", "2", "--dist", "loadscope", SPREAD, *NBVAL, *last[-2:]]
     assert last[-2:] == ["notebooks/00_start_here.ipynb", "-x"]
     assert called.environment["OMP_NUM_THREADS"] == "4"
 

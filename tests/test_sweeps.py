@@ -150,6 +150,30 @@ def test_the_number_of_workers_may_be_set_from_outside(monkeypatch):
     assert counts == [3, 2]  # one processor, one worker: this process
 
 
+def test_a_small_sweep_is_trained_in_this_process(monkeypatch):
+    counts = []
+
+    def workers(count):
+        counts.append(count)
+        return InThisProcess()
+
+    monkeypatch.setattr(cnnlab.sweeps, "LocalWorkers", workers)
+    monkeypatch.setattr(cnnlab.sweeps, "worker_count", lambda: (2, ""))
+    monkeypatch.delenv("CNNLAB_WORKERS", raising=False)
+    two = grid(TINY, seed=range(2))
+    images = 2 * TINY.train_size * TINY.epochs
+    monkeypatch.setattr(cnnlab.sweeps, "SMALL_SWEEP", images)
+    quiet(two, workers=None)
+    assert counts == []
+    monkeypatch.setattr(cnnlab.sweeps, "SMALL_SWEEP", images - 1)
+    quiet(two, workers=None)
+    assert counts == [2]
+    monkeypatch.setattr(cnnlab.sweeps, "SMALL_SWEEP", images)
+    monkeypatch.setenv("CNNLAB_WORKERS", "2")
+    quiet(two, workers=None)
+    assert counts == [2, 2]  # a wish is obeyed
+
+
 def test_a_worker_keeps_no_published_images_beside_its_own():
     """They are 55 MB each time; the images of its runs are kept."""
     with LocalWorkers(1) as workers:

@@ -1,8 +1,13 @@
-"""A real browser for the tests: find Chromium, start a JupyterLab of their own, open a notebook, run its cells."""
+"""A real browser for the tests: find Chromium, start a JupyterLab of their own, open a notebook, run its cells.
+
+The browser tests of one process share a `Lab`: one JupyterLab, one page and one kernel. Each file has a notebook in it.
+"""
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -12,13 +17,17 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
+PATIENCE = 15  # seconds; whatever a test waits for comes sooner, on a busy machine, too
+expect.set_options(timeout=1000 * PATIENCE)
 TOKEN = "only-for-tests"  # the server lives on 127.0.0.1 for a few seconds
 COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 USUAL_PLACES = (
@@ -42,6 +51,46 @@ IS_READY = """() => {
   return !document.querySelector('#jupyterlab-splash') && !!document.querySelector('.jp-Notebook .jp-Cell')
     && panel.sessionContext.isReady && kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
 }"""
+# Opens a notebook in place of the one that is open; `close` would ask whether to save that one.
+SWITCH = """async ([path, id]) => {
+  const { commands, shell } = window.jupyterapp;
+  const before = [...shell.widgets("main")];
+  const panel = await commands.execute("docmanager:open", { path, kernel: id ? { id } : { name: "python3" } });
+  before.forEach(widget => widget.dispose());
+  shell.activateById(panel.id);
+}"""
+IS_SWITCHED = f"path => window.jupyterapp.shell.currentWidget?.context?.path === path && ({IS_READY})()"
+EXECUTE = """async code => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const { content } = await kernel.requestExecute({ code, store_history: false }).done;
+  if (content.status !== "ok") throw new Error(`${content.ename}: ${content.evalue}`);
+}"""
+# All of cnnlab is imported anew: nothing that a test has changed in a module, and no guess and no widget, is left.
+AS_NEW = """
+import ipywidgets, sys
+ipywidgets.Widget.close_all()
+for name in [name for name in sys.modules if name.split(".")[0] == "cnnlab"]:
+    del sys.modules[name]
+get_ipython().reset()
+"""
+# As one text: an array of so many numbers takes Playwright seconds.
+READ_PIXELS = """canvas => {
+  const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const characters = [];
+  for (let at = 0; at < data.length; at += 8192) characters.push(String.fromCharCode(...data.subarray(at, at + 8192)));
+  return [height, width, btoa(characters.join(""))];
+}"""
+RESOLVE_WHEN_STILL = """element => new Promise(resolve => {
+  let before, frames = 0;
+  const look = () => {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    const now = [x, y, width, height].join();
+    frames = now === before ? frames + 1 : 0;
+    before = now;
+    frames < 10 ? requestAnimationFrame(look) : resolve();
+  };
+  look();
+})"""
 FIRST_ERROR = """() => document.querySelector(
   '.jp-Notebook .jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]')?.textContent"""
 # Asked of the model: a cell whose code is folded away has no prompt.
@@ -79,12 +128,16 @@ def open_page(*, width: int = 1280, height: int = 900, zoom: int = 1) -> Iterato
         browser = playwright.chromium.launch(executable_path=chromium)
         try:
             page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=zoom)
-            page.faults = []
-            page.on("pageerror", lambda error: page.faults.append(str(error)))
-            page.on("console", lambda message: _note(page, message))
+            _listen(page)
             yield page
         finally:
             browser.close()
+
+
+def _listen(page: Page) -> None:
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.on("console", lambda message: _note(page, message))
 
 
 def _note(page: Page, message) -> None:
@@ -172,37 +225,162 @@ def run_all_cells(page: Page, timeout: float = 120) -> None:
       await window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs');
       window.jupyterapp.commands.execute('notebook:run-all-cells');
     }""")
+    _wait_until_run(page, timeout)
+
+
+def run_cell(page: Page, place: int, timeout: float = 20) -> None:
+    """Run one cell, and wait until it has ended, as `run_all_cells` does."""
+    page.evaluate(
+        """async place => {
+      const notebook = window.jupyterapp.shell.currentWidget.content;
+      notebook.deselectAll();
+      notebook.activeCellIndex = place;
+      await window.jupyterapp.commands.execute('notebook:clear-cell-output');
+      window.jupyterapp.commands.execute('notebook:run-cell');
+    }""",
+        place,
+    )
+    _wait_until_run(page, timeout)
+
+
+def _wait_until_run(page: Page, timeout: float) -> None:
     page.wait_for_function(f"() => ({ALL_HAVE_RUN})() || ({FIRST_ERROR})()", timeout=timeout * 1000)
     error = page.evaluate(FIRST_ERROR)
     assert error is None, error
 
 
-@contextlib.contextmanager
-def running_notebook(notebook: Path, settings: Path, **size: int) -> Iterator[Page]:
-    """Yield a page that shows the notebook in JupyterLab, all its cells run; size: of `open_page`.
+@dataclasses.dataclass(frozen=True)
+class Lab:
+    """One JupyterLab, one Chromium with one page, and one kernel, for all browser tests of one process.
 
-    >>> with running_notebook(Path("notebooks/01_kernel_size.ipynb"), tmp_path) as page:
-    ...     page.screenshot(path="01.png")
+    folder: what JupyterLab serves, and where the kernel works. address: JupyterLab's. devtools: Chromium's, to which
+    Playwright connects for each file anew. kernel: the id of the kernel, which has torch imported once.
     """
-    with open_page(**size) as page, jupyterlab(notebook.parent, settings) as address:
-        open_notebook(page, address, notebook.name)
-        run_all_cells(page)
-        yield page
+
+    folder: Path
+    address: str
+    devtools: str
+    kernel: str
+
+    @contextlib.contextmanager
+    def page(self, *, width: int = 1280, height: int = 900) -> Iterator[Page]:
+        """Yield the page; `page.faults` lists what its console says is wrong. width and height: in CSS pixels."""
+        with sync_playwright() as playwright:
+            context = playwright.chromium.connect_over_cdp(self.devtools).contexts[0]
+            [page] = context.pages
+            _listen(page)
+            page.set_viewport_size({"width": width, "height": height})
+            page.evaluate("1")  # by now Chromium has repeated what earlier files heard
+            page.faults.clear()
+            page.set_default_timeout(1000 * PATIENCE)
+            yield page
+
+    @contextlib.contextmanager
+    def running(self, cells: Sequence[str], **size: int) -> Iterator[Page]:
+        """Yield the page with a new notebook of these cells, all run. After it the kernel is as good as new.
+
+        >>> with lab.running(["from cnnlab import DrawDigit", "DrawDigit()"], height=2400) as page:
+        ...     page.get_by_role("slider").first.focus()
+        """
+        name = f"panel {len(list(self.folder.glob('*.ipynb')))}.ipynb"
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        nbformat.write(notebook, self.folder / name)
+        with self.page(**size) as page:
+            switch_notebook(page, name, self.kernel)
+            run_all_cells(page)
+            assert page.faults == [], page.faults
+            try:
+                yield page
+            finally:
+                execute(page, AS_NEW)
 
 
 @contextlib.contextmanager
-def running_cells(folder: Path, cells: Sequence[str], settings: Path, **size: int) -> Iterator[Page]:
-    """Yield a page that shows a notebook of these cells, written into folder, all of them run.
+def shared_lab(folder: Path, settings: Path) -> Iterator[Lab]:
+    """Yield a `Lab` that serves folder; all of it ends with the block."""
+    with jupyterlab(folder, settings) as address, _shared_chromium() as devtools:
+        with sync_playwright() as playwright:
+            page = playwright.chromium.connect_over_cdp(devtools).contexts[0].new_page()
+            page.goto(f"{address}/lab?token={TOKEN}&reset")
+            page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=120_000)
+        kernel = _ask(address, "/api/kernels", "POST")["id"]
+        yield Lab(folder, address, devtools, kernel)
 
-    >>> with running_cells(folder, ["from cnnlab import DrawDigit", "DrawDigit()"], settings, height=2400) as page:
-    ...     page.get_by_role("slider").first.focus()
+
+@contextlib.contextmanager
+def _shared_chromium() -> Iterator[str]:
+    """Yield the DevTools address of a Chromium.
+
+    Playwright starts it in a thread of its own: it leaves an asyncio loop in its thread, and in the main one the tests
+    that are no browser tests could not have theirs.
     """
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "panel.ipynb")
-    with running_notebook(folder / "panel.ipynb", settings, **size) as page:
-        page.set_default_timeout(15_000)
+    chromium, port = chromium_or_skip(), _free_port()
+    with ThreadPoolExecutor(1) as thread:
+        playwright = thread.submit(sync_playwright().start).result()
+        options = {"executable_path": chromium, "args": [f"--remote-debugging-port={port}"]}
+        browser = thread.submit(playwright.chromium.launch, **options).result()
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            thread.submit(browser.close).result()
+            thread.submit(playwright.stop).result()
+
+
+def switch_notebook(page: Page, name: str, kernel: str | None = None) -> None:
+    """Open the notebook in place of the one that is open, in the kernel with this id, or else in a new one."""
+    page.evaluate(SWITCH, [name, kernel])
+    page.wait_for_function(IS_SWITCHED, arg=name, timeout=120_000)
+
+
+@contextlib.contextmanager
+def new_kernel(page: Page, name: str) -> Iterator[None]:
+    """Open the notebook in a kernel of its own, which ends with the block."""
+    switch_notebook(page, name)
+    yield
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+
+
+def execute(page: Page, code: str) -> None:
+    """Run Python in the kernel of the open notebook; no cell shows it."""
+    page.evaluate(EXECUTE, code)
+
+
+@contextlib.contextmanager
+def anew(page: Page, cell: int | None = None) -> Iterator[Page]:
+    """Run all cells again for one test, or only this one; what the page's console calls an error fails the test.
+
+    After it the page has its size, its light theme and its list of files again, and the pointer is nowhere on a panel.
+    """
+    size = page.viewport_size
+    page.faults.clear()
+    run_all_cells(page, timeout=20) if cell is None else run_cell(page, cell)
+    try:
         yield page
+    finally:
+        page.mouse.move(0, 0)
+        page.set_viewport_size(size)
+        use_theme(page, "JupyterLab Light")
+    assert page.faults == [], page.faults
+
+
+def read_pixels(picture: Locator) -> np.ndarray:
+    """Return the RGBA pixels, uint8 (H, W, 4), of a canvas, or of the first canvas in this element."""
+    canvas = picture if picture.evaluate("element => element.tagName") == "CANVAS" else picture.locator("canvas").first
+    height, width, data = canvas.evaluate(READ_PIXELS)
+    return np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)
+
+
+def wait_for(page: Page, is_so: Callable[[], bool]) -> None:
+    """Wait until it is so: what Playwright's `expect` has no words for."""
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < end, "it never came to that"
+        page.wait_for_timeout(20)
+
+
+def wait_until_still(part: Locator) -> None:
+    """Wait until the part stays where it is, ten frames long: in another theme or size the page is laid out anew."""
+    part.evaluate(RESOLVE_WHEN_STILL)
 
 
 def use_theme(page: Page, name: str) -> None:

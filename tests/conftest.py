@@ -25,6 +25,16 @@ def _figures_closed():
         sys.modules["matplotlib.pyplot"].close("all")
 
 
+@pytest.fixture(scope="session")
+def shared_lab(tmp_path_factory):
+    """One JupyterLab, one Chromium and one kernel for all browser tests of this process."""
+    import browser
+
+    folder, settings = tmp_path_factory.mktemp("a folder with spaces"), tmp_path_factory.mktemp("settings")
+    with browser.shared_lab(folder, settings) as lab:
+        yield lab
+
+
 # Where several workers run the tests, these come first, so that no worker is left alone with them at the end.
 LONG = ("test_notebook_runs.py", ".ipynb", "test_browser", "test_pretend_gpu.py", "test_start.py", "test_sweeps.py")
 

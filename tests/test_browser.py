@@ -21,50 +21,37 @@ panel = ConvolutionExplorer(torch.load("images.pt"))
 panel
 """
 SHOW_IT_AGAIN = "panel"
-READ_PIXELS = """canvas => {
-  const { data, width, height } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-  return [height, width, [...data]];
-}"""
 NASTY = "<img src=x onerror=document.title='x'>"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """One JupyterLab with one open notebook for all tests of this file."""
-    folder = tmp_path_factory.mktemp("a folder with spaces")
-    torch.save(IMAGES, folder / "images.pt")
-    settings = tmp_path_factory.mktemp("settings")
-    with browser.running_cells(folder, [MAKE_PANEL, SHOW_IT_AGAIN], settings, height=1700) as page:
+def lab(shared_lab):
+    """One open notebook for all tests of this file."""
+    torch.save(IMAGES, shared_lab.folder / "images.pt")
+    with shared_lab.running([MAKE_PANEL, SHOW_IT_AGAIN], height=1700) as page:
         yield page
 
 
 @pytest.fixture
 def page(lab):
-    """The page with a fresh panel in it, shown twice; what its console calls an error fails the test."""
-    lab.faults.clear()
-    browser.run_all_cells(lab, timeout=20)
-    expect(lab.get_by_role("group", name="kernel")).to_have_count(2)
-    yield lab
-    assert lab.faults == []
+    """The page with a fresh panel in it, shown twice."""
+    with browser.anew(lab):
+        expect(lab.get_by_role("group", name="kernel")).to_have_count(2)
+        yield lab
 
 
 def output_of(page: Page, view: int = 0) -> Locator:
     return page.get_by_role("application", name="output").nth(view)
 
 
-def read_pixels(frame: Locator) -> np.ndarray:
-    height, width, data = frame.locator("canvas").evaluate(READ_PIXELS)
-    return np.array(data).reshape(height, width, 4)
-
-
 def expect_pixels(frame: Locator, expected: np.ndarray) -> None:
     """Wait until the canvas holds the expected pixels, but for the last bit, which rounding may tip."""
-    for _ in range(100):
-        found = read_pixels(frame)
-        if found.shape == expected.shape and np.abs(found - expected.astype(int)).max() <= 1:
-            return
-        frame.page.wait_for_timeout(50)
-    pytest.fail(f"the canvas never held the expected pixels; its shape is {found.shape}")
+
+    def are_there() -> bool:
+        found = browser.read_pixels(frame)
+        return found.shape == expected.shape and np.abs(found - expected.astype(int)).max() <= 1
+
+    browser.wait_for(frame.page, are_there)
 
 
 def output_pixels(kernel: torch.Tensor) -> np.ndarray:
@@ -198,8 +185,6 @@ def test_it_fits_a_narrow_page_in_both_themes(page, theme, is_dark):
     assert len({round(picture.bounding_box()["y"]) for picture in pictures.all()}) == 1
     ink = panel.locator(".cnnlab-title").first.evaluate("title => getComputedStyle(title).color")
     assert (max(map(int, re.findall(r"\d+", ink)[:3])) > 128) == is_dark
-    page.set_viewport_size({"width": 1280, "height": 1700})
-    browser.use_theme(page, "JupyterLab Light")
 
 
 def test_without_chromium_the_tests_are_skipped_with_the_words_that_get_one(monkeypatch):

@@ -11,18 +11,16 @@ from cnnlab.kernels import explain_pixel, make_kernel
 from cnnlab.widgets.convolution import ConvolutionExplorer
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "01_kernel_size.ipynb"
-READ = "canvas => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]"
 
 
-def test_notebook_01_runs_and_its_panel_answers(tmp_path):
-    copy = Path(shutil.copy(NOTEBOOK, tmp_path))
+def test_notebook_01_runs_and_its_panel_answers(shared_lab):
+    shutil.copy(NOTEBOOK, shared_lab.folder)
     digit = ConvolutionExplorer().images[0]  # what the notebook's panel shows first
-    with browser.open_page(height=1200) as page, browser.jupyterlab(tmp_path, tmp_path / "settings") as address:
-        browser.open_notebook(page, address, copy.name)
+    with shared_lab.page(height=1200) as page, browser.new_kernel(page, NOTEBOOK.name):
         browser.run_all_cells(page, timeout=280)
         output = page.get_by_role("application", name="output")
         output.scroll_into_view_if_needed()
-        before = output.locator("canvas").evaluate(READ)
+        before = browser.read_pixels(output)
 
         slider = page.get_by_role("slider", name="kernel size")
         slider.focus()
@@ -35,6 +33,6 @@ def test_notebook_01_runs_and_its_panel_answers(tmp_path):
         written = f"{abs(total):.2f}"
         expect(page.get_by_role("status").first).to_contain_text("row 8, column 10: 25 products, sum ")
         expect(page.get_by_role("status").first).to_contain_text(written)
-        after = output.locator("canvas").evaluate(READ)
+        after = browser.read_pixels(output)
         assert not np.array_equal(before, after)
         assert page.faults == []

@@ -17,31 +17,23 @@ panel = DrawDigit()
 panel
 """
 SHOW_IT_AGAIN = "panel"
-READ_PIXELS = """canvas => {
-  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-  return [canvas.height, canvas.width, [...data]];
-}"""
 NOTHING = "nothing drawn yet: draw a digit, or take a sample"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """One JupyterLab with one open notebook for all tests of this file."""
-    folder = tmp_path_factory.mktemp("draw")
-    settings = tmp_path_factory.mktemp("settings")
-    with browser.running_cells(folder, [MAKE_PANEL, SHOW_IT_AGAIN], settings, height=2400) as page:
+def lab(shared_lab):
+    """One open notebook for all tests of this file."""
+    with shared_lab.running([MAKE_PANEL, SHOW_IT_AGAIN], height=2400) as page:
         yield page
 
 
 @pytest.fixture
 def page(lab):
-    """The page with a fresh panel in it, shown twice; what its console calls an error fails the test."""
-    lab.faults.clear()
-    browser.run_all_cells(lab, timeout=20)
-    expect(lab.get_by_role("application", name="drawing")).to_have_count(2)
-    expect(lab.get_by_role("status").first).to_have_text(NOTHING)
-    yield lab
-    assert lab.faults == []
+    """The page with a fresh panel in it, shown twice."""
+    with browser.anew(lab):
+        expect(lab.get_by_role("application", name="drawing")).to_have_count(2)
+        expect(lab.get_by_role("status").first).to_have_text(NOTHING)
+        yield lab
 
 
 def sheet(page: Page, view: int = 0) -> Locator:
@@ -53,8 +45,7 @@ def status(page: Page) -> Locator:
 
 
 def pixels(frame: Locator) -> np.ndarray:
-    height, width, data = frame.locator("canvas").first.evaluate(READ_PIXELS)
-    return np.array(data).reshape(height, width, 4)
+    return browser.read_pixels(frame).astype(int)
 
 
 def stroke(page: Page, *places: tuple[float, float]) -> None:
@@ -70,11 +61,11 @@ def stroke(page: Page, *places: tuple[float, float]) -> None:
 
 def wait_until_still(page: Page) -> None:
     """Wait until the sheet is seen and stays where it is: after another theme or size the page is laid out anew."""
-    before = None
-    while (box := sheet(page).bounding_box()) != before:
-        before = box
+    box = None
+    while sheet(page).bounding_box() != box:
         sheet(page).scroll_into_view_if_needed()  # a low page may show the cell that ran last
-        page.wait_for_timeout(300)
+        box = sheet(page).bounding_box()
+        browser.wait_until_still(sheet(page))
 
 
 def draw_seven(page: Page) -> None:
@@ -123,7 +114,6 @@ def devtools(page):
     yield session
     session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
     session.detach()
-    page.set_viewport_size({"width": 1280, "height": 2400})
 
 
 def on_the_sheet(page: Page, *places: tuple[float, float]) -> list[dict]:
@@ -163,7 +153,7 @@ def draw_seven_by_finger(page: Page, devtools, others: tuple[tuple[float, float]
 
 def ink_at_rest(page: Page) -> np.ndarray:
     """Return the sheet's pixels once the other view has them too: all that was drawn has been to Python."""
-    wait_for(page, lambda: (pixels(sheet(page, 1)) == pixels(sheet(page))).all())
+    browser.wait_for(page, lambda: (pixels(sheet(page, 1)) == pixels(sheet(page))).all())
     return pixels(sheet(page))
 
 
@@ -175,7 +165,7 @@ def test_a_finger_draws_a_seven_and_the_page_stays_where_it_is(page, devtools):
     assert page.evaluate("heard") == ["touch pointerdown", "touch pointerup"] * 2
     assert (page.evaluate(SCROLLED), page.evaluate(ZOOM), sheet(page).bounding_box()) == (before, 1, box)
     with one_finger_on_the_words(page, devtools):  # elsewhere the same finger does scroll the page
-        wait_for(page, lambda: page.evaluate(SCROLLED) > before + 50)
+        browser.wait_for(page, lambda: page.evaluate(SCROLLED) > before + 50)
 
 
 @contextlib.contextmanager
@@ -259,25 +249,17 @@ def test_a_sample_and_each_slider_change_what_the_networks_see(page):
     }.items():
         page.get_by_role("slider", name=name).first.focus()
         page.keyboard.press("ArrowRight")
-        wait_for(page, lambda expected=expected: np.abs(pixels(seen) - expected).max() <= 1)
+        browser.wait_for(page, lambda expected=expected: np.abs(pixels(seen) - expected).max() <= 1)
     turned = pixels(seen)
     page.get_by_role("slider", name="turn (degrees)").first.focus()
     page.keyboard.press("ArrowRight")
-    wait_for(page, lambda: np.abs(pixels(seen) - turned).max() > 20)
+    browser.wait_for(page, lambda: np.abs(pixels(seen) - turned).max() > 20)
     maps = page.get_by_role("img", name="feature maps of relu1: 8 maps of 28×28").first
     assert pixels(maps).shape == (28, 8 * 29 - 1, 4)
     page.get_by_role("combobox", name="layer").first.select_option("conv2")
     assert pixels(page.get_by_role("img", name="feature maps of conv2: 16 maps of 14×14").first).shape == (29, 119, 4)
     page.get_by_role("combobox", name="look inside").first.select_option("5×5 avg")
     expect(page.get_by_role("img", name=re.compile(r"saliency for the \d that 5×5 avg reads")).first).to_be_visible()
-
-
-def wait_for(page: Page, is_so) -> None:
-    for _ in range(100):
-        if is_so():
-            return
-        page.wait_for_timeout(50)
-    pytest.fail("it never came to that")
 
 
 def test_an_upload_is_read_and_what_is_no_picture_is_refused_in_red(page):
@@ -312,12 +294,10 @@ def test_it_fits_wide_and_narrow_pages_in_both_themes(page, theme, width):
     draw_seven(page)
     expect(status(page)).to_contain_text("3×3 max reads 7")
     panel = page.locator(".jp-OutputArea-output").first
-    wait_for(page, lambda: panel.evaluate("panel => panel.scrollWidth - panel.clientWidth") == 0)
+    browser.wait_for(page, lambda: panel.evaluate("panel => panel.scrollWidth - panel.clientWidth") == 0)
     boxes = [
         sheet(page).bounding_box()["width"],
         page.get_by_role("img", name="saliency").first.bounding_box()["width"],
     ]
     assert boxes[0] > 220
     assert boxes[1] > 140
-    page.set_viewport_size({"width": 1280, "height": 2400})
-    browser.use_theme(page, "JupyterLab Light")

@@ -35,20 +35,18 @@ COUNT = """(canvas, [red, green, blue]) => {
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("optimizers")
-    settings = tmp_path_factory.mktemp("settings")
-    with browser.running_cells(folder, [MAKE_PANEL], settings, height=1500) as page:
+def lab(shared_lab):
+    """One open notebook for all tests of this file."""
+    with shared_lab.running([MAKE_PANEL], height=1500) as page:
         yield page
 
 
 @pytest.fixture
 def page(lab):
-    lab.faults.clear()
-    browser.run_all_cells(lab, timeout=20)
-    expect_words(lab, "ravine", dict.fromkeys(NAMES, 0.1))
-    yield lab
-    assert lab.faults == []
+    """The page with a fresh panel in it."""
+    with browser.anew(lab):
+        expect_words(lab, "ravine", dict.fromkeys(NAMES, 0.1))
+        yield lab
 
 
 def expect_words(page: Page, surface: str, rates: dict, *, momentum=0.9, steps=80, start=None) -> None:
@@ -80,11 +78,7 @@ def pixels_of(page: Page, name: str, picture: str) -> int:
 
 
 def expect_drawn(page: Page, name: str, drawn: bool) -> None:
-    for _ in range(100):
-        if (pixels_of(page, name, "map") > 0) == drawn:
-            return
-        page.wait_for_timeout(50)
-    pytest.fail(f"{name}: {pixels_of(page, name, 'map')} pixels in the map")
+    browser.wait_for(page, lambda: (pixels_of(page, name, "map") > 0) == drawn)
 
 
 def test_one_key_moves_all_four_rates_and_untied_only_one(page):
@@ -126,16 +120,14 @@ def test_another_surface_comes_with_its_own_start_and_it_stays(page):
     page.get_by_role("combobox", name="surface").focus()
     page.keyboard.press("s")
     expect(page.get_by_role("img", name="map of the saddle")).to_be_visible()
-    page.wait_for_timeout(500)  # a page that corrects the start would have answered by now
     expect_words(page, "saddle", dict.fromkeys(NAMES, 0.1), start=(-2, 0.05))
+    press(page, "steps", "ArrowRight")  # a page that corrected the start would have said so before this
+    expect_words(page, "saddle", dict.fromkeys(NAMES, 0.1), steps=81, start=(-2, 0.05))
     assert float(page.get_by_role("slider", name="start x").get_attribute("aria-valuenow")) == -2
 
 
 def test_an_exception_is_shown_in_red_and_as_text(page):
-    page.evaluate(
-        "code => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code }).done",
-        BREAK_IT,
-    )
+    browser.execute(page, BREAK_IT)
     error = page.get_by_role("status").locator(".cnnlab-error")
     expect(error).to_have_text("RuntimeError: <img src=x onerror=document.title='x'>")
     expect(error).to_have_css("color", "rgb(211, 47, 47)")
@@ -157,6 +149,5 @@ def test_it_fits_a_narrow_page_in_both_themes(page, theme):
     assert len(plots) == 2
     assert min(plot.bounding_box()["width"] for plot in plots) > 300
     page.set_viewport_size({"width": 1280, "height": 1500})
-    browser.use_theme(page, "JupyterLab Light")
     page.wait_for_function("() => document.querySelector('.jp-OutputArea-output').clientWidth > 700")
     assert labels.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth).length") == 0

@@ -1,32 +1,48 @@
 """PoolingExplorer, KernelExperiment and RunExplorer in a real JupyterLab: each control by keys or pointer."""
 
 import re
+from collections.abc import Iterator
 
 import browser
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
 
-CELLS = [
-    "from cnnlab import KernelExperiment, PoolingExplorer, RunExplorer\npooling = PoolingExplorer()\npooling",
-    "kernel = KernelExperiment()\nkernel",
-    "runs = RunExplorer()\nruns",
-]
-PIXELS = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+PANELS = ["PoolingExplorer", "KernelExperiment", "RunExplorer"]
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(shared_lab):
     """All three panels in one notebook."""
-    folder = tmp_path_factory.mktemp("panels")
-    settings = tmp_path_factory.mktemp("settings")
-    with browser.running_cells(folder, CELLS, settings, height=2900) as page:
+    cells = [f"import cnnlab\npanel = cnnlab.{name}()\npanel" for name in PANELS]
+    with shared_lab.running(cells, height=2900) as page:
         yield page
-        assert page.faults == []
 
 
-def panel(page, place: int) -> Locator:
-    return page.locator(".jp-CodeCell").nth(place)
+@pytest.fixture
+def pooling(lab):
+    """The cell with a fresh PoolingExplorer."""
+    yield from fresh(lab, "PoolingExplorer")
+
+
+@pytest.fixture
+def kernel(lab):
+    """The cell with a fresh KernelExperiment."""
+    yield from fresh(lab, "KernelExperiment")
+
+
+@pytest.fixture
+def runs(lab):
+    """The cell with a fresh RunExplorer."""
+    yield from fresh(lab, "RunExplorer")
+
+
+def fresh(lab: Page, name: str) -> Iterator[Locator]:
+    place = PANELS.index(name)
+    cell = lab.locator(".jp-CodeCell").nth(place)
+    with browser.anew(lab, cell=place):
+        expect(cell.get_by_role("status").first).not_to_be_empty()
+        yield cell
 
 
 def press(control: Locator, key: str) -> None:
@@ -34,19 +50,10 @@ def press(control: Locator, key: str) -> None:
     control.page.keyboard.press(key)
 
 
-def pixels(picture: Locator) -> np.ndarray:
-    canvas = picture if picture.evaluate("e => e.tagName") == "CANVAS" else picture.locator("canvas")
-    return np.array(canvas.evaluate(PIXELS))
-
-
 def expect_other_pixels(picture: Locator, before: np.ndarray) -> np.ndarray:
     """Wait until the picture has changed, and return what it is now."""
-    for _ in range(200):
-        now = pixels(picture)
-        if now.shape != before.shape or (now != before).any():
-            return now
-        picture.page.wait_for_timeout(25)
-    pytest.fail("the picture did not change")
+    browser.wait_for(picture.page, lambda: not np.array_equal(browser.read_pixels(picture), before))
+    return browser.read_pixels(picture)
 
 
 # --- PoolingExplorer
@@ -59,122 +66,118 @@ def expect_other_pixels(picture: Locator, before: np.ndarray) -> np.ndarray:
         ("feature map", "row 3, column 3"),
         ("window size", "maximum of 9 values"),
         ("shift right", "Moved 1 right, 0 down: the map changed by 0."),
-        ("shift down", "1 down: the map changed by 0."),
+        ("shift down", "Moved 0 right, 1 down: the map changed by 0."),
     ],
 )
-def test_every_slider_of_the_pooling_explorer_changes_the_pooled_map(lab, name, words):
-    here = panel(lab, 0)
-    pooled = here.get_by_role("application", name="pooled map")
-    before = pixels(pooled)
-    press(here.get_by_role("slider", name=name, exact=True), "ArrowRight")
-    expect(here.get_by_role("status")).to_contain_text(words)
+def test_every_slider_of_the_pooling_explorer_changes_the_pooled_map(pooling, name, words):
+    pooled = pooling.get_by_role("application", name="pooled map")
+    before = browser.read_pixels(pooled)
+    press(pooling.get_by_role("slider", name=name, exact=True), "ArrowRight")
+    expect(pooling.get_by_role("status")).to_contain_text(words)
     expect_other_pixels(pooled, before)
 
 
-def test_pooling_by_mean_with_another_stride_and_the_window_under_the_pointer(lab):
-    here = panel(lab, 0)
-    here.get_by_role("combobox", name="pooling").select_option("average")
-    expect(here.get_by_role("status")).to_contain_text("the mean of 9 values")
-    here.get_by_role("combobox", name="stride").select_option("1")
-    pooled = here.get_by_role("application", name="pooled map, 26×26")
+def test_pooling_by_mean_with_another_stride_and_the_window_under_the_pointer(pooling):
+    press(pooling.get_by_role("slider", name="window size"), "ArrowRight")
+    pooling.get_by_role("combobox", name="pooling").select_option("average")
+    expect(pooling.get_by_role("status")).to_contain_text("the mean of 9 values")
+    pooling.get_by_role("combobox", name="stride").select_option("1")
+    pooled = pooling.get_by_role("application", name="pooled map, 26×26")
     box = pooled.bounding_box()
-    lab.mouse.move(box["x"] + box["width"] * 10.5 / 26, box["y"] + box["height"] * 4.5 / 26)
-    expect(here.get_by_role("status")).to_contain_text("row 4, column 10: the mean of 9 values")
-    mark = here.get_by_role("img", name="feature map").locator(".cnnlab-rectangle.cnnlab-over")
+    pooling.page.mouse.move(box["x"] + box["width"] * 10.5 / 26, box["y"] + box["height"] * 4.5 / 26)
+    expect(pooling.get_by_role("status")).to_contain_text("row 4, column 10: the mean of 9 values")
+    mark = pooling.get_by_role("img", name="feature map").locator(".cnnlab-rectangle.cnnlab-over")
     assert [mark.get_attribute(name) for name in ("y", "x", "height", "width")] == ["4", "10", "3", "3"]
     press(pooled, "ArrowDown")
-    expect(here.get_by_role("status")).to_contain_text("row 5, column 10")
+    expect(pooling.get_by_role("status")).to_contain_text("row 5, column 10")
 
 
 # --- KernelExperiment
 
 
-def test_the_kernel_experiment_answers_its_switches(lab):
-    here = panel(lab, 1)
-    status = here.get_by_role("status").first
-    plot = here.get_by_role("img", name=re.compile("^kernel sizes compared"))
-    before = pixels(plot)
-    press(here.get_by_role("slider", name="seeds"), "ArrowRight")
+def test_the_kernel_experiment_answers_its_switches(kernel):
+    status = kernel.get_by_role("status").first
+    plot = kernel.get_by_role("img", name=re.compile("^kernel sizes compared"))
+    before = browser.read_pixels(plot)
+    press(kernel.get_by_role("slider", name="seeds"), "ArrowRight")
     before = expect_other_pixels(plot, before)
-    here.get_by_role("combobox", name="data").select_option("coarse patterns")
+    kernel.get_by_role("combobox", name="data").select_option("coarse patterns")
     expect(status).to_contain_text("7×7 better")  # notebook 01 says so by verdict
     before = expect_other_pixels(plot, before)
-    here.get_by_role("combobox", name="against").select_option("7×7")
+    kernel.get_by_role("combobox", name="against").select_option("7×7")
     expect(status).to_contain_text("Against 7×7")
     expect_other_pixels(plot, before)
-    here.get_by_role("combobox", name="data").select_option("digits")
+    kernel.get_by_role("combobox", name="data").select_option("digits")
     for name, words in (("match parameters", "5×5 24,960"), ("two 3×3 for one", "two 3×3"), ("7×7", "two 3×3")):
-        press(here.get_by_role("checkbox", name=name), "Space")
+        press(kernel.get_by_role("checkbox", name=name), "Space")
         expect(status).to_contain_text(words)
     expect(status).not_to_contain_text("7×7 27")
-    here.get_by_role("combobox", name="compared by").select_option("validation_loss")
-    here.get_by_role("combobox", name="padding").select_option("valid")
-    here.get_by_role("combobox", name="pooling").select_option("avg")
+    kernel.get_by_role("combobox", name="compared by").select_option("validation_loss")
+    kernel.get_by_role("combobox", name="padding").select_option("valid")
+    kernel.get_by_role("combobox", name="pooling").select_option("avg")
     expect(status).to_contain_text("Not trained yet: ")
-    start = here.locator("button.jupyter-button", has_text="Start")
+    start = kernel.locator("button.jupyter-button", has_text="Start")
     expect(start).to_be_enabled()
     start.click()
-    expect(here.get_by_role("status").nth(1)).to_contain_text("Training run 1 of ")
-    here.locator("button.jupyter-button", has_text="Stop").click()
-    expect(here.get_by_role("status").nth(1)).to_contain_text("stopped in epoch")
+    expect(kernel.get_by_role("status").nth(1)).to_contain_text("Training run 1 of ")
+    kernel.locator("button.jupyter-button", has_text="Stop").click()
+    expect(kernel.get_by_role("status").nth(1)).to_contain_text("stopped in epoch")
     expect(start).to_be_enabled()
 
 
 # --- RunExplorer
 
 
-def test_one_slider_moves_every_picture_of_the_run_explorer(lab):
-    here = panel(lab, 2)
+def test_one_slider_moves_every_picture_of_the_run_explorer(runs):
     pictures = [
-        here.get_by_role("img", name=re.compile("^loss, gradient flow")),
-        *here.get_by_role("application", name=re.compile("^maps of relu1")).all(),
-        *here.get_by_role("img", name=re.compile("^Saliency")).all(),
+        runs.get_by_role("img", name=re.compile("^loss, gradient flow")),
+        *runs.get_by_role("application", name=re.compile("^maps of relu1")).all(),
+        *runs.get_by_role("img", name=re.compile("^Saliency")).all(),
     ]
     assert len(pictures) == 5
-    before = [pixels(picture) for picture in pictures]
-    press(here.get_by_role("slider", name="after epoch"), "Home")
-    expect(here.get_by_role("status")).to_contain_text("After epoch 0: kernel_size=3, pooling=")
+    before = [browser.read_pixels(picture) for picture in pictures]
+    press(runs.get_by_role("slider", name="after epoch"), "Home")
+    expect(runs.get_by_role("status")).to_contain_text("After epoch 0: kernel_size=3, pooling=")
     for picture, old in zip(pictures, before, strict=True):
         expect_other_pixels(picture, old)
     expect(pictures[0]).to_have_attribute("aria-label", re.compile("after epoch 0: untrained"))
 
 
-def test_a_unit_under_the_pointer_shows_what_it_sees(lab):
-    here = panel(lab, 2)
-    maps = here.get_by_role("application", name=re.compile("^maps of relu1")).first
+def test_a_unit_under_the_pointer_shows_what_it_sees(runs):
+    maps = runs.get_by_role("application", name=re.compile("^maps of relu1")).first
     box = maps.bounding_box()
     width, height = maps.locator("canvas").evaluate("c => [c.width, c.height]")
-    lab.mouse.move(box["x"] + box["width"] * (29 + 10.5) / width, box["y"] + box["height"] * (1 + 7.5) / height)
-    expect(here.get_by_role("status")).to_contain_text(
+    runs.page.mouse.move(box["x"] + box["width"] * (29 + 10.5) / width, box["y"] + box["height"] * (1 + 7.5) / height)
+    expect(runs.get_by_role("status")).to_contain_text(
         re.compile(
             r"relu1, unit 1, row 7, column 10: .* it sees in the first run rows 6 to 8, columns 9 to 11, "
             r"and in the second run rows 5 to 9, columns 8 to 12\."
         )
     )
-    mark = here.get_by_role("img", name="image 0").locator(".cnnlab-rectangle.cnnlab-over")
+    mark = runs.get_by_role("img", name="image 0").locator(".cnnlab-rectangle.cnnlab-over")
     assert [mark.get_attribute(name) for name in ("y", "x", "height", "width")] == ["6", "9", "3", "3"]
 
 
-def test_another_run_layer_and_image(lab):
-    here = panel(lab, 2)
-    old = pixels(here.get_by_role("img", name="image 0"))
-    press(here.get_by_role("slider", name="image"), "ArrowRight")
-    expect_other_pixels(here.get_by_role("img", name="image 1"), old)
-    here.get_by_role("combobox", name="layer").select_option("pool2")
-    expect(here.get_by_role("status")).to_contain_text("pool2, unit")
-    name = here.get_by_role("combobox", name="second run").locator("option").nth(3).text_content()
-    here.get_by_role("combobox", name="second run").select_option(index=3)
-    expect(here.get_by_role("status")).to_contain_text(f"{name} reads")
-    here.get_by_role("combobox", name="first run").select_option(index=3)
-    expect(here.get_by_role("status")).to_contain_text(f"{name} reads")
+def test_another_run_layer_and_image(runs):
+    old = browser.read_pixels(runs.get_by_role("img", name="image 0"))
+    press(runs.get_by_role("slider", name="image"), "ArrowRight")
+    expect_other_pixels(runs.get_by_role("img", name="image 1"), old)
+    runs.get_by_role("combobox", name="layer").select_option("pool2")
+    expect(runs.get_by_role("status")).to_contain_text("pool2, unit")
+    name = runs.get_by_role("combobox", name="second run").locator("option").nth(3).text_content()
+    runs.get_by_role("combobox", name="second run").select_option(index=3)
+    expect(runs.get_by_role("status")).to_contain_text(f"{name} reads")
+    runs.get_by_role("combobox", name="first run").select_option(index=3)
+    expect(runs.get_by_role("status")).to_contain_text(f"{name} reads")
 
 
 # --- All of them
 
 
-@pytest.mark.parametrize("place", range(3))
-def test_every_control_has_a_name(lab, place):
+@pytest.mark.parametrize("name", ["pooling", "kernel", "runs"])
+def test_every_control_has_a_name(request, name):
+    cell = request.getfixturevalue(name)
     for role in ("slider", "combobox", "checkbox", "application", "img"):
-        for control in panel(lab, place).get_by_role(role).all():
+        for control in cell.get_by_role(role).all():
             named = control.get_attribute("aria-label") or control.evaluate("e => e.labels?.[0]?.textContent")
             assert named, control.evaluate("e => e.outerHTML")

@@ -36,22 +36,18 @@ REDDEST_COLUMN = """(canvas, red) => {
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """One JupyterLab with one open notebook for all tests of this file."""
-    folder = tmp_path_factory.mktemp("stopping")
-    settings = tmp_path_factory.mktemp("settings")
-    with browser.running_cells(folder, [MAKE_PANEL], settings) as page:
+def lab(shared_lab):
+    """One open notebook for all tests of this file."""
+    with shared_lab.running([MAKE_PANEL]) as page:
         yield page
 
 
 @pytest.fixture
 def page(lab):
-    """The page with a fresh panel in it; what its console calls an error fails the test."""
-    lab.faults.clear()
-    browser.run_all_cells(lab, timeout=20)
-    expect(plot_of(lab)).to_be_visible()
-    yield lab
-    assert lab.faults == []
+    """The page with a fresh panel in it."""
+    with browser.anew(lab):
+        expect(plot_of(lab)).to_be_visible()
+        yield lab
 
 
 def plot_of(page: Page) -> Locator:
@@ -107,14 +103,13 @@ def test_the_metric_is_chosen_by_key(page):
 
 
 def test_an_exception_in_a_callback_is_red_and_text(page):
-    run = "code => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code }).done"
-    page.evaluate(run, BREAK_IT)
+    browser.execute(page, BREAK_IT)
     page.get_by_role("slider", name="epochs").focus()
     page.keyboard.press("ArrowLeft")
     status = page.get_by_role("status")
     expect(status).to_have_text("RuntimeError: <img src=x onerror=document.title='x'>")
     expect(status.locator(".cnnlab-error")).to_have_css("color", "rgb(211, 47, 47)")
-    page.evaluate(run, "stopping.stopping = whole")
+    browser.execute(page, "stopping.stopping = whole")
     page.keyboard.press("ArrowLeft")
     expect_stop(page, 8, 10)
     assert page.title() != "x"
@@ -139,5 +134,3 @@ def test_it_fits_a_narrow_page_in_both_themes(page, theme, dims):
     panel = page.locator(".jp-OutputArea-output").first
     assert panel.evaluate("panel => panel.scrollWidth - panel.clientWidth") == 0
     expect(plot_of(page)).to_have_css("filter", dims)
-    page.set_viewport_size({"width": 1280, "height": 900})
-    browser.use_theme(page, "JupyterLab Light")

@@ -24,11 +24,18 @@ READ = "canvas => canvas.toDataURL()"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("training")
-    settings = tmp_path_factory.mktemp("settings")
-    with browser.running_cells(folder, CELLS, settings, height=2200) as page:
+def notebook(shared_lab):
+    """One open notebook for all tests of this file."""
+    with shared_lab.running(CELLS, height=2200) as page:
         yield page
+
+
+@pytest.fixture
+def lab(notebook):
+    """The page with a fresh panel in it, shown twice."""
+    with browser.anew(notebook):
+        expect(notebook.locator(".cnnlab-status").first).to_contain_text("1 run of 350 epochs")
+        yield notebook
 
 
 def button(page, name):
@@ -87,7 +94,7 @@ def test_an_impossible_setting_is_red_at_once_and_can_not_be_started(lab):
     expect(status.locator(".cnnlab-error")).to_contain_text("momentum=0.5 is for 'sgd' and 'rmsprop'")
     expect(button(lab, "Start")).to_be_disabled()
     lab.get_by_role("combobox", name="optimizer").first.select_option("sgd")
-    expect(status).to_contain_text("parameters; 1 run of 1 epoch")
+    expect(status).to_contain_text("parameters; 1 run of 350 epochs")
     expect(lab.get_by_text(re.compile(r"optimizer='sgd', momentum=0\.5")).first).to_be_visible()
     expect(button(lab, "Start")).to_be_enabled()
 
@@ -124,15 +131,13 @@ def test_start_and_its_news_are_seen_without_scrolling_and_stay_where_they_are(l
     # no label is cut, and every slider is long enough to be moved, on a page of any width
     for width in (1600, 1280, 800, 640):
         lab.set_viewport_size({"width": width, "height": 800})
-        lab.wait_for_timeout(300)
+        browser.wait_until_still(lab.locator(".jp-OutputArea-output").first)
         assert lab.evaluate(CUT) == []
         assert lab.evaluate(SHORTEST_SLIDER) > 40
-    lab.set_viewport_size({"width": 1280, "height": 2200})
 
 
-def test_every_control_has_a_name_and_nothing_was_wrong_in_the_console(lab):
+def test_every_control_has_a_name(lab):
     for role in ("slider", "combobox", "textbox", "checkbox"):
         for control in lab.locator(".jp-OutputArea-output").first.get_by_role(role).all():
             named = control.get_attribute("aria-label") or control.evaluate("e => e.labels?.[0]?.textContent")
             assert named, control.evaluate("e => e.outerHTML")
-    assert lab.faults == []

@@ -7,7 +7,7 @@ small window, 800 pixels. What is wider than its place, a table or a line of cod
 
 import browser
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from cnnlab import widgets
 
@@ -23,6 +23,8 @@ for kind in ("max", "avg"):
     panel._take(runs.filter(pooling=kind, seed=0)[0])
 panel
 """
+SPECIAL = {"PredictThenRun": QUESTION, "TrainingPanel": TRAINED}
+CELLS = [SPECIAL.get(name, MAKE.format(name)) for name in widgets.__all__]
 FAULTS = """output => {
   const faults = [];
   const name = one => one.getAttribute("aria-label") || one.textContent.trim().slice(0, 40) || one.className;
@@ -45,25 +47,38 @@ FAULTS = """output => {
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def notebook(shared_lab):
     """All panels in one notebook."""
-    special = {"PredictThenRun": QUESTION, "TrainingPanel": TRAINED}
-    cells = [special.get(name, MAKE.format(name)) for name in widgets.__all__]
-    folder, settings = tmp_path_factory.mktemp("zoom"), tmp_path_factory.mktemp("settings")
-    with browser.running_cells(folder, cells, settings, height=1400, zoom=2) as page:
+    with shared_lab.running(CELLS, height=1400) as page:
         yield page
-        assert page.faults == []
+
+
+@pytest.fixture
+def lab(notebook):
+    """The page, zoomed to 200 % as far as `set_width` says, and afterwards as it was."""
+    notebook.faults.clear()
+    devtools = notebook.context.new_cdp_session(notebook)
+    zoomed = {"height": 1400, "deviceScaleFactor": 2, "mobile": False}
+    notebook.set_width = lambda width: devtools.send("Emulation.setDeviceMetricsOverride", zoomed | {"width": width})
+    yield notebook
+    devtools.detach()
+    show_files(notebook, True)
+    assert notebook.faults == []
+
+
+def show_files(page: Page, wanted: bool) -> None:
+    if page.locator("#filebrowser").is_visible() != wanted:
+        page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+    expect(page.locator("#filebrowser")).to_be_visible(visible=wanted)
 
 
 @pytest.mark.parametrize("files", ["shown", "hidden"])
 @pytest.mark.parametrize("width", [640, 800])
 def test_every_panel_fits_a_zoomed_and_a_narrow_page(lab, width, files):
-    lab.set_viewport_size({"width": width, "height": 1400})
-    if lab.locator("#filebrowser").is_visible() != (files == "shown"):
-        lab.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
-    expect(lab.locator("#filebrowser")).to_be_visible(visible=files == "shown")
+    lab.set_width(width)
+    show_files(lab, files == "shown")
     assert lab.evaluate("[innerWidth, devicePixelRatio]") == [width, 2]
-    lab.wait_for_timeout(500)  # the page is laid out anew
+    browser.wait_until_still(lab.locator(".jp-OutputArea-output").first)
     faults = {}
     for place, name in enumerate(widgets.__all__):
         output = lab.locator(".jp-CodeCell").nth(place).locator(".jp-OutputArea-output").last

@@ -172,10 +172,24 @@ def test_a_damaged_cache_says_what_to_delete():
 def _load(mirrors, resources, cache, results):
     import os
 
+    import filelock
+
+    class Announced(filelock.FileLock):
+        def acquire(self, *arguments, **options):
+            results.put("at the lock")
+            return super().acquire(*arguments, **options)
+
+    filelock.FileLock = Announced
     os.environ["CNNLAB_CACHE"] = cache
     datasets.FashionMNIST.mirrors, datasets.FashionMNIST.resources = mirrors, resources
-    results.put("about to load")
     results.put(len(load_data("fashion_mnist").train))
+
+
+def wait_until(is_so):
+    end = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_of_two_downloads_at_once_one_waits(fashion, gate):
@@ -187,8 +201,8 @@ def test_of_two_downloads_at_once_one_waits(fashion, gate):
     processes = [spawn.Process(target=_load, args=arguments) for _ in range(2)]
     for process in processes:
         process.start()
-    assert [results.get(timeout=120) for _ in processes] == ["about to load"] * 2
-    time.sleep(1)  # one is in the middle of its download now, and the other at the lock
+    assert [results.get(timeout=120) for _ in processes] == ["at the lock"] * 2
+    wait_until(lambda: asked)  # one has the lock, and asks the server
     gate.set()
     assert [results.get(timeout=120) for _ in processes] == [180, 180]
     for process in processes:

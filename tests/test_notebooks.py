@@ -1,5 +1,6 @@
 """What every notebook of the course must be, without running it; strict nbval runs them."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -57,6 +58,12 @@ def test_it_opens_and_closes_as_the_others(notebook):
     headings = re.findall(r"^## (.+)$", "\n".join(cells), re.MULTILINE)
     assert headings[-3:] == ["What you saw", "Try it", "Read further"]
     assert code_cells(notebook)[0].source.startswith("# Set-up. On your own computer this cell does nothing;")
+
+
+def test_no_heading_leaves_out_a_level(notebook):
+    words = re.sub(r"```.*?```", "", "\n".join(prose(notebook)), flags=re.DOTALL)
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", words, re.MULTILINE)]
+    assert all(lower <= upper + 1 for upper, lower in itertools.pairwise(levels))
 
 
 def test_set_up_is_the_same_everywhere(notebook):

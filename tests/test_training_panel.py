@@ -409,7 +409,7 @@ def test_the_reference_is_chosen_by_letter_and_letters_stay_in_the_order_of_trai
         panel.train()
     panel.reference.value = "C"
     table = table_of(panel)
-    assert table[""] == ["C", "A", "B"]
+    assert table["letter"] == ["C", "A", "B"]
     assert table["setting"] == ["pooling=avg", "pooling=none", "pooling=max"]
     assert table["verdict"] == ["reference", "cannot tell", "cannot tell"]
     assert "Held against C seed by seed" in panel.table.value

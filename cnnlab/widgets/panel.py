@@ -28,7 +28,7 @@ class Panel(ipywidgets.VBox):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(_dom_classes=["cnnlab-panel"])
         self._lock = threading.RLock()
         self._updating = False
         self.status = StatusLine()

@@ -218,7 +218,7 @@ class TrainingPanel(Trainer):
             self.compared.figure.text(0.5, 0.5, words_drawn, ha="center", va="center", color="0.4", parse_math=False)
         else:
             table = comparison.table().reset_index()
-            table.insert(0, "", [letters[row.level] for row in comparison.levels])
+            table.insert(0, "letter", [letters[row.level] for row in comparison.levels])
             table.insert(2, "verdict", table.pop("verdict"))  # in sight, however narrow the page
             table["seeds"] = [_seeds(comparison, row) for row in comparison.levels]
             note = f"<p>{PAIRED.format(letters[chosen])}</p>" if len(letters) > 1 else ""
@@ -262,7 +262,7 @@ def _spread(epochs: int) -> list[int]:
 
 
 def _heading(text: str) -> ipywidgets.HTML:
-    return ipywidgets.HTML(f'<div class="cnnlab-heading" role="heading" aria-level="4">{html.escape(text)}</div>')
+    return ipywidgets.HTML(f'<div class="cnnlab-heading" role="heading" aria-level="3">{html.escape(text)}</div>')
 
 
 def _counted(number: int, what: str) -> str:

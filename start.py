@@ -1,13 +1,15 @@
 """Set the course up and open it: `python start.py`. Set it up and run every test: `python start.py test`.
 
 Run the notebooks alone and compare what they print: `python start.py check`. Run the course on what Google Colab has:
-`python start.py test-colab`.
+`python start.py test-colab`. Collect what computers without a network need: `python start.py wheels FOLDER`, and there
+`python start.py --from FOLDER`.
 Needs Python 3.11 to 3.14 and nothing else. Everything is installed into the folders .venv (and .venv-colab) beside this
 file; delete them to undo it. The file keeps to what Python 3.6 can read, so that an old Python says what is wrong.
 """
 
 import argparse
 import contextlib
+import errno
 import hashlib
 import http.client
 import importlib.util
@@ -24,11 +26,13 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 
 OLDEST, NEWEST = (3, 11), (3, 14)
 COLAB = ".venv-colab"
 FIRST_NOTEBOOK = "notebooks/00_start_here.ipynb"
+BUILD_TOOLS = ("hatchling", "editables")  # what pip builds an editable cnnlab with
 ROOT = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -36,11 +40,12 @@ def say(text: str) -> None:  # "invalid syntax" here means Python 2: the course 
     print(text, flush=True)
 
 
-def run(*command: str, show: Callable = lambda _: None) -> tuple:
+def run(*command: str, show: Callable = lambda _: None, environment: Mapping = os.environ) -> tuple:
     """Run a command in the course's folder and return (status, output); `show` gets each line as it comes."""
     lines = []
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, cwd=ROOT, encoding="utf-8", errors="replace", **streams) as process:
+    settings = dict(streams, cwd=ROOT, env=environment, encoding="utf-8", errors="replace")
+    with subprocess.Popen(command, **settings) as process:
         for line in process.stdout:
             lines.append(line)
             show(line)
@@ -89,13 +94,19 @@ def check_modules() -> None:
         )
 
 
-def check_disk() -> None:
-    """Say what will be downloaded and how much is free; stop where it can't fit."""
-    _, pip_settings = run(venv_python(), "-I", "-m", "pip", "config", "list")
+def disk_needs(python: str) -> tuple:
+    """Return how many GB pip will download and how many they are once installed, measured with torch 2.15 on Linux."""
+    _, pip_settings = run(python, "-I", "-m", "pip", "config", "list")
     with_cuda = sys.platform == "linux" and "/cpu" not in pip_settings
-    download, installed = (3.2, 6.3) if with_cuda else (0.5, 1.5)  # GB, measured with torch 2.15 on Linux
-    free = shutil.disk_usage(venv_folder()).free / 1e9
-    say(f"About {download:g} GB to download, {installed:g} GB once installed; {free:.1f} GB are free here.")
+    return (3.2, 6.3) if with_cuda else (0.5, 1.5)
+
+
+def check_disk(folder: str, download: float, installed: float) -> None:
+    """Say what will be downloaded and installed, in GB, and how much is free; stop where it can't fit."""
+    free = shutil.disk_usage(folder).free / 1e9
+    needs = [f"{download:.1f} GB to download"] if download else []
+    needs += [f"{installed:.1f} GB once installed"] if installed else []
+    say(f"About {', '.join(needs)}; {free:.1f} GB are free here.")
     if free < download + installed:
         raise SystemExit(f"That does not fit: make {download + installed - free:.1f} GB more room, then start again.")
 
@@ -137,24 +148,33 @@ def wanted_stamp(extra: str, files: tuple = ("constraints.txt", "pyproject.toml"
     """Return what an installation of `extra` ("lab", or "test", which contains it) must match."""
     versions = hashlib.sha256()
     for name in files:
-        with open(os.path.join(ROOT, name), "rb") as file:
-            versions.update(file.read())
+        with open(os.path.join(ROOT, name), encoding="utf-8") as file:  # as text: line ends don't count
+            versions.update(file.read().encode())
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     return {"folder": os.path.realpath(ROOT), "python": python, "extra": extra, "versions": versions.hexdigest()}
 
 
-def read_stamp(venv: str = ".venv") -> dict:
-    """Return the stamp of a complete installation, or {} where there is none."""
+def read_json(path: str) -> dict:
+    """Return what the file says, or {} where there is none or a damaged one."""
     try:
-        with open(venv_folder("complete.json", venv=venv), encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             return dict(json.load(file))
     except (FileNotFoundError, ValueError, TypeError):
         return {}
 
 
+def write_json(path: str, content: dict) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+
+
+def read_stamp(venv: str = ".venv") -> dict:
+    """Return the stamp of a complete installation, or {} where there is none."""
+    return read_json(venv_folder("complete.json", venv=venv))
+
+
 def write_stamp(stamp: dict, venv: str = ".venv") -> None:
-    with open(venv_folder("complete.json", venv=venv), "w", encoding="utf-8") as file:
-        json.dump(stamp, file)
+    write_json(venv_folder("complete.json", venv=venv), stamp)
 
 
 def why_anew(found: dict, wanted: dict) -> str:
@@ -172,9 +192,30 @@ def why_anew(found: dict, wanted: dict) -> str:
     return ""
 
 
+def look(extra: str) -> tuple:
+    """Return the stamp of what is installed, the stamp wanted, and why .venv must be made anew ("" if it need not)."""
+    found, wanted = read_stamp(), wanted_stamp(extra)
+    if found.get("extra") == "test":
+        wanted["extra"] = "test"
+    if found and is_shared():  # any Python can open what another one installed
+        wanted["python"] = found.get("python")
+    return found, wanted, why_anew(found, wanted)
+
+
+def is_complete(extra: str) -> bool:
+    found, wanted, reason = look(extra)
+    return found == wanted and not reason
+
+
 @contextlib.contextmanager
 def only_one():
     """Keep two start.py from installing into one folder; the lock goes when the process goes."""
+    if not may_write(os.path.join(ROOT, "constraints.txt")):
+        reason = look("lab")[2] or "the course was updated"
+        raise SystemExit(
+            f"The installation in {ROOT} is not complete ({reason}), and you may not write there: whoever looks after "
+            "that folder must run `python start.py` in it. Or start a copy of the course, in a folder of your own."
+        )
     with open(os.path.join(ROOT, "constraints.txt"), "r+b") as file:
         try:
             if os.name == "nt":
@@ -191,21 +232,19 @@ def only_one():
         yield
 
 
-def prepare(extra: str) -> str:
-    """Return the Python of a complete installation; where one is there, no network is needed."""
-    found, wanted = read_stamp(), wanted_stamp(extra)
-    if found.get("extra") == "test":
-        wanted["extra"] = "test"
-    reason = why_anew(found, wanted)
+def prepare(extra: str, wheels: str = "") -> str:
+    """Return the Python of a complete installation; where one is there, or a folder of wheels, no network is needed."""
+    found, wanted, reason = look(extra)
+    if found == wanted and not reason:
+        return venv_python()
+    size = check_wheels(wheels, wanted["extra"]) if wheels else 0
     if reason:
         make_environment(reason)
-        check_disk()
-    elif found == wanted:
-        return venv_python()
+        check_disk(venv_folder(), *((0, 2 * size + 0.5) if wheels else disk_needs(venv_python())))
     else:
         os.remove(venv_folder("complete.json"))
     try:
-        install(venv_python(), wanted["extra"])
+        install(venv_python(), wanted["extra"], wheels)
     except ConnectionError:
         if not reason:
             write_stamp(found)  # pip downloads everything before it changes anything: the earlier one is whole
@@ -225,12 +264,26 @@ def make_environment(reason: str, venv: str = ".venv") -> None:
         raise explain(output)
 
 
-def install(python: str, extra: str) -> None:
-    """Let pip install the course, editable, at the versions in constraints.txt; pip's own settings hold."""
+def install(python: str, extra: str, wheels: str = "") -> None:
+    """Let pip install the course, editable, at the versions in constraints.txt.
+
+    pip's own settings hold, except with a folder of wheels: then pip sees nothing else, and no network.
+    """
     say("Installing with pip, at the versions in constraints.txt.")
     # -I: what PYTHONPATH shows to other programs must not pass for installed here.
-    pip = [python, "-I", "-m", "pip", "install", "-c", "constraints.txt", "-e", f".[{extra}]"]
-    status, output = run(*pip, show=show_progress)
+    pip = [python, "-I", "-m", "pip", "install", "-c", "constraints.txt"]
+    environment = dict(os.environ)
+    if wheels:
+        pip += ["--no-index", "--find-links", wheels]
+        environment = {name: value for name, value in environment.items() if not name.startswith("PIP_")}
+        environment["PIP_CONFIG_FILE"] = os.devnull
+    status, output = run(*pip, "-e", f".[{extra}]", show=show_progress, environment=environment)
+    missing = re.search(r"No matching distribution found for (\S+)", output) if status and wheels else None
+    if missing:
+        raise SystemExit(
+            f"{wheels} has no {missing.group(1)} that fits this computer ({platform.platform()}): run `python start.py "
+            "wheels` with that folder on a computer like this one, with a network."
+        )
     if status:
         raise explain(output)
     status, output = run(python, "-I", "-c", "import cnnlab.files, jupyterlab, torch, torchvision")
@@ -251,7 +304,7 @@ def show_progress(line: str) -> None:
         say(f"  all downloaded; unpacking {line.count(',') + 1} packages, which takes a minute or two")
 
 
-def explain(output: str) -> Exception:
+def explain(output: str, log: str = ".venv/pip.log") -> Exception:
     """Return what pip's (or venv's) output means, in one sentence, as the exception to raise."""
     if re.search(r"No space left|WinError 112|not enough space|quota exceeded", output, re.IGNORECASE):
         return SystemExit(
@@ -269,9 +322,90 @@ def explain(output: str) -> Exception:
             "glibc 2.28 or newer, and Apple-chip Macs; on one of these look at `pip config list`, elsewhere open the "
             "course in Colab (README.md)."
         )
-    with open(venv_folder("pip.log"), "w", encoding="utf-8") as file:
+    with open(os.path.join(ROOT, log), "w", encoding="utf-8") as file:
         file.write(output)
-    return SystemExit(f"The installation failed, .venv/pip.log says more: {output.strip().splitlines()[-1]}")
+    return SystemExit(f"The installation failed, {log} says more: {output.strip().splitlines()[-1]}")
+
+
+# --- A folder of wheels, for computers without a network. A file in it, written last, says what for and what is there.
+
+
+def kind_of_computer() -> str:
+    """Return what a wheel depends on, for example "Linux x86_64, Python 3.12"."""
+    system = platform.system().replace("Darwin", "macOS")
+    return f"{system} {platform.machine()}, Python {sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def contents_file(folder: str, kind: str) -> str:
+    return os.path.join(folder, f"wheels for {kind}.json")
+
+
+def wheel_sizes(folder: str) -> dict:
+    """Return name -> bytes of the wheels in a folder."""
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".whl"))
+    return {name: os.path.getsize(os.path.join(folder, name)) for name in names}
+
+
+def collect_wheels(arguments: list) -> int:
+    """Download into a folder what computers without a network need; a second run completes it."""
+    parser = argparse.ArgumentParser(prog="start.py wheels", description=collect_wheels.__doc__)
+    parser.add_argument("folder", type=full_path, help="where the packages go, for example on a USB stick")
+    parser.add_argument("--test", action="store_true", help="also what `python start.py test` needs")
+    options = parser.parse_args(arguments)
+    folder, contents = options.folder, contents_file(options.folder, kind_of_computer())
+    extra = "test" if options.test or read_json(contents).get("extra") == "test" else "lab"
+    check_modules()
+    os.makedirs(folder, exist_ok=True)
+    for name in wheel_sizes(folder):
+        if not zipfile.is_zipfile(os.path.join(folder, name)):  # only a part of it was saved
+            os.remove(os.path.join(folder, name))
+    with tempfile.TemporaryDirectory() as venv:
+        status, output = run(sys.executable, "-m", "venv", venv)
+        if not status:
+            there = sum(wheel_sizes(folder).values()) / 1e9
+            check_disk(folder, max(0.1, disk_needs(venv_python(venv))[0] - there), 0)
+            say(f"Collecting packages in {folder}.")
+            pip = [venv_python(venv), "-I", "-m", "pip", "wheel", "-c", "constraints.txt", "-w", folder]
+            status, output = run(*pip, f".[{extra}]", *BUILD_TOOLS, show=show_progress)
+    if status:
+        raise explain(output, os.path.join(folder, "pip.log"))
+    sizes = wheel_sizes(folder)
+    write_json(contents, {"extra": extra, "versions": wanted_stamp(extra)["versions"], "files": sizes})
+    say(
+        f"{folder} is complete: {len(sizes)} packages, {sum(sizes.values()) / 1e9:.1f} GB, for {kind_of_computer()}.\n"
+        "Bring it to each of the other computers of this kind (USB stick, shared folder), with the course. There type\n"
+        "  python start.py --from FOLDER"
+    )
+    return 0
+
+
+def check_wheels(folder: str, extra: str) -> float:
+    """Stop unless the folder has what an installation of `extra` needs on this computer; return its size in GB."""
+    again = "on a computer with a network run `python start.py wheels` with that folder"
+    if not os.path.isdir(folder):
+        raise SystemExit(f"There is no folder {folder}: check its name. If there is none yet, {again} (README.md).")
+    names = [re.match(r"wheels for (.+)\.json$", name) for name in sorted(os.listdir(folder))]
+    kinds = [name.group(1) for name in names if name]
+    if not kinds:
+        raise SystemExit(f"{folder} has no file `wheels for ....json`, so it is not complete: {again} (README.md).")
+    if kind_of_computer() not in kinds:
+        raise SystemExit(
+            f"{folder} has packages for {'; for '.join(kinds)}. This is {kind_of_computer()}: on a computer of this "
+            "kind, with a network, run `python start.py wheels` with that folder, or use another Python here."
+        )
+    contents = read_json(contents_file(folder, kind_of_computer()))
+    if contents.get("versions") != wanted_stamp(extra)["versions"]:
+        raise SystemExit(f"{folder} belongs to another version of the course: with this version, {again}.")
+    if extra == "test" and contents["extra"] != "test":
+        raise SystemExit(f"{folder} lacks the packages of the tests: {again} and --test.")
+    there = wheel_sizes(folder)
+    missing = [name for name, size in contents["files"].items() if there.get(name) != size]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise SystemExit(
+            f"{folder} lacks {', '.join(missing[:3])}{more}, or has only a part: copy the folder again, or {again}."
+        )
+    return sum(there.values()) / 1e9
 
 
 # --- Colab's packages in .venv-colab, for `start.py test-colab`.
@@ -357,6 +491,65 @@ def run_colab_tests(python: str, colab: str) -> int:
     return status
 
 
+# --- One installation for many: where .venv may not be written, a person works in a folder of her own.
+
+
+def may_write(path: str) -> bool:
+    """Return whether a file that exists may be written; nothing is written."""
+    try:
+        with open(path, "r+b"):
+            return True
+    except OSError as error:
+        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+            return False
+        raise
+
+
+def is_shared() -> bool:
+    """Return whether this is a complete installation that belongs to somebody else."""
+    stamp = venv_folder("complete.json")
+    return os.path.exists(stamp) and not may_write(stamp)
+
+
+def own_folder(*names: str) -> str:
+    return os.path.join(full_path("~"), "cnnlab-course", *names)
+
+
+def written_folder(*names: str, venv: str = ".venv") -> str:
+    """Return where JupyterLab's settings and log go: into .venv, or into the person's own folder."""
+    return own_folder(".cnnlab", *names) if is_shared() else venv_folder(*names, venv=venv)
+
+
+def copy_notebooks() -> None:
+    """Bring the course's notebooks into the person's own folder; what she has changed there stays as it is."""
+    if os.path.exists(own_folder()) and not os.path.exists(own_folder(".cnnlab")):
+        raise SystemExit(f"{own_folder()} is there, and this course did not make it: rename it, then start again.")
+    for name in (".cnnlab", "notebooks"):
+        os.makedirs(own_folder(name), exist_ok=True)
+    copied, newer = read_json(own_folder(".cnnlab", "copied.json")), []
+    for name in sorted(os.listdir(os.path.join(ROOT, "notebooks"))):
+        if name.endswith(".ipynb"):
+            source, target = os.path.join(ROOT, "notebooks", name), own_folder("notebooks", name)
+            new, hers = checksum(source), checksum(target)
+            if hers in ("", new, copied.get(name)):  # missing, or as it was copied
+                shutil.copyfile(source, own_folder(".cnnlab", "part"))
+                os.replace(own_folder(".cnnlab", "part"), target)
+                copied[name] = new
+            elif copied.get(name) != new:
+                newer.append(name)
+    write_json(own_folder(".cnnlab", "copied.json"), copied)
+    say(f"Your own notebooks are in {own_folder('notebooks')}.")
+    if newer:
+        say(f"You changed {', '.join(newer)}, and the course has it newer: to get that, rename yours and start again.")
+
+
+def checksum(path: str) -> str:
+    """Return the SHA-256 of a file, or "" where there is none."""
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+    return ""
+
+
 # --- What is run in the installation.
 
 
@@ -370,7 +563,7 @@ def course_environment(python: str, venv: str = ".venv") -> dict:
     # at once took 19.6 s instead of 2.9 s. With short spins one alone takes 0.9 s instead of 0.8 s (two cores, Linux).
     environment.setdefault("GOMP_SPINCOUNT", "1000")
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
-        environment[name] = venv_folder("settings", name.lower(), venv=venv)
+        environment[name] = written_folder("settings", name.lower(), venv=venv)
         os.makedirs(environment[name], exist_ok=True)  # IPython warns where it is missing
     return environment
 
@@ -423,7 +616,8 @@ def has_display() -> bool:
 
 def decline_news() -> None:
     """Answer JupyterLab's first question, whether it may fetch news, with no, unless it was answered before."""
-    folder = venv_folder("settings", "jupyter_config_dir", "lab", "user-settings", "@jupyterlab", "apputils-extension")
+    folder = written_folder("settings", "jupyter_config_dir", "lab", "user-settings")
+    folder = os.path.join(folder, "@jupyterlab", "apputils-extension")
     path = os.path.join(folder, "notification.jupyterlab-settings")
     if not os.path.exists(path):
         os.makedirs(folder, exist_ok=True)
@@ -432,9 +626,10 @@ def decline_news() -> None:
 
 
 def start_server(python: str, port: int, token: str, browser: bool) -> subprocess.Popen:
-    """Start JupyterLab on 127.0.0.1; its log goes to .venv/jupyter.log."""
+    """Start JupyterLab on 127.0.0.1; its log goes to jupyter.log in .venv, or in the person's own folder."""
+    root_dir = own_folder() if is_shared() else ROOT
     command = [python, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
-    command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={ROOT}"]
+    command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={root_dir}"]
     command += [f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}", f"--ServerApp.open_browser={browser}"]
     command += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]  # no questions, no network
     command += [
@@ -446,7 +641,7 @@ def start_server(python: str, port: int, token: str, browser: bool) -> subproces
     decline_news()
     # The token is no argument: every user of a computer can read the arguments of every program.
     environment = dict(course_environment(python), JUPYTER_TOKEN=token)
-    with open(venv_folder("jupyter.log"), "w", encoding="utf-8") as log:
+    with open(written_folder("jupyter.log"), "w", encoding="utf-8") as log:
         return subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
         )
@@ -480,14 +675,18 @@ def wait_until_ready(server: subprocess.Popen, port: int, token: str) -> None:
 
 
 def stop_with_log() -> None:
-    with open(venv_folder("jupyter.log"), encoding="utf-8", errors="replace") as log:
+    path = written_folder("jupyter.log")
+    with open(path, encoding="utf-8", errors="replace") as log:
         last = log.read().strip().splitlines()[-1:]
-    raise SystemExit(f"JupyterLab ended by itself, .venv/jupyter.log says more: {''.join(last)}")
+    name = path if is_shared() else ".venv/jupyter.log"
+    raise SystemExit(f"JupyterLab ended by itself, {name} says more: {''.join(last)}")
 
 
 def open_course(python: str, port: int, browser: bool) -> int:
     """Open the first notebook in JupyterLab, say its address, and stay until it ends."""
     port, token = free_port(port), secrets.token_hex(24)
+    if is_shared():
+        copy_notebooks()
     say("Starting JupyterLab.")
     server = start_server(python, port, token, browser)
     try:
@@ -515,19 +714,27 @@ def end(process: subprocess.Popen) -> None:
         process.kill()
 
 
+def full_path(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
+
+
 def parse_arguments(arguments: list) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="start.py",
-        usage="python start.py [--port PORT] [--no-browser]\n       python start.py test [arguments for pytest]\n"
-        "       python start.py check [--lax] [notebook ...]\n       python start.py test-colab",
+        usage="python start.py [--from FOLDER] [--port PORT] [--no-browser]\n"
+        "       python start.py test [--from FOLDER] [arguments for pytest]\n"
+        "       python start.py check [--lax] [notebook ...]\n       python start.py test-colab\n"
+        "       python start.py wheels FOLDER [--test]",
         description="Set up the course in .venv, then open it in JupyterLab, run every test, run the notebooks alone "
         "and compare what they print with what is stored (check), or run the course as on Colab.",
     )
+    parser.add_argument("--from", dest="wheels", metavar="FOLDER", default="", help="install what `wheels` put there")
     parser.add_argument("--port", type=int, default=0, help="where JupyterLab listens (a free port otherwise)")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     options = parser.parse_args(arguments)
     if not 0 <= options.port <= 65535:
         parser.error(f"--port must be 1 to 65535, got {options.port}")
+    options.wheels = options.wheels and full_path(options.wheels)
     return options
 
 
@@ -536,18 +743,24 @@ def main(arguments: list) -> int:
     test = arguments[:1] == ["test"]
     check = arguments[:1] == ["check"] and not {"-h", "--help"} & set(arguments)
     test_colab = arguments == ["test-colab"]
-    options = parse_arguments([] if test or check or test_colab else arguments)
+    wheels = arguments[:1] == ["wheels"]
+    own = 3 if test and arguments[1:2] == ["--from"] else 1  # how many arguments of `test` are not pytest's
+    options = parse_arguments(arguments[1:own] if test else [] if check or test_colab or wheels else arguments)
     check_platform()
     if test_colab:
         check_colab_python(sys.version_info)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that JupyterLab is ended, too
     try:
-        with only_one():
-            python = prepare("test" if test or test_colab else "lab")
-            colab = prepare_colab(python) if test_colab else ""
+        if wheels:
+            return collect_wheels(arguments[1:])
+        python, extra = venv_python(), "test" if test or test_colab else "lab"
+        if test_colab or not is_complete(extra):  # a complete installation is not written to: it may be a shared one
+            with only_one():
+                python = prepare(extra, options.wheels)
+                colab = prepare_colab(python) if test_colab else ""
         check_data()
         if test:
-            return run_tests(python, arguments[1:])
+            return run_tests(python, arguments[own:])
         if check:
             return check_notebooks(python, arguments[1:])
         if test_colab:
@@ -557,7 +770,10 @@ def main(arguments: list) -> int:
         say("\nEnded. Start again to go on.")
         return 130
     except PermissionError as error:
-        raise SystemExit(f"{error}: put the course into a folder that you may write to, then start again.") from error
+        raise SystemExit(
+            f"{error}: use a folder that you may read and write, then start again; where the course is installed for "
+            "many, its owner must let everybody read it."
+        ) from error
     except OSError as error:
         raise SystemExit(str(error)) from error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import errno
 import http.client
 import http.server
 import importlib.metadata
@@ -24,12 +25,15 @@ import sysconfig
 import threading
 import time
 import tomllib
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import hatchling.build
 import nbformat
 import psutil
 import pytest
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -96,7 +100,7 @@ def test_the_bounds_are_those_of_constraints_and_pyproject():
     assert wanted == f">={oldest},<3.{start.NEWEST[1] + 1}"
 
 
-def test_what_constraints_pin_supports_every_version_in_the_bounds():
+def test_what_constraints_pin_supports_every_version_in_the_bounds():  # their first releases, too: Debian 12 has 3.11.2
     start = load(REPOSITORY)
     versions = [f"3.{minor}" for minor in range(start.OLDEST[1], start.NEWEST[1] + 1)]
     pins = re.findall(r"^([\w.-]+)==", (REPOSITORY / "constraints.txt").read_text(), re.MULTILINE)
@@ -105,7 +109,8 @@ def test_what_constraints_pin_supports_every_version_in_the_bounds():
     assert len(checked) > 100
     for metadata in checked:
         supported = SpecifierSet(metadata["Requires-Python"] or "")
-        assert all(f"{version}.9" in supported for version in versions), metadata["Name"]
+        for patch in (0, 9):
+            assert all(f"{version}.{patch}" in supported for version in versions), metadata["Name"]
     for name in ("torch", "numpy", "matplotlib"):
         classifiers = importlib.metadata.metadata(name).get_all("Classifier")
         assert {f"Programming Language :: Python :: {version}" for version in versions} <= set(classifiers)
@@ -475,6 +480,278 @@ def test_two_do_not_install_into_one_folder(start):
         pass
 
 
+def test_line_ends_do_not_count_as_another_version(start):
+    before = start.wanted_stamp("lab")
+    text = Path(start.ROOT, "constraints.txt").read_bytes()
+    Path(start.ROOT, "constraints.txt").write_bytes(text.replace(b"\n", b"\r\n"))  # as Git may do on Windows
+    assert start.wanted_stamp("lab") == before
+
+
+# --- A folder of wheels
+
+
+def test_the_build_tools_are_those_that_pip_asks_for(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    backend = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["build-system"]["requires"]
+    asked = {Requirement(text).name for text in [*backend, *hatchling.build.get_requires_for_build_editable()]}
+    assert set(load(REPOSITORY).BUILD_TOOLS) == asked
+
+
+@pytest.fixture
+def collected(start, monkeypatch, tmp_path):
+    """The wheels that collecting gives, by a stand-in for pip; `commands` has what it was asked."""
+    calls = SimpleNamespace(commands=[], pip=(0, ""), folder=tmp_path / "wheels for ü")
+    names = ["torch-2.15.0-cp312-none-any.whl", "hatchling-1-py3-none-any.whl"]
+
+    def run(*command: str, **_: object) -> tuple[int, str]:
+        if "wheel" in command:
+            calls.commands.append(command[1:])
+            for name in names:
+                with zipfile.ZipFile(Path(command[command.index("-w") + 1], name), "w") as wheel:
+                    wheel.writestr("a.py", "")
+            return calls.pip
+        return 0, ""
+
+    monkeypatch.setattr(start, "run", run)
+    monkeypatch.setattr(start, "kind_of_computer", lambda: "Linux x86_64, Python 3.12")
+    monkeypatch.setattr(start.shutil, "disk_usage", lambda _: SimpleNamespace(free=50e9))
+    monkeypatch.chdir(tmp_path)
+    return calls
+
+
+def test_collecting_asks_pip_once_and_writes_down_what_is_there(start, collected, capsys):
+    assert start.collect_wheels(["wheels for ü"]) == 0
+    folder = str(collected.folder)
+    command = ("-I", "-m", "pip", "wheel", "-c", "constraints.txt", "-w", folder, ".[lab]", "hatchling", "editables")
+    assert collected.commands == [command]
+    assert f"{folder} is complete: 2 packages, 0.0 GB, for Linux x86_64, Python 3.12.\n" in capsys.readouterr().out
+    assert (
+        start.check_wheels(folder, "lab") == sum(path.stat().st_size for path in collected.folder.glob("*.whl")) / 1e9
+    )
+    broken = collected.folder / "numpy-2-py3-none-any.whl"
+    broken.write_bytes(b"PK\x03\x04 the rest was not saved")
+    start.collect_wheels(["wheels for ü", "--test"])
+    assert collected.commands[1] == (*command[:8], ".[test]", *command[9:])
+    assert not broken.exists()  # pip would take it for what it was to download
+    start.collect_wheels(["wheels for ü"])  # what the tests need is kept up to date, too
+    assert collected.commands[2] == collected.commands[1]
+    assert not Path(start.venv_folder()).exists()
+
+
+@pytest.mark.usefixtures("collected")
+def test_a_tilde_is_the_persons_own_folder(start, monkeypatch, tmp_path):
+    monkeypatch.setenv("USERPROFILE" if os.name == "nt" else "HOME", str(tmp_path / "home"))
+    start.collect_wheels(["~/wheels"])
+    assert len(list((tmp_path / "home" / "wheels").glob("*.whl"))) == 2
+    assert start.parse_arguments(["--from", "~/wheels"]).wheels == str(tmp_path / "home" / "wheels")
+    assert start.parse_arguments(["--from", "wheels"]).wheels == str(tmp_path / "wheels")
+    assert start.parse_arguments([]).wheels == ""
+
+
+def test_collecting_that_fails_is_said_and_leaves_no_list(start, collected):
+    collected.pip = (1, "ERROR: the hashes differ")
+    log = collected.folder / "pip.log"
+    said = refused(start.collect_wheels, ["wheels for ü"])
+    assert said == f"The installation failed, {log} says more: ERROR: the hashes differ"
+    assert refused(start.check_wheels, str(collected.folder), "lab") == (
+        f"{collected.folder} has no file `wheels for ....json`, so it is not complete: on a computer with a network "
+        "run `python start.py wheels` with that folder (README.md)."
+    )
+
+
+def test_a_folder_that_does_not_fit_is_refused_and_what_is_missing_is_named(start, collected, monkeypatch):
+    folder, again = str(collected.folder), "on a computer with a network run `python start.py wheels` with that folder"
+    assert refused(start.check_wheels, folder, "lab") == (
+        f"There is no folder {folder}: check its name. If there is none yet, {again} (README.md)."
+    )
+    start.collect_wheels([folder])
+    assert refused(start.check_wheels, folder, "test") == (
+        f"{folder} lacks the packages of the tests: {again} and --test."
+    )
+    torch = collected.folder / "torch-2.15.0-cp312-none-any.whl"
+    half = torch.read_bytes()[:-5]
+    torch.write_bytes(half)
+    missing = "{} lacks {}, or has only a part: copy the folder again, or {}."
+    assert refused(start.check_wheels, folder, "lab") == missing.format(folder, torch.name, again)
+    torch.unlink()
+    assert refused(start.check_wheels, folder, "lab") == missing.format(folder, torch.name, again)
+    start.collect_wheels([folder])
+    monkeypatch.setattr(start, "kind_of_computer", lambda: "Windows AMD64, Python 3.13")
+    assert refused(start.check_wheels, folder, "lab") == (
+        f"{folder} has packages for Linux x86_64, Python 3.12. This is Windows AMD64, Python 3.13: on a computer of "
+        "this kind, with a network, run `python start.py wheels` with that folder, or use another Python here."
+    )
+    start.collect_wheels([folder])  # one folder can serve two kinds of computers
+    start.check_wheels(folder, "lab")
+    with open(Path(start.ROOT, "constraints.txt"), "a") as file:
+        file.write("# newer\n")
+    assert refused(start.check_wheels, folder, "lab") == (
+        f"{folder} belongs to another version of the course: with this version, {again}."
+    )
+
+
+def test_the_kind_of_computer_names_system_processor_and_python(start, monkeypatch):
+    monkeypatch.setattr(start.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(start.platform, "machine", lambda: "arm64")
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    assert start.kind_of_computer() == f"macOS arm64, Python {version}"
+
+
+def test_a_folder_of_wheels_is_checked_before_anything_is_changed(recorder, monkeypatch, capsys):
+    start, folder = recorder.start, "/no such folder"
+    recorder.prepare("lab")
+    with open(Path(start.ROOT, "constraints.txt"), "a") as file:
+        file.write("# newer\n")
+    before = start.read_stamp()
+    assert refused(start.prepare, "lab", folder).startswith("There is no folder /no such folder")
+    assert start.read_stamp() == before
+    shutil.rmtree(start.venv_folder())
+    monkeypatch.setattr(start, "check_wheels", lambda *_: 3.0)
+    capsys.readouterr()
+    start.prepare("lab", folder)
+    assert "About 6.5 GB once installed; 50.0 GB are free here." in capsys.readouterr().out
+    assert start.read_stamp()["extra"] == "lab"
+
+
+@SCRIPTS_RUN
+def test_with_a_folder_of_wheels_pip_sees_nothing_else(start, monkeypatch):
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://example.invalid/simple")
+    python = put_python(
+        start,
+        f"#!{sys.executable} -I\nimport json, os, sys\nif 'pip' in sys.argv:\n"
+        "    with open('seen.json', 'w') as file:\n"
+        "        json.dump([sys.argv[4:], dict(os.environ)], file)\n",
+    )
+    start.install(python, "lab", "/my wheels")
+    arguments, environment = json.loads(Path(start.ROOT, "seen.json").read_text())
+    source = ["--no-index", "--find-links", "/my wheels"]
+    assert arguments == ["install", "-c", "constraints.txt", *source, "-e", ".[lab]"]
+    assert {name: value for name, value in environment.items() if name.startswith("PIP_")} == {
+        "PIP_CONFIG_FILE": os.devnull
+    }
+
+
+@SCRIPTS_RUN
+def test_wheels_that_this_system_is_too_old_for_are_named(start):
+    python = put_python(start, "#!/bin/sh\necho 'ERROR: No matching distribution found for torch>=2.6'\nexit 1\n")
+    assert refused(start.install, python, "lab", "/wheels") == (
+        f"/wheels has no torch>=2.6 that fits this computer ({start.platform.platform()}): run `python start.py "
+        "wheels` with that folder on a computer like this one, with a network."
+    )
+
+
+def test_what_main_does_with_wheels_and_from(start, monkeypatch, tmp_path):
+    steps = []
+    for name in ("collect_wheels", "prepare", "check_data", "run_tests"):
+        monkeypatch.setattr(start, name, lambda *arguments, name=name: steps.append((name, *arguments)) or 0)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        start.main(["wheels", "folder", "--test"])
+        start.main(["test", "--from", str(tmp_path), "-k", "model"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert steps == [
+        ("collect_wheels", ["folder", "--test"]),
+        ("prepare", "test", str(tmp_path)),
+        ("check_data",),
+        ("run_tests", 0, ["-k", "model"]),
+    ]
+
+
+# --- One installation for many
+
+
+@pytest.fixture
+def shared(start, monkeypatch, tmp_path, recorder):
+    """A complete installation whose files may not be written, and a home; (start, the person's folder)."""
+    recorder.prepare("lab")
+    real = open
+
+    def read_only(path, mode="r", *arguments, **options):
+        if Path(str(path)).is_relative_to(start.ROOT) and set(mode) & set("wa+x"):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return real(path, mode, *arguments, **options)
+
+    monkeypatch.setattr(start, "open", read_only, raising=False)
+    monkeypatch.setenv("USERPROFILE" if os.name == "nt" else "HOME", str(tmp_path / "home"))
+    return start, tmp_path / "home" / "cnnlab-course"
+
+
+def test_an_installation_that_may_not_be_written_is_opened_as_it_is(shared, monkeypatch):
+    start, _ = shared
+    assert start.is_shared()
+    assert start.is_complete("lab")
+    assert not start.is_complete("test")
+    start.sys = SimpleNamespace(**vars(sys) | {"version_info": (3, 99)})  # any Python may open it
+    assert start.is_complete("lab")
+    monkeypatch.setattr(start, "open", open)
+    assert not start.is_shared()
+    assert not start.is_complete("lab")
+
+
+def test_who_must_complete_it_is_said(shared):
+    start, _ = shared
+    assert refused(start.only_one().__enter__) == (
+        f"The installation in {start.ROOT} is not complete (the course was updated), and you may not write there: "
+        "whoever looks after that folder must run `python start.py` in it. Or start a copy of the course, in a folder "
+        "of your own."
+    )
+
+
+def test_settings_and_log_go_to_her_own_folder(shared, monkeypatch):
+    start, own = shared
+    given = []
+    monkeypatch.setattr(start.subprocess, "Popen", lambda command, **options: given.append((command, options)))
+    start.copy_notebooks()
+    start.start_server("python", 8000, "secret", browser=False)
+    command, options = given[0]
+    assert f"--ServerApp.root_dir={own}" in command
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
+        assert Path(options["env"][name]).is_relative_to(own / ".cnnlab")
+    (own / ".cnnlab" / "jupyter.log").write_text("ImportError: no tornado\n")
+    assert refused(start.stop_with_log) == (
+        f"JupyterLab ended by itself, {own / '.cnnlab' / 'jupyter.log'} says more: ImportError: no tornado"
+    )
+
+
+def test_her_changed_notebooks_stay_and_new_ones_come(shared, capsys):
+    start, own = shared
+    course, mine = Path(start.ROOT, "notebooks"), own / "notebooks"
+    for name in ("00", "01", "02", "notes"):
+        (course / (name if name == "notes" else f"{name}.ipynb")).write_text("first")
+    (course / "00.ipynb").chmod(0o444)
+    start.copy_notebooks()
+    first = {"00.ipynb", "00_start_here.ipynb", "01.ipynb", "02.ipynb"}
+    assert {path.name for path in mine.iterdir()} == first
+    assert capsys.readouterr().out == f"Your own notebooks are in {mine}.\n"
+
+    (mine / "00.ipynb").write_text("hers")  # and the course's stays
+    (mine / "01.ipynb").write_text("hers")
+    (course / "01.ipynb").write_text("second")
+    (course / "02.ipynb").write_text("second")  # which she has not changed
+    (course / "03.ipynb").write_text("second")
+    start.copy_notebooks()
+    texts = {name: (mine / f"{name}.ipynb").read_text() for name in ("00", "01", "02", "03")}
+    assert texts == {"00": "hers", "01": "hers", "02": "second", "03": "second"}
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "You changed 01.ipynb, and the course has it newer: to get that, rename yours and start again."
+    ]
+    (mine / "01.ipynb").rename(mine / "my 01.ipynb")
+    start.copy_notebooks()
+    assert (mine / "01.ipynb").read_text() == "second"
+    assert (mine / "my 01.ipynb").read_text() == "hers"
+    assert capsys.readouterr().out == f"Your own notebooks are in {mine}.\n"
+
+
+def test_a_folder_of_that_name_that_is_not_ours_is_left_alone(shared):
+    start, own = shared
+    own.mkdir(parents=True)
+    assert refused(start.copy_notebooks) == (
+        f"{own} is there, and this course did not make it: rename it, then start again."
+    )
+    assert list(own.iterdir()) == []
+
+
 # --- Colab's packages
 
 
@@ -710,7 +987,7 @@ def test_test_colab_installs_what_the_tests_need_then_colabs_then_runs(start, mo
         signal.signal(signal.SIGTERM, before)
     assert steps == [
         ("check_colab_python",),
-        ("prepare", "test"),
+        ("prepare", "test", ""),
         ("prepare_colab", "main"),
         ("check_data",),
         ("run_colab_tests", "main", "colab"),

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import itertools
 import os
-import sys
 import time
 import warnings
 from collections import deque
@@ -19,7 +18,7 @@ from cnnlab.experiment import FIELDS, Experiment
 from cnnlab.machine import worker_count
 from cnnlab.one_run import check_snapshots, run
 from cnnlab.planning import Task, asked_for, checked, find, groups, missing
-from cnnlab.progress import SweepProgress
+from cnnlab.progress import SweepProgress, write_line
 from cnnlab.runs import Failure, Runs
 from cnnlab.store import Store
 from cnnlab.workers import InThisProcess, LocalWorkers
@@ -83,13 +82,14 @@ def sweep(
     failures: list[Failure] = []
     interrupted = False
     try:
-        # First what is trained to its end: early stopping may then be read off it.
-        for stopping in (False, True):
-            some = [experiment for experiment in experiments if (experiment.patience is not None) == stopping]
-            tasks = missing(some, shelf, snapshots, insides)
-            if tasks:
-                shelf.prepare()
-                _train(tasks, shelf, executor, workers, retries, failures, progress)
+        with SweepProgress(progress) as board:  # also if nothing is left to do: the cell leaves the same on every run
+            # First what is trained to its end: early stopping may then be read off it.
+            for stopping in (False, True):
+                some = [experiment for experiment in experiments if (experiment.patience is not None) == stopping]
+                tasks = missing(some, shelf, snapshots, insides)
+                if tasks:
+                    shelf.prepare()
+                    _train(tasks, shelf, executor, workers, retries, failures, board)
     except KeyboardInterrupt:
         interrupted = True
     found = {key: one for group in groups(experiments) for key, one in find(group, shelf, snapshots, insides).items()}
@@ -126,16 +126,17 @@ def _check_executor(executor: object) -> None:
         raise ConfigError(f"executor wants one of concurrent.futures' kind, {remedy}; got {executor!r:.60}")
 
 
-def _train(tasks, shelf, executor, workers, retries, failures, progress) -> None:  # noqa: C901, PLR0912 (one loop over waiting, running and claimed tasks)
+def _train(tasks, shelf, executor, workers, retries, failures, board) -> None:  # noqa: C901, PLR0912 (one loop over waiting, running and claimed tasks)
     """Train all tasks; what another process has claimed is waited for."""
     own = executor is None
     most = min(workers or (_own_workers(tasks) if own else MOST_AT_ONCE), len(tasks))
     if own:
         executor = LocalWorkers(most) if most > 1 else InThisProcess()
     waiting, elsewhere, running = deque(tasks), deque(), {}
-    finished, failed_before = False, len(failures)
+    finished = False
+    board.plan(*_size(tasks))
     try:
-        with _silence(), SweepProgress(*_size(tasks), progress) as board:
+        with _silence():
             while waiting or elsewhere or running:
                 if not waiting:
                     if not running:
@@ -148,9 +149,9 @@ def _train(tasks, shelf, executor, workers, retries, failures, progress) -> None
                     elif task.is_done(shelf):
                         board.done(*_size([task]))
                     else:
-                        board.show(len(running) + 1, len(failures) - failed_before)
+                        board.show(len(running) + 1, len(failures))
                         running[_submit(executor, task)] = task
-                board.show(len(running), len(failures) - failed_before)
+                board.show(len(running), len(failures))
                 for future in wait(running, timeout=0.5, return_when=FIRST_COMPLETED).done:
                     task = running.pop(future)
                     with contextlib.closing(task.claim):
@@ -159,7 +160,7 @@ def _train(tasks, shelf, executor, workers, retries, failures, progress) -> None
                         waiting.append(task)
                     else:
                         board.done(*_size([task]))
-            board.show(0, len(failures) - failed_before)
+            board.show(0, len(failures))
         finished = True
     finally:
         for future, task in running.items():
@@ -228,10 +229,10 @@ def _say_the_end(runs: Runs, asked: int, store, interrupted: bool, progress: boo
     """One line that is the same on every run, and a warning of what must not be missed."""
     kept = "" if store is None else f"; {store} keeps them"
     if interrupted:
-        sys.stdout.write(f"stopped: {len(runs)} of {asked} runs are done{kept}, and the same call goes on\n")
+        write_line(f"stopped: {len(runs)} of {asked} runs are done{kept}, and the same call goes on")
     elif progress:
         failed = f", {asked - len(runs)} failed" if len(runs) < asked else ""
-        sys.stdout.write(f"{len(runs)} run{'' if len(runs) == 1 else 's'}{failed}\n")
+        write_line(f"{len(runs)} run{'' if len(runs) == 1 else 's'}{failed}")
     if runs.failures:
         first = runs.failures[0]
         warnings.warn(

@@ -100,6 +100,7 @@ def fit(  # noqa: PLR0913 (a training's settings)
         run = _Run(model, data, history, checkpoint)
         try:
             run.begin(device)
+            bar.begin(history)
             run.train(on_epoch, stop, bar)
         except (_Stopped, KeyboardInterrupt) as error:
             history.stopped_by = "stop" if isinstance(error, _Stopped) else "interrupt"

@@ -105,6 +105,7 @@ IN_A_FUNCTION = {
     "loading": {"torchvision"},
     "downloads": {"torchvision", "filelock"},
     "drawing": {"numpy", "PIL"},
+    "progress": {"IPython"},
     "history": {"pandas"},
     "probes": {"pandas"},
     "attribution": {"scipy"},

@@ -102,3 +102,35 @@ def test_every_panel_is_built_and_follows_its_sliders():
             slider.value = slider.max if slider.value == slider.min else slider.min
             assert panel.status.error is None, (name, slider.description, panel.status.value)
         panel.close()
+
+
+TRAINING = """
+import cnnlab.progress
+from cnnlab import build_cnn, fit, load_data
+
+cnnlab.progress.PAUSE = 1e-9  # draw after every batch
+data = load_data("mnist", train=64, validation=64)
+histories = [fit(build_cnn(channels=(2,)), data, epochs=3) for _ in range(2)]
+"""
+
+
+@pytest.mark.usefixtures("set_up")
+def test_progress_is_shown_in_place_and_leaves_its_lines():
+    import nbformat
+    from nbclient import NotebookClient
+
+    texts = []
+
+    class Recording(NotebookClient):
+        def process_message(self, message, *place):
+            if message["msg_type"] in ("display_data", "update_display_data"):
+                texts.append(message["content"]["data"]["text/plain"])
+            return super().process_message(message, *place)
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TRAINING)])
+    Recording(notebook, kernel_name="python3").execute()
+    display, *lines = notebook.cells[0].outputs
+    assert display.data == {"text/plain": "", "text/html": ""}
+    assert "".join(line.text for line in lines) == "trained 3 epochs\n" * 2
+    assert texts[0] == texts[-1] == ""
+    assert [text for text in texts if text.startswith("epoch 2 of 3: validation accuracy 0.")]

@@ -1,0 +1,62 @@
+"""A training's progress in JupyterLab: a line whose text changes in place, and at last one line."""
+
+import re
+
+import browser
+from playwright.sync_api import expect
+
+CELLS = [
+    """
+import time
+from pathlib import Path
+import torch
+import cnnlab.progress
+from cnnlab import build_cnn, fit, load_data
+
+torch.set_num_threads(1)
+cnnlab.progress.PAUSE = 1e-9  # draw after every batch
+data = load_data("mnist", train=64, validation=64)
+
+def wait(state):
+    "Go on after this epoch when the test says so."
+    while not Path(f"go{state.epoch}").exists():
+        time.sleep(0.01)
+""",
+    """
+print("before")
+histories = [fit(build_cnn(channels=(2,)), data, epochs=epochs, on_epoch=wait) for epochs in (2, 3)]
+""",
+]
+RUN_THE_LAST = """() => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  notebook.activeCellIndex = notebook.widgets.length - 1;
+  window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+
+
+def test_the_text_changes_in_place_and_one_line_stays(tmp_path):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    gates = [folder / f"go{epoch}" for epoch in (1, 2, 3)]
+    for gate in gates:  # the first time, it runs through
+        gate.touch()
+    with browser.running_cells(folder, CELLS, tmp_path) as page:
+        for gate in gates:
+            gate.unlink()
+        page.evaluate(RUN_THE_LAST)
+        outputs = page.locator(".jp-Cell").last.locator(".jp-OutputArea-child")
+        line = page.locator(".jp-OutputArea label")
+        expect(line).to_have_text(re.compile(r"epoch 1 of 2: validation accuracy [01]\.\d{3}, \d\d:\d\d left"))
+        bar = line.get_by_role("progressbar")
+        assert bar.evaluate("bar => [bar.value, bar.max, bar.labels.length]") == [1, 2, 1]
+        assert outputs.count() == 2
+        gates[0].touch()
+        expect(line).to_have_text(re.compile("epoch 2 of 2: "))
+        assert outputs.count() == 2
+        gates[1].touch()
+        expect(line).to_have_text(re.compile("epoch 3 of 3: "))
+        gates[2].touch()
+        expect(line).to_have_count(0)
+        expect(outputs).to_have_text(["before", "", "trained 2 epochs\ntrained 3 epochs"])
+        assert outputs.nth(1).bounding_box()["height"] == 0
+        assert page.faults == []

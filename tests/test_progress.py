@@ -1,0 +1,278 @@
+"""Progress in every runner: a line that is replaced in place and leaves nothing, then one line that stays."""
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+
+import cnnlab.progress
+from cnnlab import build_cnn, fit, load_data
+
+SET_UP = """
+import threading
+import torch
+import cnnlab.progress
+from cnnlab import Experiment, build_cnn, fit, grid, load_data, sweep
+
+torch.set_num_threads(1)
+cnnlab.progress.PAUSE = 1e-9  # draw after every batch
+data = load_data("patterns", train=64, validation=20)
+small = {"channels": (2,), "hidden": 4, "seed": 0, "input_shape": data.input_shape, "classes": len(data.classes)}
+tiny = Experiment(dataset="patterns", train_size=64, validation_size=20, channels=(2,), hidden=4, epochs=2)
+"""
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_data("patterns", train=200, validation=100)
+
+
+def small(data):
+    return build_cnn(channels=(2,), hidden=4, input_shape=data.input_shape, classes=len(data.classes))
+
+
+def screen(written: str) -> list[str]:
+    """Return the lines that a terminal shows at the end; what is empty was overwritten with blanks."""
+    *lines, last = written.replace("\r\n", "\n").split("\n")
+    assert last.strip() == ""
+    return [line.rpartition("\r")[2] for line in lines]
+
+
+# --- A terminal, a pipe
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A terminal in which the line is drawn after every batch."""
+    monkeypatch.setattr(cnnlab.progress, "PAUSE", 1e-9)
+    return Terminal()
+
+
+def test_in_a_terminal_it_ends_as_one_line_that_is_the_same_on_every_run(data, terminal):
+    with contextlib.redirect_stdout(terminal):
+        for _ in range(2):
+            fit(small(data), data, epochs=2)
+    out = terminal.getvalue()
+    assert screen(out) == ["trained 2 epochs", "trained 2 epochs"]
+    assert "epoch 1 of 2: validation accuracy 0." in out
+    assert " left" in out
+
+
+def test_a_continued_run_goes_on_with_its_bar(data, tmp_path, terminal):
+    fit(small(data), data, epochs=2, checkpoint=tmp_path / "run.safetensors")
+    with contextlib.redirect_stdout(terminal):
+        fit(small(data), data, epochs=4, checkpoint=tmp_path / "run.safetensors")
+    out = terminal.getvalue()
+    assert "epoch 3 of 4" in out
+    assert "epoch 1 of 4" not in out
+    shown = [int(share) for share in re.findall(r"(\d+) %", out)]
+    assert max(shown) <= 100
+    assert shown[0] >= 50
+    assert shown[-1] >= 75
+    assert out.endswith("trained 4 epochs\n")
+
+
+def test_the_line_is_drawn_by_the_clock_and_not_after_every_batch(data, terminal, monkeypatch):
+    monkeypatch.setattr(cnnlab.progress, "PAUSE", 3600)
+    with contextlib.redirect_stdout(terminal):
+        fit(small(data), data, epochs=4, batch_size=10)
+    assert terminal.getvalue() == "trained 4 epochs\n"
+
+
+SCRIPT = SET_UP + "fit(build_cnn(**small), data, epochs=3)\nsweep(grid(tiny, seed=range(2)), workers=1)\n"
+
+
+def test_a_pipe_gets_nothing_but_the_last_lines():
+    answer = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True)
+    assert answer.stdout.decode().splitlines() == ["trained 3 epochs", "2 runs"]
+    assert answer.stderr == b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminal in Python")
+def test_a_real_terminal_shows_the_last_lines_and_saw_the_others():
+    import termios
+
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    with subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=theirs, stderr=subprocess.STDOUT) as process:
+        os.close(theirs)
+        written = b""
+        while piece := _read(ours):
+            written += piece
+    os.close(ours)
+    assert process.returncode == 0
+    written = written.decode()
+    assert re.search(r"\r\|\S.*\| +\d+ %, epoch 2 of 3: validation accuracy 0\.\d{3}, \d\d:\d\d left", written)
+    assert re.search(r"\r\|.*\| +50 %, 1 of 2 runs done, 1 running, \d\d:\d\d left", written)
+    assert screen(written) == ["trained 3 epochs", "2 runs"]
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux says so when the other side has ended
+        return b""
+
+
+# --- A notebook without a browser
+
+EMPTY = {"text/plain": "", "text/html": ""}
+CELLS = {
+    "thirty epochs": "history = fit(build_cnn(**small), data, epochs=30)",
+    "three trainings": "histories = [fit(build_cnn(**small), data, epochs=2, seed=seed) for seed in range(3)]",
+    "interrupted": """
+def interrupt(state):
+    if state.epoch == 2:
+        raise KeyboardInterrupt
+
+history = fit(build_cnn(**small), data, epochs=5, on_epoch=interrupt)""",
+    "diverged": 'history = fit(build_cnn(**small), data, epochs=5, optimizer="sgd", learning_rate=1e30)',
+    "failed": """
+def fail(state):
+    raise ZeroDivisionError
+
+try:
+    fit(build_cnn(**small), data, epochs=5, on_epoch=fail)
+except ZeroDivisionError:
+    print("failed")""",
+    "in a thread": """
+thread = threading.Thread(target=fit, args=(build_cnn(**small), data), kwargs={"epochs": 2})
+thread.start()
+thread.join()""",
+    "captured": "%%capture captured\nfit(build_cnn(**small), data, epochs=2)",
+    "quiet": "history = fit(build_cnn(**small), data, epochs=2, progress=False)",
+    "a function": "history = fit(build_cnn(**small), data, epochs=2, progress=lambda share: None)",
+    "sweep": 'runs = sweep(grid(tiny, seed=range(3)), store="runs", workers=1)',
+    "the sweep again": 'runs = sweep(grid(tiny, seed=range(3)), store="runs", workers=1)',
+    "two sweeps": "one, two = sweep([tiny], workers=1), sweep([tiny.replace(patience=1)], workers=1)",
+}
+LINES = {
+    "thirty epochs": "trained 30 epochs\n",
+    "three trainings": "trained 2 epochs\n" * 3,
+    "interrupted": "stopped in epoch 2: kept the weights of epoch 2\n",
+    "failed": "failed\n",
+    "in a thread": "trained 2 epochs\n",
+    "sweep": "3 runs\n",
+    "the sweep again": "3 runs\n",
+    "two sweeps": "1 run\n1 run\n",
+}
+
+
+class Recording(NotebookClient):
+    """Keeps the text of every display and update, a list a cell."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.texts = {}
+
+    def process_message(self, message, cell, index):
+        if message["msg_type"] in ("display_data", "update_display_data"):
+            self.texts.setdefault(cell.metadata["name"], []).append(message["content"]["data"])
+        return super().process_message(message, cell, index)
+
+
+def execute(folder):
+    """Return the notebook of CELLS after a run in folder, and the texts that a student saw meanwhile."""
+    cells = [
+        nbformat.v4.new_code_cell(source.strip(), id=name.replace(" ", "-"), metadata={"name": name})
+        for name, source in ({"set up": SET_UP} | CELLS).items()
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    folder.mkdir()
+    client = Recording(
+        notebook, timeout=120, kernel_name="python3", coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+    )  # fmt: skip
+    client.execute()
+    return notebook, client.texts
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("progress") / "first"
+
+
+@pytest.fixture(scope="module")
+def executed(folder):
+    return execute(folder)
+
+
+def outputs(notebook, name):
+    (cell,) = [cell for cell in notebook.cells if cell.metadata["name"] == name]
+    return cell.outputs
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_cell_keeps_one_empty_display_and_its_lines(executed, name):
+    notebook, texts = executed
+    display, stream = outputs(notebook, name)
+    assert display.data == EMPTY
+    assert stream.text == LINES[name]
+    assert texts[name][0] == texts[name][-1] == EMPTY  # nbval compares the first, a reader sees the last
+
+
+def test_a_divergence_is_said_in_one_line(executed):
+    display, stream = outputs(executed[0], "diverged")
+    assert display.data == EMPTY
+    assert stream.text.startswith("diverged in epoch 1, batch ")
+    assert stream.text.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["captured", "quiet", "a function"])
+def test_who_wants_to_see_nothing_sees_nothing(executed, name):
+    notebook, texts = executed
+    assert outputs(notebook, name) == []
+    assert name not in texts
+
+
+def test_the_display_says_epoch_accuracy_and_time_left(executed):
+    texts = executed[1]["thirty epochs"]
+    plain = [text["text/plain"] for text in texts if text != EMPTY]
+    pattern = r"epoch (\d+) of 30: validation accuracy [01]\.\d{3}, \d\d:\d\d left"
+    epochs = [int(match[1]) for match in (re.fullmatch(pattern, text) for text in plain) if match]
+    assert sorted(set(epochs)) == list(range(1, 31))
+    assert epochs == sorted(epochs)
+    shares = [
+        int(re.search(r'<progress value="(\d+)" max="30"></progress>', text["text/html"])[1]) for text in texts[1:-1]
+    ]
+    assert sorted(set(shares)) == list(range(1, 31))  # 64 images: one batch an epoch
+    assert shares == sorted(shares)
+
+
+def test_the_display_of_a_sweep_counts_runs(executed):
+    texts = executed[1]
+    plain = [re.sub(r", (\d\d:\d\d|\?) left$", "", text["text/plain"]) for text in texts["sweep"]]
+    assert list(dict.fromkeys(plain)) == [
+        "", "0 of 3 runs done, 1 running", "1 of 3 runs done, 1 running", "2 of 3 runs done, 1 running",
+        "3 of 3 runs done, 0 running",
+    ]  # fmt: skip
+    assert all(text == EMPTY for text in texts["the sweep again"])
+
+
+def test_two_executions_keep_the_same_and_the_page_has_one_line(executed, tmp_path):
+    again, _ = execute(tmp_path / "again")
+    assert [cell.outputs for cell in again.cells] == [cell.outputs for cell in executed[0].cells]
+    page, _ = HTMLExporter().from_notebook_node(again)
+    assert page.count("trained 30 epochs") == 1
+    assert " left<" not in page
+    assert "epoch 1 of 30" not in page
+
+
+def test_strict_nbval_agrees_also_where_the_store_has_all_runs(executed, folder):
+    nbformat.write(executed[0], folder / "progress.ipynb")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
+    answer = subprocess.run([*command, "progress.ipynb"], cwd=folder, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout
+    assert f"{len(CELLS) + 1} passed" in answer.stdout

@@ -2,31 +2,26 @@
 
 import re
 
-import browser
 from playwright.sync_api import expect
 
-CELLS = [
-    """
+SET_UP = """
 import time
 from pathlib import Path
-import torch
 import cnnlab.progress
 from cnnlab import build_cnn, fit, load_data
 
-torch.set_num_threads(1)
 cnnlab.progress.PAUSE = 1e-9  # draw after every batch
 data = load_data("mnist", train=64, validation=64)
 
 def wait(state):
     "Go on after this epoch when the test says so."
-    while not Path(f"go{state.epoch}").exists():
+    while not Path({folder!r}, f"go{{state.epoch}}").exists():
         time.sleep(0.01)
-""",
-    """
+"""
+TRAIN = """
 print("before")
 histories = [fit(build_cnn(channels=(2,)), data, epochs=epochs, on_epoch=wait) for epochs in (2, 3)]
-""",
-]
+"""
 RUN_THE_LAST = """() => {
   const notebook = window.jupyterapp.shell.currentWidget.content;
   notebook.activeCellIndex = notebook.widgets.length - 1;
@@ -34,13 +29,11 @@ RUN_THE_LAST = """() => {
 }"""
 
 
-def test_the_text_changes_in_place_and_one_line_stays(tmp_path):
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    gates = [folder / f"go{epoch}" for epoch in (1, 2, 3)]
+def test_the_text_changes_in_place_and_one_line_stays(shared_lab, tmp_path):
+    gates = [tmp_path / f"go{epoch}" for epoch in (1, 2, 3)]
     for gate in gates:  # the first time, it runs through
         gate.touch()
-    with browser.running_cells(folder, CELLS, tmp_path) as page:
+    with shared_lab.running([SET_UP.format(folder=str(tmp_path)), TRAIN]) as page:
         for gate in gates:
             gate.unlink()
         page.evaluate(RUN_THE_LAST)

@@ -50,9 +50,8 @@ def test_the_issues_command_line_in_a_terminal(tmp_path):
     command = [sys.executable, "-m", "cnnlab", "sweep", *ISSUE.split(), "--store", "runs/a", "--workers", "1"]
     told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (told.returncode, told.stderr) == (0, "")
-    assert "0 of 8 runs done, 1 running" in told.stdout
-    *_, count, header, one, two, three, four = told.stdout.splitlines()
-    assert count.strip() == "8 runs"
+    count, header, one, two, three, four = told.stdout.splitlines()  # a pipe sees no progress
+    assert count == "8 runs"
     assert header.split()[:4] == ["kernel_size", "pooling", "seeds", "validation_accuracy"]
     assert [line.split()[:3] for line in (one, two, three, four)] == [
         ["3", "max", "2"], ["3", "avg", "2"], ["5", "max", "2"], ["5", "avg", "2"]

@@ -412,19 +412,21 @@ def test_the_panels_are_listed_alike_in_both_places():
 
 
 def test_public_names_come_in_every_order_of_two_and_none_is_a_module(tmp_path):
-    # All names of one module, then all of another, for each two modules both ways: that has every two names in both
-    # orders (those of one module, too: they come forwards, then backwards).
+    # All names, one module's after another's, beginning with each module in turn, and each time backwards as well: that
+    # has every two names in both orders.
     code = f"""
-import itertools, json, sys, types
-groups, wrong, tried = {public_names()!r}, [], 0
-for first, second in itertools.product(groups.values(), repeat=2):
-    for name in [name for name in sys.modules if name.split(".")[0] == "cnnlab"]:
-        del sys.modules[name]
-    for name in [*first, *(second if second is not first else first[::-1])]:
-        space = {{}}
-        exec(f"from cnnlab import {{name}}", space)
-        wrong += [name] if isinstance(space[name], types.ModuleType) else []
-        tried += 1
+import json, sys, types
+groups, wrong, tried = list({public_names()!r}.values()), [], 0
+for first in range(len(groups)):
+    names = [name for group in groups[first:] + groups[:first] for name in group]
+    for order in (names, names[::-1]):
+        for module in [module for module in sys.modules if module.split(".")[0] == "cnnlab"]:
+            del sys.modules[module]
+        for name in order:
+            space = {{}}
+            exec(f"from cnnlab import {{name}}", space)
+            wrong += [name] if isinstance(space[name], types.ModuleType) else []
+            tried += 1
 print(json.dumps([tried, wrong]))
 """
     tried, wrong = run(code, tmp_path)

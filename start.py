@@ -132,6 +132,16 @@ def check_data() -> None:
             )
 
 
+def use_utf8() -> None:
+    """Give all that is started here a locale with every letter: in the locale C, Python 3.11 can't read its .pth files.
+
+    The installation's .pth file holds the course's folder, whose name may have letters beyond ASCII.
+    """
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "C"
+    if sys.platform == "linux" and locale in ("C", "POSIX"):
+        os.environ["LC_ALL"] = "C.UTF-8"
+
+
 # --- The installation in .venv, and the stamp that is written last and says that it is complete.
 
 
@@ -747,6 +757,7 @@ def main(arguments: list) -> int:
     own = 3 if test and arguments[1:2] == ["--from"] else 1  # how many arguments of `test` are not pytest's
     options = parse_arguments(arguments[1:own] if test else [] if check or test_colab or wheels else arguments)
     check_platform()
+    use_utf8()
     if test_colab:
         check_colab_python(sys.version_info)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that JupyterLab is ended, too

@@ -132,6 +132,29 @@ def test_an_old_python_can_read_start_py():
     assert "Python 2: the course needs Python 3.11 to 3.14" in first_new_line  # Python 2 shows it with its SyntaxError
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of folders are read as UTF-8 anyway")
+@pytest.mark.parametrize("name", ["LC_ALL", "LC_CTYPE", "LANG", ""])
+def test_in_the_locale_c_an_installation_in_a_folder_with_an_umlaut_begins(start, tmp_path, monkeypatch, name):
+    for variable in ("LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.delenv(variable, raising=False)
+    if name:
+        monkeypatch.setenv(name, "C")
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    (packages / "_course.pth").write_text(f"{start.ROOT}\n", encoding="utf-8")
+    start.use_utf8()
+    status, output = start.run(str(python), "-I", "-c", "import sys; print(sys.path)")
+    assert status == 0, output
+    assert repr(start.ROOT) in output
+
+
+def test_a_chosen_locale_is_kept(start, monkeypatch):
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    start.use_utf8()
+    assert os.environ["LC_ALL"] == "de_DE.UTF-8"
+
+
 def old_pythons() -> list[str]:
     """Return the Pythons older than 3.11 that work on this computer."""
     homes = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")

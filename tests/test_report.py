@@ -197,7 +197,7 @@ def test_the_floors_are_those_of_the_installed_metadata(monkeypatch):
     floors = report.floors()
     assert list(floors)[:2] == ["torch", "torchvision"]
     assert (floors["torch"], floors["lazy-loader"], floors["ipykernel"]) == ("2.6", "0.3", "6.29")
-    assert "pytest" not in floors  # of the extra "test"
+    assert "captum" not in floors  # of the extra "test"
     assert "keras" not in floors
     monkeypatch.setattr(report, "HOSTED", True)
     assert not {"jupyterlab", "ipykernel"} & set(report.floors())

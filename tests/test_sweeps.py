@@ -39,11 +39,18 @@ TINY = Experiment(
 MISSING_PICTURES = Experiment(dataset="images", folder="nowhere at all")
 
 
+def children() -> set[psutil.Process]:
+    """Return this process's children and theirs, but for what belongs to the browser that the tests share."""
+    own = psutil.Process().children()
+    browsers = {child for child in own if "--remote-debugging" in " ".join(child.cmdline())}
+    return set(own).union(*(child.children(recursive=True) for child in set(own) - browsers))
+
+
 @pytest.fixture(autouse=True)
 def _no_process_is_left():
-    before = set(psutil.Process().children(recursive=True))
+    before = children()
     yield
-    left = set(psutil.Process().children(recursive=True)) - before
+    left = children() - before
     assert {process for process in left if "resource_tracker" not in " ".join(process.cmdline())} == set()
 
 

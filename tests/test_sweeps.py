@@ -42,7 +42,7 @@ MISSING_PICTURES = Experiment(dataset="images", folder="nowhere at all")
 def children() -> set[psutil.Process]:
     """Return this process's children and theirs, but for what belongs to the browser that the tests share."""
     own = psutil.Process().children()
-    browsers = {child for child in own if "--remote-debugging" in " ".join(child.cmdline())}
+    browsers = {child for child in own if "playwright" in " ".join(child.cmdline())}
     return set(own).union(*(child.children(recursive=True) for child in set(own) - browsers))
 
 

@@ -8,6 +8,7 @@ import pytest
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
+pytestmark = pytest.mark.timeout(900)  # a notebook twice, on a computer with one slow core; each cell still has 120 s
 # Runs before the notebook: notes for each cell how far the verdicts whose words it asks for are from the border. That
 # is where the difference is half the interval, at 1.
 WATCH = """

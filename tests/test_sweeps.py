@@ -133,14 +133,21 @@ def test_what_cannot_be_swept_is_refused(settings, words):
         quiet(**{"experiments": [TINY]} | settings)
 
 
-def test_the_number_of_workers_may_be_set_from_outside(monkeypatch):
-    counts = []
+@pytest.fixture
+def counts(monkeypatch):
+    """How many workers each sweep asked for; their work is done in this process."""
+    asked = []
 
     def workers(count):
-        counts.append(count)
+        asked.append(count)
         return InThisProcess()
 
     monkeypatch.setattr(cnnlab.sweeps, "LocalWorkers", workers)
+    return asked
+
+
+def test_the_number_of_workers_may_be_set_from_outside(counts, monkeypatch):
+    monkeypatch.setattr(cnnlab.sweeps, "SMALL_SWEEP", 0)
     monkeypatch.setattr(machine, "processors", lambda: 1)
     four = grid(TINY, seed=range(4))
     monkeypatch.setenv("CNNLAB_WORKERS", "3")
@@ -157,14 +164,7 @@ def test_the_number_of_workers_may_be_set_from_outside(monkeypatch):
     assert counts == [3, 2]  # one processor, one worker: this process
 
 
-def test_a_small_sweep_is_trained_in_this_process(monkeypatch):
-    counts = []
-
-    def workers(count):
-        counts.append(count)
-        return InThisProcess()
-
-    monkeypatch.setattr(cnnlab.sweeps, "LocalWorkers", workers)
+def test_a_small_sweep_is_trained_in_this_process(counts, monkeypatch):
     monkeypatch.setattr(cnnlab.sweeps, "worker_count", lambda: (2, ""))
     monkeypatch.delenv("CNNLAB_WORKERS", raising=False)
     two = grid(TINY, seed=range(2))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnlab.data import Split
+from cnnlab.data.dataset import Split
 from cnnlab.errors import check_whole
 from cnnlab.evaluation import check_takes, device_of, evaluating
 from cnnlab.probes import ByLayer, Layers, check_model, check_some, hooked

@@ -8,7 +8,7 @@ import zlib
 import torch
 from torch import Tensor, nn
 
-from cnnlab.data import Data
+from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 from cnnlab.history import History, warn_if_environments_differ
 from cnnlab.model import Dropout

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.data import Split
+from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.model import check_images
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.data import Split
+from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError, check_whole
 from cnnlab.evaluation import check_takes, device_of
 from cnnlab.model import check_images

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnlab.data import Data
+from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError, check_whole
 from cnnlab.experiment import NETWORK, TRAINING, Experiment, load_from
 from cnnlab.files import last_change

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from cnnlab.data import Split
+from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.evaluation import Mistakes
 from cnnlab.features import TopImages

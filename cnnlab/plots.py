@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogFormatter, MaxNLocator
 from torch import Tensor, nn
 
-from cnnlab.data import Split
+from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError, check_choice, check_whole
 from cnnlab.history import History, warn_if_environments_differ
 from cnnlab.model import check_images

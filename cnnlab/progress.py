@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
-from cnnlab.data import Data
+from cnnlab.data.dataset import Data
 from cnnlab.history import History
 
 WORDS = "{desc}, {remaining} left"

@@ -199,9 +199,9 @@ def check_workers() -> tuple[str, str]:
 
 def check_data() -> tuple[str, str]:
     """Hold the shipped archives against their checksums."""
+    from cnnlab.data.loading import verify_checksums
     from cnnlab.errors import DataError
     from cnnlab.files import data_folder
-    from cnnlab.loading import verify_checksums
 
     folder = data_folder()
     try:

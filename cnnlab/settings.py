@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cnnlab.data import Data
+from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
 from cnnlab.evaluation import check_takes
 from cnnlab.model import check_images

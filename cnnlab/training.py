@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cnnlab.checkpoint import fingerprint, load_checkpoint, save_checkpoint
-from cnnlab.data import Data, Split
+from cnnlab.data.dataset import Data, Split
 from cnnlab.evaluation import Scores, evaluate
 from cnnlab.history import History, environment
 from cnnlab.model import Dropout

@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 from cnnlab.activity import activation_statistics
+from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.loading import load_data
 from cnnlab.model import build_cnn
 from cnnlab.probes import capture
 

@@ -10,9 +10,9 @@ from test_probes import hooks
 from torch import nn
 
 from cnnlab.attribution import METHODS, concentration, draw_noise, saliency, saliency_check
-from cnnlab.data import shuffle_labels
+from cnnlab.data.dataset import shuffle_labels
+from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.loading import load_data
 from cnnlab.model import build_cnn
 from cnnlab.training import fit
 

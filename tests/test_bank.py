@@ -20,7 +20,7 @@ from cnnlab import (
     run,
     saliency,
 )
-from cnnlab.data import Data
+from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import NETWORK
 from cnnlab.files import data_folder

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from torchvision import datasets
 
-import cnnlab.data
-from cnnlab import idx, loading
-from cnnlab.data import Data
+import cnnlab.data.dataset
+from cnnlab.data import idx, loading
+from cnnlab.data.dataset import Data
+from cnnlab.data.loading import load_data, load_images, verify_checksums
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import data_folder
-from cnnlab.loading import load_data, load_images, verify_checksums
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_train_and_validation_are_disjoint_and_come_from_the_published_training_
     # every image of this training set is its own number, so that we see who went where
     published = torch.arange(3000.0).reshape(-1, 1, 1, 1) / 3000, torch.arange(3000) % 10
     vault = -torch.ones(50, 1, 1, 1), torch.arange(50) % 10
-    monkeypatch.setattr(cnnlab.loading, "_read_mnist", lambda *_: (published, vault))
+    monkeypatch.setattr(cnnlab.data.loading, "_read_mnist", lambda *_: (published, vault))
     data = load_data("mnist", train=1000, validation=500, seed=1)
 
     def numbers(split):
@@ -83,7 +83,7 @@ def test_every_split_is_stratified_to_one_image_a_class():
         labels = random.integers(0, random.integers(2, 12), size=random.integers(20, 300))
         first = int(random.integers(0, len(labels)))
         second = int(random.integers(0, len(labels) - first + 1))
-        parts = cnnlab.data._stratified(labels, (first, second), random)
+        parts = cnnlab.data.dataset._stratified(labels, (first, second), random)
         assert [len(part) for part in parts] == [first, second]
         assert len(set(np.concatenate(parts).tolist())) == first + second
         for part in parts:
@@ -228,12 +228,12 @@ def test_a_changed_archive_is_named(tmp_path):
 def test_reading_writes_nothing_and_any_path_will_do(tmp_path):
     """As on a read-only disk: in another process every opening of a file for writing is refused."""
     package = tmp_path / "a folder ü" / "cnnlab"
-    shutil.copytree(Path(cnnlab.data.__file__).parent, package)
+    shutil.copytree(Path(cnnlab.data.dataset.__file__).parent, package)
     shutil.copytree(data_folder(), package.parent / "data")
     program = """
 import os, sys
 import torch
-import cnnlab.loading, cnnlab.idx
+import cnnlab.data.loading, cnnlab.data.idx
 def refuse(event, arguments):
     if event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR):
         raise PermissionError(f"read-only: {arguments[0]}")

@@ -17,9 +17,9 @@ import pytest
 import torch
 from torchvision import datasets
 
+from cnnlab.data.loading import load_data
 from cnnlab.errors import DataError
 from cnnlab.files import cache_folder
-from cnnlab.loading import load_data
 
 RANDOM = np.random.default_rng(0)
 

@@ -11,8 +11,8 @@ from PIL import Image
 from torch import nn
 
 from cnnlab import DrawDigit, build_cnn, load_data
-from cnnlab.data import Split
-from cnnlab.drawing import as_mnist, turn_and_shift
+from cnnlab.data.dataset import Split
+from cnnlab.data.digits import as_mnist, turn_and_shift
 from cnnlab.errors import ConfigError
 from cnnlab.picture_plots import plot_probabilities
 from cnnlab.widgets import draw

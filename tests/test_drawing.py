@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from cnnlab import load_data
-from cnnlab.drawing import as_mnist, describe_readings, read_picture, turn_and_shift
+from cnnlab.data.digits import as_mnist, describe_readings, read_picture, turn_and_shift
 from cnnlab.errors import ConfigError, DataError
 
 

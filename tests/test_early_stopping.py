@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cnnlab.data import Data
+from cnnlab.data.dataset import Data
 from cnnlab.early_stopping import Scores, stopping
 from cnnlab.errors import ConfigError
 from cnnlab.history import History

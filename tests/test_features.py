@@ -5,10 +5,10 @@ import torch
 from strangers import TupleOutput, UsedTwice, torchvision_model
 from torch import nn
 
+from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.features import receptive_field, top_images
 from cnnlab.layers import layer_table
-from cnnlab.loading import load_data
 from cnnlab.model import build_cnn
 
 

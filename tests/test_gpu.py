@@ -14,11 +14,11 @@ import torch
 
 from cnnlab.activity import activation_statistics
 from cnnlab.attribution import METHODS, saliency, saliency_check
+from cnnlab.data.loading import load_data
 from cnnlab.evaluation import evaluate, mistakes
 from cnnlab.features import top_images
 from cnnlab.gradients import gradient_flow, weight_distributions
 from cnnlab.insides import Recorder
-from cnnlab.loading import load_data
 from cnnlab.model import Dropout, build_cnn
 from cnnlab.probes import capture
 from cnnlab.training import fit

@@ -9,9 +9,9 @@ from strangers import SIZES, TupleOutput, UsedTwice, torchvision_model
 from torch import nn
 from torch.nn import functional
 
+from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.gradients import gradient_flow, weight_distributions
-from cnnlab.loading import load_data
 from cnnlab.model import build_cnn
 from cnnlab.settings import make_optimizer
 from cnnlab.training import fit

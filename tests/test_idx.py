@@ -6,8 +6,8 @@ import struct
 import numpy as np
 import pytest
 
+from cnnlab.data.idx import read_idx, read_pair
 from cnnlab.errors import DataError
-from cnnlab.idx import read_idx, read_pair
 
 REMEDY = "fetch it again: `git checkout data`, or install cnnlab anew"
 

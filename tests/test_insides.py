@@ -12,12 +12,12 @@ from torch import nn
 from cnnlab.activity import activation_statistics
 from cnnlab.attribution import concentration, saliency
 from cnnlab.comparison import compare
+from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
 from cnnlab.gradients import gradient_flow
 from cnnlab.history import History
 from cnnlab.insides import Recorder
-from cnnlab.loading import load_data
 from cnnlab.model import build_cnn
 from cnnlab.one_run import run
 from cnnlab.ranking import rank_stability

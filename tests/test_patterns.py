@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy import ndimage
 
+from cnnlab.data.patterns import PATTERN_KNOBS, STRUCTURES, make_patterns
 from cnnlab.errors import ConfigError
-from cnnlab.patterns import PATTERN_KNOBS, STRUCTURES, make_patterns
 
 every_structure = pytest.mark.parametrize("structure", STRUCTURES)
 two_seeds = pytest.mark.parametrize("seed", [0, 1])  # what a class is must not depend on the seed

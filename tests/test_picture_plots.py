@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from cnnlab.attribution import saliency
+from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.evaluation import mistakes
 from cnnlab.features import top_images
-from cnnlab.loading import load_data
 from cnnlab.model import build_cnn
 from cnnlab.picture_plots import plot_confusion, plot_mistakes, plot_saliency, plot_top_images
 

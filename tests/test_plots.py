@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.history import History
-from cnnlab.loading import load_data
 from cnnlab.model import build_cnn
 from cnnlab.plots import (
     TRAIN,

@@ -22,7 +22,8 @@ import torch
 
 import cnnlab.progress
 import cnnlab.sweeps
-from cnnlab import loading, machine
+from cnnlab import machine
+from cnnlab.data import loading
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiment import FIELDS, Experiment
 from cnnlab.history import METRICS

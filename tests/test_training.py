@@ -13,11 +13,11 @@ from torch import nn
 from torch.nn import functional
 
 import cnnlab.files
-from cnnlab.data import Data
+from cnnlab.data.dataset import Data
+from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.evaluation import Scores, evaluate, predict
 from cnnlab.history import History
-from cnnlab.loading import load_data
 from cnnlab.model import build_cnn
 from cnnlab.settings import LEARNING_RATES, make_optimizer
 from cnnlab.training import fit

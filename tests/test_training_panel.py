@@ -12,9 +12,9 @@ from PIL import Image
 
 import cnnlab
 from cnnlab import Experiment, TrainingPanel, compare
+from cnnlab.data.loading import count_images
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import FIELDS
-from cnnlab.loading import count_images
 from cnnlab.one_run import run
 from cnnlab.widgets import trainer, training
 from cnnlab.widgets.form import STEPS, make_controls, read_experiment

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.attribution import saliency
-from cnnlab.data import Data, Split
-from cnnlab.drawing import as_mnist, describe_readings, read_picture, turn_and_shift
+from cnnlab.data.dataset import Data, Split
+from cnnlab.data.digits import as_mnist, describe_readings, read_picture, turn_and_shift
 from cnnlab.errors import ConfigError
 from cnnlab.evaluation import check_takes, predict
 from cnnlab.kernels import write_number

@@ -9,7 +9,7 @@ import functools
 import torch
 from torch import Tensor, nn
 
-from cnnlab.data import Split
+from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.evaluation import check_takes
 from cnnlab.one_run import load_once
@@ -19,7 +19,7 @@ from cnnlab.runs import Runs, bank, load_runs
 
 def mnist_digits() -> Tensor:
     """Return ten MNIST digits, 0 to 9, as pixels (10, 28, 28)."""
-    from cnnlab.loading import load_data  # only here: with images of your own, no data set is read
+    from cnnlab.data.loading import load_data  # only here: with images of your own, no data set is read
 
     return one_of_each(load_data("mnist", train=100, validation=10, test=10).train).pixels[:, 0]
 

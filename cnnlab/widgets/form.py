@@ -6,11 +6,11 @@ from typing import Any
 
 import ipywidgets
 
+from cnnlab.data.loading import DATASETS
+from cnnlab.data.patterns import STRUCTURES
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import KNOBS, Experiment, in_order
-from cnnlab.loading import DATASETS
 from cnnlab.model import PADDINGS, POOLINGS
-from cnnlab.patterns import STRUCTURES
 from cnnlab.settings import OPTIMIZERS
 
 GROUPS = {

@@ -6,7 +6,7 @@ import ipywidgets
 import torch
 from torch import Tensor, nn
 
-from cnnlab.data import Split
+from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.kernels import write_number
 from cnnlab.pooling import describe_shift, describe_window, pool_map, relative_change, shift_image

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.attribution import saliency
-from cnnlab.data import Split
+from cnnlab.data.dataset import Split
 from cnnlab.evaluation import predict
 from cnnlab.features import receptive_field
 from cnnlab.one_run import Run, load_once

@@ -9,7 +9,7 @@ import ipywidgets
 import torch
 from torch import Tensor
 
-from cnnlab.data import Split
+from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.kernels import write_number
 from cnnlab.one_run import Run

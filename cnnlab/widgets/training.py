@@ -13,10 +13,10 @@ import ipywidgets
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.comparison import Comparison
+from cnnlab.data.loading import count_images
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiment import Experiment
 from cnnlab.history import History
-from cnnlab.loading import count_images
 from cnnlab.one_run import Run
 from cnnlab.plots import TRAIN, UNITS, VALIDATION
 from cnnlab.run_plots import plot_comparison

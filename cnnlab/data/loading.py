@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from cnnlab import downloads, idx
-from cnnlab.data import Data, assemble
+from cnnlab.data import downloads, idx
+from cnnlab.data.dataset import Data, assemble
+from cnnlab.data.patterns import PATTERN_KNOBS, make_patterns
 from cnnlab.errors import ConfigError, DataError, check_choice, check_whole
 from cnnlab.files import data_folder, last_change
-from cnnlab.patterns import PATTERN_KNOBS, make_patterns
 
 if TYPE_CHECKING:
     from torchvision.datasets import ImageFolder

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import check_whole
-from cnnlab.evaluation import check_takes, device_of, evaluating
+from cnnlab.model.evaluation import check_takes, device_of, evaluating
 from cnnlab.probes import ByLayer, Layers, check_model, check_some, hooked
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, nn.LPPool2d)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 from cnnlab.history import History, warn_if_environments_differ
-from cnnlab.model import Dropout
-from cnnlab.weights import read_tensors, write_tensors
+from cnnlab.model.cnn import Dropout
+from cnnlab.model.weights import read_tensors, write_tensors
 
 FORMAT = "cnnlab checkpoint 2"
 

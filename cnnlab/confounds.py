@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
-from cnnlab.model import build_cnn, match_channels
+from cnnlab.model.cnn import build_cnn, match_channels
 from cnnlab.sweeps import grid
 
 NETWORK = ("channels", "convs_per_block")  # what can move together with the kernel's size

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError, check_whole
-from cnnlab.evaluation import check_takes, device_of, evaluating
+from cnnlab.model.evaluation import check_takes, device_of, evaluating
 from cnnlab.probes import capture, check_model, check_some, choose_layers, hooked
 
 

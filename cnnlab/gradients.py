@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError, check_whole
-from cnnlab.evaluation import check_takes, device_of
-from cnnlab.model import check_images
+from cnnlab.model.cnn import check_images
+from cnnlab.model.evaluation import check_takes, device_of
 from cnnlab.probes import ByLayer, check_model, check_some, logits_of
 
 

@@ -19,9 +19,9 @@ from cnnlab.experiment import NETWORK, TRAINING, Experiment, load_from
 from cnnlab.files import last_change
 from cnnlab.history import History
 from cnnlab.insides import Recorder
-from cnnlab.model import build_cnn
+from cnnlab.model.cnn import build_cnn
+from cnnlab.model.weights import pack_tensors, unpack_tensors
 from cnnlab.training import EpochState, fit
-from cnnlab.weights import pack_tensors, unpack_tensors
 
 
 @dataclass(frozen=True, eq=False)

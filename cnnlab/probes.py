@@ -17,8 +17,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from cnnlab.errors import ConfigError, check_choice
-from cnnlab.evaluation import evaluating
-from cnnlab.model import check_images
+from cnnlab.model.cnn import check_images
+from cnnlab.model.evaluation import evaluating
 
 if TYPE_CHECKING:
     import pandas

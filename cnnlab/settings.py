@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
-from cnnlab.evaluation import check_takes
-from cnnlab.model import check_images
+from cnnlab.model.cnn import check_images
+from cnnlab.model.evaluation import check_takes
 
 OPTIMIZERS = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
 LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.001}  # what learning_rate=None means

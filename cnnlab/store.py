@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import atomic_write
-from cnnlab.weights import unpack_tensors
+from cnnlab.model.weights import unpack_tensors
 
 if TYPE_CHECKING:
     import filelock

@@ -24,9 +24,9 @@ from torch.nn import functional
 
 from cnnlab.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from cnnlab.data.dataset import Data, Split
-from cnnlab.evaluation import Scores, evaluate
 from cnnlab.history import History, environment
-from cnnlab.model import Dropout
+from cnnlab.model.cnn import Dropout
+from cnnlab.model.evaluation import Scores, evaluate
 from cnnlab.progress import Progress
 from cnnlab.settings import LEARNING_RATES, check_fits, check_helpers, check_settings, choose_device, make_optimizer
 

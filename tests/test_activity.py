@@ -11,7 +11,7 @@ from torch.nn import functional
 from cnnlab.activity import activation_statistics
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.model import build_cnn
+from cnnlab.model.cnn import build_cnn
 from cnnlab.probes import capture
 
 IMAGES = torch.randn(70, 1, 28, 28, generator=torch.Generator().manual_seed(0))

@@ -13,7 +13,7 @@ from cnnlab.attribution import METHODS, concentration, draw_noise, saliency, sal
 from cnnlab.data.dataset import shuffle_labels
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.model import build_cnn
+from cnnlab.model.cnn import build_cnn
 from cnnlab.training import fit
 
 

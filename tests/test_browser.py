@@ -9,7 +9,7 @@ import torch
 from playwright.sync_api import Locator, Page, expect
 from scipy import ndimage
 
-from cnnlab.kernels import make_kernel
+from cnnlab.model.convolution import make_kernel
 from cnnlab.widgets.canvas import diverging_pixels, grey_pixels
 
 IMAGES = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))

@@ -7,7 +7,7 @@ import browser
 import numpy as np
 from playwright.sync_api import expect
 
-from cnnlab.kernels import explain_pixel, make_kernel
+from cnnlab.model.convolution import explain_pixel, make_kernel
 from cnnlab.widgets.convolution import ConvolutionExplorer
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "01_kernel_size.ipynb"

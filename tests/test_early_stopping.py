@@ -7,7 +7,7 @@ from cnnlab.data.dataset import Data
 from cnnlab.early_stopping import Scores, stopping
 from cnnlab.errors import ConfigError
 from cnnlab.history import History
-from cnnlab.model import build_cnn
+from cnnlab.model.cnn import build_cnn
 from cnnlab.training import fit
 
 LOSSES = [1.0, 0.6, 0.5, 0.55, 0.52, 0.45, 0.6, 0.7, 0.8, 0.9]

@@ -18,7 +18,7 @@ from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiment import FIELDS, KNOBS, Experiment
 from cnnlab.history import METRICS
-from cnnlab.model import build_cnn
+from cnnlab.model.cnn import build_cnn
 from cnnlab.one_run import one_thread, run
 from cnnlab.settings import LEARNING_RATES, OPTIMIZERS
 from cnnlab.training import fit

@@ -15,11 +15,11 @@ import torch
 from cnnlab.activity import activation_statistics
 from cnnlab.attribution import METHODS, saliency, saliency_check
 from cnnlab.data.loading import load_data
-from cnnlab.evaluation import evaluate, mistakes
 from cnnlab.features import top_images
 from cnnlab.gradients import gradient_flow, weight_distributions
 from cnnlab.insides import Recorder
-from cnnlab.model import Dropout, build_cnn
+from cnnlab.model.cnn import Dropout, build_cnn
+from cnnlab.model.evaluation import evaluate, mistakes
 from cnnlab.probes import capture
 from cnnlab.training import fit
 

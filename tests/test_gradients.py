@@ -12,7 +12,7 @@ from torch.nn import functional
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.gradients import gradient_flow, weight_distributions
-from cnnlab.model import build_cnn
+from cnnlab.model.cnn import build_cnn
 from cnnlab.settings import make_optimizer
 from cnnlab.training import fit
 

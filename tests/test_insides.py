@@ -18,7 +18,7 @@ from cnnlab.experiment import Experiment
 from cnnlab.gradients import gradient_flow
 from cnnlab.history import History
 from cnnlab.insides import Recorder
-from cnnlab.model import build_cnn
+from cnnlab.model.cnn import build_cnn
 from cnnlab.one_run import run
 from cnnlab.ranking import rank_stability
 from cnnlab.runs import load_runs

@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage
 
 from cnnlab.errors import ConfigError
-from cnnlab.kernels import (
+from cnnlab.model.convolution import (
     KERNELS,
     apply_kernel,
     describe_pixel,

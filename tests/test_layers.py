@@ -6,8 +6,8 @@ import torchinfo
 from torch import nn
 
 from cnnlab.errors import ConfigError
-from cnnlab.layers import layer_table
-from cnnlab.model import build_cnn, count_parameters
+from cnnlab.model.cnn import build_cnn, count_parameters
+from cnnlab.model.layer_table import layer_table
 
 SHAPES = [
     {},

@@ -12,15 +12,15 @@ from torch import nn
 
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiment import Experiment
-from cnnlab.layers import layer_table
-from cnnlab.model import (
+from cnnlab.model.cnn import (
     Dropout,
     build_cnn,
     check_images,
     count_parameters,
     match_channels,
 )
-from cnnlab.weights import load_weights, read_tensors, save_weights, write_tensors
+from cnnlab.model.layer_table import layer_table
+from cnnlab.model.weights import load_weights, read_tensors, save_weights, write_tensors
 
 
 def test_layers_have_the_names_of_what_they_are():

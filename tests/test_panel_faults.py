@@ -23,7 +23,7 @@ from cnnlab import (
     sweep,
 )
 from cnnlab.confounds import kernel_experiments
-from cnnlab.layers import layer_table
+from cnnlab.model.layer_table import layer_table
 from cnnlab.widgets.canvas import blue_to_red
 
 TINY = Experiment(train_size=100, validation_size=50, channels=(4,), hidden=8, epochs=2)

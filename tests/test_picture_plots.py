@@ -11,9 +11,9 @@ import torch
 from cnnlab.attribution import saliency
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.evaluation import mistakes
 from cnnlab.features import top_images
-from cnnlab.model import build_cnn
+from cnnlab.model.cnn import build_cnn
+from cnnlab.model.evaluation import mistakes
 from cnnlab.picture_plots import plot_confusion, plot_mistakes, plot_saliency, plot_top_images
 
 

@@ -14,7 +14,7 @@ import torch
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.history import History
-from cnnlab.model import build_cnn
+from cnnlab.model.cnn import build_cnn
 from cnnlab.plots import (
     TRAIN,
     VALIDATION,

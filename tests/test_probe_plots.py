@@ -13,7 +13,7 @@ from cnnlab.activity import activation_statistics
 from cnnlab.errors import ConfigError
 from cnnlab.gradients import gradient_flow, weight_distributions
 from cnnlab.history import History
-from cnnlab.model import build_cnn
+from cnnlab.model.cnn import build_cnn
 from cnnlab.probe_plots import (
     plot_activations,
     plot_distributions,

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from cnnlab.errors import ConfigError
-from cnnlab.model import build_cnn
+from cnnlab.model.cnn import build_cnn
 from cnnlab.probes import ByLayer, capture, choose_layers, hooked, logits_of
 
 IMAGES = torch.randn(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from cnnlab.errors import ConfigError, DataError
+from cnnlab.model.weights import pack_tensors
 from cnnlab.store import FORMAT, Store, decode, encode
-from cnnlab.weights import pack_tensors
 
 ONE, TWO = "0123456789abcdef", "fedcba9876543210"
 RECORD = {"experiment": {"seed": 1}, "history": {"é": [0.1, 2.0]}}

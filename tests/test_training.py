@@ -16,9 +16,9 @@ import cnnlab.files
 from cnnlab.data.dataset import Data
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.evaluation import Scores, evaluate, predict
 from cnnlab.history import History
-from cnnlab.model import build_cnn
+from cnnlab.model.cnn import build_cnn
+from cnnlab.model.evaluation import Scores, evaluate, predict
 from cnnlab.settings import LEARNING_RATES, make_optimizer
 from cnnlab.training import fit
 

@@ -14,7 +14,7 @@ from pictures import pixels_of
 from scipy import ndimage
 
 from cnnlab.errors import ConfigError
-from cnnlab.kernels import make_kernel
+from cnnlab.model.convolution import make_kernel
 from cnnlab.widgets import ConvolutionExplorer, convolution
 from cnnlab.widgets.canvas import NumberGrid, PixelCanvas, diverging_pixels, grey_pixels
 from cnnlab.widgets.drawing_canvas import DrawingCanvas

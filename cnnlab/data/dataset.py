@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cnnlab.errors import ConfigError, check_whole
-from cnnlab.model import check_images
+from cnnlab.model.cnn import check_images
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cnnlab.errors import ConfigError, DataError, check_number, check_whole
-from cnnlab.kernels import check_plane
+from cnnlab.model.convolution import check_plane
 
 SIDE = 28  # pixels of an MNIST picture
 LONGEST = 20  # pixels of the longer side of the digit in it

@@ -7,7 +7,7 @@ import numpy as np
 import traitlets
 from torch import Tensor
 
-from cnnlab.kernels import write_number
+from cnnlab.model.convolution import write_number
 from cnnlab.widgets.live import Live, file
 
 # Blue below zero, white at zero, red above: RdBu of C. Brewer's ColorBrewer 2.0, safe for colour-blind readers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipywidgets
 from torch import Tensor
 
-from cnnlab.kernels import (
+from cnnlab.model.convolution import (
     KERNELS,
     apply_kernel,
     describe_pixel,
@@ -26,7 +26,7 @@ class ConvolutionExplorer(Panel):
     """A panel: an image, a kernel, its output; and for one output pixel the patch, the products and their sum.
 
     images: float (N, 1, H, W) or (N, H, W), 0–1; None takes ten MNIST digits, 0 to 9.
-    Raises ConfigError for other images. All that it shows, `cnnlab.kernels` can give too.
+    Raises ConfigError for other images. All that it shows, `cnnlab.model.convolution` can give too.
     Controls, for tests and for cells: image_index, preset, kernel_size, weights (the typed numbers),
     output.cursor ([row, column]); pictures: input, kernel, output; numbers: patch, weights, products; status.
 

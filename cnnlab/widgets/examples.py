@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.evaluation import check_takes
+from cnnlab.model.evaluation import check_takes
 from cnnlab.one_run import load_once
 from cnnlab.probes import check_model
 from cnnlab.runs import Runs, bank, load_runs

@@ -10,7 +10,7 @@ from cnnlab.data.loading import DATASETS
 from cnnlab.data.patterns import STRUCTURES
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import KNOBS, Experiment, in_order
-from cnnlab.model import PADDINGS, POOLINGS
+from cnnlab.model.cnn import PADDINGS, POOLINGS
 from cnnlab.settings import OPTIMIZERS
 
 GROUPS = {

@@ -13,7 +13,7 @@ from cnnlab.comparison import Comparison, compare
 from cnnlab.confounds import along_with, kernel_experiments
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiment import Experiment
-from cnnlab.model import PADDINGS, POOLINGS
+from cnnlab.model.cnn import PADDINGS, POOLINGS
 from cnnlab.one_run import Run
 from cnnlab.readings import value_at
 from cnnlab.run_plots import plot_comparison

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.kernels import write_number
-from cnnlab.pooling import describe_shift, describe_window, pool_map, relative_change, shift_image
+from cnnlab.model.convolution import write_number
+from cnnlab.model.pooling import describe_shift, describe_window, pool_map, relative_change, shift_image
 from cnnlab.probes import capture
 from cnnlab.widgets.canvas import PixelCanvas, blue_to_red, diverging_pixels, grey_pixels, sequential_pixels
 from cnnlab.widgets.examples import check_pair
@@ -27,7 +27,7 @@ class PoolingExplorer(Panel):
 
     model: a network with the layer; images: a Split of its data. None takes a network of the results bank, and ten
     digits. layer: whose maps are pooled. The panel looks into a copy: training that comes later does not change it.
-    Raises ConfigError where they don't fit. All that it shows, `cnnlab.pooling` can give too.
+    Raises ConfigError where they don't fit. All that it shows, `cnnlab.model.pooling` can give too.
     Controls: image_index, map_index, pooling, size, stride, right, down, pooled.cursor ([row, column]);
     pictures: input, map, pooled, changed; status.
 

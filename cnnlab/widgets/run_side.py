@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from cnnlab.attribution import saliency
 from cnnlab.data.dataset import Split
-from cnnlab.evaluation import predict
 from cnnlab.features import receptive_field
+from cnnlab.model.evaluation import predict
 from cnnlab.one_run import Run, load_once
 from cnnlab.probes import capture
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.kernels import write_number
+from cnnlab.model.convolution import write_number
 from cnnlab.one_run import Run
 from cnnlab.plots import montage
 from cnnlab.readings import distinct

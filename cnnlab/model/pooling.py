@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cnnlab.errors import ConfigError, check_choice, check_whole
-from cnnlab.kernels import check_inside, check_plane, write_number
+from cnnlab.model.convolution import check_inside, check_plane, write_number
 
 POOL_KINDS = {"max": "maximum", "avg": "mean"}
 

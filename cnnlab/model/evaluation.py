@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.model import check_images
+from cnnlab.model.cnn import check_images
 
 
 class Scores(NamedTuple):

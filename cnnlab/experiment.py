@@ -16,7 +16,7 @@ from cnnlab.data.patterns import PATTERN_KNOBS, STRUCTURES, check_knobs, fill_kn
 from cnnlab.errors import ConfigError, check_choice, check_whole
 from cnnlab.model.cnn import PADDINGS, POOLINGS, build_cnn, check_architecture, check_parameter_count
 from cnnlab.model.layer_table import LayerTable, layer_table
-from cnnlab.settings import LEARNING_RATES, OPTIMIZERS, check_settings, check_sizes
+from cnnlab.training.options import LEARNING_RATES, OPTIMIZERS, check_settings, check_sizes
 
 PUBLISHED = {"mnist": ((1, 28, 28), 10), "fashion_mnist": ((1, 28, 28), 10), "cifar10": ((3, 32, 32), 10)}
 KNOBS = {"patterns": set(PATTERN_KNOBS), "images": {"folder", "size", "grey"}}  # of which data set

@@ -16,7 +16,7 @@ from cnnlab.activity import POOLS, activation_statistics
 from cnnlab.attribution import concentration, saliency
 from cnnlab.errors import check_whole
 from cnnlab.gradients import gradient_flow
-from cnnlab.training import EpochState
+from cnnlab.training.fit import EpochState
 
 SALIENCY_IMAGES = 100
 

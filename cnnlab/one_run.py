@@ -17,11 +17,11 @@ from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError, check_whole
 from cnnlab.experiment import NETWORK, TRAINING, Experiment, load_from
 from cnnlab.files import last_change
-from cnnlab.history import History
 from cnnlab.insides import Recorder
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.weights import pack_tensors, unpack_tensors
-from cnnlab.training import EpochState, fit
+from cnnlab.training.fit import EpochState, fit
+from cnnlab.training.history import History
 
 
 @dataclass(frozen=True, eq=False)

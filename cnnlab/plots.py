@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError, check_choice, check_whole
-from cnnlab.history import History, warn_if_environments_differ
 from cnnlab.model.cnn import check_images
+from cnnlab.training.history import History, warn_if_environments_differ
 
 PALETTE = seaborn.color_palette("colorblind").as_hex()
 TRAIN = {"color": PALETTE[0], "linestyle": "-", "marker": "o", "label": "training"}

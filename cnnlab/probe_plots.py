@@ -14,10 +14,10 @@ from torch import Tensor
 from cnnlab.activity import LayerActivity
 from cnnlab.errors import ConfigError, check_choice
 from cnnlab.gradients import LayerGradient, LayerWeights
-from cnnlab.history import LAYER_NUMBERS, History, check_metric
 from cnnlab.plots import MARKS, PALETTE, log_scale, new_axes
 from cnnlab.probes import ByLayer, Captured
 from cnnlab.run_plots import DASHES, INSIDE
+from cnnlab.training.history import LAYER_NUMBERS, History, check_metric
 
 BINS = 40
 FLOWS = {

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from cnnlab.errors import ConfigError, check_choice, check_whole
-from cnnlab.history import METRICS, History, check_metric, metrics_of, warn_if_environments_differ
 from cnnlab.one_run import Run
+from cnnlab.training.history import METRICS, History, check_metric, metrics_of, warn_if_environments_differ
 
 WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "best": "at the best epoch"}
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cnnlab.errors import ConfigError, DataError, check_choice
 from cnnlab.experiment import FIELDS, Experiment, in_order
 from cnnlab.files import data_folder
-from cnnlab.history import METRICS, History, check_metric, metrics_of, replay
 from cnnlab.one_run import Run
 from cnnlab.store import Store
+from cnnlab.training.history import METRICS, History, check_metric, metrics_of, replay
 
 if TYPE_CHECKING:
     import pandas

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from cnnlab.early_stopping import Stopping, check_recording, stopping
 from cnnlab.errors import check_choice
-from cnnlab.history import History
 from cnnlab.plots import PALETTE, TRAIN, UNITS, VALIDATION, new_axes
+from cnnlab.training.early_stopping import Stopping, check_recording, stopping
+from cnnlab.training.history import History
 
 LOOKS = {"train": TRAIN, "validation": VALIDATION}
 

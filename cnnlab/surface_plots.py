@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from cnnlab.errors import ConfigError
 from cnnlab.plots import MARKS, PALETTE, log_scale, new_axes
 from cnnlab.run_plots import DASHES
-from cnnlab.surfaces import Descent, Surface, find_surface
+from cnnlab.training.descent import Descent, Surface, find_surface
 
 NAMES = ("SGD", "momentum", "RMSprop", "Adam")
 SHARES = (1e-6, 1e3)  # of the loss at the start: what the plot over the steps shows

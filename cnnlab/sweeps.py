@@ -18,9 +18,9 @@ from cnnlab.experiment import FIELDS, Experiment
 from cnnlab.machine import worker_count
 from cnnlab.one_run import check_snapshots, run
 from cnnlab.planning import Task, asked_for, checked, find, groups, missing
-from cnnlab.progress import SweepProgress, write_line
 from cnnlab.runs import Failure, Runs
 from cnnlab.store import Store
+from cnnlab.training.progress import SweepProgress, write_line
 from cnnlab.workers import InThisProcess, LocalWorkers
 
 MOST_AT_ONCE = 128  # runs given to somebody else's executor; each holds one open lock file

@@ -14,7 +14,7 @@ from cnnlab.data.dataset import shuffle_labels
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.model.cnn import build_cnn
-from cnnlab.training import fit
+from cnnlab.training.fit import fit
 
 
 def images_of(shape, count=3, seed=0):

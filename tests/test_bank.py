@@ -24,8 +24,8 @@ from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import NETWORK
 from cnnlab.files import data_folder
-from cnnlab.history import environment
 from cnnlab.one_run import load_once
+from cnnlab.training.history import environment
 
 LENGTHS = [5, 50, 100, 250, 350]
 

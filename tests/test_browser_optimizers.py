@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from playwright.sync_api import Locator, Page, expect
 
 from cnnlab.plots import PALETTE
-from cnnlab.surfaces import descend, describe_descents
+from cnnlab.training.descent import descend, describe_descents
 
 NAMES = {"SGD": "sgd", "momentum": "sgd", "RMSprop": "rmsprop", "Adam": "adam"}
 MAKE_PANEL = """

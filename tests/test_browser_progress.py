@@ -7,10 +7,10 @@ from playwright.sync_api import expect
 SET_UP = """
 import time
 from pathlib import Path
-import cnnlab.progress
+import cnnlab.training.progress
 from cnnlab import build_cnn, fit, load_data
 
-cnnlab.progress.PAUSE = 1e-9  # draw after every batch
+cnnlab.training.progress.PAUSE = 1e-9  # draw after every batch
 data = load_data("mnist", train=64, validation=64)
 
 def wait(state):

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from test_early_stopping import ACCURACIES, LOSSES, bare_loop, recorded
 
-from cnnlab.early_stopping import stopping
+from cnnlab.training.early_stopping import stopping
 
 HISTORY = recorded(LOSSES, ACCURACIES)
 MAKE_PANEL = f"""

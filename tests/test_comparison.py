@@ -10,13 +10,13 @@ from cnnlab.chance import paired_interval, pooled_noise
 from cnnlab.comparison import compare, noise_floor
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
-from cnnlab.history import History
 from cnnlab.one_run import Run
 from cnnlab.plots import plot_history
 from cnnlab.ranking import _wins, rank_stability
 from cnnlab.readings import value_at
 from cnnlab.run_plots import plot_comparison, plot_curves, plot_grid
 from cnnlab.setting_comparison import compare_settings
+from cnnlab.training.history import History
 from cnnlab.verdicts import _row
 
 TABLES = 2000

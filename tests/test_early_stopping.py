@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from cnnlab.data.dataset import Data
-from cnnlab.early_stopping import Scores, stopping
 from cnnlab.errors import ConfigError
-from cnnlab.history import History
 from cnnlab.model.cnn import build_cnn
-from cnnlab.training import fit
+from cnnlab.training.early_stopping import Scores, stopping
+from cnnlab.training.fit import fit
+from cnnlab.training.history import History
 
 LOSSES = [1.0, 0.6, 0.5, 0.55, 0.52, 0.45, 0.6, 0.7, 0.8, 0.9]
 ACCURACIES = [0.2, 0.5, 0.6, 0.7, 0.65, 0.8, 0.7, 0.7, 0.7, 0.75]

@@ -17,11 +17,11 @@ import torch
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiment import FIELDS, KNOBS, Experiment
-from cnnlab.history import METRICS
 from cnnlab.model.cnn import build_cnn
 from cnnlab.one_run import one_thread, run
-from cnnlab.settings import LEARNING_RATES, OPTIMIZERS
-from cnnlab.training import fit
+from cnnlab.training.fit import fit
+from cnnlab.training.history import METRICS
+from cnnlab.training.options import LEARNING_RATES, OPTIMIZERS
 
 TINY = Experiment(
     dataset="patterns", size=12, classes=2, train_size=64, validation_size=32, channels=(2,), hidden=8, epochs=2,

@@ -21,7 +21,7 @@ from cnnlab.insides import Recorder
 from cnnlab.model.cnn import Dropout, build_cnn
 from cnnlab.model.evaluation import evaluate, mistakes
 from cnnlab.probes import capture
-from cnnlab.training import fit
+from cnnlab.training.fit import fit
 
 PRETENDS = "CNNLAB_TEST_PRETEND_GPU" in os.environ
 DEVICE = pretend_gpu.NAME if PRETENDS else "cuda"

@@ -13,8 +13,8 @@ from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.gradients import gradient_flow, weight_distributions
 from cnnlab.model.cnn import build_cnn
-from cnnlab.settings import make_optimizer
-from cnnlab.training import fit
+from cnnlab.training.fit import fit
+from cnnlab.training.options import make_optimizer
 
 IMAGES = torch.randn(48, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(48) % 10

@@ -16,14 +16,14 @@ from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
 from cnnlab.gradients import gradient_flow
-from cnnlab.history import History
 from cnnlab.insides import Recorder
 from cnnlab.model.cnn import build_cnn
 from cnnlab.one_run import run
 from cnnlab.ranking import rank_stability
 from cnnlab.runs import load_runs
 from cnnlab.sweeps import grid, sweep
-from cnnlab.training import fit
+from cnnlab.training.fit import fit
+from cnnlab.training.history import History
 from cnnlab.verdicts import CANNOT_TELL, HIGHER, LOWER
 
 BASE = Experiment(train_size=200, validation_size=100, channels=(4, 6), hidden=8, epochs=2)

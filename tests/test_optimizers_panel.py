@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from pictures import pixels_of
 
 from cnnlab.plots import PALETTE
-from cnnlab.surfaces import SURFACES, descend, describe_descents
+from cnnlab.training.descent import SURFACES, descend, describe_descents
 from cnnlab.widgets import OptimizerExplorer, optimizers
 
 NAMES = {"SGD": "sgd", "momentum": "sgd", "RMSprop": "rmsprop", "Adam": "adam"}

@@ -286,10 +286,10 @@ def test_layer_table_knows_a_layer_without_weights_and_refuses_what_it_would_cou
 
 def test_a_share_is_told_as_it_is_and_a_start_at_the_minimum_hides_no_other():
     descent = cnnlab.descend("bowl", learning_rate=0.05)
-    assert "below 0.1% since step" in cnnlab.surfaces.describe_descent(descent, share=0.001)
-    assert "below 1.5% since step" in cnnlab.surfaces.describe_descent(descent, share=0.015)
-    still = cnnlab.descend("bowl", learning_rate=0.05, start=cnnlab.surfaces.SURFACES["bowl"].minima[0])
-    words = cnnlab.surfaces.describe_descents({"one": still, "other": descent})
+    assert "below 0.1% since step" in cnnlab.training.descent.describe_descent(descent, share=0.001)
+    assert "below 1.5% since step" in cnnlab.training.descent.describe_descent(descent, share=0.015)
+    still = cnnlab.descend("bowl", learning_rate=0.05, start=cnnlab.training.descent.SURFACES["bowl"].minima[0])
+    words = cnnlab.training.descent.describe_descents({"one": still, "other": descent})
     assert "one began at a minimum, other below 1% since step" in words
 
 

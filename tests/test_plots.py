@@ -13,7 +13,6 @@ import torch
 
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.history import History
 from cnnlab.model.cnn import build_cnn
 from cnnlab.plots import (
     TRAIN,
@@ -25,6 +24,7 @@ from cnnlab.plots import (
     plot_images,
     plot_maps,
 )
+from cnnlab.training.history import History
 
 
 @pytest.fixture(scope="module")

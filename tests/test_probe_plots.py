@@ -12,7 +12,6 @@ from torch import nn
 from cnnlab.activity import activation_statistics
 from cnnlab.errors import ConfigError
 from cnnlab.gradients import gradient_flow, weight_distributions
-from cnnlab.history import History
 from cnnlab.model.cnn import build_cnn
 from cnnlab.probe_plots import (
     plot_activations,
@@ -22,6 +21,7 @@ from cnnlab.probe_plots import (
     plot_weights,
 )
 from cnnlab.probes import capture
+from cnnlab.training.history import History
 
 IMAGES = torch.randn(20, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(20) % 10

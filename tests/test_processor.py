@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from cnnlab import processor as module
-from cnnlab.history import environment
-from cnnlab.processor import onednn_choice, processor
+from cnnlab.training import environment as module
+from cnnlab.training.environment import onednn_choice, processor
+from cnnlab.training.history import environment
 
 INTEL = """\
 processor	: 0

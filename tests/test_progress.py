@@ -12,17 +12,17 @@ import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
-import cnnlab.progress
+import cnnlab.training.progress
 from cnnlab import build_cnn, fit, load_data
 
 SET_UP = """
 import threading
 import torch
-import cnnlab.progress
+import cnnlab.training.progress
 from cnnlab import Experiment, build_cnn, fit, grid, load_data, sweep
 
 torch.set_num_threads(1)
-cnnlab.progress.PAUSE = 1e-9  # draw after every batch
+cnnlab.training.progress.PAUSE = 1e-9  # draw after every batch
 data = load_data("patterns", train=64, validation=20)
 small = {"channels": (2,), "hidden": 4, "seed": 0, "input_shape": data.input_shape, "classes": len(data.classes)}
 tiny = Experiment(dataset="patterns", train_size=64, validation_size=20, channels=(2,), hidden=4, epochs=2)
@@ -56,7 +56,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def terminal(monkeypatch):
     """A terminal in which the line is drawn after every batch."""
-    monkeypatch.setattr(cnnlab.progress, "PAUSE", 1e-9)
+    monkeypatch.setattr(cnnlab.training.progress, "PAUSE", 1e-9)
     return Terminal()
 
 
@@ -85,7 +85,7 @@ def test_a_continued_run_goes_on_with_its_bar(data, tmp_path, terminal):
 
 
 def test_the_line_is_drawn_by_the_clock_and_not_after_every_batch(data, terminal, monkeypatch):
-    monkeypatch.setattr(cnnlab.progress, "PAUSE", 3600)
+    monkeypatch.setattr(cnnlab.training.progress, "PAUSE", 3600)
     with contextlib.redirect_stdout(terminal):
         fit(small(data), data, epochs=4, batch_size=10)
     assert terminal.getvalue() == "trained 4 epochs\n"

@@ -8,8 +8,8 @@ from pictures import pixels_of
 from test_comparison import made
 from test_early_stopping import ACCURACIES, LOSSES, bare_loop, recorded
 
-from cnnlab.early_stopping import stopping
 from cnnlab.errors import ConfigError
+from cnnlab.training.early_stopping import stopping
 from cnnlab.widgets import StoppingExplorer
 from cnnlab.widgets import stopping as module
 

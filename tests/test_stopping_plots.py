@@ -8,9 +8,9 @@ import matplotlib.pyplot as plt
 import pytest
 from test_early_stopping import ACCURACIES, LOSSES, recorded
 
-from cnnlab.early_stopping import stopping
 from cnnlab.errors import ConfigError
 from cnnlab.stopping_plots import StoppingPicture, plot_stopping
+from cnnlab.training.early_stopping import stopping
 
 HISTORY = recorded(LOSSES, ACCURACIES)
 

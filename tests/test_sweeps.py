@@ -20,17 +20,17 @@ import psutil
 import pytest
 import torch
 
-import cnnlab.progress
 import cnnlab.sweeps
+import cnnlab.training.progress
 from cnnlab import machine
 from cnnlab.data import loading
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiment import FIELDS, Experiment
-from cnnlab.history import METRICS
 from cnnlab.one_run import run
 from cnnlab.runs import Runs, load_runs
 from cnnlab.store import Store, encode
 from cnnlab.sweeps import grid, sweep, train_record
+from cnnlab.training.history import METRICS
 from cnnlab.workers import InThisProcess, LocalWorkers, WorkerDied
 
 TINY = Experiment(
@@ -637,7 +637,7 @@ FORKING = """
 import json, os, signal, sys, threading, time
 from pathlib import Path
 from tqdm import tqdm
-import cnnlab.progress
+import cnnlab.training.progress
 import cnnlab.sweeps
 from cnnlab import Experiment, grid, sweep
 
@@ -794,7 +794,7 @@ def test_a_record_of_another_version_is_refused_in_words(tmp_path, changed):
 
 def test_a_stored_run_does_not_depend_on_todays_defaults(tmp_path, monkeypatch):
     quiet([TINY.replace(learning_rate=None)], tmp_path)
-    monkeypatch.setitem(cnnlab.settings.LEARNING_RATES, "adam", 0.5)
+    monkeypatch.setitem(cnnlab.training.options.LEARNING_RATES, "adam", 0.5)
     assert load_runs(tmp_path)[0].experiment.learning_rate == 0.001
 
 
@@ -878,7 +878,7 @@ def test_an_interrupt_gives_back_every_claim(tmp_path, monkeypatch):
 
 def test_progress_counts_what_is_done_and_what_failed(monkeypatch):
     told = []
-    monkeypatch.setattr(cnnlab.progress.tqdm, "set_description_str", lambda _, text, **__: told.append(text))
+    monkeypatch.setattr(cnnlab.training.progress.tqdm, "set_description_str", lambda _, text, **__: told.append(text))
     with pytest.warns(UserWarning, match="1 of 3"):
         sweep([TINY.replace(epochs=9), TINY, MISSING_PICTURES.replace(train_size=4, batch_size=4)], workers=1)
     seen = list(dict.fromkeys(told))

@@ -16,11 +16,11 @@ import cnnlab.files
 from cnnlab.data.dataset import Data
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.history import History
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.evaluation import Scores, evaluate, predict
-from cnnlab.settings import LEARNING_RATES, make_optimizer
-from cnnlab.training import fit
+from cnnlab.training.fit import fit
+from cnnlab.training.history import History
+from cnnlab.training.options import LEARNING_RATES, make_optimizer
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def test_validation_goes_through_in_batches():
 def plateau(monkeypatch, losses):
     """Make `fit` see these validation losses, one an epoch."""
     values = iter(losses)
-    monkeypatch.setattr("cnnlab.training.evaluate", lambda *_: Scores(next(values), 0.5))
+    monkeypatch.setattr("cnnlab.training.fit.evaluate", lambda *_: Scores(next(values), 0.5))
 
 
 @pytest.mark.parametrize(
@@ -450,7 +450,7 @@ def test_a_rate_that_on_epoch_changed_is_continued(data, tmp_path):
 
 def test_a_checkpoint_from_other_versions_warns(data, tmp_path, monkeypatch):
     quiet(small(), data, epochs=1, checkpoint=tmp_path / "run")
-    monkeypatch.setattr("cnnlab.history.platform.python_version", lambda: "3.99.0")
+    monkeypatch.setattr("cnnlab.training.history.platform.python_version", lambda: "3.99.0")
     with pytest.warns(UserWarning, match=r"these runs differ in python \(3.*, 3.99.0\)"):
         quiet(small(), data, epochs=2, checkpoint=tmp_path / "run")
 

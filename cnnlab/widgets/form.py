@@ -11,7 +11,7 @@ from cnnlab.data.patterns import STRUCTURES
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import KNOBS, Experiment, in_order
 from cnnlab.model.cnn import PADDINGS, POOLINGS
-from cnnlab.settings import OPTIMIZERS
+from cnnlab.training.options import OPTIMIZERS
 
 GROUPS = {
     "Data": (

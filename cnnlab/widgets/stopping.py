@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 import ipywidgets
 
-from cnnlab.early_stopping import check_recording, stopping
 from cnnlab.errors import ConfigError
-from cnnlab.history import History
 from cnnlab.one_run import Run
 from cnnlab.readings import distinct
 from cnnlab.runs import Runs, bank, load_runs
 from cnnlab.stopping_plots import StoppingPicture
+from cnnlab.training.early_stopping import check_recording, stopping
+from cnnlab.training.history import History
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import Panel, control_row
 

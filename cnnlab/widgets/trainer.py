@@ -12,7 +12,7 @@ import ipywidgets
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
 from cnnlab.one_run import Run, run
-from cnnlab.training import EpochState
+from cnnlab.training.fit import EpochState
 from cnnlab.widgets.guard import StatusLine
 from cnnlab.widgets.panel import Panel, flowing_row, picture_row
 

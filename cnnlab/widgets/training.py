@@ -16,13 +16,13 @@ from cnnlab.comparison import Comparison
 from cnnlab.data.loading import count_images
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiment import Experiment
-from cnnlab.history import History
 from cnnlab.one_run import Run
 from cnnlab.plots import TRAIN, UNITS, VALIDATION
 from cnnlab.run_plots import plot_comparison
 from cnnlab.runs import Runs
 from cnnlab.setting_comparison import compare_settings
-from cnnlab.training import EpochState
+from cnnlab.training.fit import EpochState
+from cnnlab.training.history import History
 from cnnlab.verdicts import Level
 from cnnlab.widgets.form import GROUPS, make_controls, read_experiment, show_knobs
 from cnnlab.widgets.live_plot import LivePlot

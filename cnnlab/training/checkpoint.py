@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
-from cnnlab.history import History, warn_if_environments_differ
 from cnnlab.model.cnn import Dropout
 from cnnlab.model.weights import read_tensors, write_tensors
+from cnnlab.training.history import History, warn_if_environments_differ
 
 FORMAT = "cnnlab checkpoint 2"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from cnnlab.errors import ConfigError, check_number, check_whole
-from cnnlab.history import History, replay
+from cnnlab.training.history import History, replay
 
 
 class Scores(NamedTuple):

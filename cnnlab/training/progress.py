@@ -16,7 +16,7 @@ from collections.abc import Callable
 from tqdm import tqdm
 
 from cnnlab.data.dataset import Data
-from cnnlab.history import History
+from cnnlab.training.history import History
 
 WORDS = "{desc}, {remaining} left"
 PAUSE = 0.25  # seconds between two looks of the line

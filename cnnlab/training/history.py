@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from cnnlab.errors import ConfigError, check_choice
-from cnnlab.processor import onednn_choice, processor
+from cnnlab.training.environment import onednn_choice, processor
 
 if TYPE_CHECKING:
     import pandas

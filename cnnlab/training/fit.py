@@ -22,13 +22,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from cnnlab.data.dataset import Data, Split
-from cnnlab.history import History, environment
 from cnnlab.model.cnn import Dropout
 from cnnlab.model.evaluation import Scores, evaluate
-from cnnlab.progress import Progress
-from cnnlab.settings import LEARNING_RATES, check_fits, check_helpers, check_settings, choose_device, make_optimizer
+from cnnlab.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
+from cnnlab.training.history import History, environment
+from cnnlab.training.options import (
+    LEARNING_RATES,
+    check_fits,
+    check_helpers,
+    check_settings,
+    choose_device,
+    make_optimizer,
+)
+from cnnlab.training.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError, check_whole
 from cnnlab.experiment import NETWORK, TRAINING, Experiment, load_from
 from cnnlab.files import last_change
-from cnnlab.insides import Recorder
+from cnnlab.interpret.recorder import Recorder
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.weights import pack_tensors, unpack_tensors
 from cnnlab.training.fit import EpochState, fit

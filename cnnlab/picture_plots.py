@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.features import TopImages
+from cnnlab.interpret.top_images import TopImages
 from cnnlab.model.evaluation import Mistakes
 from cnnlab.plots import PALETTE, montage, new_axes, plot_images
 

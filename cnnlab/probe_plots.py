@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from cnnlab.activity import LayerActivity
 from cnnlab.errors import ConfigError, check_choice
-from cnnlab.gradients import LayerGradient, LayerWeights
+from cnnlab.interpret.activations import LayerActivity
+from cnnlab.interpret.capture import ByLayer, Captured
+from cnnlab.interpret.gradients import LayerGradient, LayerWeights
 from cnnlab.plots import MARKS, PALETTE, log_scale, new_axes
-from cnnlab.probes import ByLayer, Captured
 from cnnlab.run_plots import DASHES, INSIDE
 from cnnlab.training.history import LAYER_NUMBERS, History, check_metric
 

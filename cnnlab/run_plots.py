@@ -23,7 +23,7 @@ from cnnlab.verdicts import BETTER, HIGHER, LOWER, WORSE
 
 DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))]
 
-# What cnnlab.insides records, as the axes name it.
+# What cnnlab.interpret.recorder records, as the axes name it.
 INSIDE = {
     "gradient_norm": "gradient norm",
     "gradient_ratio": "gradient / weights",

@@ -8,11 +8,11 @@ from test_probes import hooks
 from torch import nn
 from torch.nn import functional
 
-from cnnlab.activity import activation_statistics
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
+from cnnlab.interpret.activations import activation_statistics
+from cnnlab.interpret.capture import capture
 from cnnlab.model.cnn import build_cnn
-from cnnlab.probes import capture
 
 IMAGES = torch.randn(70, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 

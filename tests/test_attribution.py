@@ -9,10 +9,10 @@ from strangers import SIZES, TupleOutput, UsedTwice, torchvision_model
 from test_probes import hooks
 from torch import nn
 
-from cnnlab.attribution import METHODS, concentration, draw_noise, saliency, saliency_check
 from cnnlab.data.dataset import shuffle_labels
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
+from cnnlab.interpret.saliency import METHODS, concentration, draw_noise, saliency, saliency_check
 from cnnlab.model.cnn import build_cnn
 from cnnlab.training.fit import fit
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.features import receptive_field, top_images
+from cnnlab.interpret.top_images import receptive_field, top_images
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.layer_table import layer_table
 

@@ -12,15 +12,15 @@ import pretend_gpu
 import pytest
 import torch
 
-from cnnlab.activity import activation_statistics
-from cnnlab.attribution import METHODS, saliency, saliency_check
 from cnnlab.data.loading import load_data
-from cnnlab.features import top_images
-from cnnlab.gradients import gradient_flow, weight_distributions
-from cnnlab.insides import Recorder
+from cnnlab.interpret.activations import activation_statistics
+from cnnlab.interpret.capture import capture
+from cnnlab.interpret.gradients import gradient_flow, weight_distributions
+from cnnlab.interpret.recorder import Recorder
+from cnnlab.interpret.saliency import METHODS, saliency, saliency_check
+from cnnlab.interpret.top_images import top_images
 from cnnlab.model.cnn import Dropout, build_cnn
 from cnnlab.model.evaluation import evaluate, mistakes
-from cnnlab.probes import capture
 from cnnlab.training.fit import fit
 
 PRETENDS = "CNNLAB_TEST_PRETEND_GPU" in os.environ

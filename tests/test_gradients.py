@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.gradients import gradient_flow, weight_distributions
+from cnnlab.interpret.gradients import gradient_flow, weight_distributions
 from cnnlab.model.cnn import build_cnn
 from cnnlab.training.fit import fit
 from cnnlab.training.options import make_optimizer

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlab.activity import activation_statistics
-from cnnlab.attribution import concentration, saliency
 from cnnlab.comparison import compare
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import Experiment
-from cnnlab.gradients import gradient_flow
-from cnnlab.insides import Recorder
+from cnnlab.interpret.activations import activation_statistics
+from cnnlab.interpret.gradients import gradient_flow
+from cnnlab.interpret.recorder import Recorder
+from cnnlab.interpret.saliency import concentration, saliency
 from cnnlab.model.cnn import build_cnn
 from cnnlab.one_run import run
 from cnnlab.ranking import rank_stability
@@ -205,9 +205,9 @@ def test_a_number_without_a_good_direction_is_higher_or_lower():
 
 
 def test_numbers_that_are_not_finite_are_left_out(data, monkeypatch):
-    import cnnlab.insides
+    import cnnlab.interpret.recorder
 
-    monkeypatch.setattr(cnnlab.insides, "concentration", lambda _maps: torch.tensor([float("inf")]))
+    monkeypatch.setattr(cnnlab.interpret.recorder, "concentration", lambda _maps: torch.tensor([float("inf")]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         history = fit(build_cnn(), data, epochs=1, on_epoch=Recorder(saliency=True), progress=False)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlab.attribution import saliency
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.features import top_images
+from cnnlab.interpret.saliency import saliency
+from cnnlab.interpret.top_images import top_images
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.evaluation import mistakes
 from cnnlab.picture_plots import plot_confusion, plot_mistakes, plot_saliency, plot_top_images

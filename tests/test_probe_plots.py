@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlab.activity import activation_statistics
 from cnnlab.errors import ConfigError
-from cnnlab.gradients import gradient_flow, weight_distributions
+from cnnlab.interpret.activations import activation_statistics
+from cnnlab.interpret.capture import capture
+from cnnlab.interpret.gradients import gradient_flow, weight_distributions
 from cnnlab.model.cnn import build_cnn
 from cnnlab.probe_plots import (
     plot_activations,
@@ -20,7 +21,6 @@ from cnnlab.probe_plots import (
     plot_insides,
     plot_weights,
 )
-from cnnlab.probes import capture
 from cnnlab.training.history import History
 
 IMAGES = torch.randn(20, 1, 28, 28, generator=torch.Generator().manual_seed(0))

@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional
 
 from cnnlab.errors import ConfigError
+from cnnlab.interpret.capture import ByLayer, capture, choose_layers, hooked, logits_of
 from cnnlab.model.cnn import build_cnn
-from cnnlab.probes import ByLayer, capture, choose_layers, hooked, logits_of
 
 IMAGES = torch.randn(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas
 
 METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
-# What cnnlab.insides records: of the whole network, or of a layer, as in "conv1.update_ratio".
+# What cnnlab.interpret.recorder records: of the whole network, or of a layer, as in "conv1.update_ratio".
 INSIDES = ("update_ratio", "dead_share", "activation_scale", "saliency_concentration")
 LAYER_NUMBERS = ("gradient_norm", "gradient_ratio", "update_ratio", "dead_share", "activation_scale", "scale_change")
 

@@ -9,17 +9,17 @@ import ipywidgets
 import torch
 from torch import Tensor, nn
 
-from cnnlab.attribution import saliency
 from cnnlab.data.dataset import Data, Split
 from cnnlab.data.digits import as_mnist, describe_readings, read_picture, turn_and_shift
 from cnnlab.errors import ConfigError
+from cnnlab.interpret.capture import capture, check_model, logits_of
+from cnnlab.interpret.saliency import saliency
 from cnnlab.model.convolution import write_number
 from cnnlab.model.evaluation import check_takes, predict
 from cnnlab.model.pooling import describe_shift
 from cnnlab.one_run import load_once
 from cnnlab.picture_plots import plot_probabilities, set_probabilities
 from cnnlab.plots import montage
-from cnnlab.probes import capture, check_model, logits_of
 from cnnlab.widgets.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
 from cnnlab.widgets.drawing_canvas import DrawingCanvas
 from cnnlab.widgets.examples import bank_runs, one_of_each, own_copy

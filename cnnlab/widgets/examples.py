@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
+from cnnlab.interpret.capture import check_model
 from cnnlab.model.evaluation import check_takes
 from cnnlab.one_run import load_once
-from cnnlab.probes import check_model
 from cnnlab.runs import Runs, bank, load_runs
 
 

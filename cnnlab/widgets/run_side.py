@@ -8,12 +8,12 @@ import functools
 import torch
 from torch import Tensor, nn
 
-from cnnlab.attribution import saliency
 from cnnlab.data.dataset import Split
-from cnnlab.features import receptive_field
+from cnnlab.interpret.capture import capture
+from cnnlab.interpret.saliency import saliency
+from cnnlab.interpret.top_images import receptive_field
 from cnnlab.model.evaluation import predict
 from cnnlab.one_run import Run, load_once
-from cnnlab.probes import capture
 
 LOOKED_AT = 50  # validation images whose activations are counted
 

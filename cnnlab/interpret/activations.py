@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import check_whole
+from cnnlab.interpret.capture import ByLayer, Layers, check_model, check_some, hooked
 from cnnlab.model.evaluation import check_takes, device_of, evaluating
-from cnnlab.probes import ByLayer, Layers, check_model, check_some, hooked
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, nn.LPPool2d)
 # Where a function is nearly flat, told from its output: slope under 1 % of the steepest.

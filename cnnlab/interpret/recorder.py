@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from cnnlab.activity import POOLS, activation_statistics
-from cnnlab.attribution import concentration, saliency
 from cnnlab.errors import check_whole
-from cnnlab.gradients import gradient_flow
+from cnnlab.interpret.activations import POOLS, activation_statistics
+from cnnlab.interpret.gradients import gradient_flow
+from cnnlab.interpret.saliency import concentration, saliency
 from cnnlab.training.fit import EpochState
 
 SALIENCY_IMAGES = 100

@@ -13,9 +13,9 @@ from torch.nn import functional
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError, check_whole
+from cnnlab.interpret.capture import ByLayer, check_model, check_some, logits_of
 from cnnlab.model.cnn import check_images
 from cnnlab.model.evaluation import check_takes, device_of
-from cnnlab.probes import ByLayer, check_model, check_some, logits_of
 
 
 @dataclass(frozen=True, eq=False)

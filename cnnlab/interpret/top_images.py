@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError, check_whole
+from cnnlab.interpret.capture import capture, check_model, check_some, choose_layers, hooked
 from cnnlab.model.evaluation import check_takes, device_of, evaluating
-from cnnlab.probes import capture, check_model, check_some, choose_layers, hooked
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ LIMIT = 3  # seconds
 def fill(folder: str, count: int, epochs: int) -> None:
     """Train one run, and store its record `count` times in folder, through the package's own door."""
     from cnnlab import Experiment, sweep
-    from cnnlab.store import Store
+    from cnnlab.experiments.store import Store
 
     trained = Experiment(train_size=64, validation_size=64, channels=(8, 16), hidden=32, epochs=epochs)
     with tempfile.TemporaryDirectory() as place:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import memory
 
-from cnnlab.workers import LocalWorkers
+from cnnlab.experiments.workers import LocalWorkers
 
 RUNS, MARKS = 500, (100, 300, 500)
 LIMIT = 0.9  # GB, of 10⁹ bytes
@@ -22,7 +22,7 @@ KERNELS, POOLINGS, OPTIMIZERS = (3, 5, 7), ("max", "avg"), ("sgd", "rmsprop", "a
 
 def train(payload: dict) -> dict:
     """Train one experiment in the worker, as `sweep` lets it, and return what memory it holds then and held at most."""
-    from cnnlab.sweeps import train_record
+    from cnnlab.experiments.sweep import train_record
 
     record = train_record(payload)
     if "failed" in record:

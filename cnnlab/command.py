@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from cnnlab.errors import ConfigError, DataError, check_whole
-from cnnlab.experiment import FIELDS, Experiment
-from cnnlab.sweeps import grid, sweep
+from cnnlab.experiments.experiment import FIELDS, Experiment
+from cnnlab.experiments.sweep import grid, sweep
 
 DEFAULTS = Experiment().to_dict()
 WANTED = {"int": "a whole number", "float": "a number", "bool": "true or false"}

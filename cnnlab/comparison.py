@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from cnnlab.chance import pooled_noise
 from cnnlab.errors import ConfigError, check_choice
-from cnnlab.experiment import FIELDS, in_order
-from cnnlab.one_run import Run
+from cnnlab.experiments.experiment import FIELDS, in_order
+from cnnlab.experiments.run import Run
 from cnnlab.readings import WHEN, distinct, read_off, readable, value_at, why_missing
 from cnnlab.verdicts import Level, paired_rows
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from cnnlab.comparison import Comparison
 from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
-from cnnlab.experiment import in_order
+from cnnlab.experiments.experiment import in_order
 from cnnlab.readings import higher_is_better
 from cnnlab.verdicts import CANNOT_TELL, FEWEST_SEEDS, LOWER, WORSE
 

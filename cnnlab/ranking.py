@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnlab.errors import ConfigError, check_whole
-from cnnlab.experiment import FIELDS
-from cnnlab.one_run import Run
+from cnnlab.experiments.experiment import FIELDS
+from cnnlab.experiments.run import Run
 from cnnlab.readings import distinct, higher_is_better, readable, value_at
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cnnlab.errors import ConfigError, check_choice, check_whole
-from cnnlab.one_run import Run
+from cnnlab.experiments.run import Run
 from cnnlab.training.history import METRICS, History, check_metric, metrics_of, warn_if_environments_differ
 
 WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "best": "at the best epoch"}

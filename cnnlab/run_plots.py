@@ -13,11 +13,11 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.comparison import Comparison, noise_floor
 from cnnlab.errors import ConfigError, check_choice
-from cnnlab.experiment import FIELDS, in_order
-from cnnlab.one_run import Run
+from cnnlab.experiments.experiment import FIELDS, in_order
+from cnnlab.experiments.run import Run
+from cnnlab.experiments.runs import Runs
 from cnnlab.plots import MARKS, PALETTE, UNITS, log_scale, new_axes
 from cnnlab.readings import distinct, paired_histories, readable, value_at
-from cnnlab.runs import Runs
 from cnnlab.training.history import check_metric, metrics_of, warn_if_environments_differ
 from cnnlab.verdicts import BETTER, HIGHER, LOWER, WORSE
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from cnnlab.chance import pooled_noise
 from cnnlab.comparison import Comparison
 from cnnlab.errors import ConfigError
-from cnnlab.experiment import FIELDS
-from cnnlab.one_run import Run
+from cnnlab.experiments.experiment import FIELDS
+from cnnlab.experiments.run import Run
 from cnnlab.readings import distinct, read_off, readable, why_missing
 from cnnlab.verdicts import paired_rows
 

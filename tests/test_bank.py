@@ -22,9 +22,9 @@ from cnnlab import (
 )
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
-from cnnlab.experiment import NETWORK
+from cnnlab.experiments.experiment import NETWORK
+from cnnlab.experiments.run import load_once
 from cnnlab.files import data_folder
-from cnnlab.one_run import load_once
 from cnnlab.training.history import environment
 
 LENGTHS = [5, 50, 100, 250, 350]
@@ -208,7 +208,7 @@ def test_a_wrong_rate_seed_or_order_of_images_is_noticed(banked, part, fields, m
         data = load_once(experiment)
         return dataclasses.replace(data, train=data.train[torch.arange(len(data.train)).roll(1)])
 
-    monkeypatch.setattr("cnnlab.one_run.load_once", in_another_order)
+    monkeypatch.setattr("cnnlab.experiments.run.load_once", in_another_order)
     trained = run(right, progress=False)
     assert any("first train_loss" in words for words in differences(trained, recorded, all_seeds))
 

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-import cnnlab.sweeps
+import cnnlab.experiments.sweep
 from cnnlab.command import main, parser
-from cnnlab.experiment import FIELDS, Experiment
-from cnnlab.runs import load_runs
-from cnnlab.sweeps import train_record
+from cnnlab.experiments.experiment import FIELDS, Experiment
+from cnnlab.experiments.runs import load_runs
+from cnnlab.experiments.sweep import train_record
 
 SMALL = (
     "--dataset patterns --size 12 --classes 2 --train-size 64 --validation-size 32 --channels 2 --hidden 8 --epochs 1"
@@ -31,7 +31,9 @@ WORDS = {  # for each field: what is typed, and what it becomes
 def trained(monkeypatch):
     """How many runs were really trained."""
     done = []
-    monkeypatch.setattr(cnnlab.sweeps, "train_record", lambda payload: done.append(1) or train_record(payload))
+    monkeypatch.setattr(
+        cnnlab.experiments.sweep, "train_record", lambda payload: done.append(1) or train_record(payload)
+    )
     return done
 
 

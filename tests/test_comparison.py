@@ -9,8 +9,8 @@ from scipy import stats
 from cnnlab.chance import paired_interval, pooled_noise
 from cnnlab.comparison import compare, noise_floor
 from cnnlab.errors import ConfigError
-from cnnlab.experiment import Experiment
-from cnnlab.one_run import Run
+from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.run import Run
 from cnnlab.plots import plot_history
 from cnnlab.ranking import _wins, rank_stability
 from cnnlab.readings import value_at

@@ -16,9 +16,9 @@ import torch
 
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.experiment import FIELDS, KNOBS, Experiment
+from cnnlab.experiments.experiment import FIELDS, KNOBS, Experiment
+from cnnlab.experiments.run import one_thread, run
 from cnnlab.model.cnn import build_cnn
-from cnnlab.one_run import one_thread, run
 from cnnlab.training.fit import fit
 from cnnlab.training.history import METRICS
 from cnnlab.training.options import LEARNING_RATES, OPTIMIZERS
@@ -108,7 +108,7 @@ def test_a_key_names_what_trains_the_same_in_any_process():
 
 
 def test_a_field_at_its_default_changes_no_key(monkeypatch):
-    from cnnlab import experiment
+    from cnnlab.experiments import experiment
 
     before = TINY.key
     monkeypatch.setattr(Experiment, "resolved", lambda _, old=Experiment.resolved: old(_) | {"invented_later": 4})
@@ -276,7 +276,7 @@ def test_training_never_sees_a_test_image(monkeypatch, tmp_path):
         asked.append(settings["test"])
         return load_data(*arguments, **settings)
 
-    monkeypatch.setattr("cnnlab.experiment.load_data", load)
+    monkeypatch.setattr("cnnlab.experiments.experiment.load_data", load)
     train(TINY.replace(data_seed=77), on_epoch=lambda state: seen.append(state.data))
     assert asked == [0]
     assert [len(data._test) for data in seen] == [0, 0]
@@ -316,7 +316,9 @@ def test_new_pictures_in_a_folder_are_seen(tmp_path):
 
 def test_data_is_loaded_once_for_neighbours(monkeypatch):
     loads = []
-    monkeypatch.setattr("cnnlab.experiment.load_data", lambda *a, **k: loads.append(1) or load_data(*a, **k))
+    monkeypatch.setattr(
+        "cnnlab.experiments.experiment.load_data", lambda *a, **k: loads.append(1) or load_data(*a, **k)
+    )
     for seed in range(3):
         train(TINY.replace(seed=seed, data_seed=55, epochs=1))
     assert len(loads) == 1

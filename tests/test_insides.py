@@ -12,16 +12,16 @@ from torch import nn
 from cnnlab.comparison import compare
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.experiment import Experiment
+from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.run import run
+from cnnlab.experiments.runs import load_runs
+from cnnlab.experiments.sweep import grid, sweep
 from cnnlab.interpret.activations import activation_statistics
 from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.recorder import Recorder
 from cnnlab.interpret.saliency import concentration, saliency
 from cnnlab.model.cnn import build_cnn
-from cnnlab.one_run import run
 from cnnlab.ranking import rank_stability
-from cnnlab.runs import load_runs
-from cnnlab.sweeps import grid, sweep
 from cnnlab.training.fit import fit
 from cnnlab.training.history import History
 from cnnlab.verdicts import CANNOT_TELL, HIGHER, LOWER
@@ -119,9 +119,9 @@ def test_fine_tuning_of_batch_norm_alone_has_no_steps_to_tell(data):
 
 
 def test_the_seconds_of_a_run_are_those_of_its_training(monkeypatch):
-    import cnnlab.one_run
+    import cnnlab.experiments.run
 
-    monkeypatch.setattr(cnnlab.one_run, "Recorder", lambda **_: lambda _state: time.sleep(1))
+    monkeypatch.setattr(cnnlab.experiments.run, "Recorder", lambda **_: lambda _state: time.sleep(1))
     assert run(BASE.replace(epochs=3), insides=True, progress=False).seconds < 3
 
 

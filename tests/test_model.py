@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.experiment import Experiment
+from cnnlab.experiments.experiment import Experiment
 from cnnlab.model.cnn import (
     Dropout,
     build_cnn,

@@ -22,7 +22,7 @@ from cnnlab import (
     run,
     sweep,
 )
-from cnnlab.confounds import kernel_experiments
+from cnnlab.experiments.kernel_sizes import kernel_experiments
 from cnnlab.model.layer_table import layer_table
 from cnnlab.widgets.canvas import blue_to_red
 

@@ -7,7 +7,7 @@ import torch
 
 from cnnlab import Experiment, RunExplorer, TrainingPanel, bank, load_runs, saliency
 from cnnlab.errors import ConfigError
-from cnnlab.one_run import run
+from cnnlab.experiments.run import run
 from cnnlab.widgets import runs as runs_module
 from cnnlab.widgets.canvas import sequential_pixels
 from cnnlab.widgets.run_curves import NOT_RECORDED

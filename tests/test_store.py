@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from cnnlab.errors import ConfigError, DataError
+from cnnlab.experiments.store import FORMAT, Store, decode, encode
 from cnnlab.model.weights import pack_tensors
-from cnnlab.store import FORMAT, Store, decode, encode
 
 ONE, TWO = "0123456789abcdef", "fedcba9876543210"
 RECORD = {"experiment": {"seed": 1}, "history": {"é": [0.1, 2.0]}}
@@ -232,7 +232,7 @@ def test_a_claim_excludes_others_until_it_is_closed(store):
     assert again.claim(ONE) is None
     other = again.claim(TWO)
     assert other is not None
-    code = f"from cnnlab.store import Store; print(Store({str(store.path)!r}).claim({ONE!r}) is None)"
+    code = f"from cnnlab.experiments.store import Store; print(Store({str(store.path)!r}).claim({ONE!r}) is None)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "True\n"
     claim.close()

@@ -20,18 +20,18 @@ import psutil
 import pytest
 import torch
 
-import cnnlab.sweeps
+import cnnlab.experiments.sweep
 import cnnlab.training.progress
 from cnnlab import machine
 from cnnlab.data import loading
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.experiment import FIELDS, Experiment
-from cnnlab.one_run import run
-from cnnlab.runs import Runs, load_runs
-from cnnlab.store import Store, encode
-from cnnlab.sweeps import grid, sweep, train_record
+from cnnlab.experiments.experiment import FIELDS, Experiment
+from cnnlab.experiments.run import run
+from cnnlab.experiments.runs import Runs, load_runs
+from cnnlab.experiments.store import Store, encode
+from cnnlab.experiments.sweep import grid, sweep, train_record
+from cnnlab.experiments.workers import InThisProcess, LocalWorkers, WorkerDied
 from cnnlab.training.history import METRICS
-from cnnlab.workers import InThisProcess, LocalWorkers, WorkerDied
 
 TINY = Experiment(
     dataset="patterns", size=12, classes=2, train_size=64, validation_size=32, channels=(2,), hidden=8, epochs=2,
@@ -64,7 +64,7 @@ def trained(monkeypatch):
         done.append(Experiment(**payload["experiment"]))
         return train_record(payload)
 
-    monkeypatch.setattr(cnnlab.sweeps, "train_record", train)
+    monkeypatch.setattr(cnnlab.experiments.sweep, "train_record", train)
     return done
 
 
@@ -143,12 +143,12 @@ def counts(monkeypatch):
         asked.append(count)
         return InThisProcess()
 
-    monkeypatch.setattr(cnnlab.sweeps, "LocalWorkers", workers)
+    monkeypatch.setattr(cnnlab.experiments.sweep, "LocalWorkers", workers)
     return asked
 
 
 def test_the_number_of_workers_may_be_set_from_outside(counts, monkeypatch):
-    monkeypatch.setattr(cnnlab.sweeps, "SMALL_SWEEP", 0)
+    monkeypatch.setattr(cnnlab.experiments.sweep, "SMALL_SWEEP", 0)
     monkeypatch.setattr(machine, "processors", lambda: 1)
     four = grid(TINY, seed=range(4))
     monkeypatch.setenv("CNNLAB_WORKERS", "3")
@@ -166,17 +166,17 @@ def test_the_number_of_workers_may_be_set_from_outside(counts, monkeypatch):
 
 
 def test_a_small_sweep_is_trained_in_this_process(counts, monkeypatch):
-    monkeypatch.setattr(cnnlab.sweeps, "worker_count", lambda: (2, ""))
+    monkeypatch.setattr(cnnlab.experiments.sweep, "worker_count", lambda: (2, ""))
     monkeypatch.delenv("CNNLAB_WORKERS", raising=False)
     two = grid(TINY, seed=range(2))
     images = 2 * TINY.train_size * TINY.epochs
-    monkeypatch.setattr(cnnlab.sweeps, "SMALL_SWEEP", images)
+    monkeypatch.setattr(cnnlab.experiments.sweep, "SMALL_SWEEP", images)
     quiet(two, workers=None)
     assert counts == []
-    monkeypatch.setattr(cnnlab.sweeps, "SMALL_SWEEP", images - 1)
+    monkeypatch.setattr(cnnlab.experiments.sweep, "SMALL_SWEEP", images - 1)
     quiet(two, workers=None)
     assert counts == [2]
-    monkeypatch.setattr(cnnlab.sweeps, "SMALL_SWEEP", images)
+    monkeypatch.setattr(cnnlab.experiments.sweep, "SMALL_SWEEP", images)
     monkeypatch.setenv("CNNLAB_WORKERS", "2")
     quiet(two, workers=None)
     assert counts == [2, 2]  # a wish is obeyed
@@ -433,7 +433,7 @@ def test_a_failing_configuration_is_recorded_and_the_others_run(tmp_path):
 
 
 def test_a_failure_is_forgotten_when_the_run_succeeds(monkeypatch, tmp_path):
-    monkeypatch.setattr(cnnlab.sweeps, "train_record", lambda _: {"failed": "too hot"})
+    monkeypatch.setattr(cnnlab.experiments.sweep, "train_record", lambda _: {"failed": "too hot"})
     with pytest.warns(UserWarning, match="too hot"):
         assert len(quiet([TINY], tmp_path).failures) == 1
     monkeypatch.undo()
@@ -470,13 +470,13 @@ def trainer(monkeypatch, tmp_path):
                 (HERE / "asleep").touch()
                 time.sleep(60)
             if plan == "real":
-                from cnnlab.sweeps import train_record
+                from cnnlab.experiments.sweep import train_record
                 return train_record(payload)
             return json.loads((HERE / "record").read_text()) | {"experiment": payload["experiment"]}
     """)
     )
     monkeypatch.syspath_prepend(str(place))
-    monkeypatch.setattr(cnnlab.sweeps, "train_record", importlib.import_module(name).train)
+    monkeypatch.setattr(cnnlab.experiments.sweep, "train_record", importlib.import_module(name).train)
 
     class Trainer:
         asleep = place / "asleep"
@@ -532,7 +532,7 @@ def test_an_interrupt_keeps_what_is_done(monkeypatch, tmp_path, capsys):
         return train_record(payload)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cnnlab.sweeps, "train_record", train)
+        patch.setattr(cnnlab.experiments.sweep, "train_record", train)
         runs = sweep(grid(TINY, seed=range(5)), tmp_path, workers=1)
     assert [one.experiment.seed for one in runs] == [0, 1]
     last = capsys.readouterr().out.splitlines()[-1].split("\r")[-1].strip()
@@ -545,13 +545,13 @@ def test_an_interrupt_keeps_what_is_done(monkeypatch, tmp_path, capsys):
 
 
 def test_an_interrupt_inside_fit_keeps_what_is_done(monkeypatch, tmp_path):
-    whole = cnnlab.sweeps.run
+    whole = cnnlab.experiments.sweep.run
 
     def interrupted(experiment, **settings):
         stopping = (lambda _: signal.raise_signal(signal.SIGINT)) if experiment.seed == 1 else None
         return whole(experiment, on_epoch=stopping, **settings)
 
-    monkeypatch.setattr(cnnlab.sweeps, "run", interrupted)
+    monkeypatch.setattr(cnnlab.experiments.sweep, "run", interrupted)
     assert [one.experiment.seed for one in quiet(grid(TINY, seed=range(3)), tmp_path)] == [0]
 
 
@@ -638,7 +638,7 @@ import json, os, signal, sys, threading, time
 from pathlib import Path
 from tqdm import tqdm
 import cnnlab.training.progress
-import cnnlab.sweeps
+import cnnlab.experiments.sweep
 from cnnlab import Experiment, grid, sweep
 
 # tqdm's own lock is one for all that are forked here: whoever is killed while he has it would keep it for ever.
@@ -651,7 +651,7 @@ def train(payload):
         file.write(f"{{payload['experiment']['seed']}}\\n")
     return original(payload)
 
-original, cnnlab.sweeps.train_record = cnnlab.sweeps.train_record, train
+original, cnnlab.experiments.sweep.train_record = cnnlab.experiments.sweep.train_record, train
 original(dict(experiment=wanted[0].to_dict(), snapshots=[]))  # so that each child starts at once
 
 def begin():
@@ -866,7 +866,7 @@ def test_what_was_cancelled_from_outside_is_a_failure_in_words():
 def test_an_interrupt_gives_back_every_claim(tmp_path, monkeypatch):
     kept, claim_of = [], Store.claim  # kept, so that no garbage collection can do it
     monkeypatch.setattr(Store, "claim", lambda store, name: kept.append(claim_of(store, name)) or kept[-1])
-    monkeypatch.setattr(cnnlab.sweeps, "wait", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(cnnlab.experiments.sweep, "wait", lambda *_, **__: signal.raise_signal(signal.SIGINT))
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         quiet(grid(TINY, seed=range(3)), tmp_path, executor=pool, workers=None)
     assert len(kept) == 3

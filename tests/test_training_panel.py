@@ -14,8 +14,8 @@ import cnnlab
 from cnnlab import Experiment, TrainingPanel, compare
 from cnnlab.data.loading import count_images
 from cnnlab.errors import ConfigError
-from cnnlab.experiment import FIELDS
-from cnnlab.one_run import run
+from cnnlab.experiments.experiment import FIELDS
+from cnnlab.experiments.run import run
 from cnnlab.widgets import trainer, training
 from cnnlab.widgets.form import STEPS, make_controls, read_experiment
 

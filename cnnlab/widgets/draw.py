@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from cnnlab.data.dataset import Data, Split
 from cnnlab.data.digits import as_mnist, describe_readings, read_picture, turn_and_shift
 from cnnlab.errors import ConfigError
+from cnnlab.experiments.run import load_once
 from cnnlab.interpret.capture import capture, check_model, logits_of
 from cnnlab.interpret.saliency import saliency
 from cnnlab.model.convolution import write_number
 from cnnlab.model.evaluation import check_takes, predict
 from cnnlab.model.pooling import describe_shift
-from cnnlab.one_run import load_once
 from cnnlab.picture_plots import plot_probabilities, set_probabilities
 from cnnlab.plots import montage
 from cnnlab.widgets.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
+from cnnlab.experiments.run import load_once
+from cnnlab.experiments.runs import Runs, bank, load_runs
 from cnnlab.interpret.capture import check_model
 from cnnlab.model.evaluation import check_takes
-from cnnlab.one_run import load_once
-from cnnlab.runs import Runs, bank, load_runs
 
 
 def mnist_digits() -> Tensor:

@@ -9,7 +9,7 @@ import ipywidgets
 from cnnlab.data.loading import DATASETS
 from cnnlab.data.patterns import STRUCTURES
 from cnnlab.errors import ConfigError
-from cnnlab.experiment import KNOBS, Experiment, in_order
+from cnnlab.experiments.experiment import KNOBS, Experiment, in_order
 from cnnlab.model.cnn import PADDINGS, POOLINGS
 from cnnlab.training.options import OPTIMIZERS
 

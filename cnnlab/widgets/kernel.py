@@ -10,14 +10,14 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from cnnlab.comparison import Comparison, compare
-from cnnlab.confounds import along_with, kernel_experiments
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.experiment import Experiment
+from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.kernel_sizes import along_with, kernel_experiments
+from cnnlab.experiments.run import Run
+from cnnlab.experiments.runs import bank, load_runs
 from cnnlab.model.cnn import PADDINGS, POOLINGS
-from cnnlab.one_run import Run
 from cnnlab.readings import value_at
 from cnnlab.run_plots import plot_comparison
-from cnnlab.runs import bank, load_runs
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import control_row, offer
 from cnnlab.widgets.trainer import ON_COLAB, Trainer, check_base

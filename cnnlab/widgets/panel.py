@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import ipywidgets
 
-from cnnlab.one_run import one_thread
+from cnnlab.experiments.run import one_thread
 from cnnlab.widgets.guard import StatusLine, errors_shown_in
 
 # What is loaded by now, torch most of all, stays. Python's collector would search all of it again and again, and for a

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.data.dataset import Split
+from cnnlab.experiments.run import Run, load_once
 from cnnlab.interpret.capture import capture
 from cnnlab.interpret.saliency import saliency
 from cnnlab.interpret.top_images import receptive_field
 from cnnlab.model.evaluation import predict
-from cnnlab.one_run import Run, load_once
 
 LOOKED_AT = 50  # validation images whose activations are counted
 

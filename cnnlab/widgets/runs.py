@@ -11,8 +11,8 @@ from torch import Tensor
 
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
+from cnnlab.experiments.run import Run
 from cnnlab.model.convolution import write_number
-from cnnlab.one_run import Run
 from cnnlab.plots import montage
 from cnnlab.readings import distinct
 from cnnlab.setting_comparison import setting_names

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 import ipywidgets
 
 from cnnlab.errors import ConfigError
-from cnnlab.one_run import Run
+from cnnlab.experiments.run import Run
+from cnnlab.experiments.runs import Runs, bank, load_runs
 from cnnlab.readings import distinct
-from cnnlab.runs import Runs, bank, load_runs
 from cnnlab.stopping_plots import StoppingPicture
 from cnnlab.training.early_stopping import check_recording, stopping
 from cnnlab.training.history import History

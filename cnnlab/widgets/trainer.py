@@ -10,8 +10,8 @@ from collections.abc import Callable
 import ipywidgets
 
 from cnnlab.errors import ConfigError
-from cnnlab.experiment import Experiment
-from cnnlab.one_run import Run, run
+from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.run import Run, run
 from cnnlab.training.fit import EpochState
 from cnnlab.widgets.guard import StatusLine
 from cnnlab.widgets.panel import Panel, flowing_row, picture_row

@@ -15,11 +15,11 @@ from matplotlib.ticker import MaxNLocator
 from cnnlab.comparison import Comparison
 from cnnlab.data.loading import count_images
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.experiment import Experiment
-from cnnlab.one_run import Run
+from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.run import Run
+from cnnlab.experiments.runs import Runs
 from cnnlab.plots import TRAIN, UNITS, VALIDATION
 from cnnlab.run_plots import plot_comparison
-from cnnlab.runs import Runs
 from cnnlab.setting_comparison import compare_settings
 from cnnlab.training.fit import EpochState
 from cnnlab.training.history import History

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnnlab.errors import ConfigError
-from cnnlab.experiment import Experiment
-from cnnlab.one_run import Run
-from cnnlab.runs import as_run, read_record
-from cnnlab.store import Claim, Store
+from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.run import Run
+from cnnlab.experiments.runs import as_run, read_record
+from cnnlab.experiments.store import Claim, Store
 
 
 @dataclass

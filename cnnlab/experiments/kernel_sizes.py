@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cnnlab.errors import ConfigError
-from cnnlab.experiment import Experiment
+from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.sweep import grid
 from cnnlab.model.cnn import build_cnn, match_channels
-from cnnlab.sweeps import grid
 
 NETWORK = ("channels", "convs_per_block")  # what can move together with the kernel's size
 

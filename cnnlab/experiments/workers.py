@@ -77,7 +77,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
-        begin = f"import sys; sys.path[:] = {sys.path!r}; from cnnlab.workers import main; main()"
+        begin = f"import sys; sys.path[:] = {sys.path!r}; from cnnlab.experiments.workers import main; main()"
         self.process = subprocess.Popen(
             [sys.executable, "-c", begin], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
             env=os.environ | {"OMP_NUM_THREADS": "1", "CNNLAB_IN_WORKER": "1"},

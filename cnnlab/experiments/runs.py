@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnlab.errors import ConfigError, DataError, check_choice
-from cnnlab.experiment import FIELDS, Experiment, in_order
+from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
+from cnnlab.experiments.run import Run
+from cnnlab.experiments.store import Store
 from cnnlab.files import data_folder
-from cnnlab.one_run import Run
-from cnnlab.store import Store
 from cnnlab.training.history import METRICS, History, check_metric, metrics_of, replay
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 from typing import Any
 
 from cnnlab.errors import ConfigError, check_choice, check_whole
-from cnnlab.experiment import FIELDS, Experiment
+from cnnlab.experiments.experiment import FIELDS, Experiment
+from cnnlab.experiments.run import check_snapshots, run
+from cnnlab.experiments.runs import Failure, Runs
+from cnnlab.experiments.store import Store
+from cnnlab.experiments.tasks import Task, asked_for, checked, find, groups, missing
+from cnnlab.experiments.workers import InThisProcess, LocalWorkers
 from cnnlab.machine import worker_count
-from cnnlab.one_run import check_snapshots, run
-from cnnlab.planning import Task, asked_for, checked, find, groups, missing
-from cnnlab.runs import Failure, Runs
-from cnnlab.store import Store
 from cnnlab.training.progress import SweepProgress, write_line
-from cnnlab.workers import InThisProcess, LocalWorkers
 
 MOST_AT_ONCE = 128  # runs given to somebody else's executor; each holds one open lock file
 # Images times epochs that one process trains sooner than two workers, each of which imports torch first. Measured with

@@ -15,7 +15,7 @@ from torch import nn
 
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError, check_whole
-from cnnlab.experiment import NETWORK, TRAINING, Experiment, load_from
+from cnnlab.experiments.experiment import NETWORK, TRAINING, Experiment, load_from
 from cnnlab.files import last_change
 from cnnlab.interpret.recorder import Recorder
 from cnnlab.model.cnn import build_cnn

@@ -5,13 +5,13 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from scipy import stats
 
-from cnnlab.chance import CONFIDENCE
-from cnnlab.comparison import Comparison
+from cnnlab.comparison.compare import Comparison
+from cnnlab.comparison.noise_floor import CONFIDENCE
+from cnnlab.comparison.predictions import Guess, Scorebook, answers, leading, right_answer, say_answer, session
+from cnnlab.comparison.verdicts import CANNOT_TELL
 from cnnlab.errors import ConfigError, check_choice
-from cnnlab.guesses import Guess, Scorebook, answers, leading, right_answer, say_answer, session
 from cnnlab.plots import PALETTE, new_axes
 from cnnlab.run_plots import plot_comparison
-from cnnlab.verdicts import CANNOT_TELL
 
 
 def plot_guess(comparison: Comparison, guess: Guess, *, ax: Axes | None = None) -> Axes:

@@ -11,15 +11,15 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from cnnlab.comparison import Comparison, noise_floor
+from cnnlab.comparison.compare import Comparison, noise_floor
+from cnnlab.comparison.metrics import distinct, paired_histories, readable, value_at
+from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE
 from cnnlab.errors import ConfigError, check_choice
 from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.plots import MARKS, PALETTE, UNITS, log_scale, new_axes
-from cnnlab.readings import distinct, paired_histories, readable, value_at
 from cnnlab.training.history import check_metric, metrics_of, warn_if_environments_differ
-from cnnlab.verdicts import BETTER, HIGHER, LOWER, WORSE
 
 DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))]
 

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cnnlab.chance import paired_interval, pooled_noise
-from cnnlab.comparison import compare, noise_floor
+from cnnlab.comparison.compare import compare, noise_floor
+from cnnlab.comparison.metrics import value_at
+from cnnlab.comparison.noise_floor import paired_interval, pooled_noise
+from cnnlab.comparison.ranking import _wins, rank_stability
+from cnnlab.comparison.settings import compare_settings
+from cnnlab.comparison.verdicts import _row
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import Run
 from cnnlab.plots import plot_history
-from cnnlab.ranking import _wins, rank_stability
-from cnnlab.readings import value_at
 from cnnlab.run_plots import plot_comparison, plot_curves, plot_grid
-from cnnlab.setting_comparison import compare_settings
 from cnnlab.training.history import History
-from cnnlab.verdicts import _row
 
 TABLES = 2000
 

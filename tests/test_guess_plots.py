@@ -10,10 +10,10 @@ from scipy import stats
 from test_comparison import levels_of
 from test_guesses import TWO_LEFT, WINNER, comparison
 
-from cnnlab.comparison import compare
+from cnnlab.comparison.compare import compare
+from cnnlab.comparison.predictions import Guess, Scorebook, record_guess
 from cnnlab.errors import ConfigError
 from cnnlab.guess_plots import plot_calibration, plot_guess
-from cnnlab.guesses import Guess, Scorebook, record_guess
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from test_comparison import levels_of, made
 
-from cnnlab.comparison import Comparison, compare
-from cnnlab.errors import ConfigError
-from cnnlab.guesses import (
+from cnnlab.comparison.compare import Comparison, compare
+from cnnlab.comparison.predictions import (
     Guess,
     Scorebook,
     brier_score,
@@ -20,7 +19,8 @@ from cnnlab.guesses import (
     right_answer,
     say_answer,
 )
-from cnnlab.setting_comparison import compare_settings
+from cnnlab.comparison.settings import compare_settings
+from cnnlab.errors import ConfigError
 
 WINNER = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59], 7: [0.51, 0.58, 0.42]}
 TWO_LEFT = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59], 7: [0.71, 0.80, 0.60]}

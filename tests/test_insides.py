@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlab.comparison import compare
+from cnnlab.comparison.compare import compare
+from cnnlab.comparison.ranking import rank_stability
+from cnnlab.comparison.verdicts import CANNOT_TELL, HIGHER, LOWER
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import Experiment
@@ -21,10 +23,8 @@ from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.recorder import Recorder
 from cnnlab.interpret.saliency import concentration, saliency
 from cnnlab.model.cnn import build_cnn
-from cnnlab.ranking import rank_stability
 from cnnlab.training.fit import fit
 from cnnlab.training.history import History
-from cnnlab.verdicts import CANNOT_TELL, HIGHER, LOWER
 
 BASE = Experiment(train_size=200, validation_size=100, channels=(4, 6), hidden=8, epochs=2)
 WHOLE = ["update_ratio", "dead_share", "activation_scale", "saliency_concentration"]

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(900)  # a notebook twice, on a computer with on
 # is where the difference is half the interval, at 1.
 WATCH = """
 import json as _json
-import cnnlab.comparison as _comparison
+import cnnlab.comparison.compare as _comparison
 
 _asked, _verdicts = [], _comparison.Comparison.verdicts.fget  # of each cell that runs: its text, and the ratios
 get_ipython().events.register("pre_run_cell", lambda info: _asked.append((info.raw_cell, [])))
@@ -81,8 +81,8 @@ def test_the_playground_holds_with_a_question_of_ones_own(tmp_path, monkeypatch)
     cells = {cell.id: cell for cell in notebook.cells}
     cells["question"].source = cells["question"].source.replace('my_field = "pooling"', 'my_field = "dropout"')
     cells["train-twin"].source = DROPOUT
-    check = "print(sorted(networks), len(cnnlab.guesses.session.scored))"
-    notebook.cells.append(nbformat.v4.new_code_cell(f"import cnnlab.guesses\n{check}"))
+    check = "print(sorted(networks), len(cnnlab.comparison.predictions.session.scored))"
+    notebook.cells.append(nbformat.v4.new_code_cell(f"import cnnlab.comparison.predictions\n{check}"))
     NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()

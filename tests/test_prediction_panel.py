@@ -5,8 +5,8 @@ import pytest
 from IPython.core.formatters import DisplayFormatter
 from test_guesses import QUESTION, TWO_LEFT, comparison
 
+from cnnlab.comparison.predictions import Guess, Scorebook, session
 from cnnlab.errors import ConfigError
-from cnnlab.guesses import Guess, Scorebook, session
 from cnnlab.widgets import PredictThenRun
 
 NASTY = "<img src=x onerror=alert(1)>"

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from test_comparison import levels_of, made, optimizers
 
-from cnnlab.comparison import compare, noise_floor
+from cnnlab.comparison.compare import compare, noise_floor
+from cnnlab.comparison.settings import compare_settings
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.runs import Runs
 from cnnlab.run_plots import plot_comparison, plot_curves, plot_grid, plot_noise_floor
-from cnnlab.setting_comparison import compare_settings
 
 ODD = ["$x^2 <b>one</b>", r"a $\frac{$ folder"]  # the second is no formula that matplotlib could read
 

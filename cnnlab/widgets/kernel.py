@@ -9,14 +9,14 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
-from cnnlab.comparison import Comparison, compare
+from cnnlab.comparison.compare import Comparison, compare
+from cnnlab.comparison.metrics import value_at
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.kernel_sizes import along_with, kernel_experiments
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import bank, load_runs
 from cnnlab.model.cnn import PADDINGS, POOLINGS
-from cnnlab.readings import value_at
 from cnnlab.run_plots import plot_comparison
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import control_row, offer

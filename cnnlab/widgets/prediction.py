@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 import ipywidgets
 from matplotlib.patches import Rectangle
 
-from cnnlab.comparison import Comparison
+from cnnlab.comparison.compare import Comparison
+from cnnlab.comparison.predictions import Entry, Guess, Scorebook, answers, check_question, session
 from cnnlab.errors import ConfigError
 from cnnlab.guess_plots import plot_guess
-from cnnlab.guesses import Entry, Guess, Scorebook, answers, check_question, session
 from cnnlab.widgets.guard import StatusLine
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import Panel, picture_row

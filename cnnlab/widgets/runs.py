@@ -9,13 +9,13 @@ import ipywidgets
 import torch
 from torch import Tensor
 
+from cnnlab.comparison.metrics import distinct
+from cnnlab.comparison.settings import setting_names
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.model.convolution import write_number
 from cnnlab.plots import montage
-from cnnlab.readings import distinct
-from cnnlab.setting_comparison import setting_names
 from cnnlab.widgets.canvas import PixelCanvas, grey_pixels, sequential_pixels
 from cnnlab.widgets.examples import bank_runs
 from cnnlab.widgets.live_plot import LivePlot

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 import ipywidgets
 
+from cnnlab.comparison.metrics import distinct
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs, bank, load_runs
-from cnnlab.readings import distinct
 from cnnlab.stopping_plots import StoppingPicture
 from cnnlab.training.early_stopping import check_recording, stopping
 from cnnlab.training.history import History

@@ -12,7 +12,9 @@ from pathlib import Path
 import ipywidgets
 from matplotlib.ticker import MaxNLocator
 
-from cnnlab.comparison import Comparison
+from cnnlab.comparison.compare import Comparison
+from cnnlab.comparison.settings import compare_settings
+from cnnlab.comparison.verdicts import Level
 from cnnlab.data.loading import count_images
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import Experiment
@@ -20,10 +22,8 @@ from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.plots import TRAIN, UNITS, VALIDATION
 from cnnlab.run_plots import plot_comparison
-from cnnlab.setting_comparison import compare_settings
 from cnnlab.training.fit import EpochState
 from cnnlab.training.history import History
-from cnnlab.verdicts import Level
 from cnnlab.widgets.form import GROUPS, make_controls, read_experiment, show_knobs
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import control_row, flowing_row, offer

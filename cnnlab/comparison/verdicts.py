@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnlab.chance import paired_interval
-from cnnlab.readings import higher_is_better
+from cnnlab.comparison.metrics import higher_is_better
+from cnnlab.comparison.noise_floor import paired_interval
 
 BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
 FEWEST_SEEDS = 3  # two differences say too little of how they scatter

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnnlab.chance import pooled_noise
-from cnnlab.comparison import Comparison
+from cnnlab.comparison.compare import Comparison
+from cnnlab.comparison.metrics import distinct, read_off, readable, why_missing
+from cnnlab.comparison.noise_floor import pooled_noise
+from cnnlab.comparison.verdicts import paired_rows
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
-from cnnlab.readings import distinct, read_off, readable, why_missing
-from cnnlab.verdicts import paired_rows
 
 
 def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> Comparison:

@@ -8,12 +8,12 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from cnnlab.chance import pooled_noise
+from cnnlab.comparison.metrics import WHEN, distinct, read_off, readable, value_at, why_missing
+from cnnlab.comparison.noise_floor import pooled_noise
+from cnnlab.comparison.verdicts import Level, paired_rows
 from cnnlab.errors import ConfigError, check_choice
 from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run
-from cnnlab.readings import WHEN, distinct, read_off, readable, value_at, why_missing
-from cnnlab.verdicts import Level, paired_rows
 
 if TYPE_CHECKING:
     import pandas

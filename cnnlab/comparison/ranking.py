@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnlab.comparison.metrics import distinct, higher_is_better, readable, value_at
 from cnnlab.errors import ConfigError, check_whole
 from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
-from cnnlab.readings import distinct, higher_is_better, readable, value_at
 
 if TYPE_CHECKING:
     import pandas

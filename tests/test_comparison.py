@@ -15,8 +15,8 @@ from cnnlab.comparison.verdicts import _row
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import Run
-from cnnlab.plots import plot_history
-from cnnlab.run_plots import plot_comparison, plot_curves, plot_grid
+from cnnlab.plots.images import plot_history
+from cnnlab.plots.runs import plot_comparison, plot_curves, plot_grid
 from cnnlab.training.history import History
 
 TABLES = 2000

@@ -14,7 +14,7 @@ from cnnlab import DrawDigit, build_cnn, load_data
 from cnnlab.data.dataset import Split
 from cnnlab.data.digits import as_mnist, turn_and_shift
 from cnnlab.errors import ConfigError
-from cnnlab.picture_plots import plot_probabilities
+from cnnlab.plots.evaluation import plot_probabilities
 from cnnlab.widgets import draw
 from cnnlab.widgets.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
 from cnnlab.widgets.draw import uploaded_bytes

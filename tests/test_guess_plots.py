@@ -13,7 +13,7 @@ from test_guesses import TWO_LEFT, WINNER, comparison
 from cnnlab.comparison.compare import compare
 from cnnlab.comparison.predictions import Guess, Scorebook, record_guess
 from cnnlab.errors import ConfigError
-from cnnlab.guess_plots import plot_calibration, plot_guess
+from cnnlab.plots.predictions import plot_calibration, plot_guess
 
 
 @pytest.fixture(autouse=True)

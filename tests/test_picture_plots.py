@@ -14,7 +14,7 @@ from cnnlab.interpret.saliency import saliency
 from cnnlab.interpret.top_images import top_images
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.evaluation import mistakes
-from cnnlab.picture_plots import plot_confusion, plot_mistakes, plot_saliency, plot_top_images
+from cnnlab.plots.evaluation import plot_confusion, plot_mistakes, plot_saliency, plot_top_images
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import torch
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.model.cnn import build_cnn
-from cnnlab.plots import (
+from cnnlab.plots.images import (
     TRAIN,
     VALIDATION,
     log_scale,

@@ -14,7 +14,7 @@ from cnnlab.interpret.activations import activation_statistics
 from cnnlab.interpret.capture import capture
 from cnnlab.interpret.gradients import gradient_flow, weight_distributions
 from cnnlab.model.cnn import build_cnn
-from cnnlab.probe_plots import (
+from cnnlab.plots.interpret import (
     plot_activations,
     plot_distributions,
     plot_gradient_flow,

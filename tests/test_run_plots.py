@@ -13,7 +13,7 @@ from cnnlab.comparison.compare import compare, noise_floor
 from cnnlab.comparison.settings import compare_settings
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.runs import Runs
-from cnnlab.run_plots import plot_comparison, plot_curves, plot_grid, plot_noise_floor
+from cnnlab.plots.runs import plot_comparison, plot_curves, plot_grid, plot_noise_floor
 
 ODD = ["$x^2 <b>one</b>", r"a $\frac{$ folder"]  # the second is no formula that matplotlib could read
 

@@ -9,7 +9,7 @@ import pytest
 from test_early_stopping import ACCURACIES, LOSSES, recorded
 
 from cnnlab.errors import ConfigError
-from cnnlab.stopping_plots import StoppingPicture, plot_stopping
+from cnnlab.plots.early_stopping import StoppingPicture, plot_stopping
 from cnnlab.training.early_stopping import stopping
 
 HISTORY = recorded(LOSSES, ACCURACIES)

@@ -6,8 +6,8 @@ import pytest
 
 from cnnlab import SURFACES, descend, plot_losses, plot_paths, plot_surface
 from cnnlab.errors import ConfigError
-from cnnlab.plots import PALETTE
-from cnnlab.surface_plots import NAMES, look_of
+from cnnlab.plots.descent import NAMES, look_of
+from cnnlab.plots.images import PALETTE
 
 PATHS = {
     "Adam": descend("saddle", "adam", learning_rate=0.1, steps=30),

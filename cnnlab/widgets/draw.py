@@ -18,8 +18,8 @@ from cnnlab.interpret.saliency import saliency
 from cnnlab.model.convolution import write_number
 from cnnlab.model.evaluation import check_takes, predict
 from cnnlab.model.pooling import describe_shift
-from cnnlab.picture_plots import plot_probabilities, set_probabilities
-from cnnlab.plots import montage
+from cnnlab.plots.evaluation import plot_probabilities, set_probabilities
+from cnnlab.plots.images import montage
 from cnnlab.widgets.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
 from cnnlab.widgets.drawing_canvas import DrawingCanvas
 from cnnlab.widgets.examples import bank_runs, one_of_each, own_copy

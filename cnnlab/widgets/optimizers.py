@@ -7,7 +7,7 @@ import functools
 import ipywidgets
 import numpy as np
 
-from cnnlab.surface_plots import NAMES, add_losses, add_path, add_start, look_of, plot_surface, style_losses
+from cnnlab.plots.descent import NAMES, add_losses, add_path, add_start, look_of, plot_surface, style_losses
 from cnnlab.training.descent import SURFACES, Descent, descend, describe_descents
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import TWO_COLUMNS, Panel, control_row, in_columns, picture_row

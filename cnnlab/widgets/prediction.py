@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.predictions import Entry, Guess, Scorebook, answers, check_question, session
 from cnnlab.errors import ConfigError
-from cnnlab.guess_plots import plot_guess
+from cnnlab.plots.predictions import plot_guess
 from cnnlab.widgets.guard import StatusLine
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import Panel, picture_row

@@ -11,8 +11,8 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from cnnlab.plots import PALETTE, UNITS, log_scale
-from cnnlab.run_plots import INSIDE
+from cnnlab.plots.images import PALETTE, UNITS, log_scale
+from cnnlab.plots.runs import INSIDE
 from cnnlab.training.history import History
 from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.run_side import Side

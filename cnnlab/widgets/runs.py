@@ -15,7 +15,7 @@ from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.model.convolution import write_number
-from cnnlab.plots import montage
+from cnnlab.plots.images import montage
 from cnnlab.widgets.canvas import PixelCanvas, grey_pixels, sequential_pixels
 from cnnlab.widgets.examples import bank_runs
 from cnnlab.widgets.live_plot import LivePlot

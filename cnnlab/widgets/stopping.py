@@ -11,7 +11,7 @@ from cnnlab.comparison.metrics import distinct
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs, bank, load_runs
-from cnnlab.stopping_plots import StoppingPicture
+from cnnlab.plots.early_stopping import StoppingPicture
 from cnnlab.training.early_stopping import check_recording, stopping
 from cnnlab.training.history import History
 from cnnlab.widgets.live_plot import LivePlot

@@ -10,8 +10,8 @@ from cnnlab.comparison.noise_floor import CONFIDENCE
 from cnnlab.comparison.predictions import Guess, Scorebook, answers, leading, right_answer, say_answer, session
 from cnnlab.comparison.verdicts import CANNOT_TELL
 from cnnlab.errors import ConfigError, check_choice
-from cnnlab.plots import PALETTE, new_axes
-from cnnlab.run_plots import plot_comparison
+from cnnlab.plots.images import PALETTE, new_axes
+from cnnlab.plots.runs import plot_comparison
 
 
 def plot_guess(comparison: Comparison, guess: Guess, *, ax: Axes | None = None) -> Axes:

@@ -15,7 +15,7 @@ from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.top_images import TopImages
 from cnnlab.model.evaluation import Mistakes
-from cnnlab.plots import PALETTE, montage, new_axes, plot_images
+from cnnlab.plots.images import PALETTE, montage, new_axes, plot_images
 
 
 def plot_saliency(

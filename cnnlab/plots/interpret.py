@@ -15,8 +15,8 @@ from cnnlab.errors import ConfigError, check_choice
 from cnnlab.interpret.activations import LayerActivity
 from cnnlab.interpret.capture import ByLayer, Captured
 from cnnlab.interpret.gradients import LayerGradient, LayerWeights
-from cnnlab.plots import MARKS, PALETTE, log_scale, new_axes
-from cnnlab.run_plots import DASHES, INSIDE
+from cnnlab.plots.images import MARKS, PALETTE, log_scale, new_axes
+from cnnlab.plots.runs import DASHES, INSIDE
 from cnnlab.training.history import LAYER_NUMBERS, History, check_metric
 
 BINS = 40

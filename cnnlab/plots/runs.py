@@ -18,7 +18,7 @@ from cnnlab.errors import ConfigError, check_choice
 from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
-from cnnlab.plots import MARKS, PALETTE, UNITS, log_scale, new_axes
+from cnnlab.plots.images import MARKS, PALETTE, UNITS, log_scale, new_axes
 from cnnlab.training.history import check_metric, metrics_of, warn_if_environments_differ
 
 DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))]

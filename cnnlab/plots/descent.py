@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.errors import ConfigError
-from cnnlab.plots import MARKS, PALETTE, log_scale, new_axes
-from cnnlab.run_plots import DASHES
+from cnnlab.plots.images import MARKS, PALETTE, log_scale, new_axes
+from cnnlab.plots.runs import DASHES
 from cnnlab.training.descent import Descent, Surface, find_surface
 
 NAMES = ("SGD", "momentum", "RMSprop", "Adam")

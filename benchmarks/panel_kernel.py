@@ -20,7 +20,7 @@ from PIL import Image
 
 import cnnlab
 from cnnlab import widgets
-from cnnlab.widgets.live_plot import run_lengths
+from cnnlab.widgets.web.live_plot import run_lengths
 
 
 def stops(count: int) -> dict[str, object]:

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from scipy import ndimage
 
 from cnnlab.model.convolution import make_kernel
-from cnnlab.widgets.canvas import diverging_pixels, grey_pixels
+from cnnlab.widgets.web.canvas import diverging_pixels, grey_pixels
 
 IMAGES = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 IMAGE = IMAGES[0, 0]

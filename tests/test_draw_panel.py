@@ -16,9 +16,9 @@ from cnnlab.data.digits import as_mnist, turn_and_shift
 from cnnlab.errors import ConfigError
 from cnnlab.plots.evaluation import plot_probabilities
 from cnnlab.widgets import draw
-from cnnlab.widgets.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
 from cnnlab.widgets.draw import uploaded_bytes
-from cnnlab.widgets.drawing_canvas import EMPTY, DrawingCanvas
+from cnnlab.widgets.web.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
+from cnnlab.widgets.web.drawing_canvas import EMPTY, DrawingCanvas
 
 NASTY = "<img src=x onerror=alert(1)>"
 DATA = load_data("mnist", train=100, validation=200, test=10)

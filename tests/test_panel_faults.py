@@ -24,7 +24,7 @@ from cnnlab import (
 )
 from cnnlab.experiments.kernel_sizes import kernel_experiments
 from cnnlab.model.layer_table import layer_table
-from cnnlab.widgets.canvas import blue_to_red
+from cnnlab.widgets.web.canvas import blue_to_red
 
 TINY = Experiment(train_size=100, validation_size=50, channels=(4,), hidden=8, epochs=2)
 

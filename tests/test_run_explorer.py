@@ -9,8 +9,8 @@ from cnnlab import Experiment, RunExplorer, TrainingPanel, bank, load_runs, sali
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import run
 from cnnlab.widgets import runs as runs_module
-from cnnlab.widgets.canvas import sequential_pixels
 from cnnlab.widgets.run_curves import NOT_RECORDED
+from cnnlab.widgets.web.canvas import sequential_pixels
 
 BASE = Experiment(
     dataset="patterns", size=12, train_size=64, validation_size=40, channels=(5, 3), hidden=4, epochs=2, batch_size=16

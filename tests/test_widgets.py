@@ -16,10 +16,10 @@ from scipy import ndimage
 from cnnlab.errors import ConfigError
 from cnnlab.model.convolution import make_kernel
 from cnnlab.widgets import ConvolutionExplorer, convolution
-from cnnlab.widgets.canvas import NumberGrid, PixelCanvas, diverging_pixels, grey_pixels
-from cnnlab.widgets.drawing_canvas import DrawingCanvas
-from cnnlab.widgets.guard import StatusLine, errors_shown_in
-from cnnlab.widgets.live_plot import LivePlot, run_lengths
+from cnnlab.widgets.web.canvas import NumberGrid, PixelCanvas, diverging_pixels, grey_pixels
+from cnnlab.widgets.web.drawing_canvas import DrawingCanvas
+from cnnlab.widgets.web.live_plot import LivePlot, run_lengths
+from cnnlab.widgets.web.status_line import StatusLine, errors_shown_in
 
 IMAGES = torch.rand(3, 1, 7, 9, generator=torch.Generator().manual_seed(0))
 NASTY = "<img src=x onerror=alert(1)>"

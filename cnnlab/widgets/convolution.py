@@ -15,9 +15,9 @@ from cnnlab.model.convolution import (
     resize_kernel,
     write_number,
 )
-from cnnlab.widgets.canvas import NumberGrid, PixelCanvas, blue_to_red, diverging_pixels, grey_pixels
 from cnnlab.widgets.examples import check_planes, mnist_digits
 from cnnlab.widgets.panel import Panel, control_row, picture_row
+from cnnlab.widgets.web.canvas import NumberGrid, PixelCanvas, blue_to_red, diverging_pixels, grey_pixels
 
 OWN_NUMBERS = "your own numbers"
 

@@ -18,9 +18,9 @@ from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import bank, load_runs
 from cnnlab.model.cnn import PADDINGS, POOLINGS
 from cnnlab.plots.runs import plot_comparison
-from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import control_row, offer
 from cnnlab.widgets.trainer import ON_COLAB, Trainer, check_base
+from cnnlab.widgets.web.live_plot import LivePlot
 
 SMALL = Experiment(train_size=1000, validation_size=1000, channels=(8, 16), hidden=32, epochs=3)
 PATTERNS = Experiment(dataset="patterns", validation_size=300, channels=(8, 16), hidden=32)

@@ -9,8 +9,8 @@ import numpy as np
 
 from cnnlab.plots.descent import NAMES, add_losses, add_path, add_start, look_of, plot_surface, style_losses
 from cnnlab.training.descent import SURFACES, Descent, descend, describe_descents
-from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import TWO_COLUMNS, Panel, control_row, in_columns, picture_row
+from cnnlab.widgets.web.live_plot import LivePlot
 
 MOST_STEPS = 200
 # Of the axes in both figures, with room for numbers and names: to solve for them takes nearly half of the time.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import ipywidgets
 
 from cnnlab.experiments.run import one_thread
-from cnnlab.widgets.guard import StatusLine, errors_shown_in
+from cnnlab.widgets.web.status_line import StatusLine, errors_shown_in
 
 # What is loaded by now, torch most of all, stays. Python's collector would search all of it again and again, and for a
 # quarter of a second no panel, no cell and no training could go on.

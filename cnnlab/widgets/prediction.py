@@ -13,9 +13,9 @@ from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.predictions import Entry, Guess, Scorebook, answers, check_question, session
 from cnnlab.errors import ConfigError
 from cnnlab.plots.predictions import plot_guess
-from cnnlab.widgets.guard import StatusLine
-from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import Panel, picture_row
+from cnnlab.widgets.web.live_plot import LivePlot
+from cnnlab.widgets.web.status_line import StatusLine
 
 COMMIT, TRY_AGAIN, COMMITTED = "Commit", "Run again", "Committed"
 

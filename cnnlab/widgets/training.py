@@ -25,9 +25,9 @@ from cnnlab.plots.runs import plot_comparison
 from cnnlab.training.fit import EpochState
 from cnnlab.training.history import History
 from cnnlab.widgets.form import GROUPS, make_controls, read_experiment, show_knobs
-from cnnlab.widgets.live_plot import LivePlot
 from cnnlab.widgets.panel import control_row, flowing_row, offer
 from cnnlab.widgets.trainer import SHORTEST, Trainer, check_base
+from cnnlab.widgets.web.live_plot import LivePlot
 
 LAYERS = 'tabindex="0" role="region" aria-label="layers"'  # it scrolls, also by the keys
 SNAPSHOTS = 20  # so many epochs keep their weights, the first and the last among them

@@ -8,7 +8,7 @@ import traitlets
 from torch import Tensor
 
 from cnnlab.errors import ConfigError
-from cnnlab.widgets.live import Live, file
+from cnnlab.widgets.web.widget import Live, file
 
 SIDE = 112  # pixels: four for each of an MNIST picture
 PEN = 11  # pixels wide; a digit as high as the sheet then has strokes of two MNIST pixels, a smaller one thicker ones

@@ -8,7 +8,7 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from cnnlab.widgets.live import Live, file
+from cnnlab.widgets.web.widget import Live, file
 
 DPI = 100
 

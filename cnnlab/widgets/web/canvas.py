@@ -8,7 +8,7 @@ import traitlets
 from torch import Tensor
 
 from cnnlab.model.convolution import write_number
-from cnnlab.widgets.live import Live, file
+from cnnlab.widgets.web.widget import Live, file
 
 # Blue below zero, white at zero, red above: RdBu of C. Brewer's ColorBrewer 2.0, safe for colour-blind readers,
 # and what matplotlib calls "RdBu_r".

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import traitlets
 
-from cnnlab.widgets.live import Live, file
+from cnnlab.widgets.web.widget import Live, file
 
 
 class StatusLine(Live):

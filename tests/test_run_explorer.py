@@ -9,7 +9,7 @@ from cnnlab import Experiment, RunExplorer, TrainingPanel, bank, load_runs, sali
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import run
 from cnnlab.widgets import runs as runs_module
-from cnnlab.widgets.run_curves import NOT_RECORDED
+from cnnlab.widgets.run_explorer.curves import NOT_RECORDED
 from cnnlab.widgets.web.canvas import sequential_pixels
 
 BASE = Experiment(

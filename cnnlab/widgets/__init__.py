@@ -6,7 +6,7 @@ from cnnlab.widgets.kernel import KernelExperiment
 from cnnlab.widgets.optimizers import OptimizerExplorer
 from cnnlab.widgets.pooling import PoolingExplorer
 from cnnlab.widgets.prediction import PredictThenRun
-from cnnlab.widgets.runs import RunExplorer
+from cnnlab.widgets.run_explorer.explorer import RunExplorer
 from cnnlab.widgets.stopping import StoppingExplorer
 from cnnlab.widgets.training import TrainingPanel
 

@@ -15,8 +15,8 @@ from cnnlab.model.convolution import (
     resize_kernel,
     write_number,
 )
+from cnnlab.widgets.base import Panel, control_row, picture_row
 from cnnlab.widgets.examples import check_planes, mnist_digits
-from cnnlab.widgets.panel import Panel, control_row, picture_row
 from cnnlab.widgets.web.canvas import NumberGrid, PixelCanvas, blue_to_red, diverging_pixels, grey_pixels
 
 OWN_NUMBERS = "your own numbers"

@@ -20,8 +20,8 @@ from cnnlab.model.evaluation import check_takes, predict
 from cnnlab.model.pooling import describe_shift
 from cnnlab.plots.evaluation import plot_probabilities, set_probabilities
 from cnnlab.plots.images import montage
+from cnnlab.widgets.base import Panel, control_row, picture_row
 from cnnlab.widgets.examples import bank_runs, one_of_each, own_copy
-from cnnlab.widgets.panel import Panel, control_row, picture_row
 from cnnlab.widgets.web.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
 from cnnlab.widgets.web.drawing_canvas import DrawingCanvas
 from cnnlab.widgets.web.live_plot import LivePlot

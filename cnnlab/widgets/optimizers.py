@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnlab.plots.descent import NAMES, add_losses, add_path, add_start, look_of, plot_surface, style_losses
 from cnnlab.training.descent import SURFACES, Descent, descend, describe_descents
-from cnnlab.widgets.panel import TWO_COLUMNS, Panel, control_row, in_columns, picture_row
+from cnnlab.widgets.base import TWO_COLUMNS, Panel, control_row, in_columns, picture_row
 from cnnlab.widgets.web.live_plot import LivePlot
 
 MOST_STEPS = 200

@@ -11,8 +11,8 @@ from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import capture
 from cnnlab.model.convolution import write_number
 from cnnlab.model.pooling import describe_shift, describe_window, pool_map, relative_change, shift_image
+from cnnlab.widgets.base import TWO_COLUMNS, Panel, control_row, in_columns, picture_row
 from cnnlab.widgets.examples import check_pair
-from cnnlab.widgets.panel import TWO_COLUMNS, Panel, control_row, in_columns, picture_row
 from cnnlab.widgets.web.canvas import PixelCanvas, blue_to_red, diverging_pixels, grey_pixels, sequential_pixels
 
 AS_WINDOW = "as the window"

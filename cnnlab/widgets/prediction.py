@@ -13,7 +13,7 @@ from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.predictions import Entry, Guess, Scorebook, answers, check_question, session
 from cnnlab.errors import ConfigError
 from cnnlab.plots.predictions import plot_guess
-from cnnlab.widgets.panel import Panel, picture_row
+from cnnlab.widgets.base import Panel, picture_row
 from cnnlab.widgets.web.live_plot import LivePlot
 from cnnlab.widgets.web.status_line import StatusLine
 

@@ -14,7 +14,7 @@ from cnnlab.experiments.runs import Runs, bank, load_runs
 from cnnlab.plots.early_stopping import StoppingPicture
 from cnnlab.training.early_stopping import check_recording, stopping
 from cnnlab.training.history import History
-from cnnlab.widgets.panel import Panel, control_row
+from cnnlab.widgets.base import Panel, control_row
 from cnnlab.widgets.web.live_plot import LivePlot
 
 NO_PATIENCE = "none"

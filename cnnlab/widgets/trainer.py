@@ -13,7 +13,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import Run, run
 from cnnlab.training.fit import EpochState
-from cnnlab.widgets.panel import Panel, flowing_row, picture_row
+from cnnlab.widgets.base import Panel, flowing_row, picture_row
 from cnnlab.widgets.web.status_line import StatusLine
 
 ON_COLAB = "google.colab" in sys.modules  # its page drops what a thread sends, so that a cell must train there

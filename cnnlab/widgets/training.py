@@ -24,8 +24,8 @@ from cnnlab.plots.images import TRAIN, UNITS, VALIDATION
 from cnnlab.plots.runs import plot_comparison
 from cnnlab.training.fit import EpochState
 from cnnlab.training.history import History
+from cnnlab.widgets.base import control_row, flowing_row, offer
 from cnnlab.widgets.form import GROUPS, make_controls, read_experiment, show_knobs
-from cnnlab.widgets.panel import control_row, flowing_row, offer
 from cnnlab.widgets.trainer import SHORTEST, Trainer, check_base
 from cnnlab.widgets.web.live_plot import LivePlot
 

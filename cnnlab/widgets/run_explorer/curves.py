@@ -14,7 +14,7 @@ from torch import Tensor
 from cnnlab.plots.images import PALETTE, UNITS, log_scale
 from cnnlab.plots.runs import INSIDE
 from cnnlab.training.history import History
-from cnnlab.widgets.run_side import Side
+from cnnlab.widgets.run_explorer.side import Side
 from cnnlab.widgets.web.live_plot import LivePlot
 
 BINS = 40

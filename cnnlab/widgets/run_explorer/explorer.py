@@ -16,10 +16,10 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.model.convolution import write_number
 from cnnlab.plots.images import montage
+from cnnlab.widgets.base import TWO_COLUMNS, Panel, control_row, in_columns, offer, picture_row
 from cnnlab.widgets.examples import bank_runs
-from cnnlab.widgets.panel import TWO_COLUMNS, Panel, control_row, in_columns, offer, picture_row
-from cnnlab.widgets.run_curves import RunCurves
-from cnnlab.widgets.run_side import Side
+from cnnlab.widgets.run_explorer.curves import RunCurves
+from cnnlab.widgets.run_explorer.side import Side
 from cnnlab.widgets.web.canvas import PixelCanvas, grey_pixels, sequential_pixels
 from cnnlab.widgets.web.live_plot import LivePlot
 

@@ -643,7 +643,7 @@ def start_server(python: str, port: int, token: str, browser: bool) -> subproces
     command += [f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}", f"--ServerApp.open_browser={browser}"]
     command += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]  # no questions, no network
     command += [
-        "--ServerApp.kernel_websocket_connection_class=cnnlab.server.PromptConnection"
+        "--ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection"
     ]  # sliders answer at once
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         say("You are root, so JupyterLab is started with --allow-root; an ordinary account is safer.")

@@ -4,9 +4,9 @@ import sys
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["sweep"]:
-        from cnnlab.command import main
+        from cnnlab.cli.sweep import main
 
         sys.exit(main(sys.argv[2:]))
-    from cnnlab.report import main
+    from cnnlab.cli.environment import main
 
     sys.exit(main())

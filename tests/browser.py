@@ -161,7 +161,7 @@ def jupyterlab(folder: Path, settings: Path) -> Iterator[str]:
     command += ["--ip=127.0.0.1", "--no-browser", "--allow-root", f"--ServerApp.root_dir={folder}"]
     command += [f"--IdentityProvider.token={TOKEN}", "--expose-app-in-browser"]
     command += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
-    command += ["--ServerApp.kernel_websocket_connection_class=cnnlab.server.PromptConnection"]  # as start.py does
+    command += ["--ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection"]  # as start.py does
     address = f"http://127.0.0.1:{port}"
     _ask_for_no_news(settings)
     with open(settings / "jupyterlab.log", "w") as log:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import cnnlab.experiments.sweep
-from cnnlab.command import main, parser
+from cnnlab.cli.sweep import main, parser
 from cnnlab.experiments.experiment import FIELDS, Experiment
 from cnnlab.experiments.runs import load_runs
 from cnnlab.experiments.sweep import train_record

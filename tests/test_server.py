@@ -9,9 +9,9 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 from tornado.iostream import IOStream
 from traitlets.config import Config
 
-from cnnlab.server import PromptConnection
+from cnnlab.cli.jupyter import PromptConnection
 
-NAME = "cnnlab.server.PromptConnection"
+NAME = "cnnlab.cli.jupyter.PromptConnection"
 
 
 def test_the_delay_is_off_on_the_socket_before_anything_is_sent(monkeypatch):

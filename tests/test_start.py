@@ -1096,7 +1096,7 @@ def test_root_is_allowed_and_told(start, monkeypatch, capsys, user, as_root):
     assert ("You are root, so JupyterLab is started with --allow-root" in capsys.readouterr().out) is as_root
     assert options["env"]["JUPYTER_TOKEN"] == "secret"
     assert not [argument for argument in command if "secret" in argument]
-    assert "--ServerApp.kernel_websocket_connection_class=cnnlab.server.PromptConnection" in command
+    assert "--ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection" in command
 
 
 @contextlib.contextmanager

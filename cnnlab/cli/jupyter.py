@@ -4,7 +4,7 @@ Jupyter leaves a delay of TCP on that holds a small message back until the one b
 RFC 896), and browsers acknowledge late (RFC 1122, 4.2.3.2): on one computer every other move of a slider waits 40 ms.
 `python start.py` uses this class; any Jupyter server can:
 
-    jupyter lab --ServerApp.kernel_websocket_connection_class=cnnlab.server.PromptConnection
+    jupyter lab --ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection
 """
 
 from __future__ import annotations

@@ -584,8 +584,8 @@ def run_tests(python: str, arguments: list) -> int:
     environment.setdefault("OMP_NUM_THREADS", "1")  # two processes of one thread are faster than one of two
     environment.setdefault("CNNLAB_WORKERS", "1")  # and the tests are two processes already
     given = [text for text in arguments if os.path.exists(os.path.join(ROOT, text.split("::")[0]))]
-    pytest = ["pytest", *([] if given else ["tests", "notebooks"]), "-n", "2", "--dist", "loadscope"]
-    pytest += ["--no-loadscope-reorder", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", *arguments]
+    pytest = ["pytest", *([] if given else ["tests"]), "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
+    pytest += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", *arguments]  # where a notebook is named
     commands = (["ruff", "check", "."], ["ruff", "format", "--check", "."], pytest)
     statuses = [subprocess.call([python, "-m", *command], cwd=ROOT, env=environment) for command in commands]
     if not statuses[2] and any(statuses):

@@ -15,7 +15,7 @@ import nbformat
 from playwright.sync_api import Locator, Page
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests"))
+sys.path.insert(0, str(HERE.parent / "tests" / "helpers"))
 import browser  # noqa: E402 (what the browser tests use, too)
 
 PROBE = (HERE / "panel_probe.js").read_text()

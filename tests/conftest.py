@@ -36,7 +36,10 @@ def shared_lab(tmp_path_factory):
 
 
 # Where several workers run the tests, these come first, so that no worker is left alone with them at the end.
-LONG = ("test_notebook_runs.py", ".ipynb", "test_browser", "test_pretend_gpu.py", "test_start.py", "test_sweeps.py")
+LONG = (
+    "notebooks/test_runs.py", "tests/browser/", "gpu/test_pretend_gpu.py", "start/test_start.py",
+    "experiments/test_sweep.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
@@ -52,4 +55,4 @@ def pytest_xdist_make_scheduler(config, log):
 class _ByFile(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return nodeid if path.endswith("test_notebook_runs.py") else path
+        return nodeid if path.endswith("notebooks/test_runs.py") else path

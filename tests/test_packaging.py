@@ -24,11 +24,11 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from places import REPOSITORY
 
 import cnnlab
 import cnnlab.widgets
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ARCHIVES = {f"MNIST/raw/{name}-ubyte.gz" for name in ("train-images-idx3", "train-labels-idx1")}
 ARCHIVES |= {f"MNIST/raw/{name}-ubyte.gz" for name in ("t10k-images-idx3", "t10k-labels-idx1")}

@@ -1,0 +1,38 @@
+"""A notebook of the course as a student meets it: opened, run from top to bottom, and its panel used."""
+
+import shutil
+
+import browser
+import numpy as np
+from places import NOTEBOOKS
+from playwright.sync_api import expect
+
+from cnnlab.model.convolution import explain_pixel, make_kernel
+from cnnlab.widgets.convolution import ConvolutionExplorer
+
+NOTEBOOK = NOTEBOOKS / "01_kernel_size.ipynb"
+
+
+def test_notebook_01_runs_and_its_panel_answers(shared_lab):
+    shutil.copy(NOTEBOOK, shared_lab.folder)
+    digit = ConvolutionExplorer().images[0]  # what the notebook's panel shows first
+    with shared_lab.page(height=1200) as page, browser.new_kernel(page, NOTEBOOK.name):
+        browser.run_all_cells(page, timeout=280)
+        output = page.get_by_role("application", name="output")
+        output.scroll_into_view_if_needed()
+        before = browser.read_pixels(output)
+
+        slider = page.get_by_role("slider", name="kernel size")
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        assert float(slider.get_attribute("aria-valuenow")) == 5
+        expect(page.get_by_role("img", name="Kernel 5×5")).to_be_visible()
+        box = output.bounding_box()
+        page.mouse.move(box["x"] + box["width"] * 10.5 / 28, box["y"] + box["height"] * 8.5 / 28)
+        *_, total = explain_pixel(digit, make_kernel("vertical edges", 5), row=8, column=10)
+        written = f"{abs(total):.2f}"
+        expect(page.get_by_role("status").first).to_contain_text("row 8, column 10: 25 products, sum ")
+        expect(page.get_by_role("status").first).to_contain_text(written)
+        after = browser.read_pixels(output)
+        assert not np.array_equal(before, after)
+        assert page.faults == []

@@ -1,0 +1,87 @@
+"""A notebook in a student's hands: another folder, no network, and every cell run twice (faults row 33).
+
+The first run of each cell is compared with what is stored, by strict nbval: what the cells above did twice must not
+change it.
+"""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from places import NOTEBOOKS, REPOSITORY
+
+pytestmark = pytest.mark.timeout(900)  # a notebook twice, on a computer with one slow core; each cell still has 120 s
+# Runs before the notebook: notes for each cell how far the verdicts whose words it asks for are from the border. That
+# is where the difference is half the interval, at 1.
+WATCH = """
+import json as _json
+import cnnlab.comparison.compare as _comparison
+
+_asked, _verdicts = [], _comparison.Comparison.verdicts.fget  # of each cell that runs: its text, and the ratios
+get_ipython().events.register("pre_run_cell", lambda info: _asked.append((info.raw_cell, [])))
+
+
+def _noting(comparison):
+    for level in comparison.levels:
+        if level.low < level.high:
+            _asked[-1][1].append(round(2 * abs(level.difference) / (level.high - level.low), 2))
+    return _verdicts(comparison)
+
+
+_comparison.Comparison.verdicts = property(_noting)
+"""
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))])
+def test_every_cell_can_be_run_twice_elsewhere_and_offline(name, tmp_path, monkeypatch):
+    for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # whoever asks the network is refused
+    folder, results = tmp_path / "my copy é", tmp_path / "asked.json"
+    folder.mkdir()
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    save = f"with open({str(results)!r}, 'w') as _file:\n    _json.dump(_asked, _file)"
+    first, last = nbformat.v4.new_code_cell(WATCH), nbformat.v4.new_code_cell(save)
+    notebook.cells = [first, *(copy for cell in cells for copy in (cell, again(cell))), last]
+    nbformat.write(notebook, folder / "twice.ipynb")
+    command = [sys.executable, "tools/check_notebooks.py", str(folder / "twice.ipynb")]
+    check = subprocess.run(command, cwd=REPOSITORY, capture_output=True, encoding="utf8", timeout=880)
+    assert check.returncode == 0, check.stdout + check.stderr
+    assert f"passed  ({2 * len(cells) + 2} cells" in check.stdout
+    asked = json.loads(results.read_text())
+    assert [source for source, _ in asked[:-1]] == [cell.source for cell in cells for _ in range(2)]
+    strict = {cell.source for cell in cells if "nbval-ignore-output" not in cell.metadata.get("tags", [])}
+    near = [source for source, ratios in asked if source in strict and any(0.5 < ratio < 2 for ratio in ratios)]
+    assert not near, f"{near}: a verdict word near its border; give these cells the tag nbval-ignore-output"
+    assert list(folder.iterdir()) == [folder / "twice.ipynb"]  # nothing was left lying about
+
+
+def again(cell):
+    """Return the same cell as one that was never run, so that nbval runs it and compares nothing."""
+    return nbformat.v4.new_code_cell(cell.source)
+
+
+DROPOUT = """
+panel.seeds.value = 3
+for dropout in (0.0, 0.4):
+    panel.dropout.value = dropout
+    panel.train()
+"""
+
+
+def test_the_playground_holds_with_a_question_of_ones_own(tmp_path, monkeypatch):
+    """The cell that trains max and avg is left out, as the text allows; what was changed is said once."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    notebook = nbformat.read(NOTEBOOKS / "08_playground.ipynb", as_version=4)
+    cells = {cell.id: cell for cell in notebook.cells}
+    cells["question"].source = cells["question"].source.replace('my_field = "pooling"', 'my_field = "dropout"')
+    cells["train-twin"].source = DROPOUT
+    check = "print(sorted(networks), len(cnnlab.comparison.predictions.session.scored))"
+    notebook.cells.append(nbformat.v4.new_code_cell(f"import cnnlab.comparison.predictions\n{check}"))
+    NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    assert notebook.cells[-1].outputs[0].text == "['dropout 0.0', 'dropout 0.4'] 1\n"

@@ -1,0 +1,325 @@
+"""The pictures of runs and comparisons show the numbers of the tables."""
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from made_runs import levels_of, made, optimizers
+
+from cnnlab.comparison.compare import compare, noise_floor
+from cnnlab.comparison.settings import compare_settings
+from cnnlab.errors import ConfigError
+from cnnlab.experiments.runs import Runs
+from cnnlab.plots.runs import plot_comparison, plot_curves, plot_grid, plot_noise_floor
+
+ODD = ["$x^2 <b>one</b>", r"a $\frac{$ folder"]  # the second is no formula that matplotlib could read
+
+
+@pytest.fixture(autouse=True)
+def _never_shown(monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda *_args, **_options: pytest.fail("a plot showed itself"))
+
+
+def intervals(ax):
+    """The intervals drawn, each (low, high) at the x in its middle: upright strokes with a crossbar at both ends."""
+    found = {}
+    for line in ax.lines:
+        xs, ys = map(np.asarray, line.get_data())
+        if len(xs) == 6:
+            assert ys.tolist() == [ys[0]] * 3 + [ys[3]] * 3
+            assert xs[2] == xs[3] == pytest.approx(xs[:2].mean()) == pytest.approx(xs[4:].mean())
+            found[xs[2]] = ys[0], ys[3]
+    return found
+
+
+def interval(ax, place):
+    """The lower and upper end of the place-th interval drawn."""
+    return intervals(ax)[place + 1 + 0.1]  # above its own level's tick
+
+
+def reference_line(ax):
+    (line,) = [line for line in ax.lines if list(line.get_xdata()) == [0, 1]]  # axhline: from edge to edge
+    return line.get_ydata()[0]
+
+
+# --- A comparison
+
+
+TABLE = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59], 7: [0.51, 0.58, 0.42], 9: [0.2, 0.31, 0.11]}
+
+
+@pytest.mark.parametrize("metric", ["validation_accuracy", "validation_loss"])
+def test_the_interval_drawn_is_the_one_of_the_table_and_agrees_with_the_word(metric):
+    found = compare(levels_of("kernel_size", TABLE), by="kernel_size", metric=metric)
+    ax = plot_comparison(found)
+    base = reference_line(ax)
+    assert base == pytest.approx(found.levels[0].mean)
+    assert len(intervals(ax)) == 3
+    for place, row in enumerate(found.levels[1:]):
+        low, high = interval(ax, place)
+        assert (low - base, high - base) == pytest.approx((row.low, row.high))
+        assert (low <= base <= high) == (row.verdict == "cannot tell")
+    words = [label.get_text() for label in ax.get_xticklabels()]
+    assert words == ["3\nreference", "5\n▲ better", "7\ncannot tell", "9\n▼ worse"]
+
+
+def test_every_seed_is_a_dot_and_every_mean_a_bar():
+    ax = plot_comparison(compare(levels_of("kernel_size", TABLE), by="kernel_size"))
+    dots = [line for line in ax.lines if len(line.get_ydata()) == 3]
+    assert [list(line.get_ydata()) for line in dots] == list(TABLE.values())
+    for place, line in enumerate(dots):
+        assert all(abs(x - place) < 0.5 for x in line.get_xdata())
+    bars = [line.get_ydata() for line in ax.lines if line.get_linewidth() == 2.5]
+    assert bars == [pytest.approx([np.mean(values)] * 2) for values in TABLE.values()]
+
+
+def test_the_band_is_the_noise_floor_around_the_reference():
+    found = compare(levels_of("kernel_size", TABLE), by="kernel_size")
+    ax = plot_comparison(found)
+    (band,) = ax.patches
+    base = found.levels[0].mean
+    assert (band.get_y(), band.get_height()) == pytest.approx((base - found.noise_floor, 2 * found.noise_floor))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one run alone: chance"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("kernel_size", "validation accuracy (0–1)")
+
+
+def test_the_picture_says_what_moved_along():
+    ax = plot_comparison(compare(optimizers(sgd=0.1, adam=0.001), by="optimizer", along="learning_rate"))
+    assert ax.get_xlabel() == "optimizer (with its own learning_rate)"
+
+
+def test_what_cannot_be_judged_has_no_interval():
+    for table in ({3: [0.5, 0.6], 5: [0.9, 0.901]}, {3: [0.1, 0.2, 0.3], 5: [0.4, 0.5, 0.6]}):
+        ax = plot_comparison(compare(levels_of("kernel_size", table), by="kernel_size"))
+        assert not intervals(ax)
+        assert ax.get_xticklabels()[1].get_text() == "5\ncannot tell"
+    ax = plot_comparison(compare(levels_of("kernel_size", {3: [0.5], 5: [0.9]}), by="kernel_size"))
+    assert len(ax.patches) == 0  # one seed: no noise floor either, and no warning from an empty legend
+    ax.figure.canvas.draw()
+
+
+def test_where_only_some_seeds_are_paired_the_picture_shows_what_the_mean_is_of():
+    # kernel 3 has seeds 0 to 3; kernel 5 has 1 to 5, of which 1, 2, 3 are paired: differences 0.02, 0.03, 0.04.
+    table = {3: {0: 0.9, 1: 0.50, 2: 0.60, 3: 0.40}, 5: {1: 0.52, 2: 0.63, 3: 0.44, 4: 0.1, 5: 0.2}}
+    runs = [
+        made(value, kernel_size=size, seed=seed) for size, of_seed in table.items() for seed, value in of_seed.items()
+    ]
+    found = compare_settings(runs)
+    first, other = found.levels
+    assert found.paired(first.level) == table[3]
+    assert found.paired(other.level) == {1: 0.52, 2: 0.63, 3: 0.44}
+    ax = plot_comparison(found)
+    full, hollow = ([line for line in ax.lines if line.get_fillstyle() == style] for style in ("full", "none"))
+    dots = [list(line.get_ydata()) for line in full if line.get_linestyle() == "None" and len(line.get_ydata()) > 2]
+    assert dots == [[0.9, 0.50, 0.60, 0.40], [0.52, 0.63, 0.44]]
+    assert [list(line.get_ydata()) for line in hollow] == [[0.1, 0.2], []]  # the second stands in the legend
+    told = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert told == ["one run alone: chance", "seed that the first lacks: in no mean"]
+    # the line in a setting's column is the first one's mean over the same seeds, so that picture and verdict agree
+    steps = [patch.get_data() for patch in ax.patches]
+    assert [list(step.edges) for step in steps] == [[-0.5, 0.5, 1.5]] * 2
+    assert list(steps[0].values) == pytest.approx([0.6, 0.5])
+    assert list(steps[1].values) == pytest.approx([0.6 + found.noise_floor, 0.5 + found.noise_floor])
+    assert list(steps[1].baseline) == pytest.approx([0.6 - found.noise_floor, 0.5 - found.noise_floor])
+    low, high = interval(ax, 0)
+    assert (low - 0.5, high - 0.5) == pytest.approx((other.low, other.high))
+    assert other.verdict == "better"
+    assert 0.5 < low < 0.6  # the first one's mean over all its seeds would have crossed it: "cannot tell"
+    ax.figure.canvas.draw()
+
+
+# --- Curves
+
+
+def curves_of(table, **fields):
+    return [made(values, seed=seed, epochs=len(values), **fields) for seed, values in enumerate(table)]
+
+
+def band_of(ax, place):
+    """The x, the lower and the upper edge of the place-th band."""
+    corners = ax.collections[place].get_paths()[0].vertices
+    xs = sorted(set(corners[:, 0]))
+    columns = [corners[corners[:, 0] == x, 1] for x in xs]
+    return xs, [column.min() for column in columns], [column.max() for column in columns]
+
+
+def test_a_curve_is_the_mean_in_a_band_from_the_lowest_to_the_highest_seed():
+    three = [[0.1, 0.5, 0.7], [0.2, 0.3, 0.9], [0.6, 0.4, 0.8]]
+    five = [[0.3, 0.3, 0.3], [0.5, 0.4, 0.6]]
+    runs = curves_of(three, kernel_size=3) + curves_of(five, kernel_size=5)
+    ax = plot_curves(reversed(runs), by="kernel_size", metric="validation_accuracy")
+    for place, table in enumerate([three, five]):
+        xs, low, high = band_of(ax, place)
+        assert xs == [1, 2, 3]
+        assert low == pytest.approx(np.min(table, axis=0))
+        assert high == pytest.approx(np.max(table, axis=0))
+        assert list(ax.lines[place].get_xdata()) == [1, 2, 3]
+        assert ax.lines[place].get_ydata() == pytest.approx(np.mean(table, axis=0))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["kernel_size 3", "kernel_size 5"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "validation accuracy (0–1)")
+    looks = [(line.get_color(), line.get_linestyle(), line.get_marker()) for line in ax.lines]
+    assert all(one != two for one, two in zip(*looks, strict=True))  # colour, dash and mark all tell them apart
+
+
+def test_only_the_longest_of_each_trajectory_is_drawn():
+    runs = [made([0.1, 0.2, 0.3, 0.4][:length], epochs=length) for length in (2, 4, 1)]
+    ax = plot_curves(runs, by="kernel_size", metric="validation_accuracy")
+    assert list(ax.lines[0].get_ydata()) == [0.1, 0.2, 0.3, 0.4]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["kernel_size 3"]
+
+
+def test_other_fields_are_averaged_within_a_seed_first():
+    runs = curves_of([[0.2], [0.4]], pooling="max") + curves_of([[0.4], [0.8]], pooling="avg")
+    ax = plot_curves(runs, by="kernel_size", metric="validation_accuracy")
+    assert band_of(ax, 0)[1:] == (pytest.approx([0.3]), pytest.approx([0.6]))
+    assert ax.lines[0].get_ydata() == pytest.approx([0.45])
+
+
+def test_runs_that_end_early_are_told_of():
+    runs = [made([0.2, 0.4, 0.6], epochs=3, seed=0), made([0.4], epochs=3, seed=1, stopped_by="diverged")]
+    runs.append(made([], epochs=3, seed=2, stopped_by="diverged"))
+    runs.append(made([], epochs=3, optimizer="sgd", stopped_by="diverged"))
+    ax = plot_curves(runs, by="optimizer", metric="validation_accuracy")
+    assert ax.lines[1].get_ydata() == pytest.approx([0.3, 0.4, 0.6])
+    assert len(ax.lines[0].get_ydata()) == 0
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "optimizer sgd (1 of 1 runs end early)", "optimizer adam (2 of 3 runs end early)",
+    ]  # fmt: skip
+
+
+def test_losses_on_a_logarithmic_scale_in_given_axes():
+    figure, (left, right) = plt.subplots(1, 2)
+    assert plot_curves(curves_of([[0.1, 0.5]]), by="pooling", log=True, ax=right) is right
+    assert right.get_yscale() == "log"
+    assert right.get_ylabel() == "validation loss (nats)"
+    assert right.lines[0].get_ydata() == pytest.approx([0.9, 0.5])
+    assert plot_curves(curves_of([[0.1, 0.5]]), by="pooling", metric="train_loss", ax=left) is left
+    assert left.get_ylabel() == "train loss (nats)"
+    assert left.get_yscale() == "linear"
+    assert len(figure.axes) == 2
+
+
+# --- A grid
+
+
+def drawn_cells(ax):
+    """The texts in the cells, row by row; "" where a cell is empty."""
+    (mesh,) = [collection for collection in ax.collections if collection.get_array() is not None]
+    values = np.ma.filled(mesh.get_array().astype(float), np.nan)
+    found = [["" for _ in row] for row in values]
+    for text in ax.texts:
+        column, row = (int(number) for number in text.get_position())
+        found[row][column] = text.get_text()
+    return values, found
+
+
+def test_a_cell_is_the_mean_of_its_runs():
+    runs = [made(0.1 * size + 0.01 * seed + 0.02 * (pooling == "avg") * (size == 5), kernel_size=size, pooling=pooling,
+                 optimizer=optimizer, learning_rate=0.01, seed=seed)
+            for size in (5, 3) for pooling in ("avg", "max") for optimizer in ("adam", "sgd")
+            for seed in range(3)]  # fmt: skip
+    gone = [run for run in runs if (run.experiment.pooling, run.experiment.optimizer) == ("max", "sgd")]
+    kept = [run for run in runs if run not in gone or run.experiment.kernel_size == 3]
+    failed = made(0.9, kernel_size=5, pooling="max", optimizer="sgd", learning_rate=0.01, stopped_by="diverged")
+    ax = plot_grid([*kept, failed, *kept[:1]], rows=("optimizer", "pooling"), columns="kernel_size")
+    values, texts = drawn_cells(ax)
+    # Rows sgd · max, sgd · avg, adam · max, adam · avg; the mean over three seeds adds 0.01
+    assert values == pytest.approx(np.array([[0.31, np.nan], [0.31, 0.53], [0.31, 0.51], [0.31, 0.53]]), nan_ok=True)
+    assert texts == [["0.310", ""], ["0.310", "0.530"], ["0.310", "0.510"], ["0.310", "0.530"]]
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "sgd · max",
+        "sgd · avg",
+        "adam · max",
+        "adam · avg",
+    ]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["3", "5"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("kernel_size", "optimizer · pooling")
+    assert ax.figure.axes[1].get_ylabel() == "validation accuracy (0–1)"
+
+
+def test_a_grid_reads_the_epoch_and_metric_asked_for_in_given_axes():
+    figure, ax = plt.subplots()
+    runs = [made([0.25, 0.5, 0.125], kernel_size=size, epochs=3) for size in (3, 5)]
+    assert plot_grid(runs, "kernel_size", "pooling", metric="validation_loss", at=1, ax=ax) is ax
+    assert drawn_cells(ax)[0].tolist() == [[0.75], [0.75]]
+    assert figure.axes[1].get_ylabel() == "validation loss (nats)"
+    assert drawn_cells(plot_grid(runs, "pooling", "kernel_size", at="best"))[0].tolist() == [[0.5, 0.5]]
+    assert drawn_cells(plot_grid(runs, "pooling", "kernel_size"))[0].tolist() == [[0.125, 0.125]]
+
+
+# --- All of them
+
+
+def test_names_from_outside_are_shown_as_text():
+    runs = [made(0.5 + 0.1 * place * seed, dataset="images", folder=folder, seed=seed)
+            for place, folder in enumerate(ODD) for seed in range(3)]  # fmt: skip
+    names = sorted(ODD)
+    ax = plot_comparison(compare(runs, by="folder"))
+    ax.figure.canvas.draw()
+    assert [label.get_text().partition("\n")[0] for label in ax.get_xticklabels()] == names
+    ax = plot_curves(runs, by="folder")
+    ax.figure.canvas.draw()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [f"folder {name}" for name in names]
+    for rows, columns in (("folder", "pooling"), ("pooling", "folder")):
+        ax = plot_grid(runs, rows=rows, columns=columns)
+        ax.figure.canvas.draw()
+        labels = ax.get_yticklabels() if rows == "folder" else ax.get_xticklabels()
+        assert [label.get_text() for label in labels] == names
+
+
+def test_axes_that_are_given_are_used():
+    _, ax = plt.subplots()
+    assert plot_comparison(compare(levels_of("kernel_size", TABLE), by="kernel_size"), ax=ax) is ax
+    assert len(plt.get_fignums()) == 1
+
+
+def test_what_cannot_be_drawn_is_refused_in_words():
+    runs = levels_of("kernel_size", TABLE)
+    nothing = made([], stopped_by="diverged")
+    cases = [
+        (lambda: plot_curves(runs, by="kernel"), "did you mean 'kernel_size'?"),
+        (lambda: plot_curves(runs, by="kernel_size", metric="loss"), "unknown metric 'loss'"),
+        (lambda: plot_curves(runs, by="epochs"), "epochs is the horizontal axis; name another field"),
+        (lambda: plot_curves([nothing], by="pooling"), "none of these 1 runs has validation_loss in any epoch"),
+        (lambda: plot_curves(Runs([]), by="pooling"), "none of these 0 runs has"),
+        (lambda: plot_curves(runs, by="pooling", metric="train_accuracy"), "has train_accuracy in any epoch"),
+        (lambda: plot_comparison(runs), "plot_comparison wants what compare() returns, got list"),
+        (lambda: plot_grid(runs, "kernel_size", "pool"), "unknown field of Experiment 'pool'"),
+        (lambda: plot_grid(runs, "kernel_size", "pooling", at="end"), "unknown at 'end'"),
+        (lambda: plot_grid(runs, "kernel_size", "epochs", at="best"), "at='best' can't compare epochs"),
+        (lambda: plot_grid(runs, "kernel_size", "pooling", at=9), "no run has validation_accuracy at 9"),
+        (lambda: plot_grid([runs[0].history], "kernel_size", "pooling"), "wanted runs"),
+    ]
+    for call, words in cases:
+        with pytest.raises(ConfigError) as caught:
+            call()
+        assert words in str(caught.value)
+    assert plt.get_fignums() == []  # refused before a figure is made
+
+
+def test_mixed_threads_warn():
+    runs = [made(0.5, kernel_size=size, environment={"threads": size}) for size in (3, 5)]
+    for call in (lambda: plot_curves(runs, by="kernel_size"), lambda: plot_grid(runs, "kernel_size", "pooling")):
+        with pytest.warns(UserWarning, match=r"these runs differ in threads \(3, 5\)"):
+            call()
+
+
+# --- The noise floor
+
+
+def test_the_noise_floor_of_one_setting_is_a_band_round_its_mean():
+    runs = levels_of("kernel_size", {3: [0.5, 0.6, 0.4]})
+    ax = plot_noise_floor(runs)
+    (band,) = ax.patches
+    assert (band.get_y(), band.get_height()) == pytest.approx((0.5 - noise_floor(runs), 2 * noise_floor(runs)))
+    (dots,) = [line for line in ax.lines if line.get_linestyle() == "None"]
+    assert list(dots.get_ydata()) == [0.5, 0.6, 0.4]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("seed", "validation accuracy (0–1)")
+
+
+def test_the_noise_floor_of_several_settings_is_refused():
+    with pytest.raises(ConfigError, match="differ in the seed alone"):
+        plot_noise_floor(levels_of("kernel_size", {3: [0.5, 0.6], 5: [0.4, 0.5]}))

@@ -1,0 +1,168 @@
+"""What tools/execute_notebooks.py keeps, and that the notebooks can become scripts, texts and pages."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from jupytext.cli import jupytext
+from nbconvert import ScriptExporter
+from places import REPOSITORY
+
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def load_script():
+    spec = importlib.util.spec_from_file_location("execute_notebooks", REPOSITORY / "tools" / "execute_notebooks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+script = load_script()
+
+# --- What is kept
+
+WRITTEN_INTO_CELLS = {
+    "tags": ["nbval-ignore-output"],
+    "name": "intro",
+    "jupyter": {"source_hidden": True},
+    "alt": "Two curves that fall",
+    "slideshow": {"slide_type": "fragment"},
+    "nbgrader": {"grade": True, "grade_id": "cell-1", "locked": True, "points": 2, "schema_version": 3},
+    "editable": False,
+    "deletable": False,
+    "raw_mimetype": "text/markdown",
+    # jupytext's
+    "title": "A title",
+    "active": "ipynb",
+    "cell_marker": '"""',
+    "lines_to_next_cell": 2,
+}
+LEFT_BY_A_RUN = {
+    "execution": {"iopub.execute_input": "2026-01-01T00:00:00Z"},
+    "ExecuteTime": {"end_time": "2026-01-01T00:00:00"},
+    "collapsed": True,
+    "scrolled": False,
+    "trusted": True,
+    "papermill": {"duration": 1.5},
+}
+WRITTEN_INTO_NOTEBOOKS = {
+    "jupytext": {"formats": "ipynb,py:percent", "text_representation": {"extension": ".py"}},
+    "nbgrader": {"course": "vision"},
+    "rise": {"scroll": True},
+    "title": "Pooling",
+    "authors": [{"name": "Grace"}],
+}
+LEFT_IN_NOTEBOOKS = {"widgets": {"application/vnd.jupyter.widget-state+json": {"state": {}}}, "toc-showtags": True}
+
+
+@pytest.mark.parametrize("kind", ["code", "markdown", "raw"])
+def test_what_an_author_wrote_into_a_cell_stays_and_what_a_run_left_goes(kind):
+    new = getattr(nbformat.v4, f"new_{kind}_cell")
+    notebook = nbformat.v4.new_notebook(cells=[new("x", metadata=WRITTEN_INTO_CELLS | LEFT_BY_A_RUN)])
+    script.tidy(notebook)
+    assert notebook.cells[0].metadata == WRITTEN_INTO_CELLS
+    nbformat.validate(notebook)
+
+
+def test_what_an_author_wrote_into_the_notebook_stays_and_the_rest_goes():
+    notebook = nbformat.v4.new_notebook(metadata=WRITTEN_INTO_NOTEBOOKS | LEFT_IN_NOTEBOOKS)
+    script.tidy(notebook)
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    assert notebook.metadata.pop("kernelspec") == kernel
+    assert "version" not in notebook.metadata.pop("language_info")
+    assert notebook.metadata == WRITTEN_INTO_NOTEBOOKS
+
+
+def test_language_info_is_the_kernels_without_pythons_version():
+    # In a process of its own: ipykernel, once imported, gives every widget of the process another way to the page.
+    code = "import json; from ipykernel.ipkernel import IPythonKernel as K; print(json.dumps(K.language_info))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    info = dict(json.loads(answer.stdout), codemirror_mode={"name": "ipython", "version": 3})
+    del info["version"]
+    assert info == script.LANGUAGE
+
+
+def test_an_execution_keeps_the_metadata_of_its_notebook(tmp_path):
+    path = tmp_path / "one.ipynb"
+    cell = nbformat.v4.new_code_cell("print(6 * 7)", id="product", metadata=WRITTEN_INTO_CELLS | LEFT_BY_A_RUN)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=WRITTEN_INTO_NOTEBOOKS), path)
+    script.execute(path)
+    (after,) = nbformat.read(path, as_version=4).cells
+    assert (after.id, after.outputs[0].text, after.metadata) == ("product", "42\n", WRITTEN_INTO_CELLS)
+
+
+@every_notebook
+def test_the_courses_notebooks_are_tidy(path):
+    notebook = nbformat.read(path, as_version=4)
+    script.tidy(notebook)
+    assert notebook == nbformat.read(path, as_version=4)
+
+
+# --- Scripts
+
+
+@every_notebook
+def test_nbconvert_makes_a_script_of_plain_python(path, tmp_path):
+    text, resources = ScriptExporter().from_filename(str(path))
+    assert resources["output_extension"] == ".py"
+    assert "get_ipython" not in text  # a magic
+    compile(text, str(path), "exec")
+    jupytext(["--quiet", "--to", "py:percent", "--output", str(tmp_path / "script.py"), str(path)])
+    text = (tmp_path / "script.py").read_text(encoding="utf-8")
+    assert "# %%" in text
+    compile(text, str(path), "exec")
+
+
+def test_such_a_script_runs(tmp_path):
+    text, _ = ScriptExporter().from_filename(str(REPOSITORY / "notebooks" / "08_playground.ipynb"))
+    (tmp_path / "script.py").write_text(text, encoding="utf-8")
+    environment = os.environ | {"MPLBACKEND": "agg", "PYTHONUTF8": "1"}
+    answer = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8"
+    )
+    assert answer.returncode == 0, answer.stderr
+
+
+# --- Text formats
+
+
+@every_notebook
+@pytest.mark.parametrize("form", ["py:percent", "md"])
+def test_there_and_back_with_jupytext_everything_is_kept(path, form, tmp_path):
+    (tmp_path / path.name).write_bytes(path.read_bytes())
+    text, back = tmp_path / f"text.{form[:2]}", tmp_path / path.name
+    jupytext(["--quiet", "--to", form, "--output", str(text), str(back)])
+    before = nbformat.read(path, as_version=4)
+    # A text has no ids and no outputs: --update takes those of the notebook that is there.
+    jupytext(["--quiet", "--to", "ipynb", "--output", str(tmp_path / "new.ipynb"), str(text)])
+    after = nbformat.read(tmp_path / "new.ipynb", as_version=4)
+    assert [(cell.cell_type, cell.source, cell.metadata) for cell in after.cells] == [
+        (cell.cell_type, cell.source, cell.metadata) for cell in before.cells
+    ]
+    jupytext(["--quiet", "--to", "ipynb", "--update", "--output", str(back), str(text)])
+    assert nbformat.read(back, as_version=4) == before
+
+
+# --- Exports
+
+
+@pytest.mark.parametrize("form", ["html", "script"])
+def test_an_export_with_the_documented_command_has_no_set_up_cell(form, tmp_path):
+    page = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (line,) = (line for line in page.splitlines() if line.startswith("jupyter nbconvert "))
+    words = shlex.split(line.split("#")[0].replace("--to html", f"--to {form}"))[1:]
+    command = [sys.executable, "-m", *words, "--output-dir", str(tmp_path)]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+    (path,) = tmp_path.iterdir()
+    text = path.read_text(encoding="utf-8")
+    assert "What does pooling throw away?" in text
+    assert "Set-up. On your own computer" not in text

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from cnnlab.errors import check_whole
+from cnnlab.checks import check_whole
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 PROC = Path("/proc")

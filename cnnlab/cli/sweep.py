@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from cnnlab.errors import ConfigError, DataError, check_whole
+from cnnlab.checks import check_whole
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment
 from cnnlab.experiments.sweep import grid, sweep
 

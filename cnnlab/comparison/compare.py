@@ -8,10 +8,11 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from cnnlab.checks import check_choice
 from cnnlab.comparison.metrics import WHEN, distinct, read_off, readable, value_at, why_missing
 from cnnlab.comparison.noise_floor import pooled_noise
 from cnnlab.comparison.verdicts import Level, paired_rows
-from cnnlab.errors import ConfigError, check_choice
+from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run
 

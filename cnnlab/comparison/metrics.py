@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cnnlab.errors import ConfigError, check_choice, check_whole
+from cnnlab.checks import check_choice, check_whole
+from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.training.history import METRICS, History, check_metric, metrics_of, warn_if_environments_differ
 

@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from cnnlab.checks import check_choice, check_number, check_whole
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.metrics import higher_is_better
 from cnnlab.comparison.verdicts import CANNOT_TELL, FEWEST_SEEDS, LOWER, WORSE
-from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
+from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import in_order
 
 

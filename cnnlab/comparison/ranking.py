@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnlab.checks import check_whole
 from cnnlab.comparison.metrics import distinct, higher_is_better, readable, value_at
-from cnnlab.errors import ConfigError, check_whole
+from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.errors import ConfigError, check_whole
-from cnnlab.model.cnn import check_images
+from cnnlab.checks import check_images, check_whole
+from cnnlab.errors import ConfigError
 
 
 @dataclass(frozen=True, repr=False, eq=False)

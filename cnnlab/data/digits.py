@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cnnlab.errors import ConfigError, DataError, check_number, check_whole
-from cnnlab.model.convolution import check_plane
+from cnnlab.checks import check_number, check_plane, check_whole
+from cnnlab.errors import ConfigError, DataError
 
 SIDE = 28  # pixels of an MNIST picture
 LONGEST = 20  # pixels of the longer side of the digit in it

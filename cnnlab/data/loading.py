@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from cnnlab.checks import check_choice, check_whole
 from cnnlab.data import downloads, idx
 from cnnlab.data.dataset import Data, assemble
 from cnnlab.data.patterns import PATTERN_KNOBS, make_patterns
-from cnnlab.errors import ConfigError, DataError, check_choice, check_whole
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import data_folder, last_change
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
+from cnnlab.checks import check_choice, check_number, check_whole
+from cnnlab.errors import ConfigError
 
 PATTERN_KNOBS = ("structure", "scale", "noise", "classes", "size")
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from torch import nn
 
+from cnnlab.checks import check_choice, check_whole
 from cnnlab.data.dataset import Data, split_sizes
 from cnnlab.data.loading import DATASETS, load_data, load_images
 from cnnlab.data.patterns import PATTERN_KNOBS, STRUCTURES, check_knobs, fill_knobs
-from cnnlab.errors import ConfigError, check_choice, check_whole
+from cnnlab.errors import ConfigError
 from cnnlab.model.cnn import PADDINGS, POOLINGS, build_cnn, check_architecture, check_parameter_count
 from cnnlab.model.layer_table import LayerTable, layer_table
 from cnnlab.training.options import LEARNING_RATES, OPTIMIZERS, check_settings, check_sizes

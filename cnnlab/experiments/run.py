@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnlab.checks import check_whole
 from cnnlab.data.dataset import Data
-from cnnlab.errors import ConfigError, check_whole
+from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import NETWORK, TRAINING, Experiment, load_from
 from cnnlab.files import last_change
 from cnnlab.interpret.recorder import Recorder

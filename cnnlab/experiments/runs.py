@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnnlab.errors import ConfigError, DataError, check_choice
+from cnnlab.checks import check_choice
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Store

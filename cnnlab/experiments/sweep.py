@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from typing import Any
 
-from cnnlab.errors import ConfigError, check_choice, check_whole
+from cnnlab.checks import check_choice, check_whole
+from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, Experiment
 from cnnlab.experiments.run import check_snapshots, run
 from cnnlab.experiments.runs import Failure, Runs

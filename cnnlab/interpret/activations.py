@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cnnlab.checks import check_whole
 from cnnlab.data.dataset import Split
-from cnnlab.errors import check_whole
 from cnnlab.interpret.capture import ByLayer, Layers, check_model, check_some, hooked
 from cnnlab.model.evaluation import check_takes, device_of, evaluating
 

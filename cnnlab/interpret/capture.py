@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
-from cnnlab.errors import ConfigError, check_choice
-from cnnlab.model.cnn import check_images
+from cnnlab.checks import check_choice, check_images
+from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import evaluating
 
 if TYPE_CHECKING:

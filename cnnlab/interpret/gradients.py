@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cnnlab.checks import check_images, check_whole
 from cnnlab.data.dataset import Split
-from cnnlab.errors import ConfigError, check_whole
+from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import ByLayer, check_model, check_some, logits_of
-from cnnlab.model.cnn import check_images
 from cnnlab.model.evaluation import check_takes, device_of
 
 

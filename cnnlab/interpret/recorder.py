@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from cnnlab.errors import check_whole
+from cnnlab.checks import check_whole
 from cnnlab.interpret.activations import POOLS, activation_statistics
 from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.saliency import concentration, saliency

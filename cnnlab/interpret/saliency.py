@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
+from cnnlab.checks import check_choice, check_images, check_number, check_whole
+from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import check_model, check_some, hooked, logits_of
-from cnnlab.model.cnn import check_images
 from cnnlab.model.evaluation import check_takes, device_of, evaluating
 
 METHODS = ("gradient", "gradient_x_input", "smoothgrad", "integrated_gradients", "grad_cam", "occlusion")

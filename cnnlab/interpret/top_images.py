@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from cnnlab.checks import check_whole
 from cnnlab.data.dataset import Split
-from cnnlab.errors import ConfigError, check_whole
+from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import capture, check_model, check_some, choose_layers, hooked
 from cnnlab.model.evaluation import check_takes, device_of, evaluating
 

@@ -12,7 +12,8 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from cnnlab.errors import ConfigError, check_choice, check_kernel_size, check_number, check_whole
+from cnnlab.checks import check_choice, check_kernel_size, check_number, check_whole
+from cnnlab.errors import ConfigError
 
 POOLINGS = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d, "none": None}
 PADDINGS = ("same", "valid")
@@ -171,16 +172,6 @@ def check_parameter_count(model: nn.Module) -> None:
             f"this network has {count:,} parameters, more than {MOST_PARAMETERS:,}: too many to train here; "
             "take fewer channels, a smaller hidden, or pooling"
         )
-
-
-def check_images(images: object, what: str = "images") -> None:
-    """Raise ConfigError unless images is a float tensor (N, C, H, W); a single image is never batched silently."""
-    if isinstance(images, Tensor) and images.is_floating_point() and images.ndim == 4:
-        return
-    got = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
-    single = isinstance(images, Tensor) and images.is_floating_point() and images.ndim == 3
-    hint = "; for a single image (C, H, W) write images[None]" if single else ""
-    raise ConfigError(f"{what}: want float (N, C, H, W), got {got}{hint}")
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cnnlab.errors import ConfigError, check_choice, check_kernel_size
+from cnnlab.checks import check_choice, check_kernel_size, check_plane, describe_tensor, is_float_plane
+from cnnlab.errors import ConfigError
 
 KERNELS = ("identity", "blur", "sharpen", "vertical edges", "horizontal edges", "outline")
 LARGEST_WEIGHT = 1000  # keeps typed numbers far from overflow, and readable
@@ -133,25 +134,9 @@ def write_number(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
-def check_plane(plane: object) -> None:
-    """Raise ConfigError unless plane is float (H, W)."""
-    if not _is_float_plane(plane):
-        raise ConfigError(f"want float (H, W), got {_describe(plane)}")
-
-
 def _check_kernel(kernel: object) -> None:
-    if not _is_float_plane(kernel) or kernel.shape[0] != kernel.shape[1] or len(kernel) % 2 == 0:
-        raise ConfigError(f"want a float kernel (K, K) with K odd, got {_describe(kernel)}")
-
-
-def _is_float_plane(value: object) -> bool:
-    return isinstance(value, Tensor) and value.is_floating_point() and value.ndim == 2 and value.numel() > 0
-
-
-def _describe(value: object) -> str:
-    if not isinstance(value, Tensor):
-        return type(value).__name__
-    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+    if not is_float_plane(kernel) or kernel.shape[0] != kernel.shape[1] or len(kernel) % 2 == 0:
+        raise ConfigError(f"want a float kernel (K, K) with K odd, got {describe_tensor(kernel)}")
 
 
 def check_inside(field: str, value: object, length: int) -> None:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cnnlab.checks import check_images
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.model.cnn import check_images
 
 
 class Scores(NamedTuple):

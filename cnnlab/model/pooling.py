@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cnnlab.errors import ConfigError, check_choice, check_whole
-from cnnlab.model.convolution import check_inside, check_plane, write_number
+from cnnlab.checks import check_choice, check_plane, check_whole
+from cnnlab.errors import ConfigError
+from cnnlab.model.convolution import check_inside, write_number
 
 POOL_KINDS = {"max": "maximum", "avg": "mean"}
 

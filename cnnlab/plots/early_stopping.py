@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from cnnlab.errors import check_choice
+from cnnlab.checks import check_choice
 from cnnlab.plots.images import PALETTE, TRAIN, UNITS, VALIDATION, new_axes
 from cnnlab.training.early_stopping import Stopping, check_recording, stopping
 from cnnlab.training.history import History

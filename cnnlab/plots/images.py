@@ -16,9 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogFormatter, MaxNLocator
 from torch import Tensor, nn
 
+from cnnlab.checks import check_choice, check_images, check_whole
 from cnnlab.data.dataset import Split
-from cnnlab.errors import ConfigError, check_choice, check_whole
-from cnnlab.model.cnn import check_images
+from cnnlab.errors import ConfigError
 from cnnlab.training.history import History, warn_if_environments_differ
 
 PALETTE = seaborn.color_palette("colorblind").as_hex()

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from cnnlab.errors import ConfigError, check_choice
+from cnnlab.checks import check_choice
+from cnnlab.errors import ConfigError
 from cnnlab.interpret.activations import LayerActivity
 from cnnlab.interpret.capture import ByLayer, Captured
 from cnnlab.interpret.gradients import LayerGradient, LayerWeights

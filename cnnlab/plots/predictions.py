@@ -5,11 +5,12 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from scipy import stats
 
+from cnnlab.checks import check_choice
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.noise_floor import CONFIDENCE
 from cnnlab.comparison.predictions import Guess, Scorebook, answers, leading, right_answer, say_answer, session
 from cnnlab.comparison.verdicts import CANNOT_TELL
-from cnnlab.errors import ConfigError, check_choice
+from cnnlab.errors import ConfigError
 from cnnlab.plots.images import PALETTE, new_axes
 from cnnlab.plots.runs import plot_comparison
 

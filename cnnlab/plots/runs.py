@@ -11,10 +11,11 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from cnnlab.checks import check_choice
 from cnnlab.comparison.compare import Comparison, noise_floor
 from cnnlab.comparison.metrics import distinct, paired_histories, readable, value_at
 from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE
-from cnnlab.errors import ConfigError, check_choice
+from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs

@@ -19,7 +19,8 @@ from torch.optim.adam import adam
 from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
-from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
+from cnnlab.checks import check_choice, check_number, check_whole
+from cnnlab.errors import ConfigError
 
 # A path has diverged when it is this many times the longer side of the map away from (0, 0). RMSprop's and Adam's
 # steps are bounded, so that with the rates that people try they stay well inside.

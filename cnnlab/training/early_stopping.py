@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cnnlab.errors import ConfigError, check_number, check_whole
+from cnnlab.checks import check_number, check_whole
+from cnnlab.errors import ConfigError
 from cnnlab.training.history import History, replay
 
 

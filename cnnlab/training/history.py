@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from cnnlab.errors import ConfigError, check_choice
+from cnnlab.checks import check_choice
+from cnnlab.errors import ConfigError
 from cnnlab.training.environment import onednn_choice, processor
 
 if TYPE_CHECKING:

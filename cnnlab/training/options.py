@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from cnnlab.checks import check_choice, check_images, check_number, check_whole
 from cnnlab.data.dataset import Data
-from cnnlab.errors import ConfigError, check_choice, check_number, check_whole
-from cnnlab.model.cnn import check_images
+from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import check_takes
 
 OPTIMIZERS = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}

@@ -10,15 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from cnnlab.checks import check_images
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import Experiment
-from cnnlab.model.cnn import (
-    Dropout,
-    build_cnn,
-    check_images,
-    count_parameters,
-    match_channels,
-)
+from cnnlab.model.cnn import Dropout, build_cnn, count_parameters, match_channels
 from cnnlab.model.layer_table import layer_table
 from cnnlab.model.weights import load_weights, read_tensors, save_weights, write_tensors
 

@@ -1,0 +1,85 @@
+"""Checks of arguments at the public functions: each raises ConfigError with the name, the value and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+from collections.abc import Collection
+
+from cnnlab.errors import ConfigError
+
+# torch is imported where a tensor is checked: the report of the environment must work without it.
+
+
+def check_choice(field: str, value: object, choices: Collection[str]) -> None:
+    """Raise ConfigError, naming the nearest right word and the whole list, unless value is one of choices."""
+    if isinstance(value, str) and value in choices:
+        return
+    choices = list(choices)
+    near = difflib.get_close_matches(str(value).lower(), choices, n=1, cutoff=0.6)
+    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    raise ConfigError(f"unknown {field} {value!r}{hint} choose from {', '.join(map(repr, choices))}")
+
+
+def check_whole(field: str, value: object, minimum: int) -> int:
+    """Return value as an int; raise ConfigError unless it is a whole number of at least minimum (numpy's count)."""
+    if type(value) is int and minimum <= value < 2**64:  # nearly always, and much the fastest way to see it
+        return value
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= value < 2**64:
+        raise ConfigError(f"{field} must be a whole number of {minimum} or more, got {value!r}")
+    return int(value)
+
+
+def check_number(field: str, value: object, minimum: float, below: float = math.inf) -> float:
+    """Return value as a float; raise ConfigError unless it is a finite number, minimum <= value < below."""
+    if type(value) is float and minimum <= value < below:  # nearly always; neither NaN nor infinity is there
+        return value
+    limits = f"of {minimum:g} or more" + ("" if below == math.inf else f" and below {below:g}")
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not minimum <= value < below:
+        raise ConfigError(f"{field} must be a finite number {limits}, got {value!r}")
+    return value if isinstance(value, int) else float(value)
+
+
+def check_kernel_size(value: object) -> None:
+    """Raise ConfigError unless value is an odd whole number from 1 to 11."""
+    whole = not isinstance(value, bool) and isinstance(value, numbers.Integral)
+    if not whole or value < 1 or value % 2 == 0:
+        raise ConfigError(f"kernel_size must be an odd whole number of 1 or more, got {value!r}; try 3 or 5")
+    if value > 11:
+        raise ConfigError(f"kernel_size goes up to 11, got {value!r}; try 11 or less")
+
+
+def check_images(images: object, what: str = "images") -> None:
+    """Raise ConfigError unless images is a float tensor (N, C, H, W); a single image is never batched silently."""
+    from torch import Tensor
+
+    if isinstance(images, Tensor) and images.is_floating_point() and images.ndim == 4:
+        return
+    got = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+    single = isinstance(images, Tensor) and images.is_floating_point() and images.ndim == 3
+    hint = "; for a single image (C, H, W) write images[None]" if single else ""
+    raise ConfigError(f"{what}: want float (N, C, H, W), got {got}{hint}")
+
+
+def check_plane(plane: object) -> None:
+    """Raise ConfigError unless plane is float (H, W)."""
+    if not is_float_plane(plane):
+        raise ConfigError(f"want float (H, W), got {describe_tensor(plane)}")
+
+
+def is_float_plane(value: object) -> bool:
+    """Return whether value is a float tensor (H, W) with at least one pixel."""
+    from torch import Tensor
+
+    return isinstance(value, Tensor) and value.is_floating_point() and value.ndim == 2 and value.numel() > 0
+
+
+def describe_tensor(value: object) -> str:
+    """Return the dtype and shape of a tensor, or the name of another value's class."""
+    from torch import Tensor
+
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"

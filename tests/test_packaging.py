@@ -9,6 +9,7 @@ import ast
 import importlib.util
 import json
 import os
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ import zipfile
 from email import message_from_bytes, policy
 from pathlib import Path
 
+import grimp
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -34,87 +36,6 @@ ARCHIVES = {f"MNIST/raw/{name}-ubyte.gz" for name in ("train-images-idx3", "trai
 ARCHIVES |= {f"MNIST/raw/{name}-ubyte.gz" for name in ("t10k-images-idx3", "t10k-labels-idx1")}
 
 BANK = {f"bank/{path.name}" for path in (REPOSITORY / "data" / "bank").glob("*.zip")}
-
-# The rows of design.md: a module imports only from rows above its own.
-ROWS = [
-    {"errors", "files", "processor"},
-    {"machine", "chance", "patterns", "kernels", "model", "layers", "weights", "idx", "downloads", "history"},
-    {"data", "pooling", "drawing", "early_stopping"},
-    {"loading", "evaluation"},
-    {"settings", "progress", "checkpoint", "probes"},
-    {"training", "activity", "gradients", "attribution", "features", "surfaces"},
-    {"experiment", "store", "workers", "insides"},
-    {"one_run"},
-    {"runs"},
-    {"planning"},
-    {"sweeps"},
-    {"readings", "confounds"},
-    {"verdicts"},
-    {"comparison", "ranking"},
-    {"setting_comparison"},
-    {"guesses"},
-    {"plots"},
-    {"run_plots"},
-    {"probe_plots", "picture_plots", "surface_plots", "stopping_plots", "guess_plots"},
-    {"exercises", "widgets", "report", "command", "server"},
-    {"__main__"},
-]
-# Third-party packages: those that a module may import at its top, and those only inside a function.
-AT_THE_TOP = {
-    "__init__": {"lazy_loader"},
-    "patterns": {"torch", "numpy"},
-    "kernels": {"torch", "numpy"},
-    "pooling": {"torch"},
-    "drawing": {"torch"},
-    "model": {"torch"},
-    "layers": {"torch"},
-    "weights": {"torch", "safetensors"},
-    "idx": {"numpy"},
-    "downloads": {"torch", "numpy"},
-    "history": {"torch"},
-    "data": {"torch", "numpy"},
-    "loading": {"torch"},
-    "evaluation": {"torch"},
-    "settings": {"torch"},
-    "progress": {"torch", "tqdm"},
-    "checkpoint": {"torch"},
-    "training": {"torch"},
-    "probes": {"torch", "numpy"},
-    "activity": {"torch", "numpy"},
-    "gradients": {"torch", "numpy"},
-    "attribution": {"torch", "numpy"},
-    "features": {"torch"},
-    "surfaces": {"torch", "numpy"},
-    "insides": {"torch"},
-    "experiment": {"torch"},
-    "one_run": {"torch"},
-    "chance": {"numpy", "scipy"},
-    "verdicts": {"numpy"},
-    "ranking": {"numpy"},
-    "plots": {"matplotlib", "seaborn", "numpy", "torch"},
-    "run_plots": {"matplotlib", "seaborn", "numpy"},
-    "probe_plots": {"matplotlib", "seaborn", "numpy", "torch"},
-    "picture_plots": {"matplotlib", "seaborn", "numpy", "torch"},
-    "stopping_plots": {"matplotlib"},
-    "guess_plots": {"matplotlib", "scipy"},
-    "surface_plots": {"matplotlib", "seaborn", "numpy"},
-    "server": {"jupyter_server"},
-    "widgets": {"ipywidgets", "anywidget", "traitlets", "matplotlib", "numpy", "torch"},
-}
-IN_A_FUNCTION = {
-    "loading": {"torchvision"},
-    "downloads": {"torchvision", "filelock"},
-    "drawing": {"numpy", "PIL"},
-    "progress": {"IPython"},
-    "history": {"pandas"},
-    "probes": {"pandas"},
-    "attribution": {"scipy"},
-    "store": {"filelock"},
-    "runs": {"pandas"},
-    "comparison": {"pandas"},
-    "ranking": {"pandas"},
-    "report": {"anywidget", "ipywidgets", "jupyter_client", "jupyter_core", "torch"},
-}
 
 
 def run(code: str, folder: Path, **environment: str) -> object:
@@ -330,49 +251,20 @@ def test_constraints_pin_every_dependency_at_a_version_its_floor_allows():
 # --- Who may import whom
 
 
-def imports_of(path: Path) -> list[tuple[str, bool]]:
-    """Return each import of a file: the module's full name, and whether it stands in a function or for types only."""
-    found = []
-
-    def walk(node: ast.AST, inside: bool) -> None:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.Import):
-                found.extend((alias.name, inside) for alias in child.names)
-            elif isinstance(child, ast.ImportFrom):
-                assert child.level == 0, f"{path.name}: a relative import"
-                whole = child.module == "cnnlab"
-                found.extend((f"cnnlab.{alias.name}" if whole else child.module, inside) for alias in child.names)
-            for_types = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
-            walk(child, inside or for_types or isinstance(child, ast.FunctionDef | ast.Lambda))
-
-    walk(ast.parse(path.read_text(encoding="utf-8")), inside=False)
-    return found
+def test_packages_import_only_from_those_below_them():
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
+    answer = subprocess.run([*command, "--no-logo", "--no-cache"], cwd=REPOSITORY, capture_output=True, encoding="utf8")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "2 kept, 0 broken" in answer.stdout
 
 
-def module_of(path: Path) -> str:
-    """Return the table's name of a file: its own, or that of its subpackage."""
-    return path.relative_to(REPOSITORY / "cnnlab").with_suffix("").parts[0]
-
-
-FILES = sorted((REPOSITORY / "cnnlab").rglob("*.py"))
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
-def test_a_module_imports_only_from_rows_above_its_own(path):
-    module = module_of(path)
-    row = {name: number for number, names in enumerate(ROWS) for name in names} | {"__init__": len(ROWS)}
-    assert module in row, f"{module} has no row: give it one here and in the table of design.md"
-    for name, inside in imports_of(path):
-        top, _, rest = name.partition(".")
-        if top == "cnnlab":
-            other = rest.split(".")[0]
-            if other in ("", "__version__") or (module == "widgets" and other == "widgets"):
-                continue
-            assert other in row, f"{path.name} imports cnnlab.{other}: import a public name from its own module"
-            assert row[other] < row[module], f"{path.name} imports {other}, which is not in a row above"
-        elif top not in sys.stdlib_module_names:
-            allowed = AT_THE_TOP.get(module, set()) | (IN_A_FUNCTION.get(module, set()) if inside else set())
-            assert top in allowed, f"{path.name} imports {top}{'' if inside else ' at its top'}"
+def test_what_is_imported_is_a_dependency():
+    graph = grimp.build_graph("cnnlab", include_external_packages=True, cache_dir=None)
+    others = {name for name in graph.modules if name.partition(".")[0] != "cnnlab"} - sys.stdlib_module_names
+    dependencies = {Requirement(text).name.replace("-", "_") for text in PROJECT["dependencies"]}
+    come_along = {"IPython", "PIL", "traitlets", "jupyter_client", "jupyter_core"}  # with ipywidgets and torchvision
+    assert others - dependencies - come_along == {"jupyter_server"}  # in JupyterLab's own process
+    assert {"torch", "numpy", "matplotlib", "ipywidgets"} <= others
 
 
 # --- Public names
@@ -394,16 +286,17 @@ print(json.dumps([plain, sorted(sys.modules)]))
 
 
 def public_names() -> dict[str, list[str]]:
-    """Return module → its public names, as cnnlab/__init__.py lists them."""
-    tree = ast.parse((REPOSITORY / "cnnlab" / "__init__.py").read_text(encoding="utf-8"))
-    (listed,) = (node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "submod_attrs")
-    return ast.literal_eval(listed)
+    """Return module → its public names, as cnnlab/__init__.pyi lists them."""
+    tree = ast.parse((REPOSITORY / "cnnlab" / "__init__.pyi").read_text(encoding="utf-8"))
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    assert all(alias.asname == alias.name for node in imports for alias in node.names)  # else editors hide it
+    return {node.module: [alias.name for alias in node.names] for node in imports}
 
 
-def test_no_module_bears_a_public_name():
+def test_no_module_beside_the_public_face_bears_a_public_name():
     names = [name for listed in public_names().values() for name in listed]
     assert sorted(names) == sorted(cnnlab.__all__)
-    assert not {module_of(path) for path in FILES} & set(names)
+    assert not {module.name for module in pkgutil.iter_modules(cnnlab.__path__)} & set(names)
 
 
 def test_the_panels_are_listed_alike_in_both_places():

@@ -11,11 +11,8 @@ from typing import Any, NoReturn
 from cnnlab.checks import check_whole
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment
+from cnnlab.experiments.fields import Setting
 from cnnlab.experiments.sweep import grid, sweep
-
-DEFAULTS = Experiment().to_dict()
-WANTED = {"int": "a whole number", "float": "a number", "bool": "true or false"}
-WANTED |= {"str": "a word", "tuple": "whole numbers with commas, such as 16,32"}
 
 
 def main(arguments: list[str]) -> int:
@@ -35,8 +32,8 @@ def main(arguments: list[str]) -> int:
         except (ConfigError, DataError, OSError) as error:
             sys.stderr.write(f"{error}\n")
             return 2
-    told = runs.summary()
-    sys.stdout.write(f"{told.to_string(index=False)}\n" if len(told) else "")
+    table = runs.summary()
+    sys.stdout.write(f"{table.to_string(index=False)}\n" if len(table) else "")
     return 0 if len(runs) == len({experiment.key for experiment in experiments}) else 1
 
 
@@ -47,38 +44,53 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser: one option a field, each of which takes one value or several."""
-    made = _Parser(
+    """Return the parser: one option for each field of `Experiment`, which takes one value or several."""
+    arguments = _Parser(
         prog="python -m cnnlab sweep", allow_abbrev=False,
         description="Train every combination of the values given, each as often as there are seeds, and keep each run.",
         epilog="The same command goes on where it was stopped. load_runs(FOLDER) reads the runs in a notebook.",
     )  # fmt: skip
-    for name, default in DEFAULTS.items():
-        shown = "the data set's own" if default is None else str(default).replace(" ", "").strip("(),")
-        shown = {"learning_rate": "the optimizer's own", "patience": "none"}.get(name, shown)
-        made.add_argument(
-            f"--{name.replace('_', '-')}", dest=name, nargs="+", type=reader(name), metavar="VALUE",
-            help=f"default: {shown}",
-        )  # fmt: skip
-    made.add_argument("--seeds", type=int, metavar="N", help="short for --seed 0 1 … N−1")
-    made.add_argument("--store", metavar="FOLDER", help="where the runs are kept; without it, only a table is printed")
-    made.add_argument("--workers", type=int, metavar="N", help="processes (default: `python -m cnnlab` says)")
-    return made
+    for group in ("Data", "Network", "Training"):
+        options = arguments.add_argument_group(group, "Each takes one value or several, such as --kernel-size 3 5.")
+        for name, known in FIELDS.items():
+            if known.group == group:
+                options.add_argument(
+                    f"--{name.replace('_', '-')}", dest=name, nargs="+", type=reader(name, known),
+                    metavar=metavar(known), help=f"{known.description}; {default_of(known)}",
+                )  # fmt: skip
+    others = arguments.add_argument_group("Runs")
+    others.add_argument("--seeds", type=int, metavar="N", help="short for --seed 0 1 … N−1")
+    others.add_argument("--store", metavar="FOLDER", help="where runs are kept; without it, only a table is printed")
+    others.add_argument("--workers", type=int, metavar="N", help="processes (default: `python -m cnnlab` says)")
+    return arguments
 
 
-def reader(name: str) -> Callable[[str], Any]:
-    """Return the function that makes the field's value from a word: "none" where it may be None, "8,16" for widths."""
-    kind = FIELDS[name]
+def metavar(known: Setting) -> str:
+    """Return what stands for a value in `--help`: the choices, or the kind of value."""
+    if known.choices:
+        return "|".join(str(choice).lower() for choice in known.choices)
+    return {int: "N", float: "X", tuple: "N,N", str: "TEXT"}[known.kind]
+
+
+def default_of(known: Setting) -> str:
+    """Return what `--help` says of the default.
+
+    >>> default_of(FIELDS["channels"])
+    'default: 16,32'
+    """
+    if known.default is None:
+        return f"default: none ({known.none})" if known.none != "none" else "default: none"
+    value = ",".join(map(str, known.default)) if known.kind is tuple else known.default
+    return f"default: {value}"
+
+
+def reader(name: str, known: Setting) -> Callable[[str], Any]:
+    """Return the function with which argparse reads a value of the field."""
 
     def read(word: str) -> Any:
-        if word.lower() == "none" and DEFAULTS[name] is None:
-            return None
         try:
-            if name == "channels":
-                return tuple(int(width) for width in word.split(","))
-            return {"true": True, "false": False}[word.lower()] if kind is bool else kind(word)
-        except (ValueError, KeyError):
-            wanted = WANTED["tuple" if name == "channels" else kind.__name__]
-            raise argparse.ArgumentTypeError(f"{name} wants {wanted}, got {word!r}") from None
+            return known.read(name, word)
+        except ConfigError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
     return read

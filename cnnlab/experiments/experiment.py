@@ -10,21 +10,17 @@ from typing import Any
 
 from torch import nn
 
-from cnnlab.checks import check_choice, check_whole
+from cnnlab.checks import check_choice, check_kernel_size, check_whole
 from cnnlab.data.dataset import Data, split_sizes
 from cnnlab.data.loading import DATASETS, load_data, load_images
-from cnnlab.data.patterns import PATTERN_KNOBS, STRUCTURES, check_knobs, fill_knobs
+from cnnlab.data.patterns import STRUCTURES, check_knobs, fill_knobs
 from cnnlab.errors import ConfigError
+from cnnlab.experiments.fields import Setting, data_field, network_field, training_field
 from cnnlab.model.cnn import PADDINGS, POOLINGS, build_cnn, check_architecture, check_parameter_count
 from cnnlab.model.layer_table import LayerTable, layer_table
 from cnnlab.training.options import LEARNING_RATES, OPTIMIZERS, check_settings, check_sizes
 
 PUBLISHED = {"mnist": ((1, 28, 28), 10), "fashion_mnist": ((1, 28, 28), 10), "cifar10": ((3, 32, 32), 10)}
-KNOBS = {"patterns": set(PATTERN_KNOBS), "images": {"folder", "size", "grey"}}  # of which data set
-ALL_KNOBS = sorted(set().union(*KNOBS.values()))
-NETWORK = ("kernel_size", "pooling", "channels", "convs_per_block", "hidden", "padding", "dropout", "seed")
-TRAINING = ("epochs", "optimizer", "learning_rate", "momentum", "weight_decay", "batch_size", "patience")
-TRAINING += ("min_delta", "seed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,33 +39,121 @@ class Experiment:
     '4b674f30332579d8'
     """
 
-    dataset: str = "mnist"
-    structure: str | None = None
-    scale: int | None = None
-    noise: float | None = None
-    classes: int | None = None
-    size: int | None = None
-    folder: str | None = None
-    grey: bool | None = None
-    train_size: int | None = None
-    validation_size: int | None = None
-    data_seed: int = 0
-    kernel_size: int = 3
-    pooling: str = "max"
-    channels: tuple[int, ...] = (16, 32)
-    convs_per_block: int = 1
-    hidden: int = 64
-    padding: str = "same"
-    dropout: float = 0.0
-    epochs: int = 5
-    optimizer: str = "adam"
-    learning_rate: float | None = None
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    batch_size: int = 64
-    patience: int | None = None
-    min_delta: float = 0.0
-    seed: int = 0
+    dataset: str = data_field(
+        "mnist", str, "the data set; images is a folder of your own", choices=(*DATASETS, "images")
+    )
+    structure: str | None = data_field(
+        None, str, "of patterns: what tells the classes apart", datasets=("patterns",), choices=tuple(STRUCTURES)
+    )
+    scale: int | None = data_field(
+        None,
+        int,
+        "of patterns: size of the structure in pixels",
+        datasets=("patterns",),
+        steps=(None, 1, 2, 3, 4, 6, 8, 12),
+    )
+    noise: float | None = data_field(
+        None,
+        float,
+        "of patterns: standard deviation of the noise",
+        datasets=("patterns",),
+        steps=(None, 0.0, 0.05, 0.1, 0.2, 0.3, 0.5),
+    )
+    classes: int | None = data_field(
+        None, int, "of patterns: number of classes", datasets=("patterns",), steps=(None, 2, 3, 4, 6, 8)
+    )
+    folder: str | None = data_field(
+        None, str, "of images: your folder, with one folder of pictures for each class", datasets=("images",)
+    )
+    size: int | None = data_field(
+        None,
+        int,
+        "of patterns and images: height and width in pixels",
+        datasets=("patterns", "images"),
+        steps=(None, 16, 20, 28, 32, 48, 64),
+    )
+    grey: bool | None = data_field(
+        None, bool, "of images: grey pictures (true) or colour (false)", datasets=("images",), choices=(True, False)
+    )
+    train_size: int | None = data_field(
+        None,
+        int,
+        "training images, the same number of each class",
+        least=1,
+        none="all",
+        steps=(100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, None),
+    )
+    validation_size: int | None = data_field(
+        None,
+        int,
+        "validation images; a tenth where left open",
+        least=0,
+        none="a tenth",
+        steps=(100, 200, 500, 1000, 2000, 5000, None),
+    )
+    data_seed: int = data_field(0, int, "decides which images are taken", least=0, span=(0, 9, 1))
+    # Network: the arguments of build_cnn
+    kernel_size: int = network_field(
+        3, int, "side of each kernel in pixels: odd, 1 to 11", span=(1, 11, 2), check=check_kernel_size
+    )
+    pooling: str = network_field("max", str, "how each block halves its maps", choices=tuple(POOLINGS))
+    channels: tuple[int, ...] = network_field(
+        (16, 32),
+        tuple,
+        "kernels of each block: one to four widths",
+        steps=((4, 8), (8, 16), (16,), (16, 32), (32, 64), (16, 32, 64)),
+    )
+    convs_per_block: int = network_field(1, int, "convolutions in each block", least=1, span=(1, 3, 1))
+    hidden: int = network_field(
+        64, int, "units of the hidden fully connected layer", least=1, steps=(8, 16, 32, 64, 128, 256, 512)
+    )
+    padding: str = network_field("same", str, "zeros at the border (same: maps keep their size)", choices=PADDINGS)
+    dropout: float = network_field(
+        0.0,
+        float,
+        "share of hidden units that each training step drops",
+        least=0,
+        below=1,
+        steps=(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
+    )
+    # Training: the arguments of fit
+    epochs: int = training_field(
+        5, int, "passes over the training images", least=0, steps=(1, 2, 3, 5, 10, 20, 30, 50, 100, 250, 350)
+    )
+    optimizer: str = training_field("adam", str, "how the weights are changed", choices=tuple(OPTIMIZERS))
+    learning_rate: float | None = training_field(
+        None,
+        float,
+        "size of the steps; where left open 0.05 for sgd, 0.001 otherwise",
+        least=0,
+        steps=(None, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.05, 0.1, 0.3, 1.0),
+    )
+    momentum: float = training_field(
+        0.0,
+        float,
+        "of sgd and rmsprop: share of the last step that is kept",
+        least=0,
+        below=1,
+        steps=(0.0, 0.5, 0.8, 0.9, 0.95, 0.99),
+    )
+    weight_decay: float = training_field(
+        0.0, float, "how strongly large weights are punished", least=0, steps=(0.0, 0.00001, 0.0001, 0.001, 0.01, 0.1)
+    )
+    batch_size: int = training_field(
+        64, int, "images of one training step", least=1, steps=(8, 16, 32, 64, 128, 256, 512)
+    )
+    patience: int | None = training_field(
+        None,
+        int,
+        "epochs without a better validation loss before training stops",
+        least=0,
+        steps=(None, 0, 1, 2, 3, 5, 10, 20, 50),
+        none="none",
+    )
+    min_delta: float = training_field(
+        0.0, float, "with patience: how much lower counts as better", least=0, steps=(0.0, 0.0001, 0.001, 0.01, 0.1)
+    )
+    seed: int = training_field(0, int, "decides first weights, order of images and dropout", least=0, span=(0, 20, 1))
 
     def __new__(cls, **settings: object) -> Experiment:
         for name in sorted(settings.keys() - FIELDS.keys()):
@@ -77,6 +161,8 @@ class Experiment:
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
+        for name, known in FIELDS.items():
+            known.check_value(name, getattr(self, name))
         self._check_data()
         check_architecture(**self.network())
         check_settings({name: getattr(self, name) for name in TRAINING})
@@ -87,26 +173,17 @@ class Experiment:
             )
         if self.patience is not None and self.validation_size == 0:
             raise ConfigError(f"patience={self.patience} needs validation images; leave validation_size=0 out")
-        for name, kind in FIELDS.items():  # numpy's numbers and lists become plain ones
-            value = getattr(self, name)
-            if value is not None and type(value) is not kind:
-                object.__setattr__(self, name, kind(value))
+        for name, known in FIELDS.items():
+            object.__setattr__(self, name, known.convert(getattr(self, name)))
 
     def _check_data(self) -> None:
-        check_choice("dataset", self.dataset, (*DATASETS, "images"))
-        for knob in ALL_KNOBS:
-            if getattr(self, knob) is not None and knob not in KNOBS.get(self.dataset, ()):
-                owners = " and ".join(repr(name) for name, knobs in KNOBS.items() if knob in knobs)
+        for knob, known in FIELDS.items():
+            if known.datasets and getattr(self, knob) is not None and self.dataset not in known.datasets:
+                owners = " and ".join(map(repr, known.datasets))
                 raise ConfigError(
                     f"{knob}={getattr(self, knob)!r} is a knob of {owners}, not of {self.dataset!r}; leave it out"
                 )
-        check_whole("data_seed", self.data_seed, 0)
-        for name, least in (("train_size", 1), ("validation_size", 0)):
-            if getattr(self, name) is not None:
-                check_whole(name, getattr(self, name), least)
         if self.dataset == "patterns":
-            if self.structure is not None:
-                check_choice("structure", self.structure, STRUCTURES)
             check_knobs(**fill_knobs(self._given_knobs()))
         if self.dataset == "images":
             self._check_images()
@@ -116,8 +193,6 @@ class Experiment:
             raise ConfigError(f"dataset='images' wants folder='…', the folder of your pictures; got {self.folder!r}")
         if self.size is not None:
             check_whole("size", self.size, 1)
-        if self.grey is not None and not isinstance(self.grey, bool):
-            raise ConfigError(f"grey must be True or False, got {self.grey!r}")
 
     def check_pictures(self, count: int) -> None:
         """Raise ConfigError unless so many pictures of your own are enough: a tenth is the test set, as ever.
@@ -138,7 +213,8 @@ class Experiment:
         return (3 if self.grey is False else 1, self.size or 28, self.size or 28)
 
     def _given_knobs(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in KNOBS.get(self.dataset, ()) if getattr(self, name) is not None}
+        values = {name: getattr(self, name) for name in knobs_of(self.dataset)}
+        return {name: value for name, value in values.items() if value is not None}
 
     def replace(self, **changes: object) -> Experiment:
         """Return the same experiment with these fields changed.
@@ -224,12 +300,12 @@ class Experiment:
         runs = sweep(grid(Experiment(kernel_size=5), seed=range(3)))
         """
         last = self.seed + check_whole("seeds", seeds, 1)
-        told = {name: value for name, value in self.to_dict().items() if value != _DEFAULTS[name] and name != "seed"}
-        fields_told = ", ".join(f"{name}={value!r}" for name, value in told.items())
-        seeds_told = f"range({self.seed}, {last})" if self.seed else f"range({last})"
+        settings = {name: value for name, value in self.to_dict().items() if name != "seed"}
+        arguments = ", ".join(f"{name}={value!r}" for name, value in _without_defaults(settings).items())
+        range_of_seeds = f"range({self.seed}, {last})" if self.seed else f"range({last})"
         return (
             "from cnnlab import Experiment, grid, sweep\n"
-            f"runs = sweep(grid(Experiment({fields_told}), seed={seeds_told}))"
+            f"runs = sweep(grid(Experiment({arguments}), seed={range_of_seeds}))"
         )
 
     def build_cnn(self, data: Data) -> nn.Sequential:
@@ -238,25 +314,35 @@ class Experiment:
         return build_cnn(**network, input_shape=data.input_shape, classes=len(data.classes))
 
 
-_KINDS = {"str": str, "int": int, "float": float, "bool": bool}
-FIELDS = {one.name: _KINDS.get(one.type.removesuffix(" | None")) for one in fields(Experiment)}
-FIELDS["channels"] = lambda widths: tuple(int(width) for width in widths)
-_DEFAULTS = {one.name: one.default for one in fields(Experiment)}
+FIELDS: dict[str, Setting] = {one.name: one.metadata["setting"] for one in fields(Experiment)}
+NETWORK = tuple(name for name, known in FIELDS.items() if known.group == "Network" or name == "seed")  # of build_cnn
+TRAINING = tuple(name for name, known in FIELDS.items() if known.group == "Training")  # of fit
+_IN_ORDER = [choice for known in FIELDS.values() for choice in known.choices]
+
+
+def knobs_of(dataset: str) -> list[str]:
+    """Return the fields that this data set has, and not every other one.
+
+    >>> knobs_of("images")
+    ['size', 'folder', 'grey']
+    """
+    return [name for name, known in FIELDS.items() if dataset in known.datasets]
 
 
 def in_order(value: Any) -> tuple:
-    """Sort key for the values of one field: the order in which the course names them, numbers by size, None last."""
-    known = value in _NAMED if isinstance(value, str) else False
-    return (value is None, _NAMED.index(value) if known else len(_NAMED), value if value is not None else 0)
+    """Sort the values of one field as the course names them: words in its order, numbers by size, None last."""
+    known = isinstance(value, str) and value in _IN_ORDER
+    return (value is None, _IN_ORDER.index(value) if known else len(_IN_ORDER), value if value is not None else 0)
 
 
-_NAMED = [*POOLINGS, *PADDINGS, *OPTIMIZERS, *STRUCTURES]
+def _without_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in FIELDS or value != FIELDS[name].default}
 
 
 def _hash(settings: dict[str, Any]) -> str:
     """Return 16 hexadecimal digits; fields at their defaults are left out, so that a later field changes no key."""
-    told = {name: value for name, value in settings.items() if value != _DEFAULTS[name]}
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    text = json.dumps(_without_defaults(settings), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def load_from(name: str, train: int | None, validation: int | None, seed: int, knobs: tuple, test: int | None) -> Data:

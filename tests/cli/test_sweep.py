@@ -121,16 +121,19 @@ def test_failures_are_said_and_give_status_1(capsys):
     assert out.splitlines()[-1].split("\r")[-1].strip() == "0 runs, 1 failed"
 
 
-def test_help_names_the_defaults(capsys):
+def test_help_says_what_each_option_means_and_takes(capsys):
     with pytest.raises(SystemExit) as end:
         main(["--help"])
     assert end.value.code == 0
-    told = " ".join(capsys.readouterr().out.split())
+    page = " ".join(capsys.readouterr().out.split())
     for words in (
-        "--kernel-size VALUE [VALUE ...] default: 3",
-        "default: 16,32",
-        "default: the optimizer's own",
+        "--kernel-size N [N ...] side of each kernel in pixels: odd, 1 to 11; default: 3",
+        "--pooling max|avg|none [max|avg|none ...] how each block halves its maps; default: max",
+        "--channels N,N [N,N ...] kernels of each block: one to four widths; default: 16,32",
+        "--train-size N [N ...] training images, the same number of each class; default: none (all)",
+        "0.05 for sgd, 0.001 otherwise; default: none (usual)",
         "--seeds N",
     ):
-        assert words in told
+        assert words in page
+    assert all(known.description in page for known in FIELDS.values())
     assert Experiment().channels == (16, 32)

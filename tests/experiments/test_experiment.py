@@ -16,7 +16,8 @@ import torch
 
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.experiments.experiment import FIELDS, KNOBS, Experiment
+from cnnlab.experiments.experiment import FIELDS, Experiment, knobs_of
+from cnnlab.experiments.fields import Setting
 from cnnlab.experiments.run import one_thread, run
 from cnnlab.model.cnn import build_cnn
 from cnnlab.training.fit import fit
@@ -111,11 +112,11 @@ def test_a_field_at_its_default_changes_no_key(monkeypatch):
     from cnnlab.experiments import experiment
 
     before = TINY.key
-    monkeypatch.setattr(Experiment, "resolved", lambda _, old=Experiment.resolved: old(_) | {"invented_later": 4})
-    monkeypatch.setitem(experiment._DEFAULTS, "invented_later", 4)
-    assert TINY.key == before
-    monkeypatch.setitem(experiment._DEFAULTS, "invented_later", 5)
-    assert TINY.key != before
+    monkeypatch.setattr(Experiment, "invented_later", 4, raising=False)
+    for default in (4, 5):
+        invented = Setting(default=default, kind=int, group="Training", description="invented later")
+        monkeypatch.setitem(experiment.FIELDS, "invented_later", invented)
+        assert (TINY.key == before) == (default == 4)
 
 
 def test_an_unknown_field_names_the_nearest():
@@ -170,11 +171,11 @@ def test_numpys_numbers_become_plain():
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "patterns", "cifar10", "images"])
-@pytest.mark.parametrize("knob", sorted(set().union(*KNOBS.values())))
+@pytest.mark.parametrize("knob", [name for name, known in FIELDS.items() if known.datasets])
 def test_a_knob_of_another_data_set_is_refused(dataset, knob):
     value = OTHER[knob][0]
     needs = {"folder": "mine"} if dataset == "images" else {}
-    if knob in KNOBS.get(dataset, ()):
+    if knob in knobs_of(dataset):
         assert getattr(Experiment(dataset=dataset, **needs | {knob: value}), knob) == value
         return
     with pytest.raises(ConfigError, match=rf"{knob}={value!r} is a knob of .*, not of '{dataset}'"):

@@ -17,7 +17,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import run
 from cnnlab.widgets import trainer, training
-from cnnlab.widgets.form import STEPS, make_controls, read_experiment
+from cnnlab.widgets.form import make_controls, read_experiment
 
 SMALL = Experiment(
     dataset="patterns", size=12, train_size=64, validation_size=32, channels=(2,), hidden=4, epochs=2, batch_size=16
@@ -59,7 +59,7 @@ def test_every_field_has_a_control_and_comes_back_as_it_was(experiment):
 def test_a_value_of_its_own_takes_no_other_value_away():
     controls = make_controls(SMALL.replace(train_size=64, validation_size=30, learning_rate=0.0123))
     for name, at in (("train_size", -1), ("validation_size", -1), ("learning_rate", 0)):
-        usual = STEPS[name]
+        usual = FIELDS[name].steps
         values = [value for _, value in controls[name].options]
         assert values[at] == {"train_size": "all", "validation_size": "a tenth"}.get(name, "usual")
         assert len(values) == len(usual) + 1

@@ -38,6 +38,7 @@ from packaging.specifiers import SpecifierSet
 from places import REPOSITORY
 
 SCRIPTS_RUN = pytest.mark.skipif(os.name == "nt", reason="a script stands in for Python, and Windows runs no scripts")
+PLAIN_PYTHON = os.path.realpath(sys.executable)  # not in .venv, whose path may have a space: "#!" can't have one
 OLD_PYTHON = (
     "The course needs Python 3.11 to 3.14, and this is Python {}: install one of those (python.org has them) and start "
     "with it, for example `python3.13 start.py`, on Windows `py -3.13 start.py`."
@@ -135,12 +136,14 @@ def test_an_old_python_can_read_start_py():
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of folders are read as UTF-8 anyway")
 @pytest.mark.parametrize("name", ["LC_ALL", "LC_CTYPE", "LANG", ""])
 def test_in_the_locale_c_an_installation_in_a_folder_with_an_umlaut_begins(start, tmp_path, monkeypatch, name):
+    python = tmp_path / "venv" / "bin" / "python"
+    # Made with a locale that can read the .pth file of the course's own .venv, wherever that lies.
+    make_it = [sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"]
+    subprocess.run(make_it, env=os.environ | {"LC_ALL": "C.UTF-8"}, check=True)
     for variable in ("LC_ALL", "LC_CTYPE", "LANG"):
         monkeypatch.delenv(variable, raising=False)
     if name:
         monkeypatch.setenv(name, "C")
-    python = tmp_path / "venv" / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
     (packages / "_course.pth").write_text(f"{start.ROOT}\n", encoding="utf-8")
     start.use_utf8()
@@ -326,7 +329,7 @@ def test_pip_gets_the_persons_environment_untouched(start, monkeypatch, capsys):
     monkeypatch.setenv("PYTHONPATH", "/somewhere/else")
     python = put_python(
         start,
-        f"#!{sys.executable} -I\nimport json, os, sys\nif 'pip' in sys.argv:\n"
+        f"#!{PLAIN_PYTHON} -I\nimport json, os, sys\nif 'pip' in sys.argv:\n"
         "    print('  Downloading https://example.invalid/whl/cpu/torch-2.15.0%2Bcpu-cp311-x_64.whl (190.5 MB)')\n"
         "    print('Installing collected packages: numpy, torch, cnnlab')\n"
         "    with open('seen.json', 'w') as file:\n"
@@ -641,7 +644,7 @@ def test_with_a_folder_of_wheels_pip_sees_nothing_else(start, monkeypatch):
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://example.invalid/simple")
     python = put_python(
         start,
-        f"#!{sys.executable} -I\nimport json, os, sys\nif 'pip' in sys.argv:\n"
+        f"#!{PLAIN_PYTHON} -I\nimport json, os, sys\nif 'pip' in sys.argv:\n"
         "    with open('seen.json', 'w') as file:\n"
         "        json.dump([sys.argv[4:], dict(os.environ)], file)\n",
     )

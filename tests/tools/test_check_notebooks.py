@@ -108,7 +108,9 @@ FAULTS = [
 
 def test_each_fault_of_a_folder_has_its_line_and_nothing_is_left_there(hand_in):
     before = sorted(hand_in.iterdir())
-    status, lines, said = check(str(hand_in), folder=hand_in.parent, LC_ALL="C", PYTEST_ADDOPTS="--nonsense")
+    status, lines, said = check(
+        str(hand_in), folder=hand_in.parent, PYTHONIOENCODING="ascii", PYTEST_ADDOPTS="--nonsense"
+    )
     assert (status, said) == (1, "")
     assert lines[0] == "5 to check, 2 at a time."
     assert sorted(lines[1:-1]) == sorted([

@@ -11,17 +11,22 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnnlab.errors import ConfigError, check_choice, check_whole
 from cnnlab.experiment import FIELDS, Experiment
 from cnnlab.machine import worker_count
-from cnnlab.one_run import check_snapshots, run
+from cnnlab.one_run import Run, check_snapshots, run
 from cnnlab.planning import Task, asked_for, checked, find, groups, missing
 from cnnlab.progress import SweepProgress, write_line
+from cnnlab.replicas import MOST_REPLICAS, most_replicas, stack_key, train_replicas
 from cnnlab.runs import Failure, Runs
+from cnnlab.settings import choose_device
 from cnnlab.store import Store
 from cnnlab.workers import InThisProcess, LocalWorkers
+
+if TYPE_CHECKING:
+    import torch
 
 MOST_AT_ONCE = 128  # runs given to somebody else's executor; each holds one open lock file
 # Images times epochs that one process trains sooner than two workers, each of which imports torch first. Measured with
@@ -44,12 +49,14 @@ def grid(base: Experiment, **lists: Iterable) -> list[Experiment]:
     return [base.replace(**dict(zip(lists, values, strict=True))) for values in itertools.product(*lists.values())]
 
 
-def sweep(
+def sweep(  # noqa: PLR0913 (what, where, and how)
     experiments: Iterable[Experiment],
     store: str | os.PathLike | None = None,
     *,
     executor: Executor | None = None,
     workers: int | None = None,
+    device: str | None = None,
+    replicas: int | None = None,
     retries: int = 2,
     snapshots: Iterable[int] = (),
     insides: bool = False,
@@ -65,6 +72,8 @@ def sweep(
     set; else this process for a small sweep, which is over sooner than workers have started, and for a larger one a
     worker for each processor that this computer or container allows, but fewer where memory is short, and at most two,
     since each needs half a GB. `python -m cnnlab` prints the number, and why.
+    device: "cuda" trains on a GPU, in this process: runs of one architecture and batch size as one network of many, as
+    many as fit into its memory, or at most `replicas`. With replicas, "cpu" does the same on the processor.
     executor: anything of PEP 3148 instead, which is given up to `workers` runs (None: 128) at a time.
     retries: how often a run is tried again whose worker died.
     snapshots: the epochs whose weights are kept; insides: record what goes on inside, as in `run`. What fails is in
@@ -78,6 +87,7 @@ def sweep(
     retries = check_whole("retries", retries, 0)
     workers = None if workers is None else check_whole("workers", workers, 1)
     _check_executor(executor)
+    device = _check_device(device, replicas, executor, workers)
     shelf = Store(store)
     failures: list[Failure] = []
     interrupted = False
@@ -89,7 +99,10 @@ def sweep(
                 tasks = missing(some, shelf, snapshots, insides)
                 if tasks:
                     shelf.prepare()
-                    _train(tasks, shelf, executor, workers, retries, failures, board)
+                    if device is None:
+                        _train(tasks, shelf, executor, workers, retries, failures, board)
+                    else:
+                        _train_stacked(tasks, shelf, device, replicas, failures, board)
     except KeyboardInterrupt:
         interrupted = True
     found = {key: one for group in groups(experiments) for key, one in find(group, shelf, snapshots, insides).items()}
@@ -108,6 +121,10 @@ def train_record(payload: dict[str, Any]) -> dict[str, Any]:
         return {"failed": f"{type(error).__name__}: {error}"}
     if finished.history.stopped_by == "interrupt":
         return {"interrupted": True}
+    return _as_record(finished, insides)
+
+
+def _as_record(finished: Run, insides: bool) -> dict[str, Any]:
     return {
         "experiment": finished.experiment.resolved(),  # so that a later default can't change what this run was
         "history": finished.history.to_dict(),
@@ -173,6 +190,84 @@ def _train(tasks, shelf, executor, workers, retries, failures, board) -> None:  
             task.claim.close()
 
 
+def _check_device(device: str | None, replicas: int | None, executor, workers) -> torch.device | None:
+    """Return the device on which runs are trained as one network; None where they are trained one by one."""
+    if replicas is not None:
+        check_whole("replicas", replicas, 1)
+    chosen = choose_device(device or "cpu")
+    if chosen.type == "cpu" and replicas is None:
+        return None
+    if executor is not None or workers is not None:
+        raise ConfigError("device and replicas train in this process: leave executor and workers out")
+    return chosen
+
+
+def _train_stacked(tasks, shelf, device, replicas, failures, board) -> None:
+    """Train all tasks, many as one network; what another process has claimed is waited for."""
+    board.plan(*_size(tasks))
+    waiting = deque(_stacks(tasks, device, replicas))
+    try:
+        with _silence():
+            while waiting:
+                stack = waiting.popleft()
+                elsewhere = [task for task in stack if not task.claim_from(shelf)]
+                done = [task for task in stack if task not in elsewhere and task.is_done(shelf)]
+                board.done(*_size(done))
+                mine = [task for task in stack if task not in [*elsewhere, *done]]
+                if mine:
+                    waiting.extendleft(_train_stack(mine, shelf, device, failures, board))
+                elif elsewhere:
+                    time.sleep(0.2)
+                if elsewhere:
+                    waiting.append(elsewhere)
+    finally:
+        for task in tasks:
+            task.claim.close()
+
+
+def _stacks(tasks: list[Task], device: torch.device, replicas: int | None) -> list[list[Task]]:
+    """Return the tasks that are trained together: no more than `replicas`, and than fit into the device's memory."""
+    alike: dict[tuple, list[Task]] = {}
+    for task in tasks:
+        alike.setdefault(stack_key(task.experiment), []).append(task)
+    stacks = []
+    for group in alike.values():
+        most = min(replicas or MOST_REPLICAS, most_replicas(group[0].experiment, device))
+        count = -(-len(group) // most)  # rounded up
+        stacks += [group[place::count] for place in range(count)]
+    return stacks
+
+
+def _train_stack(stack: list[Task], shelf, device, failures, board) -> list[list[Task]]:
+    """Train these tasks as one network and store them; return the halves of what must be tried again.
+
+    That is what is left where memory runs out, or one of them can't be trained.
+    """
+    left = dict(enumerate(stack))
+    reason = ""
+    board.show(len(left), len(failures))
+    try:
+        with contextlib.closing(train_replicas([task.payload for task in stack], device)) as training:
+            for epoch, ended in enumerate(training, start=1):
+                for place, run in ended.items():
+                    task = left.pop(place)
+                    with contextlib.closing(task.claim):
+                        _keep(_as_record(run, task.insides), task, shelf)
+                    board.done(len(task.asked), max(0, task.cost - task.cost_until(epoch - 1)))
+                board.done(0, sum(task.cost_until(epoch) - task.cost_until(epoch - 1) for task in left.values()))
+                board.show(len(left), len(failures))
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+    again = list(left.values())
+    if len(again) > 1:
+        return [again[::2], again[1::2]]
+    for task in again:
+        with contextlib.closing(task.claim):
+            _note_failure(reason, task, shelf, failures)
+        board.done(*_size([task]))
+    return []
+
+
 def _own_workers(tasks: list[Task]) -> int:
     """Return how many workers train these tasks where nobody has said a number."""
     small = not os.environ.get("CNNLAB_WORKERS") and _size(tasks)[1] <= SMALL_SWEEP
@@ -207,14 +302,23 @@ def _take(future: Future, task: Task, shelf: Store, retries: int, failures: list
     if record.get("interrupted"):
         raise KeyboardInterrupt
     if "failed" in record:
-        shelf.note_failure(task.name, task.experiment.to_dict(), record["failed"])
-        failures.extend(Failure(experiment, record["failed"]) for experiment in task.asked)
-        return False
+        _note_failure(record["failed"], task, shelf, failures)
+    else:
+        _keep(record, task, shelf)
+    return False
+
+
+def _note_failure(reason: str, task: Task, shelf: Store, failures: list[Failure]) -> None:
+    shelf.note_failure(task.name, task.experiment.to_dict(), reason)
+    failures.extend(Failure(experiment, reason) for experiment in task.asked)
+
+
+def _keep(record: dict[str, Any], task: Task, shelf: Store) -> None:
+    """Store the record of a task."""
     weights = base64.b64decode(record.pop("weights"))
     with shelf.editing():
         earlier = shelf.read(task.name) or {"asked": []}  # too short, or without these weights
         shelf.write(task.name, record | {"asked": asked_for(task.asked, earlier["asked"])}, weights)
-    return False
 
 
 @contextlib.contextmanager

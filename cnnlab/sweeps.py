@@ -259,13 +259,12 @@ def _train_stack(stack: list[Task], shelf, device, failures, board) -> list[list
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
     again = list(left.values())
-    if len(again) > 1:
-        return [again[::2], again[1::2]]
+    if len(again) == 1:
+        _note_failure(reason, again[0], shelf, failures)
+        board.done(*_size(again))
     for task in again:
-        with contextlib.closing(task.claim):
-            _note_failure(reason, task, shelf, failures)
-        board.done(*_size([task]))
-    return []
+        task.claim.close()
+    return [again[::2], again[1::2]] if len(again) > 1 else []
 
 
 def _own_workers(tasks: list[Task]) -> int:

@@ -11,7 +11,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnnlab.errors import ConfigError, check_choice, check_whole
 from cnnlab.experiment import FIELDS, Experiment
@@ -24,9 +24,6 @@ from cnnlab.runs import Failure, Runs
 from cnnlab.settings import choose_device
 from cnnlab.store import Store
 from cnnlab.workers import InThisProcess, LocalWorkers
-
-if TYPE_CHECKING:
-    import torch
 
 MOST_AT_ONCE = 128  # runs given to somebody else's executor; each holds one open lock file
 # Images times epochs that one process trains sooner than two workers, each of which imports torch first. Measured with
@@ -190,7 +187,7 @@ def _train(tasks, shelf, executor, workers, retries, failures, board) -> None:  
             task.claim.close()
 
 
-def _check_device(device: str | None, replicas: int | None, executor, workers) -> torch.device | None:
+def _check_device(device: str | None, replicas: int | None, executor, workers):
     """Return the device on which runs are trained as one network; None where they are trained one by one."""
     if replicas is not None:
         check_whole("replicas", replicas, 1)
@@ -225,7 +222,7 @@ def _train_stacked(tasks, shelf, device, replicas, failures, board) -> None:
             task.claim.close()
 
 
-def _stacks(tasks: list[Task], device: torch.device, replicas: int | None) -> list[list[Task]]:
+def _stacks(tasks: list[Task], device, replicas: int | None) -> list[list[Task]]:
     """Return the tasks that are trained together: no more than `replicas`, and than fit into the device's memory."""
     alike: dict[tuple, list[Task]] = {}
     for task in tasks:
@@ -243,21 +240,22 @@ def _train_stack(stack: list[Task], shelf, device, failures, board) -> list[list
 
     That is what is left where memory runs out, or one of them can't be trained.
     """
-    left = dict(enumerate(stack))
-    reason = ""
-    board.show(len(left), len(failures))
-    try:
-        with contextlib.closing(train_replicas([task.payload for task in stack], device)) as training:
-            for epoch, ended in enumerate(training, start=1):
-                for place, run in ended.items():
-                    task = left.pop(place)
-                    with contextlib.closing(task.claim):
-                        _keep(_as_record(run, task.insides), task, shelf)
-                    board.done(len(task.asked), max(0, task.cost - task.cost_until(epoch - 1)))
-                board.done(0, sum(task.cost_until(epoch) - task.cost_until(epoch - 1) for task in left.values()))
-                board.show(len(left), len(failures))
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
+    left, epoch, reason = dict(enumerate(stack)), 0, ""
+    with contextlib.closing(train_replicas([task.payload for task in stack], device)) as training:
+        while left and not reason:
+            board.show(len(left), len(failures))
+            try:
+                ended = next(training)
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"
+                continue
+            try:
+                _keep_ended(ended, left, shelf, board, epoch)
+            except KeyboardInterrupt:
+                _keep_ended(ended, left, shelf, board, epoch)  # an interrupt must not lose what is finished
+                raise
+            epoch += 1
+            board.done(0, sum(task.cost_until(epoch) - task.cost_until(epoch - 1) for task in left.values()))
     again = list(left.values())
     if len(again) == 1:
         _note_failure(reason, again[0], shelf, failures)
@@ -265,6 +263,16 @@ def _train_stack(stack: list[Task], shelf, device, failures, board) -> list[list
     for task in again:
         task.claim.close()
     return [again[::2], again[1::2]] if len(again) > 1 else []
+
+
+def _keep_ended(ended: dict[int, Run], left: dict[int, Task], shelf, board, epoch: int) -> None:
+    """Store the runs that have ended, and take their tasks from those that are left; epoch: the last but this."""
+    for place in [place for place in ended if place in left]:
+        task = left[place]
+        _keep(_as_record(ended[place], task.insides), task, shelf)
+        task.claim.close()
+        del left[place]
+        board.done(len(task.asked), task.cost - task.cost_until(epoch))
 
 
 def _own_workers(tasks: list[Task]) -> int:

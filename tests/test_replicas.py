@@ -73,6 +73,7 @@ NETWORKS = [
     {"padding": "valid"},
     {"padding": "valid", "pooling": "none", "kernel_size": 5},
     {"dropout": 0.4},
+    {"validation_size": 0},
     {"channels": (3,), "kernel_size": 7},
     {"channels": (2, 3, 2), "pooling": "avg", "dropout": 0.2},
     {"convs_per_block": 2, "kernel_size": 1},
@@ -133,7 +134,7 @@ def test_verdicts_are_the_same():
 
 def test_patience_ends_one_replica_and_not_the_others():
     base = TINY.replace(epochs=9, learning_rate=0.03)
-    experiments = grid(base, patience=[0, 1, 3], seed=range(2)) + [base.replace(patience=2, min_delta=0.05)]
+    experiments = [*grid(base, patience=[0, 1, 3], seed=range(2)), base.replace(patience=2, min_delta=0.05)]
     runs = together(experiments)
     for one, experiment in zip(runs, experiments, strict=True):
         history = alone(experiment)[1]
@@ -193,7 +194,7 @@ def test_a_sweep_stores_and_goes_on(tmp_path):
         for epoch in one.snapshots:
             pairs = zip(one.model(epoch).parameters(), separate.model(epoch).parameters(), strict=True)
             assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-5) for a, b in pairs)
-        assert sum(one.history["seconds"]) == pytest.approx(one.seconds, rel=0.5)
+        assert 0 < sum(one.history["seconds"]) <= one.seconds or one.experiment.epochs == 1
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
     assert len(sweep(experiments, tmp_path, workers=1, progress=False)) == 12  # nothing is left to do
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")} == before
@@ -272,7 +273,7 @@ def test_out_of_memory_splits_the_stack(stacked, monkeypatch, tmp_path, error):
 
 
 @pytest.mark.filterwarnings("ignore:1 of 3 runs failed")
-def test_one_that_cannot_be_trained_fails_alone(stacked, monkeypatch, tmp_path):
+def test_one_that_cannot_be_trained_fails_alone(monkeypatch, tmp_path):
     begin = cnnlab.replicas._Replica.__init__
 
     def refuse(replica, place, experiment, *rest):
@@ -302,6 +303,29 @@ def test_an_interrupt_keeps_what_is_finished(monkeypatch, tmp_path, capsys):
     assert "stopped: 2 of 3 runs are done" in capsys.readouterr().out
     monkeypatch.undo()
     assert len(sweep(experiments, tmp_path, replicas=3, progress=False)) == 3
+
+
+def test_an_interrupt_while_storing_loses_nothing(monkeypatch, tmp_path):
+    keep, calls = cnnlab.sweeps._keep, []
+
+    def interrupt(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        keep(*arguments)
+
+    monkeypatch.setattr(cnnlab.sweeps, "_keep", interrupt)
+    assert len(sweep(grid(TINY, seed=range(4)), tmp_path, replicas=4, progress=False)) == 4
+
+
+def test_a_store_that_cannot_be_written_ends_the_sweep(stacked, monkeypatch):
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(cnnlab.sweeps, "_keep", full)
+    with pytest.raises(OSError, match="No space left"):
+        sweep(grid(TINY, seed=range(4)), replicas=4, progress=False)
+    assert stacked == [4]
 
 
 def test_what_another_process_trains_is_waited_for(stacked, monkeypatch, tmp_path):

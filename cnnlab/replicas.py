@@ -8,6 +8,7 @@ of images, dropout and optimizer settings, and it ends by itself.
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import math
 import time
@@ -102,6 +103,7 @@ def train_replicas(
         words = what_to_try(Experiment(**payloads[0]["experiment"]).batch_size)
     if words:  # only here: within `except`, the error would keep alive all that lies on the device
         training = None
+        gc.collect()
         if device.type == "cuda":
             torch.cuda.empty_cache()
         raise MemoryError(words)
@@ -234,8 +236,8 @@ class _Training:
             self.graphs = False
             warnings.warn(f"no CUDA graphs, so this takes longer: {error}", stacklevel=2)
             return
-        for one, again in zip(work, replays, strict=True):
-            one.go = again
+        for one, replay_it in zip(work, replays, strict=True):
+            one.replay = replay_it
 
 
 def _record_graph(work: Callable[[], None], pool) -> Callable[[], None]:
@@ -439,7 +441,19 @@ def _max_before_relu(layers: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.
     return layers
 
 
-class _Step:
+class _Work:
+    """What the device does in one go; on a GPU `replay` is its CUDA graph, once that is recorded."""
+
+    replay: Callable[[], None] | None = None
+
+    def work(self) -> None:
+        raise NotImplementedError
+
+    def go(self) -> None:
+        self.work() if self.replay is None else self.replay()
+
+
+class _Step(_Work):
     """One training step on batches of one size. Its inputs and outputs are buffers, as a CUDA graph wants it."""
 
     def __init__(self, network: _Network, split: tuple[Tensor, Tensor], size: int) -> None:
@@ -451,7 +465,6 @@ class _Step:
             self.kept = torch.zeros(network.count, size, hidden, dtype=torch.bool, device=device)
         self.losses = torch.zeros(network.count, dtype=network.dtype, device=device)
         self.hits = torch.zeros(network.count, dtype=torch.long, device=device)
-        self.go: Callable[[], None] = self.work
 
     def work(self) -> None:
         logits, labels = self.network.logits(self.images, self.places, self.kept), self.labels[self.places]
@@ -461,7 +474,7 @@ class _Step:
         self.hits.copy_((logits.detach().argmax(2) == labels).sum(1))
 
 
-class _Check:
+class _Check(_Work):
     """Validation, and whether all weights are finite, after an epoch."""
 
     def __init__(self, network: _Network, split: tuple[Tensor, Tensor], places: Tensor) -> None:
@@ -471,7 +484,6 @@ class _Check:
         self.losses = torch.zeros(shape, dtype=network.dtype, device=network.device)
         self.hits = torch.zeros(shape, dtype=torch.long, device=network.device)
         self.finite = torch.zeros(network.count, dtype=torch.bool, device=network.device)
-        self.go: Callable[[], None] = self.work
 
     @torch.no_grad()
     def work(self) -> None:

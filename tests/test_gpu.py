@@ -23,6 +23,7 @@ from cnnlab.gradients import gradient_flow, weight_distributions
 from cnnlab.insides import Recorder
 from cnnlab.loading import load_data
 from cnnlab.model import Dropout, build_cnn
+from cnnlab.one_run import run
 from cnnlab.probes import capture
 from cnnlab.replicas import GroupedMaps, PatchMaps
 from cnnlab.sweeps import grid, sweep
@@ -127,6 +128,9 @@ def test_a_sweep_there_records_what_it_records_here(maps, monkeypatch, tmp_path)
     assert there[-1].history.stopped_by == "diverged"
     for name, value in here[0].model().state_dict().items():
         assert torch.allclose(there[0].model().state_dict()[name], value, rtol=1e-2, atol=1e-3)
+    alone = run(experiments[0], device=DEVICE, progress=False).history
+    assert alone["train_loss"] == pytest.approx(there[0].history["train_loss"], rel=1e-3)
+    assert alone.environment == there[0].history.environment
     with pytest.warns(UserWarning, match="differ in device"):
         compare([there[0], here[1]], by="optimizer", along="learning_rate")
 

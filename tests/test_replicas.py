@@ -22,7 +22,7 @@ TINY = Experiment(
     dataset="patterns", size=12, classes=3, train_size=70, validation_size=40, channels=(2, 3), hidden=8, epochs=3,
     batch_size=32, learning_rate=0.01,
 )  # fmt: skip
-WILD = TINY.replace(optimizer="sgd", learning_rate=1e18)
+WILD = TINY.replace(optimizer="sgd", learning_rate=1e200)  # too much for float64, too
 NUMBERS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 
 

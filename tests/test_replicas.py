@@ -12,6 +12,7 @@ from cnnlab.comparison import compare
 from cnnlab.errors import ConfigError
 from cnnlab.experiment import TRAINING, Experiment
 from cnnlab.one_run import run
+from cnnlab.progress import SweepProgress
 from cnnlab.replicas import GroupedMaps, PatchMaps, most_replicas, stack_key, train_replicas
 from cnnlab.runs import load_runs
 from cnnlab.store import Store
@@ -286,6 +287,22 @@ def test_one_that_cannot_be_trained_fails_alone(monkeypatch, tmp_path):
     assert [one.experiment.seed for one in runs] == [0, 2]
     assert runs.failures[0].reason == "MemoryError: out of memory with batch_size=32; try batch_size=16"
     assert load_runs(tmp_path).failures[0].experiment.seed == 1
+
+
+def test_the_line_of_progress_counts_each_epoch_once(monkeypatch):
+    boards = []
+
+    class Board(SweepProgress):
+        def show(self, *_):
+            boards.append((self.line.n, self.line.total, self.finished))
+
+        __exit__ = show
+
+    monkeypatch.setattr(cnnlab.sweeps, "SweepProgress", Board)
+    sweep([TINY.replace(seed=seed, epochs=epochs) for seed, epochs in enumerate([2, 4, 0])], replicas=3, progress=False)
+    whole = 70 * (2 + 4 + 1)  # no epoch at all counts as one
+    steps = [(0, 0), (70 + 140, 1), (350, 2), (420, 2), (490, 3)]
+    assert boards == [(done, whole, runs) for done, runs in steps]
 
 
 def test_an_interrupt_keeps_what_is_finished(monkeypatch, tmp_path, capsys):

@@ -18,7 +18,8 @@ from cnnlab.experiments.sweep import grid, sweep
 def main(arguments: list[str]) -> int:
     """Run the sweep that the arguments describe; return 0, 1 where runs failed or are missing, 2 if it can't be."""
     options = vars(parser().parse_args(arguments))
-    seeds, store, workers = (options.pop(name) for name in ("seeds", "store", "workers"))
+    seeds, store = options.pop("seeds"), options.pop("store")
+    how = {name: options.pop(name) for name in ("workers", "device", "replicas")}
     lists = {name: values for name, values in options.items() if values is not None}
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: sys.stderr.write(f"{message}\n")
@@ -28,7 +29,7 @@ def main(arguments: list[str]) -> int:
                     raise ConfigError("--seeds is short for --seed 0 1 2 …; give one of them")
                 lists["seed"] = range(check_whole("seeds", seeds, 1))
             experiments = grid(Experiment(), **lists)
-            runs = sweep(experiments, store, workers=workers)
+            runs = sweep(experiments, store, **how)
         except (ConfigError, DataError, OSError) as error:
             sys.stderr.write(f"{error}\n")
             return 2
@@ -62,6 +63,8 @@ def parser() -> argparse.ArgumentParser:
     others.add_argument("--seeds", type=int, metavar="N", help="short for --seed 0 1 … N−1")
     others.add_argument("--store", metavar="FOLDER", help="where runs are kept; without it, only a table is printed")
     others.add_argument("--workers", type=int, metavar="N", help="processes (default: `python -m cnnlab` says)")
+    others.add_argument("--device", metavar="NAME", help="cuda: train many runs as one on a GPU (default: cpu)")
+    others.add_argument("--replicas", type=int, metavar="N", help="most runs trained as one (default: all that fit)")
     return arguments
 
 

@@ -60,6 +60,7 @@ def run(
     *,
     snapshots: Iterable[int] = (),
     insides: bool = False,
+    device: str = "cpu",
     stop: threading.Event | None = None,
     on_epoch: Callable[[EpochState], None] | None = None,
     progress: bool | Callable[[float], None] = True,
@@ -69,7 +70,8 @@ def run(
     One thread, because another number of threads gives other bits: on the same processor model and versions, this run
     equals the one that somebody stored.
     snapshots: the epochs whose weights are kept (0: before training). insides: record what goes on inside, every epoch:
-    all that `Recorder` can; the weights come out the same. stop, on_epoch and progress as in `fit`.
+    all that `Recorder` can; the weights come out the same. device: "cuda" trains on a GPU. stop, on_epoch and progress
+    as in `fit`.
 
     >>> run(Experiment(train_size=500, epochs=3)).history.last("validation_accuracy")
     0.86
@@ -97,7 +99,7 @@ def run(
         model = experiment.build_cnn(data)
         keep(0, model)
         settings = {name: getattr(experiment, name) for name in TRAINING}
-        history = fit(model, data, **settings, device="cpu", stop=stop, on_epoch=after_epoch, progress=progress)
+        history = fit(model, data, **settings, device=device, stop=stop, on_epoch=after_epoch, progress=progress)
     kept_epochs = tuple(epoch for epoch in wanted if epoch <= len(history))
     weights = pack_tensors(kept, {}) if kept else b""
     seconds = time.perf_counter() - start - sum(recording)  # a run takes as long as it does without being watched

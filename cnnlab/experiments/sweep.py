@@ -16,12 +16,14 @@ from typing import Any
 from cnnlab.checks import check_choice, check_whole
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, Experiment
-from cnnlab.experiments.run import check_snapshots, run
+from cnnlab.experiments.replicas import MOST_REPLICAS, most_replicas, stack_key, train_replicas
+from cnnlab.experiments.run import Run, check_snapshots, run
 from cnnlab.experiments.runs import Failure, Runs
 from cnnlab.experiments.store import Store
 from cnnlab.experiments.tasks import Task, asked_for, checked, find, groups, missing
 from cnnlab.experiments.workers import InThisProcess, LocalWorkers
 from cnnlab.machine import worker_count
+from cnnlab.training.options import choose_device
 from cnnlab.training.progress import SweepProgress, write_line
 
 MOST_AT_ONCE = 128  # runs given to somebody else's executor; each holds one open lock file
@@ -45,12 +47,14 @@ def grid(base: Experiment, **lists: Iterable) -> list[Experiment]:
     return [base.replace(**dict(zip(lists, values, strict=True))) for values in itertools.product(*lists.values())]
 
 
-def sweep(
+def sweep(  # noqa: PLR0913 (what, where, and how)
     experiments: Iterable[Experiment],
     store: str | os.PathLike | None = None,
     *,
     executor: Executor | None = None,
     workers: int | None = None,
+    device: str | None = None,
+    replicas: int | None = None,
     retries: int = 2,
     snapshots: Iterable[int] = (),
     insides: bool = False,
@@ -66,6 +70,8 @@ def sweep(
     set; else this process for a small sweep, which is over sooner than workers have started, and for a larger one a
     worker for each processor that this computer or container allows, but fewer where memory is short, and at most two,
     since each needs half a GB. `python -m cnnlab` prints the number, and why.
+    device: "cuda" trains on a GPU, in this process: runs of one architecture and batch size as one network of many, as
+    many as fit into its memory, or at most `replicas`. With replicas, "cpu" does the same on the processor.
     executor: anything of PEP 3148 instead, which is given up to `workers` runs (None: 128) at a time.
     retries: how often a run is tried again whose worker died.
     snapshots: the epochs whose weights are kept; insides: record what goes on inside, as in `run`. What fails is in
@@ -79,6 +85,7 @@ def sweep(
     retries = check_whole("retries", retries, 0)
     workers = None if workers is None else check_whole("workers", workers, 1)
     _check_executor(executor)
+    device = _check_device(device, replicas, executor, workers)
     shelf = Store(store)
     failures: list[Failure] = []
     interrupted = False
@@ -90,7 +97,10 @@ def sweep(
                 tasks = missing(some, shelf, snapshots, insides)
                 if tasks:
                     shelf.prepare()
-                    _train(tasks, shelf, executor, workers, retries, failures, board)
+                    if device is None:
+                        _train(tasks, shelf, executor, workers, retries, failures, board)
+                    else:
+                        _train_stacked(tasks, shelf, device, replicas, failures, board)
     except KeyboardInterrupt:
         interrupted = True
     found = {key: one for group in groups(experiments) for key, one in find(group, shelf, snapshots, insides).items()}
@@ -109,6 +119,10 @@ def train_record(payload: dict[str, Any]) -> dict[str, Any]:
         return {"failed": f"{type(error).__name__}: {error}"}
     if finished.history.stopped_by == "interrupt":
         return {"interrupted": True}
+    return _as_record(finished, insides)
+
+
+def _as_record(finished: Run, insides: bool) -> dict[str, Any]:
     return {
         "experiment": finished.experiment.resolved(),  # so that a later default can't change what this run was
         "history": finished.history.to_dict(),
@@ -174,6 +188,94 @@ def _train(tasks, shelf, executor, workers, retries, failures, board) -> None:  
             task.claim.close()
 
 
+def _check_device(device: str | None, replicas: int | None, executor, workers):
+    """Return the device on which runs are trained as one network; None where they are trained one by one."""
+    if replicas is not None:
+        check_whole("replicas", replicas, 1)
+    chosen = choose_device(device or "cpu")
+    if chosen.type == "cpu" and replicas is None:
+        return None
+    if executor is not None or workers is not None:
+        raise ConfigError("device and replicas train in this process: leave executor and workers out")
+    return chosen
+
+
+def _train_stacked(tasks, shelf, device, replicas, failures, board) -> None:
+    """Train all tasks, many as one network; what another process has claimed is waited for."""
+    board.plan(*_size(tasks))
+    waiting = deque(_stacks(tasks, device, replicas))
+    try:
+        with _silence():
+            while waiting:
+                stack = waiting.popleft()
+                elsewhere = [task for task in stack if not task.claim_from(shelf)]
+                done = [task for task in stack if task not in elsewhere and task.is_done(shelf)]
+                board.done(*_size(done))
+                mine = [task for task in stack if task not in [*elsewhere, *done]]
+                if mine:
+                    waiting.extendleft(_train_stack(mine, shelf, device, failures, board))
+                elif elsewhere:
+                    time.sleep(0.2)
+                if elsewhere:
+                    waiting.append(elsewhere)
+    finally:
+        for task in tasks:
+            task.claim.close()
+
+
+def _stacks(tasks: list[Task], device, replicas: int | None) -> list[list[Task]]:
+    """Return the tasks that are trained together: no more than `replicas`, and than fit into the device's memory."""
+    alike: dict[tuple, list[Task]] = {}
+    for task in tasks:
+        alike.setdefault(stack_key(task.experiment), []).append(task)
+    stacks = []
+    for group in alike.values():
+        most = min(replicas or MOST_REPLICAS, most_replicas(group[0].experiment, device))
+        count = -(-len(group) // most)  # rounded up
+        stacks += [group[place::count] for place in range(count)]
+    return stacks
+
+
+def _train_stack(stack: list[Task], shelf, device, failures, board) -> list[list[Task]]:
+    """Train these tasks as one network and store them; return the halves of what must be tried again.
+
+    That is what is left where memory runs out, or one of them can't be trained.
+    """
+    left, epoch, reason = dict(enumerate(stack)), 0, ""
+    with contextlib.closing(train_replicas([task.payload for task in stack], device)) as training:
+        while left and not reason:
+            board.show(len(left), len(failures))
+            try:
+                ended = next(training)
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"
+                continue
+            try:
+                _keep_ended(ended, left, shelf, board, epoch)
+            except KeyboardInterrupt:
+                _keep_ended(ended, left, shelf, board, epoch)  # an interrupt must not lose what is finished
+                raise
+            epoch += 1
+            board.done(0, sum(task.cost_until(epoch) - task.cost_until(epoch - 1) for task in left.values()))
+    again = list(left.values())
+    if len(again) == 1:
+        _note_failure(reason, again[0], shelf, failures)
+        board.done(*_size(again))
+    for task in again:
+        task.claim.close()
+    return [again[::2], again[1::2]] if len(again) > 1 else []
+
+
+def _keep_ended(ended: dict[int, Run], left: dict[int, Task], shelf, board, epoch: int) -> None:
+    """Store the runs that have ended, and take their tasks from those that are left; epoch: the last but this."""
+    for place in [place for place in ended if place in left]:
+        task = left[place]
+        _keep(_as_record(ended[place], task.insides), task, shelf)
+        task.claim.close()
+        del left[place]
+        board.done(len(task.asked), task.cost - task.cost_until(epoch))
+
+
 def _own_workers(tasks: list[Task]) -> int:
     """Return how many workers train these tasks where nobody has said a number."""
     small = not os.environ.get("CNNLAB_WORKERS") and _size(tasks)[1] <= SMALL_SWEEP
@@ -208,14 +310,23 @@ def _take(future: Future, task: Task, shelf: Store, retries: int, failures: list
     if record.get("interrupted"):
         raise KeyboardInterrupt
     if "failed" in record:
-        shelf.note_failure(task.name, task.experiment.to_dict(), record["failed"])
-        failures.extend(Failure(experiment, record["failed"]) for experiment in task.asked)
-        return False
+        _note_failure(record["failed"], task, shelf, failures)
+    else:
+        _keep(record, task, shelf)
+    return False
+
+
+def _note_failure(reason: str, task: Task, shelf: Store, failures: list[Failure]) -> None:
+    shelf.note_failure(task.name, task.experiment.to_dict(), reason)
+    failures.extend(Failure(experiment, reason) for experiment in task.asked)
+
+
+def _keep(record: dict[str, Any], task: Task, shelf: Store) -> None:
+    """Store the record of a task."""
     weights = base64.b64decode(record.pop("weights"))
     with shelf.editing():
         earlier = shelf.read(task.name) or {"asked": []}  # too short, or without these weights
         shelf.write(task.name, record | {"asked": asked_for(task.asked, earlier["asked"])}, weights)
-    return False
 
 
 @contextlib.contextmanager

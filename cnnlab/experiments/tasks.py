@@ -33,6 +33,10 @@ class Task:
         """About how long it takes, in images."""
         return max(1, self.experiment.epochs) * (self.experiment.train_size or 50_000)
 
+    def cost_until(self, epochs: int) -> int:
+        """About how much of the cost is over after so many epochs."""
+        return min(self.cost, epochs * (self.experiment.train_size or 50_000))
+
     @property
     def payload(self) -> dict[str, Any]:
         return {"experiment": self.experiment.to_dict(), "snapshots": self.snapshots, "insides": self.insides}

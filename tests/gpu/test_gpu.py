@@ -12,7 +12,13 @@ import pretend_gpu
 import pytest
 import torch
 
+import cnnlab.experiments.replicas
+from cnnlab.comparison.compare import compare
 from cnnlab.data.loading import load_data
+from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.replicas import GroupedMaps, PatchMaps
+from cnnlab.experiments.run import run
+from cnnlab.experiments.sweep import grid, sweep
 from cnnlab.interpret.activations import activation_statistics
 from cnnlab.interpret.capture import capture
 from cnnlab.interpret.gradients import gradient_flow, weight_distributions
@@ -102,6 +108,31 @@ def test_recording_does_not_change_a_training_there(data):
     history = fit(recorded, data, epochs=2, device=DEVICE, on_epoch=record, progress=False)
     assert all(torch.equal(value, recorded.state_dict()[name]) for name, value in plain.state_dict().items())
     assert len(history["saliency_concentration"]) == 2
+
+
+@pytest.mark.parametrize("maps", [GroupedMaps, PatchMaps])
+def test_a_sweep_there_records_what_it_records_here(maps, monkeypatch, tmp_path):
+    monkeypatch.setattr(cnnlab.experiments.replicas, "MAPS", maps)
+    base = Experiment(train_size=100, validation_size=50, channels=(3, 4), hidden=8, dropout=0.2, epochs=3)
+    experiments = grid(base, optimizer=["adam", "sgd", "rmsprop"])
+    experiments += [base.replace(seed=7, epochs=1), base.replace(optimizer="sgd", learning_rate=1e18)]
+    there = sweep(experiments, tmp_path, device=DEVICE, snapshots=[3], insides=True, progress=False)
+    here = sweep(experiments, workers=1, snapshots=[3], insides=True, progress=False)
+    for one, other in zip(there, here, strict=True):
+        assert one.history.environment["device"] not in ("", "cpu")
+        assert (one.history.stopped_by, one.history.stopped_in) == (other.history.stopped_by, other.history.stopped_in)
+        for name in ("train_loss", "validation_loss", "conv1.gradient_norm"):
+            columns = [[row[name] for row in which.history.rows] for which in (one, other)]
+            assert columns[0] == pytest.approx(columns[1], rel=1e-3), (name, one.experiment)
+        assert one.snapshots == other.snapshots
+    assert there[-1].history.stopped_by == "diverged"
+    for name, value in here[0].model().state_dict().items():
+        assert torch.allclose(there[0].model().state_dict()[name], value, rtol=1e-2, atol=1e-3)
+    alone = run(experiments[0], device=DEVICE, progress=False).history
+    assert alone["train_loss"] == pytest.approx(there[0].history["train_loss"], rel=1e-3)
+    assert alone.environment == there[0].history.environment
+    with pytest.warns(UserWarning, match="differ in device"):
+        compare([there[0], here[1]], by="optimizer", along="learning_rate")
 
 
 def test_a_mix_of_devices_is_refused():

@@ -1,0 +1,177 @@
+"""Train experiment A with its runs as replicas of a few networks, and print how long that takes beside other ways.
+
+    PYTHONPATH=. python benchmarks/replicas.py
+
+Needs a GPU, torch and this repository; about three minutes. What is only sampled is scaled up, and says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Iterable
+
+import torch
+
+import cnnlab.experiments.replicas as replicas_module
+from cnnlab import Experiment, Runs, bank, load_runs, run, sweep
+from cnnlab.experiments.replicas import GroupedMaps, PatchMaps, _exact, _Training
+from cnnlab.training.history import environment
+
+SETTING = ("kernel_size", "pooling", "optimizer")
+WAYS = {"grouped convolution": GroupedMaps, "patches and bmm": PatchMaps}
+
+
+def say(line: str = "") -> None:
+    """Print a line at once: who is stopped half way keeps what is measured."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def experiment_a(epochs: int) -> tuple[list[Experiment], Runs]:
+    """Return the 90 trajectories of experiment A on MNIST, as long as asked for, and the bank's runs of them."""
+    runs = load_runs(bank("experiment_a_mnist")).filter(momentum=0.0)
+    runs = runs.filter(epochs=max(runs.values()["epochs"]))
+    return [one.experiment.replace(epochs=epochs) for one in runs], runs
+
+
+def wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def time_steps(experiments: list[Experiment], device: torch.device, steps: int) -> dict[str, float]:
+    """Print the milliseconds of a training step of 15 replicas, for each way and kernel; return each way's mean."""
+    say("| a training step of 15 replicas, batches of 64 (ms) | 3×3 | 5×5 | 7×7 | memory (GB) |")
+    say("| --- | --- | --- | --- | --- |")
+    means = {}
+    for name, maps in WAYS.items():
+        for graphs in (False, True) if device.type == "cuda" else (False,):
+            row = [_time_step(experiments, kernel, device, maps, graphs, steps) for kernel in (3, 5, 7)]
+            label = f"{name}{', CUDA graph' if graphs else ', eager'}"
+            times = " | ".join(
+                f"{milliseconds:.2f}{'' if as_asked else ' (no graph)'}" for milliseconds, as_asked, _ in row
+            )
+            say(f"| {label} | {times} | {max(memory for *_, memory in row):.2f} |")
+            means[name] = statistics.fmean(milliseconds for milliseconds, *_ in row)
+    say()
+    return means
+
+
+def _time_step(experiments, kernel: int, device, maps, graphs: bool, steps: int) -> tuple[float, bool, float]:
+    """Return the milliseconds, whether it ran as asked (with a graph), and the peak memory in GB."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    chosen = [one.replace(epochs=1000) for one in experiments if (one.kernel_size, one.pooling) == (kernel, "max")]
+    with _exact(device):
+        payloads = [{"experiment": one.to_dict(), "snapshots": []} for one in chosen]
+        training = _Training(payloads, device, torch.float32, maps, graphs)
+        for _ in range(2):  # eager, then as a graph
+            training.train_epoch()
+        step = training.steps[64]
+        wait(device)
+        start = time.perf_counter()
+        for _ in range(steps):
+            step.go()
+        wait(device)
+    memory = torch.cuda.max_memory_reserved(device) / 1e9 if device.type == "cuda" else 0.0
+    return 1000 * (time.perf_counter() - start) / steps, training.graphs == graphs, memory
+
+
+def train_whole(experiments: list[Experiment], device: torch.device) -> tuple[Runs, float, float]:
+    """Return the runs of all experiments as replicas, the seconds, and the peak memory in GB."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    start = time.perf_counter()
+    runs = sweep(experiments, device=str(device), replicas=None if device.type == "cuda" else 15, progress=False)
+    seconds = time.perf_counter() - start
+    for failure in runs.failures:
+        say(f"failed: {failure.reason}")
+    return runs, seconds, torch.cuda.max_memory_reserved(device) / 1e9 if device.type == "cuda" else 0.0
+
+
+def sample_runs(experiments: list[Experiment], device: torch.device, epochs: int) -> float:
+    """Return the seconds of an epoch of `run` on the device, on average over the settings."""
+    times = []
+    for one in experiments:
+        if one.seed == 0:
+            seconds = run(one.replace(epochs=epochs + 1), device=str(device), progress=False).history["seconds"]
+            times.append(statistics.fmean(seconds[1:]))  # the first one also warms up
+    return statistics.fmean(times)
+
+
+def sample_workers(experiments: list[Experiment], epochs: int) -> float:
+    """Return the seconds of an epoch on one of two busy processes of one thread, on average over the settings."""
+    runs = sweep(
+        [one.replace(epochs=epochs + 1) for one in experiments if one.seed == 0], workers=2, progress=False
+    )  # fmt: skip
+    return statistics.fmean(statistics.fmean(one.history["seconds"][1:]) for one in runs)
+
+
+def compare_accuracies(runs: Iterable, recorded: Runs, epochs: int) -> str:
+    """Return in words how far the settings' accuracies, means over the seeds, are from the bank's."""
+    own, banks = _by_setting(runs, epochs), _by_setting(recorded, epochs)
+    differences = {key: statistics.fmean(own[key]) - statistics.fmean(banks[key]) for key in banks if key in own}
+    worst = max(differences, key=lambda key: abs(differences[key]))
+    spread = statistics.stdev(banks[worst])
+    return (
+        f"validation accuracy after {epochs} epochs, mean of 5 seeds: largest difference from the bank's "
+        f"{differences[worst]:+.4f} ({', '.join(map(str, worst))}, where seeds spread by {spread:.4f}), mean "
+        f"difference {statistics.fmean(differences.values()):+.5f} over {len(differences)} settings"
+    )
+
+
+def _by_setting(runs: Iterable, epochs: int) -> dict[tuple, list[float]]:
+    accuracies: dict[tuple, list[float]] = {}
+    for one in runs:
+        key = tuple(getattr(one.experiment, name) for name in SETTING)
+        accuracies.setdefault(key, []).append(one.history["validation_accuracy"][epochs - 1])
+    return accuracies
+
+
+def main() -> None:
+    """Measure everything, the most wanted first."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--epochs", type=int, default=350, help="of each run (default: all 350)")
+    parser.add_argument("--sample", type=int, default=5, help="epochs of each run that is only sampled")
+    parser.add_argument("--steps", type=int, default=200, help="training steps that are timed for each way")
+    parser.add_argument("--all-ways", action="store_true", help="train the whole experiment in each way")
+    options = parser.parse_args()
+    device = torch.device(options.device)
+    experiments, recorded = experiment_a(options.epochs)
+    where = environment(device)
+    say(f"{where['device']}; torch {where['torch']}; {where['processor']}; Python {where['python']}")
+    say(f"experiment A: 90 configurations × 5 seeds = {len(experiments)} trajectories of {options.epochs} epochs")
+    say()
+    means = time_steps(experiments, device, options.steps)
+    fastest = min(means, key=means.get)
+    whole = {}
+    for name in [fastest, *(name for name in WAYS if options.all_ways and name != fastest)]:
+        replicas_module.MAPS = WAYS[name]
+        runs, seconds, memory = train_whole(experiments, device)
+        whole[name] = seconds
+        say(f"as replicas, {name}: {seconds:.1f} s in all; peak memory {memory:.2f} GB; {len(runs)} runs")
+        say(compare_accuracies(runs, recorded, options.epochs))
+        say()
+    own = whole[fastest]
+    epochs = options.epochs * len(experiments)
+    every = f"(sampled: {options.sample} epochs of each of 18 settings, scaled)"
+    say("| experiment A | seconds | × replicas |")
+    say("| --- | --- | --- |")
+    say(f"| replicas on {where['device']}, {fastest} | {own:.1f} | 1.0 |")
+    one_by_one = epochs * sample_runs(experiments, device, options.sample)
+    say(f"| `run` on it, one after the other {every} | {one_by_one:.0f} | {one_by_one / own:.1f} |")
+    cores = epochs * sample_workers(experiments, options.sample) / 2
+    say(f"| two processes of one thread on the processor {every} | {cores:.0f} | {cores / own:.1f} |")
+    say()
+    reached = own < 60 and cores > 20 * own and options.epochs >= 350
+    say(f"target, under 60 s and 20 times two processor cores: {'reached' if reached else 'NOT reached'}")
+
+
+if __name__ == "__main__":
+    main()

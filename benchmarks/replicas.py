@@ -15,13 +15,12 @@ from collections.abc import Iterable
 
 import torch
 
-import cnnlab.experiments.replicas as replicas_module
 from cnnlab import Experiment, Runs, bank, load_runs, run, sweep
-from cnnlab.experiments.replicas import GroupedMaps, PatchMaps, _exact, _Training
+from cnnlab.experiments.replicas import _exact, _Training
 from cnnlab.training.history import environment
 
 SETTING = ("kernel_size", "pooling", "optimizer")
-WAYS = {"grouped convolution": GroupedMaps, "patches and bmm": PatchMaps}
+LAST = 20  # epochs whose median is compared: with RMSprop single epochs are far off now and then
 
 
 def say(line: str = "") -> None:
@@ -42,25 +41,20 @@ def wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def time_steps(experiments: list[Experiment], device: torch.device, steps: int) -> dict[str, float]:
-    """Print the milliseconds of a training step of 15 replicas, for each way and kernel; return each way's mean."""
+def time_steps(experiments: list[Experiment], device: torch.device, steps: int) -> None:
+    """Print the milliseconds of a training step of 15 replicas for each kernel, with a CUDA graph and without."""
     say("| a training step of 15 replicas, batches of 64 (ms) | 3×3 | 5×5 | 7×7 | memory (GB) |")
     say("| --- | --- | --- | --- | --- |")
-    means = {}
-    for name, maps in WAYS.items():
-        for graphs in (False, True) if device.type == "cuda" else (False,):
-            row = [_time_step(experiments, kernel, device, maps, graphs, steps) for kernel in (3, 5, 7)]
-            label = f"{name}{', CUDA graph' if graphs else ', eager'}"
-            times = " | ".join(
-                f"{milliseconds:.2f}{'' if as_asked else ' (no graph)'}" for milliseconds, as_asked, _ in row
-            )
-            say(f"| {label} | {times} | {max(memory for *_, memory in row):.2f} |")
-            means[name] = statistics.fmean(milliseconds for milliseconds, *_ in row)
+    for graphs in (False, True) if device.type == "cuda" else (False,):
+        row = [_time_step(experiments, kernel, device, graphs, steps) for kernel in (3, 5, 7)]
+        times = " | ".join(
+            f"{milliseconds:.2f}{'' if as_asked else ' (no graph)'}" for milliseconds, as_asked, _ in row
+        )
+        say(f"| {'CUDA graph' if graphs else 'eager'} | {times} | {max(memory for *_, memory in row):.2f} |")
     say()
-    return means
 
 
-def _time_step(experiments, kernel: int, device, maps, graphs: bool, steps: int) -> tuple[float, bool, float]:
+def _time_step(experiments, kernel: int, device, graphs: bool, steps: int) -> tuple[float, bool, float]:
     """Return the milliseconds, whether it ran as asked (with a graph), and the peak memory in GB."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
@@ -68,7 +62,7 @@ def _time_step(experiments, kernel: int, device, maps, graphs: bool, steps: int)
     chosen = [one.replace(epochs=1000) for one in experiments if (one.kernel_size, one.pooling) == (kernel, "max")]
     with _exact(device):
         payloads = [{"experiment": one.to_dict(), "snapshots": []} for one in chosen]
-        training = _Training(payloads, device, torch.float32, maps, graphs)
+        training = _Training(payloads, device, torch.float32, graphs)
         for _ in range(2):  # eager, then as a graph
             training.train_epoch()
         step = training.steps[64]
@@ -119,8 +113,8 @@ def compare_accuracies(runs: Iterable, recorded: Runs, epochs: int) -> str:
     worst = max(differences, key=lambda key: abs(differences[key]))
     spread = statistics.stdev(banks[worst])
     return (
-        f"validation accuracy after {epochs} epochs, mean of 5 seeds: largest difference from the bank's "
-        f"{differences[worst]:+.4f} ({', '.join(map(str, worst))}, where seeds spread by {spread:.4f}), mean "
+        f"validation accuracy, median of the last {min(LAST, epochs)} epochs, mean of 5 seeds: largest difference from "
+        f"the bank's {differences[worst]:+.4f} ({', '.join(map(str, worst))}, where seeds spread by {spread:.4f}), mean "
         f"difference {statistics.fmean(differences.values()):+.5f} over {len(differences)} settings"
     )
 
@@ -129,7 +123,8 @@ def _by_setting(runs: Iterable, epochs: int) -> dict[tuple, list[float]]:
     accuracies: dict[tuple, list[float]] = {}
     for one in runs:
         key = tuple(getattr(one.experiment, name) for name in SETTING)
-        accuracies.setdefault(key, []).append(one.history["validation_accuracy"][epochs - 1])
+        last = one.history["validation_accuracy"][max(0, epochs - LAST) : epochs]
+        accuracies.setdefault(key, []).append(statistics.median(last))
     return accuracies
 
 
@@ -140,7 +135,6 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=350, help="of each run (default: all 350)")
     parser.add_argument("--sample", type=int, default=5, help="epochs of each run that is only sampled")
     parser.add_argument("--steps", type=int, default=200, help="training steps that are timed for each way")
-    parser.add_argument("--all-ways", action="store_true", help="train the whole experiment in each way")
     options = parser.parse_args()
     device = torch.device(options.device)
     experiments, recorded = experiment_a(options.epochs)
@@ -148,22 +142,16 @@ def main() -> None:
     say(f"{where['device']}; torch {where['torch']}; {where['processor']}; Python {where['python']}")
     say(f"experiment A: 90 configurations × 5 seeds = {len(experiments)} trajectories of {options.epochs} epochs")
     say()
-    means = time_steps(experiments, device, options.steps)
-    fastest = min(means, key=means.get)
-    whole = {}
-    for name in [fastest, *(name for name in WAYS if options.all_ways and name != fastest)]:
-        replicas_module.MAPS = WAYS[name]
-        runs, seconds, memory = train_whole(experiments, device)
-        whole[name] = seconds
-        say(f"as replicas, {name}: {seconds:.1f} s in all; peak memory {memory:.2f} GB; {len(runs)} runs")
-        say(compare_accuracies(runs, recorded, options.epochs))
-        say()
-    own = whole[fastest]
+    time_steps(experiments, device, options.steps)
+    runs, own, memory = train_whole(experiments, device)
+    say(f"as replicas: {own:.1f} s in all; peak memory {memory:.2f} GB; {len(runs)} runs")
+    say(compare_accuracies(runs, recorded, options.epochs))
+    say()
     epochs = options.epochs * len(experiments)
     every = f"(sampled: {options.sample} epochs of each of 18 settings, scaled)"
     say("| experiment A | seconds | × replicas |")
     say("| --- | --- | --- |")
-    say(f"| replicas on {where['device']}, {fastest} | {own:.1f} | 1.0 |")
+    say(f"| replicas on {where['device']} | {own:.1f} | 1.0 |")
     one_by_one = epochs * sample_runs(experiments, device, options.sample)
     say(f"| `run` on it, one after the other {every} | {one_by_one:.0f} | {one_by_one / own:.1f} |")
     cores = epochs * sample_workers(experiments, options.sample) / 2

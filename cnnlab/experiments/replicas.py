@@ -48,14 +48,9 @@ def most_replicas(experiment: Experiment, device: torch.device) -> int:
     model = build_cnn(**experiment.network(), device="meta")
     shapes = {row.name: row.output_shape for row in layer_table(model)}
     outputs = sum(math.prod(shape) for shape in shapes.values())
-    patches = 0
-    for name, layer in model.named_children():
-        if isinstance(layer, nn.Conv2d):
-            positions = math.prod(shapes[name][1:]) * math.prod(layer.kernel_size)
-            patches += positions * (layer.in_channels + layer.out_channels)
     weights = sum(value.numel() for value in model.parameters())
     batch = max(experiment.batch_size, VALIDATION_BATCH)
-    numbers = batch * (4 * outputs + patches) + 6 * weights
+    numbers = 4 * batch * outputs + 6 * weights
     masks = (experiment.train_size or 50_000) * experiment.hidden if experiment.dropout else 0
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
     if free is None:
@@ -68,7 +63,6 @@ def train_replicas(
     device: str | torch.device,
     *,
     dtype: torch.dtype = torch.float32,
-    maps: type | None = None,
     graphs: bool = True,
 ) -> Iterator[dict[int, Run]]:
     """Train experiments as one network; after each epoch yield the runs that have ended, by their place in payloads.
@@ -81,8 +75,6 @@ def train_replicas(
         "cuda", or "cpu".
     dtype : torch.dtype
         Of weights and images; float64 is for tests.
-    maps : type, optional
-        How the maps lie in memory, and so how a convolution is done: `GroupedMaps` or `PatchMaps`.
     graphs : bool
         Whether a GPU is given each step as one CUDA graph, where that can be.
 
@@ -94,7 +86,7 @@ def train_replicas(
     device, training, words = choose_device(device), None, ""
     try:
         with one_thread(), _exact(device):
-            training = _Training(payloads, device, dtype, maps or MAPS, graphs)
+            training = _Training(payloads, device, dtype, graphs)
             while not training.is_over:
                 yield training.train_epoch()
     except (MemoryError, RuntimeError) as error:
@@ -127,7 +119,7 @@ def _exact(device: torch.device) -> Iterator[None]:
 class _Training:
     """The replicas that still train, their network, and the images on the device."""
 
-    def __init__(self, payloads, device: torch.device, dtype: torch.dtype, maps: type, graphs: bool) -> None:
+    def __init__(self, payloads, device: torch.device, dtype: torch.dtype, graphs: bool) -> None:
         start = time.perf_counter()
         experiments = [Experiment(**payload["experiment"]) for payload in payloads]
         data = {experiment.of_data(): load_once(experiment) for experiment in experiments}
@@ -139,15 +131,15 @@ class _Training:
         self.replicas = sorted(replicas, key=lambda replica: _optimizer_settings(replica.history.settings))
         self.device, self.graphs = device, graphs and device.type == "cuda"
         self.data = list(data.values())
-        self.train = _on(device, dtype, maps, [each.train for each in self.data])
-        self.validation = _on(device, dtype, maps, [each.validation for each in self.data])
+        self.train = _on(device, dtype, [each.train for each in self.data])
+        self.validation = _on(device, dtype, [each.validation for each in self.data])
         self.sizes = len(self.data[0].train), len(self.data[0].validation)  # of each replica's own data
         models = [replica.experiment.build_cnn(replica.data) for replica in self.replicas]
         weights = {
             name: torch.stack([model.state_dict()[name] for model in models]).to(device, dtype)
             for name in models[0].state_dict()
         }
-        self._begin(_Network(models[0], weights, [replica.history.settings for replica in self.replicas], maps))
+        self._begin(_Network(models[0], weights, [replica.history.settings for replica in self.replicas]))
         self._draw()
         self.ended: dict[int, Run] = {}
         for place, replica in enumerate(self.replicas):
@@ -247,11 +239,11 @@ def _record_graph(work: Callable[[], None], pool) -> Callable[[], None]:
     return graph.replay
 
 
-def _on(device: torch.device, dtype: torch.dtype, maps: type, splits: list[Split]) -> tuple[Tensor, Tensor]:
-    """Return the images of all splits, one after the other, as these maps want them, and their labels."""
+def _on(device: torch.device, dtype: torch.dtype, splits: list[Split]) -> tuple[Tensor, Tensor]:
+    """Return the images of all splits, one after the other, and their labels, on the device."""
     images = torch.cat([split.images for split in splits]) if len(splits) > 1 else splits[0].images
     labels = torch.cat([split.labels for split in splits])
-    return maps.store(images.to(device, dtype)), labels.to(device)
+    return images.to(device, dtype), labels.to(device)
 
 
 class _Epoch:
@@ -340,8 +332,8 @@ class _Replica:
 class _Network:
     """Stacked weights (replicas, …), one optimizer for each setting of them, and the layers in which they are used."""
 
-    def __init__(self, model: nn.Sequential, weights: dict[str, Tensor], settings: list[dict], maps: type) -> None:
-        self.model, self.maps, self.settings = model, maps, settings
+    def __init__(self, model: nn.Sequential, weights: dict[str, Tensor], settings: list[dict]) -> None:
+        self.model, self.settings = model, settings
         self.weights = {name: value.contiguous().requires_grad_() for name, value in weights.items()}
         first = next(iter(weights.values()))
         self.count, self.dtype, self.device = len(first), first.dtype, first.device
@@ -362,21 +354,19 @@ class _Network:
 
         kept: which hidden units dropout keeps (replicas, batch, hidden); None in evaluation.
         """
-        values = self.maps.choose(images, places)
+        values = images[places.t()].flatten(1, 2)  # (batch, replicas × channels, height, width)
         for name, layer in self.layers:
-            if isinstance(layer, nn.Conv2d):
-                weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
+            if isinstance(layer, nn.Conv2d):  # each replica's maps are a group, with kernels of its own
+                weight, bias = self.weights[f"{name}.weight"].flatten(0, 1), self.weights[f"{name}.bias"].flatten()
                 padding = layer.kernel_size[0] // 2 if layer.padding == "same" else 0
-                values = self.maps.convolve(values, weight, bias, padding)
+                values = functional.conv2d(values, weight, bias, padding=padding, groups=self.count)
             elif isinstance(layer, nn.Linear):
                 weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
                 values = torch.baddbmm(bias[:, None], values, weight.transpose(1, 2))
-            elif isinstance(layer, nn.ReLU):
-                values = values.relu()
-            elif isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
-                values = self.maps.pool(values, layer, self.count)
-            elif isinstance(layer, nn.Flatten):
-                values = self.maps.flatten(values, self.count)
+            elif isinstance(layer, nn.Flatten):  # (replicas, batch, features)
+                values = values.unflatten(1, (self.count, -1)).flatten(2).transpose(0, 1)
+            elif not isinstance(layer, Dropout):  # ReLU and pooling
+                values = layer(values)
             elif kept is not None:
                 values = values * kept / (1 - layer.p)
         return values
@@ -398,7 +388,7 @@ class _Network:
     def take(self, places: list[int]) -> _Network:
         """Return the network of these replicas alone, with what their optimizers remember."""
         weights = {name: value.detach()[places] for name, value in self.weights.items()}
-        smaller = _Network(self.model, weights, [self.settings[place] for place in places], self.maps)
+        smaller = _Network(self.model, weights, [self.settings[place] for place in places])
         for own, optimizer, parameters in smaller.optimizers:
             _copy_state(*self._remembered(places[own]), optimizer, parameters)
         return smaller
@@ -498,102 +488,3 @@ class _Check(_Work):
 def _losses(logits: Tensor, labels: Tensor) -> Tensor:
     """Return each image's cross-entropy (replicas, batch)."""
     return functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape)
-
-
-class GroupedMaps:
-    """Maps lie (batch, replicas × channels, height, width); a convolution is torch's own, in groups."""
-
-    @staticmethod
-    def store(images: Tensor) -> Tensor:
-        """Return images (N, C, H, W) as `choose` wants them."""
-        return images
-
-    @staticmethod
-    def choose(images: Tensor, places: Tensor) -> Tensor:
-        """Return the images at these places (replicas, batch) as maps."""
-        return images[places.t()].flatten(1, 2)
-
-    @staticmethod
-    def convolve(maps: Tensor, weight: Tensor, bias: Tensor, padding: int) -> Tensor:
-        """Convolve each replica's maps with its own kernels (replicas, filters, channels, k, k)."""
-        return functional.conv2d(maps, weight.flatten(0, 1), bias.flatten(), padding=padding, groups=len(weight))
-
-    @staticmethod
-    def pool(maps: Tensor, layer: nn.Module, _replicas: int) -> Tensor:
-        return layer(maps)
-
-    @staticmethod
-    def flatten(maps: Tensor, replicas: int) -> Tensor:
-        """Return (replicas, batch, features), the features in the order of nn.Flatten."""
-        return maps.unflatten(1, (replicas, -1)).flatten(2).transpose(0, 1)
-
-
-class PatchMaps:
-    """Maps lie (replicas, batch, height, width, channels); a convolution is a copy and one batched matrix product."""
-
-    @staticmethod
-    def store(images: Tensor) -> Tensor:
-        return images.permute(0, 2, 3, 1).contiguous()
-
-    @staticmethod
-    def choose(images: Tensor, places: Tensor) -> Tensor:
-        return images[places]
-
-    @staticmethod
-    def convolve(maps: Tensor, weight: Tensor, bias: Tensor, padding: int) -> Tensor:
-        return _PatchConvolution.apply(maps, weight, bias, padding)
-
-    @staticmethod
-    def pool(maps: Tensor, layer: nn.Module, replicas: int) -> Tensor:
-        pooled = layer(maps.flatten(0, 1).permute(0, 3, 1, 2))  # a view: torch calls it channels_last
-        return pooled.permute(0, 2, 3, 1).unflatten(0, (replicas, -1))
-
-    @staticmethod
-    def flatten(maps: Tensor, _replicas: int) -> Tensor:
-        return maps.permute(0, 1, 4, 2, 3).flatten(2)
-
-
-class _PatchConvolution(torch.autograd.Function):
-    """A convolution of each replica's maps with its own kernels, as a product with the matrix of all patches.
-
-    Chellapilla, Puri and Simard (2006), "High performance convolutional neural networks for document processing".
-    """
-
-    @staticmethod
-    def forward(ctx, maps: Tensor, weight: Tensor, bias: Tensor, padding: int) -> Tensor:
-        patches = _patches(maps, weight.shape[-1], padding)  # (R, B, H, W, k·k·C)
-        ctx.save_for_backward(patches, weight)
-        ctx.padding = padding
-        values = torch.baddbmm(bias[:, None], patches.flatten(1, 3), _as_matrix(weight))
-        return values.view(*patches.shape[:-1], -1)
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor):
-        patches, weight = ctx.saved_tensors
-        replicas, filters, channels, k, _ = weight.shape
-        gradient = gradient.contiguous()
-        parts = replicas * math.gcd(patches.shape[1], 16)  # many short sums keep a GPU busier than a few long ones
-        rows = patches.view(parts, -1, k * k * channels)
-        products = torch.bmm(rows.transpose(1, 2), gradient.view(parts, -1, filters))
-        of_weight = products.view(replicas, -1, k, k, channels, filters).sum(1).permute(0, 4, 3, 1, 2)
-        of_maps = None
-        if ctx.needs_input_grad[0]:  # the same operation, with the kernels turned round and read the other way
-            turned = weight.flip(3, 4).transpose(1, 2)
-            of_maps = _patches(gradient, k, k - 1 - ctx.padding)
-            of_maps = torch.bmm(of_maps.flatten(1, 3), _as_matrix(turned)).view(*of_maps.shape[:-1], -1)
-        return of_maps, of_weight, gradient.sum((1, 2, 3)), None
-
-
-def _patches(maps: Tensor, k: int, padding: int) -> Tensor:
-    """Return each k×k patch of maps (R, B, H, W, C), padded with zeros, as a row: (R, B, H, W, k·k·C)."""
-    padded = functional.pad(maps, (0, 0, padding, padding, padding, padding))
-    windows = padded.unfold(2, k, 1).unfold(3, k, 1)  # (R, B, H, W, C, k, k)
-    return windows.permute(0, 1, 2, 3, 5, 6, 4).flatten(4)
-
-
-def _as_matrix(weight: Tensor) -> Tensor:
-    """Return kernels (R, filters, channels, k, k) as matrices (R, k·k·channels, filters)."""
-    return weight.permute(0, 3, 4, 2, 1).flatten(1, 3)
-
-
-MAPS = GroupedMaps  # what is taken unless a caller says otherwise

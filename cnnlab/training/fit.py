@@ -256,7 +256,7 @@ def _prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
 def _deterministic(device: torch.device):
     if device.type != "cuda":
         return contextlib.nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
 
 
 def _on(device: torch.device, split: Split) -> Split:

@@ -11,7 +11,7 @@ from cnnlab.cli.sweep import main
 from cnnlab.comparison.compare import compare
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import TRAINING, Experiment
-from cnnlab.experiments.replicas import GroupedMaps, PatchMaps, most_replicas, stack_key, train_replicas
+from cnnlab.experiments.replicas import most_replicas, stack_key, train_replicas
 from cnnlab.experiments.run import run
 from cnnlab.experiments.runs import load_runs
 from cnnlab.experiments.store import Store
@@ -83,12 +83,11 @@ NETWORKS = [
 ]
 
 
-@pytest.mark.parametrize("maps", [GroupedMaps, PatchMaps])
 @pytest.mark.parametrize("network", NETWORKS, ids=str)
-def test_each_network_gets_what_it_gets_alone(network, maps, colours):
+def test_each_network_gets_what_it_gets_alone(network, colours):
     base = colours if network.get("dataset") == "images" else TINY.replace(**network)
     experiments = [base, base.replace(seed=1, data_seed=1), base.replace(seed=2, optimizer="sgd", momentum=0.9)]
-    for one, experiment in zip(together(experiments, maps=maps), experiments, strict=True):
+    for one, experiment in zip(together(experiments), experiments, strict=True):
         model, history = alone(experiment)
         assert_alike(one.history, history)
         kept = one.model().state_dict()
@@ -144,7 +143,7 @@ def test_patience_ends_one_replica_and_not_the_others():
     assert len({len(one.history) for one in runs}) > 2
 
 
-def test_a_network_that_shrinks_goes_on_as_before():
+def test_a_network_that_shrinks_goes_on_as_before(monkeypatch):
     lengths = [0, 1, 1, 2, 2, 2, 6, 5]
     experiments = [
         TINY.replace(epochs=epochs, seed=seed, dropout=0.2, **OPTIMIZERS[seed % len(OPTIMIZERS)])
@@ -152,13 +151,10 @@ def test_a_network_that_shrinks_goes_on_as_before():
     ]
     sizes = []
 
-    class Seen(GroupedMaps):
-        @staticmethod
-        def choose(images, places):
-            sizes.append(len(places))
-            return GroupedMaps.choose(images, places)
-
-    for one, experiment in zip(together(experiments, maps=Seen), experiments, strict=True):
+    network = cnnlab.experiments.replicas._Network
+    forward = network.logits
+    monkeypatch.setattr(network, "logits", lambda self, *inputs: sizes.append(self.count) or forward(self, *inputs))
+    for one, experiment in zip(together(experiments), experiments, strict=True):
         assert_alike(one.history, alone(experiment)[1])
     assert list(dict.fromkeys(sizes)) == [8, 2, 1]
 
@@ -365,7 +361,7 @@ def test_what_another_process_trains_is_waited_for(stacked, monkeypatch, tmp_pat
 
 def test_a_graph_that_cannot_be_recorded_is_done_without():
     payloads = [{"experiment": TINY.to_dict(), "snapshots": []}]
-    training = cnnlab.experiments.replicas._Training(payloads, torch.device("cpu"), torch.float64, GroupedMaps, False)
+    training = cnnlab.experiments.replicas._Training(payloads, torch.device("cpu"), torch.float64, False)
     training.graphs = True
     training.train_epoch()
     if not torch.cuda.is_available():

@@ -111,11 +111,11 @@ def compare_accuracies(runs: Iterable, recorded: Runs, epochs: int) -> str:
     own, banks = _by_setting(runs, epochs), _by_setting(recorded, epochs)
     differences = {key: statistics.fmean(own[key]) - statistics.fmean(banks[key]) for key in banks if key in own}
     worst = max(differences, key=lambda key: abs(differences[key]))
-    spread = statistics.stdev(banks[worst])
+    setting, spread = ", ".join(map(str, worst)), statistics.stdev(banks[worst])
     return (
         f"validation accuracy, median of the last {min(LAST, epochs)} epochs, mean of 5 seeds: largest difference from "
-        f"the bank's {differences[worst]:+.4f} ({', '.join(map(str, worst))}, where seeds spread by {spread:.4f}), mean "
-        f"difference {statistics.fmean(differences.values()):+.5f} over {len(differences)} settings"
+        f"the bank's {differences[worst]:+.4f} ({setting}, where seeds spread by {spread:.4f}), mean difference "
+        f"{statistics.fmean(differences.values()):+.5f} over {len(differences)} settings"
     )
 
 

@@ -1,4 +1,4 @@
-"""Everything that defines a training run, as plain values: `Experiment`, which goes to JSON and back and has a key."""
+"""`Experiment`: everything that decides the result of a training run, as plain values."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ PUBLISHED = {"mnist": ((1, 28, 28), 10), "fashion_mnist": ((1, 28, 28), 10), "ci
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """All that decides the result of a training run, in plain values: data, network, training, seeds.
+    """Describe a training run by plain values: its data, its network, its training, its seeds.
 
-    dataset: "mnist", "patterns" (with the knobs structure, scale, noise, classes and size of `make_patterns`),
-    "fashion_mnist", "cifar10", or "images" (your own: folder, size and grey of `load_images`). train_size and
-    validation_size are numbers of images, None as in `load_data`. The network's fields are those of `build_cnn`, the
-    training's those of `fit`. seed decides the first weights, the order of the images and the dropout; data_seed
-    decides which images are taken. Of your own pictures only the folder's name is part of it: give a changed folder a
-    new name. Raises ConfigError for anything that can't be trained.
+    Each field below says what it means. The network's fields are the arguments of `build_cnn`, the training's those of
+    `fit`; None leaves a field to the data set or the optimizer. Of a folder of your own only the name is part of the
+    experiment: give a changed folder a new name.
+
+    Raises
+    ------
+    ConfigError
+        These values can't be trained; the message names field, value and remedy.
 
     >>> base = Experiment(dataset="mnist", train_size=2000, epochs=20)
     >>> base.replace(kernel_size=5).key
@@ -195,7 +197,7 @@ class Experiment:
             check_whole("size", self.size, 1)
 
     def check_pictures(self, count: int) -> None:
-        """Raise ConfigError unless so many pictures of your own are enough: a tenth is the test set, as ever.
+        """Raise ConfigError unless `count` pictures of your own are enough; a tenth of them is the test set.
 
         >>> Experiment(dataset="images", folder="my_pictures").check_pictures(count_images("my_pictures"))
         """
@@ -204,8 +206,8 @@ class Experiment:
         check_sizes(self.batch_size, self.patience, *sizes)
 
     def network(self) -> dict[str, Any]:
-        """Return what `build_cnn` wants, as far as it is known before any data is loaded."""
-        # Four classes are what patterns have unless told otherwise; of your own pictures nobody knows yet.
+        """Return the arguments of `build_cnn`, as far as they are known before any data is loaded."""
+        # Patterns have four classes by default; how many your own pictures have is not known yet.
         shape, classes = PUBLISHED.get(self.dataset, (self._own_shape(), self.classes or 4))
         return {name: getattr(self, name) for name in NETWORK} | {"input_shape": shape, "classes": classes}
 
@@ -225,11 +227,11 @@ class Experiment:
         return Experiment(**self.to_dict() | changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every field as it was given."""
+        """Return field → value, as given."""
         return {name: getattr(self, name) for name in FIELDS}
 
     def resolved(self) -> dict[str, Any]:
-        """Return every field, with the number that None stands for where that is known before training."""
+        """Return field → value, with the value that None means where that is known before training."""
         settings = self.to_dict()
         if self.learning_rate is None:
             settings["learning_rate"] = LEARNING_RATES[self.optimizer]
@@ -243,12 +245,12 @@ class Experiment:
 
     @property
     def key(self) -> str:
-        """A short text that is the same for what trains the same, today and on any machine."""
+        """Return 16 hexadecimal digits, equal for experiments that train the same, on any machine."""
         return _hash(self.resolved())
 
     @property
     def trajectory(self) -> str:
-        """The key without `epochs`: a longer training begins with the shorter one, bit for bit."""
+        """Return the key of the experiment without `epochs`: a longer run begins with the shorter one, bit for bit."""
         return _hash(self.resolved() | {"epochs": None})
 
     def to_json(self) -> str:
@@ -257,7 +259,7 @@ class Experiment:
 
     @classmethod
     def from_json(cls, text: str) -> Experiment:
-        """Return the Experiment that `to_json` wrote; ConfigError if the text is nothing of the kind."""
+        """Return the Experiment that `to_json` wrote; raise ConfigError for any other text."""
         try:
             settings = json.loads(text)
         except ValueError as error:
@@ -267,20 +269,22 @@ class Experiment:
         return cls(**settings)
 
     def load_data(self, *, test: int | None = 0) -> Data:
-        """Return the experiment's data; without a test set unless one is asked for (None is all of it).
+        """Load the experiment's data. `test` is the number of test images (None: all).
 
         >>> Experiment(train_size=2000, validation_size=1000).load_data()
         """
         return load_from(*self.of_data(), test)
 
     def of_data(self) -> tuple:
+        """Return what decides the data: the arguments of `load_from` but for the number of test images."""
         knobs = tuple(sorted(self._given_knobs().items()))
         return self.dataset, self.train_size, self.validation_size, self.data_seed, knobs
 
     def layer_table(self) -> LayerTable:
-        """Return the network's layer table; nothing is loaded for it (of your own pictures the folders are counted).
+        """Return the network's layer table, without loading any data.
 
-        Raises ConfigError for a network that is too large to train.
+        The classes of your own pictures are counted by their folders. Raises ConfigError for a network that is too
+        large to train.
 
         >>> Experiment(kernel_size=5).layer_table()[0].parameters
         416
@@ -293,7 +297,7 @@ class Experiment:
         return layer_table(model)
 
     def to_code(self, seeds: int = 1) -> str:
-        """Return two lines of Python that train this experiment with so many seeds, and give the same numbers.
+        """Return two lines of Python that train this experiment with `seeds` seeds and give the same numbers.
 
         >>> print(Experiment(kernel_size=5).to_code(seeds=3))
         from cnnlab import Experiment, grid, sweep
@@ -309,7 +313,7 @@ class Experiment:
         )
 
     def build_cnn(self, data: Data) -> nn.Sequential:
-        """Return the untrained network, as the seed draws it."""
+        """Return the untrained network, with the weights that the seed draws."""
         network = {name: getattr(self, name) for name in NETWORK}
         return build_cnn(**network, input_shape=data.input_shape, classes=len(data.classes))
 

@@ -202,7 +202,7 @@ class Experiment:
         >>> Experiment(dataset="images", folder="my_pictures").check_pictures(count_images("my_pictures"))
         """
         pool = count - count // 10
-        sizes = split_sizes(Path(self.folder).name, pool, self.train_size, self.validation_size)
+        sizes = split_sizes(Path(str(self.folder)).name, pool, self.train_size, self.validation_size)
         check_sizes(self.batch_size, self.patience, *sizes)
 
     def network(self) -> dict[str, Any]:
@@ -218,7 +218,7 @@ class Experiment:
         values = {name: getattr(self, name) for name in knobs_of(self.dataset)}
         return {name: value for name, value in values.items() if value is not None}
 
-    def replace(self, **changes: object) -> Experiment:
+    def replace(self, **changes: Any) -> Experiment:
         """Return the same experiment with these fields changed.
 
         >>> Experiment().replace(kernel_size=7).kernel_size
@@ -275,7 +275,7 @@ class Experiment:
         """
         return load_from(*self.of_data(), test)
 
-    def of_data(self) -> tuple:
+    def of_data(self) -> tuple[str, int | None, int | None, int, tuple]:
         """Return what decides the data: the arguments of `load_from` but for the number of test images."""
         knobs = tuple(sorted(self._given_knobs().items()))
         return self.dataset, self.train_size, self.validation_size, self.data_seed, knobs
@@ -290,8 +290,8 @@ class Experiment:
         416
         """
         network = self.network()
-        if self.dataset == "images" and Path(self.folder).is_dir():
-            network["classes"] = max(2, sum(place.is_dir() for place in Path(self.folder).iterdir()))
+        if self.dataset == "images" and Path(str(self.folder)).is_dir():
+            network["classes"] = max(2, sum(place.is_dir() for place in Path(str(self.folder)).iterdir()))
         model = build_cnn(**network, device="meta")
         check_parameter_count(model)
         return layer_table(model)

@@ -451,7 +451,7 @@ class _Step(_Work):
         self.places = torch.zeros(network.count, size, dtype=torch.long, device=device)
         self.kept = None
         if network.dropout is not None:
-            hidden = network.model.fc1.out_features
+            hidden = network.weights["fc1.bias"].shape[1]
             self.kept = torch.zeros(network.count, size, hidden, dtype=torch.bool, device=device)
         self.losses = torch.zeros(network.count, dtype=network.dtype, device=device)
         self.hits = torch.zeros(network.count, dtype=torch.long, device=device)

@@ -16,7 +16,7 @@ GROUPS = {
 }
 
 
-def make_controls(base: Experiment) -> dict[str, ipywidgets.Widget]:
+def make_controls(base: Experiment) -> dict[str, Any]:
     """Return a control for every field, set to the value in `base`; an unusual value is added to the usual ones.
 
     >>> make_controls(Experiment())["kernel_size"].value
@@ -25,7 +25,7 @@ def make_controls(base: Experiment) -> dict[str, ipywidgets.Widget]:
     return {name: _make_control(name, known, getattr(base, name)) for name, known in FIELDS.items()}
 
 
-def read_experiment(controls: dict[str, ipywidgets.Widget]) -> Experiment:
+def read_experiment(controls: dict[str, Any]) -> Experiment:
     """Return the experiment that the controls show; ConfigError, in words, for what can't be trained.
 
     The fields of another data set than the chosen one, which are hidden, are left out.
@@ -34,7 +34,7 @@ def read_experiment(controls: dict[str, ipywidgets.Widget]) -> Experiment:
     return Experiment(**{name: _read(name, controls[name].value) for name in FIELDS if _is_shown(name, dataset)})
 
 
-def show_knobs(controls: dict[str, ipywidgets.Widget]) -> None:
+def show_knobs(controls: dict[str, Any]) -> None:
     """Show the fields of the chosen data set, and hide those of the others."""
     for name, control in controls.items():
         if FIELDS[name].datasets:
@@ -54,7 +54,7 @@ def _read(name: str, shown: Any) -> Any:
     return None if has_word and known.default is None and shown == known.none else shown
 
 
-def _make_control(name: str, known: Setting, value: Any) -> ipywidgets.Widget:
+def _make_control(name: str, known: Setting, value: Any) -> ipywidgets.DOMWidget:
     description = name.replace("_", " ")
     if known.kind is tuple:
         usual = [", ".join(map(str, widths)) for widths in known.steps]

@@ -62,6 +62,11 @@ def test_another_count_is_named(value):
     assert message(check_whole, "count", value, 3) == f"count must be a whole number of 3 or more, got {value!r}"
 
 
+@pytest.mark.parametrize("value", [True, False])
+def test_true_and_false_are_no_counts_though_python_takes_them_for_1_and_0(value):
+    assert message(check_whole, "count", value, 0) == f"count must be a whole number of 0 or more, got {value}"
+
+
 # --- Numbers
 
 

@@ -12,16 +12,13 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 
 from cnnlab.data.dataset import ImagesAndLabels
 from cnnlab.errors import DataError
 from cnnlab.files import cache_folder
-
-if TYPE_CHECKING:
-    from torchvision.datasets import VisionDataset
 
 DOWNLOADS = {"fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}  # our name: the class in torchvision.datasets
 
@@ -44,16 +41,17 @@ def load_published(name: str) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[s
     return _images_and_labels(sets[0]), _images_and_labels(sets[1]), tuple(sets[0].classes)
 
 
-def _images_and_labels(dataset: VisionDataset) -> ImagesAndLabels:
+def _images_and_labels(dataset: Any) -> ImagesAndLabels:
+    """Return the tensors of one of torchvision's data sets."""
     images = torch.as_tensor(dataset.data)  # (N, H, W) if grey, (N, H, W, C) if in colour
     images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
     return images, torch.as_tensor(dataset.targets)
 
 
-def _download_once(dataset: type[VisionDataset], folder: Path) -> None:
-    """Download the data set into a temporary folder, and rename that to `folder` when it is complete.
+def _download_once(dataset: Any, folder: Path) -> None:
+    """Download into a temporary folder, and rename that to `folder` when it is complete.
 
-    A second process that wants the same data set waits, and downloads nothing.
+    dataset is a class of torchvision.datasets. A second process that wants the same one waits, and downloads nothing.
     """
     from filelock import FileLock
 
@@ -79,7 +77,7 @@ def _download_once(dataset: type[VisionDataset], folder: Path) -> None:
             os.replace(part, folder)
 
 
-def _check_network(dataset: type[VisionDataset]) -> None:
+def _check_network(dataset: Any) -> None:
     """Raise DataError unless the server answers within 9 seconds."""
     url = getattr(dataset, "url", None) or dataset.mirrors[0] + dataset.resources[0][0]
     answers: queue.Queue[str] = queue.Queue()

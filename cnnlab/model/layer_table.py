@@ -156,6 +156,6 @@ def _check_known(name: str, layer: nn.Module) -> None:
         )
 
 
-def _side(size: int | tuple[int, int], choose: Callable = max) -> int:
+def _side(size: int | tuple[int, ...], choose: Callable = max) -> int:
     """Return one number for a size that may be (height, width): the larger of both, or the one that choose picks."""
     return size if isinstance(size, int) else choose(size)

@@ -1,4 +1,4 @@
-"""Checks of arguments at the public functions: each raises ConfigError with the name, the value and the remedy."""
+"""Check the arguments of public functions; each check raises ConfigError with the name, the value and a remedy."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Collection
 
 from cnnlab.errors import ConfigError
 
-# torch is imported where a tensor is checked: the report of the environment must work without it.
+# torch is imported only where a tensor is checked: `python -m cnnlab` uses this module and must run without torch.
 
 
 def check_choice(field: str, value: object, choices: Collection[str]) -> None:
-    """Raise ConfigError, naming the nearest right word and the whole list, unless value is one of choices."""
+    """Raise ConfigError unless value is one of choices; the message names the nearest choice and lists all of them."""
     if isinstance(value, str) and value in choices:
         return
     choices = list(choices)
@@ -23,8 +23,11 @@ def check_choice(field: str, value: object, choices: Collection[str]) -> None:
 
 
 def check_whole(field: str, value: object, minimum: int) -> int:
-    """Return value as an int; raise ConfigError unless it is a whole number of at least minimum (numpy's count)."""
-    if type(value) is int and minimum <= value < 2**64:  # nearly always, and much the fastest way to see it
+    """Return value as an int; raise ConfigError unless it is a whole number from minimum to 2**64 − 1.
+
+    An integer of numpy's is a whole number; True, False and 3.0 are not.
+    """
+    if type(value) is int and minimum <= value < 2**64:  # the usual case, and the fastest test for it
         return value
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= value < 2**64:
         raise ConfigError(f"{field} must be a whole number of {minimum} or more, got {value!r}")
@@ -32,8 +35,11 @@ def check_whole(field: str, value: object, minimum: int) -> int:
 
 
 def check_number(field: str, value: object, minimum: float, below: float = math.inf) -> float:
-    """Return value as a float; raise ConfigError unless it is a finite number, minimum <= value < below."""
-    if type(value) is float and minimum <= value < below:  # nearly always; neither NaN nor infinity is there
+    """Return value, unless it is an int as a float; raise ConfigError unless it is finite and minimum <= value < below.
+
+    True and False are not numbers.
+    """
+    if type(value) is float and minimum <= value < below:  # the usual case; false for NaN and for infinity
         return value
     limits = f"of {minimum:g} or more" + ("" if below == math.inf else f" and below {below:g}")
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
@@ -44,29 +50,29 @@ def check_number(field: str, value: object, minimum: float, below: float = math.
 
 def check_kernel_size(value: object) -> None:
     """Raise ConfigError unless value is an odd whole number from 1 to 11."""
-    whole = not isinstance(value, bool) and isinstance(value, numbers.Integral)
-    if not whole or value < 1 or value % 2 == 0:
+    is_whole = not isinstance(value, bool) and isinstance(value, numbers.Integral)
+    if not is_whole or value < 1 or value % 2 == 0:
         raise ConfigError(f"kernel_size must be an odd whole number of 1 or more, got {value!r}; try 3 or 5")
     if value > 11:
         raise ConfigError(f"kernel_size goes up to 11, got {value!r}; try 11 or less")
 
 
-def check_images(images: object, what: str = "images") -> None:
-    """Raise ConfigError unless images is a float tensor (N, C, H, W); a single image is never batched silently."""
+def check_images(images: object, field: str = "images") -> None:
+    """Raise ConfigError unless images is a float tensor (N, C, H, W); a single image (C, H, W) is refused, too."""
     from torch import Tensor
 
     if isinstance(images, Tensor) and images.is_floating_point() and images.ndim == 4:
         return
     got = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
-    single = isinstance(images, Tensor) and images.is_floating_point() and images.ndim == 3
-    hint = "; for a single image (C, H, W) write images[None]" if single else ""
-    raise ConfigError(f"{what}: want float (N, C, H, W), got {got}{hint}")
+    is_single = isinstance(images, Tensor) and images.is_floating_point() and images.ndim == 3
+    hint = "; for a single image (C, H, W) write images[None]" if is_single else ""
+    raise ConfigError(f"{field}: want float (N, C, H, W), got {got}{hint}")
 
 
-def check_plane(plane: object) -> None:
-    """Raise ConfigError unless plane is float (H, W)."""
-    if not is_float_plane(plane):
-        raise ConfigError(f"want float (H, W), got {describe_tensor(plane)}")
+def check_plane(field: str, value: object) -> None:
+    """Raise ConfigError unless value is a float tensor (H, W) with at least one pixel."""
+    if not is_float_plane(value):
+        raise ConfigError(f"{field} must be a float tensor (H, W) with pixels, got {describe_tensor(value)}")
 
 
 def is_float_plane(value: object) -> bool:
@@ -77,7 +83,7 @@ def is_float_plane(value: object) -> bool:
 
 
 def describe_tensor(value: object) -> str:
-    """Return the dtype and shape of a tensor, or the name of another value's class."""
+    """Return a tensor's dtype and shape, such as "float32 (3, 3)"; for any other value the name of its class."""
     from torch import Tensor
 
     if not isinstance(value, Tensor):

@@ -1,4 +1,4 @@
-"""Where files live and how they are written: whole, or not at all."""
+"""Find the folders that cnnlab uses, and write a file completely or not at all."""
 
 from __future__ import annotations
 
@@ -9,33 +9,36 @@ from pathlib import Path
 
 
 def data_folder() -> Path:
-    """Return the folder of the shipped data: inside the package in a wheel, else the repository's `data/`."""
+    """Return the folder of the data that comes with cnnlab: in the installed package, or `data/` in the repository."""
     package = Path(__file__).resolve().parent
     shipped = package / "shipped"
     return shipped if shipped.is_dir() else package.parent / "data"
 
 
 def cache_folder() -> Path:
-    """Return the folder for downloads: `$CNNLAB_CACHE`, else `~/.cache/cnnlab`. It may not exist yet."""
+    """Return the folder for downloads: `$CNNLAB_CACHE`, or `~/.cache/cnnlab`; it may not exist yet."""
     return Path(os.environ.get("CNNLAB_CACHE") or Path.home() / ".cache" / "cnnlab")
 
 
 def atomic_write(path: str | os.PathLike, content: bytes) -> None:
-    """Write content to path so that a reader sees the old file or the new one, never half of one.
+    """Write content to path in one step: a reader sees the old file or the new one, never a part of either.
 
-    The temporary file stands in the same folder, so that `os.replace` stays within one file system.
-    Raises OSError in words when the disk is full; the earlier file is intact then.
+    Raises FileNotFoundError where the folder of path does not exist. Raises OSError, with the path in its message,
+    where the file can't be written (a full disk); the old file stays as it was.
+
+    >>> atomic_write("settings.json", b"{}")
     """
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path} can't be saved: the folder {path.parent} does not exist; make it first")
+    # In the same folder, since os.replace works within one file system only.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _usual_mode())  # a temporary file is closed to others; what is saved should not be
+        os.chmod(temporary, _usual_mode())  # mkstemp makes files that only their owner may read
         os.replace(temporary, path)
     except OSError as error:
         raise OSError(
@@ -47,13 +50,16 @@ def atomic_write(path: str | os.PathLike, content: bytes) -> None:
 
 
 def _usual_mode() -> int:
-    """Return the mode that open() gives a new file."""
+    """Return the permissions that `open` gives to a new file."""
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
 
 
 def last_change(folder: str | Path | None) -> tuple[int, int]:
-    """Return how many files lie in the folder, and when the newest was changed, in ns; without a folder (0, 0)."""
-    changed = [path.lstat().st_mtime_ns for path in Path(folder).rglob("*")] if folder else []
-    return len(changed), max(changed, default=0)
+    """Return how many entries a folder has at all depths, and the time of the latest change to one of them.
+
+    The time is in nanoseconds since 1970. folder=None gives (0, 0).
+    """
+    times = [path.lstat().st_mtime_ns for path in Path(folder).rglob("*")] if folder else []
+    return len(times), max(times, default=0)

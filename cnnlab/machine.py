@@ -1,8 +1,9 @@
-"""Say how many processors and how much memory this process may use, and how many workers of `sweep` that makes.
+"""Find out how many processors and how much memory this process may use, and how many workers `sweep` starts.
 
-A container (Docker, JupyterHub, Kubernetes) shows every processor and all memory of the computer that it runs on. What
-it may use stands in Linux's control groups, https://docs.kernel.org/admin-guide/cgroup-v2.html (cpu.max, memory.max);
-for version 1 see scheduler/sched-bwc.html (cpu.cfs_quota_us) and admin-guide/cgroup-v1/memory.html there.
+A container (Docker, JupyterHub, Kubernetes) shows every processor and all memory of the computer that it runs on. Its
+real limits are in the files of Linux's control groups: https://docs.kernel.org/admin-guide/cgroup-v2.html describes
+cpu.max and memory.max. For version 1 of control groups, https://docs.kernel.org/scheduler/sched-bwc.html describes
+cpu.cfs_quota_us, and https://docs.kernel.org/admin-guide/cgroup-v1/memory.html the limit on memory.
 """
 
 from __future__ import annotations
@@ -16,25 +17,28 @@ from cnnlab.checks import check_whole
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 PROC = Path("/proc")
-# In bytes, measured by benchmarks/notebook_memory.py: a worker, and what a notebook itself may still take while a sweep
-# runs. Then the most workers by default: with three, every notebook that trains would need more than 1.8 GB.
-WORKER, NOTEBOOK, MOST_WORKERS = 500_000_000, 300_000_000, 2
+# Measured by benchmarks/notebook_memory.py.
+WORKER_BYTES = 500_000_000  # one worker
+NOTEBOOK_BYTES = 300_000_000  # what a notebook itself may still take while a sweep runs
+MOST_WORKERS = 2  # by default: with three, every notebook that trains would need more than 1.8 GB
 
 
 def visible_processors() -> int:
-    """Return how many processors this process may run on, whatever time its container allows on them."""
+    """Return how many processors this process may run on; a container's limit on their time is not counted."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processors() -> int:
-    """Return how many processors this process may use: in a container as many as it allows, rounded down, at least 1.
+    """Return how many processors this process may use: at least 1, and no more than its container allows.
+
+    A container that allows 2.5 processors counts as one with 2.
 
     >>> processors()
     2
     """
     count = visible_processors()
     for group in _groups("cpu"):
-        limit = _numbers(group / "cpu.max")  # "50000 100000", or "max 100000" where there is none
+        limit = _numbers(group / "cpu.max")  # "50000 100000", or "max 100000" without a limit
         limit = limit or _numbers(group / "cpu.cfs_quota_us") + _numbers(group / "cpu.cfs_period_us")
         if len(limit) == 2 and limit[1] > 0:
             count = min(count, limit[0] // limit[1])
@@ -42,9 +46,10 @@ def processors() -> int:
 
 
 def free_memory() -> int | None:
-    """Return how many bytes this process may still take, of the computer and in its container; None: not known.
+    """Return how many bytes this process may still take; None if the system (macOS, Windows) does not say.
 
-    What Linux keeps of files in memory and drops first (inactive_file) counts as free.
+    The smallest of the computer's free memory and what the container still allows. The copies of files that Linux
+    keeps in memory and drops first (inactive_file) count as free.
     """
     free = [1024 * size for size in _numbers(PROC / "meminfo", "MemAvailable:")]
     for group in _groups("memory"):
@@ -59,17 +64,17 @@ def free_memory() -> int | None:
 
 
 def worker_count() -> tuple[int, str]:
-    """Return how many workers a sweep has that is not given a number, and the reason in words.
+    """Return how many workers `sweep` starts by default, and the reason in words.
 
-    It is $CNNLAB_WORKERS if that is set. Else it is one for each processor, but no more than there is free memory for,
-    and at most MOST_WORKERS.
+    $CNNLAB_WORKERS if that is set. Otherwise one for each processor, at most MOST_WORKERS, and no more than fit into
+    the free memory. Raises ConfigError where $CNNLAB_WORKERS is not a whole number of 1 or more.
 
     >>> worker_count()
     (2, 'one for each processor')
     """
-    wish = os.environ.get("CNNLAB_WORKERS", "")
-    if wish:
-        count = check_whole("CNNLAB_WORKERS", int(wish) if wish.isdecimal() else wish, 1)
+    setting = os.environ.get("CNNLAB_WORKERS", "")
+    if setting:
+        count = check_whole("CNNLAB_WORKERS", int(setting) if setting.isdecimal() else setting, 1)
         return count, f"because CNNLAB_WORKERS={count} is set"
     count, visible, free = processors(), visible_processors(), free_memory()
     reason = "one for each processor"
@@ -79,21 +84,21 @@ def worker_count() -> tuple[int, str]:
     if count > MOST_WORKERS:
         reason = f"because more could need over 1.8 GB of memory; CNNLAB_WORKERS={count} uses all {count} processors"
         count = MOST_WORKERS
-    if free is not None and (fitting := max(1, (free - NOTEBOOK) // WORKER)) < count:
+    if free is not None and (fitting := max(1, (free - NOTEBOOK_BYTES) // WORKER_BYTES)) < count:
         count, reason = fitting, f"because {free / 1e9:.1f} GB of memory are free"
     return count, reason
 
 
 def _groups(controller: str) -> Iterator[Path]:
-    """Yield the folders of all control groups whose limits count here: the process's own, its parents', the root's.
+    """Yield the folder of each control group that limits this process: its own group, the parents, and the root.
 
-    A container that can't see its parents has its own limits at the root. Its group's path may still be the host's
-    one, and is then no folder.
+    Inside a container, /proc/self/cgroup may name the group by its path on the host. That folder does not exist in the
+    container, which then has its limits at the root.
     """
     for line in _read(PROC / "self" / "cgroup").splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        if controllers and controller not in controllers.split(","):  # version 2 names none
+        if controllers and controller not in controllers.split(","):  # in version 2 the list is empty
             continue
         root = CONTROL_GROUPS / controller if controllers else CONTROL_GROUPS
         own = Path(path.strip("/"))
@@ -101,13 +106,14 @@ def _groups(controller: str) -> Iterator[Path]:
 
 
 def _numbers(path: Path, name: str = "") -> list[int]:
-    """Return the numbers of the first line that has nothing but name and numbers; none without such a line."""
+    """Return the numbers in the first line that consists of name and numbers; an empty list without such a line."""
     line = re.search(rf"^{name}([0-9 ]+)(?:kB)?$", _read(path), re.MULTILINE)
     return [int(number) for number in line[1].split()] if line else []
 
 
 def _read(path: Path) -> str:
+    """Return the file's text; "" where there is no such file: not on Linux, or hidden by the container."""
     try:
         return path.read_text(errors="replace")
-    except OSError:  # another system than Linux, or a container that hides it
+    except OSError:
         return ""

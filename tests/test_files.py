@@ -1,4 +1,4 @@
-"""Whole files or none."""
+"""The folders that cnnlab uses, and files that are written completely or not at all."""
 
 import os
 
@@ -37,3 +37,39 @@ def test_the_cache_folder_follows_its_variable(monkeypatch, tmp_path):
     assert files.cache_folder() == tmp_path / "x"
     monkeypatch.delenv("CNNLAB_CACHE")
     assert files.cache_folder().parts[-2:] == (".cache", "cnnlab")
+
+
+def test_a_missing_folder_is_named_and_not_made(tmp_path):
+    path = tmp_path / "nowhere" / "file"
+    with pytest.raises(FileNotFoundError) as caught:
+        files.atomic_write(path, b"content")
+    assert str(caught.value) == f"{path} can't be saved: the folder {path.parent} does not exist; make it first"
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_a_file_has_the_permissions_that_open_gives(tmp_path):
+    before = os.umask(0o027)
+    try:
+        (tmp_path / "plain").write_bytes(b"")
+        files.atomic_write(tmp_path / "file", b"content")
+        assert (tmp_path / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    finally:
+        assert os.umask(before) == 0o027
+
+
+def test_the_data_folder_holds_mnist_with_its_checksums():
+    assert (files.data_folder() / "checksums.txt").is_file()
+    assert len(list((files.data_folder() / "MNIST" / "raw").glob("*.gz"))) == 4
+
+
+def test_the_last_change_of_a_folder_is_that_of_its_newest_entry_at_any_depth(tmp_path):
+    assert files.last_change(None) == (0, 0)
+    assert files.last_change(tmp_path) == (0, 0)
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "1.png").write_bytes(b"")
+    os.utime(tmp_path / "cat" / "1.png", ns=(10**18, 10**18))
+    os.utime(tmp_path / "cat", ns=(10**17, 10**17))
+    assert files.last_change(tmp_path) == (2, 10**18)
+    os.utime(tmp_path / "cat", ns=(2 * 10**18, 2 * 10**18))
+    assert files.last_change(str(tmp_path)) == (2, 2 * 10**18)

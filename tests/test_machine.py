@@ -1,4 +1,4 @@
-"""What this process may use: fake control groups with numbers by hand, and a real one where it can be made."""
+"""Processors, memory and workers, for made-up control groups worked out by hand and, if possible, a real one."""
 
 from __future__ import annotations
 

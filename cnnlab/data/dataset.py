@@ -1,4 +1,4 @@
-"""Images and labels in, `Data` out: train, validation, and a test set behind one door. Tensors in memory."""
+"""Hold a data set in memory, split for training, validation and test; the test split is locked."""
 
 from __future__ import annotations
 
@@ -11,13 +11,26 @@ from torch import Tensor
 from cnnlab.checks import check_images, check_whole
 from cnnlab.errors import ConfigError
 
+ImagesAndLabels = tuple[Tensor, Tensor]  # (N, C, H, W), uint8 or float in 0–1; int64 (N,)
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Split:
-    """Images with their labels.
+    """Images with their labels; an index or a slice of it is a smaller Split.
 
-    images: float32 (N, C, H, W), normalized; labels: int64 (N,); mean and std: (C, 1, 1), what the images were
-    normalized with. An index or a slice gives a smaller Split: `data.train[:16]`.
+    Parameters
+    ----------
+    images : Tensor
+        float32 (N, C, H, W), normalized: (pixels − mean) / std.
+    labels : Tensor
+        int64 (N,), from 0.
+    classes : tuple of str
+        Label i is classes[i].
+    mean, std : Tensor
+        (C, 1, 1), of the training split's pixels.
+
+    >>> data.train[:16]
+    Split(16 images of 1×28×28)
     """
 
     images: Tensor
@@ -36,7 +49,7 @@ class Split:
 
     @property
     def pixels(self) -> Tensor:
-        """The images as they were, float32 (N, C, H, W) in 0–1."""
+        """The images before normalization, float32 (N, C, H, W) in 0–1."""
         return (self.images * self.std + self.mean).clamp(0, 1)
 
     def __repr__(self) -> str:
@@ -45,9 +58,14 @@ class Split:
 
 @dataclass(repr=False, eq=False)
 class Data:
-    """Three splits of one data set; the test split is a vault with one door, `open_test()`.
+    """A data set in three splits: train and validation are open, the test split comes from `open_test()` alone.
 
-    All three are normalized with the mean and the standard deviation of the training split.
+    All three are normalized with the mean and the standard deviation of the training split. `load_data`, `load_images`
+    and `Data.from_tensors` make it.
+
+    >>> data = load_data("mnist", train=2000, validation=1000)
+    >>> data.train
+    Split(2,000 images of 1×28×28)
     """
 
     name: str
@@ -63,11 +81,11 @@ class Data:
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """The shape (C, H, W) of one image, as `build_cnn` wants it."""
+        """The shape (C, H, W) of one image, for `build_cnn(input_shape=…)`."""
         return tuple(self.train.images.shape[1:])
 
     def open_test(self) -> Split:
-        """Return the test split, and count that it was opened: each look makes its verdict worth less."""
+        """Return the test split, and count this look at it: whoever chooses by test results overestimates them."""
         self.test_openings += 1
         return self._test
 
@@ -93,16 +111,35 @@ class Data:
         seed: int = 0,
         name: str = "your images",
     ) -> Data:
-        """Make Data from your own tensors: images float (N, C, H, W) in 0–1, labels whole numbers (N,) from 0.
+        """Make Data from your own tensors.
 
-        The three splits are disjoint and stratified. test=None is a tenth, validation=None a tenth of the rest,
-        train=None what they leave.
+        No image is in two splits, and each class has its share of each split, to one image.
+
+        Parameters
+        ----------
+        images : Tensor
+            float (N, C, H, W) in 0–1.
+        labels : Tensor
+            Whole numbers (N,) from 0.
+        train, validation, test : int, optional
+            Number of images. By default test is a tenth of all, validation a tenth of the rest, and train what is left.
+        classes : tuple of str, optional
+            The names of the classes; by default "0", "1", …
+        seed : int
+            Chooses the images of each split.
+        name : str
+            Stands in the printed summary and in messages.
+
+        Raises
+        ------
+        ConfigError
+            For tensors or sizes that can't work.
 
         >>> Data.from_tensors(torch.rand(100, 1, 28, 28), torch.arange(100) % 10).train
         Split(81 images of 1×28×28)
         """
         check_images(images)
-        if len(images) and not 0 <= images.min() <= images.max() <= 1:  # NaN is in no range
+        if len(images) and not 0 <= images.min() <= images.max() <= 1:  # true for NaN, too
             raise ConfigError(
                 f"images must lie in 0–1, got {images.min():.3g} to {images.max():.3g}; "
                 "divide by 255 if they are 0 to 255"
@@ -116,18 +153,16 @@ class Data:
         check_whole("test", test, 0)
         if test >= len(labels):
             raise ConfigError(f"test={test} leaves nothing of {len(labels)} images; take a smaller test set")
-        random = np.random.default_rng(seed)
-        vault, rest = _stratified(labels.numpy(), (test, len(labels) - test), random)
+        for_test, rest = _stratified(labels.numpy(), (test, len(labels) - test), np.random.default_rng(seed))
         pixels = images.detach().float().cpu()
-        return assemble(
-            name, (pixels[rest], labels[rest]), (pixels[vault], labels[vault]), train, validation, None, classes, seed
-        )
+        training_set, test_set = ((pixels[chosen], labels[chosen]) for chosen in (rest, for_test))
+        return assemble(name, training_set, test_set, classes, train=train, validation=validation, test=None, seed=seed)
 
 
 def shuffle_labels(data: Data, *, seed: int = 0) -> Data:
-    """Return data whose training labels are dealt out at random: whoever learns them has learnt nothing of the classes.
+    """Return data whose training labels are shuffled: a network that learns them learns nothing about the classes.
 
-    Images, validation and test stay as they are. The control of a saliency map, and one of the clinic's diseases.
+    The images, and the validation and test splits, stay as they are. `saliency_check` compares with such a network.
 
     >>> fit(build_cnn(), shuffle_labels(data), epochs=20)
     """
@@ -137,6 +172,7 @@ def shuffle_labels(data: Data, *, seed: int = 0) -> Data:
 
 
 def _check_labels(labels: object, count: int) -> Tensor:
+    """Return labels as int64 (N,) on the CPU; raise ConfigError unless they are count whole numbers from 0."""
     kind = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
     whole = isinstance(labels, Tensor) and not labels.is_floating_point() and labels.ndim == 1
     if not whole or len(labels) != count or count == 0 or labels.min() < 0:
@@ -146,30 +182,58 @@ def _check_labels(labels: object, count: int) -> Tensor:
     return labels.long().cpu()
 
 
-def assemble(name, published, vault, train, validation, test, classes, seed) -> Data:
-    """Split the published sets, and normalize all three by what the training split alone says."""
-    random = np.random.default_rng(seed)
-    pool, pool_test = len(published[1]), len(vault[1])
-    train, validation = split_sizes(name, pool, train, validation)
-    test = pool_test if test is None else test
-    check_whole("test", test, 0)
-    if test > pool_test:
-        raise ConfigError(f"test={test} asks for more than the {pool_test} test images of {name!r}; make it smaller")
-    for_validation, for_train = _stratified(published[1].numpy(), (validation, train), random)
-    (for_test,) = _stratified(vault[1].numpy(), (test,), random)
-    mean, std = _mean_std(published[0][for_train])
+def assemble(
+    name: str,
+    training_set: ImagesAndLabels,
+    test_set: ImagesAndLabels,
+    classes: tuple[str, ...],
+    *,
+    train: int | None,
+    validation: int | None,
+    test: int | None,
+    seed: int,
+) -> Data:
+    """Choose images from both sets for the three splits, and normalize all three by the training split alone.
 
-    def split(source: tuple[Tensor, Tensor], chosen: np.ndarray) -> Split:
+    train, validation and test are numbers of images; None has the same meaning as in `load_data`.
+    """
+    random = np.random.default_rng(seed)
+    train, validation = split_sizes(name, len(training_set[1]), train, validation)
+    test = len(test_set[1]) if test is None else test
+    check_whole("test", test, 0)
+    if test > len(test_set[1]):
+        raise ConfigError(
+            f"test={test} asks for more than the {len(test_set[1])} test images of {name!r}; make it smaller"
+        )
+    for_validation, for_train = _stratified(training_set[1].numpy(), (validation, train), random)
+    (for_test,) = _stratified(test_set[1].numpy(), (test,), random)
+    mean, std = _mean_std(training_set[0][for_train])
+
+    def split(source: ImagesAndLabels, chosen: np.ndarray) -> Split:
         images = source[0][chosen]
         scale = 255 if images.dtype == torch.uint8 else 1
         images = images.float().div_(scale).sub_(mean).div_(std)
         return Split(images, source[1][chosen], classes, mean, std)
 
-    return Data(name, split(published, for_train), split(published, for_validation), split(vault, for_test))
+    return Data(name, split(training_set, for_train), split(training_set, for_validation), split(test_set, for_test))
 
 
 def split_sizes(name: str, pool: int, train: int | None, validation: int | None) -> tuple[int, int]:
-    """Return how many images of the pool are for training, and how many for validation; ConfigError if it lacks some.
+    """Return how many of a data set's images are for training, and how many for validation.
+
+    Parameters
+    ----------
+    name : str
+        The data set, for messages.
+    pool : int
+        Number of images that there are for both.
+    train, validation : int or None
+        Number of images wanted. None: validation is a tenth of the pool, and train the rest.
+
+    Raises
+    ------
+    ConfigError
+        For more images than the pool has, or none for training.
 
     >>> split_sizes("mine", 90, train=None, validation=None)
     (81, 9)
@@ -189,10 +253,13 @@ def split_sizes(name: str, pool: int, train: int | None, validation: int | None)
 
 
 def _mean_std(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean and the standard deviation (C, 1, 1) of each channel, in 0–1; 1 where a channel is constant."""
+    """Return the mean and the standard deviation of each channel's pixels in 0–1, both (C, 1, 1).
+
+    A channel in which all pixels are equal has a standard deviation of 1, so that dividing by it is possible.
+    """
     means, stds = [], []
     for channel in images.unbind(1):
-        if channel.dtype == torch.uint8:  # counted, not copied: 60,000 images as float64 would be 380 MB
+        if channel.dtype == torch.uint8:  # count each value: 60,000 images as float64 would take 380 MB
             values = torch.arange(256, dtype=torch.float64) / 255
             counts = torch.bincount(channel.flatten(), minlength=256).double()
         else:
@@ -206,14 +273,14 @@ def _mean_std(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _stratified(labels: np.ndarray, sizes: tuple[int, ...], random: np.random.Generator) -> list[np.ndarray]:
-    """Return disjoint index arrays of these sizes, each with every class in its own share, to one image."""
+    """Return one array of indices for each size: disjoint, in random order, each class with its share, to one image."""
     queues = {label: random.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)}
     taken = dict.fromkeys(queues, 0)
     parts = []
     for size in sizes:
         shares = {label: size * len(queue) / len(labels) for label, queue in queues.items()}
         counts = {label: int(share) for label, share in shares.items()}
-        # the places that rounding down left over go to the largest remainders
+        # Rounding down leaves places over: they go to the classes with the largest remainders.
         for label in sorted(shares, key=lambda label: counts[label] - shares[label]):
             if sum(counts.values()) < size and taken[label] + counts[label] < len(queues[label]):
                 counts[label] += 1

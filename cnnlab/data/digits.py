@@ -1,6 +1,6 @@
-"""A drawing or a photo of a digit in, the picture that MNIST would have made of it out; and words for what is read.
+"""Turn a drawing or a photo of a digit into a picture like those of MNIST, and describe what networks read in it.
 
-Ink is a float tensor (H, W): 0 where the paper is empty, 1 where it is covered.
+Ink is a float tensor (H, W): 0 where the paper is empty, 1 where it is fully covered.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 import struct
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,20 +19,34 @@ from torch.nn import functional
 from cnnlab.checks import check_number, check_plane, check_whole
 from cnnlab.errors import ConfigError, DataError
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 SIDE = 28  # pixels of an MNIST picture
 LONGEST = 20  # pixels of the longer side of the digit in it
 MOST_MEGABYTES = 20
-MOST_PIXELS = 5000  # a side
-KEPT_PIXELS = 800  # a side; for a picture of 28 pixels, more says nothing
-FAINTEST = 0.15  # share of the darkest ink; what is fainter is dust and shadow
+MOST_PIXELS = 5000  # of each side
+KEPT_PIXELS = 800  # of each side; for a picture of 28 pixels, more add nothing
+FAINTEST = 0.15  # share of the darkest ink; fainter pixels are dust and shadow
 
 
 def as_mnist(ink: Tensor, *, scale: int = 1) -> Tensor:
-    """Return ink (H, W) in 0–1 as MNIST would show it, float (28·scale, 28·scale) in 0–1: white on black.
+    """Return ink as a picture like those of MNIST: white on black, float (28·scale, 28·scale) in 0–1.
 
-    The digit is cut out, resized so that its longer side is 20 pixels, anti-aliased, and placed so that its centre of
-    mass is the picture's centre (LeCun et al. 1998, section III.A); then the darkest pixel is 1. Empty ink gives zeros.
-    scale: a finer picture of the same digit in the same place.
+    The digit is cut out, resized (anti-aliased) so that its longer side is 20 pixels, and placed so that its centre of
+    mass is the centre of the picture (LeCun et al. 1998, section III.A). Then it is scaled so that its maximum is 1.
+
+    Parameters
+    ----------
+    ink : Tensor
+        float (H, W) in 0–1. Without any ink the picture is all zeros.
+    scale : int
+        With scale=4 the picture has 112×112 pixels: the same digit in the same place, but finer.
+
+    Raises
+    ------
+    ConfigError
+        For ink or a scale that can't work.
 
     >>> as_mnist(torch.ones(50, 10)).sum(1).gt(0).sum()
     tensor(20)
@@ -47,44 +62,57 @@ def as_mnist(ink: Tensor, *, scale: int = 1) -> Tensor:
     digit = functional.interpolate(digit[None, None], size, mode="bilinear", antialias=True)[0, 0].clamp(0, 1)
     mass = digit.sum()
     corner = []
-    for length, ink_along in zip(size, (digit.sum(1), digit.sum(0)), strict=True):
-        centre = float((ink_along * torch.arange(length)).sum() / mass)
-        corner.append(min(max(0, round(side / 2 - centre)), side - length))  # whole pixels, and no ink lost
+    for length, profile in zip(size, (digit.sum(1), digit.sum(0)), strict=True):  # ink in each row, in each column
+        centre = float((profile * torch.arange(length)).sum() / mass)
+        corner.append(min(max(0, round(side / 2 - centre)), side - length))  # whole pixels, inside the picture
     top, left = corner
     picture[top : top + size[0], left : left + size[1]] = digit / digit.max()
     return picture
 
 
 def turn_and_shift(image: Tensor, *, degrees: float = 0, right: float = 0, down: float = 0) -> Tensor:
-    """Return the image (H, W) turned clockwise about its centre, then moved by pixels; zeros come in from outside.
+    """Return an image rotated about its centre and then shifted; zeros come in from outside.
 
-    Between pixels it is interpolated (bilinear). Raises ConfigError unless image is float (H, W), degrees lie from −360
-    to 360, and the moves are shorter than the image.
+    Values between pixels are interpolated (bilinear).
+
+    Parameters
+    ----------
+    image : Tensor
+        float (H, W).
+    degrees : float
+        Clockwise, from −360 to 360.
+    right, down : float
+        Pixels, less than the width and the height of the image; negative values shift it left and up.
+
+    Raises
+    ------
+    ConfigError
+        For an image or a number that can't work.
 
     >>> turn_and_shift(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), degrees=90).round()
     tensor([[3., 1.],
             [4., 2.]])
     """
-    check_plane(image)
+    check_plane("image", image)
     height, width = image.shape
     _check_between("degrees", degrees, 360)
     _check_between("right", right, width - 1)
     _check_between("down", down, height - 1)
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    # grid_sample asks, for each new pixel, which old one it shows: so the way back. Its picture goes from −1 to 1.
-    across, along = 2 * right / width, 2 * down / height
+    # grid_sample needs the inverse: for each new pixel the old place that it shows, in coordinates from −1 to 1.
+    shift_x, shift_y = 2 * right / width, 2 * down / height
     rows = [[cos, sin * height / width], [-sin * width / height, cos]]
-    back = torch.tensor([[a, b, -(a * across + b * along)] for a, b in rows], dtype=image.dtype, device=image.device)
-    grid = functional.affine_grid(back[None], [1, 1, height, width], align_corners=False)
+    inverse = torch.tensor([[a, b, -(a * shift_x + b * shift_y)] for a, b in rows], dtype=image.dtype).to(image.device)
+    grid = functional.affine_grid(inverse[None], [1, 1, height, width], align_corners=False)
     return functional.grid_sample(image[None, None], grid, align_corners=False)[0, 0]
 
 
 def read_picture(file: bytes) -> Tensor:
-    """Return the ink (H, W), 0–1, of a PNG or JPEG: whatever stands out from the paper, which the border shows.
+    """Return the ink, float (H, W) in 0–1, of a PNG or JPEG file with one digit on paper.
 
-    Dark ink on light paper and light ink on dark paper become the same. Wants even light: a shadow is ink, too. Large
-    pictures are made smaller, to 800 pixels at most. Raises DataError for what is no such picture, for one too large
-    (20 MB, 5000 pixels a side), and for an empty one.
+    The border of the picture shows the paper, which may be light or dark; what differs from it is ink. Use even light:
+    a shadow counts as ink, too. A larger picture is resized to at most 800 pixels on its longer side. Raises DataError
+    for a file that can't be read, is too large (20 MB, 5000 pixels on a side), or shows no ink.
 
     >>> as_mnist(read_picture(Path("seven.png").read_bytes()))
     """
@@ -100,36 +128,48 @@ def read_picture(file: bytes) -> Tensor:
 
 
 def describe_readings(readings: Mapping[str, Tensor], classes: Sequence[str] | None = None) -> str:
-    """Return one line about what each network reads, and how sure it is; and that they disagree, where they do.
+    """Return one line about what each network reads, and how sure it is; it ends by saying so where they disagree.
 
-    readings: name → probabilities (classes,). classes: their names; None counts from 0.
+    Parameters
+    ----------
+    readings : mapping of str to Tensor
+        The name of a network, and its probabilities (classes,).
+    classes : sequence of str, optional
+        The names of the classes; by default their numbers from 0.
+
+    Raises
+    ------
+    ConfigError
+        For an empty mapping.
 
     >>> describe_readings({"A": torch.tensor([0.1, 0.9]), "B": torch.tensor([0.7, 0.3])})
     'A reads 1 (0.90), B reads 0 (0.70); the two disagree'
     """
     if not readings:
         raise ConfigError("describe_readings got no readings; give a dict of name: probabilities, such as {'A': p}")
-    answers, told = set(), []
+    answers, parts = set(), []
     for name, probabilities in readings.items():
         if probabilities.isnan().any():
-            told.append(f"{name} reads nothing (its output is NaN)")
+            parts.append(f"{name} reads nothing (its output is NaN)")
             continue
         answer = int(probabilities.argmax())
         answers.add(answer)
         word = answer if classes is None else classes[answer]
-        told.append(f"{name} reads {word} ({float(probabilities[answer]):.2f})")
+        parts.append(f"{name} reads {word} ({float(probabilities[answer]):.2f})")
     disagree = "" if len(answers) < 2 else "; the two disagree" if len(readings) == 2 else "; they disagree"
-    return ", ".join(told) + disagree
+    return ", ".join(parts) + disagree
 
 
 def _check_ink(ink: object) -> None:
-    check_plane(ink)
+    """Raise ConfigError unless ink is a float tensor (H, W) in 0–1."""
+    check_plane("ink", ink)
     low, high = float(ink.min()), float(ink.max())
-    if not 0 <= low <= high <= 1:  # NaN is in no range
+    if not 0 <= low <= high <= 1:  # true for NaN, too
         raise ConfigError(f"ink must lie in 0–1, got {low:.3g} to {high:.3g}; divide by 255 if it is 0 to 255")
 
 
 def _check_between(field: str, value: object, most: int) -> None:
+    """Raise ConfigError unless value is a number from −most to most."""
     try:
         check_number(field, value, -most)
         check_number(field, -value, -most)
@@ -138,14 +178,28 @@ def _check_between(field: str, value: object, most: int) -> None:
 
 
 def _cut_out(ink: Tensor) -> Tensor:
-    """Return the smallest rectangle that holds all the ink."""
+    """Return the smallest rectangle that contains all the ink."""
     rows, columns = (ink.any(dim).nonzero()[:, 0] for dim in (1, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _read_grey(file: bytes) -> Tensor:
-    """Return a picture file as float (H, W), 0–1: see-through parts on white, turned as the camera was held."""
+    """Return a PNG or JPEG file as float (H, W) in 0–1, upright, and on white where it is transparent."""
     import numpy as np
+    from PIL import Image
+
+    picture = _open_picture(file)
+    if picture.mode.startswith("I"):  # 16 bits per pixel
+        picture = Image.fromarray((np.asarray(picture) // 256).astype(np.uint8))
+    picture = picture.convert("RGBA")
+    paper = Image.new("RGBA", picture.size, "white")
+    grey = Image.alpha_composite(paper, picture).convert("L")
+    grey.thumbnail((KEPT_PIXELS, KEPT_PIXELS))
+    return torch.from_numpy(np.array(grey)).float() / 255
+
+
+def _open_picture(file: bytes) -> Image.Image:
+    """Return the picture in a PNG or JPEG file, upright; raise DataError where it can't be read or is too large."""
     from PIL import Image, ImageOps
 
     if not file:
@@ -154,10 +208,10 @@ def _read_grey(file: bytes) -> Tensor:
         raise DataError(
             f"this file is too large, {len(file) / 1e6:.0f} MB; make it smaller, {MOST_MEGABYTES} MB at most"
         )
-    unreadable = "this file is no picture that can be read; take a PNG or a JPEG"
+    unreadable = "this file can't be read as a picture; take a PNG or a JPEG"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # its size is looked at below
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked below
             picture = Image.open(io.BytesIO(file), formats=("PNG", "JPEG"))
     except Image.DecompressionBombError as error:
         raise DataError(f"this picture is too large; make it smaller, {MOST_PIXELS} pixels a side at most") from error
@@ -170,13 +224,6 @@ def _read_grey(file: bytes) -> Tensor:
         )
     try:
         picture.load()
-        picture = ImageOps.exif_transpose(picture)
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:  # all that PIL says of broken files
+        return ImageOps.exif_transpose(picture)
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:  # what PIL raises for damaged files
         raise DataError(unreadable) from error
-    if picture.mode.startswith("I"):  # 16 bits a pixel
-        picture = Image.fromarray((np.asarray(picture) // 256).astype(np.uint8))
-    picture = picture.convert("RGBA")
-    paper = Image.new("RGBA", picture.size, "white")
-    grey = Image.alpha_composite(paper, picture).convert("L")
-    grey.thumbnail((KEPT_PIXELS, KEPT_PIXELS))
-    return torch.from_numpy(np.array(grey)).float() / 255

@@ -1,4 +1,4 @@
-"""A name in, a published data set out, through torchvision: downloaded once, whole, into the cache folder."""
+"""Download a published data set once, with torchvision, into the cache folder, and read it from there."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ import socket
 import tempfile
 import threading
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
 
+from cnnlab.data.dataset import ImagesAndLabels
 from cnnlab.errors import DataError
 from cnnlab.files import cache_folder
 
-DOWNLOADS = {"fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}  # our name: torchvision's
+DOWNLOADS = {"fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}  # our name: the class in torchvision.datasets
 
 
-def load_published(name: str) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], tuple[str, ...]]:
-    """Return (images, labels) of the training set and of the test set, and the class names.
+def load_published(name: str) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[str, ...]]:
+    """Return the training set and the test set, each as (images, labels), and the names of the classes.
 
-    Images are uint8 (N, C, H, W), labels int64 (N,). Raises DataError within 10 seconds when there is no network.
+    Images are uint8 (N, C, H, W), labels int64 (N,). Raises DataError for a download that fails (where there is no
+    network, within 10 seconds) or a damaged copy in the cache folder.
     """
     from torchvision import datasets
 
@@ -33,33 +36,32 @@ def load_published(name: str) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tens
     _download_once(dataset, folder)
     try:
         sets = [dataset(folder, train=train) for train in (True, False)]
-    except (
-        RuntimeError,
-        OSError,
-        ValueError,
-        AssertionError,
-    ) as error:  # all the ways torchvision says "damaged"
+    except (RuntimeError, OSError, ValueError, AssertionError) as error:  # what torchvision raises for damaged files
         raise DataError(f"{folder} is damaged ({error}); delete that folder to download it again") from error
-    return _tensors(sets[0]), _tensors(sets[1]), tuple(sets[0].classes)
+    return _images_and_labels(sets[0]), _images_and_labels(sets[1]), tuple(sets[0].classes)
 
 
-def _tensors(dataset) -> tuple[Tensor, Tensor]:
-    images = torch.as_tensor(dataset.data)  # grey (N, H, W), or colour (N, H, W, C)
+def _images_and_labels(dataset: Any) -> ImagesAndLabels:
+    """Return the tensors of one of torchvision's data sets."""
+    images = torch.as_tensor(dataset.data)  # (N, H, W) if grey, (N, H, W, C) if in colour
     images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
     return images, torch.as_tensor(dataset.targets)
 
 
-def _download_once(dataset, folder: Path) -> None:
-    """Download into a temporary folder beside `folder` and rename it when it is whole; a second process waits."""
+def _download_once(dataset: Any, folder: Path) -> None:
+    """Download into a temporary folder, and rename that to `folder` when it is complete.
+
+    dataset is a class of torchvision.datasets. A second process that wants the same one waits, and downloads nothing.
+    """
     from filelock import FileLock
 
     if folder.is_dir():
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f"{folder.name}.lock"):
-        if folder.is_dir():  # another process brought it while this one waited
+        if folder.is_dir():  # another process downloaded it while this one waited
             return
-        for leftover in folder.parent.glob(f".{folder.name}-*"):  # of a download that was killed
+        for leftover in folder.parent.glob(f".{folder.name}-*"):  # of a process that was killed
             shutil.rmtree(leftover, ignore_errors=True)
         _check_network(dataset)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
@@ -75,8 +77,8 @@ def _download_once(dataset, folder: Path) -> None:
             os.replace(part, folder)
 
 
-def _check_network(dataset) -> None:
-    """Raise DataError unless the server answers within 9 seconds; in a thread, since looking up a name has no limit."""
+def _check_network(dataset: Any) -> None:
+    """Raise DataError unless the server answers within 9 seconds."""
     url = getattr(dataset, "url", None) or dataset.mirrors[0] + dataset.resources[0][0]
     answers: queue.Queue[str] = queue.Queue()
 
@@ -87,7 +89,7 @@ def _check_network(dataset) -> None:
         except OSError as error:
             answers.put(str(error))
 
-    threading.Thread(target=ask, daemon=True).start()
+    threading.Thread(target=ask, daemon=True).start()  # a thread, since urlopen may look up the name for longer
     try:
         problem = answers.get(timeout=9)
     except queue.Empty:
@@ -97,8 +99,8 @@ def _check_network(dataset) -> None:
 
 
 @contextlib.contextmanager
-def _socket_timeout(seconds: float):
-    """Torchvision's download knows no time limit; without one, a server that falls silent hangs the notebook."""
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    """Give new connections of this process a time limit: torchvision sets none, and would wait forever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

@@ -1,4 +1,4 @@
-"""An IDX file in (the format MNIST was published in), a uint8 array out, straight from the .gz.
+"""Read IDX files, the format in which MNIST was published, directly from their .gz archives.
 
 The format: two zero bytes, a type code (8 is uint8), the number of dimensions, each size as a big-endian 32-bit number,
 then the values (Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits", 1998).
@@ -15,14 +15,15 @@ import numpy as np
 
 from cnnlab.errors import DataError
 
-REMEDY = "fetch it again: `git checkout data`, or install cnnlab anew"
+REMEDY = "fetch it again: `git checkout data`, or install cnnlab again"
 
 
 def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
-    """Return the uint8 array of a gzipped IDX file with that many dimensions (3: images (N, H, W); 1: labels (N,)).
+    """Return the values of a gzipped IDX file as a uint8 array.
 
-    Raises DataError, which names the file, what was expected, what was found and what to do, for a file that is
-    missing, no sound gzip, of another kind, or shorter or longer than its own header says.
+    dimensions is the number of dimensions that the file must have: 3 for images (N, H, W), 1 for labels (N,).
+    Raises DataError for a file that is missing, damaged, of another kind, or shorter or longer than its header says.
+    The message names the file, what was expected, what was found, and what to do.
 
     >>> read_idx("train-labels-idx1-ubyte.gz", dimensions=1).shape
     (60000,)
@@ -30,13 +31,13 @@ def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path} is missing; {REMEDY}")
-    content = bytearray()  # grows in place: reading 47 MB at once would hold them twice
+    content = bytearray()  # grows in place; file.read() would hold the 47 MB twice for a moment
     try:
         with gzip.open(path) as file:
             while chunk := file.read(2**20):
                 content += chunk
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: expected a sound gzip archive, found a damaged one ({error}); {REMEDY}") from error
+        raise DataError(f"{path}: expected a gzip archive, found a damaged one ({error}); {REMEDY}") from error
     header = 4 + 4 * dimensions
     if len(content) < header:
         raise DataError(f"{path}: expected a header of {header} bytes, found {len(content)} bytes in all; {REMEDY}")
@@ -52,11 +53,11 @@ def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
 
 
 def read_pair(folder: Path, prefix: str, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return images (N, H, W) and labels (N,) of one published set; `prefix` is "train" or "t10k"."""
+    """Return the images (N, H, W) and the labels (N,) of the training set (prefix "train") or the test set ("t10k")."""
     images_path, labels_path = (folder / f"{prefix}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1"))
     images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
     if len(images) != len(labels):
-        raise DataError(f"{labels_path}: expected {len(images)} labels, one an image, found {len(labels)}; {REMEDY}")
+        raise DataError(f"{labels_path}: expected {len(images)} labels, one per image, found {len(labels)}; {REMEDY}")
     if len(labels) and labels.max() >= classes:
         raise DataError(f"{labels_path}: expected labels 0 to {classes - 1}, found {labels.max()}; {REMEDY}")
     return images, labels

@@ -1,4 +1,4 @@
-"""A name, sizes and a seed in, `Data` out: the shipped, made and downloaded data sets, and your own pictures."""
+"""Load a data set: one that comes with cnnlab, one that is made or downloaded, or your own pictures."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from cnnlab.checks import check_choice, check_whole
 from cnnlab.data import downloads, idx
-from cnnlab.data.dataset import Data, assemble
+from cnnlab.data.dataset import Data, ImagesAndLabels, assemble
 from cnnlab.data.patterns import PATTERN_KNOBS, make_patterns
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import data_folder, last_change
@@ -34,13 +33,30 @@ def load_data(
     seed: int = 0,
     **knobs,
 ) -> Data:
-    """Load a data set by name: "mnist" and "patterns" offline; "fashion_mnist" and "cifar10" are downloaded once.
+    """Load a data set by its name.
 
-    train and validation come from the published training set, disjoint and stratified to one image a class; test comes
-    from the published test set. train=None is all that validation leaves, validation=None is a tenth, test=None is all.
-    The same seed gives the same images; of a published set, the validation images do not depend on `train`.
-    `knobs` are those of `make_patterns`, for "patterns" only.
-    Raises ConfigError for a size or name that can't be, DataError for files or downloads that are not sound.
+    The images for training and for validation come from the published training set; no image is in both, and each
+    class has its share of each split, to one image. The test images come from the published test set.
+
+    Parameters
+    ----------
+    name : str
+        "mnist" or "patterns", which need no network; "fashion_mnist" or "cifar10", which are downloaded once.
+    train, validation, test : int, optional
+        Number of images. By default test is the whole test set, validation a tenth of the training set, and train the
+        rest of it.
+    seed : int
+        Chooses the images: the same seed gives the same ones. Except for "patterns", the validation images do not
+        depend on `train`.
+    **knobs
+        For "patterns": the settings of `make_patterns`.
+
+    Raises
+    ------
+    ConfigError
+        For a name, a size or a knob that can't work.
+    DataError
+        For a file that is damaged, or a download that fails.
 
     >>> data = load_data("mnist", train=2000, validation=1000)
     >>> data.train.images.shape
@@ -56,10 +72,10 @@ def load_data(
     if name == "mnist":
         classes = tuple("0123456789")
         folder = data_folder() / "MNIST" / "raw"
-        published, vault = _read_mnist(folder, classes, last_change(folder))
+        training_set, test_set = _read_mnist(folder, classes, last_change(folder))
     else:
-        published, vault, classes = downloads.load_published(name)
-    return assemble(name, published, vault, train, validation, test, classes, seed)
+        training_set, test_set, classes = downloads.load_published(name)
+    return assemble(name, training_set, test_set, classes, train=train, validation=validation, test=test, seed=seed)
 
 
 def load_images(
@@ -72,7 +88,23 @@ def load_images(
     test: int | None = None,
     seed: int = 0,
 ) -> Data:
-    """Load your own pictures: one folder a class, each picture scaled to size × size; splits as `Data.from_tensors`.
+    """Load your own pictures from a folder that holds one folder for each class.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The names of the folders in it become the names of the classes.
+    size : int
+        Pixels: each picture is resized to size × size.
+    grey : bool
+        True: one channel. False: three channels (red, green, blue).
+    train, validation, test, seed : int, optional
+        As in `Data.from_tensors`.
+
+    Raises
+    ------
+    DataError
+        For a folder without pictures, or a file that can't be read as a picture.
 
     >>> data = load_images("my_pictures", size=32, grey=False)   # my_pictures/cat/1.png, my_pictures/dog/7.jpg
     """
@@ -86,8 +118,8 @@ def load_images(
     for index, (path, label) in enumerate(pictures.samples):
         try:
             images.append(pictures[index][0])
-        except OSError as error:  # PIL's way to say that it can't read a picture
-            raise DataError(f"{path} is no picture that can be read; remove or replace it") from error
+        except OSError as error:  # what PIL raises where it can't read a picture
+            raise DataError(f"{path} can't be read as a picture; remove or replace it") from error
         labels.append(label)
     return Data.from_tensors(
         torch.stack(images), torch.tensor(labels), train=train, validation=validation, test=test,
@@ -96,7 +128,7 @@ def load_images(
 
 
 def count_images(folder: str | Path) -> int:
-    """Return how many pictures `load_images` would load from the folder; none is opened.
+    """Return how many pictures `load_images` would load from the folder, without opening one.
 
     >>> count_images("my_pictures")
     120
@@ -105,53 +137,60 @@ def count_images(folder: str | Path) -> int:
 
 
 def _find_images(folder: str | Path, transform: Callable | None = None) -> ImageFolder:
+    """Return torchvision's list of the pictures in the folder; raise DataError where there are none."""
     from torchvision.datasets import ImageFolder
 
     if not Path(folder).is_dir():
-        raise DataError(f"{folder} is no folder; give one that holds one folder a class, with that class's pictures")
+        raise DataError(f"{folder} is not a folder; give one that holds a folder for each class, with its pictures")
     try:
         return ImageFolder(folder, transform)
     except FileNotFoundError as error:
-        raise DataError(f"{folder} wants one folder a class, each with pictures in it: {error}") from error
+        raise DataError(f"{folder} must hold a folder for each class, with pictures in it: {error}") from error
 
 
 def verify_checksums(folder: Path) -> None:
-    """Raise DataError unless each file that folder/checksums.txt names (as md5sum writes it) is there and unchanged."""
+    """Raise DataError unless each file that folder/checksums.txt names is there and unchanged.
+
+    A line of checksums.txt is an MD5 checksum and a path, as the program md5sum writes it.
+    """
     if not (folder / "checksums.txt").is_file():
         raise DataError(f"{folder / 'checksums.txt'} is missing; {idx.REMEDY}")
     for line in (folder / "checksums.txt").read_text().splitlines():
         expected, name = line.split()
         if not (folder / name).is_file():
             raise DataError(f"{folder / name} is missing; {idx.REMEDY}")
-        found = hashlib.md5((folder / name).read_bytes(), usedforsecurity=False).hexdigest()
-        if found != expected:
-            raise DataError(f"{folder / name}: expected md5 {expected}, found {found}; {idx.REMEDY}")
+        checksum = hashlib.md5((folder / name).read_bytes(), usedforsecurity=False).hexdigest()
+        if checksum != expected:
+            raise DataError(f"{folder / name}: expected md5 {expected}, found {checksum}; {idx.REMEDY}")
 
 
-# Reading takes a quarter of a second, which every notebook and panel would spend anew. A sweep's worker keeps what its
-# runs need, and has no use for these 55 MB more.
+# A worker of a sweep keeps no copy: it keeps the images of its latest runs instead (experiments/run.py).
 @functools.lru_cache(maxsize=0 if "CNNLAB_IN_WORKER" in os.environ else 1)
 def _read_mnist(
     folder: Path, classes: tuple[str, ...], _changed: tuple[int, int]
-) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Return (images, labels) of the published training set and of the published test set, uint8 and int64.
+) -> tuple[ImagesAndLabels, ImagesAndLabels]:
+    """Return MNIST's training set and its test set: images uint8 (N, 1, 28, 28), labels int64 (N,).
 
-    All who load share them: nobody may write to them. `_changed` tells changed files from those that were read.
+    One copy, 55 MB, stays in memory: reading the files takes a quarter of a second. All callers share these tensors and
+    must not write to them. _changed is what `last_change` says of the folder; where a file has changed, all are read
+    again.
     """
     verify_checksums(folder.parent.parent)
     pairs = [idx.read_pair(folder, prefix, len(classes)) for prefix in ("train", "t10k")]
     return tuple((torch.from_numpy(images)[:, None], torch.from_numpy(labels).long()) for images, labels in pairs)
 
 
-def _load_patterns(train, validation, test, seed, knobs) -> Data:
-    """Make as many patterns as are asked for; of 10,000 and 2,000 where nothing is asked."""
+def _load_patterns(train: int | None, validation: int | None, test: int | None, seed: int, knobs: dict) -> Data:
+    """Make a training set of at least 10,000 patterns and a test set (by default of 2,000), and split them."""
     for knob in knobs:
         check_choice("knob of 'patterns'", knob, ("train", "validation", "test", *PATTERN_KNOBS))
-    for size_name, size in (("train", train), ("validation", validation), ("test", test)):
+    for split, size in (("train", train), ("validation", validation), ("test", test)):
         if size is not None:
-            check_whole(size_name, size, 0)
+            check_whole(split, size, 0)
     count = max(10_000, (train or 0) + (validation or 0))
-    published = make_patterns(count, seed=2 * seed, **knobs)  # odd seeds are the test sets'
-    vault = make_patterns(2_000 if test is None else max(test, 10), seed=2 * seed + 1, **knobs)
-    classes = tuple(f"pattern {label}" for label in range(int(published[1].max()) + 1))
-    return assemble("patterns", published, vault, train, validation, test, classes, seed)
+    training_set = make_patterns(count, seed=2 * seed, **knobs)  # even seeds are for training, odd ones for testing
+    test_set = make_patterns(2_000 if test is None else max(test, 10), seed=2 * seed + 1, **knobs)
+    classes = tuple(f"pattern {label}" for label in range(int(training_set[1].max()) + 1))
+    return assemble(
+        "patterns", training_set, test_set, classes, train=train, validation=validation, test=test, seed=seed
+    )

@@ -1,14 +1,12 @@
-"""Small grey images whose classes differ in one known way: the laboratory's frictionless plane.
+"""Make small grey images whose classes differ in one known structure; all else in them is random.
 
-In: how many images, which structure tells the classes apart, and a seed. Out: images and labels, made in memory.
+On photographs nobody knows what a larger kernel or another pooling should find. In these images it is known. There are
+four structures, and this is what the class of an image decides:
 
-On photographs nobody knows what a bigger kernel or another pooling ought to find. Here it is known, because it
-was put there, and everything else in an image is random. Four structures:
-
-- "fine": many small corners; which way they point tells.
-- "coarse": one wave over the whole image, deep in noise; its direction tells.
-- "mark": one small bright square; the quarter of the image that it lies in tells.
-- "texture": light and dark grains, each as likely; how far from grey they are on average tells.
+- "fine": many small corners; the class is the direction that they point in.
+- "coarse": one wave over the whole image, under strong noise; the class is the direction of the wave.
+- "mark": one small bright square; the class is the quarter of the image that it lies in.
+- "texture": light and dark grains, equally likely; the class is their mean distance from grey.
 """
 
 from __future__ import annotations
@@ -36,13 +34,38 @@ def make_patterns(
     size: int = 28,
     seed: int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """Make count grey images in which one structure, and nothing else, tells the classes apart.
+    """Make grey images whose classes differ in one structure and in nothing else.
 
-    scale is the telling structure's size in pixels: a corner's arm, the wave's length, the mark's side, a grain's
-    side. noise is the standard deviation of what is added to every pixel, before clipping to 0–1. None, for either,
-    is a good value for the structure. Classes are equally large, to one image, and in random order; another seed
-    gives fresh images of the same classes. Returns images, float32 (count, 1, size, size), and labels, int64
-    (count,). Raises ConfigError for a knob that can't work.
+    Parameters
+    ----------
+    count : int
+        Number of images.
+    structure : str
+        "fine", "coarse", "mark" or "texture": see the top of this module.
+    scale : int, optional
+        Size of the structure in pixels: the arm of a corner, the length of the wave, the side of the mark or of a
+        grain. By default 3, 12, 1 and 1, and at most half of size.
+    noise : float, optional
+        Standard deviation of what is added to each pixel, before the pixels are clipped to 0–1. By default 0.1, 0.65,
+        0.12 and 0.2.
+    classes : int
+        Number of classes, 2 to 4; for "coarse" and "texture" 2 to 8. They are equally large, to one image.
+    size : int
+        Side of an image in pixels, 8 or more.
+    seed : int
+        Another seed gives other images of the same classes.
+
+    Returns
+    -------
+    images : Tensor
+        float32 (count, 1, size, size) in 0–1.
+    labels : Tensor
+        int64 (count,), in random order.
+
+    Raises
+    ------
+    ConfigError
+        For a value that can't work.
 
     >>> images, labels = make_patterns(1000, structure="mark", noise=0.1, seed=0)
     >>> validation_images, validation_labels = make_patterns(500, structure="mark", noise=0.1, seed=1)
@@ -52,16 +75,15 @@ def make_patterns(
     check_knobs(structure, scale, noise, classes, size)
     given = {"structure": structure, "scale": scale, "noise": noise, "classes": classes, "size": size}
     structure, scale, noise, classes, size = fill_knobs(given).values()
-    chosen = _STRUCTURES[structure]
-    random = np.random.default_rng(seed)  # a generator of its own: no process-wide one is touched
+    random = np.random.default_rng(seed)  # of its own: the generators that the whole process shares stay as they are
     labels = random.permutation(np.arange(count, dtype=np.int64) % classes)
-    images = chosen.draw(labels, classes, scale, size, random)  # (N, H, W)
+    images = _STRUCTURES[structure].draw(labels, classes, scale, size, random)  # (N, H, W)
     images += np.float32(noise) * random.standard_normal(images.shape, dtype=np.float32)
     return torch.from_numpy(images.clip(0, 1)).unsqueeze(1), torch.from_numpy(labels)  # (N, 1, H, W), (N,)
 
 
 def fill_knobs(given: dict[str, Any]) -> dict[str, Any]:
-    """Return all of PATTERN_KNOBS, with what None, or a knob that is not given, stands for."""
+    """Return a value for each of PATTERN_KNOBS: the given one, or the default where it is None or not given."""
     knobs = {"structure": "fine", "scale": None, "noise": None, "classes": 4, "size": 28} | given
     chosen = _STRUCTURES.get(knobs["structure"])
     if chosen is not None and knobs["scale"] is None and isinstance(knobs["size"], int):
@@ -72,7 +94,7 @@ def fill_knobs(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_knobs(structure, scale, noise, classes, size) -> None:
-    """Raise ConfigError for a knob that can't work."""
+    """Raise ConfigError unless `make_patterns` can work with these values."""
     check_whole("size", size, 8)
     check_choice("structure", structure, STRUCTURES)
     check_whole("classes", classes, 2)
@@ -88,23 +110,23 @@ def check_knobs(structure, scale, noise, classes, size) -> None:
 
 
 def _fine(labels, classes, scale, size, random) -> np.ndarray:
-    """Scatter corners, two bright arms one pixel thick; class k's are turned k times by a quarter."""
+    """Scatter corners, each of two bright arms one pixel thick; in class k they are rotated by k quarter turns."""
     corner = np.zeros((scale, scale), dtype=bool)
     corner[0, :] = corner[:, 0] = True
-    # Corners may run off the edge: if all lay inside, a fainter border row would tell the class as well.
+    # Corners may reach over the edge: if all lay inside, the number of bright pixels at a border would show the class.
     wide = size + scale - 1
     starts = random.random((len(labels), wide, wide), dtype=np.float32) < 0.25 / corner.sum()
     bright = np.zeros((len(labels), size, size), dtype=bool)
     for label in range(classes):
         own = starts[labels == label]
-        offsets = scale - 1 - np.argwhere(np.rot90(corner, label))  # from a pixel back to the corner's start
+        offsets = scale - 1 - np.argwhere(np.rot90(corner, label))  # from a pixel to the start of its corner
         arms = [own[:, row : row + size, column : column + size] for row, column in offsets]
         bright[labels == label] = np.logical_or.reduce(arms)
     return np.where(bright, np.float32(0.75), np.float32(0.25))
 
 
 def _coarse(labels, classes, scale, size, random) -> np.ndarray:
-    """Draw a wave, scale pixels long, at a random phase; class k's runs at k / classes of half a turn."""
+    """Draw a wave, scale pixels long, with a random phase; class k sets the angle of its direction: π · k / classes."""
     angle = (np.pi * labels / classes).astype(np.float32)[:, None, None]
     phase = random.uniform(0, 2 * np.pi, angle.shape).astype(np.float32)
     row, column = np.ogrid[:size, :size]
@@ -113,7 +135,7 @@ def _coarse(labels, classes, scale, size, random) -> np.ndarray:
 
 
 def _mark(labels, _, scale, size, random) -> np.ndarray:
-    """Draw one bright square anywhere in a quarter: upper left, upper right, lower left, lower right."""
+    """Draw one bright square anywhere in the class's quarter: upper left, upper right, lower left, lower right."""
     half = size // 2
     images = np.full((len(labels), size, size), 0.2, dtype=np.float32)
     top = half * (labels // 2) + random.integers(0, half - scale + 1, len(labels))
@@ -124,9 +146,9 @@ def _mark(labels, _, scale, size, random) -> np.ndarray:
 
 
 def _texture(labels, classes, scale, size, random) -> np.ndarray:
-    """Draw grains lighter and darker than 0.5, as likely each; class k's differ from it by a k-th step more."""
+    """Draw grains lighter or darker than 0.5, each equally likely; the higher the class, the larger the difference."""
     contrast = np.linspace(0.05, 0.15, classes, dtype=np.float32)[labels][:, None, None]
-    grains = -(-size // scale)  # a side, rounded up: the last ones may be cut off
+    grains = -(-size // scale)  # for each side, rounded up: the last ones may be cut off
     signs = random.integers(0, 2, (len(labels), grains, grains), dtype=np.int8) * 2 - 1
     signs = signs.repeat(scale, axis=1).repeat(scale, axis=2)[:, :size, :size]
     return 0.5 + contrast * signs
@@ -134,13 +156,13 @@ def _texture(labels, classes, scale, size, random) -> np.ndarray:
 
 class _Structure(NamedTuple):
     draw: Callable[..., np.ndarray]
-    scale: int  # pixels, where the caller names none
-    noise: float  # standard deviation, where the caller names none
-    smallest_scale: int  # pixels; below it the classes would be alike
+    scale: int  # pixels, by default
+    noise: float  # standard deviation, by default
+    smallest_scale: int  # pixels; below it the classes would look the same
     most_classes: int
 
 
-# With these defaults the verdicts of notebooks 01 and 02 came out clearly, and stayed so after longer training.
+# With these defaults the verdicts of notebooks 01 and 02 are clear, and longer training does not change them.
 _STRUCTURES = {
     "fine": _Structure(_fine, scale=3, noise=0.1, smallest_scale=2, most_classes=4),
     "coarse": _Structure(_coarse, scale=12, noise=0.65, smallest_scale=3, most_classes=8),

@@ -1,7 +1,4 @@
-"""Hyperparameters in, a network out: an `nn.Sequential` whose layers are named by what they are.
-
-Also its parameter count, and the channel widths that give another network the same count.
-"""
+"""Build a convolutional network from its hyperparameters, count its parameters, and match those of another network."""
 
 from __future__ import annotations
 
@@ -17,13 +14,16 @@ from cnnlab.errors import ConfigError
 
 POOLINGS = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d, "none": None}
 PADDINGS = ("same", "valid")
-MOST_PARAMETERS = 100_000_000  # 400 MB of weights, and Adam keeps three times as much beside them
+MOST_PARAMETERS = 100_000_000  # 400 MB of weights; training with Adam needs four times as much
 
 
 class Dropout(nn.Dropout):
-    """`nn.Dropout` with a generator of its own, so that nothing else in the process can change what it draws.
+    """`nn.Dropout` with its own random generator, so that nothing else in the process can change its masks.
 
-    The mask is drawn on the CPU, whatever the device: the same seed drops the same units everywhere.
+    The mask is always drawn on the CPU: the same seed drops the same units on every device.
+
+    >>> Dropout(0.5, seed=1)(torch.ones(1000)).unique()
+    tensor([0., 2.])
     """
 
     def __init__(self, p: float, seed: int = 0):
@@ -53,12 +53,38 @@ def build_cnn(  # noqa: PLR0913 (a network's settings)
 ) -> nn.Sequential:
     """Build a convolutional network: blocks of convolution, ReLU and pooling, then two fully connected layers.
 
-    Each width in `channels` is one block. Pooling ("max", "avg", "none") is 2×2 with stride 2. Layers are named conv1,
-    relu1, pool1, conv2, … (conv1_1, conv1_2 with two convolutions a block), flatten, fc1, relu_fc1, dropout, logits.
-    Input (N, C, H, W) as in input_shape, output (N, classes): logits, not probabilities.
-    The weights are what torch's own layers draw after `torch.manual_seed(seed)`, from a generator of their own.
-    device="meta" gives the network without weights, of whatever size, to count and to look at.
-    Raises ConfigError before any tensor exists.
+    The layers are named conv1, relu1, pool1, conv2, …, flatten, fc1, relu_fc1, dropout, logits; with two convolutions
+    in a block, these are conv1_1 and conv1_2. The network takes images (N, C, H, W) and returns logits (N, classes).
+
+    Parameters
+    ----------
+    kernel_size : int
+        Side of each kernel in pixels: odd, 1 to 11.
+    pooling : str
+        "max", "avg" or "none". A pool takes windows of 2×2 pixels with stride 2.
+    channels : tuple of int
+        Number of filters in each block, for one to four blocks.
+    convs_per_block : int
+        Number of convolutions in each block.
+    hidden : int
+        Number of units in the first fully connected layer.
+    padding : str
+        "same" surrounds each map with zeros, so that its size stays; "valid" adds none.
+    dropout : float
+        Probability that a hidden unit is dropped in training, 0 or more and below 1.
+    input_shape : tuple of int
+        (C, H, W) of one image.
+    classes : int
+        Number of classes, 2 or more.
+    seed : int
+        Draws the weights: those that torch's own layers draw after `torch.manual_seed(seed)`.
+    device : str
+        Where the weights lie. "meta" builds the network without weights, to count its parameters and for `layer_table`.
+
+    Raises
+    ------
+    ConfigError
+        Before any tensor exists, for values that can't work.
 
     >>> model = build_cnn(kernel_size=5, pooling="avg")
     >>> model.conv1.weight.shape
@@ -67,7 +93,7 @@ def build_cnn(  # noqa: PLR0913 (a network's settings)
     check_architecture(
         kernel_size, pooling, channels, convs_per_block, hidden, padding, dropout, input_shape, classes, seed
     )
-    with torch.device("meta"):  # shapes only; the weights are drawn below, from a generator of their own
+    with torch.device("meta"):  # shapes only; the weights are drawn below, with a generator of their own
         layers = _blocks(kernel_size, pooling, channels, convs_per_block, padding, input_shape)
         height, width = _map_size(kernel_size, pooling, channels, convs_per_block, padding, input_shape)
         layers["flatten"] = nn.Flatten()
@@ -88,17 +114,17 @@ def build_cnn(  # noqa: PLR0913 (a network's settings)
 def check_architecture(  # noqa: PLR0913 (a network's settings)
     kernel_size, pooling, channels, convs_per_block, hidden, padding, dropout, input_shape, classes, seed
 ) -> None:
-    """Raise ConfigError, naming field, value and remedy, unless `build_cnn` can build this."""
+    """Raise ConfigError unless `build_cnn` can build a network with these settings."""
     check_kernel_size(kernel_size)
     check_choice("pooling", pooling, POOLINGS)
     check_choice("padding", padding, PADDINGS)
-    wants = "channels wants one to four widths, each a whole number of 1 or more, such as (16, 32)"
+    rule = "channels wants one to four widths, each a whole number of 1 or more, such as (16, 32)"
     if not isinstance(channels, (tuple, list)) or len(channels) == 0:
-        raise ConfigError(f"{wants}; got {channels!r}: give at least one positive width")
+        raise ConfigError(f"{rule}; got {channels!r}: give at least one positive width")
     if len(channels) > 4:
-        raise ConfigError(f"{wants}; got {len(channels)} widths: {channels!r}")
+        raise ConfigError(f"{rule}; got {len(channels)} widths: {channels!r}")
     if any(isinstance(width, bool) or not isinstance(width, numbers.Integral) or width < 1 for width in channels):
-        raise ConfigError(f"{wants}; got {channels!r}: give at least one positive width")
+        raise ConfigError(f"{rule}; got {channels!r}: give at least one positive width")
     check_whole("convs_per_block", convs_per_block, 1)
     check_whole("hidden", hidden, 1)
     check_whole("classes", classes, 2)
@@ -112,7 +138,7 @@ def check_architecture(  # noqa: PLR0913 (a network's settings)
 
 
 def _map_size(kernel_size, pooling, channels, convs_per_block, padding, input_shape) -> tuple[int, int]:
-    """Return the last map's height and width; raise ConfigError where a kernel or a pool meets one too small."""
+    """Return the height and width of the last map; raise ConfigError if one is too small for a kernel or a pool."""
     _, height, width = input_shape
     for block in range(1, len(channels) + 1):
         for step in range(1, convs_per_block + 1):
@@ -139,7 +165,7 @@ def _conv_name(block: int, step: int, convs_per_block: int) -> str:
 
 
 def _blocks(kernel_size, pooling, channels, convs_per_block, padding, input_shape) -> OrderedDict[str, nn.Module]:
-    """Return the named layers of all blocks."""
+    """Return the layers of all blocks, by name and in order."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     depth = input_shape[0]
     for block, filters in enumerate(channels, start=1):
@@ -154,7 +180,10 @@ def _blocks(kernel_size, pooling, channels, convs_per_block, padding, input_shap
 
 
 def _draw_weights(model: nn.Module, generator: torch.Generator) -> None:
-    """Draw weights and biases as torch's layers do by default (He et al. 2015, with a = √5): U(−1/√n, 1/√n)."""
+    """Draw weights and biases as torch's layers do by default: uniform from −1/√n to 1/√n.
+
+    n is the number of weights of one unit. For weights this is the rule of He et al. 2015 with a slope of √5.
+    """
     for layer in model.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             for name, shape in [(name, value.shape) for name, value in layer.named_parameters()]:
@@ -165,7 +194,7 @@ def _draw_weights(model: nn.Module, generator: torch.Generator) -> None:
 
 
 def check_parameter_count(model: nn.Module) -> None:
-    """Raise ConfigError where the network has more parameters than a computer can be expected to hold."""
+    """Raise ConfigError if the network has too many parameters for an ordinary computer."""
     count = count_parameters(model)
     if count > MOST_PARAMETERS:
         raise ConfigError(
@@ -175,7 +204,7 @@ def check_parameter_count(model: nn.Module) -> None:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return how many numbers the network has to learn.
+    """Return the number of parameters of a network: all its weights and biases.
 
     >>> count_parameters(build_cnn())
     105866
@@ -184,16 +213,28 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def match_channels(target: int | nn.Module, *, channels: tuple[int, ...] = (16, 32), **architecture) -> tuple[int, ...]:
-    """Return the channel widths, in the proportions of `channels`, whose parameter count comes nearest to target.
+    """Return the channel widths with which a network has as nearly as possible the parameter count of another one.
 
-    target is a network or a count; architecture is what else `build_cnn` takes. The fair opponent of a 3×3 network:
+    Parameters
+    ----------
+    target : int or nn.Module
+        The count to match, or the network that has it.
+    channels : tuple of int
+        The widths returned have these proportions.
+    **architecture
+        The other arguments of `build_cnn`.
+
+    Raises
+    ------
+    ConfigError
+        For a target or an architecture that can't work.
 
     >>> match_channels(build_cnn(3), kernel_size=7)
     (14, 28)
     """
     goal = count_parameters(target) if isinstance(target, nn.Module) else target
     check_whole("target", goal, 1)
-    build_cnn(channels=channels, device="meta", **architecture)  # raises ConfigError if these can't be
+    build_cnn(channels=channels, device="meta", **architecture)  # raises ConfigError if it can't be built
 
     def widths(first: int) -> tuple[int, ...]:
         return tuple(max(1, round(first * width / channels[0])) for width in channels)
@@ -201,7 +242,7 @@ def match_channels(target: int | nn.Module, *, channels: tuple[int, ...] = (16, 
     def count(first: int) -> int:
         return count_parameters(build_cnn(channels=widths(first), device="meta", **architecture))
 
-    low, high = 0, 1  # the count grows with the width: double, then halve the interval
+    low, high = 0, 1  # the count grows with the width: double it, then halve the interval
     while count(high) < goal:
         low, high = high, 2 * high
     while high - low > 1:

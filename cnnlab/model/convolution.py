@@ -1,4 +1,4 @@
-"""Convolution by hand: a name and a size → a kernel; an image and a kernel → its output, and every product in it."""
+"""Make a kernel, apply it to an image, and explain a single output pixel product by product."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from cnnlab.checks import check_choice, check_kernel_size, check_plane, describe
 from cnnlab.errors import ConfigError
 
 KERNELS = ("identity", "blur", "sharpen", "vertical edges", "horizontal edges", "outline")
-LARGEST_WEIGHT = 1000  # keeps typed numbers far from overflow, and readable
+LARGEST_WEIGHT = 1000  # of a typed number: far from overflow, and short enough to read
 
 
 def make_kernel(name: str, size: int = 3) -> Tensor:
-    """Return the named kernel's weights, float32 (size, size); size is odd, 1 to 11.
+    """Return the weights of a named kernel, float32 (size, size).
 
-    The meaning stays the same at every size. "blur" is the mean of all pixels under the kernel, "outline" the centre
-    minus that mean, "sharpen" the centre plus that difference, "vertical edges" the mean right of the centre column
-    minus the mean left of it. So the weights of identity, blur and sharpen add up to 1 (a flat area stays as it is),
-    those of edges and outline to 0 (a flat area vanishes, and a 1×1 kernel, which has no neighbours, sees nothing).
-    Raises ConfigError for an unknown name or a size that can't work.
+    Each name has the same meaning at every size. "blur" is the mean of all pixels under the kernel. "outline" is the
+    centre minus that mean, and "sharpen" the centre plus that difference. "vertical edges" is the mean to the right of
+    the centre column minus the mean to its left; "horizontal edges" the mean below the centre row minus the mean above.
+
+    So the weights of identity, blur and sharpen add up to 1: an area of one grey stays as it is. Those of outline and
+    of both edges add up to 0: such an area becomes 0, and at size 1 everything does.
+
+    size is odd, 1 to 11. Raises ConfigError for an unknown name or another size.
 
     >>> make_kernel("outline", 1)
     tensor([[0.]])
@@ -46,9 +49,10 @@ def make_kernel(name: str, size: int = 3) -> Tensor:
 
 
 def read_kernel(numbers: Sequence[object]) -> Tensor:
-    """Return the float32 (K, K) kernel that a person wrote as K·K numbers or texts, row by row.
+    """Return the kernel, float32 (K, K), that a person typed as K·K numbers or texts, row by row.
 
-    Raises ConfigError for a text that is no number from -1000 to 1000; the message names its row and column.
+    Raises ConfigError for a text that is not a number from −1000 to 1000 (the message names its row and column), and
+    for a count that is not the square of an odd K.
 
     >>> read_kernel(["0.5"])
     tensor([[0.5000]])
@@ -62,7 +66,9 @@ def read_kernel(numbers: Sequence[object]) -> Tensor:
 
 
 def resize_kernel(kernel: Tensor, size: int) -> Tensor:
-    """Return the kernel (K, K) cut, or filled up with zeros, to (size, size); its centre stays the centre.
+    """Return a kernel (K, K) cut, or surrounded with zeros, to (size, size); its centre stays the centre.
+
+    Raises ConfigError for a kernel or a size that can't work.
 
     >>> resize_kernel(torch.ones(1, 1), 3).sum()
     tensor(1.)
@@ -74,30 +80,50 @@ def resize_kernel(kernel: Tensor, size: int) -> Tensor:
 
 
 def apply_kernel(image: Tensor, kernel: Tensor) -> Tensor:
-    """Return the image (H, W) after the kernel (K, K), same size and dtype, zeros outside ("same" padding).
+    """Return the output of a kernel (K, K) on an image (H, W), with the size and the dtype of the image.
 
-    This is cross-correlation, as every CNN computes it: the kernel is not flipped.
-    Raises ConfigError unless image is float (H, W) and kernel float (K, K) with K odd.
+    The image is surrounded with zeros ("same" padding). This is cross-correlation, as in every CNN: the kernel is not
+    flipped. Raises ConfigError unless image is float (H, W) and kernel float (K, K) with K odd.
 
     >>> apply_kernel(torch.ones(1, 3), make_kernel("blur"))
     tensor([[0.2222, 0.3333, 0.2222]])
     """
-    check_plane(image)
+    check_plane("image", image)
     _check_kernel(kernel)
     weights = kernel.to(image)[None, None]  # (1, 1, K, K)
     return torch.nn.functional.conv2d(image[None, None], weights, padding=len(kernel) // 2)[0, 0]
 
 
 def explain_pixel(image: Tensor, kernel: Tensor, row: int, column: int) -> tuple[Tensor, Tensor, float]:
-    """Return how one output pixel comes about: the patch (K, K) it reads, patch × kernel, and their sum.
+    """Show how one output pixel of `apply_kernel(image, kernel)` is computed.
 
-    Outside the image the patch is zero. The sum is the pixel at (row, column), counted from 0, of
-    `apply_kernel(image, kernel)`. Raises ConfigError for a pixel outside the image, else as apply_kernel does.
+    Parameters
+    ----------
+    image : Tensor
+        float (H, W).
+    kernel : Tensor
+        float (K, K), with K odd.
+    row, column : int
+        The output pixel, counted from 0.
+
+    Returns
+    -------
+    patch : Tensor
+        (K, K): the pixels under the kernel, 0 outside the image.
+    products : Tensor
+        (K, K): patch × kernel.
+    total : float
+        The sum of the products: the output pixel.
+
+    Raises
+    ------
+    ConfigError
+        For a pixel outside the image, or tensors of another kind.
 
     >>> explain_pixel(torch.ones(1, 1), make_kernel("sharpen", 1), 0, 0)
     (tensor([[1.]]), tensor([[1.]]), 1.0)
     """
-    check_plane(image)
+    check_plane("image", image)
     _check_kernel(kernel)
     check_inside("row", row, image.shape[0])
     check_inside("column", column, image.shape[1])
@@ -109,14 +135,16 @@ def explain_pixel(image: Tensor, kernel: Tensor, row: int, column: int) -> tuple
 
 
 def describe_pixel(image: Tensor, kernel: Tensor, row: int, column: int) -> str:
-    """Return one line about one output pixel: where it is, how many products, and their sum. Raises as explain_pixel.
+    """Return one line about one output pixel: its place, the number of products, and their sum.
+
+    The arguments are those of `explain_pixel`.
 
     >>> describe_pixel(torch.ones(3, 3), make_kernel("blur"), 1, 1)
     'row 1, column 1: 9 products, sum 1.00'
     """
     _, products, total = explain_pixel(image, kernel, row, column)
     count = products.numel()
-    # The same question put to an image of ones: what the patch lacks of one is what lies outside.
+    # In an image of ones, the sum of the patch is the number of its pixels that lie inside the image.
     inside, _, _ = explain_pixel(torch.ones_like(image), kernel, row, column)
     outside = count - int(inside.sum())
     words = f"{count} product" + "s" * (count > 1)
@@ -126,7 +154,7 @@ def describe_pixel(image: Tensor, kernel: Tensor, row: int, column: int) -> str:
 
 
 def write_number(value: float) -> str:
-    """Return value with two decimals and a true minus sign, never "−0.00".
+    """Return value as text with two decimals and a true minus sign; a rounded zero has no sign.
 
     >>> write_number(-1.234)
     '−1.23'
@@ -135,18 +163,20 @@ def write_number(value: float) -> str:
 
 
 def _check_kernel(kernel: object) -> None:
+    """Raise ConfigError unless kernel is a float tensor (K, K) with K odd."""
     if not is_float_plane(kernel) or kernel.shape[0] != kernel.shape[1] or len(kernel) % 2 == 0:
-        raise ConfigError(f"want a float kernel (K, K) with K odd, got {describe_tensor(kernel)}")
+        raise ConfigError(f"kernel must be a float tensor (K, K) with K odd, got {describe_tensor(kernel)}")
 
 
 def check_inside(field: str, value: object, length: int) -> None:
-    """Raise ConfigError unless value counts one of so many rows or columns, from 0."""
-    whole = hasattr(value, "__index__") and not isinstance(value, bool)
-    if not whole or not 0 <= value < length:
+    """Raise ConfigError unless value is a whole number from 0 to length − 1."""
+    is_whole = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not is_whole or not 0 <= value < length:
         raise ConfigError(f"{field} must be a whole number from 0 to {length - 1}, got {value!r}")
 
 
 def _read_weight(number: object, row: int, column: int) -> float:
+    """Return a typed number as a float; raise ConfigError, with its row and column, unless it is from −1000 to 1000."""
     try:
         weight = float(str(number).replace("−", "-"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""A network and images in, what it makes of them out: `evaluate`, `predict`. Nothing is changed."""
+"""Measure a network on labelled images, predict classes, and collect its mistakes; the network stays as it is."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 
 
-class Scores(NamedTuple):
-    """Mean cross-entropy (nats) and share of right answers (0–1)."""
+class LossAndAccuracy(NamedTuple):
+    """The mean cross-entropy (nats per image) and the share of correct answers (0–1)."""
 
     loss: float
     accuracy: float
 
 
-def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> Scores:
-    """Return loss and accuracy of model on split, in eval mode, without changing anything.
+def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> LossAndAccuracy:
+    """Return the loss and the accuracy of a network on a split, in eval mode.
+
+    batch_size is the number of images that are computed at once. Raises ConfigError for a split without images, or
+    with images that the network can't take.
 
     >>> evaluate(model, data.validation).accuracy
     0.95
@@ -32,24 +35,27 @@ def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> Scores
         raise ConfigError(f"evaluate wants a Split with images in it, such as data.validation; got {split!r}")
     check_takes(model, split.images, len(split.classes))
     device = device_of(model)
-    losses, right = [], []
+    losses, correct = [], []
     with evaluating(model), torch.no_grad():
         for images, labels in zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True):
             logits, labels = model(images.to(device)), labels.to(device)
             losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
-            right.append((logits.argmax(1) == labels).sum())
+            correct.append((logits.argmax(1) == labels).sum())
     loss = float(torch.stack(losses).cpu().double().sum())
-    return Scores(loss / len(split), int(torch.stack(right).sum()) / len(split))
+    return LossAndAccuracy(loss / len(split), int(torch.stack(correct).sum()) / len(split))
 
 
 def predict(model: nn.Module, images: Tensor, *, batch_size: int = 250) -> Tensor:
-    """Return each class's probability, float (N, classes), for images float (N, C, H, W) normalized as in training.
+    """Return the probability of each class for each image, float (N, classes).
 
-    >>> predict(model, data.validation.images).argmax(1)
+    images is float (N, C, H, W), normalized as in training. batch_size is the number of images that are computed at
+    once. Raises ConfigError for images that the network can't take.
+
+    >>> predict(model, data.validation.images[:3]).argmax(1)
     tensor([7, 2, 1])
     """
     first = check_takes(model, images)
-    if len(images) == 1:  # the check has asked the network already
+    if len(images) == 1:  # the check has computed it already
         return first.softmax(1).cpu()
     device = device_of(model)
     with evaluating(model), torch.no_grad():
@@ -57,10 +63,18 @@ def predict(model: nn.Module, images: Tensor, *, batch_size: int = 250) -> Tenso
 
 
 class Mistakes(NamedTuple):
-    """What a network got wrong: `confusion`, and the wrong answers it was surest of.
+    """What a network got wrong on a split; `mistakes` makes it, `plot_confusion` and `plot_mistakes` draw it.
 
-    confusion: (classes, classes), row: the true class, column: the answer. images: a Split with every mistake, the
-    surest first; answers: (N,) what was said instead; confidence: (N,) how sure, 0–1.
+    Parameters
+    ----------
+    confusion : Tensor
+        int64 (classes, classes): the number of images; row: the true class, column: the answer.
+    images : Split
+        The N images with a wrong answer, the one with the highest confidence first.
+    answers : Tensor
+        int64 (N,): the wrong answers.
+    confidence : Tensor
+        float (N,): the probability (0–1) that the network gave to the wrong answer.
     """
 
     confusion: Tensor
@@ -70,7 +84,9 @@ class Mistakes(NamedTuple):
 
 
 def mistakes(model: nn.Module, split: Split, *, batch_size: int = 250) -> Mistakes:
-    """Return which classes are taken for which, and every mistake, the one made with most confidence first.
+    """Return the confusion matrix of a network on a split, and every wrong answer, the most confident one first.
+
+    batch_size is the number of images that are computed at once. Raises ConfigError as `evaluate` does.
 
     >>> mistakes(model, data.validation).confusion.diagonal().sum()
     tensor(955)
@@ -87,7 +103,10 @@ def mistakes(model: nn.Module, split: Split, *, batch_size: int = 250) -> Mistak
 
 
 def check_takes(model: nn.Module, images: Tensor, classes: int | None = None) -> Tensor:
-    """Return model's output for the first image; raise ConfigError unless it takes images float (N, C, H, W)."""
+    """Return the network's output for the first image; raise ConfigError if it can't take these images (N, C, H, W).
+
+    classes is the number of classes that the message suggests.
+    """
     check_images(images)
     wanted = next((value.dtype for value in model.parameters() if value.is_floating_point()), images.dtype)
     if wanted != images.dtype:
@@ -103,14 +122,13 @@ def check_takes(model: nn.Module, images: Tensor, classes: int | None = None) ->
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Return the device that a network lies on: that of its first parameter or buffer, the CPU if it has none."""
-    own = next((value.device for value in (*model.parameters(), *model.buffers())), None)
-    return own or torch.device("cpu")
+    """Return the device of the network's first parameter or buffer; the CPU if it has neither."""
+    return next((value.device for value in (*model.parameters(), *model.buffers())), torch.device("cpu"))
 
 
 @contextlib.contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put model in eval mode; afterwards every layer is in the mode that it was found in."""
+    """Put a network into eval mode for a `with` block; afterwards each layer is in the mode that it had before."""
     modes = [(layer, layer.training) for layer in model.modules()]
     model.eval()
     try:

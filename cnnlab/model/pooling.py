@@ -1,4 +1,4 @@
-"""Pooling by hand: a map and a window → the pooled map, every window's result, and what a shift changes."""
+"""Pool a feature map, explain a single window, and measure how much a shift of the image changes a map."""
 
 from __future__ import annotations
 
@@ -16,15 +16,30 @@ POOL_KINDS = {"max": "maximum", "avg": "mean"}
 
 
 def pool_map(plane: Tensor, kind: str = "max", *, size: int = 2, stride: int | None = None) -> Tensor:
-    """Return the map (H, W) pooled by "max" or "avg": one number a window of size × size, a window every `stride`.
+    """Return a map pooled to one number for each window.
 
-    stride=None is size: windows that touch and do not overlap. A rest at the right and the lower edge is dropped, as in
-    every CNN. Raises ConfigError unless plane is float (H, W) and one window fits in.
+    Pixels at the right and the lower edge that fill no window are dropped, as in every CNN.
+
+    Parameters
+    ----------
+    plane : Tensor
+        The map, float (H, W).
+    kind : str
+        "max" or "avg": the maximum or the mean of each window.
+    size : int
+        Side of a window in pixels.
+    stride : int, optional
+        Distance in pixels from window to window; by default size, so that windows touch and do not overlap.
+
+    Raises
+    ------
+    ConfigError
+        For a map or a number that can't work, or a window that does not fit into the map.
 
     >>> pool_map(torch.tensor([[1.0, 3.0], [2.0, 4.0]]))
     tensor([[4.]])
     """
-    check_plane(plane)
+    check_plane("map", plane)
     check_choice("pooling", kind, POOL_KINDS)
     check_whole("pooling size", size, 1)
     stride = size if stride is None else check_whole("stride", stride, 1)
@@ -39,7 +54,10 @@ def pool_map(plane: Tensor, kind: str = "max", *, size: int = 2, stride: int | N
 def explain_window(
     plane: Tensor, row: int, column: int, *, kind: str = "max", size: int = 2, stride: int | None = None
 ) -> tuple[Tensor, float]:
-    """Return the window (size, size) that one pooled number comes from, and that number; counted from 0.
+    """Show how one number of `pool_map` is computed: return its window (size, size), and the number.
+
+    row and column say which number of the pooled map, counted from 0; the other arguments are those of `pool_map`.
+    Raises ConfigError as `pool_map` does, and for a place outside the pooled map.
 
     >>> explain_window(torch.tensor([[1.0, 3.0], [2.0, 4.0]]), 0, 0, kind="avg")
     (tensor([[1., 3.],
@@ -56,7 +74,9 @@ def explain_window(
 def describe_window(
     plane: Tensor, row: int, column: int, *, kind: str = "max", size: int = 2, stride: int | None = None
 ) -> str:
-    """Return one line about one pooled number: where it stands, and what it is of. Raises as explain_window.
+    """Return one line about one pooled number: its place, the number of values in its window, and the result.
+
+    The arguments are those of `explain_window`.
 
     >>> describe_window(torch.eye(2), 0, 0)
     'row 0, column 0: the maximum of 4 values is 1.00'
@@ -67,30 +87,34 @@ def describe_window(
 
 
 def shift_image(plane: Tensor, down: int = 0, right: int = 0) -> Tensor:
-    """Return the image (H, W) moved by whole pixels, less than its own size either way; zeros come in from outside.
+    """Return an image (H, W) shifted by whole pixels; zeros come in from outside.
+
+    down and right are less than the image's height and width; negative values shift it up and left. Raises ConfigError
+    for an image or a number that can't work.
 
     >>> shift_image(torch.tensor([[1.0, 2.0]]), right=1)
     tensor([[0., 1.]])
     """
-    check_plane(plane)
+    check_plane("image", plane)
     for name, steps, length in (("down", down, len(plane)), ("right", right, plane.shape[1])):
         if not isinstance(steps, numbers.Integral):
             raise ConfigError(f"{name} must be a whole number of pixels, got {steps!r}")
         if abs(steps) >= length:
             raise ConfigError(f"{name} must be less than the image's {length} pixels, got {steps}; try {length - 1}")
     height, width = plane.shape
-    moved = torch.zeros_like(plane)
+    shifted = torch.zeros_like(plane)
     to_rows, from_rows = _overlap(down, height)
     to_columns, from_columns = _overlap(right, width)
-    moved[to_rows, to_columns] = plane[from_rows, from_columns]
-    return moved
+    shifted[to_rows, to_columns] = plane[from_rows, from_columns]
+    return shifted
 
 
 def relative_change(before: Tensor, after: Tensor) -> float:
-    """Return how far two maps differ: 0 where they are equal, 1 where they have nothing in common.
+    """Return how much two maps differ: 0 if they are equal, 1 if no pixel is above 0 in both.
 
-    ‖after − before‖ / √(‖before‖² + ‖after‖²), so that a brighter map counts no more than a pale one. Maps with values
-    below 0 can reach √2, where one is the reverse of the other. Raises ConfigError for maps of two shapes.
+    The formula is ‖after − before‖ / √(‖before‖² + ‖after‖²), so the brightness of the maps does not matter. For maps
+    with values below 0 it can reach √2, if after = −before. Raises ConfigError unless both are float tensors of one
+    shape.
 
     >>> relative_change(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
     1.0
@@ -105,12 +129,12 @@ def relative_change(before: Tensor, after: Tensor) -> float:
 
 
 def _overlap(steps: int, length: int) -> tuple[slice, slice]:
-    """Return where the pixels go to, and where they come from."""
+    """Return the places that pixels are shifted to along one side, and the places that they come from."""
     return slice(max(steps, 0), length + min(steps, 0)), slice(max(-steps, 0), length - max(steps, 0))
 
 
 def describe_shift(right: int, down: int) -> str:
-    """Return in words where something was moved.
+    """Return the direction of a shift in words.
 
     >>> describe_shift(-4, 1)
     '4 left, 1 down'

@@ -1,4 +1,4 @@
-"""A network's weights to a safetensors file and back: checked, and never a pickle."""
+"""Save weights to a safetensors file and load them again, with a checksum; a pickle is never opened."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from cnnlab.files import atomic_write
 
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Write the weights to a safetensors file, atomically, with a checksum inside.
+    """Write a network's weights to a safetensors file with a checksum, completely or not at all.
 
     >>> save_weights(model, "my_network.safetensors")
-    >>> load_weights(build_cnn(), "my_network.safetensors")
     """
     write_tensors(path, model.state_dict(), {})
 
 
 def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
-    """Read weights from a safetensors file into model, and return it.
+    """Read weights from a safetensors file into a network, and return the network.
 
-    Raises DataError, and leaves model as it was, for a file that is missing, a pickle (which could run code: it is
-    never opened), damaged, or of another architecture.
+    Raises DataError, and leaves the network as it was, for a file that is missing, damaged, a pickle (it could run
+    code, so it is not opened), or made for another architecture.
+
+    >>> model = load_weights(build_cnn(), "my_network.safetensors")
     """
     weights = read_tensors(path)[0]
     own = model.state_dict()
@@ -44,17 +45,18 @@ def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
 
 
 def _kind(values: Tensor) -> str:
-    kind = "" if values.dtype == torch.float32 else f" of {values.dtype}"
-    return f"{tuple(values.shape)}{kind}"
+    """Return the shape, and the dtype unless it is float32."""
+    dtype = "" if values.dtype == torch.float32 else f" of {values.dtype}"
+    return f"{tuple(values.shape)}{dtype}"
 
 
 def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write tensors and metadata to a safetensors file, atomically; `read_tensors` reads them back."""
+    """Write tensors and metadata to a safetensors file, completely or not at all; `read_tensors` reads them."""
     atomic_write(path, pack_tensors(tensors, metadata))
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the tensors and the metadata of a safetensors file; DataError in words if it is not a sound one."""
+    """Return the tensors and the metadata of a safetensors file; raise DataError if it is missing or damaged."""
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path} does not exist; save_weights(model, path) writes such a file")
@@ -62,29 +64,33 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def pack_tensors(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
-    """Return tensors and metadata as the bytes of a safetensors file, with a checksum inside."""
+    """Return tensors and metadata as the content of a safetensors file, with a checksum in the metadata."""
     flat = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     return safetensors.torch.save(flat, metadata | {"sha256": _digest(flat)})
 
 
 def unpack_tensors(content: bytes, what: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return what `pack_tensors` packed; DataError, about `what`, if the bytes are not sound."""
+    """Return the tensors and the metadata in the content of a safetensors file.
+
+    Raises DataError for damaged content; what is the file's name for the message.
+    """
     try:
         tensors = safetensors.torch.load(content)
         size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + size]).get("__metadata__") or {}
     except safetensors.SafetensorError as error:
         if content[:2] == b"PK" or content[:1] == b"\x80":
-            words = "is a pickle (.pt, .pth): opening one can run code, so it was not; use safetensors"
+            problem = "is a pickle (.pt, .pth): opening one can run code, so it was not; use safetensors"
         else:
-            words = f"is damaged or no safetensors file ({error}); save or copy it again"
-        raise DataError(f"{what} {words}") from error
+            problem = f"is damaged or no safetensors file ({error}); save or copy it again"
+        raise DataError(f"{what} {problem}") from error
     if "sha256" in metadata and metadata["sha256"] != _digest(tensors):
         raise DataError(f"{what} is damaged: its numbers do not match its checksum; save or copy it again")
     return tensors, metadata
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:
+    """Return the SHA-256 checksum of the tensors' names, dtypes, shapes and values."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from cnnlab.data.dataset import Data, Split
 from cnnlab.model.cnn import Dropout
-from cnnlab.model.evaluation import Scores, evaluate
+from cnnlab.model.evaluation import LossAndAccuracy, evaluate
 from cnnlab.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from cnnlab.training.history import History, environment
 from cnnlab.training.options import (
@@ -220,7 +220,7 @@ class _Run:
         return patience is not None and len(self.history) - self.history.best_epoch > patience
 
 
-def _one_pass(model, split, optimizer, order, batch_size, stop, bar) -> Scores:
+def _one_pass(model, split, optimizer, order, batch_size, stop, bar) -> LossAndAccuracy:
     """Take one optimizer step a batch; return the mean loss and accuracy of the batches as they were met."""
     losses, right = [], []
     for chosen in order.to(split.labels.device).split(batch_size):
@@ -239,7 +239,7 @@ def _one_pass(model, split, optimizer, order, batch_size, stop, bar) -> Scores:
     if not losses.isfinite().all():
         raise _Diverged(int(losses.isfinite().logical_not().nonzero()[0]) + 1)
     sizes = torch.tensor([len(chosen) for chosen in order.split(batch_size)])
-    return Scores(float(losses @ sizes.double()) / len(order), int(torch.stack(right).sum()) / len(order))
+    return LossAndAccuracy(float(losses @ sizes.double()) / len(order), int(torch.stack(right).sum()) / len(order))
 
 
 @contextlib.contextmanager

@@ -274,7 +274,7 @@ def test_an_upload_is_read_and_what_is_no_picture_is_refused_in_red(page):
         expect(status(page)).to_have_text(NOTHING)
     give_file(page, "<img>.png", "image/png", b"<img src=x onerror=document.title='x'>")
     expect(status(page).locator(".cnnlab-error")).to_have_text(
-        "this file is no picture that can be read; take a PNG or a JPEG"
+        "this file can't be read as a picture; take a PNG or a JPEG"
     )
     page.get_by_role("button", name="1", exact=True).first.click()
     expect(status(page)).to_contain_text("5×5 max reads 1")

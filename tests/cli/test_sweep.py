@@ -116,7 +116,7 @@ def test_failures_are_said_and_give_status_1(capsys):
     assert main(arguments) == 1
     out, errors = capsys.readouterr()
     assert errors.startswith("1 of 1 runs failed")
-    assert "nowhere at all is no folder" in errors
+    assert "nowhere at all is not a folder" in errors
     assert errors.count("\n") == 1
     assert out.splitlines()[-1].split("\r")[-1].strip() == "0 runs, 1 failed"
 

@@ -1,4 +1,4 @@
-"""Drawings and photos made into MNIST's pictures: against MNIST itself, numpy, torch's own turns, and PIL's files."""
+"""Drawings and photos made into pictures like MNIST's, compared with MNIST, scipy, torch and PIL."""
 
 import io
 import struct
@@ -92,9 +92,9 @@ def test_no_ink_gives_zeros():
 @pytest.mark.parametrize(
     ("ink", "words"),
     [
-        (torch.zeros(1, 4, 4), "want float (H, W), got float32 (1, 4, 4)"),
-        (torch.zeros(0, 4), "want float (H, W), got float32 (0, 4)"),
-        ("ink", "want float (H, W), got str"),
+        (torch.zeros(1, 4, 4), "ink must be a float tensor (H, W) with pixels, got float32 (1, 4, 4)"),
+        (torch.zeros(0, 4), "ink must be a float tensor (H, W) with pixels, got float32 (0, 4)"),
+        ("ink", "ink must be a float tensor (H, W) with pixels, got str"),
         (torch.full((2, 2), 255.0), "ink must lie in 0–1, got 255 to 255; divide by 255 if it is 0 to 255"),
         (torch.full((2, 2), torch.nan), "ink must lie in 0–1, got nan to nan; divide by 255 if it is 0 to 255"),
     ],
@@ -160,16 +160,16 @@ def test_moves_that_leave_nothing_are_refused(move, words):
 def test_ink_is_what_stands_out_from_the_paper(kind, is_dark_on_light):
     ink = a_seven()
     grey = (230 - 200 * ink) if is_dark_on_light else (20 + 200 * ink)
-    found = read_picture(as_file(grey.numpy().astype(np.uint8), kind))
-    assert (found - ink).abs().mean() < (0.001 if kind == "PNG" else 0.02)
-    assert (as_mnist(found) - as_mnist(ink)).abs().mean() < (0.001 if kind == "PNG" else 0.03)
+    result = read_picture(as_file(grey.numpy().astype(np.uint8), kind))
+    assert (result - ink).abs().mean() < (0.001 if kind == "PNG" else 0.02)
+    assert (as_mnist(result) - as_mnist(ink)).abs().mean() < (0.001 if kind == "PNG" else 0.03)
 
 
 def test_grain_of_the_paper_is_no_ink():
     ink = a_seven()
     grey = 200 - 150 * ink + 6 * torch.randn(ink.shape, generator=torch.Generator().manual_seed(0))
-    found = read_picture(as_file(grey.clamp(0, 255).numpy().astype(np.uint8)))
-    assert (as_mnist(found) - as_mnist(ink)).abs().mean() < 0.03
+    result = read_picture(as_file(grey.clamp(0, 255).numpy().astype(np.uint8)))
+    assert (as_mnist(result) - as_mnist(ink)).abs().mean() < 0.03
 
 
 def test_see_through_colour_palette_sixteen_bit_and_large_pictures_are_read():
@@ -207,7 +207,7 @@ def huge_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"0")) + chunk(b"IEND", b"")
 
 
-UNREADABLE = "this file is no picture that can be read; take a PNG or a JPEG"
+UNREADABLE = "this file can't be read as a picture; take a PNG or a JPEG"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Downloaded data sets, with small archives in the real formats served on loopback (faults rows 12 and 13)."""
+"""Downloads of small archives in the real formats from a server on loopback: once, completely, or not at all."""
 
 import gzip
 import hashlib
@@ -43,8 +43,8 @@ def gate():
 
 @pytest.fixture
 def served(tmp_path, gate):
-    """A folder served on loopback, and the list of what was asked for."""
-    folder, asked = tmp_path / "served", []
+    """A folder served on loopback, its address, and the list of requests."""
+    folder, requests = tmp_path / "served", []
     folder.mkdir()
 
     class Handler(http.server.SimpleHTTPRequestHandler):
@@ -56,18 +56,18 @@ def served(tmp_path, gate):
             super().do_GET()
 
         def log_message(self, *_):
-            asked.append(f"{self.command} {self.path}")
+            requests.append(f"{self.command} {self.path}")
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield folder, f"http://127.0.0.1:{server.server_port}/", asked
+        yield folder, f"http://127.0.0.1:{server.server_port}/", requests
         server.shutdown()
 
 
 @pytest.fixture
 def fashion(served, monkeypatch):
     """FashionMNIST's four archives, 200 and 40 images long."""
-    folder, address, asked = served
+    folder, address, requests = served
     values, resources = {}, []
     for prefix, count in (("train", 200), ("t10k", 40)):
         values[prefix] = RANDOM.integers(0, 256, (count, 28, 28), np.uint8), np.arange(count, dtype=np.uint8) % 10
@@ -77,20 +77,20 @@ def fashion(served, monkeypatch):
             resources.append((name, md5(archive)))
     monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [address])
     monkeypatch.setattr(datasets.FashionMNIST, "resources", resources)
-    return folder, asked, values
+    return folder, requests, values
 
 
 def test_fashion_mnist_is_downloaded_once(fashion):
-    _, asked, values = fashion
+    _, requests, values = fashion
     data = load_data("fashion_mnist", train=150, validation=50)
     assert data.classes[:2] == ("T-shirt/top", "Trouser")
     assert [len(data.train), len(data.validation), len(data.open_test())] == [150, 50, 40]
     pixels = torch.cat([data.train.pixels, data.validation.pixels]).double().mul(255).round()
     assert pixels.sum().item() == values["train"][0].sum()
     assert data.open_test().pixels.double().mul(255).round().sum().item() == values["t10k"][0].sum()
-    before = len(asked)
+    before = len(requests)
     load_data("fashion_mnist", train=150, validation=50)
-    assert len(asked) == before
+    assert len(requests) == before
 
 
 def test_cifar10_is_downloaded_and_has_colours(served, monkeypatch):
@@ -193,7 +193,7 @@ def wait_until(is_so):
 
 
 def test_of_two_downloads_at_once_one_waits(fashion, gate):
-    _, asked, _ = fashion
+    _, requests, _ = fashion
     gate.clear()
     spawn = multiprocessing.get_context("spawn")
     results = spawn.Queue()
@@ -202,14 +202,14 @@ def test_of_two_downloads_at_once_one_waits(fashion, gate):
     for process in processes:
         process.start()
     assert [results.get(timeout=120) for _ in processes] == ["at the lock"] * 2
-    wait_until(lambda: asked)  # one has the lock, and asks the server
+    wait_until(lambda: requests)  # one has the lock, and asks the server
     gate.set()
     assert [results.get(timeout=120) for _ in processes] == [180, 180]
     for process in processes:
         process.join()
-    by_two = sorted(asked)
-    asked.clear()
+    by_two = sorted(requests)
+    requests.clear()
     shutil.rmtree(cache_folder())
     load_data("fashion_mnist")
     heads = [line for line in by_two if line.startswith("HEAD")]  # each asks whether there is a network, if it must
-    assert [line for line in by_two if line not in heads] == sorted(line for line in asked if line not in heads)
+    assert [line for line in by_two if line not in heads] == sorted(line for line in requests if line not in heads)

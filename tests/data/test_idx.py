@@ -1,4 +1,4 @@
-"""Our own IDX reader, sound files and damaged ones (faults row 10)."""
+"""IDX files that are read, and damaged ones that are named with what to do."""
 
 import gzip
 import struct
@@ -9,7 +9,7 @@ import pytest
 from cnnlab.data.idx import read_idx, read_pair
 from cnnlab.errors import DataError
 
-REMEDY = "fetch it again: `git checkout data`, or install cnnlab anew"
+REMEDY = "fetch it again: `git checkout data`, or install cnnlab again"
 
 
 def idx_bytes(values: np.ndarray) -> bytes:
@@ -51,7 +51,7 @@ def test_other_damage_is_named(tmp_path, images):
         "expected 3×4×5 = 60 values, found 61": gzip.compress(sound + b"\0"),
         "expected the magic number 00000803, found 00000d03": gzip.compress(sound[:2] + b"\x0d" + sound[3:]),
         "expected the magic number 00000803, found 00000801": gzip.compress(sound[:3] + b"\x01" + sound[4:]),
-        "expected a sound gzip archive, found a damaged one": gzip.compress(sound)[:-12],
+        "expected a gzip archive, found a damaged one": gzip.compress(sound)[:-12],
         "found a damaged one (Not a gzipped file": sound,
     }
     for words, content in faults.items():
@@ -75,7 +75,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("labels", "words"),
-    [([0, 1], "expected 3 labels, one an image, found 2"), ([0, 1, 7], "expected labels 0 to 6, found 7")],
+    [([0, 1], "expected 3 labels, one per image, found 2"), ([0, 1, 7], "expected labels 0 to 6, found 7")],
 )
 def test_labels_that_do_not_fit_are_named(tmp_path, images, labels, words):
     (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(images)))

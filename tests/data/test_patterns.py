@@ -1,4 +1,4 @@
-"""Patterns: what each structure promises, against masks, counts and levels worked out by hand."""
+"""Patterns: each structure is compared with masks, counts and levels worked out by hand."""
 
 import inspect
 
@@ -185,12 +185,12 @@ def test_texture_tells_by_its_average_and_not_by_single_pixels():
     departure = np.abs(images - 0.5)
     pixel, average = departure[:, 5, 5], departure.mean(axis=(1, 2))
     # The best cut lies half-way between the class means, near enough for two classes of one shape.
-    pixel_right, average_right = (
+    pixel_accuracy, average_accuracy = (
         np.mean((value > (value[labels == 0].mean() + value[labels == 1].mean()) / 2) == labels)
         for value in (pixel, average)
     )
-    assert pixel_right < 0.7
-    assert average_right > 0.999
+    assert pixel_accuracy < 0.7
+    assert average_accuracy > 0.999
 
 
 def test_texture_adds_its_own_variance_to_the_noise():

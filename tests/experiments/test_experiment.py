@@ -326,7 +326,7 @@ def test_data_is_loaded_once_for_neighbours(monkeypatch):
 
 
 def test_a_folder_that_is_not_there():
-    with pytest.raises(DataError, match="nowhere is no folder"):
+    with pytest.raises(DataError, match="nowhere is not a folder"):
         train(Experiment(dataset="images", folder="nowhere"))
 
 

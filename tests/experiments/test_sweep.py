@@ -425,7 +425,7 @@ def test_a_failing_configuration_is_recorded_and_the_others_run(tmp_path):
     assert [one.experiment.seed for one in runs] == [0, 1]
     (failure,) = runs.failures
     assert failure.experiment == MISSING_PICTURES
-    assert "nowhere at all is no folder" in failure.reason
+    assert "nowhere at all is not a folder" in failure.reason
     told = json.loads((tmp_path / f"{MISSING_PICTURES.trajectory}.failed").read_text())
     assert (Experiment(**told["experiment"]), told["reason"]) == (MISSING_PICTURES, failure.reason)
     assert [one.reason for one in load_runs(tmp_path).failures] == [failure.reason]

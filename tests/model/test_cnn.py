@@ -1,7 +1,6 @@
-"""Architecture, matching widths, and weights on disk."""
+"""Layers, weights at the start, matching widths, dropout, and settings that are refused."""
 
 import copy
-import pickle
 import subprocess
 import sys
 
@@ -10,12 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlab.checks import check_images
-from cnnlab.errors import ConfigError, DataError
+from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.model.cnn import Dropout, build_cnn, count_parameters, match_channels
 from cnnlab.model.layer_table import layer_table
-from cnnlab.model.weights import load_weights, read_tensors, save_weights, write_tensors
 
 
 def test_layers_have_the_names_of_what_they_are():
@@ -61,7 +58,6 @@ def test_matched_widths_are_the_nearest_there_are(kernel_size):
     assert match_channels(build_cnn(3), kernel_size=3) == (16, 32)
 
 
-# Faults rows 1 to 5, 11
 FAULTS = [
     ({"kernel_size": value}, f"kernel_size must be an odd whole number of 1 or more, got {value!r}; try 3 or 5")
     for value in (0, -3, 3.0, "3", 4, True, None)
@@ -101,25 +97,10 @@ def test_impossible_settings_are_named_with_a_remedy(settings, words):
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("images", "words"),
-    [
-        (torch.zeros(2, 1, 28, 28, dtype=torch.uint8), "want float (N, C, H, W), got torch.uint8 (2, 1, 28, 28)"),
-        (torch.zeros(1, 28, 28), "got torch.float32 (1, 28, 28); for a single image (C, H, W) write images[None]"),
-        (torch.zeros(28, 28), "want float (N, C, H, W), got torch.float32 (28, 28)"),
-        ([1, 2], "want float (N, C, H, W), got list"),
-    ],
-)
-def test_images_of_another_kind_are_named(images, words):
-    with pytest.raises(ConfigError) as caught:
-        check_images(images)
-    assert words in str(caught.value)
-
-
 def test_dropout_has_its_own_generator():
     layer, values = Dropout(0.25, seed=1), torch.ones(1000, 8)
     first = layer(values)
-    torch.rand(3)  # somebody else draws
+    torch.rand(3)  # another use of the process-wide generator
     second = layer(values)
     again = Dropout(0.25, seed=1)
     assert torch.equal(again(values), first)
@@ -129,82 +110,6 @@ def test_dropout_has_its_own_generator():
     assert (first == 0).float().mean() == pytest.approx(0.25, abs=0.02)  # 8,000 draws: 4 standard errors
     assert torch.equal(layer.eval()(values), values)
     assert torch.equal(copy.deepcopy(again)(values), again(values))
-
-
-# Faults row 31
-def test_weights_go_to_disk_and_back(tmp_path):
-    model = build_cnn(seed=1).to(memory_format=torch.channels_last)
-    path = tmp_path / "weights é.safetensors"
-    save_weights(model, path)
-    other = load_weights(build_cnn(seed=2), path)
-    for name, value in model.state_dict().items():
-        assert torch.equal(value, other.state_dict()[name])
-    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
-
-
-def test_weights_that_are_not_sound_are_refused_and_nothing_is_executed(tmp_path):
-    model = build_cnn(seed=1)
-    before = copy.deepcopy(model.state_dict())
-    path = tmp_path / "weights.safetensors"
-
-    class Bomb:
-        def __reduce__(self):
-            return (open, (str(tmp_path / "executed"), "w"))
-
-    for name, write in {"plain.pt": pickle.dumps(Bomb()), "torch.pt": None}.items():
-        file = tmp_path / name
-        file.write_bytes(write) if write else torch.save(model.state_dict(), file)
-        with pytest.raises(DataError, match=r"is a pickle .* opening one can run code, so it was not; use safetensors"):
-            load_weights(model, file)
-    assert not (tmp_path / "executed").exists()
-
-    save_weights(build_cnn(seed=2), path)
-    sound = path.read_bytes()
-    for flipped in range(len(sound) - 500_000, len(sound), 99_991):  # somewhere in the numbers
-        rotten = bytearray(sound)
-        rotten[flipped] ^= 4
-        path.write_bytes(rotten)
-        with pytest.raises(DataError, match="damaged: its numbers do not match its checksum"):
-            load_weights(model, path)
-    path.write_bytes(sound[:-7])
-    with pytest.raises(DataError, match="is damaged or no safetensors file"):
-        load_weights(model, path)
-    path.write_bytes(b"hello")
-    with pytest.raises(DataError, match="is damaged or no safetensors file"):
-        load_weights(model, path)
-    with pytest.raises(DataError, match="does not exist; save_weights"):
-        load_weights(model, tmp_path / "none.safetensors")
-    for name, value in model.state_dict().items():
-        assert torch.equal(value, before[name])
-
-
-def test_weights_of_another_architecture_are_named(tmp_path):
-    path = tmp_path / "weights.safetensors"
-    save_weights(build_cnn(3), path)
-    with pytest.raises(DataError) as caught:
-        load_weights(build_cnn(5), path)
-    assert "another architecture: conv1.weight is (16, 1, 5, 5) in this model and (16, 1, 3, 3) in the file" in str(
-        caught.value
-    )
-    with pytest.raises(DataError, match=r"conv3.weight is \(8, 32, 3, 3\) in this model and missing in the file"):
-        load_weights(build_cnn(3, channels=(16, 32, 8), hidden=64), path)
-
-
-def test_no_sound_file_is_taken_for_a_pickle(tmp_path):
-    """A safetensors file begins with its header's length, whose first byte may be that of a pickle."""
-    path, starts = tmp_path / "tensors", set()
-    for length in range(0, 300, 8):
-        write_tensors(path, {"w": torch.ones(2)}, {"note": "x" * length})
-        starts.add(path.read_bytes()[0])
-        assert torch.equal(read_tensors(path)[0]["w"], torch.ones(2))
-    assert 0x80 in starts
-
-
-def test_tied_weights_can_be_saved(tmp_path):
-    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
-    model[1].weight = model[0].weight
-    save_weights(model, tmp_path / "tied")
-    assert torch.equal(read_tensors(tmp_path / "tied")[0]["1.weight"], model[0].weight)
 
 
 def test_numbers_of_numpy_are_numbers():
@@ -226,16 +131,11 @@ def test_a_network_that_no_computer_could_train_is_refused_before_its_weights_ar
     count = 20_000 * 10 + 20_000 * 180_000 + 20_000 + 20_000 * 49 * 64 + 64 + 650
     words = f"{count:,} parameters, more than 100,000,000: .*; take fewer channels"
     build = [lambda: build_cnn(channels=(20_000, 20_000)), Experiment(channels=(20_000, 20_000)).layer_table]
-    for one in build:
+    for attempt in build:
         with pytest.raises(ConfigError, match=words):
-            one()
+            attempt()
     outline = build_cnn(channels=(20_000, 20_000), device="meta")  # to look at: 15 GB that are not there
     assert count_parameters(outline) == sum(row.parameters for row in layer_table(outline)) == count
-
-
-def test_the_table_of_an_outline_is_that_of_the_network():
-    for settings in ({}, {"kernel_size": 5, "pooling": "none", "convs_per_block": 2, "dropout": 0.5}):
-        assert layer_table(build_cnn(**settings, device="meta")) == layer_table(build_cnn(**settings))
 
 
 def test_a_network_and_its_table_need_no_compiler():

@@ -1,4 +1,4 @@
-"""Kernels against numbers worked out by hand and against scipy's correlation."""
+"""Kernels and their outputs, compared with numbers worked out by hand and with scipy's correlation."""
 
 import numpy as np
 import pytest
@@ -133,13 +133,13 @@ def test_a_wrong_image_is_refused_in_words(image, got):
     for use in (apply_kernel, lambda image, kernel: explain_pixel(image, kernel, 0, 0)):
         with pytest.raises(ConfigError) as caught:
             use(image, make_kernel("blur"))
-        assert str(caught.value) == f"want float (H, W), got {got}"
+        assert str(caught.value) == f"image must be a float tensor (H, W) with pixels, got {got}"
 
 
 @pytest.mark.parametrize("kernel", [torch.zeros(2, 2), torch.zeros(3, 5), torch.zeros(3, 3, dtype=torch.int64), 3])
 def test_a_wrong_kernel_is_refused_in_words(kernel):
     for use in (apply_kernel, lambda image, kernel: explain_pixel(image, kernel, 0, 0)):
-        with pytest.raises(ConfigError, match=r"want a float kernel \(K, K\) with K odd, got "):
+        with pytest.raises(ConfigError, match=r"kernel must be a float tensor \(K, K\) with K odd, got "):
             use(IMAGE, kernel)
 
 

@@ -79,24 +79,6 @@ def test_the_frame_is_round_the_pixels_that_were_seen(data):
     assert ax.get_title() == "conv2, unit 0: what excites it most"
 
 
-def test_mistakes_are_counted_and_sorted_by_confidence(data):
-    model = build_cnn(seed=3)
-    found = mistakes(model, data.validation)
-    with torch.no_grad():
-        odds = model.eval()(data.validation.images).softmax(1)
-    answers, labels = odds.argmax(1), data.validation.labels
-    by_hand = torch.zeros(10, 10, dtype=torch.long)
-    for true, said in zip(labels, answers, strict=True):
-        by_hand[true, said] += 1
-    assert torch.equal(found.confusion, by_hand)
-    assert len(found.answers) == int((answers != labels).sum()) > 0
-    assert found.confidence.tolist() == sorted(found.confidence.tolist(), reverse=True)
-    surest = odds.max(1).values.where(answers != labels, 0).argmax()
-    assert torch.equal(found.images.images[0], data.validation.images[surest])
-    assert int(found.answers[0]) == int(answers[surest])
-    assert not (found.answers == found.images.labels).any()
-
-
 def test_the_confusion_matrix_shows_counts_and_shares_of_each_class(data):
     found = mistakes(build_cnn(seed=3), data.validation)
     ax = plot_confusion(found)
@@ -156,7 +138,6 @@ def perfect(data):
         (lambda _data: plot_top_images([1]), "wants what top_images gives"),
         (lambda _data: plot_confusion([1]), r"wants what mistakes\(\) gives"),
         (lambda _data: plot_mistakes([1]), r"wants what mistakes\(\) gives"),
-        (lambda data: mistakes(build_cnn(), data.validation.images), "mistakes wants a Split"),
         (lambda data: plot_mistakes(mistakes(perfect(data), data.validation)), "made no mistake on these images"),
     ],
 )

@@ -17,7 +17,7 @@ from cnnlab.data.dataset import Data
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.model.cnn import build_cnn
-from cnnlab.model.evaluation import Scores, evaluate, predict
+from cnnlab.model.evaluation import LossAndAccuracy, evaluate, predict
 from cnnlab.training.fit import fit
 from cnnlab.training.history import History
 from cnnlab.training.options import LEARNING_RATES, make_optimizer
@@ -173,7 +173,7 @@ def test_validation_goes_through_in_batches():
 def plateau(monkeypatch, losses):
     """Make `fit` see these validation losses, one an epoch."""
     values = iter(losses)
-    monkeypatch.setattr("cnnlab.training.fit.evaluate", lambda *_: Scores(next(values), 0.5))
+    monkeypatch.setattr("cnnlab.training.fit.evaluate", lambda *_: LossAndAccuracy(next(values), 0.5))
 
 
 @pytest.mark.parametrize(
@@ -610,29 +610,6 @@ def test_history_goes_to_json_and_to_a_table(data):
     assert frame["epoch"].tolist() == [1, 2]
     with pytest.raises(ConfigError, match=r"unknown metric 'validation_los'; did you mean 'validation_loss'?"):
         history["validation_los"]
-
-
-def test_evaluate_and_predict_by_hand(data):
-    model = small(dropout=0.5)
-    model.train()
-    with torch.no_grad():
-        logits = copy.deepcopy(model).eval()(data.validation.images)
-    scores = evaluate(model, data.validation, batch_size=7)
-    assert scores.loss == pytest.approx(functional.cross_entropy(logits, data.validation.labels).item(), rel=1e-5)
-    assert scores.accuracy == (logits.argmax(1) == data.validation.labels).sum().item() / 100
-    assert torch.allclose(predict(model, data.validation.images, batch_size=7), logits.softmax(1), atol=1e-6)
-    assert model.training
-    assert model.dropout.training
-
-
-def test_images_that_the_model_cant_take_are_named(data):
-    colours = torch.rand(2, 3, 28, 28)
-    with pytest.raises(
-        ConfigError, match=r"can't take images of shape \(3, 28, 28\).*input_shape=\(3, 28, 28\)\) fits"
-    ):
-        predict(small(), colours)
-    with pytest.raises(ConfigError, match=r"build_cnn\(input_shape=\(1, 28, 28\), classes=10\) fits"):
-        evaluate(small(input_shape=(3, 28, 28)), data.validation)
 
 
 def test_optimizers_are_those_of_torch():

@@ -181,7 +181,7 @@ def test_an_uploaded_picture_is_read(panel):
     before = panel.canvas.ink
     panel.upload.set_state({"value": [told | {"name": NASTY, "content": memoryview(NASTY.encode())}]})
     assert panel.status.value == (
-        '<span class="cnnlab-error">this file is no picture that can be read; take a PNG or a JPEG</span>'
+        '<span class="cnnlab-error">this file can&#x27;t be read as a picture; take a PNG or a JPEG</span>'
     )
     assert panel.canvas.ink == before
 

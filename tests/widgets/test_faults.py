@@ -5,7 +5,6 @@ import threading
 
 import ipywidgets
 import pytest
-import torch
 from torch import nn
 
 import cnnlab
@@ -23,7 +22,6 @@ from cnnlab import (
     sweep,
 )
 from cnnlab.experiments.kernel_sizes import kernel_experiments
-from cnnlab.model.layer_table import layer_table
 from cnnlab.widgets.web.canvas import blue_to_red
 
 TINY = Experiment(train_size=100, validation_size=50, channels=(4,), hidden=8, epochs=2)
@@ -110,11 +108,6 @@ def test_the_scale_of_small_numbers_is_never_told_as_zero():
     assert [blue_to_red(limit) for limit in (0.004, 0.5, 0)] == [
         "blue −0.004, white 0, red 0.004", "blue −0.50, white 0, red 0.50", "all zero",
     ]  # fmt: skip
-
-
-def test_relative_change_of_a_map_and_its_reverse_is_the_root_of_two():
-    ones = torch.ones(2, 2)
-    assert cnnlab.relative_change(ones, -ones) == pytest.approx(2**0.5)
 
 
 def test_the_window_is_never_larger_than_the_map(digits):
@@ -275,15 +268,6 @@ def test_a_run_is_loaded_once_however_often_it_was_asked_for(tmp_path):
     assert sorted(str(one.experiment.patience) for one in load_runs(tmp_path / "b")) == ["2", "None"]
 
 
-def test_layer_table_knows_a_layer_without_weights_and_refuses_what_it_would_count_wrongly():
-    table = layer_table(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, affine=False)), input_shape=(1, 8, 8))
-    assert (table[1].parameters, table[1].multiply_adds) == (0, 0)
-    with pytest.raises(ConfigError, match=r"put nn.Flatten\(\) in front of it"):
-        layer_table(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.Linear(8, 5)), input_shape=(1, 8, 8))
-    with pytest.raises(ConfigError, match="can't judge"):
-        layer_table(nn.Sequential(nn.MaxPool2d(2, return_indices=True)), input_shape=(1, 8, 8))
-
-
 def test_a_share_is_told_as_it_is_and_a_start_at_the_minimum_hides_no_other():
     descent = cnnlab.descend("bowl", learning_rate=0.05)
     assert "below 0.1% since step" in cnnlab.training.descent.describe_descent(descent, share=0.001)
@@ -302,8 +286,6 @@ def test_a_share_is_told_as_it_is_and_a_start_at_the_minimum_hides_no_other():
         (lambda _: kernel_experiments(TINY, kernel_sizes=3), "kernel_sizes wants several values"),
         (lambda _: cnnlab.RunExplorer(5), "wanted runs"),
         (lambda _: cnnlab.PredictThenRun("Which?", print, choices=[1, 2], scorebook={}), "wants a Scorebook"),
-        (lambda _: cnnlab.relative_change([1], [2]), "want two float maps"),
-        (lambda _: cnnlab.shift_image(torch.zeros(4, 4), down=1.5), "whole number of pixels, got 1.5"),
         (lambda d: cnnlab.PoolingExplorer(build_cnn(), d.validation[:3], layer="fc1"), "no maps"),
         (lambda d: cnnlab.PoolingExplorer(build_cnn(input_shape=(3, 28, 28)), d.validation[:3]), "can't take images"),
         (lambda d: cnnlab.PoolingExplorer(build_cnn().double(), d.validation[:3]), "the model is torch.float64"),

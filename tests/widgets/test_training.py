@@ -342,7 +342,7 @@ def test_too_few_pictures_are_said_before_the_start_and_counted_once(panel, tmp_
     assert len(panel.runs) == 1
     (tmp_path / "empty" / "cats").mkdir(parents=True)
     panel.folder.value = str(tmp_path / "empty")
-    assert "wants one folder a class, each with pictures in it" in panel.status.value
+    assert "must hold a folder for each class, with pictures in it" in panel.status.value
     assert panel.start.disabled
 
 

@@ -176,9 +176,9 @@ def fit(  # noqa: PLR0913 (a training's settings)
         except _Diverged as error:
             training.stopped_by, training.diverged_in_batch = "diverged", error.batch
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
-            raise MemoryError(_memory_remedy(batch_size)) from error
+            raise MemoryError(what_to_try(batch_size)) from error
         finally:
             training.restore()
         history = training.history()
@@ -345,11 +345,13 @@ def _copy_weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
-def _memory_remedy(batch_size: int) -> str:
+def what_to_try(batch_size: int) -> str:
+    """Return the message of the MemoryError that `fit` raises."""
     remedy = f"try batch_size={batch_size // 2}" if batch_size > 1 else "take fewer or smaller images"
     return f"out of memory with batch_size={batch_size}; {remedy}"
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether Python or torch has raised this error because memory ran out, on the processor or on a GPU."""
     known = ("can't allocate memory", "not enough memory")  # the words of torch's allocator on the CPU
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(words in str(error) for words in known)

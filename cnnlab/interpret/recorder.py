@@ -77,6 +77,7 @@ class Recorder:
         return {name: float(f"{value:.6g}") for name, value in numbers.items()}
 
     def _gradient_numbers(self, state: EpochState) -> dict[str, float]:
+        """Return the numbers of the gradients; empty for a network without weights to train."""
         if not any(value.ndim > 1 and value.requires_grad for value in state.model.parameters()):
             return {}
         batch_size = state.history.settings["batch_size"]
@@ -94,6 +95,7 @@ class Recorder:
 
 
 def _activation_numbers(model: nn.Module, images: Split) -> dict[str, float]:
+    """Return the numbers of the activations; empty for a network without ReLU and pooling layers."""
     kinds = tuple(kind for kind in (nn.ReLU, *POOLS) if any(isinstance(layer, kind) for layer in model.modules()))
     if not kinds:
         return {}

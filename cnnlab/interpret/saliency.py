@@ -148,6 +148,7 @@ def _logit(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
 
 
 def _gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    """Return the gradient of each image's target logit, (N, C, H, W)."""
     with torch.enable_grad():
         images = images.clone().requires_grad_()
         score = _logit(model, images.clone(), targets).sum()  # of a copy, since a first layer may work in place
@@ -168,6 +169,7 @@ def _smoothgrad(model: nn.Module, images: Tensor, targets: Tensor, noise: Tensor
 
 
 def _integrated_gradients(model: nn.Module, images: Tensor, targets: Tensor, steps: int) -> Tensor:
+    """Return image × ∫ gradient(t · image) dt over t from 0 to 1 (Sundararajan et al. 2017, eq. 1)."""
     nodes, weights = np.polynomial.legendre.leggauss(steps)  # for −1…1
     along = torch.as_tensor((nodes + 1) / 2, dtype=images.dtype, device=images.device)
     weights = torch.as_tensor(weights / 2, dtype=images.dtype, device=images.device)
@@ -177,6 +179,7 @@ def _integrated_gradients(model: nn.Module, images: Tensor, targets: Tensor, ste
 
 
 def _grad_cam(model: nn.Module, images: Tensor, targets: Tensor, layer: str | None) -> Tensor:
+    """Return ReLU(Σ mean gradient × map) over a layer's maps, enlarged (Selvaraju et al. 2017, eq. 1 and 2)."""
     if layer is None and not any(isinstance(module, nn.Conv2d) for module in model.modules()):
         raise ConfigError("grad_cam needs a convolution, and this model has none; take another method")
     kept: list[Tensor] = []
@@ -200,6 +203,7 @@ def _grad_cam(model: nn.Module, images: Tensor, targets: Tensor, layer: str | No
 
 @torch.no_grad()
 def _occlusion(model: nn.Module, images: Tensor, targets: Tensor, window: int, stride: int) -> Tensor:
+    """Return the fall of the target's logit, averaged over the squares that cover a pixel."""
     whole = _logit(model, images, targets)
     fall, covered = torch.zeros_like(images), torch.zeros_like(images[:1])
     for top in _starts(images.shape[2], window, stride):

@@ -84,6 +84,7 @@ def fingerprint(model: nn.Module, data: Data) -> str:
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], groups: list[dict]) -> None:
+    """Load the optimizer's state from the checkpoint's tensors, and its options, such as the rate, from groups."""
     state = optimizer.state_dict()
     for group, saved in zip(state["param_groups"], groups, strict=True):
         group.update(saved)

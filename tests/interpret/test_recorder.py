@@ -161,20 +161,22 @@ def test_a_sweep_keeps_them_and_trains_again_what_lacks_them(tmp_path):
     stamps = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
     runs = sweep(experiments, tmp_path, insides=True, progress=False)
     assert all(path.stat().st_mtime_ns > stamps[path.name] for path in tmp_path.glob("*.json"))
-    assert all(one.snapshots[0] == 1 for one in runs)  # what was kept before is kept again
+    assert all(each.snapshots[0] == 1 for each in runs)  # what was kept before is kept again
     for before, after in zip(plain, runs, strict=True):
         assert before.history["train_loss"] == after.history["train_loss"]
         assert before.read_weights() == after.read_weights()
     stamps = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
     for again in (sweep(experiments, tmp_path, insides=True, progress=False), load_runs(tmp_path)):
-        assert {one.experiment.key: one.history["dead_share"] for one in again} == {
-            one.experiment.key: one.history["dead_share"] for one in runs
+        assert {each.experiment.key: each.history["dead_share"] for each in again} == {
+            each.experiment.key: each.history["dead_share"] for each in runs
         }
     assert len(sweep(experiments, tmp_path, progress=False)) == 12  # who does not ask for them takes what is there
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")} == stamps
-    assert {len(one.history["update_ratio"]) for one in runs.filter(epochs=1)} == {1}  # a part of the recording
+    assert {len(each.history["update_ratio"]) for each in runs.filter(epochs=1)} == {1}  # a part of the recording
     frame = runs.filter(epochs=2).to_frame()
-    assert frame["activation_scale"].tolist() == [one.history["activation_scale"][-1] for one in runs.filter(epochs=2)]
+    assert frame["activation_scale"].tolist() == [
+        each.history["activation_scale"][-1] for each in runs.filter(epochs=2)
+    ]
     summary = runs.filter(epochs=2).summary("dead_share")
     assert summary["dead_share"].tolist() == pytest.approx(
         frame.groupby("pooling", sort=False)["dead_share"].mean().tolist()
@@ -184,12 +186,12 @@ def test_a_sweep_keeps_them_and_trains_again_what_lacks_them(tmp_path):
         ConfigError, match=r"pooling='avg' has dead_share at 'last': not recorded: sweep\(…, insides=True\)"
     ):
         compare(mixed, by="pooling", metric="dead_share")
-    found = compare(runs.filter(epochs=2), by="pooling", metric="pool1.scale_change")
-    assert found.verdicts["avg"] in (LOWER, CANNOT_TELL)
+    comparison = compare(runs.filter(epochs=2), by="pooling", metric="pool1.scale_change")
+    assert comparison.verdicts["avg"] in (LOWER, CANNOT_TELL)
 
 
 def with_number(values, pooling):
-    """Return runs whose last row says this of the inside, one a seed."""
+    """Return runs with these dead_share in their last row, one a seed."""
     made = []
     for seed, value in enumerate(values):
         experiment = BASE.replace(pooling=pooling, seed=seed, epochs=1)

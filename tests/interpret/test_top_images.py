@@ -14,14 +14,14 @@ from cnnlab.model.cnn import build_cnn
 def test_the_images_that_excite_a_unit_most_in_order():
     data = load_data("mnist", train=20, validation=300, test=10)
     model = build_cnn(5, seed=2)
-    found = top_images(model, data.validation, "relu2", 3, count=6, batch_size=64)
+    best = top_images(model, data.validation, "relu2", 3, count=6, batch_size=64)
     with torch.no_grad():
         maps = model.relu2(model.conv2(model.pool1(model.relu1(model.conv1(data.validation.images)))))[:, 3]
     strongest = maps.amax((1, 2)).sort(descending=True)
-    assert found.values == pytest.approx(strongest.values[:6].tolist(), rel=1e-5)
-    assert found.indices == strongest.indices[:6].tolist()
-    assert torch.equal(found.images.images, data.validation.images[found.indices])
-    for index, box, crop in zip(found.indices, found.boxes, found.crops, strict=True):
+    assert best.values == pytest.approx(strongest.values[:6].tolist(), rel=1e-5)
+    assert best.indices == strongest.indices[:6].tolist()
+    assert torch.equal(best.images.images, data.validation.images[best.indices])
+    for index, box, crop in zip(best.indices, best.boxes, best.crops, strict=True):
         place = int(maps[index].flatten().argmax())
         assert box == receptive_field(model, "relu2", 3, place, (1, 28, 28))
         assert torch.equal(crop, data.validation.pixels[index][:, box[0] : box[2], box[1] : box[3]])
@@ -31,8 +31,8 @@ def test_what_a_unit_saw_is_all_that_it_needs():
     """Outside its box an image may be anything: the output at that place stays the same."""
     data = load_data("mnist", train=20, validation=50, test=10)
     model = build_cnn(3, seed=2).eval()
-    found = top_images(model, data.validation, "conv2", 1, count=3)
-    for image, value, (top, left, bottom, right) in zip(found.images.images, found.values, found.boxes, strict=True):
+    best = top_images(model, data.validation, "conv2", 1, count=3)
+    for image, value, (top, left, bottom, right) in zip(best.images.images, best.values, best.boxes, strict=True):
         other = torch.randn(1, 1, 28, 28)
         other[0, :, top:bottom, left:right] = image[:, top:bottom, left:right]
         with torch.no_grad():
@@ -43,11 +43,11 @@ def test_what_a_unit_saw_is_all_that_it_needs():
 def test_a_neuron_and_a_tensor_of_images():
     images = torch.randn(9, 1, 28, 28)
     model = build_cnn(seed=1)
-    found = top_images(model, images, "logits", 7, count=20)
-    assert len(found.indices) == 9  # there are no more
-    assert found.boxes == [(0, 0, 28, 28)] * 9
+    best = top_images(model, images, "logits", 7, count=20)
+    assert len(best.indices) == 9  # there are no more
+    assert best.boxes == [(0, 0, 28, 28)] * 9
     with torch.no_grad():
-        assert found.indices == model(images)[:, 7].argsort(descending=True).tolist()
+        assert best.indices == model(images)[:, 7].argsort(descending=True).tolist()
 
 
 def test_a_dead_unit_looks_for_nothing():

@@ -1,4 +1,4 @@
-"""A record goes to JSON, to a table and back."""
+"""A record goes to JSON and back, and to a table; a metric that it lacks is named."""
 
 import json
 

@@ -49,8 +49,8 @@ def receptive_field(
     depends_on = _experiment(model, layer, unit, place, input_shape)
     if not depends_on():
         return 0, 0, 0, 0
-    # The first row such that the output depends on the rows up to it is the top; the first one such that it does not depend
-    # on the rows from there on is the bottom. bisect_left finds both by halving; columns likewise.
+    # top: the first row such that the output depends on the rows up to it. bottom: the first row such that it does not
+    # depend on the rows from there on. bisect_left finds them by halving. left and right: the same with columns.
     top = bisect_left(range(height), True, key=lambda row: depends_on(rows=slice(row + 1)))
     left = bisect_left(range(width), True, key=lambda column: depends_on(columns=slice(column + 1)))
     bottom = bisect_left(range(height), True, key=lambda row: not depends_on(rows=slice(row, None)))

@@ -27,16 +27,16 @@ class History:
     Parameters
     ----------
     settings : dict
-        The arguments of `fit`.
+        The settings of `fit`, with the learning rate that was used.
     environment : dict
-        What `environment` returned: versions, threads, processor and device.
+        Versions, threads, processor and device; see `cnnlab.environment`.
     rows : list of dict
         One dict an epoch: epoch (from 1); train_loss and train_accuracy, means over the batches, in train mode;
         validation_loss and validation_accuracy, after the epoch, in eval mode (absent without validation images);
         seconds; and the numbers that `Recorder`, or an on_epoch of your own, returned. Losses are mean cross-entropies
         in nats, accuracies 0–1.
     best_epoch : int
-        The epoch with the lowest validation loss; 0 without one.
+        The epoch with the lowest validation loss, where a fall of at most min_delta does not count; 0 without one.
     stopped_by : str
         "epochs", "patience", "stop", "interrupt" or "diverged"; "" while it trains.
     stopped_in : int

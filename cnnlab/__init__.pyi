@@ -33,7 +33,8 @@ from .interpret.capture import capture as capture
 from .interpret.activations import activation_statistics as activation_statistics
 from .interpret.gradients import gradient_flow as gradient_flow, weight_distributions as weight_distributions
 from .interpret.saliency import saliency as saliency, saliency_check as saliency_check, concentration as concentration
-from .interpret.top_images import receptive_field as receptive_field, top_images as top_images
+from .interpret.receptive_field import receptive_field as receptive_field
+from .interpret.top_images import top_images as top_images
 from .interpret.recorder import Recorder as Recorder
 from .training.fit import fit as fit
 from .training.descent import (
@@ -43,8 +44,9 @@ from .training.descent import (
     describe_descent as describe_descent,
     describe_descents as describe_descents,
 )
-from .training.history import History as History, environment as environment, replay as replay
-from .training.early_stopping import Stopping as Stopping, stopping as stopping
+from .training.environment import environment as environment
+from .training.history import History as History
+from .training.early_stopping import Stopping as Stopping, replay as replay, stopping as stopping
 from .experiments.experiment import Experiment as Experiment
 from .experiments.run import Run as Run, run as run
 from .experiments.runs import Runs as Runs, bank as bank, load_runs as load_runs

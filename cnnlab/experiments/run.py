@@ -23,6 +23,7 @@ from cnnlab.model.cnn import build_cnn
 from cnnlab.model.weights import pack_tensors, unpack_tensors
 from cnnlab.training.fit import EpochState, fit
 from cnnlab.training.history import History
+from cnnlab.training.options import check_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ def run(
     insides: bool = False,
     device: str = "cpu",
     stop: threading.Event | None = None,
-    on_epoch: Callable[[EpochState], None] | None = None,
+    on_epoch: Callable[[EpochState], dict[str, float] | None] | None = None,
     progress: bool | Callable[[float], None] = True,
 ) -> Run:
     """Train one experiment, on one thread of the processor, and return the Run.
@@ -85,14 +86,16 @@ def run(
         if epoch in wanted:
             kept.update({f"{epoch}.{name}": value.clone() for name, value in model.state_dict().items()})
 
-    def after_epoch(state: EpochState) -> None:
+    def after_epoch(state: EpochState) -> dict[str, float]:
+        numbers: dict[str, float] = {}
         keep(state.epoch, state.model)
         if record is not None:
             begun = time.perf_counter()
-            record(state)
+            numbers |= check_numbers(record(state))
             recording.append(time.perf_counter() - begun)
         if on_epoch is not None:
-            on_epoch(state)
+            numbers |= check_numbers(on_epoch(state))
+        return numbers
 
     with one_thread():
         data = load_once(experiment)

@@ -15,7 +15,8 @@ from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Store
 from cnnlab.files import data_folder
-from cnnlab.training.history import METRICS, History, check_metric, metrics_of, replay
+from cnnlab.training.early_stopping import replay
+from cnnlab.training.history import METRICS, History, check_metric, metrics_of
 
 if TYPE_CHECKING:
     import pandas

@@ -1,6 +1,6 @@
-"""A network and images in, what each layer puts out over all of them out: its distribution, zeros, dead units, scale.
+"""Measure the outputs of each layer over many images: distribution, zeros, dead units, scale.
 
-Images stream through in batches; what is kept of a layer is a handful of sums and a sample of its values.
+Images pass in batches. Of each layer only a few sums and a sample of its values are kept.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from cnnlab.checks import check_whole
 from cnnlab.data.dataset import Split
-from cnnlab.interpret.capture import ByLayer, Layers, check_model, check_some, hooked
+from cnnlab.interpret.capture import ByLayer, Layers, check_model, check_not_empty, hooked
 from cnnlab.model.evaluation import check_takes, device_of, evaluating
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, nn.LPPool2d)
-# Where a function is nearly flat, told from its output: slope under 1 % of the steepest.
+# Given its output y, is an activation function nearly flat there: is its slope under 1 % of the steepest one?
 FLAT: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
     nn.ReLU: lambda y: y <= 0,
     nn.ReLU6: lambda y: (y <= 0) | (y >= 6),
@@ -29,13 +29,31 @@ FLAT: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True, eq=False)
 class LayerActivity:
-    """What one layer put out for all images.
+    """The outputs of one layer for all images.
 
-    units: channels of maps (N, C, H, W), neurons of (N, F). mean, std, minimum and maximum: of all its values. scale:
-    their root mean square. zeros: the share of values that are exactly zero. dead: how many units are zero for every
-    image (at every position); dead_share: of all units. saturated: the share of values where the activation function is
-    nearly flat, its slope under 1 % of the steepest (ReLU, ReLU6, sigmoid and tanh; NaN for other layers).
-    scale_before: what `scale` was before a pooling layer (NaN for others). sample: some values, drawn at random.
+    Parameters
+    ----------
+    kind : str
+        The layer's class.
+    units : int
+        Channels of maps (N, C, H, W), or neurons of (N, F).
+    mean, std, minimum, maximum : float
+        Of all values.
+    scale : float
+        The root mean square of all values.
+    zeros : float
+        The share of values that are exactly zero, 0–1.
+    dead : int
+        How many units are zero for every image, at every place.
+    dead_share : float
+        dead as a share of all units, 0–1.
+    saturated : float
+        The share of values, 0–1, where the activation function is nearly flat: its slope is under 1 % of the steepest
+        one. For ReLU, ReLU6, sigmoid and tanh; NaN for other layers.
+    scale_before : float
+        The root mean square of a pooling layer's inputs; NaN for other layers.
+    sample : np.ndarray
+        Values drawn at random, float32 (sample,).
     """
 
     kind: str
@@ -62,17 +80,31 @@ def activation_statistics(
     sample: int = 10_000,
     seed: int = 0,
 ) -> ByLayer:
-    """Return a `LayerActivity` for every layer: its values over all images, which may be a whole data set.
+    """Return a `LayerActivity` for each layer, measured over all images.
 
-    images: a Split, or float (N, C, H, W), normalized as in training. layers as in `capture`. The model is in eval
-    mode meanwhile, and afterwards as it was. The sample is the same for the same seed.
+    The model is in eval mode meanwhile, and afterwards as it was.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any network.
+    images : Split or Tensor
+        Float (N, C, H, W), normalized as in training; as many as you like.
+    layers
+        As in `capture`.
+    batch_size : int
+        How many images go through the network at once.
+    sample : int
+        How many values of a layer to draw.
+    seed : int
+        For the draw.
 
     >>> activation_statistics(model, data.validation)["relu1"].dead
     0
     """
     images = images.images if isinstance(images, Split) else images
     check_takes(check_model(model), images)
-    check_some(images)
+    check_not_empty(images)
     check_whole("batch_size", batch_size, 1)
     check_whole("sample", sample, 1)
     check_whole("seed", seed, 0)
@@ -86,13 +118,23 @@ def activation_statistics(
             tallies[name].add(entering, values.detach())
 
     with evaluating(model), torch.no_grad(), hooked(model, layers, see):
-        for part in images.split(batch_size):
-            model(part.to(device))
+        for batch in images.split(batch_size):
+            model(batch.to(device))
     return ByLayer({name: tally.result() for name, tally in tallies.items()})
 
 
 class _Tally:
-    """Sums over the batches of one layer's values."""
+    """Add up the values of one layer over the batches.
+
+    Parameters
+    ----------
+    layer : nn.Module
+        The layer.
+    per_image : float
+        How many values to draw for the sample, on average over the images.
+    seed : int
+        For the draw.
+    """
 
     def __init__(self, layer: nn.Module, per_image: float, seed: int) -> None:
         self.layer, self.per_image = layer, per_image
@@ -104,6 +146,7 @@ class _Tally:
         self.drawn: list[Tensor] = []
 
     def add(self, entering: tuple, values: Tensor) -> None:
+        """Add the layer's inputs and its output, (N, units, …), for one batch."""
         self.count += values.numel()
         self.total += float(values.sum(dtype=torch.float64))
         self.squares += _sum_of_squares(values)
@@ -125,6 +168,7 @@ class _Tally:
         self.drawn.append(values.flatten()[places.to(values.device)].cpu())
 
     def result(self) -> LayerActivity:
+        """Return the measurements over all batches."""
         mean, mean_square = self.total / self.count, self.squares / self.count
         units, dead = len(self.alive), len(self.alive) - int(self.alive.sum())
         before = (self.squares_before / self.count_before) ** 0.5 if self.count_before else float("nan")

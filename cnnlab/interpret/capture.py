@@ -1,7 +1,7 @@
-"""A network in, what happens inside it out: `capture` keeps what the layers put out while images pass through.
+"""Capture the outputs of layers while images pass through a network.
 
-Every hook of the package is attached here, and is gone when its block ends, however that happens. A network that is
-looked at stays as it is: mode, gradients and requires_grad are as they were found.
+All hooks of the package are attached here. They are removed when their block ends, however it ends. The network itself
+stays as it is: train or eval mode, gradients and requires_grad.
 """
 
 from __future__ import annotations
@@ -28,10 +28,7 @@ Layers = str | type[nn.Module] | Iterable[str | type[nn.Module]] | None
 
 
 class Captured(Mapping[str, Tensor]):
-    """What the layers put out in the latest forward pass, by the layers' names; see `capture`.
-
-    `inputs` has what went into them, by the same names.
-    """
+    """The outputs of the latest forward pass, by layer name; see `capture`. The inputs are in `inputs`, if wanted."""
 
     def __init__(self, most_bytes: int) -> None:
         self.inputs: dict[str, Tensor] = {}
@@ -50,7 +47,7 @@ class Captured(Mapping[str, Tensor]):
 
     @property
     def nbytes(self) -> int:
-        """How much memory the captured tensors take, in bytes."""
+        """The memory that the captured tensors take, in bytes."""
         return sum(values.nbytes for values in (*self._outputs.values(), *self.inputs.values()))
 
     def __repr__(self) -> str:
@@ -58,12 +55,12 @@ class Captured(Mapping[str, Tensor]):
         return "\n".join([f"captured {len(self)} layers, {self.nbytes / 1e6:.1f} MB", *lines])
 
     def begin(self) -> None:
-        """Forget the pass before."""
+        """Forget the tensors of the pass before."""
         self._outputs.clear()
         self.inputs.clear()
 
     def keep(self, name: str, values: Tensor, *, entering: bool = False) -> None:
-        """Keep a copy: an in-place ReLU further on would rewrite the tensor itself."""
+        """Keep a copy of a layer's output, or of its input; a later in-place layer may overwrite the tensor itself."""
         if self.nbytes + values.nbytes > self._most_bytes:
             raise MemoryError(
                 f"capture would keep more than most_bytes={self._most_bytes:,} at {name}; give fewer images or name "
@@ -76,14 +73,27 @@ class Captured(Mapping[str, Tensor]):
 def capture(
     model: nn.Module, layers: Layers = None, *, inputs: bool = False, most_bytes: int = MOST_BYTES
 ) -> Iterator[Captured]:
-    """Within the block, keep what these layers put out, by name, each time the model is called.
+    """Within the block, keep the outputs of these layers, by name, each time the model is called.
 
-    layers: names or types, such as ["relu1", nn.MaxPool2d]; None is every layer that has no layers inside. Tensors are
-    copies, detached, on the model's device; the latest pass through the model replaces the one before, so that memory
-    is that of one pass: `seen.nbytes`, at most `most_bytes` (a MemoryError beyond). A layer that is used again in one
-    pass is there as "relu", "relu#2"; one with several outputs as "lstm[0]", "lstm[1]". With inputs=True `seen.inputs`
-    has what went in: before a ReLU. The model is in eval mode inside the block, and afterwards as it was. Works on any
-    nn.Module.
+    The tensors are copies, detached, on the model's device. Each pass through the model replaces those of the pass
+    before. The model is in eval mode inside the block, and afterwards as it was.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any network.
+    layers : str, type, or iterable of them, optional
+        Names or types, such as ["relu1", nn.MaxPool2d]. None: every layer that has no layers inside.
+    inputs : bool
+        Whether to keep the layers' inputs, too, in `seen.inputs`.
+    most_bytes : int
+        The most memory that the tensors of one pass may take, in bytes; beyond it MemoryError is raised.
+
+    Yields
+    ------
+    Captured
+        Layer name → Tensor. A layer that is used twice in a pass has the names "relu" and "relu#2"; a layer with
+        several outputs the names "lstm[0]" and "lstm[1]".
 
     >>> with capture(model, ["relu1", "pool1"]) as seen:
     ...     logits = model(images)
@@ -109,9 +119,21 @@ def hooked(
     before: Callable[[str, Tensor], None] | None = None,
     begin: Callable[[], None] = lambda: None,
 ) -> Iterator[None]:
-    """Call see(name, layer, inputs, output) whenever one of the layers has run; what it returns takes output's place.
+    """Within the block, call functions whenever one of the layers runs.
 
-    before(name, input) is called when it is about to run, begin() at the start of every pass through the model.
+    Parameters
+    ----------
+    model : nn.Module
+        The network.
+    layers
+        As in `capture`.
+    see : function
+        see(name, layer, inputs, output) is called after a layer has run, once for each tensor that it returns. A tensor
+        that see returns replaces the output.
+    before : function, optional
+        before(name, input) is called when a layer is about to run.
+    begin : function
+        begin() is called at the start of every pass through the model.
     """
     chosen = choose_layers(model, layers)
     wants_images = any(isinstance(layer, (nn.Conv2d, nn.Flatten)) for layer in model.modules())
@@ -119,7 +141,7 @@ def hooked(
 
     def start(_model: nn.Module, arguments: tuple) -> None:
         first = arguments[0] if arguments else None
-        # These, torch would take for one image without a batch, or refuse in its own words.
+        # torch would take these for one image without a batch, or refuse them in words that name no remedy.
         unbatched = isinstance(first, Tensor) and (first.ndim == 3 or not first.is_floating_point())
         if hasattr(model, "input_shape") or (wants_images and unbatched):
             check_images(first)
@@ -130,13 +152,14 @@ def hooked(
         used[name] += 1
         entering = (*arguments, *named.values())
         if before is not None:
-            for part, values in _tensors(_numbered(name, used), entering[0] if len(entering) == 1 else entering):
-                before(part, values)
+            for full_name, values in _tensors(_numbered(name, used), entering[0] if len(entering) == 1 else entering):
+                before(full_name, values)
 
     def leave(name: str, layer: nn.Module, arguments: tuple, named: dict, output: Any) -> Any:
-        found = list(_tensors(_numbered(name, used), output))
-        answers = [see(part, layer, (*arguments, *named.values()), values) for part, values in found]
-        return answers[0] if isinstance(output, Tensor) else None
+        inputs = (*arguments, *named.values())
+        tensors = list(_tensors(_numbered(name, used), output))
+        replacements = [see(full_name, layer, inputs, values) for full_name, values in tensors]
+        return replacements[0] if isinstance(output, Tensor) else None
 
     handles = []
     try:
@@ -151,11 +174,12 @@ def hooked(
 
 
 def _numbered(name: str, used: Counter[str]) -> str:
+    """Return the name of a layer's latest use: "relu", then "relu#2"."""
     return name if used[name] == 1 else f"{name}#{used[name]}"
 
 
 def _tensors(name: str, values: Any) -> Iterator[tuple[str, Tensor]]:
-    """Give each tensor of an output with its name: that of a tuple, list or dict bears its place there."""
+    """Yield each tensor of a layer's output with its name; in a tuple, list or dict its place or key is added."""
     if isinstance(values, Tensor):
         yield name, values
     elif isinstance(values, Mapping):
@@ -167,7 +191,7 @@ def _tensors(name: str, values: Any) -> Iterator[tuple[str, Tensor]]:
 
 
 def check_model(model: object) -> nn.Module:
-    """Return model; ConfigError if it is none."""
+    """Return model; raise ConfigError unless it is an nn.Module."""
     if not isinstance(model, nn.Module):
         raise ConfigError(f"model: want an nn.Module, such as build_cnn(), got {model!r:.60}")
     return model
@@ -176,34 +200,50 @@ def check_model(model: object) -> nn.Module:
 def choose_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Module]:
     """Return name → layer for these names or types, in the model's order; None: all that have no layers inside."""
     named = {name: layer for name, layer in model.named_modules(remove_duplicate=False) if name}
-    own = {name: layer for name, layer in model.named_modules() if name}  # each layer once, by its first name
+    once = {name: layer for name, layer in model.named_modules() if name}  # each layer by its first name only
     if layers is None:
-        return {name: layer for name, layer in own.items() if not any(layer.children())} or {"": model}
+        return {name: layer for name, layer in once.items() if not any(layer.children())} or {"": model}
     wanted = list(layers) if isinstance(layers, Iterable) and not isinstance(layers, (str, nn.Module)) else [layers]
     if not wanted:
         raise ConfigError("layers names none; give names or types of layers, or leave it out for all of them")
     chosen: set[str] = set()
-    for one in wanted:
-        if isinstance(one, type) and issubclass(one, nn.Module):
-            found = {name for name, layer in own.items() if isinstance(layer, one)}
-            if not found:
-                kinds = ", ".join(sorted({type(layer).__name__ for layer in own.values()}))
-                raise ConfigError(f"the model has no layer of type {one.__name__}; it has {kinds}")
-            chosen |= found
+    for name_or_type in wanted:
+        if isinstance(name_or_type, type) and issubclass(name_or_type, nn.Module):
+            names = {name for name, layer in once.items() if isinstance(layer, name_or_type)}
+            if not names:
+                kinds = ", ".join(sorted({type(layer).__name__ for layer in once.values()}))
+                raise ConfigError(f"the model has no layer of type {name_or_type.__name__}; it has {kinds}")
+            chosen |= names
         else:
-            check_choice("layer", one, named)
-            chosen.add(one)
+            check_choice("layer", name_or_type, named)
+            chosen.add(name_or_type)
     return {name: layer for name, layer in named.items() if name in chosen}
 
 
-def check_some(images: Tensor) -> None:
-    """Raise ConfigError if there is not a single image."""
+def layer_of_output(model: nn.Module, name: object) -> str:
+    """Return the name of the layer that an output belongs to: "relu" for "relu#2", "lstm" for "lstm[0]"."""
+    if not isinstance(name, str):
+        raise ConfigError(f"layer wants one name, such as 'relu1', got {name!r:.60}")
+    layer = name.split("#")[0].split("[")[0]
+    choose_layers(model, layer)
+    return layer
+
+
+def check_unit(layer: str, unit: int, output: Tensor) -> None:
+    """Raise ConfigError unless the output of this layer, (N, units, …), has the unit."""
+    if output.ndim < 2 or unit >= output.shape[1]:
+        units = output.shape[1] if output.ndim > 1 else 0
+        raise ConfigError(f"unit={unit}: {layer} has {units} units, 0 to {units - 1}")
+
+
+def check_not_empty(images: Tensor) -> None:
+    """Raise ConfigError if there is no image."""
     if len(images) == 0:
         raise ConfigError("images: got none; give one or more, float (N, C, H, W)")
 
 
 def logits_of(output: Any) -> Tensor:
-    """Return a network's logits (N, classes): its output, or the first tensor of it; ConfigError if they are none."""
+    """Return a network's logits (N, classes): its output, or the first tensor in it; raise ConfigError without them."""
     logits = next((values for _, values in _tensors("", output)), None)
     if logits is None or logits.ndim != 2:
         got = type(output).__name__ if logits is None else tuple(logits.shape)
@@ -212,15 +252,21 @@ def logits_of(output: Any) -> Tensor:
 
 
 class ByLayer(dict):
-    """Layer name → what was measured there. Prints as a table."""
+    """The measurements of a network, by layer name; printed as a table."""
 
     def to_frame(self) -> pandas.DataFrame:
-        """Return a DataFrame with one row a layer, of all that is one number or one word."""
+        """Return a DataFrame with one row a layer and one column a measurement; arrays are left out."""
         import pandas
 
-        told = [{field.name: getattr(row, field.name) for field in fields(row)} for row in self.values()]
-        plain = [{key: one for key, one in row.items() if not isinstance(one, (np.ndarray, dict))} for row in told]
-        return pandas.DataFrame(plain, index=pandas.Index(self, name="layer"))
+        rows = [
+            {
+                field.name: value
+                for field in fields(measured)
+                if not isinstance(value := getattr(measured, field.name), (np.ndarray, dict))
+            }
+            for measured in self.values()
+        ]
+        return pandas.DataFrame(rows, index=pandas.Index(self, name="layer"))
 
     def __getitem__(self, name: str) -> Any:
         check_choice("layer", name, self)

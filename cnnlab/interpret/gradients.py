@@ -1,4 +1,4 @@
-"""A network, images and labels in, what training would do to each layer out: gradients, steps, and changed weights."""
+"""Measure what training does to each layer: gradients, the optimizer's steps, and the change of the weights."""
 
 from __future__ import annotations
 
@@ -14,17 +14,29 @@ from torch.nn import functional
 from cnnlab.checks import check_images, check_whole
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer, check_model, check_some, logits_of
+from cnnlab.interpret.capture import ByLayer, check_model, check_not_empty, logits_of
+from cnnlab.interpret.seeding import seeded
 from cnnlab.model.evaluation import check_takes, device_of
 
 
 @dataclass(frozen=True, eq=False)
 class LayerGradient:
-    """The gradient of the loss by one layer's weights, over several batches.
+    """The gradient of the loss with respect to one layer's weights, over several batches.
 
-    mean and maximum: of |gradient|, mean over the batches and largest of all. norm: Euclidean, mean over the batches.
-    ratio: gradient norm / weight norm. update_ratio: norm of the optimizer's step / weight norm (NaN without one).
-    each: the norm, ratio and update_ratio of every batch, (batches,).
+    Parameters
+    ----------
+    kind : str
+        The layer's class.
+    mean, maximum : float
+        The mean of |gradient|, averaged over the batches, and the largest |gradient|.
+    norm : float
+        The Euclidean norm of the gradient, averaged over the batches, as all that follow are.
+    ratio : float
+        Gradient norm / weight norm.
+    update_ratio : float
+        Norm of the optimizer's step / weight norm; NaN without an optimizer.
+    each : dict of str to np.ndarray
+        norm, ratio and update_ratio of each batch, (batches,).
     """
 
     kind: str
@@ -44,18 +56,35 @@ def gradient_flow(
     optimizer: torch.optim.Optimizer | None = None,
     batch_size: int = 64,
 ) -> ByLayer:
-    """Return a `LayerGradient` for every layer's weights (those of two or more dimensions, not biases), first to last.
+    """Return a `LayerGradient` for the weights of each layer, first to last. Biases are left out.
 
-    images float (N, C, H, W) and labels (N,), or a Split; they are cut into batches, each with its own gradient of the
-    mean cross-entropy. With the optimizer that trains the model, update_ratio is that of the step it would take next:
-    one real step a batch, on a copy. The copy is in train mode, its dropout layers off; what else in it is drawn at
-    random comes from a seed of its own. The model itself is not touched.
+    Each batch has its own gradient of the mean cross-entropy. It is computed on a copy of the model in train mode
+    without dropout; what else is random in the copy comes from a fixed seed. The model itself stays as it is.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any network that returns logits (N, classes).
+    images : Split or Tensor
+        Float (N, C, H, W), normalized as in training.
+    labels : Tensor, optional
+        Whole numbers (N,). None: those of the Split.
+    optimizer : torch.optim.Optimizer, optional
+        The optimizer that trains the model. With it, update_ratio tells of the step that it would take next: a real
+        step for each batch, on a copy of model and optimizer.
+    batch_size : int
+        Images a batch.
+
+    Raises
+    ------
+    ConfigError
+        If model, images, labels and optimizer do not fit each other.
 
     >>> gradient_flow(model, data.train[:256], optimizer=torch.optim.Adam(model.parameters()))["conv1"].update_ratio
     0.02
     """
     images, labels = _images_and_labels(images, labels)
-    check_some(images)
+    check_not_empty(images)
     outputs = logits_of(check_takes(check_model(model), images)).shape[1]
     if int(labels.min()) < 0 or int(labels.max()) >= outputs:
         raise ConfigError(f"labels go from {int(labels.min())} to {int(labels.max())}; the model has {outputs} outputs")
@@ -63,28 +92,30 @@ def gradient_flow(
     _check_optimizer(optimizer, model)
     if not any(True for _ in _weights(model)):
         raise ConfigError("the model has no weights that are trained; set requires_grad of some to True")
-    found: dict[str, list[tuple[float, ...]]] = {}
-    for part, right in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-        for name, numbers in _of_batch(model, optimizer, part, right).items():
-            found.setdefault(name, []).append(numbers)
+    rows_of: dict[str, list[tuple[float, ...]]] = {}
+    for batch, batch_labels in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+        for name, row in _measure_batch(model, optimizer, batch, batch_labels).items():
+            rows_of.setdefault(name, []).append(row)
     kinds = {name: type(layer).__name__ for name, layer in model.named_modules()}
-    return ByLayer({name: _summary(kinds.get(name, "weight"), np.array(rows)) for name, rows in found.items()})
+    return ByLayer({name: _summary(kinds.get(name, "weight"), np.array(rows)) for name, rows in rows_of.items()})
 
 
-def _of_batch(model: nn.Module, optimizer: object, images: Tensor, labels: Tensor) -> dict[str, tuple[float, ...]]:
-    """Return each weight's numbers for one batch, from a copy that has seen nothing but this batch."""
+def _measure_batch(
+    model: nn.Module, optimizer: torch.optim.Optimizer | None, images: Tensor, labels: Tensor
+) -> dict[str, tuple[float, ...]]:
+    """Return the measurements of each weight for one batch, taken on fresh copies of model and optimizer."""
     device = device_of(model)
-    with torch.inference_mode(False), torch.random.fork_rng([device] if device.type == "cuda" else []):
-        twin, steps = copy.deepcopy((model, optimizer))  # together, so that the optimizer's copy steps the copy
-        torch.manual_seed(0)
+    with torch.inference_mode(False), seeded(0, device):
+        twin, stepper = copy.deepcopy((model, optimizer))  # together, so that the optimizer's copy steps the twin
         _backward(twin, images.clone().to(device), labels.clone().to(device))
         before = {name: value.detach().clone() for name, value in _weights(twin)}
-        if steps is not None:
-            steps.step()
-    return {name: _numbers(before[name], value, steps is not None) for name, value in _weights(twin)}
+        if stepper is not None:
+            stepper.step()
+    return {name: _measure(before[name], value, stepper is not None) for name, value in _weights(twin)}
 
 
 def _images_and_labels(images: Split | Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return images (N, C, H, W) and labels (N,), int64; raise ConfigError unless they fit each other."""
     if isinstance(images, Split):
         images, labels = images.images, images.labels if labels is None else labels
     check_images(images)
@@ -96,6 +127,7 @@ def _images_and_labels(images: Split | Tensor, labels: Tensor | None) -> tuple[T
 
 
 def _check_optimizer(optimizer: object, model: nn.Module) -> None:
+    """Raise ConfigError unless this is one of torch's optimizers, made for this model's parameters; None will do."""
     if optimizer is None:
         return
     if not isinstance(optimizer, torch.optim.Optimizer):
@@ -109,7 +141,7 @@ def _check_optimizer(optimizer: object, model: nn.Module) -> None:
 
 
 def _backward(model: nn.Module, images: Tensor, labels: Tensor) -> None:
-    """Leave the loss's gradient in the model's parameters, computed as in training, but without dropout."""
+    """Compute the gradient of the loss into the model's parameters, in train mode, but without dropout."""
     model.train()
     for layer in model.modules():
         if isinstance(layer, nn.modules.dropout._DropoutNd):
@@ -127,14 +159,14 @@ def _backward(model: nn.Module, images: Tensor, labels: Tensor) -> None:
 
 
 def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """Give each trained weight of two or more dimensions, by its layer's name."""
+    """Yield each trained weight of two or more dimensions, with the name of its layer."""
     for name, value in model.named_parameters():
         if value.ndim > 1 and value.requires_grad:
             yield name.removesuffix(".weight"), value
 
 
-def _numbers(before: Tensor, value: nn.Parameter, stepped: bool) -> tuple[float, ...]:
-    """Return mean and largest |gradient|, its norm, its ratio to the weights, and that of the step."""
+def _measure(before: Tensor, value: nn.Parameter, stepped: bool) -> tuple[float, ...]:
+    """Return mean and largest |gradient|, gradient norm, and the ratios of gradient and step to the weights' norm."""
     gradient = torch.zeros_like(before) if value.grad is None else value.grad
     norm, size = float(gradient.norm()), max(float(before.norm()), 1e-12)
     step = float((value.detach() - before).norm()) / size if stepped else float("nan")
@@ -142,6 +174,7 @@ def _numbers(before: Tensor, value: nn.Parameter, stepped: bool) -> tuple[float,
 
 
 def _summary(kind: str, rows: np.ndarray) -> LayerGradient:
+    """Return the summary over the batches; a row (5,) of `_measure` each."""
     mean, maximum, norm, ratio, update_ratio = rows.T  # (batches,) each
     each = {"norm": norm, "ratio": ratio, "update_ratio": update_ratio}
     return LayerGradient(
@@ -151,11 +184,23 @@ def _summary(kind: str, rows: np.ndarray) -> LayerGradient:
 
 @dataclass(frozen=True, eq=False)
 class LayerWeights:
-    """The weights of one layer, and what training has made of them.
+    """The weights of one layer, and how far they are from their initial values.
 
-    mean, std: of the weights. change: norm of (weights − initial) / norm of initial. similarity: the cosine of the
-    angle between weights and initial, 1 where training has done nothing. Both are NaN without initial, or where it is
-    all zeros. values and initial: all weights, flat.
+    Parameters
+    ----------
+    kind : str
+        The layer's class.
+    count : int
+        How many weights the layer has.
+    mean, std : float
+        Of the weights.
+    change : float
+        Norm of (weights − initial weights) / norm of the initial weights. NaN without initial weights, or if they are
+        all zero; so is similarity.
+    similarity : float
+        The cosine of the angle between weights and initial weights; 1 before training.
+    values, initial : np.ndarray
+        The weights, and the initial ones, float64 (count,); initial is (0,) without initial weights.
     """
 
     kind: str
@@ -169,39 +214,45 @@ class LayerWeights:
 
 
 def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Tensor] | None = None) -> ByLayer:
-    """Return a `LayerWeights` for every convolutional and fully connected layer.
+    """Return a `LayerWeights` for each convolutional and fully connected layer.
 
-    initial: the network before training, such as build_cnn with the same seed, `run.model(epoch=0)`, or its
-    state_dict(): a histogram of weights mostly shows the initialization, the change shows what was learnt.
+    A histogram of weights mostly shows how they were initialized. The change since then shows what was learnt.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any network.
+    initial : nn.Module or state_dict, optional
+        The network before training: build_cnn with the same seed, or `run.model(epoch=0)`.
 
     >>> weight_distributions(model, initial=build_cnn(seed=0))["conv1"].change
     0.3
     """
     before = _weights_by_name(initial)
-    found = ByLayer()
+    measured = ByLayer()
     for name, layer in check_model(model).named_modules():
         if isinstance(layer, WEIGHTED):
-            values, own = _flat(layer.weight), f"{name}.weight".removeprefix(".")
-            if initial is not None and (own not in before or before[own].shape != layer.weight.shape):
-                there = tuple(before[own].shape) if own in before else "missing"
+            values, key = _flat(layer.weight), f"{name}.weight".removeprefix(".")
+            if initial is not None and (key not in before or before[key].shape != layer.weight.shape):
+                there = tuple(before[key].shape) if key in before else "missing"
                 raise ConfigError(
-                    f"initial is another architecture: {own} is {tuple(layer.weight.shape)} here and {there} there; "
+                    f"initial is another architecture: {key} is {tuple(layer.weight.shape)} here and {there} there; "
                     "build it with the same settings"
                 )
-            start = _flat(before[own]) if initial is not None else np.empty(0)
-            found[name] = LayerWeights(
+            start = _flat(before[key]) if initial is not None else np.empty(0)
+            measured[name] = LayerWeights(
                 type(layer).__name__, len(values), float(values.mean()), float(values.std()),
                 *_changed(values, start), values, start,
             )  # fmt: skip
-    return found
+    return measured
 
 
 WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
 
 
 def _weights_by_name(initial: object) -> Mapping[str, Tensor]:
-    """Return name → weight of a network or a state_dict; those of layers may be computed, as with weight_norm."""
-    if isinstance(initial, nn.Module):
+    """Return name → weight of a network or a state_dict; empty for None."""
+    if isinstance(initial, nn.Module):  # not its state_dict(), which lacks computed weights, as with weight_norm
         layers = {name: layer for name, layer in initial.named_modules() if isinstance(layer, WEIGHTED)}
         return {f"{name}.weight".removeprefix("."): layer.weight for name, layer in layers.items()}
     if initial is not None and not isinstance(initial, Mapping):
@@ -210,11 +261,12 @@ def _weights_by_name(initial: object) -> Mapping[str, Tensor]:
 
 
 def _flat(weights: Tensor) -> np.ndarray:
+    """Return the weights as float64 (count,)."""
     return weights.detach().flatten().double().cpu().numpy()
 
 
 def _changed(values: np.ndarray, start: np.ndarray) -> tuple[float, float]:
-    """Return the relative change, and the cosine between now and then."""
+    """Return the relative change of the weights, and the cosine between them and the initial ones."""
     if not start.any():
         return float("nan"), float("nan")
     size, now = np.linalg.norm(start), np.linalg.norm(values)

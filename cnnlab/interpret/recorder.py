@@ -1,7 +1,7 @@
-"""For `fit(on_epoch=…)`: after an epoch, numbers from inside the network join the history's row.
+"""Record numbers from inside a network while it trains: `fit(on_epoch=Recorder())`.
 
-They are stored, drawn and compared like a loss or an accuracy. `LAYER_NUMBERS` of each layer are named like
-"conv1.update_ratio"; those of the whole network like "update_ratio".
+They are stored, plotted and compared like a loss or an accuracy. The numbers of a layer are named like
+"conv1.update_ratio", those of the whole network like "update_ratio".
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from cnnlab.checks import check_whole
+from cnnlab.data.dataset import Split
 from cnnlab.interpret.activations import POOLS, activation_statistics
 from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.saliency import concentration, saliency
@@ -23,14 +24,27 @@ SALIENCY_IMAGES = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Recorder:
-    """Records after every `every`-th epoch what goes on inside, into the row of the history.
+    """Measure gradients, activations and saliency after an epoch, for `fit` to add to the epoch's row.
 
-    gradients: of the first `batches` training batches, for each layer gradient_norm, gradient_ratio and update_ratio
-    (see `gradient_flow`), and for the network update_ratio, the geometric mean over the layers. activations: over all
-    validation images, for each ReLU dead_share and activation_scale, for each pool scale_change (its scale behind / in
-    front), and for the network dead_share, of all units, and activation_scale, the mean over the ReLUs. saliency: of
-    the first 100 validation images, saliency_concentration, the mean Gini index of |gradient|.
-    The training is not touched: same seed, same weights, recorded or not.
+    The training stays the same: with the same seed the weights come out the same, recorded or not. Without validation
+    images the training images are looked at.
+
+    Parameters
+    ----------
+    gradients : bool
+        For each layer, over the first training batches: gradient_norm, gradient_ratio and update_ratio (see
+        `gradient_flow`). For the network: update_ratio, the geometric mean over the layers.
+    activations : bool
+        Over all validation images, for each ReLU dead_share and activation_scale, for each pooling layer scale_change,
+        the scale after it divided by the scale before it (see `activation_statistics`). For the network: dead_share of
+        all units, and activation_scale, the mean over the ReLUs.
+    saliency : bool
+        saliency_concentration: the mean Gini index of |gradient| of the first 100 validation images (see
+        `concentration`).
+    batches : int
+        How many training batches the gradients are measured on.
+    every : int
+        Measure after every `every`-th epoch; the rows of the others lack these numbers.
 
     >>> history = fit(model, data, epochs=5, on_epoch=Recorder())
     >>> history["conv1.update_ratio"]
@@ -46,50 +60,52 @@ class Recorder:
         check_whole("batches", self.batches, 1)
         check_whole("every", self.every, 1)
 
-    def __call__(self, state: EpochState) -> None:
-        """Add the numbers to the last row of state.history."""
+    def __call__(self, state: EpochState) -> dict[str, float]:
+        """Return name → number of this epoch; empty for an epoch that is not recorded."""
         if state.epoch % self.every:
-            return
-        found: dict[str, float] = {}
+            return {}
+        images = state.data.validation if len(state.data.validation) else state.data.train
+        numbers: dict[str, float] = {}
         if self.gradients:
-            found |= self._of_gradients(state)
-        looked_at = state.data.validation if len(state.data.validation) else state.data.train
+            numbers |= self._gradient_numbers(state)
         if self.activations:
-            found |= _of_activations(state.model, looked_at)
+            numbers |= _activation_numbers(state.model, images)
         if self.saliency:
-            maps = saliency(state.model, looked_at.images[:SALIENCY_IMAGES])
-            found["saliency_concentration"] = float(concentration(maps).mean())
-        # six digits: enough to compare and to draw, and a third of the bytes
-        finite = {name: float(f"{value:.6g}") for name, value in found.items() if math.isfinite(value)}
-        state.history.rows[-1].update(finite)
+            maps = saliency(state.model, images.images[:SALIENCY_IMAGES])
+            numbers["saliency_concentration"] = float(concentration(maps).mean())
+        # Six digits are enough to compare and to plot, and take a third of the bytes.
+        return {name: float(f"{value:.6g}") for name, value in numbers.items()}
 
-    def _of_gradients(self, state: EpochState) -> dict[str, float]:
+    def _gradient_numbers(self, state: EpochState) -> dict[str, float]:
+        """Return the numbers of the gradients; empty for a network without weights to train."""
         if not any(value.ndim > 1 and value.requires_grad for value in state.model.parameters()):
             return {}
         batch_size = state.history.settings["batch_size"]
-        some = state.data.train[: self.batches * batch_size]
-        flow = gradient_flow(state.model, some, optimizer=state.optimizer, batch_size=batch_size)
-        found = {}
+        images = state.data.train[: self.batches * batch_size]
+        flow = gradient_flow(state.model, images, optimizer=state.optimizer, batch_size=batch_size)
+        numbers = {}
         for name, layer in flow.items():
-            found |= {
+            numbers |= {
                 f"{name}.gradient_norm": layer.norm,
                 f"{name}.gradient_ratio": layer.ratio,
                 f"{name}.update_ratio": layer.update_ratio,
             }
         steps = [layer.update_ratio for layer in flow.values()]
-        return found | {"update_ratio": statistics.geometric_mean(steps) if all(steps) else 0.0}
+        return numbers | {"update_ratio": statistics.geometric_mean(steps) if all(steps) else 0.0}
 
 
-def _of_activations(model: nn.Module, looked_at) -> dict[str, float]:
-    layers = tuple(kind for kind in (nn.ReLU, *POOLS) if any(isinstance(layer, kind) for layer in model.modules()))
-    if not layers:
+def _activation_numbers(model: nn.Module, images: Split) -> dict[str, float]:
+    """Return the numbers of the activations; empty for a network without ReLU and pooling layers."""
+    kinds = tuple(kind for kind in (nn.ReLU, *POOLS) if any(isinstance(layer, kind) for layer in model.modules()))
+    if not kinds:
         return {}
-    found, units, dead, scales = {}, 0, 0, []
-    for name, layer in activation_statistics(model, looked_at, layers=layers).items():
-        if math.isnan(layer.scale_before):
-            found |= {f"{name}.dead_share": layer.dead_share, f"{name}.activation_scale": layer.scale}
+    numbers, units, dead, scales = {}, 0, 0, []
+    for name, layer in activation_statistics(model, images, layers=kinds).items():
+        if math.isnan(layer.scale_before):  # a ReLU
+            numbers |= {f"{name}.dead_share": layer.dead_share, f"{name}.activation_scale": layer.scale}
             units, dead, scales = units + layer.units, dead + layer.dead, [*scales, layer.scale]
         else:
-            found[f"{name}.scale_change"] = layer.scale / layer.scale_before if layer.scale_before else 0.0
-    whole = {"dead_share": dead / units, "activation_scale": statistics.fmean(scales)} if units else {}
-    return found | whole
+            numbers[f"{name}.scale_change"] = layer.scale / layer.scale_before if layer.scale_before else 0.0
+    if units:
+        numbers |= {"dead_share": dead / units, "activation_scale": statistics.fmean(scales)}
+    return numbers

@@ -1,6 +1,6 @@
-"""A network and images in, saliency maps out: which pixels the answer depends on, and a check whether to believe them.
+"""Draw saliency maps: how much each pixel matters for a network's answer. And check whether a map can be believed.
 
-All of it starts from a logit, never from the softmax, whose gradient vanishes where the network is sure.
+All methods start from a logit, not from the softmax: its gradient vanishes where the network is sure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from torch.nn import functional
 
 from cnnlab.checks import check_choice, check_images, check_number, check_whole
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import check_model, check_some, hooked, logits_of
+from cnnlab.interpret.capture import check_model, check_not_empty, hooked, logits_of
+from cnnlab.interpret.seeding import seeded
 from cnnlab.model.evaluation import check_takes, device_of, evaluating
 
 METHODS = ("gradient", "gradient_x_input", "smoothgrad", "integrated_gradients", "grad_cam", "occlusion")
@@ -37,25 +38,52 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     seed: int = 0,
     batch_size: int = 256,
 ) -> Tensor:
-    """Return how much each pixel says for the target's logit: signed, shaped like images, float (N, C, H, W).
+    """Return how much each pixel adds to the logit of a class: signed, shaped like images.
 
-    targets: a class for each image (N,), one for all, or None: the class that the network names. Methods:
-    "gradient" of the logit (Simonyan et al. 2014); "gradient_x_input", times the image; "smoothgrad", the mean gradient
-    of `samples` noisy images, whose noise is `noise` times the image's range (Smilkov et al. 2017);
-    "integrated_gradients" from a zero image, by Gauss–Legendre with `steps` points (Sundararajan et al. 2017: the map
-    sums to the logit's rise); "grad_cam" at `layer` (None: the last convolution), ReLU, bilinear, the same for each
-    channel (Selvaraju et al. 2017); "occlusion", the logit's fall when a square of `window` pixels is set to zero,
-    every `stride` pixels, averaged over the squares that hold the pixel (Zeiler & Fergus 2014).
-    Zero is the training set's mean colour, since images are normalized. Maps are on the images' device.
+    Parameters
+    ----------
+    model : nn.Module
+        Any network that returns logits (N, classes). It is in eval mode meanwhile, and afterwards as it was.
+    images : Tensor
+        Float (N, C, H, W), normalized as in training, so that zero is the training set's mean colour.
+    targets : Tensor or int, optional
+        The class to explain: one for each image, (N,), or one for all. None: the class with the largest logit.
+    method : str
+        - "gradient": of the logit (Simonyan et al. 2014).
+        - "gradient_x_input": the gradient times the image.
+        - "smoothgrad": the mean gradient of noisy copies of the image (Smilkov et al. 2017).
+        - "integrated_gradients": from an image of zeros, by Gauss–Legendre quadrature; the map sums to the difference
+          of the two logits (Sundararajan et al. 2017).
+        - "grad_cam": of a layer's maps, ReLU, bilinear, the same for each channel (Selvaraju et al. 2017).
+        - "occlusion": how far the logit falls when a square is set to zero, averaged over the squares that cover a
+          pixel (Zeiler & Fergus 2014).
+    layer : str, optional
+        For grad_cam. None: the last convolution.
+    samples, noise : int, float
+        For smoothgrad: the number of noisy copies; the standard deviation, as a share of the image's range.
+    steps : int
+        For integrated_gradients: the number of points.
+    window, stride : int
+        For occlusion: the side of the square, and the distance between two squares, in pixels.
+    seed : int
+        For the noise.
+    batch_size : int
+        How many images go through the network at once, noisy copies and points included.
+
+    Returns
+    -------
+    Tensor
+        Float (N, C, H, W), on the images' device.
 
     >>> saliency(model, data.validation.images[:4], method="smoothgrad").shape
     torch.Size([4, 1, 28, 28])
     """
     numbers = {"samples": samples, "steps": steps, "window": window, "stride": stride, "batch_size": batch_size}
-    logits = _checked(model, images, method, numbers, noise)
+    logits = _first_logits(model, images, method, numbers, noise)
     targets = _targets(model, images, targets, logits.shape[1], batch_size)
     generator = torch.Generator().manual_seed(check_whole("seed", seed, 0))
-    ways: dict[str, tuple[int, Callable[[Tensor, Tensor], Tensor]]] = {
+    # For each method: how many passes it makes for an image, and the function (images, targets) → maps.
+    methods: dict[str, tuple[int, Callable[[Tensor, Tensor], Tensor]]] = {
         "gradient": (1, lambda x, t: _gradient(model, x, t)),
         "gradient_x_input": (1, lambda x, t: x * _gradient(model, x, t)),
         "smoothgrad": (samples, lambda x, t: _smoothgrad(model, x, t, draw_noise(x, samples, noise, generator))),
@@ -63,26 +91,26 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
         "grad_cam": (1, lambda x, t: _grad_cam(model, x, t, layer)),
         "occlusion": (1, lambda x, t: _occlusion(model, x, t, window, stride)),
     }
-    passes, way = ways[method]
+    passes, draw = methods[method]
     at_once = max(1, batch_size // passes)
     device, dtype = device_of(model), images.dtype
     with torch.inference_mode(False), evaluating(model):
-        parts = zip(images.split(at_once), targets.split(at_once), strict=True)
+        batches = zip(images.split(at_once), targets.split(at_once), strict=True)
         maps = [
-            way(part.detach().clone().to(device), right.clone().to(device)).to(images.device, dtype)
-            for part, right in parts
+            draw(batch.detach().clone().to(device), classes.clone().to(device)).to(images.device, dtype)
+            for batch, classes in batches
         ]
     return torch.cat(maps)
 
 
-def _checked(model: nn.Module, images: Tensor, method: str, numbers: dict[str, int], noise: float) -> Tensor:
-    """Return the logits of the first image; ConfigError unless a map of these images can be made like this."""
+def _first_logits(model: nn.Module, images: Tensor, method: str, numbers: dict[str, int], noise: float) -> Tensor:
+    """Return the logits of the first image, (1, classes); raise ConfigError unless the arguments fit each other."""
     check_choice("method", method, METHODS)
     for name, value in numbers.items():
         check_whole(name, value, 1)
     check_number("noise", noise, 0)
     check_images(images)
-    check_some(images)
+    check_not_empty(images)
     stride, window = numbers["stride"], numbers["window"]
     if method == "occlusion" and not stride <= window <= min(images.shape[2:]):
         raise ConfigError(
@@ -93,12 +121,12 @@ def _checked(model: nn.Module, images: Tensor, method: str, numbers: dict[str, i
 
 
 def _targets(model: nn.Module, images: Tensor, targets: object, classes: int, batch_size: int) -> Tensor:
-    """Return one class an image, on the CPU."""
+    """Return one class an image, int64 (N,), on the CPU."""
     if targets is None:
         device = device_of(model)
         with evaluating(model), torch.no_grad():
-            parts = [logits_of(model(part.to(device))).argmax(1).cpu() for part in images.split(batch_size)]
-        return torch.cat(parts)
+            answers = [logits_of(model(batch.to(device))).argmax(1).cpu() for batch in images.split(batch_size)]
+        return torch.cat(answers)
     if isinstance(targets, (list, tuple, np.ndarray)):
         targets = torch.as_tensor(targets)
     if not isinstance(targets, Tensor):
@@ -120,17 +148,18 @@ def _logit(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
 
 
 def _gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    """Return the gradient of each image's target logit, (N, C, H, W)."""
     with torch.enable_grad():
         images = images.clone().requires_grad_()
-        score = _logit(model, images.clone(), targets).sum()  # a copy: a first layer may work in place
+        score = _logit(model, images.clone(), targets).sum()  # of a copy, since a first layer may work in place
         return torch.autograd.grad(score, images)[0]
 
 
 def draw_noise(images: Tensor, samples: int, noise: float, generator: torch.Generator) -> Tensor:
-    """Return SmoothGrad's noise, (N, samples, C, H, W); its standard deviation is `noise` × the image's range."""
-    drawn = [torch.randn(samples, *image.shape, generator=generator, dtype=image.dtype) for image in images]
+    """Return SmoothGrad's noise, (N, samples, C, H, W); its standard deviation is noise × the image's range."""
+    normal = [torch.randn(samples, *image.shape, generator=generator, dtype=image.dtype) for image in images]
     span = images.flatten(1).amax(1) - images.flatten(1).amin(1)  # (N,)
-    return torch.stack(drawn).to(images.device) * noise * span[:, None, None, None, None]
+    return torch.stack(normal).to(images.device) * noise * span[:, None, None, None, None]
 
 
 def _smoothgrad(model: nn.Module, images: Tensor, targets: Tensor, noise: Tensor) -> Tensor:
@@ -140,8 +169,9 @@ def _smoothgrad(model: nn.Module, images: Tensor, targets: Tensor, noise: Tensor
 
 
 def _integrated_gradients(model: nn.Module, images: Tensor, targets: Tensor, steps: int) -> Tensor:
-    places, weights = np.polynomial.legendre.leggauss(steps)  # on −1…1
-    along = torch.as_tensor((places + 1) / 2, dtype=images.dtype, device=images.device)
+    """Return image × ∫ gradient(t · image) dt over t from 0 to 1 (Sundararajan et al. 2017, eq. 1)."""
+    nodes, weights = np.polynomial.legendre.leggauss(steps)  # for −1…1
+    along = torch.as_tensor((nodes + 1) / 2, dtype=images.dtype, device=images.device)
     weights = torch.as_tensor(weights / 2, dtype=images.dtype, device=images.device)
     points = (images[:, None] * along[:, None, None, None]).flatten(0, 1)  # (N × steps, C, H, W)
     gradients = _gradient(model, points, targets.repeat_interleave(steps)).unflatten(0, (len(images), steps))
@@ -149,19 +179,20 @@ def _integrated_gradients(model: nn.Module, images: Tensor, targets: Tensor, ste
 
 
 def _grad_cam(model: nn.Module, images: Tensor, targets: Tensor, layer: str | None) -> Tensor:
+    """Return ReLU(Σ mean gradient × map) over a layer's maps, enlarged (Selvaraju et al. 2017, eq. 1 and 2)."""
     if layer is None and not any(isinstance(module, nn.Conv2d) for module in model.modules()):
         raise ConfigError("grad_cam needs a convolution, and this model has none; take another method")
     kept: list[Tensor] = []
 
     def see(_name: str, _layer: nn.Module, _entering: tuple, maps: Tensor) -> Tensor:
         kept.append(maps)
-        return maps.clone()  # what follows may work in place
+        return maps.clone()  # since the next layer may work in place
 
     with torch.enable_grad(), hooked(model, nn.Conv2d if layer is None else layer, see):
         score = _logit(model, images.clone().requires_grad_(), targets).sum()
         if not kept:
             raise ConfigError(f"grad_cam: the network does not use {layer}; name a layer that takes part in its answer")
-        maps = kept[-1]  # (N, K, h, w); of all convolutions, those of the last that has run
+        maps = kept[-1]  # (N, K, h, w), of the convolution that ran last
         if maps.ndim != 4:
             raise ConfigError(f"grad_cam wants a layer that gives maps (N, C, H, W); {layer} gives {tuple(maps.shape)}")
         gradients = torch.autograd.grad(score, maps)[0]
@@ -172,27 +203,28 @@ def _grad_cam(model: nn.Module, images: Tensor, targets: Tensor, layer: str | No
 
 @torch.no_grad()
 def _occlusion(model: nn.Module, images: Tensor, targets: Tensor, window: int, stride: int) -> Tensor:
+    """Return the fall of the target's logit, averaged over the squares that cover a pixel."""
     whole = _logit(model, images, targets)
-    fall, times = torch.zeros_like(images), torch.zeros_like(images[:1])
+    fall, covered = torch.zeros_like(images), torch.zeros_like(images[:1])
     for top in _starts(images.shape[2], window, stride):
         for left in _starts(images.shape[3], window, stride):
             square = (..., slice(top, top + window), slice(left, left + window))
             hidden = images.clone()
             hidden[square] = 0
             fall[square] += (whole - _logit(model, hidden, targets))[:, None, None, None]
-            times[square] += 1
-    return fall / times
+            covered[square] += 1
+    return fall / covered
 
 
 def _starts(size: int, window: int, stride: int) -> range:
-    """Return where the squares begin: the last one reaches the edge, or beyond, where it is cut off."""
+    """Return where the squares begin. The last one reaches the edge; what lies beyond is cut off."""
     return range(0, size - window + stride, stride)
 
 
 def concentration(maps: Tensor) -> Tensor:
-    """Return how few pixels hold each map's magnitude: its Gini index, (N,); 0 is all alike, near 1 is one pixel.
+    """Return the Gini index of each map, (N,): 0 if all pixels are alike, near 1 if a single pixel holds everything.
 
-    Of |map|, summed over the channels (Hurley & Rickard 2009, eq. 2). A map of zeros has 0.
+    It is taken of |map|, summed over the channels (Hurley & Rickard 2009, eq. 2). A map of zeros has 0.
 
     >>> concentration(saliency(model, images)).mean()
     """
@@ -207,10 +239,19 @@ def concentration(maps: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class SaliencyCheck:
-    """Three maps of the same images: "trained", "random weights", "shuffled labels"; (N, C, H, W) each.
+    """The maps of the same images from a trained network and from networks that have learnt nothing of the classes.
 
-    correlation: Spearman's rank correlation of |map| with the trained network's, an array (N,) for each of the others.
-    Near 1: the map does not depend on what was learnt. targets: the class (N,) that is explained.
+    Parameters
+    ----------
+    method, images
+        The arguments of `saliency_check`.
+    targets : Tensor
+        The class of each image that is explained, (N,).
+    maps : dict of str to Tensor
+        "trained", "random weights" and, if there is one, "shuffled labels": (N, C, H, W) each.
+    correlation : dict of str to np.ndarray
+        Spearman's rank correlation of |map| with that of the trained network, (N,), for each of the others. Near 1, the
+        map does not depend on what was learnt.
     """
 
     method: str
@@ -230,33 +271,42 @@ def saliency_check(
     seed: int = 0,
     **options,
 ) -> SaliencyCheck:
-    """Ask whether a saliency map depends on what was learnt (Adebayo et al. 2018).
+    """Check whether a saliency map depends on what was learnt (Adebayo et al. 2018).
 
-    The same picture is drawn for a twin whose weights are drawn anew, and for `shuffled`: a network of the same kind
-    that was trained on `shuffle_labels(data)` and so learnt nothing of the classes. options as in `saliency`.
+    The map of the trained network is compared with that of a copy whose weights are drawn anew.
+
+    Parameters
+    ----------
+    model, images, targets, method
+        As in `saliency`.
+    shuffled : nn.Module, optional
+        Another network to compare with: of the same kind, trained on `shuffle_labels(data)`, so that it has learnt
+        nothing of the classes.
+    seed : int
+        For the weights, and for `saliency`.
+    **options
+        As in `saliency`.
 
     >>> saliency_check(model, images, shuffled=other).correlation["random weights"].mean()
     """
     options = {"seed": seed} | options
     logits = logits_of(check_takes(check_model(model), images))
     targets = _targets(model, images, targets, logits.shape[1], 256)
-    networks = {"trained": model, "random weights": _drawn_anew(model, seed)}
+    networks = {"trained": model, "random weights": _with_random_weights(model, seed)}
     if shuffled is not None:
         networks["shuffled labels"] = shuffled
     maps = {name: saliency(network, images, targets, method, **options) for name, network in networks.items()}
-    correlation = {name: _rank_correlation(maps["trained"], of) for name, of in maps.items() if name != "trained"}
+    correlation = {name: _rank_correlation(maps["trained"], maps[name]) for name in maps if name != "trained"}
     return SaliencyCheck(method, images, targets, maps, correlation)
 
 
-def _drawn_anew(model: nn.Module, seed: int) -> nn.Module:
-    """Return a copy whose layers have drawn their weights again; the process's own random numbers stay as they are.
+def _with_random_weights(model: nn.Module, seed: int) -> nn.Module:
+    """Return a copy whose layers have drawn their weights again.
 
-    What no layer draws (weights of one's own, weight_norm) is shuffled instead: nothing learnt may be left in place.
+    Weights that no layer draws (parameters of one's own, weight_norm) are shuffled: nothing learnt may stay in place.
     """
     twin = copy.deepcopy(model)
-    device = device_of(model)
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed + 1)  # not the seed that the model may have begun with
+    with seeded(seed + 1, device_of(model)):  # not the seed that the model may have begun with
         for layer in twin.modules():
             if hasattr(layer, "reset_parameters"):
                 layer.reset_parameters()
@@ -267,11 +317,12 @@ def _drawn_anew(model: nn.Module, seed: int) -> nn.Module:
     return twin
 
 
-def _rank_correlation(one: Tensor, other: Tensor) -> np.ndarray:
-    """Return Spearman's correlation of the magnitudes for each image; NaN where a map is all alike."""
+def _rank_correlation(maps: Tensor, other_maps: Tensor) -> np.ndarray:
+    """Return Spearman's rank correlation of the magnitudes, (N,); NaN where all pixels of a map are alike."""
     from scipy import stats
 
-    ranks = [stats.rankdata(maps.abs().sum(1).flatten(1).cpu().double().numpy(), axis=1) for maps in (one, other)]
+    magnitudes = [each.abs().sum(1).flatten(1).cpu().double().numpy() for each in (maps, other_maps)]
+    ranks = [stats.rankdata(values, axis=1) for values in magnitudes]
     first, second = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
     with np.errstate(invalid="ignore"):
         return (first * second).sum(1) / np.sqrt((first**2).sum(1) * (second**2).sum(1))

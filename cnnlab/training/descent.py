@@ -1,8 +1,8 @@
-"""A loss with two parameters, and an optimizer, in; the path that it walks, and words about it, out.
+"""Let torch's optimizers descend on a loss with two parameters, and describe their paths in words.
 
-A panel walks these paths while a slider moves. So the steps are taken by the functions inside torch's optimizers: round
-them each class does bookkeeping that takes three times as long, and its first step loads torch's compiler, a second.
-And the gradients are written out, not autograd's. Tests compare both with the classes and with autograd.
+A panel computes these paths while a slider moves, so they must be fast. The steps are those of the functions inside
+torch's optimizers: the classes around them take three times as long, and their first step loads torch's compiler, for a
+second. The gradients are written out, not autograd's. Tests compare both with the classes and with autograd.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from torch.optim.sgd import sgd
 from cnnlab.checks import check_choice, check_number, check_whole
 from cnnlab.errors import ConfigError
 
-# A path has diverged when it is this many times the longer side of the map away from (0, 0). RMSprop's and Adam's
-# steps are bounded, so that with the rates that people try they stay well inside.
+# A path has diverged if its distance from (0, 0) is this many times the longer side of the map. The steps of RMSprop
+# and Adam are bounded: with usual learning rates they stay well within.
 FAR = 30
 
 
@@ -31,9 +31,22 @@ FAR = 30
 class Surface:
     """A loss with two parameters, x and y.
 
-    loss: (x, y) → loss, for numbers, arrays and tensors; gradient: (x, y) → its two slopes, for numbers.
-    formula: the loss as a person writes it. minima: where the loss is 0. x_range and y_range: what a map shows.
-    start: where a path begins, unless one asks for another place.
+    Parameters
+    ----------
+    name : str
+        The name that `descend` takes.
+    formula : str
+        The loss as a person writes it.
+    loss : function
+        (x, y) → loss, for numbers, arrays and tensors.
+    gradient : function
+        (x, y) → (∂loss/∂x, ∂loss/∂y), for numbers.
+    minima : tuple of (x, y)
+        The points where the loss is 0.
+    x_range, y_range : (float, float)
+        The part of the plane that a map shows.
+    start : (x, y)
+        The point where a path begins, unless another is asked for.
 
     >>> SURFACES["ravine"].loss(-9.0, 1.5)
     3.15
@@ -50,7 +63,7 @@ class Surface:
 
     @property
     def far(self) -> float:
-        """How far from (0, 0) a path has diverged."""
+        """The distance from (0, 0) at which a path has diverged."""
         return FAR * max(self.x_range[1] - self.x_range[0], self.y_range[1] - self.y_range[0])
 
 
@@ -78,8 +91,8 @@ def _saddle_gradient(x: float, y: float) -> tuple[float, float]:
     return x, y * (y * y - 1)
 
 
-# The bowl is as steep across as along; the ravine is 20 times as curved across. The saddle lies at (0, 0), between two
-# minima: whoever comes along y = 0 finds no slope there.
+# The bowl curves the same in every direction. The ravine curves 20 times as much across it as along it. The saddle lies
+# at (0, 0), between two minima: a path along y = 0 finds no slope there.
 SURFACES = {
     "bowl": Surface("bowl", "x²/2 + y²/2", _bowl, _bowl_gradient, ((0, 0),), (-3, 3), (-3, 3), (-2.5, 1.5)),
     "ravine": Surface("ravine", "x²/40 + y²/2", _ravine, _ravine_gradient, ((0, 0),), (-10, 4), (-2, 2), (-9, 1.5)),
@@ -91,9 +104,16 @@ SURFACES = {
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """The path of one optimizer: places, float64 (steps + 1, 2), the first is the start; losses (steps + 1,) there.
+    """The path of one optimizer.
 
-    diverged_at: the step that led far out of the map, or to no number at all; the path ends before it. None: it stayed.
+    Parameters
+    ----------
+    places : Tensor
+        The points (x, y), float64 (steps + 1, 2); the first one is the start.
+    losses : Tensor
+        The loss at each point, float64 (steps + 1,).
+    diverged_at : int, optional
+        The step that led far away from the map, or to NaN; the path ends before it. None: there was none.
     """
 
     places: Tensor
@@ -102,16 +122,16 @@ class Descent:
 
     @property
     def shares(self) -> Tensor:
-        """The losses, divided by the loss at the start; NaN where that is 0."""
+        """The losses as shares of the loss at the start; NaN or infinite if that is 0."""
         return self.losses / self.losses[0]
 
     def steps_below(self, share: float) -> int | None:
-        """Return after how many steps the loss was below that share of the start's and stayed there; None: at no step.
+        """Return the first step after which the loss stays below this share of the start's; None if there is none.
 
         >>> descend("bowl", learning_rate=1).steps_below(0.01)
         1
         """
-        above = torch.nonzero(~(self.shares < share))  # NaN, too
+        above = torch.nonzero(~(self.shares < share))  # a NaN counts as above
         steps = int(above[-1]) + 1 if len(above) else 0
         return steps if self.diverged_at is None and steps < len(self.losses) else None
 
@@ -125,10 +145,27 @@ def descend(
     steps: int = 100,
     start: tuple[float, float] | None = None,
 ) -> Descent:
-    """Return the path of torch's own "sgd", "rmsprop" or "adam" on a surface, a named one or your own.
+    """Return the path of one of torch's optimizers on a surface.
 
-    momentum is for "sgd" and "rmsprop", as in `fit`. start=None is the surface's own. Raises ConfigError for a name or
-    a number that can't work.
+    Parameters
+    ----------
+    surface : Surface or str
+        "bowl", "ravine", "saddle", or a Surface of your own.
+    optimizer : str
+        "sgd", "rmsprop" or "adam".
+    learning_rate : float
+        0 or more.
+    momentum : float
+        For "sgd" and "rmsprop", 0 or more and below 1.
+    steps : int
+        The number of steps.
+    start : (x, y), optional
+        None: the surface's own start.
+
+    Raises
+    ------
+    ConfigError
+        If a name is unknown or a number impossible.
 
     >>> descend("ravine", "sgd", learning_rate=0.2, momentum=0.9, steps=60).places.shape
     torch.Size([61, 2])
@@ -141,45 +178,56 @@ def descend(
     if momentum and optimizer == "adam":
         raise ConfigError(f"momentum={momentum} is for 'sgd' and 'rmsprop'; adam has its own, leave it out")
 
-    place = torch.tensor(_check_start(surface, start), dtype=torch.float64)
+    return _walk(surface, _STEPS[optimizer], _check_start(surface, start), steps, learning_rate, momentum)
+
+
+def _walk(
+    surface: Surface, make_step: Callable, start: tuple[float, float], steps: int, learning_rate: float, momentum: float
+) -> Descent:
+    """Take the steps from start, until the last one or until the path diverges."""
+    place = torch.tensor(start, dtype=torch.float64)
     gradient = torch.zeros_like(place)
-    step = _STEPS[optimizer](place, gradient, learning_rate, momentum)
-    here, slope = place.numpy(), gradient.numpy()  # the same memory
-    path = [here.tolist()]
+    step = make_step(place, gradient, learning_rate, momentum)
+    point, slopes = place.numpy(), gradient.numpy()  # they share the memory of the tensors
+    path = [point.tolist()]
     for _ in range(steps):
-        slope[:] = surface.gradient(*path[-1])
+        slopes[:] = surface.gradient(*path[-1])
         step()
-        x, y = here.tolist()
-        if not math.hypot(x, y) < surface.far:  # NaN, too
+        x, y = point.tolist()
+        if not math.hypot(x, y) < surface.far:  # a NaN has diverged, too
             return _descent(surface, path, diverged_at=len(path))
         path.append([x, y])
     return _descent(surface, path)
 
 
+# Each of these returns a function that changes place, (2,), by one step; gradient, (2,), is that at place. The options
+# are the defaults of torch's class of this name.
+
+
 def _sgd_step(place: Tensor, gradient: Tensor, learning_rate: float, momentum: float) -> Callable[[], None]:
-    rest = {"weight_decay": 0.0, "dampening": 0.0, "nesterov": False, "maximize": False, "foreach": False}
-    return functools.partial(sgd, [place], [gradient], [None], lr=learning_rate, momentum=momentum, **rest)
+    defaults = {"weight_decay": 0.0, "dampening": 0.0, "nesterov": False, "maximize": False, "foreach": False}
+    return functools.partial(sgd, [place], [gradient], [None], lr=learning_rate, momentum=momentum, **defaults)
 
 
 def _rmsprop_step(place: Tensor, gradient: Tensor, learning_rate: float, momentum: float) -> Callable[[], None]:
     squares, moved = [torch.zeros_like(place)], [torch.zeros_like(place)]
-    rest = {"alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0, "centered": False, "foreach": False}
+    defaults = {"alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0, "centered": False, "foreach": False}
     state = squares, [], moved, [torch.tensor(0.0)]
-    return functools.partial(rmsprop, [place], [gradient], *state, lr=learning_rate, momentum=momentum, **rest)
+    return functools.partial(rmsprop, [place], [gradient], *state, lr=learning_rate, momentum=momentum, **defaults)
 
 
 def _adam_step(place: Tensor, gradient: Tensor, learning_rate: float, _momentum: float) -> Callable[[], None]:
     means, squares = [torch.zeros_like(place)], [torch.zeros_like(place)]
-    rest = {"weight_decay": 0.0, "eps": 1e-8, "amsgrad": False, "maximize": False, "foreach": False}
+    defaults = {"weight_decay": 0.0, "eps": 1e-8, "amsgrad": False, "maximize": False, "foreach": False}
     state = means, squares, [], [torch.tensor(0.0)]
-    return functools.partial(adam, [place], [gradient], *state, lr=learning_rate, beta1=0.9, beta2=0.999, **rest)
+    return functools.partial(adam, [place], [gradient], *state, lr=learning_rate, beta1=0.9, beta2=0.999, **defaults)
 
 
 _STEPS = {"sgd": _sgd_step, "rmsprop": _rmsprop_step, "adam": _adam_step}
 
 
 def describe_descent(descent: Descent, share: float = 0.01) -> str:
-    """Return one line about a path: how far the loss fell, and since when it was below that share; or that it diverged.
+    """Return one line about a path: how far the loss fell, and since which step it was below a share of the start's.
 
     >>> describe_descent(descend("bowl", learning_rate=0.05))
     'the loss fell to below 0.1% of the start in 100 steps; below 1% since step 45'
@@ -188,14 +236,14 @@ def describe_descent(descent: Descent, share: float = 0.01) -> str:
         return f"diverged at step {descent.diverged_at}"
     if descent.losses[0] == 0:
         return "began at a minimum"
-    last, after = float(descent.shares[-1]), descent.steps_below(share)
-    how = "fell to" if last < 1 else "rose to" if last > 1 else "is at"
-    since = "" if after is None else f"; below {100 * share:g}% since step {after}"
-    return f"the loss {how} {_percent(last)} of the start in {_count(len(descent.losses) - 1)}{since}"
+    last, below_since = float(descent.shares[-1]), descent.steps_below(share)
+    verb = "fell to" if last < 1 else "rose to" if last > 1 else "is at"
+    since = "" if below_since is None else f"; below {100 * share:g}% since step {below_since}"
+    return f"the loss {verb} {_percent(last)} of the start in {_count(len(descent.losses) - 1)}{since}"
 
 
 def describe_descents(descents: Mapping[str, Descent], share: float = 0.01) -> str:
-    """Return one sentence about several paths: the loss of each at its end, or since when it was below that share.
+    """Return one sentence about several paths: for each the last loss, or since which step it was below a share.
 
     >>> describe_descents({"SGD": descend("bowl", learning_rate=0.1, steps=5)})
     'the loss, as a share of the start: SGD 35% after 5 steps'
@@ -209,7 +257,7 @@ def describe_descents(descents: Mapping[str, Descent], share: float = 0.01) -> s
 
 
 def find_surface(surface: Surface | str) -> Surface:
-    """Return the surface of that name, or the one given; raise ConfigError for anything else."""
+    """Return the surface of that name; a Surface is returned as it is. Raise ConfigError for anything else."""
     if isinstance(surface, Surface):
         return surface
     check_choice("surface", surface, SURFACES)
@@ -217,11 +265,13 @@ def find_surface(surface: Surface | str) -> Surface:
 
 
 def _descent(surface: Surface, path: list[list[float]], diverged_at: int | None = None) -> Descent:
+    """Return the Descent of these points, [x, y] each."""
     places = np.array(path)
     return Descent(torch.from_numpy(places), torch.from_numpy(surface.loss(*places.T)), diverged_at)
 
 
 def _check_start(surface: Surface, start: object) -> tuple[float, float]:
+    """Return start, or the surface's own for None; raise ConfigError unless it is two numbers not too far away."""
     if start is None:
         return surface.start
     try:
@@ -237,13 +287,14 @@ def _check_start(surface: Surface, start: object) -> tuple[float, float]:
 
 
 def _end(descent: Descent, share: float) -> str:
+    """Return in a few words where a path ended."""
     if descent.diverged_at is not None:
         return f"diverged at step {descent.diverged_at}"
     if descent.losses[0] == 0:
         return "began at a minimum"
-    after = descent.steps_below(share)
-    if after is not None:
-        return f"below {100 * share:g}% since step {after}"
+    below_since = descent.steps_below(share)
+    if below_since is not None:
+        return f"below {100 * share:g}% since step {below_since}"
     return f"{_percent(float(descent.shares[-1]))} after {_count(len(descent.losses) - 1)}"
 
 

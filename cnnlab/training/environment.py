@@ -1,4 +1,4 @@
-"""Describe the processor that a network was trained on: the last bits of a result depend on its model."""
+"""Describe where a network is trained: versions, threads, processor and device decide the last bits of a result."""
 
 from __future__ import annotations
 
@@ -10,17 +10,46 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import torch
 
 CPUINFO = Path("/proc/cpuinfo")
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
-# What /proc/cpuinfo calls vendor, family and model on x86, and on ARM.
+# The names of vendor, family and model in /proc/cpuinfo, on x86 and on ARM.
 X86 = ("vendor_id", "cpu family", "model")
 ARM = ("CPU implementer", "CPU architecture", "CPU part")
 
 
+def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Return all that decides the bits of a result apart from settings and seed.
+
+    The same settings and seed give the same bits where all of these are equal. "processor" names the model; "onednn"
+    and "cpu_capability" say how torch's libraries choose their code.
+
+    >>> environment()["threads"]
+    1
+    """
+    from cnnlab import __version__
+
+    device = torch.device(device)
+    return {
+        "cnnlab": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+        "processor": processor(),
+        "onednn": onednn_choice(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+    }
+
+
 @functools.cache
 def processor() -> str:
-    """Return the processor's vendor, family, model and name, as the operating system knows them.
+    """Return the processor's vendor, family, model and name, as the operating system gives them.
+
+    The answer is kept for the rest of the process.
 
     >>> processor()
     'AuthenticAMD family 25 model 17: AMD EPYC 9R14'
@@ -36,9 +65,10 @@ def processor() -> str:
 
 @functools.cache
 def onednn_choice() -> str:
-    """Return what else oneDNN, torch's library of convolutions, chooses its code by.
+    """Return what oneDNN, torch's library of convolutions, chooses its code by, apart from the processor's model.
 
     That is AMX (x86, on Linux), the sizes of the caches (on Linux), and the variable ONEDNN_MAX_CPU_ISA.
+    The answer is kept for the rest of the process.
     Source: oneDNN's developer guide, "CPU Dispatcher Control", and its blocking by cache sizes.
 
     >>> onednn_choice()
@@ -53,20 +83,21 @@ def onednn_choice() -> str:
 
 
 def _first_processor() -> dict[str, str]:
-    """Return what /proc/cpuinfo says of the first processor; raises OSError where there is no such file."""
+    """Return name → value of the first processor in /proc/cpuinfo; raise OSError where there is no such file."""
     first, _, _ = CPUINFO.read_text(encoding="utf-8", errors="replace").strip().partition("\n\n")
     lines = (line.partition(":") for line in first.splitlines())
     return {name.strip(): value.strip() for name, _, value in lines}
 
 
 def _in_words(facts: dict[str, str]) -> str:
+    """Return vendor, family, model and name of a processor in /proc/cpuinfo as one text."""
     vendor, family, model = (facts.get(x86, facts.get(arm, "?")) for x86, arm in zip(X86, ARM, strict=True))
     name = facts.get("model name")
     return f"{vendor} family {family} model {model}" + (f": {name}" if name else "")
 
 
 def _cache_sizes() -> list[str]:
-    """Return the size of each data cache, and by how many processors it is shared where by more than one."""
+    """Return one text a data cache: its level and size, and how many processors share it if more than one do."""
     sizes = []
     for folder in sorted(CACHES.glob("index[0-9]*")):
         with contextlib.suppress(OSError):
@@ -78,11 +109,13 @@ def _cache_sizes() -> list[str]:
 
 
 def _ask_sysctl(*names: str) -> list[str]:
+    """Return the values that macOS's program sysctl prints for these names."""
     answer = subprocess.run(["sysctl", "-n", *names], capture_output=True, text=True, timeout=10, check=True)
     return answer.stdout.split("\n")[: len(names)]
 
 
 def _name_in_the_registry() -> str:
+    """Return the processor's name from the Windows registry."""
     import winreg
 
     place = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"

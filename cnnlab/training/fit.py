@@ -1,7 +1,7 @@
-"""A network and data in, a trained network and its `History` out: `fit`.
+"""Train a network: `fit`.
 
-Images stay in memory, weights lie channels_last, and nothing waits for the device inside an epoch: that is all there is
-to its speed. Everything random in a network of `build_cnn` comes from generators of its own: same seed, same
+It is fast for three reasons: images stay in memory, weights lie channels_last, and nothing waits for the device within
+an epoch. All that is random in a network of `build_cnn` comes from generators of its own: the same seed gives the same
 bits, on the same processor model, versions and number of threads.
 """
 
@@ -26,11 +26,14 @@ from cnnlab.data.dataset import Data, Split
 from cnnlab.model.cnn import Dropout
 from cnnlab.model.evaluation import LossAndAccuracy, evaluate
 from cnnlab.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
-from cnnlab.training.history import History, environment
+from cnnlab.training.early_stopping import EarlyStopping
+from cnnlab.training.environment import environment
+from cnnlab.training.history import History
 from cnnlab.training.options import (
     LEARNING_RATES,
     check_fits,
     check_helpers,
+    check_numbers,
     check_settings,
     choose_device,
     make_optimizer,
@@ -40,7 +43,21 @@ from cnnlab.training.progress import Progress
 
 @dataclass(frozen=True)
 class EpochState:
-    """What `on_epoch` is given after each epoch; the model is in eval mode."""
+    """The argument of `on_epoch`: the state of the training after an epoch.
+
+    Parameters
+    ----------
+    epoch : int
+        The epoch, from 1.
+    history : History
+        A copy of the record so far. Its last row is that of this epoch.
+    model : nn.Module
+        The network, in eval mode.
+    optimizer : torch.optim.Optimizer
+        Its learning rate may be changed.
+    data : Data
+        The argument of `fit`.
+    """
 
     epoch: int
     history: History
@@ -54,7 +71,11 @@ class _Stopped(Exception):
 
 
 class _Diverged(Exception):
-    """The loss of this batch (counted from 1) is NaN or infinite."""
+    """The loss of a batch, counted from 1, is NaN or infinite."""
+
+    def __init__(self, batch: int) -> None:
+        super().__init__(batch)
+        self.batch = batch
 
 
 def fit(  # noqa: PLR0913 (a training's settings)
@@ -71,20 +92,60 @@ def fit(  # noqa: PLR0913 (a training's settings)
     min_delta: float = 0.0,
     seed: int = 0,
     device: str | torch.device | None = None,
-    on_epoch: Callable[[EpochState], None] | None = None,
+    on_epoch: Callable[[EpochState], dict[str, float] | None] | None = None,
     stop: threading.Event | None = None,
     checkpoint: str | os.PathLike | None = None,
     progress: bool | Callable[[float], None] = True,
 ) -> History:
-    """Train model on data.train, look at data.validation after every epoch, and return the History.
+    """Train model on data.train, evaluate it on data.validation after every epoch, and return the History.
 
-    optimizer is "sgd", "rmsprop" or "adam"; learning_rate=None means 0.05 for "sgd", 0.001 otherwise. With patience,
-    training stops once more than that many epochs in a row did not lower the validation loss by more than min_delta,
-    and the best weights are restored; without it the model keeps the last finished epoch. `stop` is read before every
-    batch, and an interrupt is caught: both keep what is finished. `checkpoint` is a file, written after each epoch and
-    continued where it exists. progress may be a function: it is told the share done, 0–1, after each batch.
-    device=None takes a GPU if there is one. Afterwards the model is in eval mode, on its own device.
-    Raises ConfigError before any training, MemoryError when a batch is too large.
+    Afterwards the model is in eval mode, on the device where it was before. An interrupt (■, Ctrl-C) ends the training
+    and keeps the finished epochs.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any network that returns logits (N, classes).
+    data : Data
+        Its test set is never read.
+    epochs : int
+        The largest number of epochs.
+    optimizer : str
+        "sgd", "rmsprop" or "adam".
+    learning_rate : float, optional
+        None: 0.05 for "sgd", 0.001 for the others.
+    momentum : float
+        For "sgd" and "rmsprop", 0 or more and below 1.
+    weight_decay : float
+        As in torch's optimizers.
+    batch_size : int
+        Images a batch. The last batch of an epoch may be smaller.
+    patience : int, optional
+        Training ends once more than this many epochs in a row did not lower the validation loss; then the model gets
+        the weights of the best epoch. None: all epochs are trained, and the model keeps the weights of the last one.
+    min_delta : float
+        How far (nats) the loss must fall below the best one to count as lower.
+    seed : int
+        For the order of the images and for dropout.
+    device : str or torch.device, optional
+        Where to train. None: on a GPU if there is one.
+    on_epoch : function, optional
+        Is called with an `EpochState` after each epoch. It may return a dict of name → number: `fit` adds the numbers
+        to the epoch's row. A number that is NaN or infinite is left out. If on_epoch is interrupted, the epoch is kept
+        without such numbers.
+    stop : threading.Event, optional
+        Set it to end the training before the next batch; the finished epochs are kept.
+    checkpoint : path, optional
+        A file that is written after each epoch. Where it exists, the training continues from it.
+    progress : bool or function
+        Whether to show a line. A function is called after each batch with the share that is done, 0–1.
+
+    Raises
+    ------
+    ConfigError
+        Before any training, if a setting is impossible; after an epoch, if on_epoch returns anything but numbers.
+    MemoryError
+        If a batch is too large for the device.
 
     >>> history = fit(model, data, epochs=5)
     trained 5 epochs
@@ -102,29 +163,31 @@ def fit(  # noqa: PLR0913 (a training's settings)
         settings["learning_rate"] = LEARNING_RATES[optimizer]
     device = choose_device(device)
     check_helpers(on_epoch, stop, checkpoint)
-    history = History(settings, environment(device))
-    with _prepared(model, device), _deterministic(device), Progress(progress, data, settings) as bar:
-        run = _Run(model, data, history, checkpoint)
+    with _prepared(model, device), deterministic_cudnn(device), Progress(progress, data, settings) as bar:
+        training = _Training(model, data, settings, device, checkpoint)
         try:
-            run.begin(device)
-            bar.begin(history)
-            run.train(on_epoch, stop, bar)
-        except (_Stopped, KeyboardInterrupt) as error:
-            history.stopped_by = "stop" if isinstance(error, _Stopped) else "interrupt"
+            training.begin()
+            bar.begin(training.history())
+            training.train(on_epoch, stop, bar)
+        except _Stopped:
+            training.stopped_by = "stop"
+        except KeyboardInterrupt:
+            training.stopped_by = "interrupt"
         except _Diverged as error:
-            history.stopped_by, history.diverged_in_batch = "diverged", error.args[0]
+            training.stopped_by, training.diverged_in_batch = "diverged", error.batch
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             raise MemoryError(what_to_try(batch_size)) from error
         finally:
-            run.restore()
+            training.restore()
+        history = training.history()
         bar.end(history)
     return history
 
 
 class Finished(NamedTuple):
-    """All that the last finished epoch left; replaced as a whole, so that no interrupt can leave half of it."""
+    """The results of all finished epochs; replaced as a whole, so that an interrupt never leaves half of it."""
 
     rows: list[dict[str, float]]
     weights: dict[str, Tensor]
@@ -132,68 +195,79 @@ class Finished(NamedTuple):
     best_weights: dict[str, Tensor]
 
 
-class _Run:
-    """One training run: the optimizer, the generators, and what is finished."""
+class _Training:
+    """One training: network, optimizer, generators, and the finished epochs."""
 
-    def __init__(self, model: nn.Module, data: Data, history: History, checkpoint) -> None:
-        self.model, self.data, self.history, self.checkpoint = model, data, history, checkpoint
-        self.optimizer = make_optimizer(model, history.settings)
-        self.order = torch.Generator().manual_seed(history.settings["seed"])
+    def __init__(self, model: nn.Module, data: Data, settings: dict, device: torch.device, checkpoint) -> None:
+        self.model, self.data, self.settings, self.device, self.checkpoint = model, data, settings, device, checkpoint
+        self.environment = environment(device)
+        self.optimizer = make_optimizer(model, settings)
+        self.order = torch.Generator().manual_seed(settings["seed"])
         for index, layer in enumerate(layer for layer in model.modules() if isinstance(layer, Dropout)):
-            layer.generator.manual_seed(history.settings["seed"] + index + 1)
+            layer.generator.manual_seed(settings["seed"] + index + 1)
+        self.early_stopping = EarlyStopping(settings["patience"], settings["min_delta"])
         self.finished = Finished([], _copy_weights(model), 0, {})
         self.watched = [name for name, value in self.finished.weights.items() if bool(value.isfinite().all())]
         self.fingerprint = "" if checkpoint is None else fingerprint(model, data)
+        self.epoch, self.stopped_by, self.diverged_in_batch = 0, "", 0
 
-    def begin(self, device: torch.device) -> None:
-        """Bring the images to the device, and go on from the checkpoint where there is one."""
-        self.train_split, self.validation_split = (
-            _on(device, split) for split in (self.data.train, self.data.validation)
-        )
+    def begin(self) -> None:
+        """Copy the images to the device, and load the checkpoint if there is one."""
+        self.train_split = _on(self.device, self.data.train)
+        self.validation_split = _on(self.device, self.data.validation)
         if self.checkpoint is not None and Path(self.checkpoint).exists():
-            best = load_checkpoint(
-                self.checkpoint, self.model, self.optimizer, self.order, self.history, self.fingerprint
+            saved, best_weights = load_checkpoint(
+                self.checkpoint, self.model, self.optimizer, self.order, self.history(), self.fingerprint
             )
-            history = self.history
-            self.finished = Finished(history.rows, _copy_weights(self.model), history.best_epoch, best)
+            for row in saved.rows:
+                self.early_stopping.add_epoch(row)
+            self.finished = Finished(saved.rows, _copy_weights(self.model), saved.best_epoch, best_weights)
 
     def train(self, on_epoch, stop: threading.Event | None, bar: Progress) -> None:
-        """Train epoch after epoch; set what the history says of the end when it is a regular one."""
-        history, settings = self.history, self.history.settings
-        while len(history) < settings["epochs"] and not self._out_of_patience():
-            history.stopped_in = len(history) + 1
-            self._train_epoch(stop, bar)
+        """Train epoch after epoch, to the last one or until patience runs out."""
+        while len(self.finished.rows) < self.settings["epochs"] and not self.early_stopping.ends:
+            self.epoch = len(self.finished.rows) + 1
+            self._finish(*self._train_epoch(stop, bar))
+            history = self.history()
             bar.epoch_done(history)
             if on_epoch is not None:
-                on_epoch(EpochState(len(history), history, self.model, self.optimizer, self.data))
+                self._call(on_epoch, history)
             if self.checkpoint is not None:
                 save_checkpoint(
-                    self.checkpoint, self.model, self.optimizer, self.order, history,
+                    self.checkpoint, self.model, self.optimizer, self.order, self.history(),
                     self.finished.best_weights, self.fingerprint,
                 )  # fmt: skip
-        history.stopped_in = len(history)
-        history.stopped_by = "patience" if self._out_of_patience() else "epochs"
+        self.epoch = len(self.finished.rows)
+        self.stopped_by = "patience" if self.early_stopping.ends else "epochs"
+
+    def history(self) -> History:
+        """Return a record of the finished epochs, made of copies: changing it does not change the training."""
+        rows = [dict(row) for row in self.finished.rows]
+        return History(
+            dict(self.settings), dict(self.environment), rows, self.finished.best_epoch,
+            self.stopped_by, self.epoch, self.diverged_in_batch,
+        )  # fmt: skip
 
     def restore(self) -> None:
-        """Give the model the weights, and the history the rows, of what is finished; also after a second interrupt."""
+        """Give the model the weights of a finished epoch; also if a second interrupt comes meanwhile."""
         try:
             self._restore()
         except KeyboardInterrupt:
             self._restore()
 
     def _restore(self) -> None:
-        rows, weights, best_epoch, best_weights = self.finished
-        self.history.rows, self.history.best_epoch = rows, best_epoch
-        keep_best = self.history.settings["patience"] is not None and best_epoch > 0
+        _, weights, best_epoch, best_weights = self.finished
+        keep_best = self.settings["patience"] is not None and best_epoch > 0
         self.model.load_state_dict(best_weights if keep_best else weights)
 
-    def _train_epoch(self, stop: threading.Event | None, bar: Progress) -> None:
+    def _train_epoch(self, stop: threading.Event | None, bar: Progress) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """Train one epoch; return its row and the weights after it."""
         start = time.perf_counter()
-        batch_size = self.history.settings["batch_size"]
+        batch_size = self.settings["batch_size"]
         order = torch.randperm(len(self.train_split), generator=self.order)
         self.model.train()
         train = _one_pass(self.model, self.train_split, self.optimizer, order, batch_size, stop, bar)
-        row = {"epoch": len(self.history) + 1, "train_loss": train.loss, "train_accuracy": train.accuracy}
+        row = {"epoch": self.epoch, "train_loss": train.loss, "train_accuracy": train.accuracy}
         self.model.eval()
         if len(self.validation_split):
             validation = evaluate(self.model, self.validation_split)
@@ -204,25 +278,25 @@ class _Run:
             bool(weights[name].isfinite().all()) for name in self.watched
         ):
             raise _Diverged(math.ceil(len(order) / batch_size))
-        self._finish(row, weights)
+        return row, weights
 
     def _finish(self, row: dict[str, float], weights: dict[str, Tensor]) -> None:
+        """Add an epoch to the finished ones."""
         rows, _, best_epoch, best_weights = self.finished
-        loss = row.get("validation_loss", math.inf)
-        best_loss = rows[best_epoch - 1]["validation_loss"] if best_epoch else math.inf
-        if loss < best_loss - self.history.settings["min_delta"]:
+        if self.early_stopping.add_epoch(row):
             best_epoch, best_weights = row["epoch"], weights
         self.finished = Finished([*rows, row], weights, best_epoch, best_weights)
-        self.history.rows, self.history.best_epoch = self.finished.rows, best_epoch
 
-    def _out_of_patience(self) -> bool:
-        patience = self.history.settings["patience"]
-        return patience is not None and len(self.history) - self.history.best_epoch > patience
+    def _call(self, on_epoch, history: History) -> None:
+        """Call on_epoch, and add the numbers that it returns to the epoch's row, all at once."""
+        numbers = check_numbers(on_epoch(EpochState(self.epoch, history, self.model, self.optimizer, self.data)))
+        *before, row = self.finished.rows
+        self.finished = self.finished._replace(rows=[*before, row | numbers])
 
 
 def _one_pass(model, split, optimizer, order, batch_size, stop, bar) -> LossAndAccuracy:
-    """Take one optimizer step a batch; return the mean loss and accuracy of the batches as they were met."""
-    losses, right = [], []
+    """Take one optimizer step a batch; return the mean loss and accuracy of the batches, each before its step."""
+    losses, hits = [], []
     for chosen in order.to(split.labels.device).split(batch_size):
         if stop is not None and stop.is_set():
             raise _Stopped
@@ -233,18 +307,18 @@ def _one_pass(model, split, optimizer, order, batch_size, stop, bar) -> LossAndA
         loss.backward()
         optimizer.step()
         losses.append(loss.detach())
-        right.append((logits.detach().argmax(1) == labels).sum())
+        hits.append((logits.detach().argmax(1) == labels).sum())
         bar.batch_done()
     losses = torch.stack(losses).cpu().double()  # the epoch's one wait for the device
     if not losses.isfinite().all():
         raise _Diverged(int(losses.isfinite().logical_not().nonzero()[0]) + 1)
     sizes = torch.tensor([len(chosen) for chosen in order.split(batch_size)])
-    return LossAndAccuracy(float(losses @ sizes.double()) / len(order), int(torch.stack(right).sum()) / len(order))
+    return LossAndAccuracy(float(losses @ sizes.double()) / len(order), int(torch.stack(hits).sum()) / len(order))
 
 
 @contextlib.contextmanager
 def _prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Bring model to the device, channels_last; afterwards back, contiguous, and in eval mode."""
+    """Move model to the device, channels_last; afterwards back, contiguous, and in eval mode."""
     home = next(model.parameters()).device
     model.to(device, memory_format=torch.channels_last)
     try:
@@ -253,7 +327,11 @@ def _prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
         model.to(home, memory_format=torch.contiguous_format).eval()
 
 
-def _deterministic(device: torch.device):
+def deterministic_cudnn(device: torch.device) -> contextlib.AbstractContextManager:
+    """Within the block, let cuDNN choose only algorithms that give the same bits each time; on a CPU, do nothing.
+
+    This is a setting of the whole process: meanwhile it holds in every thread. Afterwards it is as it was.
+    """
     if device.type != "cuda":
         return contextlib.nullcontext()
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
@@ -268,10 +346,12 @@ def _copy_weights(model: nn.Module) -> dict[str, Tensor]:
 
 
 def what_to_try(batch_size: int) -> str:
+    """Return the message of the MemoryError that `fit` raises."""
     remedy = f"try batch_size={batch_size // 2}" if batch_size > 1 else "take fewer or smaller images"
     return f"out of memory with batch_size={batch_size}; {remedy}"
 
 
 def is_out_of_memory(error: Exception) -> bool:
+    """Return whether Python or torch has raised this error because memory ran out, on the processor or on a GPU."""
     known = ("can't allocate memory", "not enough memory")  # the words of torch's allocator on the CPU
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(words in str(error) for words in known)

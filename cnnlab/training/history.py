@@ -1,39 +1,48 @@
-"""What a training run leaves behind: one row an epoch, why it ended, its settings, where it ran. JSON in and out."""
+"""The record of a training: its settings, one row of numbers an epoch, why it ended, and the environment."""
 
 from __future__ import annotations
 
 import json
-import math
-import platform
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from cnnlab.checks import check_choice
 from cnnlab.errors import ConfigError
-from cnnlab.training.environment import onednn_choice, processor
 
 if TYPE_CHECKING:
     import pandas
 
 METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
-# What cnnlab.interpret.recorder records: of the whole network, or of a layer, as in "conv1.update_ratio".
+# What cnnlab.interpret.recorder records: of the whole network, and of a layer, as in "conv1.update_ratio".
 INSIDES = ("update_ratio", "dead_share", "activation_scale", "saliency_concentration")
 LAYER_NUMBERS = ("gradient_norm", "gradient_ratio", "update_ratio", "dead_share", "activation_scale", "scale_change")
 
 
 @dataclass
 class History:
-    """The record of one training run.
+    """The record of one training.
 
-    rows: one dict an epoch, with epoch (from 1), train_loss and train_accuracy (running means over the epoch, in train
-    mode), validation_loss and validation_accuracy (after the epoch, in eval mode; absent without validation images) and
-    seconds. Losses are mean cross-entropies in nats, accuracies 0–1. A row may hold more: what `Recorder`, or an
-    on_epoch of your own, has put into it. stopped_by: "epochs", "patience", "stop", "interrupt" or "diverged", in
-    epoch stopped_in. best_epoch: that of the lowest validation loss, or 0.
+    Parameters
+    ----------
+    settings : dict
+        The settings of `fit`, with the learning rate that was used.
+    environment : dict
+        Versions, threads, processor and device; see `cnnlab.environment`.
+    rows : list of dict
+        One dict an epoch: epoch (from 1); train_loss and train_accuracy, means over the batches, in train mode;
+        validation_loss and validation_accuracy, after the epoch, in eval mode (absent without validation images);
+        seconds; and the numbers that `Recorder`, or an on_epoch of your own, returned. Losses are mean cross-entropies
+        in nats, accuracies 0–1.
+    best_epoch : int
+        The epoch with the lowest validation loss, where a fall of at most min_delta does not count; 0 without one.
+    stopped_by : str
+        "epochs", "patience", "stop", "interrupt" or "diverged"; "" while it trains.
+    stopped_in : int
+        The epoch in which the training ended.
+    diverged_in_batch : int
+        The batch of that epoch, from 1, in which the loss became NaN or infinite; 0 if none did.
 
     >>> history["validation_accuracy"][-1]
     0.95
@@ -51,18 +60,18 @@ class History:
         return len(self.rows)
 
     def __getitem__(self, metric: str) -> list[float]:
-        """Return one number an epoch, of the epochs that have one."""
+        """Return the metric of each epoch that has it, in order."""
         check_metric(metric, self.metrics)
         return [row[metric] for row in self.rows if metric in row]
 
     @property
     def metrics(self) -> list[str]:
-        """What can be asked of this history: the numbers of every training, and those that were recorded with it."""
+        """The names that `history[name]` takes: those of every training, and those that were recorded with it."""
         recorded = dict.fromkeys(name for row in self.rows for name in row)
         return [*METRICS, *(name for name in recorded if name not in METRICS and name != "epoch")]
 
     def last(self, metric: str) -> float:
-        """Return the metric after the last epoch; ConfigError if no epoch was finished."""
+        """Return the metric of the last epoch that has it; raise ConfigError if none has."""
         if not self[metric]:
             raise ConfigError(f"{metric}: no epoch has one ({self.message}); leave this run out, and say so")
         return self[metric][-1]
@@ -74,7 +83,7 @@ class History:
 
     @property
     def message(self) -> str:
-        """One sentence: how it ended, and which weights the model has."""
+        """How the training ended, and which weights the model has, in one sentence."""
         trained = f"trained {len(self)} epoch{'' if len(self) == 1 else 's'}"
         kept = f"kept the weights of epoch {self.kept_epoch}" if self.kept_epoch else "the model is untouched"
         if self.stopped_by in ("stop", "interrupt"):
@@ -95,17 +104,17 @@ class History:
         return f"History({self.message}{'; last epoch: ' if numbers else ''}{', '.join(numbers)})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything in plain values, the rows as one list a column; None where a row lacks a number."""
+        """Return the record as plain values for JSON: one list a column, with None where a row lacks the number."""
         columns = [name for name in ("epoch", *self.metrics) if any(name in row for row in self.rows)]
-        plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "rows"}
+        plain = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "rows"}
         return plain | {"columns": {name: [row.get(name) for row in self.rows] for name in columns}}
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> History:
-        """Return the History that `to_dict` took apart."""
+        """Return the History of which `to_dict` returned these plain values."""
         columns = plain["columns"]
         names = tuple(columns)
-        rows = [dict(zip(names, values)) for values in zip(*columns.values(), strict=True)]  # noqa: B905 (it is, here)
+        rows = [dict(zip(names, values)) for values in zip(*columns.values(), strict=True)]  # noqa: B905 (same lengths)
         for name in [name for name, values in columns.items() if None in values]:
             for row in rows:
                 if row[name] is None:
@@ -113,7 +122,7 @@ class History:
         return cls(**{name: value for name, value in plain.items() if name != "columns"}, rows=rows)
 
     def to_json(self) -> str:
-        """Return everything as JSON text; `History.from_json` reads it back."""
+        """Return the record as JSON text; `History.from_json` reads it."""
         return json.dumps(self.to_dict(), allow_nan=False)
 
     @classmethod
@@ -129,12 +138,12 @@ class History:
 
 
 def metrics_of(histories: Iterable[History]) -> list[str]:
-    """Return every metric that some of them have."""
+    """Return the names of the metrics that at least one of the histories has."""
     return list(dict.fromkeys([*METRICS, *(metric for history in histories for metric in history.metrics)]))
 
 
 def check_metric(metric: object, known: Iterable[str]) -> None:
-    """Raise ConfigError unless these runs have such a number; say how to record it if it can be."""
+    """Raise ConfigError unless metric is one of the known names; say how to record it if `Recorder` can."""
     known = list(known)
     if isinstance(metric, str) and metric not in known:
         layer, _, number = metric.rpartition(".")
@@ -146,73 +155,22 @@ def check_metric(metric: object, known: Iterable[str]) -> None:
     check_choice("metric", metric, known)
 
 
-def replay(history: History, *, epochs: int, patience: int | None = None, min_delta: float = 0.0) -> History | None:
-    """Return what the same training would have left, had it been told to end after `epochs`, or by patience.
-
-    A shorter training is the beginning of a longer one, bit for bit, so nothing is trained. None if the recording is
-    too short to tell.
-
-    >>> replay(history, epochs=350, patience=10).best_epoch
-    41
-    """
-    settings = history.settings | {"epochs": epochs, "patience": patience, "min_delta": min_delta}
-    if settings == history.settings and history.stopped_by in ("epochs", "patience"):
-        return history
-    rows, best_loss, best_epoch, ended = [], math.inf, 0, ""
-    for row in history.rows[:epochs]:
-        rows.append(row)
-        loss = row.get("validation_loss", math.inf)
-        if loss < best_loss - min_delta:
-            best_loss, best_epoch = loss, row["epoch"]
-        if patience is not None and row["epoch"] - best_epoch > patience:
-            ended = "patience"
-            break
-    if not ended and len(rows) == epochs:
-        ended = "epochs"
-    if ended:
-        return History(settings, history.environment, rows, best_epoch, ended, len(rows))
-    if history.stopped_by == "diverged":
-        return replace(history, settings=settings, rows=rows, best_epoch=best_epoch)
-    return None
-
-
-# Where two runs differ in these, their last bits do, and nothing else: much less than another seed changes.
+# If two runs differ in these, only the last bits of their numbers differ: much less than another seed changes.
 PROCESSOR = ("processor", "onednn", "cpu_capability")
-
-
-def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Return what else decides the bits of a result: versions, threads, processor and device.
-
-    The same settings and seed give the same bits where all of these are equal. "processor" names the model; "onednn"
-    and "cpu_capability" say what torch's libraries choose their code by.
-    """
-    from cnnlab import __version__
-
-    device = torch.device(device)
-    return {
-        "cnnlab": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "threads": torch.get_num_threads(),
-        "processor": processor(),
-        "onednn": onednn_choice(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-    }
 
 
 def warn_if_environments_differ(
     histories: Iterable[History], *, paired: Iterable[list[History]] | None = None, stacklevel: int = 3
 ) -> None:
-    """Warn when runs that are compared were trained with other versions, threads or devices: their bits differ, too.
+    """Warn if runs that are compared differ in versions, threads, processor or device: then their bits differ, too.
 
     Parameters
     ----------
     histories : iterable of History
-        All that are looked at together.
+        All runs of the comparison.
     paired : iterable of lists of History, optional
-        Those whose differences are taken. Another processor is worth a warning within such a list only; between
-        lists it is a part of the noise, as the seed is. None: all histories are one list.
+        The runs whose differences are taken, one list a pair or group. A difference of processors is warned of only
+        within a list: between lists it is a part of the noise, as the seed is. None: all histories are one list.
     stacklevel : int
         As in `warnings.warn`.
     """
@@ -228,6 +186,6 @@ def warn_if_environments_differ(
 
 
 def _different_values(histories: Iterable[History], name: str) -> set[str]:
-    """Return what the environments say under this name, or nothing where all say the same."""
+    """Return the values that the environments have under this name; the empty set if all have the same."""
     values = {str(history.environment.get(name, "unknown")) for history in histories if history.environment}
     return values if len(values) > 1 else set()

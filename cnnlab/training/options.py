@@ -1,7 +1,10 @@
-"""The numbers of a training run in; the same numbers, checked and plain, and torch's own optimizer out."""
+"""Check the arguments of `fit`, and make torch's optimizer from them."""
 
 from __future__ import annotations
 
+import math
+import numbers
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -11,13 +14,14 @@ from cnnlab.checks import check_choice, check_images, check_number, check_whole
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import check_takes
+from cnnlab.training.history import METRICS
 
 OPTIMIZERS = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
 LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.001}  # what learning_rate=None means
 
 
 def make_optimizer(model: nn.Module, settings: dict) -> torch.optim.Optimizer:
-    """Return torch's own optimizer for these settings, fused where torch has that."""
+    """Return torch's own optimizer with these settings; a fused one where torch has it."""
     name = settings["optimizer"]
     options = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"]}
     if name != "adam":
@@ -28,7 +32,7 @@ def make_optimizer(model: nn.Module, settings: dict) -> torch.optim.Optimizer:
 
 
 def check_settings(settings: dict) -> None:
-    """Make the settings plain numbers; raise ConfigError, naming field, value and remedy, if no run can have them."""
+    """Make the settings plain numbers, in place; raise ConfigError if no training can have them."""
     settings["epochs"] = check_whole("epochs", settings["epochs"], 0)
     check_choice("optimizer", settings["optimizer"], OPTIMIZERS)
     if settings["learning_rate"] is not None:
@@ -55,7 +59,7 @@ def check_fits(model: nn.Module, data: Data, settings: dict) -> None:
 
 
 def check_sizes(batch_size: int, patience: int | None, train: int, validation: int) -> None:
-    """Raise ConfigError unless so many training and validation images are enough for these settings."""
+    """Raise ConfigError unless these numbers of training and validation images are enough for the settings."""
     if patience is not None and validation == 0:
         raise ConfigError(f"patience={patience} needs validation images, got none; load some")
     if batch_size > train:
@@ -63,7 +67,7 @@ def check_sizes(batch_size: int, patience: int | None, train: int, validation: i
 
 
 def choose_device(device: str | torch.device | None) -> torch.device:
-    """Return the device; None is a GPU if there is one."""
+    """Return the device of that name; None: a GPU if torch sees one, else the processor."""
     try:
         chosen = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device is None else device)
     except (RuntimeError, TypeError) as error:
@@ -74,7 +78,7 @@ def choose_device(device: str | torch.device | None) -> torch.device:
 
 
 def check_helpers(on_epoch, stop, checkpoint) -> None:
-    """Raise ConfigError unless these can be called, asked, and written."""
+    """Raise ConfigError unless on_epoch can be called, stop is an event, and checkpoint can be a file."""
     if on_epoch is not None and not callable(on_epoch):
         raise ConfigError(f"on_epoch wants a function of one argument, got {on_epoch!r}")
     if stop is not None and not hasattr(stop, "is_set"):
@@ -83,6 +87,24 @@ def check_helpers(on_epoch, stop, checkpoint) -> None:
         raise ConfigError(
             f"checkpoint wants a file in a folder that exists, such as 'run.safetensors', got {checkpoint!r}"
         )
+
+
+def check_numbers(returned: object) -> dict[str, float]:
+    """Return the numbers that on_epoch returned as plain floats, without those that are NaN or infinite.
+
+    JSON, in which a record is kept, has neither NaN nor infinity. Raises ConfigError unless on_epoch returned None or a
+    dict of name → number whose names are not those of the training's own numbers.
+    """
+    if returned is None:
+        return {}
+    if not isinstance(returned, Mapping):
+        raise ConfigError(f"on_epoch must return a dict of name → number, or None, got {returned!r:.60}")
+    for name, value in returned.items():
+        if not isinstance(name, str) or name in ("epoch", *METRICS):
+            raise ConfigError(f"on_epoch returned a number named {name!r:.60}; choose a text that fit does not use")
+        if not isinstance(value, numbers.Real):
+            raise ConfigError(f"on_epoch returned {name}={value!r:.60}, which is no number; try float(…)")
+    return {name: float(value) for name, value in returned.items() if math.isfinite(value)}
 
 
 def _check_outputs(model: nn.Module, data: Data) -> None:

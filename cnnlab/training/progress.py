@@ -1,6 +1,7 @@
-"""Show how far a training or a sweep is, and the time left, in a line that is replaced in place and ends empty.
+"""Show how far a training or a sweep is, and the time left, in one line that is replaced in place.
 
-Notebook runners compare and keep what a cell leaves: an empty display, and one line on the stream that never differs.
+At the end the line is empty: notebook runners compare and keep the outputs of a cell, which must not differ from run to
+run. What stays is one sentence on standard output.
 """
 
 from __future__ import annotations
@@ -19,17 +20,29 @@ from cnnlab.data.dataset import Data
 from cnnlab.training.history import History
 
 WORDS = "{desc}, {remaining} left"
-PAUSE = 0.25  # seconds between two looks of the line
+PAUSE = 0.25  # seconds between two updates of the line
 
 
 class _Line(tqdm):
-    """The line: in a notebook a display, in a terminal tqdm's own bar; in a pipe or a file there is none."""
+    """Draw the line: in a notebook as a display, in a terminal as tqdm's bar, in a pipe or a file not at all.
 
-    monitor_interval = 0  # start no thread
+    Parameters
+    ----------
+    total : int
+        What to count up to: batches of a training, the cost of a sweep.
+    shown : bool
+        Whether to draw at all.
+    words : str
+        The text before the first update.
+    smoothing : float
+        As in tqdm: 0 takes the mean rate so far for the time left, 1 the latest rate.
+    """
+
+    monitor_interval = 0  # else tqdm starts a thread for the process, which outlives the line
 
     def __init__(self, total: int, shown: bool, words: str, smoothing: float = 0.3) -> None:
-        self.place = _display_of_the_cell() if shown else None
-        notebook = self.place is not None
+        self.cell_display = _display_of_the_cell() if shown else None
+        notebook = self.cell_display is not None
         super().__init__(
             total=total, desc=words, leave=False, mininterval=PAUSE, delay=PAUSE, miniters=0,
             smoothing=smoothing, file=io.StringIO() if notebook else sys.stdout,
@@ -38,52 +51,63 @@ class _Line(tqdm):
         )  # fmt: skip
 
     def show(self, words: str) -> None:
+        """Change the text, and draw it unless the line was drawn less than PAUSE seconds ago."""
         self.set_description_str(words, refresh=False)
-        self.update(0)  # which draws, unless it has just done so
+        self.update(0)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool | None:
-        """Draw what tqdm asks for: msg, or the line as it is now."""
-        if self.place is None:
+        """Draw msg, or the line as it is now; tqdm calls this."""
+        if self.cell_display is None:
             return super().display(msg, pos)
         words = str(self) if msg is None else msg
         bar = f'<progress value="{self.n}" max="{self.total}"></progress>'
-        self.place.update(_bundle(words, f"<label>{bar} {words}</label>" if words else ""), raw=True)
+        self.cell_display.update(_bundle(words, f"<label>{bar} {words}</label>" if words else ""), raw=True)
         return None
 
 
 def _bundle(plain: str = "", html: str = "") -> dict[str, str]:
+    """Return the data of a Jupyter display, by MIME type."""
     return {"text/plain": plain, "text/html": html}
 
 
 def _display_of_the_cell():
-    """Return the display of the cell that runs now; None outside a notebook."""
+    """Return the display of the notebook cell that runs now; None outside a notebook."""
     from IPython import get_ipython
 
     shell = get_ipython()
-    if not hasattr(shell, "get_parent"):  # of a kernel; IPython in a terminal has none
+    if not hasattr(shell, "get_parent"):  # a kernel's shell has it, that of IPython in a terminal has not
         return None
     return _display(shell.get_parent().get("header", {}).get("msg_id"))
 
 
 @functools.lru_cache(maxsize=1)
-def _display(cell: str):  # noqa: ARG001 (one display a cell, however many trainings are in it)
+def _display(cell: str):  # noqa: ARG001 (the key of the cache)
+    """Make an empty display in the cell of this id; for the same id, return the same one again.
+
+    The process keeps the latest one, so that a cell has one display however many trainings it has.
+    """
     from IPython.display import display
 
     return display(_bundle(), raw=True, display_id=True)
 
 
 class Progress(contextlib.AbstractContextManager):
-    """The line of one training, with the latest accuracy.
+    """Show the progress of one training: the epoch, the latest accuracy and the time left.
 
     Parameters
     ----------
     shown : bool or function
-        A function is called with the share of the training that is done, and nothing is written.
+        Whether to show a line. A function is called after each batch with the share that is done, 0–1; then nothing is
+        written.
+    data : Data
+        The data to train on: their number of batches counts.
+    settings : dict
+        The settings of the training: batch_size and epochs count.
     """
 
     def __init__(self, shown: bool | Callable[[float], None], data: Data, settings: dict) -> None:
-        self.tell = shown if callable(shown) else None
-        self.shown = bool(shown) and self.tell is None
+        self.call = shown if callable(shown) else None
+        self.shown = bool(shown) and self.call is None
         self.batches = math.ceil(len(data.train) / settings["batch_size"])
         self.total, self.done = settings["epochs"] * self.batches, 0
         self.line = _Line(self.total, self.shown, "training")
@@ -92,53 +116,58 @@ class Progress(contextlib.AbstractContextManager):
         self.line.close()
 
     def begin(self, history: History) -> None:
-        """Start where the checkpoint ended."""
+        """Start after the epochs that the history has, which a checkpoint may have brought."""
         self.done = self.line.n = self.line.initial = self.line.last_print_n = len(history) * self.batches
 
     def batch_done(self) -> None:
+        """Count one batch."""
         self.line.update()
         self.done += 1
-        if self.tell:
-            self.tell(self.done / self.total)
+        if self.call:
+            self.call(self.done / self.total)
 
     def epoch_done(self, history: History) -> None:
+        """Show the epoch and its accuracy."""
         metric = "validation_accuracy" if history["validation_accuracy"] else "train_accuracy"
         accuracy = f"{metric.replace('_', ' ')} {history[metric][-1]:.3f}"
         self.line.show(f"epoch {len(history)} of {history.settings['epochs']}: {accuracy}")
 
     def end(self, history: History) -> None:
-        """Write the history's one sentence; if nothing is shown, warn of what must not be missed."""
+        """Write the history's message; if nothing is shown, warn if the training diverged or had no epochs."""
         self.line.close()
         if self.shown:
             write_line(history.message)
-        elif self.tell is None and (history.stopped_by == "diverged" or history.settings["epochs"] == 0):
+        elif self.call is None and (history.stopped_by == "diverged" or history.settings["epochs"] == 0):
             warnings.warn(history.message, stacklevel=3)
 
 
 class SweepProgress(contextlib.AbstractContextManager):
-    """The line of a sweep: runs done, running and failed, and the time left at the rate so far."""
+    """Show the progress of a sweep: runs done, running and failed, and the time left at the mean rate so far."""
 
     def __init__(self, shown: bool) -> None:
         self.total, self.finished = 0, 0
-        self.line = _Line(0, shown, "sweep", smoothing=0)  # the time left: at the rate of all runs so far
+        self.line = _Line(0, shown, "sweep", smoothing=0)
 
     def __exit__(self, *exception: object) -> None:
         self.line.close()
 
     def plan(self, runs: int, cost: int) -> None:
+        """Add runs to the total; cost is the share of the line that they take, in any unit."""
         self.total += runs
         self.line.total += cost
 
     def done(self, runs: int, cost: int) -> None:
+        """Count finished runs, with the cost that `plan` was given for them."""
         self.finished += runs
         self.line.n += cost
 
     def show(self, running: int, failed: int) -> None:
+        """Show how many runs are done, running and failed."""
         failing = f", {failed} failed" if failed else ""
         self.line.show(f"{self.finished - failed} of {self.total} runs done, {running} running{failing}")
 
 
 def write_line(sentence: str) -> None:
-    """Write the line that stays, at once: a notebook keeps each as one piece."""
+    """Write a line to standard output that stays, and flush it: so a notebook keeps each line in one piece."""
     sys.stdout.write(f"{sentence}\n")
     sys.stdout.flush()

@@ -25,7 +25,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import NETWORK
 from cnnlab.experiments.run import load_once
 from cnnlab.files import data_folder
-from cnnlab.training.history import environment
+from cnnlab.training.environment import environment
 
 LENGTHS = [5, 50, 100, 250, 350]
 

@@ -1,4 +1,4 @@
-"""What is said of activations is what numpy would say of all of them at once."""
+"""Statistics of activations, compared with those that numpy computes of all values at once."""
 
 import numpy as np
 import pytest
@@ -19,11 +19,11 @@ IMAGES = torch.randn(70, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 @pytest.mark.parametrize("batch_size", [7, 32, 500])
 def test_streamed_numbers_are_those_of_all_values_at_once(batch_size):
     model = build_cnn(seed=1)
-    found = activation_statistics(model, IMAGES, batch_size=batch_size)
+    measured = activation_statistics(model, IMAGES, batch_size=batch_size)
     with capture(model) as seen:
         model(IMAGES)
-    assert list(found) == list(seen)
-    for name, row in found.items():
+    assert list(measured) == list(seen)
+    for name, row in measured.items():
         values = seen[name].double().numpy()
         assert row.kind == type(model.get_submodule(name)).__name__
         assert row.mean == pytest.approx(values.mean(), rel=1e-6, abs=1e-9)
@@ -68,13 +68,13 @@ def test_saturation_is_where_the_slope_is_under_a_hundredth_of_the_steepest():
 def test_the_scale_before_and_after_a_pool():
     for pooling, pool in {"max": functional.max_pool2d, "avg": functional.avg_pool2d}.items():
         model = build_cnn(pooling=pooling, seed=2)
-        found = activation_statistics(model, IMAGES)
+        measured = activation_statistics(model, IMAGES)
         with torch.no_grad():
             entering = model.relu1(model.conv1(IMAGES)).double()
-        assert found["pool1"].scale_before == pytest.approx(entering.pow(2).mean().sqrt().item(), rel=1e-6)
-        assert found["pool1"].scale == pytest.approx(pool(entering, 2).pow(2).mean().sqrt().item(), rel=1e-6)
-        assert np.isnan(found["relu1"].scale_before)
-        larger = found["pool1"].scale > found["pool1"].scale_before
+        assert measured["pool1"].scale_before == pytest.approx(entering.pow(2).mean().sqrt().item(), rel=1e-6)
+        assert measured["pool1"].scale == pytest.approx(pool(entering, 2).pow(2).mean().sqrt().item(), rel=1e-6)
+        assert np.isnan(measured["relu1"].scale_before)
+        larger = measured["pool1"].scale > measured["pool1"].scale_before
         assert larger == (pooling == "max")
 
 
@@ -95,9 +95,9 @@ def test_the_sample_is_bounded_drawn_from_all_images_and_the_same_again():
 def test_a_split_will_do_and_the_model_stays_as_it_was():
     data = load_data("mnist", train=100, validation=50, test=10)
     model = build_cnn(dropout=0.5).train()
-    found = activation_statistics(model, data.validation, layers=[nn.ReLU, "pool1"])
-    assert list(found) == ["relu1", "pool1", "relu2", "relu_fc1"]
-    assert found["relu1"].mean == activation_statistics(model, data.validation.images)["relu1"].mean
+    measured = activation_statistics(model, data.validation, layers=[nn.ReLU, "pool1"])
+    assert list(measured) == ["relu1", "pool1", "relu2", "relu_fc1"]
+    assert measured["relu1"].mean == activation_statistics(model, data.validation.images)["relu1"].mean
     assert model.training
     assert hooks(model) == 0
     assert all(value.grad is None for value in model.parameters())
@@ -117,30 +117,31 @@ def test_models_without_parameters_and_layers_called_by_keyword():
 
 
 def test_a_table_and_a_frame_come_of_it():
-    found = activation_statistics(build_cnn(), IMAGES)
-    frame = found.to_frame()
-    assert list(frame.index) == list(found)
-    assert frame.loc["relu1", "zeros"] == found["relu1"].zeros
+    measured = activation_statistics(build_cnn(), IMAGES)
+    frame = measured.to_frame()
+    assert list(frame.index) == list(measured)
+    assert frame.loc["relu1", "zeros"] == measured["relu1"].zeros
     assert "sample" not in frame
-    assert "relu_fc1" in repr(found)
+    assert "relu_fc1" in repr(measured)
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_torchvisions_networks_give_true_numbers_too(name):
     model, size = torchvision_model(name), SIZES[name]
     images = torch.randn(6, 3, size, size, generator=torch.Generator().manual_seed(1))
-    found = activation_statistics(model, images, batch_size=4)
+    measured = activation_statistics(model, images, batch_size=4)
     with torch.no_grad(), capture(model) as seen:
         model(images)
-    assert list(found) == list(seen)
-    for key, values in seen.items():
-        assert found[key].scale == pytest.approx(values.double().pow(2).mean().sqrt().item(), rel=1e-4, abs=1e-9), key
+    assert list(measured) == list(seen)
+    for layer, values in seen.items():
+        scale = values.double().pow(2).mean().sqrt().item()
+        assert measured[layer].scale == pytest.approx(scale, rel=1e-4, abs=1e-9), layer
 
 
 def test_a_layer_used_twice_and_a_tuple_output():
     assert {"relu", "relu#2"} <= set(activation_statistics(UsedTwice(), IMAGES))
-    found = activation_statistics(TupleOutput(), IMAGES[:5])
-    assert {"conv", "rnn[0]", "head"} <= set(found)
+    measured = activation_statistics(TupleOutput(), IMAGES[:5])
+    assert {"conv", "rnn[0]", "head"} <= set(measured)
 
 
 @pytest.mark.parametrize(

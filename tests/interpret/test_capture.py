@@ -1,4 +1,4 @@
-"""Hooks see the true values, and leave nothing behind."""
+"""Captured tensors are the true values, and no hook is left."""
 
 import gc
 import weakref
@@ -200,7 +200,7 @@ def test_captured_tensors_are_freed_with_their_last_reference(model):
     watched = [weakref.ref(seen["relu1"]), weakref.ref(seen.inputs["relu1"])]
     del seen
     gc.collect()
-    assert [one() for one in watched] == [None, None]
+    assert [reference() for reference in watched] == [None, None]
     assert kept.shape == (4, 32, 14, 14)
 
 
@@ -209,8 +209,8 @@ def test_memory_has_a_limit_that_is_told_before_it_is_passed(model):
     with capture(model, ["conv1"], most_bytes=limit) as seen:
         model(IMAGES)
     assert seen.nbytes == limit
-    told = pytest.raises(MemoryError, match="more than most_bytes=200,704 at relu1; give fewer images")
-    with told, capture(model, ["conv1", "relu1"], most_bytes=limit):
+    too_much = pytest.raises(MemoryError, match="more than most_bytes=200,704 at relu1; give fewer images")
+    with too_much, capture(model, ["conv1", "relu1"], most_bytes=limit):
         model(IMAGES)
     assert hooks(model) == 0
 
@@ -307,7 +307,7 @@ def test_torchvisions_networks_can_be_captured_whole(name):
     assert inplace
     for key in inplace:
         layer = model.get_submodule(key)
-        for use in (one for one in seen if one.split("#")[0] == key):
+        for use in (used for used in seen if used.split("#")[0] == key):
             assert torch.equal(seen[use], layer.eval()(seen.inputs[use].clone())), use
     last = [key for key, layer in model.named_modules() if isinstance(layer, nn.Linear)][-1]
     assert torch.equal(seen[last], logits)

@@ -1,4 +1,4 @@
-"""Gradients, steps and weights, beside those that torch computes by itself."""
+"""Gradients, steps and weights, compared with those that torch computes by itself."""
 
 import copy
 
@@ -35,20 +35,20 @@ def steps_of(model, name):
 
 def test_gradients_are_torchs_own():
     model = build_cnn(seed=1)
-    found = gradient_flow(model, IMAGES, LABELS, batch_size=16)
-    assert list(found) == ["conv1", "conv2", "fc1", "logits"]
+    measured = gradient_flow(model, IMAGES, LABELS, batch_size=16)
+    assert list(measured) == ["conv1", "conv2", "fc1", "logits"]
     by_hand = []
     for start in (0, 16, 32):
         model.zero_grad()
         functional.cross_entropy(model(IMAGES[start : start + 16]), LABELS[start : start + 16]).backward()
-        by_hand.append({name: getattr(model, name).weight.grad.clone() for name in found})
-    for name, row in found.items():
-        gradients = [one[name] for one in by_hand]
+        by_hand.append({name: getattr(model, name).weight.grad.clone() for name in measured})
+    for name, row in measured.items():
+        gradients = [gradient[name] for gradient in by_hand]
         norms = [float(gradient.norm()) for gradient in gradients]
         assert row.each["norm"] == pytest.approx(norms, rel=1e-5)
         assert row.norm == pytest.approx(np.mean(norms), rel=1e-5)
-        assert row.mean == pytest.approx(np.mean([float(one.abs().mean()) for one in gradients]), rel=1e-5)
-        assert row.maximum == pytest.approx(max(float(one.abs().max()) for one in gradients), rel=1e-5)
+        assert row.mean == pytest.approx(np.mean([float(gradient.abs().mean()) for gradient in gradients]), rel=1e-5)
+        assert row.maximum == pytest.approx(max(float(gradient.abs().max()) for gradient in gradients), rel=1e-5)
         assert row.ratio == pytest.approx(row.norm / float(getattr(model, name).weight.detach().norm()), rel=1e-5)
         assert np.isnan(row.update_ratio)
 
@@ -57,23 +57,23 @@ def test_gradients_are_torchs_own():
 def test_the_step_is_the_optimizers_real_next_one(name):
     model = build_cnn(seed=1)
     optimizer = steps_of(model, name)
-    found = gradient_flow(model, IMAGES[:16], LABELS[:16], optimizer=optimizer)
-    before = {key: getattr(model, key).weight.detach().clone() for key in found}
+    measured = gradient_flow(model, IMAGES[:16], LABELS[:16], optimizer=optimizer)
+    before = {key: getattr(model, key).weight.detach().clone() for key in measured}
     functional.cross_entropy(model(IMAGES[:16]), LABELS[:16]).backward()
     optimizer.step()
-    for key, row in found.items():
+    for key, row in measured.items():
         step = (getattr(model, key).weight.detach() - before[key]).norm() / before[key].norm()
         assert row.update_ratio == pytest.approx(float(step), rel=1e-4), key
-    assert found["conv1"].update_ratio > 0
+    assert measured["conv1"].update_ratio > 0
 
 
 def test_every_batch_steps_from_the_same_point():
     model = build_cnn(seed=1)
     optimizer = steps_of(model, "adam")
-    found = gradient_flow(
+    measured = gradient_flow(
         model, IMAGES[:16].repeat(3, 1, 1, 1), LABELS[:16].repeat(3), optimizer=optimizer, batch_size=16
     )
-    for row in found.values():
+    for row in measured.values():
         assert np.ptp(row.each["update_ratio"]) == 0
 
 
@@ -101,12 +101,12 @@ def test_batch_norm_is_in_train_mode_and_dropout_is_off():
         nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Dropout(0.9), nn.Linear(2 * 26 * 26, 10)
     )
     model.eval()
-    found = [gradient_flow(model, IMAGES[:16] * 5 + 3, LABELS[:16]) for _ in range(2)]
-    assert found[0]["0"].norm == found[1]["0"].norm  # no dropout, so no chance
+    measured = [gradient_flow(model, IMAGES[:16] * 5 + 3, LABELS[:16]) for _ in range(2)]
+    assert measured[0]["0"].norm == measured[1]["0"].norm  # no dropout, so no chance
     twin = copy.deepcopy(model).train()
     twin[3].p = 0.0
     functional.cross_entropy(twin(IMAGES[:16] * 5 + 3), LABELS[:16]).backward()
-    assert found[0]["0"].norm == pytest.approx(float(twin[0].weight.grad.norm()), rel=1e-5)
+    assert measured[0]["0"].norm == pytest.approx(float(twin[0].weight.grad.norm()), rel=1e-5)
     assert torch.equal(model[1].running_mean, torch.zeros(2))
 
 
@@ -120,8 +120,8 @@ def test_no_random_number_of_the_process_is_drawn_and_every_call_gives_the_same(
             return self.head(functional.dropout(images.flatten(1), 0.5, self.training))
 
     model, before = Random(), torch.random.get_rng_state()
-    found = [gradient_flow(model, IMAGES, LABELS)["head"].norm for _ in range(2)]
-    assert found[0] == found[1]
+    measured = [gradient_flow(model, IMAGES, LABELS)["head"].norm for _ in range(2)]
+    assert measured[0] == measured[1]
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -151,29 +151,29 @@ def test_a_frozen_layer_is_left_out_and_an_unused_one_has_gradient_zero():
     assert list(gradient_flow(model, IMAGES, LABELS)) == ["conv2", "fc1", "logits"]
     stranger = UsedTwice()
     stranger.unused = nn.Linear(2, 2)
-    found = gradient_flow(stranger, IMAGES, LABELS % 5)
-    assert (found["unused"].norm, found["unused"].ratio) == (0, 0)
-    assert found["first"].norm > 0
+    measured = gradient_flow(stranger, IMAGES, LABELS % 5)
+    assert (measured["unused"].norm, measured["unused"].ratio) == (0, 0)
+    assert measured["first"].norm > 0
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_torchvisions_networks_have_a_flow_too(name):
     model, size = torchvision_model(name), SIZES[name]
     images = torch.randn(4, 3, size, size, generator=torch.Generator().manual_seed(1))
-    found = gradient_flow(model, images, torch.arange(4), optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
+    measured = gradient_flow(model, images, torch.arange(4), optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
     wanted = [key for key, layer in model.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
-    assert list(found) == wanted
-    assert all(row.update_ratio == pytest.approx(0.1 * row.ratio, rel=1e-2, abs=1e-6) for row in found.values())
+    assert list(measured) == wanted
+    assert all(row.update_ratio == pytest.approx(0.1 * row.ratio, rel=1e-2, abs=1e-6) for row in measured.values())
 
 
 def test_a_tuple_output_and_a_split():
     assert "rnn.weight_ih_l0" in gradient_flow(TupleOutput(), IMAGES, LABELS % 3)
     data = load_data("mnist", train=32, validation=10, test=10)
-    one, other = (
+    first, second = (
         gradient_flow(build_cnn(), data.train),
         gradient_flow(build_cnn(), data.train.images, data.train.labels),
     )
-    assert one["conv1"].norm == other["conv1"].norm
+    assert first["conv1"].norm == second["conv1"].norm
 
 
 @pytest.mark.parametrize(
@@ -208,12 +208,12 @@ def test_weights_and_their_change_from_the_start():
     model = build_cnn(seed=3)
     fit(model, data, epochs=2, progress=False)
     start = build_cnn(seed=3)
-    found = weight_distributions(model, start)
-    assert {name: row.kind for name, row in found.items()} == {
+    measured = weight_distributions(model, start)
+    assert {name: row.kind for name, row in measured.items()} == {
         "conv1": "Conv2d", "conv2": "Conv2d", "fc1": "Linear", "logits": "Linear",
     }  # fmt: skip
-    for name, row in found.items():
-        now, then = (getattr(one, name).weight.detach().double().flatten() for one in (model, start))
+    for name, row in measured.items():
+        now, then = (getattr(network, name).weight.detach().double().flatten() for network in (model, start))
         assert np.array_equal(row.values, now.numpy())
         assert np.array_equal(row.initial, then.numpy())
         assert (row.count, row.mean) == (now.numel(), pytest.approx(now.mean().item(), rel=1e-9))
@@ -222,7 +222,7 @@ def test_weights_and_their_change_from_the_start():
         assert row.similarity == pytest.approx(torch.cosine_similarity(now, then, dim=0).item(), rel=1e-9)
         assert row.change > 0
     again = weight_distributions(model, start.state_dict())
-    assert again["conv1"].change == found["conv1"].change
+    assert again["conv1"].change == measured["conv1"].change
     assert weight_distributions(start, start)["fc1"].change == 0
     assert weight_distributions(start, start)["fc1"].similarity == pytest.approx(1)
 

@@ -1,4 +1,4 @@
-"""Saliency maps are Captum's, in float64; the check tells whether a map depends on what was learnt."""
+"""Saliency maps equal those of Captum, in float64; the check says whether a map depends on what was learnt."""
 
 import captum.attr
 import numpy as np
@@ -21,7 +21,7 @@ def images_of(shape, count=3, seed=0):
 
 
 def networks():
-    """Give random networks and images for them: max, average and no pooling, one and three channels, a stranger."""
+    """Yield random networks and images: max, average and no pooling, one and three channels, in-place layers."""
     for seed, pooling, shape, options in [
         (0, "max", (1, 28, 28), {}),
         (1, "avg", (1, 28, 28), {"kernel_size": 5}),
@@ -53,7 +53,7 @@ def captums(model, images, targets, method, layer):
 
 
 def close(ours, theirs, tolerance=1e-5):
-    """Whether two maps differ by less than 1e-5 of the largest value of theirs."""
+    """Return whether two maps differ by at most tolerance, as a share of the largest value of theirs."""
     return theirs.abs().max() > 0 and (ours - theirs).abs().max() <= tolerance * theirs.abs().max()
 
 
@@ -244,12 +244,12 @@ def test_inference_mode_and_half_precision(method):
 
 
 def test_concentration_is_the_gini_index():
-    one, even = torch.zeros(1, 10, 10), torch.ones(1, 10, 10)
-    one[0, 3, 4] = -5
+    single, even = torch.zeros(1, 10, 10), torch.ones(1, 10, 10)
+    single[0, 3, 4] = -5
     half = torch.zeros(1, 10, 10)
     half[0, :5] = 2
-    found = concentration(torch.stack([one, even, half, torch.zeros(1, 10, 10)]))
-    assert found.tolist() == pytest.approx([0.99, 0.0, 0.5, 0.0])
+    indices = concentration(torch.stack([single, even, half, torch.zeros(1, 10, 10)]))
+    assert indices.tolist() == pytest.approx([0.99, 0.0, 0.5, 0.0])
     assert concentration(torch.full((1, 1, 4, 4), float("nan"))).isnan().all()
     with pytest.raises(ConfigError, match="maps: want float"):
         concentration(torch.zeros(3, 16, 16))
@@ -263,9 +263,9 @@ def test_concentration_is_the_gini_index():
 def trained():
     data = load_data("mnist", train=600, validation=100, test=10)
     networks = []
-    for some in (data, shuffle_labels(data)):
+    for trained_on in (data, shuffle_labels(data)):
         networks.append(build_cnn(seed=0))
-        fit(networks[-1], some, epochs=6, progress=False)
+        fit(networks[-1], trained_on, epochs=6, progress=False)
     return data, *networks
 
 
@@ -273,23 +273,23 @@ def test_the_check_compares_with_random_weights_and_shuffled_labels(trained):
     data, model, other = trained
     images = data.validation.images[:20]
     before = torch.random.get_rng_state()
-    found = saliency_check(model, images, method="gradient", shuffled=other, seed=3)
+    check = saliency_check(model, images, method="gradient", shuffled=other, seed=3)
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert list(found.maps) == ["trained", "random weights", "shuffled labels"]
-    assert torch.equal(found.maps["trained"], saliency(model, images))
-    assert torch.equal(found.targets, model(images).argmax(1))
-    assert torch.equal(found.maps["shuffled labels"], saliency(other, images, found.targets))
-    for name, correlation in found.correlation.items():
-        pairs = zip(found.maps["trained"], found.maps[name], strict=True)
-        scipys = [stats.spearmanr(one.abs().flatten(), two.abs().flatten()).statistic for one, two in pairs]
+    assert list(check.maps) == ["trained", "random weights", "shuffled labels"]
+    assert torch.equal(check.maps["trained"], saliency(model, images))
+    assert torch.equal(check.targets, model(images).argmax(1))
+    assert torch.equal(check.maps["shuffled labels"], saliency(other, images, check.targets))
+    for name, correlation in check.correlation.items():
+        pairs = zip(check.maps["trained"], check.maps[name], strict=True)
+        scipys = [stats.spearmanr(a.abs().flatten(), b.abs().flatten()).statistic for a, b in pairs]
         assert correlation == pytest.approx(scipys, rel=1e-9)
     again = saliency_check(model, images, shuffled=other, seed=3)
-    assert all(torch.equal(found.maps[name], again.maps[name]) for name in found.maps)
-    assert not torch.equal(saliency_check(model, images, seed=4).maps["random weights"], found.maps["random weights"])
+    assert all(torch.equal(check.maps[name], again.maps[name]) for name in check.maps)
+    assert not torch.equal(saliency_check(model, images, seed=4).maps["random weights"], check.maps["random weights"])
 
 
 def test_the_check_tells_a_map_that_ignores_the_network(trained):
-    """gradient × input draws the strokes whatever the network is; the gradient alone does so less."""
+    """The correlation with random weights is below 0.9 for the gradient, and 1 for the same network."""
     data, model, _ = trained
     images = data.validation.images[:20]
     assert (saliency_check(model, images).correlation["random weights"] < 0.9).all()
@@ -300,9 +300,9 @@ def test_the_check_tells_a_map_that_ignores_the_network(trained):
 def test_the_check_on_a_stranger_draws_every_layer_anew():
     model = torchvision_model("resnet18").eval()
     images = torch.randn(2, 3, 48, 48)
-    found = saliency_check(model, images, 1)
-    assert (np.abs(found.correlation["random weights"]) < 0.9).all()
-    assert torch.equal(found.maps["trained"], saliency(model, images, 1))
+    check = saliency_check(model, images, 1)
+    assert (np.abs(check.correlation["random weights"]) < 0.9).all()
+    assert torch.equal(check.maps["trained"], saliency(model, images, 1))
 
 
 def test_the_check_leaves_nothing_learnt_in_place():
@@ -318,5 +318,5 @@ def test_the_check_leaves_nothing_learnt_in_place():
 
     normed = nn.Sequential(nn.Flatten(), nn.utils.parametrizations.weight_norm(nn.Linear(64, 3, bias=False)))
     for model in (Own(), normed):
-        found = saliency_check(model, torch.randn(4, 1, 8, 8), 0)
-        assert (np.abs(found.correlation["random weights"]) < 0.5).all()
+        check = saliency_check(model, torch.randn(4, 1, 8, 8), 0)
+        assert (np.abs(check.correlation["random weights"]) < 0.5).all()

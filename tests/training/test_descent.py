@@ -1,4 +1,4 @@
-"""Paths on a surface against closed forms, sums by hand, and autograd."""
+"""Paths on a surface, compared with closed forms, sums by hand, and autograd."""
 
 import math
 
@@ -12,7 +12,7 @@ RATES = [0.001, 0.03, 0.5, 2.0, 10.0]
 
 
 def by_autograd(surface, optimizer, steps, start, **settings) -> torch.Tensor:
-    """The same path as a student would write it."""
+    """Return the path of one of torch's optimizers with autograd, (steps + 1, 2)."""
     place = torch.nn.Parameter(torch.tensor(start, dtype=torch.float64))
     mover, path = optimizer([place], **settings), [place.detach().clone()]
     for _ in range(steps):

@@ -1,4 +1,4 @@
-"""What a record says of the processor, on the systems that the course runs on."""
+"""The name of the processor and oneDNN's choice, on the systems that the course runs on; and in the environment."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from cnnlab.training import environment as module
-from cnnlab.training.environment import onednn_choice, processor
-from cnnlab.training.history import environment
+from cnnlab.training.environment import environment, onednn_choice, processor
 
 INTEL = """\
 processor	: 0

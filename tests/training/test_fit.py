@@ -1,7 +1,6 @@
-"""The trainer against a bare PyTorch loop, worked examples, and what can go wrong (faults 6 to 9, 11, 14 to 19)."""
+"""The trainer compared with a bare PyTorch loop and with worked examples; stops, interrupts, errors and divergence."""
 
 import copy
-import json
 import math
 import signal
 import threading
@@ -9,35 +8,16 @@ import threading
 import numpy as np
 import pytest
 import torch
+from small_training import plateau, quiet, same_weights, small
 from torch import nn
 from torch.nn import functional
 
-import cnnlab.files
 from cnnlab.data.dataset import Data
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.model.cnn import build_cnn
-from cnnlab.model.evaluation import LossAndAccuracy, evaluate, predict
+from cnnlab.model.evaluation import evaluate
 from cnnlab.training.fit import fit
-from cnnlab.training.history import History
-from cnnlab.training.options import LEARNING_RATES, make_optimizer
-
-
-@pytest.fixture(scope="module")
-def data():
-    return load_data("mnist", train=330, validation=100, test=10)
-
-
-def small(**settings):
-    return build_cnn(**({"channels": (4, 8), "hidden": 16} | settings))
-
-
-def same_weights(one, other):
-    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
-
-
-def quiet(model, data, **settings):
-    return fit(model, data, progress=False, **settings)
+from cnnlab.training.options import LEARNING_RATES
 
 
 @pytest.mark.parametrize(
@@ -170,12 +150,6 @@ def test_validation_goes_through_in_batches():
     assert met[-3:] == [250, 250, 100]
 
 
-def plateau(monkeypatch, losses):
-    """Make `fit` see these validation losses, one an epoch."""
-    values = iter(losses)
-    monkeypatch.setattr("cnnlab.training.fit.evaluate", lambda *_: LossAndAccuracy(next(values), 0.5))
-
-
 @pytest.mark.parametrize(
     ("patience", "min_delta", "trained", "best"),
     [(0, 0, 4, 3), (1, 0, 5, 3), (2, 0, 8, 6), (0, 0.15, 2, 1), (1, 0.15, 5, 3), (9, 0, 8, 6)],
@@ -219,7 +193,84 @@ def test_on_epoch_is_told_everything(data):
     assert lengths == [1, 2, 3]
 
 
-# Row 15
+def test_numbers_that_on_epoch_returns_join_the_row(data, tmp_path):
+    path = tmp_path / "run"
+
+    def measure(state):
+        assert "bias" not in state.history.rows[-1]  # it is whole when on_epoch has returned
+        assert len(state.history.metrics) == (5 if state.epoch == 1 else 7)
+        if state.epoch == 2:
+            return None
+        return {"bias": state.model.conv1.bias[0].item(), "noise": math.nan, "half": np.float32(0.5)}
+
+    bare, model = small(), small()
+    expected = quiet(bare, data, epochs=3)
+    history = quiet(model, data, epochs=3, on_epoch=measure, checkpoint=path)
+    assert same_weights(model, bare)
+    assert [list(row)[6:] for row in history.rows] == [["bias", "half"], [], ["bias", "half"]]
+    assert history["bias"][-1] == model.conv1.bias[0].item()
+    assert history["half"] == [0.5, 0.5]
+    assert history["train_loss"] == expected["train_loss"]
+    assert quiet(small(), data, epochs=3, checkpoint=path).rows == history.rows  # nothing is left to train
+
+
+def test_on_epoch_gets_a_copy_of_the_history(data):
+    def spoil(state):
+        state.history.rows[-1]["train_loss"] = 0.0
+        state.history.rows.append({"epoch": 99})
+        state.history.settings["epochs"] = 99
+        state.history.best_epoch = 99
+
+    history = quiet(small(), data, epochs=2, on_epoch=spoil)
+    expected = quiet(small(), data, epochs=2)
+    assert history["train_loss"] == expected["train_loss"]
+    assert (history.best_epoch, history.settings) == (expected.best_epoch, expected.settings)
+
+
+def test_an_interrupt_in_on_epoch_keeps_the_epoch_without_its_numbers(data, tmp_path):
+    path, kept = tmp_path / "run", {}
+
+    def interrupted(state):
+        kept.update(copy.deepcopy(state.model.state_dict()))
+        if state.epoch == 2:
+            signal.raise_signal(signal.SIGINT)
+        return {"number": state.epoch, "other": 0.5}
+
+    model = small()
+    history = quiet(model, data, epochs=4, on_epoch=interrupted, checkpoint=path)
+    assert history.message == "stopped in epoch 2: kept the weights of epoch 2"
+    assert all(torch.equal(value, kept[name]) for name, value in model.state_dict().items())
+    own = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds"]
+    assert [list(row) for row in history.rows] == [[*own, "number", "other"], own]
+    # The checkpoint holds epoch 1. So epoch 2 is trained again, and gets its numbers.
+    numbers = {"on_epoch": lambda state: {"number": state.epoch, "other": 0.5}}
+    continued, whole = (quiet(small(), data, epochs=4, checkpoint=file, **numbers) for file in (path, None))
+    assert continued["number"] == whole["number"] == [1, 2, 3, 4]
+    assert continued["train_loss"] == whole["train_loss"]
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (3, "on_epoch must return a dict of name → number, or None, got 3"),
+        (False, "on_epoch must return a dict of name → number, or None, got False"),
+        ([("a", 1.0)], "on_epoch must return a dict of name → number, or None, got [('a', 1.0)]"),
+        ({"a": "0.5"}, "on_epoch returned a='0.5', which is no number; try float(…)"),
+        ({"a": torch.tensor(0.5)}, "on_epoch returned a=tensor(0.5000), which is no number; try float(…)"),
+        ({3: 0.5}, "on_epoch returned a number named 3; choose a text that fit does not use"),
+        ({"train_loss": 0.5}, "on_epoch returned a number named 'train_loss'; choose a text that fit does not use"),
+        ({"epoch": 7}, "on_epoch returned a number named 'epoch'; choose a text that fit does not use"),
+    ],
+)
+def test_what_on_epoch_may_not_return_is_named(data, returned, words):
+    model, whole = small(), small()
+    with pytest.raises(ConfigError) as caught:
+        quiet(model, data, epochs=2, on_epoch=lambda _state: returned)
+    assert str(caught.value) == words
+    quiet(whole, data, epochs=1)
+    assert same_weights(model, whole)  # the epoch was finished
+
+
 @pytest.mark.parametrize("how", ["stop", "interrupt"])
 @pytest.mark.parametrize("patience", [None, 5])
 def test_a_stop_in_mid_epoch_keeps_what_is_finished(data, monkeypatch, how, patience):
@@ -253,7 +304,6 @@ def test_a_stop_before_the_first_batch_changes_nothing(data):
     assert same_weights(model, small())
 
 
-# Row 14
 def test_a_loss_that_is_no_number_stops_and_nothing_of_it_is_kept(data):
     model, kept = small(), {}
 
@@ -309,7 +359,6 @@ def test_weights_that_break_in_the_last_step_are_not_kept():
     assert all(torch.equal(value, start[name]) for name, value in model.state_dict().items())
 
 
-# Rows 16, 17
 def test_an_exception_passes_through_and_leaves_a_whole_model(data, tmp_path):
     model, kept = small(), {}
 
@@ -369,92 +418,6 @@ def test_another_runtime_error_is_not_called_out_of_memory(data):
         quiet(model, data, epochs=1)
 
 
-# Row 19
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"optimizer": "adam"},
-        {"optimizer": "sgd"},
-        {"optimizer": "sgd", "momentum": 0.9, "patience": 1},
-        {"optimizer": "rmsprop", "weight_decay": 0.01},
-    ],
-    ids=["adam", "sgd", "momentum and patience", "rmsprop"],
-)
-def test_a_continued_run_is_bit_identical(data, tmp_path, settings):
-    whole, parts, path = small(dropout=0.4), small(dropout=0.4), tmp_path / "run.safetensors"
-    expected = quiet(whole, data, epochs=5, **settings)
-
-    stop = threading.Event()
-    quiet(parts, data, epochs=5, checkpoint=path, stop=stop, on_epoch=lambda s: s.epoch == 2 and stop.set(), **settings)
-    fresh = small(dropout=0.4, seed=99)
-    continued = quiet(fresh, data, epochs=5, checkpoint=path, **settings)
-    assert same_weights(fresh, whole)
-    for metric in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"):
-        assert continued[metric] == expected[metric]
-    assert continued.best_epoch == expected.best_epoch
-    assert (continued.stopped_by, continued.stopped_in) == (expected.stopped_by, expected.stopped_in)
-    if "patience" not in settings:
-        longer = quiet(small(dropout=0.4, seed=5), data, epochs=7, checkpoint=path, **settings)
-        assert longer["train_loss"] == quiet(small(dropout=0.4), data, epochs=7, **settings)["train_loss"]
-
-
-def test_a_checkpoint_of_something_else_is_refused(data, tmp_path):
-    path = tmp_path / "run.safetensors"
-    quiet(small(), data, epochs=2, checkpoint=path)
-    remedy = f"; delete {path} or give another path"
-    cases = [
-        (small(), data, {"learning_rate": 0.1}, f"checkpoint was made with learning_rate=0.001, got 0.1{remedy}"),
-        (small(), data, {"seed": 1}, f"checkpoint was made with seed=0, got 1{remedy}"),
-        (small(), data, {"epochs": 1}, f"checkpoint already holds 2 epochs, got epochs=1{remedy}"),
-        (small(hidden=8), data, {}, f"checkpoint was made with other images or another network{remedy}"),
-        (small(pooling="avg"), data, {}, "with other images or another network"),
-        (small(dropout=0.5), data, {}, "with other images or another network"),
-        (small(), load_data("mnist", train=330, validation=100, seed=1), {}, "with other images or another network"),
-    ]
-    for model, images, settings, words in cases:
-        with pytest.raises(ConfigError) as caught:
-            quiet(model, images, checkpoint=path, **({"epochs": 3} | settings))
-        assert words in str(caught.value)
-
-
-def test_a_full_disk_is_said_in_words_and_the_earlier_file_is_intact(data, tmp_path, monkeypatch):
-    path = tmp_path / "run.safetensors"
-    quiet(small(), data, epochs=1, checkpoint=path)
-    earlier = path.read_bytes()
-
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(cnnlab.files.os, "fsync", full)
-    with pytest.raises(OSError, match=r"was not saved .No space left on device.; the earlier file, if any, is intact"):
-        quiet(small(), data, epochs=2, checkpoint=path)
-    assert path.read_bytes() == earlier
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_a_rate_that_on_epoch_changed_is_continued(data, tmp_path):
-    path, stop = tmp_path / "run", threading.Event()
-
-    def halve(state):
-        state.optimizer.param_groups[0]["lr"] /= 2
-        if state.epoch == 2:
-            stop.set()
-
-    whole, parts = small(), small()
-    expected = quiet(whole, data, epochs=4, on_epoch=halve)
-    stop.clear()
-    quiet(parts, data, epochs=4, on_epoch=halve, stop=stop, checkpoint=path)
-    continued = quiet(small(seed=9), data, epochs=4, on_epoch=halve, checkpoint=path)
-    assert continued["train_loss"] == expected["train_loss"]
-
-
-def test_a_checkpoint_from_other_versions_warns(data, tmp_path, monkeypatch):
-    quiet(small(), data, epochs=1, checkpoint=tmp_path / "run")
-    monkeypatch.setattr("cnnlab.training.history.platform.python_version", lambda: "3.99.0")
-    with pytest.warns(UserWarning, match=r"these runs differ in python \(3.*, 3.99.0\)"):
-        quiet(small(), data, epochs=2, checkpoint=tmp_path / "run")
-
-
 def test_a_second_interrupt_while_the_weights_are_put_back_breaks_nothing(data, monkeypatch):
     model, stop = small(), threading.Event()
     load, calls = model.load_state_dict, []
@@ -478,60 +441,6 @@ def test_a_buffer_that_was_never_finite_is_no_divergence(data):
     assert quiet(model, data, epochs=1).stopped_by == "epochs"
 
 
-def test_helpers_of_another_kind_are_named(data, tmp_path):
-    cases = [
-        ({"device": "gpu"}, "unknown device 'gpu'; choose 'cpu' or 'cuda', or leave it out"),
-        ({"on_epoch": 3}, "on_epoch wants a function of one argument, got 3"),
-        ({"stop": True}, "stop wants a threading.Event, got True"),
-        ({"checkpoint": tmp_path}, "checkpoint wants a file in a folder that exists, such as 'run.safetensors'"),
-        ({"checkpoint": tmp_path / "no" / "x"}, "checkpoint wants a file in a folder that exists"),
-    ]
-    for settings, words in cases:
-        with pytest.raises(ConfigError) as caught:
-            quiet(small(), data, epochs=1, **settings)
-        assert words in str(caught.value)
-    frozen = small().requires_grad_(False)
-    for model in (build_cnn, None, nn.Flatten(), frozen):
-        with pytest.raises(ConfigError, match=r"want an nn.Module with parameters to train, such as build_cnn"):
-            quiet(model, data, epochs=1)
-
-
-def test_numbers_of_numpy_are_kept_as_plain_ones(data):
-    history = quiet(
-        small(), data, epochs=np.int64(1), batch_size=np.int64(64), patience=np.int64(2), seed=np.int64(3),
-        learning_rate=np.float32(0.01),
-    )  # fmt: skip
-    assert json.loads(history.to_json())["settings"]["batch_size"] == 64
-
-
-# Rows 6 to 9, 11
-FAULTS = [
-    ({"learning_rate": math.nan}, "learning_rate must be a finite number of 0 or more, got nan"),
-    ({"learning_rate": math.inf}, "learning_rate must be a finite number of 0 or more, got inf"),
-    ({"learning_rate": -0.1}, "learning_rate must be a finite number of 0 or more, got -0.1"),
-    ({"learning_rate": "0.1"}, "learning_rate must be a finite number of 0 or more, got '0.1'"),
-    ({"optimizer": "adm"}, "unknown optimizer 'adm'; did you mean 'adam'? choose from 'sgd', 'rmsprop', 'adam'"),
-    ({"epochs": -1}, "epochs must be a whole number of 0 or more, got -1"),
-    ({"epochs": 2.5}, "epochs must be a whole number of 0 or more, got 2.5"),
-    ({"batch_size": 0}, "batch_size must be a whole number of 1 or more, got 0"),
-    ({"batch_size": 500}, "batch_size=500 is larger than the 330 training images; try 64"),
-    ({"patience": -1}, "patience must be a whole number of 0 or more, got -1"),
-    ({"momentum": 1.0}, "momentum must be a finite number of 0 or more and below 1, got 1.0"),
-    ({"momentum": 0.9}, "momentum=0.9 is for 'sgd' and 'rmsprop'; adam has its own, leave it out"),
-    ({"weight_decay": -1.0}, "weight_decay must be a finite number of 0 or more, got -1.0"),
-    ({"seed": -1}, "seed must be a whole number of 0 or more, got -1"),
-]
-
-
-@pytest.mark.parametrize(("settings", "words"), FAULTS, ids=[words[:40] for _, words in FAULTS])
-def test_impossible_settings_are_named_with_a_remedy(data, settings, words):
-    model = small()
-    with pytest.raises(ConfigError) as caught:
-        quiet(model, data, **({"epochs": 1} | settings))
-    assert words in str(caught.value)
-    assert same_weights(model, small())
-
-
 def test_a_learning_rate_of_zero_warns(data):
     model = small()
     with pytest.warns(UserWarning, match="learning_rate=0: nothing will be learnt"):
@@ -547,36 +456,6 @@ def test_no_epochs_leave_the_model_untouched_and_say_so(data, capsys):
     assert len(history) == 0
     with pytest.warns(UserWarning, match="trained 0 epochs: the model is untouched"):
         quiet(model, data, epochs=0)
-
-
-def test_a_model_that_does_not_fit_the_data_is_told_what_does(data):
-    remedy = "build_cnn(input_shape=(1, 28, 28), classes=10) fits"
-    cases = [
-        (small(input_shape=(3, 28, 28)), "the model can't take images of shape (1, 28, 28)"),
-        (small(classes=4), "the model's output is (4,), but the data has 10 classes"),
-        (nn.Sequential(nn.Conv2d(1, 2, 3)), "the model's output is (2, 26, 26), but the data has 10 classes"),
-    ]
-    for model, words in cases:
-        with pytest.raises(ConfigError) as caught:
-            quiet(model, data, epochs=1)
-        assert words in str(caught.value)
-        assert remedy in str(caught.value)
-
-
-def test_wrong_kinds_of_data_are_named(data):
-    with pytest.raises(ConfigError, match=r"fit wants Data from load_data or Data.from_tensors, got Split"):
-        quiet(small(), data.train, epochs=1)
-    with pytest.raises(ConfigError, match=r"want float \(N, C, H, W\), got torch.float32 \(1, 28, 28\); for a single"):
-        predict(small(), data.train.images[0])
-    with pytest.raises(ConfigError, match=r"evaluate wants a Split with images in it, .* got Split\(0 images"):
-        evaluate(small(), data.train[:0])
-    without = load_data("mnist", train=100, validation=0)
-    with pytest.raises(ConfigError, match="patience=3 needs validation images, got none; load some"):
-        quiet(small(), without, epochs=1, patience=3)
-    wrong = load_data("mnist", train=100, validation=0)
-    wrong.train = wrong.train.__class__(wrong.train.images.int(), *list(vars(wrong.train).values())[1:])
-    with pytest.raises(ConfigError, match=r"data.train.images: want float \(N, C, H, W\), got torch.int32"):
-        quiet(small(), wrong, epochs=1)
 
 
 def test_fit_never_opens_the_vault():
@@ -595,36 +474,3 @@ def test_training_without_validation():
     assert history["validation_loss"] == []
     assert history.best_epoch == 0
     assert len(history["train_loss"]) == 2
-
-
-def test_history_goes_to_json_and_to_a_table(data):
-    history = quiet(small(), data, epochs=2)
-    again = History.from_json(history.to_json())
-    assert again == history
-    assert json.loads(history.to_json())["settings"]["optimizer"] == "adam"
-    frame = history.to_frame()
-    assert frame.columns.tolist() == [
-        "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds",
-    ]  # fmt: skip
-    assert frame["validation_loss"].tolist() == history["validation_loss"]
-    assert frame["epoch"].tolist() == [1, 2]
-    with pytest.raises(ConfigError, match=r"unknown metric 'validation_los'; did you mean 'validation_loss'?"):
-        history["validation_los"]
-
-
-def test_optimizers_are_those_of_torch():
-    settings = {"learning_rate": 0.1, "momentum": 0.5, "weight_decay": 0.01}
-    for name, kind in (("sgd", torch.optim.SGD), ("rmsprop", torch.optim.RMSprop), ("adam", torch.optim.Adam)):
-        optimizer = make_optimizer(small(), settings | {"optimizer": name})
-        assert type(optimizer) is kind
-        assert optimizer.defaults["lr"] == 0.1
-        assert optimizer.defaults["weight_decay"] == 0.01
-        assert optimizer.defaults.get("momentum") == (None if name == "adam" else 0.5)
-
-
-def test_progress_may_be_a_function_that_is_told_the_share_done(data, capsys):
-    told = []
-    batches = math.ceil(len(data.train) / 64)
-    fit(small(), data, epochs=2, progress=told.append)
-    assert told == pytest.approx([batch / (2 * batches) for batch in range(1, 2 * batches + 1)])
-    assert capsys.readouterr() == ("", "")

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import os
 import re
 import subprocess
@@ -43,6 +44,14 @@ def screen(written: str) -> list[str]:
     *lines, last = written.replace("\r\n", "\n").split("\n")
     assert last.strip() == ""
     return [line.rpartition("\r")[2] for line in lines]
+
+
+def test_progress_may_be_a_function_that_is_told_the_share_done(data, capsys):
+    shares = []
+    batches = math.ceil(len(data.train) / 64)
+    fit(small(data), data, epochs=2, progress=shares.append)
+    assert shares == pytest.approx([batch / (2 * batches) for batch in range(1, 2 * batches + 1)])
+    assert capsys.readouterr() == ("", "")
 
 
 # --- A terminal, a pipe

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from cnnlab.data.dataset import Split
 from cnnlab.experiments.run import Run, load_once
 from cnnlab.interpret.capture import capture
+from cnnlab.interpret.receptive_field import receptive_field
 from cnnlab.interpret.saliency import saliency
-from cnnlab.interpret.top_images import receptive_field
 from cnnlab.model.evaluation import predict
 
 LOOKED_AT = 50  # validation images whose activations are counted

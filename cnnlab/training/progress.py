@@ -22,6 +22,10 @@ WORDS = "{desc}, {remaining} left"
 PAUSE = 0.25  # seconds between two looks of the line
 
 
+class TrainingWarning(UserWarning):
+    """Warns that a training diverged, or had no epoch; the `History` says the same."""
+
+
 class _Line(tqdm):
     """The line: in a notebook a display, in a terminal tqdm's own bar; in a pipe or a file there is none."""
 
@@ -112,7 +116,7 @@ class Progress(contextlib.AbstractContextManager):
         if self.shown:
             write_line(history.message)
         elif self.tell is None and (history.stopped_by == "diverged" or history.settings["epochs"] == 0):
-            warnings.warn(history.message, stacklevel=3)
+            warnings.warn(history.message, TrainingWarning, stacklevel=3)
 
 
 class SweepProgress(contextlib.AbstractContextManager):

@@ -21,6 +21,7 @@ import pytest
 import torch
 
 import cnnlab.experiments.sweep
+import cnnlab.experiments.task_queue
 import cnnlab.training.progress
 from cnnlab import machine
 from cnnlab.data import loading
@@ -639,6 +640,7 @@ from pathlib import Path
 from tqdm import tqdm
 import cnnlab.training.progress
 import cnnlab.experiments.sweep
+import cnnlab.experiments.task_queue
 from cnnlab import Experiment, grid, sweep
 
 # tqdm's own lock is one for all that are forked here: whoever is killed while he has it would keep it for ever.
@@ -866,7 +868,7 @@ def test_what_was_cancelled_from_outside_is_a_failure_in_words():
 def test_an_interrupt_gives_back_every_claim(tmp_path, monkeypatch):
     kept, claim_of = [], Store.claim  # kept, so that no garbage collection can do it
     monkeypatch.setattr(Store, "claim", lambda store, name: kept.append(claim_of(store, name)) or kept[-1])
-    monkeypatch.setattr(cnnlab.experiments.sweep, "wait", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(cnnlab.experiments.task_queue, "wait", lambda *_, **__: signal.raise_signal(signal.SIGINT))
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         quiet(grid(TINY, seed=range(3)), tmp_path, executor=pool, workers=None)
     assert len(kept) == 3

@@ -12,7 +12,7 @@ from cnnlab.comparison.metrics import value_at
 from cnnlab.comparison.noise_floor import paired_interval, pooled_noise
 from cnnlab.comparison.ranking import _wins, rank_stability
 from cnnlab.comparison.settings import compare_settings
-from cnnlab.comparison.verdicts import _row
+from cnnlab.comparison.verdicts import _paired_row
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.plots.images import plot_history
@@ -418,7 +418,7 @@ def simulated(levels, seeds, tables, *, gain=0.0):
 def verdicts_on(table):
     """The verdicts on one table (levels, seeds), from the function that makes those of `compare`."""
     rows = [dict(enumerate(values)) for values in table]
-    return [_row(place, values, rows[0], len(rows) - 1, "validation_accuracy").verdict
+    return [_paired_row(place, values, rows[0], len(rows) - 1, "validation_accuracy").verdict
             for place, values in enumerate(rows[1:], start=1)]  # fmt: skip
 
 

@@ -111,11 +111,11 @@ def show(epochs=len(history)):
 INTERACT_KERNEL = """
 import ipywidgets, matplotlib.pyplot as plt
 from cnnlab import bank, compare, kernel_experiments, load_runs, plot_comparison
-from cnnlab.widgets.kernel import SMALL
+from cnnlab.experiments.presets import KERNEL_DIGITS
 found = {run.experiment.key: run for run in load_runs(bank("kernel_size"))}
 @ipywidgets.interact(seeds=(2, 10))
 def show(seeds=5):
-    experiments = kernel_experiments(SMALL, seeds=range(seeds))
+    experiments = kernel_experiments(KERNEL_DIGITS, seeds=range(seeds))
     plot_comparison(compare([found[one.key] for one in experiments], by="kernel_size"))
     plt.show()
 """

@@ -60,7 +60,7 @@ from .comparison.predictions import (
     Scorebook as Scorebook,
     record_guess as record_guess,
     right_answer as right_answer,
-    session as session,
+    scorebook as scorebook,
 )
 from .plots.images import (
     plot_images as plot_images,

@@ -38,7 +38,7 @@ def shared_lab(tmp_path_factory):
 # Where several workers run the tests, these come first, so that no worker is left alone with them at the end.
 LONG = (
     "notebooks/test_runs.py", "tests/browser/", "gpu/test_pretend_gpu.py", "start/test_start.py",
-    "experiments/test_sweep.py",
+    "experiments/test_task_queue.py", "experiments/test_workers.py", "experiments/test_sweep.py",
 )  # fmt: skip
 
 

@@ -14,19 +14,11 @@ import zipfile
 from pathlib import Path
 
 from cnnlab import Experiment, Runs, build_cnn, grid, match_channels, rank_stability, sweep
+from cnnlab.experiments import presets
 from cnnlab.files import atomic_write
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LENGTHS_A, LENGTHS_B = [5, 50, 100, 250, 350], [5, 50, 100]
-# Of the two data sets of experiment A; small, so that long training overfits.
-BASES = {
-    "mnist": Experiment(train_size=500, validation_size=500, channels=(8, 16), hidden=32),
-    "patterns": Experiment(
-        dataset="patterns", structure="coarse", noise=0.5, train_size=500, validation_size=500, channels=(8, 16),
-        hidden=32,
-    ),
-}  # fmt: skip
-BASE_B = Experiment(train_size=5000, validation_size=2000, channels=(8, 16), hidden=32)
 # Five learning rates each, the middle one near what is usual; momentum is an extra.
 RATES = {
     ("sgd", 0.0): [0.01, 0.03, 0.1, 0.3, 1.0],
@@ -34,9 +26,6 @@ RATES = {
     ("rmsprop", 0.0): [0.0001, 0.0003, 0.001, 0.003, 0.01],
     ("adam", 0.0): [0.0003, 0.001, 0.003, 0.01, 0.03],
 }
-# Of notebooks 01, 02 and 04.
-SMALL = Experiment(train_size=1000, validation_size=1000, channels=(8, 16), hidden=32)
-TINY = Experiment(train_size=1000, validation_size=500, channels=(4, 8), hidden=32, epochs=4)
 LOG_SPACED = (0, 1, 2, 3, 5, 8, 13, 20, 32, 50, 70, 100)
 LARGE = 1_000_000  # bytes
 
@@ -86,42 +75,35 @@ def experiment_b(base: Experiment, seeds: int) -> list[Experiment]:
 def kernel_size(seeds: int) -> list[Experiment]:
     """Return notebook 01's comparisons: digits, the confounds of a larger kernel, and two kinds of patterns."""
     kernels = {"kernel_size": [3, 5, 7], "epochs": [3, 10], "seed": range(seeds)}
-    every = grid(SMALL, **kernels) + grid(SMALL.replace(padding="valid"), **kernels)
+    base, network = presets.KERNEL_DIGITS, presets.SMALL_NETWORK
+    every = grid(base, **kernels) + grid(base.replace(padding="valid"), **kernels)
     for size in (5, 7):
-        widths = match_channels(
-            build_cnn(3, channels=(8, 16), hidden=32), kernel_size=size, channels=(8, 16), hidden=32
-        )
-        every += grid(SMALL.replace(channels=widths), **kernels | {"kernel_size": [size]})
-    every += grid(SMALL.replace(convs_per_block=2), **kernels | {"kernel_size": [3]})
-    made = SMALL.replace(dataset="patterns", validation_size=300)
-    coarse = made.replace(structure="coarse", noise=0.4, train_size=800, epochs=8)
-    fine = made.replace(structure="fine", scale=2, train_size=300, epochs=20, learning_rate=0.002)
-    return every + grid(coarse, **_sizes(seeds)) + grid(fine, **_sizes(seeds))
-
-
-def _sizes(seeds: int) -> dict:
-    return {"kernel_size": [3, 5, 7], "seed": range(seeds)}
+        widths = match_channels(build_cnn(3, **network), kernel_size=size, **network)
+        every += grid(base.replace(channels=widths), **kernels | {"kernel_size": [size]})
+    every += grid(base.replace(convs_per_block=2), **kernels | {"kernel_size": [3]})
+    for patterns in (presets.COARSE_PATTERNS, presets.FINE_PATTERNS):
+        every += grid(patterns, kernel_size=[3, 5, 7], seed=range(seeds))
+    return every
 
 
 def pooling(seeds: int) -> list[Experiment]:
     """Return notebook 02's comparisons: digits at two learning rates, and two kinds of patterns."""
     kinds = {"pooling": ["max", "avg"], "seed": range(seeds)}
-    every = grid(SMALL.replace(epochs=5), learning_rate=[0.001, 0.004], **kinds)
-    made = SMALL.replace(dataset="patterns", validation_size=300)
-    every += grid(made.replace(structure="mark", train_size=500, epochs=20), **kinds)
-    return every + grid(made.replace(structure="texture", epochs=15), **kinds)
+    every = grid(presets.POOLING_DIGITS, learning_rate=[0.001, 0.004], **kinds)
+    return every + grid(presets.MARK_PATTERNS, **kinds) + grid(presets.TEXTURE_PATTERNS, **kinds)
 
 
 def optimizers(seeds: int) -> list[Experiment]:
     """Return notebook 04's comparisons: one rate for all, and each optimizer at its best rate, with fresh seeds."""
-    every = grid(TINY, optimizer=["sgd", "rmsprop", "adam"], learning_rate=[0.001], seed=range(seeds))
+    base = presets.OPTIMIZER_DIGITS
+    every = grid(base, optimizer=["sgd", "rmsprop", "adam"], learning_rate=[0.001], seed=range(seeds))
     rates = {"learning_rate": [0.001 * 4**step for step in range(5)], "seed": range(3)}
-    tried = grid(TINY, optimizer=["sgd", "rmsprop", "adam"], **rates)
-    tried += grid(TINY.replace(optimizer="sgd", momentum=0.9), **rates)
+    tried = grid(base, optimizer=["sgd", "rmsprop", "adam"], **rates)
+    tried += grid(base.replace(optimizer="sgd", momentum=0.9), **rates)
     runs = sweep(tried, progress=False)
     for name, momentum in RATES:
         rate = best_rate(runs, name, momentum)
-        own = TINY.replace(optimizer=name, momentum=momentum, learning_rate=rate)
+        own = base.replace(optimizer=name, momentum=momentum, learning_rate=rate)
         every += grid(own, epochs=[4, 12], seed=range(100, 100 + seeds))
     return every + tried
 
@@ -175,17 +157,18 @@ def main() -> None:
     bank = folder if own else REPOSITORY / "data" / "bank"
     bank.mkdir(parents=True, exist_ok=True)
     parts = {}
-    for name, base in BASES.items():
+    for name, base in presets.FULL_GRID.items():
         tried = train(f"rates_{name}", rates(base.replace(**size)), folder, workers=options.workers)
         pack(folder / f"rates_{name}", bank / f"rates_{name}.zip")
         if "a" in options.only:
             parts[f"experiment_a_{name}"] = experiment_a(base.replace(**size), tried, options.seeds), {}
     if "b" in options.only:
-        tried = train("rates_b", rates(BASE_B.replace(**size), ("adam",)), folder, workers=options.workers)
+        base = presets.MNIST_EXPERIMENT.replace(**size)
+        tried = train("rates_b", rates(base, ("adam",)), folder, workers=options.workers)
         pack(folder / "rates_b", bank / "rates_b.zip")
         rate = best_rate(tried, "adam", 0.0)
         print(f"  adam: learning rate {rate}")
-        every = experiment_b(BASE_B.replace(learning_rate=rate, **size), options.seeds)
+        every = experiment_b(base.replace(learning_rate=rate), options.seeds)
         parts["experiment_b"] = every, {"snapshots": (0, *LENGTHS_B), "insides": True}
     if "notebooks" in options.only:
         seeds = 2 * options.seeds  # they are small

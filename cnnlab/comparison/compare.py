@@ -1,4 +1,9 @@
-"""Runs in, verdicts out: which run is paired with which, and why runs can't be compared. The rule is in verdicts.py."""
+"""Compare the levels of one field: pair the runs, average, and judge each level.
+
+A level is a value of the compared field. Two runs at different levels are paired if they agree in the seed and in every
+other field; their block is the values of these other fields. The steps of `compare` are: pair the runs, keep the pairs
+that are there at every level, average the blocks within each seed, judge by the rule in verdicts.py.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +11,10 @@ import statistics
 import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnlab.checks import check_choice
-from cnnlab.comparison.metrics import WHEN, distinct, read_off, readable, value_at, why_missing
+from cnnlab.comparison.metrics import WHEN, comparable_runs, distinct, metric_values, value_at, why_missing
 from cnnlab.comparison.noise_floor import pooled_noise
 from cnnlab.comparison.verdicts import Level, paired_rows
 from cnnlab.errors import ConfigError
@@ -22,14 +27,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What `compare` found; `table()` is a DataFrame, `verdicts` says each level's verdict in one word.
+    """The result of `compare`: a verdict on each level, and the numbers behind it.
 
-    The first level is the reference. difference, low and high are its paired difference (level − reference) and the
-    interval that holds the true one, for all levels at once, with 95 % confidence (NaN where chance can't be judged).
-    values: for each level, in order, the metric of each seed, averaged over the blocks. noise_floor: two single runs of
-    one setting differ by less than this 95 times in 100. left_out: runs that take no part; without_value: those of them
-    that have no such number; why_without says why, for each level that has such runs. The others have no partner at
-    every level.
+    Parameters
+    ----------
+    by : str
+        The compared field.
+    along : tuple of str
+        The fields that move together with it.
+    metric : str
+        What the levels are compared by.
+    at : str or int
+        The epoch at which the metric is taken; see `compare`.
+    levels : tuple of Level
+        A row for each level, the reference first: its mean, its paired difference from the reference, and the interval
+        low–high. All intervals of the table together hold the true differences with 95 % confidence; they are NaN where
+        chance can't be judged.
+    values : mapping
+        Level → seed → the metric, averaged over the blocks.
+    noise_floor : float
+        Two single runs of one setting differ by less than this 95 times in 100.
+    left_out : int
+        How many runs take no part, because they have no value or no partner at every level.
+    without_value : int
+        How many of them have no value of the metric.
+    why_without : mapping
+        Level → why runs of it have no value; only for levels with such runs.
     """
 
     by: str
@@ -45,22 +68,24 @@ class Comparison:
 
     @property
     def verdicts(self) -> dict[Any, str]:
-        """The verdict on each level but the reference."""
+        """Level → verdict, for each level except the reference."""
         return {level.level: level.verdict for level in self.levels[1:]}
 
     @property
     def title(self) -> str:
-        """What was compared, what moved with it, when, and against which level."""
+        """The metric, the compared field, the epoch and the reference, in words."""
         when = WHEN.get(self.at, f"after epoch {self.at}")
         return f"{self.metric} by {self.what}, {when}, against {self.by}={self.levels[0].level}"
 
     @property
     def what(self) -> str:
-        """The compared field, and what moved with it."""
+        """The compared field and the fields that moved with it, in words."""
         return f"{self.by} (with its own {' and '.join(self.along)})" if self.along else self.by
 
     def paired(self, level: Hashable) -> dict[int, float]:
-        """Return the values that the level's mean is of: of the seeds that the reference has, too; of all, if none.
+        """Return seed → value for the seeds that this level shares with the reference; for all its seeds, if none.
+
+        The level's mean is the mean of these values.
 
         >>> compare_settings(runs).paired("kernel_size=5")
         {0: 0.86, 1: 0.84, 2: 0.87}
@@ -71,19 +96,22 @@ class Comparison:
     def against(self, reference: Hashable) -> Comparison:
         """Return the same comparison with another level as the reference.
 
-        Raises ConfigError if it is none of the levels, or has no number.
+        Raises ConfigError if it is none of the levels, or has no value.
 
         >>> compare(runs, by="kernel_size").against(5).verdicts
         {3: 'worse', 7: 'cannot tell'}
         """
-        levels = _with_reference(list(self.values), self.by, reference)
+        levels = _reference_first(list(self.values), self.by, reference)
         if not self.values[reference]:
             why = self.why_without[reference]
             raise ConfigError(f"reference={reference!r} has no number ({why}); take another level")
         return replace(self, levels=paired_rows(levels, self.values, self.metric, self.why_without))
 
     def table(self) -> pandas.DataFrame:
-        """Return one row a level."""
+        """Return a DataFrame with one row for each level.
+
+        >>> compare(runs, by="kernel_size").table()[["mean", "difference", "verdict"]]
+        """
         import pandas
 
         # dtype=object: a level stays what it is, also None beside numbers, or a tuple of channels
@@ -93,7 +121,7 @@ class Comparison:
     def __repr__(self) -> str:
         table = self.table().map(lambda value: f"{value:.4f}" if isinstance(value, float) else value)
         reasons = {
-            f"no number there ({_each_once(self.why_without)})": self.without_value,
+            f"no number there ({_join_once(self.why_without.values())})": self.without_value,
             "no partner at every level": self.left_out - self.without_value,
         }
         left_out = "".join(f"\nruns left out, {why}: {count}" for why, count in reasons.items() if count)
@@ -109,72 +137,107 @@ def compare(
     at: str | int = "last",
     reference: Hashable = ...,
 ) -> Comparison:
-    """Compare the levels of one field, with a verdict on each: better or worse than the reference, or cannot tell.
+    """Compare the levels of one field: each is better or worse than the reference, or chance cannot tell.
 
-    Of numbers from inside the network, which have no good direction, the verdicts are higher and lower.
+    Runs are paired on every other field, the seed included. In a crossed grid the blocks of a seed are averaged first,
+    so that n is the number of seeds. The interval is Student's t on the paired differences, at confidence 1 − 0.05 / m
+    with m differences (Bonferroni), so that all verdicts of a table hold together.
 
-    Runs are paired on every other field, the seed included; in a crossed grid the pairs of one seed are averaged first.
-    along: fields that move together with `by`, such as along=("learning_rate",) where each optimizer has its own.
-    metric: of the History, such as "validation_loss", "seconds" of the whole run, or "dead_share" where the insides
-    were recorded. at: "last", "stopped" (with
-    patience: at the weights that were kept), "best" (the epoch of the lowest validation loss) or an epoch. reference:
-    the level that the others are held against (left out: the lowest). The interval is Student's t on the paired
-    differences, at 1 − 0.05 / m with m differences (Bonferroni), so that all of a table's verdicts hold together.
-    Raises ConfigError where a fair comparison can't be made.
+    Parameters
+    ----------
+    runs : iterable of Run
+        Such as `sweep` or `load_runs` returns. A run given twice counts once.
+    by : str
+        The field of `Experiment` that is compared.
+    along : iterable of str
+        The fields that move together with it, such as ("learning_rate",) where each optimizer has its own rate.
+    metric : str
+        A metric of the `History`, such as "validation_loss"; "seconds" of the whole run; or one that `Recorder` wrote,
+        such as "dead_share". Where neither direction is better, the verdicts are "higher" and "lower".
+    at : str or int
+        "last" epoch; "stopped": the epoch whose weights patience kept, else the last; "best": the epoch of the lowest
+        validation loss; or an epoch from 1.
+    reference : object, optional
+        The level that the others are compared with. Left out: the first in order.
+
+    Returns
+    -------
+    Comparison
+        Its `verdicts`, and its `table()` with the numbers behind them.
+
+    Raises
+    ------
+    ConfigError
+        If the runs allow no fair comparison; the message says why, and what to do.
 
     >>> compare(runs, by="kernel_size").verdicts
     {5: 'better', 7: 'cannot tell'}
     """
-    along = (along,) if isinstance(along, str) else tuple(along)
+    question = _Question(by, (along,) if isinstance(along, str) else tuple(along), metric, at)
     runs = distinct(runs)
     if not runs:
         raise ConfigError(
             "there are no runs to compare; a filter may have left none: runs.values() shows what there is"
         )
-    _check_fields(by, along)
-    runs = readable(runs, metric, at, compared=(by, *along))
-    cells = _cells(runs, by, along, metric, at)
-    in_their_order = _levels(cells, by)
-    levels = in_their_order if reference is ... else _with_reference(in_their_order, by, reference)
-    blocks = [block for block in cells[levels[0]] if all(block in cells[level] for level in levels)]
-    if not blocks:
-        raise ConfigError(_why_nothing_matches(runs, cells, by, along, levels, metric, at))
-    values, settings = {}, {}
-    for level in in_their_order:
-        of_seed: dict[int, list[float]] = {}
-        for seed, others in blocks:
-            value = cells[level][seed, others]
-            of_seed.setdefault(seed, []).append(value)
-            settings.setdefault((level, others), {})[seed] = value
-        values[level] = {seed: statistics.fmean(of_seed[seed]) for seed in sorted(of_seed)}
-    named = ((run.experiment.resolved()[by], run) for run in runs)
-    _, why_without, without_value = read_off(named, metric, at)
-    rows = paired_rows(levels, values, metric, why_without)
+    _check_fields(question)
+    runs = comparable_runs(runs, metric, at, compared=(by, *question.along))
+    table = _pair_runs(runs, question)
+    levels = _levels_in_order(table, by)
+    with_reference = levels if reference is ... else _reference_first(levels, by, reference)
+    pairs = [pair for pair in table[with_reference[0]] if all(pair in table[level] for level in levels)]
+    if not pairs:
+        raise ConfigError(_why_no_pairs(runs, table, with_reference, question))
+    complete = {level: {pair: table[level][pair] for pair in pairs} for level in levels}
+    values = {level: _average_blocks(of_level) for level, of_level in complete.items()}
+    _, why_without, without_value = metric_values(((run.experiment.resolved()[by], run) for run in runs), metric, at)
     if without_value:
-        why = _each_once(why_without)
+        why = _join_once(why_without.values())
         warnings.warn(
             f"{without_value} of {len(runs)} runs have no {metric} at {at!r} ({why}) and are left out: "
             "what remains may look better than it is",
             stacklevel=2,
         )
-    left_out = len(runs) - len(levels) * len(blocks)
-    noise = pooled_noise(settings)
-    return Comparison(by, along, metric, at, rows, values, noise, left_out, without_value, why_without)
+    return Comparison(
+        by, question.along, metric, at, paired_rows(with_reference, values, metric, why_without), values,
+        noise_floor=pooled_noise(_by_setting(complete)), left_out=len(runs) - len(levels) * len(pairs),
+        without_value=without_value, why_without=why_without,
+    )  # fmt: skip
 
 
 def noise_floor(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> float:
-    """Return the difference that two single runs of one and the same setting stay below 95 times in 100.
+    """Return the noise floor: two single runs of one setting differ by less than this 95 times in 100.
 
-    Runs that differ in the seed alone say how large it is; several settings are pooled. NaN with one seed.
+    Runs that differ in the seed alone say how large it is; several settings are pooled. NaN if each has one seed.
 
     >>> noise_floor(sweep(grid(Experiment(), seed=range(5))))
     0.021
     """
-    named = ((run.experiment.replace(seed=0).key, run) for run in readable(runs, metric, at))
-    return pooled_noise(read_off(named, metric, at)[0])
+    by_setting = ((run.experiment.replace(seed=0).key, run) for run in comparable_runs(runs, metric, at))
+    return pooled_noise(metric_values(by_setting, metric, at).values)
 
 
-def _check_fields(by: str, along: tuple[str, ...]) -> None:
+class _Question(NamedTuple):
+    """What is compared, and by which metric; the parameters of `compare`."""
+
+    by: str
+    along: tuple[str, ...]
+    metric: str
+    at: str | int
+
+
+class _Pair(NamedTuple):
+    """What paired runs have in common: the seed, and the values of every other field that is not compared."""
+
+    seed: int
+    block: tuple[Any, ...]
+
+
+_Table = dict[Any, dict[_Pair, float]]  # level → pair → the metric
+
+
+def _check_fields(question: _Question) -> None:
+    """Raise ConfigError unless these fields can be compared."""
+    by, along = question.by, question.along
     for name in (by, *along):
         check_choice("field of Experiment", name, FIELDS)
     if by == "seed" or "seed" in along:
@@ -183,65 +246,75 @@ def _check_fields(by: str, along: tuple[str, ...]) -> None:
         raise ConfigError(f"along={along!r} names {by!r}, which is compared itself; leave it out")
 
 
-def _cells(runs: list[Run], by: str, along: tuple[str, ...], metric: str, at: str | int) -> dict[Any, dict]:
-    """Return level → (seed, every other field) → value; a run without the value is in no cell."""
-    cells: dict[Any, dict] = {}
-    moved: dict[tuple, tuple] = {}
+def _pair_runs(runs: list[Run], question: _Question) -> _Table:
+    """Return the metric of each run, by its level and its pair; a run without a value is left out.
+
+    Raises ConfigError if a level has several values of what moves along, within one block.
+    """
+    by, along = question.by, question.along
+    table: _Table = {}
+    moved: dict[tuple[Any, tuple], tuple] = {}  # (level, block) → the values of the fields that move along
     for run in runs:
         settings = run.experiment.resolved()
-        others = tuple(settings[name] for name in FIELDS if name not in (by, "seed", *along))
-        level, beside = settings[by], tuple(settings[name] for name in along)
-        # Without the seed: seeds that differ in more than the seed would be no repetitions.
-        before = moved.setdefault((level, others), beside)
-        if before != beside:
+        level, moving = settings[by], tuple(settings[name] for name in along)
+        pair = _Pair(settings["seed"], tuple(settings[name] for name in FIELDS if name not in (by, "seed", *along)))
+        # By the block, not by the pair: seeds of one block that differ in more than the seed are no repetitions.
+        earlier = moved.setdefault((level, pair.block), moving)
+        if earlier != moving:
             raise ConfigError(
                 f"{by}={level!r} has several values of {' and '.join(along)} "
-                f"({_listed(before)} and {_listed(beside)}); filter the runs to one for each level"
+                f"({_listed(earlier)} and {_listed(moving)}); filter the runs to one for each level"
             )
-        value = value_at(run, metric, at)
-        of_level = cells.setdefault(level, {})
+        of_level = table.setdefault(level, {})
+        value = value_at(run, question.metric, question.at)
         if value is not None:
-            of_level[settings["seed"], others] = value
-    return cells
+            of_level[pair] = value
+    return table
 
 
-def _listed(values: Iterable[Any]) -> str:
-    return ", ".join(map(str, values))
-
-
-def _levels(cells: dict[Any, dict], by: str) -> list[Any]:
-    """Return the levels in order; ConfigError for fewer than two."""
-    levels = sorted(cells, key=in_order)
+def _levels_in_order(table: _Table, by: str) -> list[Any]:
+    """Return the levels in the course's order; raise ConfigError if there are fewer than two."""
+    levels = sorted(table, key=in_order)
     if len(levels) < 2:
         raise ConfigError(f"{by} wants two values or more to compare, got {levels}; train some, or name another field")
     return levels
 
 
-def _with_reference(levels: list[Any], by: str, reference: Hashable) -> list[Any]:
-    """Return the levels as they are, but the reference first."""
+def _reference_first(levels: list[Any], by: str, reference: Hashable) -> list[Any]:
+    """Return the reference, then the other levels; raise ConfigError if it is none of them."""
     if reference not in levels:
         raise ConfigError(f"reference={reference!r} is no level of {by}; choose from {levels}")
     return [reference, *(level for level in levels if level != reference)]
 
 
-def _why_nothing_matches(
-    runs: list[Run], cells: dict, by: str, along: tuple, levels: list, metric: str, at: str | int
-) -> str:
-    """Say which level has no value, which fields move together with `by`, or that runs are missing."""
+def _average_blocks(of_level: Mapping[_Pair, float]) -> dict[int, float]:
+    """Return seed → the mean over the blocks, of one level."""
+    blocks: dict[int, list[float]] = {}
+    for pair, value in of_level.items():
+        blocks.setdefault(pair.seed, []).append(value)
+    return {seed: statistics.fmean(blocks[seed]) for seed in sorted(blocks)}
+
+
+def _by_setting(table: _Table) -> dict[tuple, dict[int, float]]:
+    """Return setting → seed → the metric of a single run; a setting is a level and a block."""
+    settings: dict[tuple, dict[int, float]] = {}
+    for level, of_level in table.items():
+        for pair, value in of_level.items():
+            settings.setdefault((level, pair.block), {})[pair.seed] = value
+    return settings
+
+
+def _why_no_pairs(runs: list[Run], table: _Table, levels: list[Any], question: _Question) -> str:
+    """Say why no two runs can be paired: a level without a value, fields that move along, or missing runs."""
+    by, along, metric, at = question
     for level in levels:
-        if not cells[level]:
+        if not table[level]:
             why = why_missing([run for run in runs if run.experiment.resolved()[by] == level], metric, at)
             return (
                 f"no run with {by}={level!r} has {metric} at {at!r}: {why}; filter the runs to the "
                 "other levels, and say so"
             )
-    settings = [run.experiment.resolved() for run in runs]
-    moving = {}
-    for name in FIELDS:
-        taken = {level: {one[name] for one in settings if one[by] == level} for level in levels}
-        if name not in (by, "seed", *along) and not set.intersection(*taken.values()):
-            told = (f"{level}: {_listed(sorted(values, key=in_order))}" for level, values in taken.items())
-            moving[name] = f"{name} ({'; '.join(told)})"
+    moving = _fields_that_move(runs, levels, by, along)
     if moving:
         names = (*along, *moving)
         return (
@@ -253,5 +326,22 @@ def _why_nothing_matches(
     )
 
 
-def _each_once(why_without: Mapping[Any, str]) -> str:
-    return "; ".join(dict.fromkeys(why_without.values()))
+def _fields_that_move(runs: list[Run], levels: list[Any], by: str, along: tuple[str, ...]) -> dict[str, str]:
+    """Return field → its values at each level, in words, for the fields that have no value at every level."""
+    settings = [run.experiment.resolved() for run in runs]
+    moving = {}
+    for name in FIELDS:
+        values = {level: {each[name] for each in settings if each[by] == level} for level in levels}
+        if name not in (by, "seed", *along) and not set.intersection(*values.values()):
+            words = (f"{level}: {_listed(sorted(at_level, key=in_order))}" for level, at_level in values.items())
+            moving[name] = f"{name} ({'; '.join(words)})"
+    return moving
+
+
+def _listed(values: Iterable[Any]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _join_once(reasons: Iterable[str]) -> str:
+    """Return the reasons as one text, each once."""
+    return "; ".join(dict.fromkeys(reasons))

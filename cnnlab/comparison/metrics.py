@@ -1,9 +1,9 @@
-"""Runs and a question in, one number a run out: which metric, at which epoch, and whether that is a fair question."""
+"""Look up a metric of each run at an epoch, and refuse a metric or an epoch that gives no fair comparison."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnnlab.checks import check_choice, check_whole
 from cnnlab.errors import ConfigError
@@ -14,7 +14,7 @@ WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "be
 
 
 def distinct(runs: Iterable[Run]) -> list[Run]:
-    """Return each run once, however often it was given; ConfigError if something is no Run."""
+    """Return each run once, however often it was given; raise ConfigError if one of the values is no Run."""
     if not isinstance(runs, Iterable):
         raise ConfigError(f"wanted runs, such as sweep() or load_runs() returns, got {runs!r:.60}")
     runs = list(runs)
@@ -24,8 +24,8 @@ def distinct(runs: Iterable[Run]) -> list[Run]:
     return list({run.experiment.key: run for run in runs}.values())
 
 
-def check_reading(runs: list[Run], metric: str, at: str | int, *, compared: Iterable[str]) -> None:
-    """Raise ConfigError unless this number can be read off runs that differ in these fields."""
+def check_metric_at(runs: list[Run], metric: str, at: str | int, *, compared: Iterable[str]) -> None:
+    """Raise ConfigError unless the metric at this epoch is a fair way to compare runs that differ in these fields."""
     check_metric(metric, metrics_of(run.history for run in runs))
     if isinstance(at, str):
         check_choice("at", at, WHEN)
@@ -34,9 +34,10 @@ def check_reading(runs: list[Run], metric: str, at: str | int, *, compared: Iter
     if metric == "seconds" and at not in ("last", "stopped"):
         raise ConfigError(f"seconds are those of the whole run, so that at={at!r} has none; take at='last'")
     keeps_best = at == "stopped" and any(run.experiment.patience is not None for run in runs)
-    chosen = ("epochs", "patience") if metric == "validation_loss" else ("epochs",)  # what patience looks at itself
-    longer = {"best": ("epochs", "patience"), "stopped": chosen if keeps_best else ()}.get(at, ())
-    for name in longer:
+    # Patience keeps the epoch of the lowest validation loss, so that it is no fair judge of that loss.
+    unfair_with_patience = ("epochs", "patience") if metric == "validation_loss" else ("epochs",)
+    unfair = {"best": ("epochs", "patience"), "stopped": unfair_with_patience if keeps_best else ()}.get(at, ())
+    for name in unfair:
         if name in compared:
             why = "with patience the best weights are kept, and " if keeps_best else ""
             raise ConfigError(
@@ -45,7 +46,7 @@ def check_reading(runs: list[Run], metric: str, at: str | int, *, compared: Iter
             )
 
 
-def readable(
+def comparable_runs(
     runs: Iterable[Run],
     metric: str,
     at: str | int,
@@ -53,7 +54,7 @@ def readable(
     compared: Iterable[str] = (),
     moving: Iterable[str] | None = None,
 ) -> list[Run]:
-    """Return each run once; ConfigError unless the number can be read off them, a warning where environments differ.
+    """Return each run once, and warn where their environments differ.
 
     Parameters
     ----------
@@ -62,17 +63,22 @@ def readable(
     compared : iterable of str
         The fields whose values are compared.
     moving : iterable of str, optional
-        The fields in which runs may differ whose difference is taken (None: those that are compared).
+        The fields in which two runs may differ whose difference is taken. None: those that are compared.
+
+    Raises
+    ------
+    ConfigError
+        If the metric at this epoch gives no fair comparison.
     """
     runs = distinct(runs)
-    check_reading(runs, metric, at, compared=compared)
+    check_metric_at(runs, metric, at, compared=compared)
     paired = paired_histories(runs, compared if moving is None else moving)
     warn_if_environments_differ((run.history for run in runs), paired=paired, stacklevel=4)
     return runs
 
 
 def paired_histories(runs: Iterable[Run], moving: Iterable[str]) -> list[list[History]]:
-    """Return the histories of the runs that agree in every field, the seed included, but in those that move."""
+    """Return lists of histories; the runs of a list agree in every field, the seed included, except those that move."""
     groups: dict[tuple, list[History]] = {}
     for run in runs:
         others = tuple(value for name, value in run.experiment.resolved().items() if name not in moving)
@@ -80,24 +86,40 @@ def paired_histories(runs: Iterable[Run], moving: Iterable[str]) -> list[list[Hi
     return list(groups.values())
 
 
-def read_off(
-    named: Iterable[tuple[Any, Run]], metric: str, at: str | int
-) -> tuple[dict[Any, dict[int, float]], dict[Any, str], int]:
-    """Return name → seed → the number; name → why runs of that name lack it; and how many runs lack it."""
+class MetricValues(NamedTuple):
+    """A metric of the runs of several groups, such as levels or settings.
+
+    Parameters
+    ----------
+    values : dict
+        Group → seed → the metric. A group without any value is there, too, empty.
+    why_missing : dict
+        Group → why runs of it have no value; only for groups with such runs.
+    missing : int
+        How many runs have no value.
+    """
+
+    values: dict[Any, dict[int, float]]
+    why_missing: dict[Any, str]
+    missing: int
+
+
+def metric_values(grouped: Iterable[tuple[Any, Run]], metric: str, at: str | int) -> MetricValues:
+    """Return the metric of each run, from pairs of a group and a run."""
     values: dict[Any, dict[int, float]] = {}
     without: dict[Any, list[Run]] = {}
-    for name, run in named:
-        value, of_name = value_at(run, metric, at), values.setdefault(name, {})
+    for group, run in grouped:
+        value, values_of_group = value_at(run, metric, at), values.setdefault(group, {})
         if value is None:
-            without.setdefault(name, []).append(run)
+            without.setdefault(group, []).append(run)
         else:
-            of_name[run.experiment.seed] = value
-    why = {name: why_missing(some, metric, at) for name, some in without.items()}
-    return values, why, sum(map(len, without.values()))
+            values_of_group[run.experiment.seed] = value
+    why = {group: why_missing(runs, metric, at) for group, runs in without.items()}
+    return MetricValues(values, why, sum(map(len, without.values())))
 
 
 def why_missing(runs: Iterable[Run], metric: str, at: str | int) -> str:
-    """Return why these runs lack a number, each reason once.
+    """Return why these runs have no value of a metric, each reason once.
 
     >>> why_missing([run], "validation_accuracy", "last")
     'no validation images: train with a larger validation_size'
@@ -106,6 +128,7 @@ def why_missing(runs: Iterable[Run], metric: str, at: str | int) -> str:
 
 
 def _why_missing(run: Run, metric: str, at: str | int) -> str:
+    """Return why a run has no value of a metric."""
     rows = run.history.rows
     was_validated = run.experiment.validation_size != 0 and (not rows or any("validation_loss" in row for row in rows))
     if not was_validated and (metric.startswith("validation_") or at == "best"):
@@ -116,11 +139,26 @@ def _why_missing(run: Run, metric: str, at: str | int) -> str:
 
 
 def value_at(run: Run, metric: str, at: str | int) -> float | None:
-    """Return the metric of a run at that epoch; None if it has none there."""
+    """Return a metric of a run at an epoch; None if it has none there.
+
+    Parameters
+    ----------
+    run : Run
+        A run with patience may have stopped early.
+    metric : str
+        "seconds" are those of the whole run.
+    at : str or int
+        An epoch from 1, or a name of `WHEN`: "last", "stopped" (the epoch whose weights patience kept), "best" (the
+        epoch of the lowest validation loss). A run that was interrupted has none of the three, a run that diverged no
+        last epoch.
+
+    >>> value_at(run, "validation_accuracy", "last")
+    0.86
+    """
     history = run.history
     if at == "stopped" and run.experiment.patience is None:
         at = "last"
-    # An interrupted run is not finished; one that diverged has no last epoch, but what it was before it did.
+    # An interrupted run is not finished. A run that diverged has no last epoch, but it has the epochs before.
     unfinished = ("stop", "interrupt", "diverged") if at == "last" else ("stop", "interrupt")
     if isinstance(at, str) and history.stopped_by in unfinished:
         return None
@@ -131,7 +169,7 @@ def value_at(run: Run, metric: str, at: str | int) -> float | None:
 
 
 def higher_is_better(metric: str) -> bool | None:
-    """Return the metric's direction: an accuracy shall rise, a loss and the seconds fall; None: neither is better."""
+    """Return True for an accuracy, False for a loss and for seconds; None if neither direction is better."""
     if metric in METRICS:
         return metric.endswith("accuracy")
     return None

@@ -1,4 +1,4 @@
-"""What chance alone does: numbers of several seeds in, the noise floor and the interval of a difference out."""
+"""Compute what chance alone does: the noise floor of single runs, and the interval of a mean difference."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-CONFIDENCE = 0.95  # of all intervals of one table together
+CONFIDENCE = 0.95  # that all intervals of a table hold the true difference
 
 
 def pooled_noise(values: Mapping[Any, Mapping[int, float]]) -> float:
-    """Return the noise floor from setting → seed → the number of one run.
+    """Return the noise floor: two single runs of one setting differ by less than this 95 times in 100.
 
-    It is t × √2 × the standard deviation over the seeds, pooled over the settings; NaN with one seed.
+    It is t × √2 × the standard deviation over the seeds, pooled over the settings; NaN if no setting has two seeds.
+
+    Parameters
+    ----------
+    values : mapping
+        Setting → seed → the metric of a single run.
+
+    >>> round(pooled_noise({"kernel_size=3": {0: 0.50, 1: 0.51, 2: 0.52}}), 4)
+    0.0608
     """
-    samples = [np.fromiter(of_level.values(), float) for of_level in values.values() if of_level]
+    samples = [np.fromiter(of_setting.values(), float) for of_setting in values.values() if of_setting]
     freedom = sum(len(sample) - 1 for sample in samples)
     if freedom == 0:
         return float("nan")
@@ -25,7 +33,18 @@ def pooled_noise(values: Mapping[Any, Mapping[int, float]]) -> float:
 
 
 def paired_interval(differences: np.ndarray, comparisons: int = 1) -> tuple[float, float]:
-    """Return Student's interval of the mean difference, at 1 − 0.05 / comparisons; NaN, NaN with one pair."""
+    """Return the ends of Student's confidence interval of a mean difference.
+
+    Parameters
+    ----------
+    differences : array
+        One difference for each pair. With a single pair both ends are NaN.
+    comparisons : int
+        How many intervals must hold together: each is taken at confidence 1 − 0.05 / comparisons (Bonferroni).
+
+    >>> [round(end, 3) for end in paired_interval([0.01, 0.03])]
+    [-0.107, 0.147]
+    """
     differences = np.asarray(differences, float)
     n = len(differences)
     if n < 2:

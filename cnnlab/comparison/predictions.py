@@ -1,8 +1,9 @@
-"""A guess with a confidence, and a comparison, in; whether it was right, and the score of a session, out.
+"""Score guesses: whether each was right, and how well the confidence agrees with that.
 
-The right answer is never typed in: it comes from the verdicts of the comparison. See `right_answer`.
+Nobody types the right answer: `right_answer` takes it from the verdicts of a comparison.
 The score is Brier's: G. W. Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather Review
-78, 1950: the sum over all answers of (probability given − 1 if right, else 0)². 0 is perfect, 2 is all on a wrong one.
+78, 1950. It is the sum over all answers of (probability given − 1 if right, else 0)²: 0 is perfect, and 2 is all
+confidence on a wrong answer.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ from cnnlab.experiments.experiment import in_order
 
 @dataclass(frozen=True)
 class Guess:
-    """An answer, and how sure somebody is of it: confidence is a probability, 0–1."""
+    """An answer, and the confidence in it: a probability, 0–1.
+
+    >>> Guess("5", 0.6)
+    Guess(answer='5', confidence=0.6)
+    """
 
     answer: str
     confidence: float
@@ -34,7 +39,19 @@ class Guess:
 
 @dataclass(frozen=True)
 class Entry:
-    """One question and the guess that was committed; comparison is None until it is there."""
+    """A question and the guess that was committed.
+
+    Parameters
+    ----------
+    question : str
+        A sentence.
+    choices : tuple of str
+        The answers that could be given, "cannot tell" included.
+    guess : Guess
+        What was committed.
+    comparison : Comparison, optional
+        What answers the question; None until `Scorebook.score` has it.
+    """
 
     question: str
     choices: tuple[str, ...]
@@ -43,24 +60,24 @@ class Entry:
 
     @property
     def right_answer(self) -> str | None:
-        """What the comparison says; None before it is there."""
+        """The answer of the comparison; None as long as there is no comparison."""
         return None if self.comparison is None else right_answer(self.comparison)
 
     @property
     def was_right(self) -> bool:
-        """Whether the guess is what the comparison says; False before it is there."""
+        """True if the guess is the answer of the comparison; False as long as there is no comparison."""
         return self.guess.answer == self.right_answer
 
     @property
     def brier(self) -> float:
-        """The Brier score of this guess; NaN before the comparison is there."""
+        """The Brier score of the guess; NaN as long as there is no comparison."""
         if self.comparison is None:
             return float("nan")
         return brier_score(self.guess.confidence, right=self.was_right, choices=len(self.choices))
 
     @property
     def words(self) -> str:
-        """The guess, and what the runs say."""
+        """The guess, the right answer and the score, in words."""
         if self.comparison is None:
             return f"Your guess: {self.guess}. The comparison has not been made."
         outcome = "Right" if self.was_right else "Not so"
@@ -71,7 +88,7 @@ class Entry:
 
 
 class Bin(NamedTuple):
-    """Guesses of similar confidence: how many, how sure on average, and the share that was right."""
+    """Guesses of similar confidence: how many they are, their mean confidence, and the share that was right (0–1)."""
 
     guesses: int
     confidence: float
@@ -80,9 +97,12 @@ class Bin(NamedTuple):
 
 @dataclass
 class Scorebook:
-    """The guesses of a session, one a question: the first one counts.
+    """A list of questions with their guesses and scores. The first guess to a question counts.
 
-    entries: question → `Entry`.
+    Parameters
+    ----------
+    entries : dict
+        Question → `Entry`.
 
     >>> book = Scorebook()
     >>> book.commit("Which kernel reads best?", ["3", "5"], "5", 0.6)
@@ -91,10 +111,23 @@ class Scorebook:
     entries: dict[str, Entry] = field(default_factory=dict)
 
     def commit(self, question: str, choices: Iterable[object], answer: object, confidence: float) -> Entry:
-        """Write a guess down, before the answer is known; return what is written: an earlier guess stays as it is.
+        """Write a guess down before the answer is known, and return its entry; an earlier guess stays as it is.
 
-        choices: the levels; "cannot tell" is always one more. Raises ConfigError for an answer that is none of them,
-        and for a confidence outside 0–1.
+        Parameters
+        ----------
+        question : str
+            A sentence; the entry is known by it.
+        choices : iterable
+            The levels. "cannot tell" is added.
+        answer : object
+            One of the choices.
+        confidence : float
+            A probability, 0–1.
+
+        Raises
+        ------
+        ConfigError
+            If the answer is none of the choices, or the confidence is outside 0–1.
         """
         check_question(question)
         choices = answers(choices)
@@ -105,17 +138,20 @@ class Scorebook:
         return self.entries.setdefault(question, entry)
 
     def score(self, question: str, comparison: Comparison) -> Entry:
-        """Hold the guess against the comparison, and return it with its score; once scored, it stays as it is.
+        """Compare the guess with a comparison, and return its entry with the score; a scored entry stays as it is.
 
-        Raises ConfigError where the comparison has too few seeds for any verdict: "cannot tell" would always be right.
+        Raises ConfigError if the comparison has other levels than the question had choices, or has too few seeds for
+        any verdict: "cannot tell" would always be right.
         """
         if question not in self.entries:
             raise ConfigError(f"no guess was committed for {question!r}; commit one first")
         entry = self.entries[question]
         if entry.comparison is None:
-            found = answers(check_comparison(comparison).values)
-            if set(found) != set(entry.choices):
-                raise ConfigError(f"asked were {', '.join(entry.choices)}, compared were {', '.join(found)}: give both")
+            compared = answers(check_comparison(comparison).values)
+            if set(compared) != set(entry.choices):
+                raise ConfigError(
+                    f"asked were {', '.join(entry.choices)}, compared were {', '.join(compared)}: give both"
+                )
             fewest = min(level.seeds for level in comparison.levels)
             if fewest < FEWEST_SEEDS:
                 raise ConfigError(
@@ -127,12 +163,12 @@ class Scorebook:
 
     @property
     def scored(self) -> list[Entry]:
-        """The guesses whose comparison is there."""
+        """The entries that have a comparison."""
         return [entry for entry in self.entries.values() if entry.comparison is not None]
 
     @property
     def words(self) -> str:
-        """The score of the session, in words."""
+        """The score of all guesses together, in words."""
         scored = self.scored
         if not scored:
             return "No guess has been scored yet."
@@ -147,9 +183,9 @@ class Scorebook:
         )
 
     def calibration(self, *, bins: int = 5) -> list[Bin]:
-        """Return the scored guesses in equal bins of confidence, the empty ones left out.
+        """Return the scored guesses in bins of equal width of confidence; empty bins are left out.
 
-        Somebody is calibrated where the share that was right is the confidence.
+        A person is calibrated where the share that was right equals the confidence.
         """
         bins = check_whole("bins", bins, 1)
         filled: dict[int, list[Entry]] = {}
@@ -157,31 +193,54 @@ class Scorebook:
             filled.setdefault(min(int(entry.guess.confidence * bins + 1e-9), bins - 1), []).append(entry)
         return [
             Bin(
-                len(some),
-                statistics.fmean(entry.guess.confidence for entry in some),
-                statistics.fmean(entry.was_right for entry in some),
+                len(entries),
+                statistics.fmean(entry.guess.confidence for entry in entries),
+                statistics.fmean(entry.was_right for entry in entries),
             )
-            for _, some in sorted(filled.items())
+            for _, entries in sorted(filled.items())
         ]
 
     def __repr__(self) -> str:
         return f"Scorebook: {self.words}"
 
 
-session = Scorebook()  # what is kept until the kernel is restarted
+scorebook = Scorebook()
+"""The scorebook of this kernel: every guess that names no other goes into it, until the kernel is restarted."""
+
+
+def choose_scorebook(chosen: Scorebook | None) -> Scorebook:
+    """Return the chosen scorebook, or that of this kernel for None; raise ConfigError if it is no Scorebook."""
+    if chosen is None:
+        return scorebook
+    if not isinstance(chosen, Scorebook):
+        raise ConfigError(f"scorebook wants a Scorebook, got {chosen!r:.60}; leave it out for that of this kernel")
+    return chosen
 
 
 def record_guess(
     question: str, answer: object, confidence: float, comparison: Comparison, *, scorebook: Scorebook | None = None
 ) -> Entry:
-    """Commit a guess and hold it against the comparison, in one go; the score of the session goes up by one.
+    """Commit a guess, compare it with a comparison, and return its entry with the score.
 
-    What `PredictThenRun` does at a click. The first guess to a question counts, however often its cell is run; another
-    one is met with a warning. scorebook: None is that of the session.
+    `PredictThenRun` does the same at a click. The first guess to a question counts, however often its cell is run;
+    another guess gives a warning.
+
+    Parameters
+    ----------
+    question : str
+        A sentence; the guess is known by it.
+    answer : object
+        One of the comparison's levels, or "cannot tell".
+    confidence : float
+        A probability, 0–1.
+    comparison : Comparison
+        What answers the question.
+    scorebook : Scorebook, optional
+        Where the guess is written down. None: the scorebook of this kernel.
 
     >>> record_guess("Which kernel reads best?", 5, 0.6, compare(runs, by="kernel_size"))
     """
-    book = session if scorebook is None else scorebook
+    book = choose_scorebook(scorebook)
     check_comparison(comparison)
     known = question in book.entries
     entry = book.commit(question, comparison.values, answer, confidence)
@@ -193,12 +252,14 @@ def record_guess(
 def right_answer(comparison: Comparison) -> str:
     """Return the level that is better than all others by verdict, as text, or "cannot tell".
 
-    The only level that can win is that with the best mean: against it as the reference, every other one must be worse.
-    Where two are left that cannot be told apart, the answer to "which is best?" is "cannot tell", though both may be
-    better than a third. The mean is chosen after looking, and still a winner is named wrongly at most 5 times in 100:
-    with m + 1 levels each pair's interval errs in one direction at most 0.025 / m of the time (Bonferroni); one wrong
-    winner needs such an error against a level that is as good or better, and there are at most m + 1 to be it. Of a
-    number that has no good direction, the winner is the highest.
+    The only level that can win is the one with the best mean: compared with it, every other level must be worse. If two
+    levels are left that cannot be told apart, the answer is "cannot tell", although both may be better than a third.
+
+    The level is chosen after looking at the means, and still a wrong winner is named at most 5 times in 100. With m + 1
+    levels, the interval of each pair errs in one direction at most 0.025 / m of the time (Bonferroni). A wrong winner
+    needs such an error against a level that is as good or better, and at most m + 1 levels can be that wrong winner.
+
+    If neither direction of the metric is better, the winner is the highest.
 
     >>> right_answer(compare(runs, by="kernel_size"))
     '5'
@@ -208,7 +269,7 @@ def right_answer(comparison: Comparison) -> str:
 
 
 def contenders(comparison: Comparison) -> list[str]:
-    """Return the level with the best mean and all that the runs cannot tell from it, in order, as text."""
+    """Return the level with the best mean, and all levels that cannot be told from it, in order, as text."""
     left = [row.level for row in leading(comparison).levels if row.verdict not in (WORSE, LOWER)]
     return [str(level) for level in sorted(left, key=in_order)]
 
@@ -222,7 +283,7 @@ def leading(comparison: Comparison) -> Comparison:
 
 
 def say_answer(comparison: Comparison) -> str:
-    """Say in words what the comparison answers."""
+    """Return the comparison's answer in words."""
     word = "highest" if higher_is_better(comparison.metric) is None else "best"
     left = contenders(comparison)
     if len(left) == 1:
@@ -231,7 +292,10 @@ def say_answer(comparison: Comparison) -> str:
 
 
 def answers(levels: Iterable[object]) -> tuple[str, ...]:
-    """Return what can be answered: each level as text, and "cannot tell"; ConfigError for fewer than two levels."""
+    """Return the possible answers: each level as text, and "cannot tell".
+
+    Raises ConfigError if there are fewer than two levels.
+    """
     if isinstance(levels, str) or not isinstance(levels, Iterable):
         raise ConfigError(f"choices wants a list of the levels, such as [3, 5, 7], got {levels!r}")
     named = list(dict.fromkeys(map(str, levels)))
@@ -242,7 +306,16 @@ def answers(levels: Iterable[object]) -> tuple[str, ...]:
 
 
 def brier_score(confidence: float, *, right: bool, choices: int) -> float:
-    """Return the Brier score of one guess: the rest of the confidence is spread evenly over the other answers.
+    """Return the Brier score of a guess; what confidence leaves is spread evenly over the other answers.
+
+    Parameters
+    ----------
+    confidence : float
+        The probability given to the guessed answer, 0–1.
+    right : bool
+        Whether the guess was right.
+    choices : int
+        The number of possible answers.
 
     >>> brier_score(1.0, right=True, choices=4)
     0.0
@@ -254,7 +327,7 @@ def brier_score(confidence: float, *, right: bool, choices: int) -> float:
 
 
 def know_nothing_score(choices: int) -> float:
-    """Return the Brier score of somebody who finds all answers equally likely: 1 − 1 / choices.
+    """Return the Brier score of a person who finds all answers equally likely: 1 − 1 / choices.
 
     >>> know_nothing_score(4)
     0.75
@@ -263,14 +336,14 @@ def know_nothing_score(choices: int) -> float:
 
 
 def check_question(question: object) -> str:
-    """Return it, or raise ConfigError unless it is a sentence."""
+    """Return the question; raise ConfigError unless it is a sentence."""
     if not isinstance(question, str) or not question.strip():
         raise ConfigError(f"a question is a sentence, such as 'Which kernel reads best?', got {question!r:.60}")
     return question
 
 
 def check_comparison(comparison: object) -> Comparison:
-    """Return it, or raise ConfigError unless it is what compare() returns."""
+    """Return the comparison; raise ConfigError unless it is a Comparison of two levels or more."""
     if not isinstance(comparison, Comparison):
         raise ConfigError(f"wanted a comparison, such as compare(runs, by='kernel_size'), got {comparison!r:.60}")
     if len(comparison.levels) < 2:

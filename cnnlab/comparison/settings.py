@@ -1,11 +1,11 @@
-"""Runs of whatever settings in, verdicts out: each whole setting is compared with the first one."""
+"""Compare whole settings, which may differ in several fields: each is compared with the first one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from cnnlab.comparison.compare import Comparison
-from cnnlab.comparison.metrics import distinct, read_off, readable, why_missing
+from cnnlab.comparison.metrics import comparable_runs, distinct, metric_values, why_missing
 from cnnlab.comparison.noise_floor import pooled_noise
 from cnnlab.comparison.verdicts import paired_rows
 from cnnlab.errors import ConfigError
@@ -14,12 +14,24 @@ from cnnlab.experiments.run import Run
 
 
 def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> Comparison:
-    """Compare whole settings, whatever they differ in, each with the first one; verdicts as in `compare`.
+    """Compare whole settings, each with the first one; the verdicts are those of `compare`.
 
-    For what somebody tried out one after the other: a level is everything but the seed, named by the fields that vary.
-    What a difference comes from, nobody can tell where several fields differ: for that, `compare` one field. Each
-    setting is paired with the first one on the seeds that both have; one without a number (all its runs diverged, say)
-    keeps its row. Raises ConfigError where no run has the number.
+    A setting is everything but the seed, and its name says the fields that vary. This is for settings that were tried
+    out one after the other. Where several fields differ, it does not say which of them made the difference: `compare`
+    one field for that. Each setting is paired with the first one on the seeds that both have. A setting without a value
+    (all its runs diverged, say) keeps its row.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+        The first run with a value names the reference.
+    metric, at
+        As in `compare`.
+
+    Raises
+    ------
+    ConfigError
+        If no run has a value.
 
     >>> compare_settings([*panel.runs]).verdicts
     {'kernel_size=5, pooling=avg': 'cannot tell'}
@@ -27,8 +39,8 @@ def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy"
     runs = distinct(runs)
     if not runs:
         raise ConfigError("there are no runs to compare; train one first")
-    runs = readable(runs, metric, at, moving=[name for name in FIELDS if name != "seed"])
-    values, why_without, missing = read_off(zip(setting_names(runs), runs, strict=True), metric, at)
+    runs = comparable_runs(runs, metric, at, moving=[name for name in FIELDS if name != "seed"])
+    values, why_without, missing = metric_values(zip(setting_names(runs), runs, strict=True), metric, at)
     values = {name: dict(sorted(of_setting.items())) for name, of_setting in values.items()}
     first = next((name for name, of_setting in values.items() if of_setting), None)
     if first is None:
@@ -39,11 +51,11 @@ def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy"
 
 
 def setting_names(runs: Iterable[Run]) -> list[str]:
-    """Return each run's setting in words: the fields, the seed left out, in which these runs differ.
+    """Return each run's setting in words: the fields in which these runs differ, except the seed.
 
     >>> setting_names(runs)
     ['kernel_size=3', 'kernel_size=5', 'kernel_size=5']
     """
     settings = [run.experiment.resolved() for run in runs]
-    varied = [name for name in FIELDS if name != "seed" and len({one[name] for one in settings}) > 1]
-    return [", ".join(f"{name}={one[name]}" for name in varied) or "one setting" for one in settings]
+    varied = [name for name in FIELDS if name != "seed" and len({setting[name] for setting in settings}) > 1]
+    return [", ".join(f"{name}={setting[name]}" for name in varied) or "one setting" for setting in settings]

@@ -1,4 +1,4 @@
-"""A base experiment and what else may change with a kernel in, the experiments of a fair comparison out."""
+"""Make the experiments that compare kernel sizes, and switch the confounds of a larger kernel on or off."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.sweep import grid
 from cnnlab.model.cnn import build_cnn, match_channels
 
-NETWORK = ("channels", "convs_per_block")  # what can move together with the kernel's size
+MAY_MOVE_ALONG = ("channels", "convs_per_block")  # the fields that can change together with the kernel size
 
 
 def kernel_experiments(
@@ -20,11 +20,23 @@ def kernel_experiments(
     stack: bool = False,
     seeds: Iterable[int] = range(5),
 ) -> list[Experiment]:
-    """Return the experiments that compare kernel sizes, with the confounds of a larger kernel switched on or off.
+    """Return the experiments that compare kernel sizes, the confounds of a larger kernel switched on or off.
 
-    A larger kernel has more weights: match_parameters gives every network the channel widths whose parameter count
-    comes nearest to that of the base with 3×3 kernels. Two 3×3 in a row see as far as one 5×5: stack puts them in the
-    place of the one 3×3. What moves together with the kernel has to be named: `along_with` says what.
+    Parameters
+    ----------
+    base : Experiment
+        Every other setting.
+    kernel_sizes : iterable of int
+        The sizes that are compared, two or more.
+    match_parameters : bool
+        A larger kernel has more weights. True gives every network the channel widths whose parameter count comes
+        nearest to that of the base with 3×3 kernels.
+    stack : bool
+        Two 3×3 kernels in a row see as far as one 5×5. True puts two of them in the place of the single 3×3.
+    seeds : iterable of int
+        One experiment for each size and seed.
+
+    `compare` wants the fields that move together with the kernel size named: `along_with` returns them.
 
     >>> experiments = kernel_experiments(Experiment(), match_parameters=True)
     >>> compare(sweep(experiments), by="kernel_size", along=along_with(experiments))
@@ -39,27 +51,28 @@ def kernel_experiments(
     if stack and base.convs_per_block != 1:
         raise ConfigError(f"stack puts two 3×3 in the place of one, but convs_per_block={base.convs_per_block}; take 1")
     goal = build_cnn(**base.replace(kernel_size=3).network(), device="meta")
-    every = []
+    experiments = []
     for size in kernel_sizes:
-        one = base.replace(kernel_size=size, convs_per_block=2 if stack and size == 3 else base.convs_per_block)
+        convs_per_block = 2 if stack and size == 3 else base.convs_per_block
+        experiment = base.replace(kernel_size=size, convs_per_block=convs_per_block)
         if match_parameters:
-            one = one.replace(channels=match_channels(goal, **one.network()))
-        every += grid(one, seed=seeds)
-    return every
+            experiment = experiment.replace(channels=match_channels(goal, **experiment.network()))
+        experiments += grid(experiment, seed=seeds)
+    return experiments
 
 
 def _listed(name: str, values: object, example: str) -> list:
-    """Return the values as a list, which can be gone through again and again."""
+    """Return the values as a list; raise ConfigError unless there are several."""
     if not isinstance(values, Iterable) or isinstance(values, str):
         raise ConfigError(f"{name} wants several values, such as {example}; got {values!r:.60}")
     return list(values)
 
 
 def along_with(experiments: Iterable[Experiment]) -> tuple[str, ...]:
-    """Return the fields, of those that kernel_experiments moves, that move together with the kernel's size.
+    """Return the fields that `kernel_experiments` changes together with the kernel size, for `compare(along=)`.
 
     >>> along_with(kernel_experiments(Experiment(), stack=True))
     ('convs_per_block',)
     """
     experiments = list(experiments)
-    return tuple(name for name in NETWORK if len({getattr(one, name) for one in experiments}) > 1)
+    return tuple(name for name in MAY_MOVE_ALONG if len({getattr(made, name) for made in experiments}) > 1)

@@ -1,4 +1,4 @@
-"""One experiment in, its `Run` out: trained on one thread, so that it equals the run that somebody stored."""
+"""Train one experiment and return its `Run`, on one thread, so that it equals a stored run of the same experiment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cnnlab.checks import check_whole
 from cnnlab.data.dataset import Data
@@ -28,7 +28,25 @@ from cnnlab.training.options import check_numbers
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One finished training: the experiment, its history, the seconds it took, weights at the epochs asked for."""
+    """One finished training.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What was trained.
+    history : History
+        One row for each epoch.
+    seconds : float
+        How long the training took.
+    input_shape : tuple of int
+        The shape (C, H, W) of one image.
+    class_names : tuple of str
+        The name of each class, in the order of the labels.
+    snapshots : tuple of int
+        The epochs whose weights were kept.
+    read_weights : function
+        Returns the kept weights as the bytes of a safetensors file.
+    """
 
     experiment: Experiment
     history: History
@@ -39,7 +57,17 @@ class Run:
     read_weights: Callable[[], bytes] = field(default=bytes, repr=False)
 
     def model(self, epoch: int | None = None) -> nn.Sequential:
-        """Return the network as it was after that epoch, in eval mode; epoch must be one of `snapshots` (None: last).
+        """Return the network as it was after an epoch, in eval mode.
+
+        Parameters
+        ----------
+        epoch : int, optional
+            One of `snapshots`; 0 is before training. None: the last of them.
+
+        Raises
+        ------
+        ConfigError
+            If the weights of this epoch were not kept.
 
         >>> run(Experiment(epochs=2), snapshots=(0, 2)).model(epoch=0)
         """
@@ -66,33 +94,45 @@ def run(
     on_epoch: Callable[[EpochState], dict[str, float] | None] | None = None,
     progress: bool | Callable[[float], None] = True,
 ) -> Run:
-    """Train one experiment, on one thread of the processor, and return the Run.
+    """Train one experiment and return its `Run`.
 
-    One thread, because another number of threads gives other bits: on the same processor model and versions, this run
-    equals the one that somebody stored.
-    snapshots: the epochs whose weights are kept (0: before training). insides: record what goes on inside, every epoch:
-    all that `Recorder` can; the weights come out the same. device: "cuda" trains on a GPU. stop, on_epoch and progress
-    as in `fit`.
+    Training uses one thread of the processor, because another number of threads gives other bits. On the same processor
+    model, with the same versions, the numbers equal those of a stored run of the same experiment.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What to train.
+    snapshots : iterable of int
+        The epochs whose weights are kept; 0 is before training.
+    insides : bool
+        Record all numbers of `Recorder` after every epoch. The weights come out the same.
+    device : str
+        "cpu", or "cuda" for a GPU.
+    stop, on_epoch, progress
+        As in `fit`.
 
     >>> run(Experiment(train_size=500, epochs=3)).history.last("validation_accuracy")
     0.86
     """
     if not isinstance(experiment, Experiment):
         raise ConfigError(f"run wants one Experiment, got {experiment!r:.60}; sweep takes several")
-    start, wanted, kept = time.perf_counter(), check_snapshots(snapshots), {}
-    record, recording = Recorder(activations=True, saliency=True) if insides else None, []
+    start, snapshots = time.perf_counter(), check_snapshots(snapshots)
+    record = Recorder(activations=True, saliency=True) if insides else None
+    recording = []  # seconds that the recorder took, one number for each epoch
+    weights: dict[str, Tensor] = {}  # "EPOCH.NAME" → tensor
 
     def keep(epoch: int, model: nn.Module) -> None:
-        if epoch in wanted:
-            kept.update({f"{epoch}.{name}": value.clone() for name, value in model.state_dict().items()})
+        if epoch in snapshots:
+            weights.update({f"{epoch}.{name}": value.clone() for name, value in model.state_dict().items()})
 
     def after_epoch(state: EpochState) -> dict[str, float]:
         numbers: dict[str, float] = {}
         keep(state.epoch, state.model)
         if record is not None:
-            begun = time.perf_counter()
+            before = time.perf_counter()
             numbers |= check_numbers(record(state))
-            recording.append(time.perf_counter() - begun)
+            recording.append(time.perf_counter() - before)
         if on_epoch is not None:
             numbers |= check_numbers(on_epoch(state))
         return numbers
@@ -103,56 +143,70 @@ def run(
         keep(0, model)
         settings = {name: getattr(experiment, name) for name in TRAINING}
         history = fit(model, data, **settings, device=device, stop=stop, on_epoch=after_epoch, progress=progress)
-    kept_epochs = tuple(epoch for epoch in wanted if epoch <= len(history))
-    weights = pack_tensors(kept, {}) if kept else b""
-    seconds = time.perf_counter() - start - sum(recording)  # a run takes as long as it does without being watched
-    return Run(experiment, history, seconds, data.input_shape, data.classes, kept_epochs, lambda: weights)
+    kept = tuple(epoch for epoch in snapshots if epoch <= len(history))
+    packed = pack_tensors(weights, {}) if weights else b""
+    seconds = time.perf_counter() - start - sum(recording)  # the same as of a run that is not recorded
+    return Run(experiment, history, seconds, data.input_shape, data.classes, kept, lambda: packed)
 
 
 def check_snapshots(snapshots: Iterable[int]) -> list[int]:
-    """Return the epochs in order; ConfigError if they are none."""
+    """Return the epochs in order, each once; raise ConfigError if they are not whole numbers of 0 or more."""
     if not isinstance(snapshots, Iterable) or isinstance(snapshots, str):
         raise ConfigError(f"snapshots wants the epochs whose weights are kept, such as (0, 5), got {snapshots!r}")
     return sorted({check_whole("snapshots: epoch", epoch, 0) for epoch in snapshots})
 
 
 def load_once(experiment: Experiment) -> Data:
-    """Return the experiment's data, without a test set: what was loaded for the latest two is not loaded again."""
+    """Return the experiment's data, without a test set.
+
+    This process keeps the data of the latest two calls in memory, so that runs of a sweep that follow each other load
+    their data once.
+    """
     return _load_once(*experiment.of_data(), 0, last_change(experiment.folder))
 
 
-@functools.lru_cache(maxsize=2)  # in a sweep, neighbouring runs share their data
+@functools.lru_cache(maxsize=2)
 def _load_once(*arguments: Any) -> Data:
-    return load_from(*arguments[:-1])  # the last one tells new pictures from old ones
+    return load_from(*arguments[:-1])  # the last argument, a time, only tells changed pictures from old ones
 
 
-_runs_at_once = 0
-_threads_before = 0
-_counting = threading.Lock()
-_this_thread = threading.local()
+# What `one_thread` has to remember for the whole process.
+_lock = threading.Lock()
+_open_blocks = 0
+_threads_before = 0  # torch's number of threads before the first of the open blocks
+_in_this_thread = threading.local()
 
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch use one thread here, and put the setting back; also where several runs go on side by side.
+    """Set torch's number of threads to one until the block ends. This is a setting of the whole process.
 
-    torch keeps the number once for each Python thread, and once for those that have not asked for it yet.
+    torch keeps a number for each Python thread that uses it, and a number for all that have not used it yet.
+    `torch.set_num_threads` changes its caller's number and the second one. So inside the block, a Python thread that
+    uses torch for the first time gets one thread, too.
+
+    Blocks may overlap in several Python threads. Each sets its own thread's number back to what it was before the first
+    of them began. A block inside another block of the same Python thread changes nothing.
+
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
     """
-    global _runs_at_once, _threads_before
-    if getattr(_this_thread, "is_one", False):  # a run inside a run
+    global _open_blocks, _threads_before
+    if getattr(_in_this_thread, "is_open", False):
         yield
         return
-    with _counting:
-        found = torch.get_num_threads()  # from here on, what other threads set does not change this one
-        if _runs_at_once == 0:
-            _threads_before = found
-        _runs_at_once += 1
+    with _lock:
+        threads = torch.get_num_threads()  # from here on, other Python threads no longer change this thread's number
+        if _open_blocks == 0:
+            _threads_before = threads
+        _open_blocks += 1
         torch.set_num_threads(1)
-        _this_thread.is_one = True
+        _in_this_thread.is_open = True
     try:
         yield
     finally:
-        with _counting:
-            _this_thread.is_one = False
-            _runs_at_once -= 1
+        with _lock:
+            _in_this_thread.is_open = False
+            _open_blocks -= 1
             torch.set_num_threads(_threads_before)

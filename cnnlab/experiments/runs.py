@@ -1,4 +1,4 @@
-"""Finished runs, together: filtered, as tables, and loaded from where a sweep has stored them."""
+"""Load finished runs from a store, filter them, and put them into tables."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cnnlab.checks import check_choice
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
+from cnnlab.experiments.records import read_runs
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Store
 from cnnlab.files import data_folder
-from cnnlab.training.early_stopping import replay
-from cnnlab.training.history import METRICS, History, check_metric, metrics_of
+from cnnlab.training.history import METRICS, check_metric, metrics_of
 
 if TYPE_CHECKING:
     import pandas
-
 
 ENDED = ("trained_epochs", "stopped_by", "best_epoch", "kept_epoch")
 
@@ -33,7 +32,14 @@ class Failure(NamedTuple):
 
 
 class Runs:
-    """Runs in a row, and the failures beside them.
+    """A list of runs, and a list of the experiments that failed.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+        Indexing, slicing, `len` and `+` work as with a list.
+    failures : iterable of Failure
+        Experiments that could not be trained.
 
     >>> runs.filter(kernel_size=[3, 5], pooling="max").to_frame()[["kernel_size", "validation_accuracy"]]
     """
@@ -61,52 +67,58 @@ class Runs:
         return "\n".join([f"{len(self)} run{'' if len(self) == 1 else 's'}{failed}", *lines])
 
     def values(self) -> dict[str, list[Any]]:
-        """Return every field with the different values that it has in these runs."""
+        """Return every field of `Experiment`, with a list of the different values that these runs have."""
         resolved = [run.experiment.resolved() for run in self]
         return {name: sorted({settings[name] for settings in resolved}, key=in_order) for name in FIELDS}
 
     def filter(self, **fields: object) -> Runs:
-        """Return the runs whose fields have this value, or one of these values.
+        """Return the runs whose fields have the given values; a list of values lets each of them through.
 
         >>> runs.filter(optimizer="adam", seed=range(3), channels=(16, 32))
         """
         for name in fields:
             check_choice("field of Experiment", name, FIELDS)
-        wanted = {name: _alternatives(name, value) for name, value in fields.items()}
+        allowed = {name: _as_alternatives(name, value) for name, value in fields.items()}
 
-        def has_them(one: Run | Failure) -> bool:
-            settings = one.experiment.resolved()
-            return all(settings[name] in values for name, values in wanted.items())
+        def matches(run: Run | Failure) -> bool:
+            settings = run.experiment.resolved()
+            return all(settings[name] in values for name, values in allowed.items())
 
-        return Runs(filter(has_them, self), filter(has_them, self.failures))
+        return Runs(filter(matches, self), filter(matches, self.failures))
 
     def one(self, **fields: object) -> Run:
-        """Return the one run with these fields; ConfigError if there are none or several.
+        """Return the only run with these fields; raise ConfigError if there are none or several.
 
         >>> runs.one(kernel_size=3, seed=0).history
         """
-        found = self.filter(**fields)
-        if len(found) != 1:
-            told = ", ".join(f"{name}={value!r}" for name, value in fields.items()) or "no fields named"
-            remedy = "name more fields" if len(found) else "values() shows what there is"
-            raise ConfigError(f"one({told}): {len(found)} runs are like that, not one; {remedy}")
-        return found[0]
+        matching = self.filter(**fields)
+        if len(matching) != 1:
+            named = ", ".join(f"{name}={value!r}" for name, value in fields.items()) or "no fields named"
+            remedy = "name more fields" if len(matching) else "values() shows what there is"
+            raise ConfigError(f"one({named}): {len(matching)} runs are like that, not one; {remedy}")
+        return matching[0]
 
     def to_frame(self) -> pandas.DataFrame:
-        """Return a table with one row a run: every field, how it ended, the last epoch's numbers, where it ran.
+        """Return a DataFrame with one row for each run.
 
-        The numbers from inside the network are there, too, for runs that have them.
+        Its columns are every field of `Experiment`, how the training ended, the metrics of the last epoch (those of
+        `Recorder`, too, for runs that have them), and the versions and the processor.
+
+        >>> runs.to_frame()[["kernel_size", "seed", "validation_accuracy"]]
         """
         import pandas
 
-        with _collector_at_rest():
+        with garbage_collector_off():
             rows = [_row(run) for run in self]
         return pandas.DataFrame(rows, columns=None if rows else [*FIELDS, *ENDED, *METRICS, "key"])
 
     def summary(self, metric: str = "validation_accuracy") -> pandas.DataFrame:
-        """Return what was tried: one row a setting, with the fields that vary, the seeds, the metric's mean and spread.
+        """Return a DataFrame with one row for each setting; runs of one setting differ in the seed alone.
 
-        mean and std (over the seeds, of the last epoch's numbers), epochs trained on average, seconds in all.
+        Its columns are the fields that vary, the number of seeds, the metric's mean and standard deviation (std) over
+        the seeds after the last epoch, the mean number of epochs trained, and the seconds of all runs together.
+
+        >>> runs.summary("validation_loss")
         """
         import pandas
 
@@ -119,16 +131,18 @@ class Runs:
             return pandas.DataFrame(columns=columns)
         frame["channels"] = frame["channels"].map(str)
         groups = frame.groupby(varied or "dataset", dropna=False, sort=False)
-        told = groups.agg(
+        table = groups.agg(
             seeds=("seed", "nunique"), mean=(metric, "mean"), std=(metric, "std"),
             trained_epochs=("trained_epochs", "mean"), seconds=("seconds", "sum"),
         )  # fmt: skip
-        return told.rename(columns={"mean": metric}).reset_index()[columns]
+        return table.rename(columns={"mean": metric}).reset_index()[columns]
 
     def curves(self) -> pandas.DataFrame:
-        """Return a table with one row an epoch of every run: every field, `epoch`, and the epoch's numbers.
+        """Return a DataFrame with one row for each epoch of each run: every field, `epoch`, and the epoch's metrics.
 
-        The field `epochs` is the run's length, `epoch` the row's place in it.
+        `epochs` is the length of the run, `epoch` counts from 1.
+
+        >>> runs.curves()[["seed", "epoch", "train_loss"]]
         """
         import pandas
 
@@ -137,7 +151,7 @@ class Runs:
 
 
 def _row(run: Run) -> dict[str, Any]:
-    """Return one run's row of `to_frame`."""
+    """Return the row of one run in `to_frame`."""
     history, last = run.history, run.history.rows[-1] if run.history.rows else {}
     ended = (len(history), history.stopped_by, history.best_epoch, history.kept_epoch)
     row = run.experiment.resolved() | dict(zip(ENDED, ended, strict=True))
@@ -146,16 +160,25 @@ def _row(run: Run) -> dict[str, Any]:
     return row | history.environment | {"key": run.experiment.key}
 
 
-def _alternatives(name: str, value: object) -> list:
-    """Return the values that a filter lets through: those of a list, or the one value."""
-    if name == "channels" and isinstance(value, Iterable):  # one value is itself several numbers
-        several = list(value)
-        return [tuple(one) for one in several] if several and isinstance(several[0], Iterable) else [tuple(several)]
+def _as_alternatives(name: str, value: object) -> list:
+    """Return the values that a filter lets through: those of a list, or the single value."""
+    if name == "channels" and isinstance(value, Iterable):  # a single value is itself a sequence of widths
+        values = list(value)
+        return [tuple(widths) for widths in values] if values and isinstance(values[0], Iterable) else [tuple(values)]
     return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
 
 
 def bank(part: str) -> Path:
-    """Return the file of a part of the results bank: runs that come trained, for `load_runs` and as a store of `sweep`.
+    """Return the path of a part of the results bank: a .zip of runs that come with the course, trained.
+
+    `load_runs` loads it, and `sweep` takes it as a store.
+
+    Raises
+    ------
+    ConfigError
+        If there is no part of that name.
+    DataError
+        If the bank is missing.
 
     >>> load_runs(bank("experiment_b"))
     >>> sweep(grid(Experiment(…), seed=range(5)), store=bank("kernel_size"))   # what is in it is not trained again
@@ -169,28 +192,44 @@ def bank(part: str) -> Path:
 
 
 def load_runs(store: str | os.PathLike) -> Runs:
-    """Return every run of a store: a folder that `sweep` has filled (or is filling), or a .zip of one.
+    """Return every run of a store.
+
+    Parameters
+    ----------
+    store : path
+        A folder that `sweep` has filled, or is filling now, or a .zip of such a folder.
+
+    Raises
+    ------
+    ConfigError
+        If it does not exist.
+    DataError
+        If another version of cnnlab wrote it, or the .zip is damaged.
 
     >>> load_runs("runs/kernel")
     """
-    shelf = Store(store)
-    if not shelf.path.exists():
+    opened = Store(store)
+    if not opened.path.exists():
         raise ConfigError(f"{store} does not exist; sweep(…, store={str(store)!r}) makes it")
-    with _collector_at_rest():
-        runs = _each_once(run for name in shelf.names() for run in _runs_of(shelf, name))
-    failed = filter(None, map(shelf.failure, shelf.names("failed")))
-    return Runs(runs, [Failure(Experiment(**one["experiment"]), one["reason"]) for one in failed])
+    with garbage_collector_off():
+        runs = _without_duplicates(run for name in opened.names() for run in read_runs(opened, name))
+    failed = filter(None, map(opened.failure, opened.names("failed")))
+    return Runs(runs, [Failure(Experiment(**note["experiment"]), note["reason"]) for note in failed])
 
 
-def _each_once(runs: Iterable[Run]) -> list[Run]:
-    """Return each run once: one with patience may be there twice, trained by itself and as a part of a longer one."""
-    once = {id(one) if one.experiment.patience is None else one.experiment.key: one for one in list(runs)}
-    return list(once.values())
+def _without_duplicates(runs: Iterable[Run]) -> list[Run]:
+    """Return each run once. With patience it may be there twice: trained by itself, and as a part of a longer run."""
+    unique = {id(run) if run.experiment.patience is None else run.experiment.key: run for run in list(runs)}
+    return list(unique.values())
 
 
 @contextlib.contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Pause the garbage collector: it would search all that was loaded so far, again and again, and find nothing."""
+def garbage_collector_off() -> Iterator[None]:
+    """Switch Python's garbage collector off, for the whole process, until the block ends.
+
+    Loading makes many objects that stay. The collector would search all of them again and again, and find nothing to
+    free. What no name refers to any more is freed as ever; only cycles of objects wait until the block ends.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -198,52 +237,3 @@ def _collector_at_rest() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def read_record(store: Store, name: str) -> dict[str, Any] | None:
-    """Return a record whose "experiment" and "history" are read, too; None if there is none that is sound."""
-    record = store.read(name)
-    if record is None:
-        return None
-    try:
-        record["experiment"] = Experiment(**record["experiment"])
-    except ConfigError as error:
-        raise DataError(
-            f"{store.path}: {name}.json is of another version of cnnlab: {error}; take that version, or another folder"
-        ) from error
-    if record["experiment"].trajectory != name:
-        store.set_aside(f"{name}.json", None, "it is the record of another run, renamed")
-        return None
-    record["history"] = History.from_dict(record["history"])
-    return record
-
-
-def _runs_of(store: Store, name: str) -> list[Run]:
-    """Return a run for each length, or patience, that was asked of this record's trajectory."""
-    record = read_record(store, name)
-    if record is None:
-        return []
-    longest = record["experiment"]
-    found, seen = [], set()
-    for epochs, patience, min_delta in record["asked"]:
-        asked = epochs, patience, 0.0 if patience is None else min_delta  # without patience it means nothing
-        if asked in seen:
-            continue
-        seen.add(asked)
-        changes = {"epochs": epochs, "patience": patience, "min_delta": min_delta}
-        same = all(getattr(longest, field) == value for field, value in changes.items())  # checked already
-        found.append(as_run(longest if same else longest.replace(**changes), store, name, record))
-    return [run for run in found if run is not None]
-
-
-def as_run(experiment: Experiment, store: Store, name: str, record: dict[str, Any]) -> Run | None:
-    """Return experiment's run as a part of a record that `read_record` gave; None if the recording is too short."""
-    history = record["history"]
-    part = replay(history, epochs=experiment.epochs, patience=experiment.patience, min_delta=experiment.min_delta)
-    if part is None:
-        return None
-    share = len(part) / len(history) if len(history) else 1.0
-    return Run(
-        experiment, part, record["seconds"] * share, tuple(record["input_shape"]), tuple(record["class_names"]),
-        tuple(epoch for epoch in record["snapshots"] if epoch <= len(part)), lambda: store.weights(name),
-    )  # fmt: skip

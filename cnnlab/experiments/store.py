@@ -1,4 +1,4 @@
-"""Where finished runs lie: a folder with one JSON file a run, or a zip of such a folder, or nothing but memory.
+"""Keep finished runs: in a folder with one JSON file for each record, in a .zip of such a folder, or in memory.
 
 A record is written whole or not at all, carries its format and a checksum, and is trained by one process only.
 """
@@ -25,14 +25,23 @@ if TYPE_CHECKING:
     import filelock
 
 FORMAT = 1
-NAME = r"([0-9a-f]{16})"  # what else lies in the folder is none of our business
+NAME = r"([0-9a-f]{16})"  # of a record; files with other names are ignored
 LEFT_OVER = re.compile(rf"\.{NAME}\.(json|safetensors|failed)\..*")  # half written by a process that was killed
 
 
 class Store:
-    """Records by name. path: a folder (made when the first record comes), a .zip, or None: memory.
+    """A place for records, each under a name of 16 hexadecimal digits.
 
-    A zip is never changed: what is added to it lies in memory, and goes with the process.
+    Parameters
+    ----------
+    path : path, optional
+        A folder, which `prepare` makes, or a .zip of one. None: memory. A .zip is never changed: what is added to it is
+        kept in memory, until the process ends.
+
+    Raises
+    ------
+    ConfigError
+        If the path is a file but no .zip, or can't be read.
 
     >>> Store("runs/kernel").names()
     ['0b6f1c2a7e3d4958']
@@ -54,26 +63,30 @@ class Store:
         except FileNotFoundError:
             return False
         except (OSError, ValueError) as error:  # a name that no folder can have
-            raise self._refused(error) from error
+            raise self._refusal(error) from error
 
-    def _refused(self, error: Exception) -> ConfigError:
+    def _refusal(self, error: Exception) -> ConfigError:
+        """Return the error that says why the store can't be used."""
         why = getattr(error, "strerror", None) or error
         return ConfigError(f"store={str(self.path)!r} can't be read, written or locked ({why}); give another folder")
 
     @property
     def _on_disk(self) -> bool:
-        """Whether what is written here goes to a folder."""
+        """True if records are written to a folder."""
         return self.path is not None and self._zip is None
 
     @property
     def read_only(self) -> bool:
-        """Whether what lies here can't be changed."""
+        """True if its records can't be changed."""
         if not self._on_disk:
             return self._zip is not None
         return self.path.is_dir() and not os.access(self.path, os.W_OK)
 
     def prepare(self) -> None:
-        """Make the folder, and clear away what a killed process left half written; ConfigError if it can't be."""
+        """Make the folder, and delete the files that a killed process left half written.
+
+        Raises ConfigError if the folder can't be made, written or locked.
+        """
         if not self._on_disk:
             return
         try:
@@ -82,14 +95,15 @@ class Store:
                 for file in filter(LEFT_OVER.fullmatch, self._files()):
                     (self.path / file).unlink(missing_ok=True)
         except (OSError, NotImplementedError) as error:
-            raise self._refused(error) from error
+            raise self._refusal(error) from error
 
     def names(self, kind: str = "json") -> list[str]:
-        """Return the name of every record; kind "failed": of every failure."""
-        found = (re.fullmatch(rf"{NAME}\.{kind}", file) for file in self._files())
-        return sorted(match[1] for match in found if match)
+        """Return the names of all records, in order; with kind="failed", the names of all failures."""
+        matches = (re.fullmatch(rf"{NAME}\.{kind}", file) for file in self._files())
+        return sorted(match[1] for match in matches if match)
 
     def _files(self) -> list[str]:
+        """Return the names of all files, without their folder."""
         if self.path is None:
             return list(self._memory)
         if self._zip is not None:
@@ -97,7 +111,10 @@ class Store:
         return [entry.name for entry in os.scandir(self.path)] if self.path.is_dir() else []
 
     def read(self, name: str) -> dict[str, Any] | None:
-        """Return a record; None if there is none. One that is damaged is set aside as .bad, with a warning."""
+        """Return a record; None if there is none. A damaged record is set aside as .bad, with a warning.
+
+        Raises DataError if it has another format, or the .zip is damaged.
+        """
         content = self._content(f"{name}.json")
         if content is None:
             return None
@@ -114,14 +131,14 @@ class Store:
         return record
 
     def weights(self, name: str) -> bytes:
-        """Return the record's safetensors; DataError if they are gone."""
+        """Return the record's weights, as the bytes of a safetensors file; raise DataError if they are gone."""
         content = self._content(f"{name}.safetensors")
         if content is None:
             raise DataError(f"{self.path} lacks {name}.safetensors, the weights of this run; sweep it again")
         return content
 
     def has_weights(self, name: str) -> bool:
-        """Whether the record's safetensors are there and sound; damaged ones are set aside as .bad, with a warning."""
+        """Return whether the record has sound weights; damaged ones are set aside as .bad, with a warning."""
         content = self._content(f"{name}.safetensors")
         if content is None:
             return False
@@ -133,7 +150,7 @@ class Store:
         return True
 
     def write(self, name: str, record: dict[str, Any], weights: bytes = b"") -> None:
-        """Keep a record, and before it the weights that it speaks of. A failure noted before is forgotten."""
+        """Write the weights, then the record that refers to them, and delete the note of an earlier failure."""
         with self.editing():
             if weights:
                 self._keep(f"{name}.safetensors", weights)
@@ -141,18 +158,18 @@ class Store:
             self._remove(f"{name}.failed")
 
     def note_failure(self, name: str, experiment: dict[str, Any], reason: str) -> None:
-        """Leave a text that says why a run failed; it is gone when the run succeeds."""
+        """Write down why a run failed; `write` deletes the note when the run succeeds."""
         with self.editing():
             text = json.dumps({"experiment": experiment, "reason": reason}, indent=1)
             self._keep(f"{name}.failed", text.encode())
 
     def failure(self, name: str) -> dict[str, Any] | None:
-        """Return what `note_failure` left, if it did."""
+        """Return the note of a failure, with "experiment" and "reason"; None if there is none."""
         content = self._content(f"{name}.failed")
         return None if content is None else json.loads(content)
 
     def claim(self, name: str) -> Claim | None:
-        """Return the right to train a record, to be closed; None while another process has it."""
+        """Return the right to train a record, which the caller closes; None while another process has it."""
         if not self._on_disk:
             return Claim(None)
         import filelock
@@ -166,7 +183,7 @@ class Store:
 
     @contextlib.contextmanager
     def editing(self) -> Iterator[None]:
-        """Let no other process change any file of the store; it takes milliseconds, training does not happen here."""
+        """Keep other processes from changing the store's files until the block ends: milliseconds, never a training."""
         if not self._on_disk:
             yield
             return
@@ -181,6 +198,7 @@ class Store:
         return filelock.FileLock(self.path / ".locks" / file)
 
     def _content(self, file: str) -> bytes | None:
+        """Return the bytes of a file; None if there is no such file."""
         try:
             if self._on_disk:
                 return (self.path / file).read_bytes()
@@ -204,7 +222,17 @@ class Store:
             (self.path / file).unlink(missing_ok=True)
 
     def set_aside(self, file: str, content: bytes | None, why: str) -> None:
-        """Rename a file to .bad, and warn; one that no longer has this content (None: any) was mended, and stays."""
+        """Rename a damaged file to .bad, and warn.
+
+        Parameters
+        ----------
+        file : str
+            The file's name.
+        content : bytes, optional
+            What a reader saw. If the file has other content by now, somebody has repaired it, and it stays. None: any.
+        why : str
+            What is wrong with it, for the warning.
+        """
         if self._zip is not None:
             raise DataError(f"{self.path}: {file} is damaged ({why}); get the file again")
         with self.editing():
@@ -216,25 +244,25 @@ class Store:
 
 
 class Claim:
-    """The right of one process to train one record. It is gone when the process is, however that ends."""
+    """The right of one process to train one record. It ends with the process at the latest, even if that is killed."""
 
     def __init__(self, lock: filelock.BaseFileLock | None) -> None:
         self._lock = lock
 
     def close(self) -> None:
-        """Let others have it."""
+        """Give the right back."""
         if self._lock is not None:
             self._lock.release()
 
 
 def encode(record: dict[str, Any]) -> bytes:
-    """Return a record as JSON, whose first line holds the checksum of the others."""
+    """Return a record as JSON text, whose first line holds the CRC-32 checksum of the other lines."""
     lines = json.dumps(record, allow_nan=False, separators=(",", ":")).encode()
     return b'{"crc32":"%08x",\n' % zlib.crc32(lines[1:]) + lines[1:]
 
 
 def decode(content: bytes) -> dict[str, Any]:
-    """Return the record that `encode` wrote; ValueError, saying what is wrong, if it is not whole."""
+    """Return the record that `encode` wrote; raise ValueError, which says what is wrong, if it is damaged."""
     first, _, rest = content.partition(b"\n")
     if first != b'{"crc32":"%08x",' % zlib.crc32(rest):
         raise ValueError("it does not match its checksum")

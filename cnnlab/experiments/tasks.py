@@ -1,4 +1,8 @@
-"""Experiments and a store in; what is there, and what has yet to be trained, out."""
+"""Find out which experiments a store holds already, and which trainings are missing.
+
+Experiments that differ in nothing but `epochs` are one trajectory: one task trains the longest of them, and the shorter
+ones are read off its history.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,30 @@ from typing import Any
 
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.records import add_asked, has_insides, read_record, run_from_record
 from cnnlab.experiments.run import Run
-from cnnlab.experiments.runs import as_run, read_record
 from cnnlab.experiments.store import Claim, Store
 
 
 @dataclass
 class Task:
-    """One trajectory to be trained: its longest experiment, and all that were asked for."""
+    """One trajectory that has to be trained.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The longest of the trajectory; this is what is trained.
+    asked : list of Experiment
+        All experiments that were asked for, the shorter ones included.
+    snapshots : list of int
+        The epochs whose weights are kept.
+    insides : bool
+        Record the numbers of `Recorder`.
+    attempts : int
+        How often a worker died on it.
+    claim : Claim
+        The right to train it, while this process has it.
+    """
 
     experiment: Experiment
     asked: list[Experiment]
@@ -26,11 +46,12 @@ class Task:
 
     @property
     def name(self) -> str:
+        """The name of its record."""
         return self.experiment.trajectory
 
     @property
     def cost(self) -> int:
-        """About how long it takes, in images."""
+        """About how long it takes: images times epochs."""
         return max(1, self.experiment.epochs) * (self.experiment.train_size or 50_000)
 
     def cost_until(self, epochs: int) -> int:
@@ -39,20 +60,24 @@ class Task:
 
     @property
     def payload(self) -> dict[str, Any]:
+        """What a worker needs to train it, as plain values."""
         return {"experiment": self.experiment.to_dict(), "snapshots": self.snapshots, "insides": self.insides}
 
-    def claim_from(self, shelf: Store) -> bool:
-        """Return whether the task is ours to train: no other process is at it."""
-        claim = shelf.claim(self.name)
+    def claim_from(self, store: Store) -> bool:
+        """Try to claim the task; return False if another process is training it."""
+        claim = store.claim(self.name)
         self.claim = claim or Claim(None)
         return claim is not None
 
-    def is_done(self, shelf: Store) -> bool:
-        """Return whether another process has done it meanwhile. If not, what is stored already will be in it, too."""
-        if len(find(self.asked, shelf, self.snapshots, self.insides, note=True)) == len(self.asked):
+    def is_done(self, store: Store) -> bool:
+        """Return whether another process has trained it in the meantime; if so, close the claim.
+
+        If not, extend the task by what the store's record holds, so that the new record loses nothing.
+        """
+        if len(find_stored(self.asked, store, self.snapshots, self.insides, note=True)) == len(self.asked):
             self.claim.close()
             return True
-        record = read_record(shelf, self.name)
+        record = read_record(store, self.name)
         if record is not None:
             epochs = max(self.experiment.epochs, record["experiment"].epochs)
             self.experiment = self.experiment.replace(epochs=epochs)
@@ -61,75 +86,97 @@ class Task:
         return False
 
 
-def checked(experiments: Iterable[Experiment]) -> list[Experiment]:
-    """Return the experiments, each once."""
+def check_experiments(experiments: Iterable[Experiment]) -> list[Experiment]:
+    """Return the experiments, each once; raise ConfigError if one of the values is no Experiment."""
     experiments = [experiments] if isinstance(experiments, Experiment) else list(experiments)
-    for one in experiments:
-        if not isinstance(one, Experiment):
-            raise ConfigError(f"sweep wants experiments, such as grid(Experiment(), seed=range(5)); got {one!r:.80}")
+    for experiment in experiments:
+        if not isinstance(experiment, Experiment):
+            raise ConfigError(
+                f"sweep wants experiments, such as grid(Experiment(), seed=range(5)); got {experiment!r:.80}"
+            )
     first: dict[str, Experiment] = {}
-    for one in experiments:
-        first.setdefault(one.key, one)
+    for experiment in experiments:
+        first.setdefault(experiment.key, experiment)
     return list(first.values())
 
 
-def groups(experiments: list[Experiment]) -> list[list[Experiment]]:
-    """Return the experiments of each trajectory: they differ in nothing but `epochs`."""
+def group_by_trajectory(experiments: list[Experiment]) -> list[list[Experiment]]:
+    """Return the experiments of each trajectory in a list of their own."""
     groups: dict[str, list[Experiment]] = {}
     for experiment in experiments:
         groups.setdefault(experiment.trajectory, []).append(experiment)
     return list(groups.values())
 
 
-def missing(experiments: list[Experiment], shelf: Store, snapshots: list[int], insides: bool = False) -> list[Task]:
-    """Return one task for each trajectory that the store does not hold, long ones first."""
+def missing_tasks(experiments: list[Experiment], store: Store, snapshots: list[int], insides: bool) -> list[Task]:
+    """Return one task for each trajectory that the store does not hold, the longest first."""
     tasks = []
-    for group in groups(experiments):
-        found = find(group, shelf, snapshots, insides, note=True)
-        group = [experiment for experiment in group if experiment.key not in found]
-        if group:
-            tasks.append(Task(max(group, key=lambda experiment: experiment.epochs), group, snapshots, insides))
+    for group in group_by_trajectory(experiments):
+        stored = find_stored(group, store, snapshots, insides, note=True)
+        missing = [experiment for experiment in group if experiment.key not in stored]
+        if missing:
+            longest = max(missing, key=lambda experiment: experiment.epochs)
+            tasks.append(Task(longest, missing, snapshots, insides))
     return sorted(tasks, key=lambda task: -task.cost)
 
 
-def find(
-    group: list[Experiment], shelf: Store, snapshots: list[int], insides: bool = False, *, note: bool = False
+def find_stored(
+    group: list[Experiment], store: Store, snapshots: list[int], insides: bool, *, note: bool = False
 ) -> dict[str, Run]:
-    """Return the group's runs that the store holds, perhaps as parts of longer ones, by the experiments' keys.
+    """Return the runs of one trajectory that the store holds, perhaps as parts of longer ones.
 
-    Those that lack the weights or the insides asked for are not found. note: write into the records that these lengths
-    are wanted too, so that loading the store gives them.
+    Parameters
+    ----------
+    group : list of Experiment
+        They differ in nothing but `epochs`.
+    store : Store
+        Where to look.
+    snapshots : list of int
+        The epochs whose weights a run must have. A run that ended earlier needs none after its end.
+    insides : bool
+        Whether a run must have the numbers of `Recorder`.
+    note : bool
+        Write into the records that these lengths were asked for, so that `load_runs` returns them, too.
+
+    Returns
+    -------
+    dict
+        The key of an experiment → its run.
     """
     names = [group[0].trajectory]
-    if group[0].patience is not None:
+    if group[0].patience is not None:  # early stopping can be read off the training without it
         names.insert(0, group[0].replace(patience=None).trajectory)
-    found: dict[str, Run] = {}
+    stored: dict[str, Run] = {}
     for name in names:
-        record = read_record(shelf, name)
+        record = read_record(store, name)
         if record is None or (insides and not has_insides(record)):
             continue
-        sound = not snapshots or not record["snapshots"] or shelf.has_weights(name)
-        here = []
-        for experiment in group:
-            part = as_run(experiment, shelf, name, record)
-            if part is None or experiment.key in found:
-                continue
-            if sound and {epoch for epoch in snapshots if epoch <= len(part.history)} <= set(part.snapshots):
-                found[experiment.key] = part
-                here.append(experiment)
-        if note and not shelf.read_only and asked_for(here, record["asked"]) != record["asked"]:
-            with shelf.editing():
-                record = shelf.read(name)
-                shelf.write(name, record | {"asked": asked_for(here, record["asked"])})
-    return found
+        missing = [experiment for experiment in group if experiment.key not in stored]
+        runs = _complete_runs(missing, record, store, name, snapshots)
+        stored |= {run.experiment.key: run for run in runs}
+        if note:
+            _note_asked([run.experiment for run in runs], record, store, name)
+    return stored
 
 
-def has_insides(record: dict[str, Any]) -> bool:
-    """Whether a record was trained with insides=True."""
-    return record.get("insides", False)
+def _complete_runs(
+    experiments: list[Experiment], record: dict[str, Any], store: Store, name: str, snapshots: list[int]
+) -> list[Run]:
+    """Return the runs that a record holds of these experiments, if they have the weights of the snapshots."""
+    if snapshots and record["snapshots"] and not store.has_weights(name):
+        return []
+    runs = [run_from_record(experiment, record, store, name) for experiment in experiments]
+    return [
+        run
+        for run in runs
+        if run is not None and {epoch for epoch in snapshots if epoch <= len(run.history)} <= set(run.snapshots)
+    ]
 
 
-def asked_for(experiments: list[Experiment], earlier: list) -> list:
-    """Return the lengths and patiences that were asked for, these experiments' included."""
-    own = [[one.epochs, one.patience, 0.0 if one.patience is None else one.min_delta] for one in experiments]
-    return [*earlier, *(one for one in own if one not in earlier)]
+def _note_asked(experiments: list[Experiment], record: dict[str, Any], store: Store, name: str) -> None:
+    """Write into a record that these experiments were asked for."""
+    if store.read_only or add_asked(experiments, record["asked"]) == record["asked"]:
+        return
+    with store.editing():
+        now = store.read(name)
+        store.write(name, now | {"asked": add_asked(experiments, now["asked"])})

@@ -1,7 +1,8 @@
-"""Processes on this computer that train, one torch thread each: JSON goes in and JSON comes out, on their pipes.
+"""Run functions in worker processes on this computer, with one torch thread each.
 
-Each has a pipe of its own, so a worker that is killed costs the run that it was on and nothing else, and one whose
-parent is gone ends by itself. Nothing is pickled, and the notebook's or script's own code is never run again.
+A worker reads a function's name and its argument as JSON from a pipe, and writes the answer as JSON to another pipe.
+Each worker has its own pipes. So if a worker is killed, only the run that it was training is lost, and if its parent
+ends, the worker ends, too. Nothing is pickled, and the code of the notebook or script is never run again.
 """
 
 from __future__ import annotations
@@ -21,11 +22,20 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 
 class WorkerDied(RuntimeError):
-    """A worker process ended before it had answered."""
+    """Raised when a worker process ended before it had answered."""
 
 
 class LocalWorkers(Executor):
-    """An executor (PEP 3148) of so many worker processes; a function of one JSON-able argument runs in each."""
+    """An executor (PEP 3148) of worker processes; it calls functions of one argument that JSON can hold.
+
+    Parameters
+    ----------
+    count : int
+        The number of processes. Each starts with the first task that it gets.
+
+    >>> with LocalWorkers(2) as workers:
+    ...     workers.submit(train_record, {"experiment": Experiment().to_dict(), "snapshots": []}).result()
+    """
 
     def __init__(self, count: int) -> None:
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="cnnlab-worker")
@@ -35,11 +45,11 @@ class LocalWorkers(Executor):
         self._ended = False
 
     def submit(self, function: Callable[[dict], dict], /, payload: dict) -> Future:
-        """Send payload to a worker that is free; the future brings its answer, or WorkerDied."""
+        """Send a payload to a free worker; the future brings its answer, or WorkerDied."""
         return self._threads.submit(self._ask, f"{function.__module__}:{function.__qualname__}", payload)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 (it always waits)
-        """End every worker process; with cancel_futures in the middle of what it does."""
+        """End every worker process; with cancel_futures, kill it in the middle of its work."""
         if cancel_futures:
             with self._changing:
                 self._ended = True
@@ -50,7 +60,8 @@ class LocalWorkers(Executor):
             worker.close()
 
     def _ask(self, function: str, payload: dict) -> dict:
-        worker = getattr(self._mine, "worker", None)  # one process to a thread
+        """Return the answer of this thread's worker process, which is started if there is none."""
+        worker = getattr(self._mine, "worker", None)
         if worker is None or worker.process.poll() is not None:
             with self._changing:
                 if self._ended:
@@ -64,6 +75,7 @@ class InThisProcess(Executor):
     """An executor that does the work at once, in this process."""
 
     def submit(self, function, /, payload) -> Future:
+        """Call the function, and return a future that is done."""
         future: Future = Future()
         try:
             future.set_result(function(payload))
@@ -73,7 +85,7 @@ class InThisProcess(Executor):
 
 
 class _Worker:
-    """One process, and what it says on its standard error."""
+    """A worker process, and a file with what it writes to its standard error."""
 
     def __init__(self) -> None:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
@@ -84,8 +96,9 @@ class _Worker:
         )  # fmt: skip
 
     def ask(self, function: str, payload: dict) -> dict:
+        """Return the answer of the process; raise WorkerDied if it ends before that."""
         answer = b""
-        with contextlib.suppress(OSError):  # it is dead: that is what an empty answer says
+        with contextlib.suppress(OSError):  # the process is dead, and the answer stays empty
             self.process.stdin.write(json.dumps([function, payload]).encode() + b"\n")
             self.process.stdin.flush()
             answer = self.process.stdout.readline()
@@ -94,15 +107,17 @@ class _Worker:
         return json.loads(answer)
 
     def _why_it_died(self) -> str:
+        """Return the signal or status with which the process ended, and the last line of its standard error."""
         status = self.process.wait()
         if status in (-signal.SIGTERM, -9):
             return f"the worker process was killed (signal {-status}), often because memory ran out; try workers=1"
         self.errors.seek(0)
-        last = self.errors.read().decode(errors="replace").strip().splitlines()[-1:]
-        return f"the worker process ended with status {status}: {''.join(last) or 'it said nothing'}"
+        last_line = self.errors.read().decode(errors="replace").strip().splitlines()[-1:]
+        return f"the worker process ended with status {status}: {''.join(last_line) or 'it said nothing'}"
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):  # what a dead process had not read
+        """End the process, by closing its standard input, and wait for it."""
+        with contextlib.suppress(OSError):  # a dead process leaves input that it has not read
             self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
@@ -110,10 +125,10 @@ class _Worker:
 
 
 def main() -> None:
-    """Be a worker: answer each line of standard input with one line, until it is closed."""
+    """Run the worker process: answer each line of standard input with one line, until standard input is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of a terminal; the parent decides
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what others print must not get between the answers
+    os.dup2(2, 1)  # what a training prints must not come between the answers
     orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read_orders, args=(orders,), daemon=True).start()
     while True:
@@ -125,8 +140,9 @@ def main() -> None:
 
 
 def _read_orders(orders: queue.SimpleQueue) -> None:
-    # A file of our own: were it sys.stdin, an exception in main could not end the process while this thread waits.
+    """Put each line of standard input into the queue; at its end, end the process."""
+    # A file of our own: with sys.stdin, an exception in main could not end the process while this thread reads.
     with os.fdopen(os.dup(0), "rb") as lines:
         for line in lines:
             orders.put(line)
-    os._exit(0)  # the parent is gone, or done with us; what we train now nobody waits for
+    os._exit(0)  # the parent has ended or closed the pipe: nobody waits for what is trained now

@@ -8,7 +8,15 @@ from scipy import stats
 from cnnlab.checks import check_choice
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.noise_floor import CONFIDENCE
-from cnnlab.comparison.predictions import Guess, Scorebook, answers, leading, right_answer, say_answer, session
+from cnnlab.comparison.predictions import (
+    Guess,
+    Scorebook,
+    answers,
+    choose_scorebook,
+    leading,
+    right_answer,
+    say_answer,
+)
 from cnnlab.comparison.verdicts import CANNOT_TELL
 from cnnlab.errors import ConfigError
 from cnnlab.plots.images import PALETTE, new_axes
@@ -45,11 +53,11 @@ def plot_calibration(scorebook: Scorebook | None = None, *, bins: int = 5, ax: A
     """Draw how often guesses of each confidence were right; on the line, confidence and truth agree.
 
     The bars are 95 % intervals for the share (E. B. Wilson, JASA 22, 1927): with few guesses they are long. scorebook:
-    None is that of the session. Raises ConfigError where no guess has been scored.
+    None is that of this kernel. Raises ConfigError where no guess has been scored.
 
     >>> plot_calibration()
     """
-    book = session if scorebook is None else scorebook
+    book = choose_scorebook(scorebook)
     found = book.calibration(bins=bins)
     if not found:
         raise ConfigError("plot_calibration: no guess has been scored yet; make one with PredictThenRun")

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.checks import check_choice
 from cnnlab.comparison.compare import Comparison, noise_floor
-from cnnlab.comparison.metrics import distinct, paired_histories, readable, value_at
+from cnnlab.comparison.metrics import comparable_runs, distinct, paired_histories, value_at
 from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, in_order
@@ -202,7 +202,7 @@ def plot_grid(
     rows, columns = ((names,) if isinstance(names, str) else tuple(names) for names in (rows, columns))
     for name in (*rows, *columns):
         check_choice("field of Experiment", name, FIELDS)
-    runs = readable(runs, metric, at, compared=(*rows, *columns))
+    runs = comparable_runs(runs, metric, at, compared=(*rows, *columns))
     cells: dict[tuple, list[float]] = {}
     for run in runs:
         settings, value = run.experiment.resolved(), value_at(run, metric, at)

@@ -23,6 +23,10 @@ WORDS = "{desc}, {remaining} left"
 PAUSE = 0.25  # seconds between two updates of the line
 
 
+class TrainingWarning(UserWarning):
+    """Warns that a training diverged, or had no epoch; the `History` says the same."""
+
+
 class _Line(tqdm):
     """Draw the line: in a notebook as a display, in a terminal as tqdm's bar, in a pipe or a file not at all.
 
@@ -138,7 +142,7 @@ class Progress(contextlib.AbstractContextManager):
         if self.shown:
             write_line(history.message)
         elif self.call is None and (history.stopped_by == "diverged" or history.settings["epochs"] == 0):
-            warnings.warn(history.message, stacklevel=3)
+            warnings.warn(history.message, TrainingWarning, stacklevel=3)
 
 
 class SweepProgress(contextlib.AbstractContextManager):

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from cnnlab.comparison.compare import Comparison, compare
 from cnnlab.comparison.metrics import value_at
 from cnnlab.errors import ConfigError, DataError
+from cnnlab.experiments import presets
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.kernel_sizes import along_with, kernel_experiments
 from cnnlab.experiments.run import Run
@@ -22,13 +23,11 @@ from cnnlab.widgets.base import control_row, offer
 from cnnlab.widgets.trainer import ON_COLAB, Trainer, check_base
 from cnnlab.widgets.web.live_plot import LivePlot
 
-SMALL = Experiment(train_size=1000, validation_size=1000, channels=(8, 16), hidden=32, epochs=3)
-PATTERNS = Experiment(dataset="patterns", validation_size=300, channels=(8, 16), hidden=32)
 BASES = {  # those of notebook 01, which the results bank has
-    "digits": SMALL,
-    "digits, 10 epochs": SMALL.replace(epochs=10),
-    "coarse patterns": PATTERNS.replace(structure="coarse", noise=0.4, train_size=800, epochs=8),
-    "fine patterns": PATTERNS.replace(structure="fine", scale=2, train_size=300, epochs=20, learning_rate=0.002),
+    "digits": presets.KERNEL_DIGITS,
+    "digits, 10 epochs": presets.KERNEL_DIGITS_LONG,
+    "coarse patterns": presets.COARSE_PATTERNS,
+    "fine patterns": presets.FINE_PATTERNS,
 }
 SIZES = (3, 5, 7)
 HOW = "run panel.train() in a cell" if ON_COLAB else "press Start"

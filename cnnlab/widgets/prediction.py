@@ -10,7 +10,7 @@ import ipywidgets
 from matplotlib.patches import Rectangle
 
 from cnnlab.comparison.compare import Comparison
-from cnnlab.comparison.predictions import Entry, Guess, Scorebook, answers, check_question, session
+from cnnlab.comparison.predictions import Entry, Guess, Scorebook, answers, check_question, choose_scorebook
 from cnnlab.errors import ConfigError
 from cnnlab.plots.predictions import plot_guess
 from cnnlab.widgets.base import Panel, picture_row
@@ -25,7 +25,7 @@ class PredictThenRun(Panel):
 
     run: a Comparison, or a function without arguments that returns one; it is called only after the guess is committed.
     It should read the results bank, or runs that are trained already: while it works, the panel can only say so.
-    choices: the levels that are compared; with a Comparison they may be left out. scorebook: None is the session's.
+    choices: the levels that are compared; with a Comparison they may be left out. scorebook: None is the kernel's own.
     A question is known by its words: whoever runs the cell again finds the guess that was made, and no second chance.
     Without a click, `record_guess` and `plot_guess` do the same.
     Controls: answer, confidence (per cent), commit; picture: plot; status; score. entry: the guess, or None.
@@ -43,9 +43,7 @@ class PredictThenRun(Panel):
     ) -> None:
         self.question, self.run = check_question(question), run
         self.choices = _check_choices(run, tuple(choices) if isinstance(choices, Iterator) else choices)
-        self.scorebook = session if scorebook is None else scorebook
-        if not isinstance(self.scorebook, Scorebook):
-            raise ConfigError(f"scorebook wants a Scorebook, got {scorebook!r:.60}; leave it out for the session's")
+        self.scorebook = choose_scorebook(scorebook)
         self.entry: Entry | None = self._check_entry(self.scorebook.entries.get(question))
         super().__init__()
         self._answered_before = self.entry is not None

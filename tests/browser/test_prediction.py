@@ -6,7 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 
 NASTY = "<img src=x onerror=document.title='x'>"
 MAKE_PANEL = f"""
-from cnnlab import PredictThenRun, bank, compare, load_runs, session
+from cnnlab import PredictThenRun, bank, compare, load_runs, scorebook
 
 def answer():
     if broken:
@@ -15,7 +15,7 @@ def answer():
     return compare(runs, by="pooling")
 
 broken = False
-session.entries.clear()
+scorebook.entries.clear()
 panel = PredictThenRun("{NASTY}: which pooling reads best?", answer, choices=["max", "avg"])
 panel
 """

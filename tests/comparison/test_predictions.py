@@ -1,4 +1,4 @@
-"""Guesses: the right answer against compare itself, Brier's score by hand, and a session that cannot be cheated."""
+"""Guesses: the right answer against compare itself, Brier's score by hand, and a scorebook that cannot be cheated."""
 
 import itertools
 import math
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from made_runs import QUESTION, TWO_LEFT, WINNER, comparison, levels_of, made
 
+from cnnlab import scorebook
 from cnnlab.comparison.compare import compare
 from cnnlab.comparison.predictions import (
     Guess,
@@ -122,7 +123,7 @@ def test_its_ends_and_knowing_nothing():
         assert brier_score(1 / choices, right=right, choices=choices) == pytest.approx(know_nothing_score(choices))
 
 
-def test_the_words_and_the_score_of_a_session_by_hand():
+def test_the_words_and_the_score_of_a_scorebook_by_hand():
     book = Scorebook()
     assert repr(book) == "Scorebook: No guess has been scored yet."
     first = record_guess(QUESTION, 5, 0.7, comparison(), scorebook=book)
@@ -149,7 +150,7 @@ def test_calibration_counts_each_bin():
     assert [one.guesses for one in book.calibration(bins=1)] == [5]
 
 
-# --- A session that cannot be cheated
+# --- A scorebook that cannot be cheated
 
 
 def test_the_first_guess_counts_and_counts_once():
@@ -231,3 +232,17 @@ def test_where_no_verdict_is_possible_nothing_is_scored_and_the_guess_waits(seed
 
 def test_a_guess_reads_as_words():
     assert str(Guess("5", 0.6)) == "5 (60 % sure)"
+
+
+def test_without_a_scorebook_a_guess_goes_into_that_of_the_kernel():
+    before = dict(scorebook.entries)
+    try:
+        entry = record_guess("Which one is it now?", 5, 0.7, comparison())
+        assert scorebook.entries == before | {"Which one is it now?": entry}
+    finally:
+        scorebook.entries.pop("Which one is it now?", None)
+
+
+def test_what_is_no_scorebook_is_refused():
+    with pytest.raises(ConfigError, match=r"scorebook wants a Scorebook, got \{\}; leave it out"):
+        record_guess(QUESTION, 5, 0.7, comparison(), scorebook={})

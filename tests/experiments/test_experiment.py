@@ -1,27 +1,20 @@
-"""Experiment: what defines a run, as plain values (fault 25). run: the same bits as fit by hand, and snapshots."""
+"""Experiment: what defines a run, as plain values; its JSON, its key, and what can't be trained."""
 
 import dataclasses
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from cnnlab.data.loading import load_data
-from cnnlab.errors import ConfigError, DataError
+from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, Experiment, knobs_of
 from cnnlab.experiments.fields import Setting
-from cnnlab.experiments.run import one_thread, run
-from cnnlab.model.cnn import build_cnn
-from cnnlab.training.fit import fit
-from cnnlab.training.history import METRICS
 from cnnlab.training.options import LEARNING_RATES, OPTIMIZERS
 
 TINY = Experiment(
@@ -39,23 +32,6 @@ OTHER = {  # for each field, a value that is not its default, and what else it n
     "learning_rate": (0.5, {}), "momentum": (0.9, {"optimizer": "sgd"}), "weight_decay": (0.1, {}),
     "batch_size": (8, {}), "patience": (2, {}), "min_delta": (0.1, {"patience": 2}), "seed": (3, {}),
 }  # fmt: skip
-
-
-def train(experiment, **settings):
-    return run(experiment, progress=False, **settings)
-
-
-def numbers(history):
-    """Return the rows without their seconds."""
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in history.rows]
-
-
-def same_weights(one, other):
-    pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
-    return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
-
-
-# --- Experiment
 
 
 def test_every_field_goes_into_json_and_back():
@@ -202,217 +178,3 @@ def test_a_knob_of_another_data_set_is_refused(dataset, knob):
 def test_what_cannot_be_trained_cannot_be_made(settings, words):
     with pytest.raises(ConfigError, match=words):
         Experiment(**settings)
-
-
-# --- run
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{}, {"optimizer": "sgd", "momentum": 0.5, "dropout": 0.3}, {"patience": 0, "epochs": 6, "learning_rate": 0.02}],
-)
-def test_run_equals_fit_by_hand_bit_for_bit(settings):
-    experiment = TINY.replace(seed=3, data_seed=1, **settings)
-    finished = train(experiment, snapshots=range(7))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        data = load_data("patterns", train=64, validation=32, test=0, seed=1, classes=2, size=12)
-        model = build_cnn(
-            channels=(2,), hidden=8, dropout=experiment.dropout, input_shape=(1, 12, 12), classes=2, seed=3
-        )
-        own = {"epochs": 2, "batch_size": 32} | {name: v for name, v in settings.items() if name != "dropout"}
-        history = fit(model, data, **own, seed=3, device="cpu", progress=False)
-    finally:
-        torch.set_num_threads(threads)
-    assert numbers(finished.history) == numbers(history)
-    assert finished.history.settings == history.settings
-    assert finished.history.environment == history.environment | {"threads": 1}
-    assert (finished.history.stopped_by, finished.history.best_epoch) == (history.stopped_by, history.best_epoch)
-    assert same_weights(finished.model(history.kept_epoch), model)
-    assert finished.seconds > sum(finished.history["seconds"]) > 0
-    assert finished.class_names == ("pattern 0", "pattern 1")
-    if "patience" in settings:
-        assert history.stopped_by == "patience"  # else this case says nothing
-
-
-def test_snapshots_equal_the_weights_of_separate_runs():
-    finished = train(TINY.replace(epochs=4), snapshots=(3, 0, 9))
-    assert finished.snapshots == (0, 3)
-    assert same_weights(finished.model(epoch=0), build_cnn(channels=(2,), hidden=8, input_shape=(1, 12, 12), classes=2))
-    separate = train(TINY.replace(epochs=3), snapshots=[3])
-    assert same_weights(finished.model(), separate.model(epoch=3))
-    assert not same_weights(finished.model(0), finished.model(3))
-    assert not finished.model().training
-    with pytest.raises(ConfigError, match="epoch=2: weights were kept after epochs 0, 3"):
-        finished.model(2)
-    with pytest.raises(ConfigError, match="kept no weights"):
-        train(TINY).model()
-
-
-@pytest.mark.parametrize("snapshots", [5, "last", [-1], [1.5], [None]])
-def test_snapshots_are_epochs(snapshots):
-    with pytest.raises(ConfigError, match="snapshots"):
-        train(TINY, snapshots=snapshots)
-
-
-def test_run_wants_one_experiment():
-    with pytest.raises(ConfigError, match="sweep takes several"):
-        run([TINY])
-
-
-def test_no_epoch_and_no_validation_images():
-    with pytest.warns(UserWarning, match="untouched"):
-        finished = train(TINY.replace(epochs=0), snapshots=[0])
-    assert (len(finished.history), finished.history.stopped_by) == (0, "epochs")
-    assert same_weights(finished.model(), TINY.build_cnn(TINY.load_data()))
-    history = train(TINY.replace(validation_size=0)).history
-    assert (history["validation_loss"], len(history["train_loss"])) == ([], 2)
-
-
-def test_training_never_sees_a_test_image(monkeypatch, tmp_path):
-    asked, seen = [], []
-
-    def load(*arguments, **settings):
-        asked.append(settings["test"])
-        return load_data(*arguments, **settings)
-
-    monkeypatch.setattr("cnnlab.experiments.experiment.load_data", load)
-    train(TINY.replace(data_seed=77), on_epoch=lambda state: seen.append(state.data))
-    assert asked == [0]
-    assert [len(data._test) for data in seen] == [0, 0]
-    assert [data.test_openings for data in seen] == [0, 0]
-    assert len(TINY.load_data(test=None).open_test()) == 2000
-    assert len(TINY.load_data(test=30).open_test()) == 30
-
-    make_pictures(tmp_path)
-    seen.clear()
-    own = Experiment(
-        dataset="images", folder=str(tmp_path), size=8, channels=(2,), hidden=8, epochs=1, batch_size=4, train_size=12
-    )
-    finished = train(own, on_epoch=lambda state: seen.append(state.data))
-    assert finished.class_names == ("cat", "dog")
-    (data,) = seen
-    assert (len(data.train), len(data.validation), len(data._test), data.test_openings) == (12, 1, 2, 0)
-
-
-def make_pictures(folder, count=10):
-    from PIL import Image
-
-    for name, shade in (("cat", 40), ("dog", 200)):
-        (folder / name).mkdir(exist_ok=True)
-        for index in range(count):
-            Image.new("L", (8, 8), shade + index).save(folder / name / f"{index}.png")
-
-
-def test_new_pictures_in_a_folder_are_seen(tmp_path):
-    make_pictures(tmp_path)
-    own = Experiment(dataset="images", folder=str(tmp_path), size=8, channels=(2,), hidden=8, epochs=1, batch_size=4)
-    sizes = []
-    train(own, on_epoch=lambda state: sizes.append(len(state.data.train)))
-    make_pictures(tmp_path, count=20)
-    train(own, on_epoch=lambda state: sizes.append(len(state.data.train)))
-    assert sizes == [17, 33]  # 20 − 2 − 1, 40 − 4 − 3
-
-
-def test_data_is_loaded_once_for_neighbours(monkeypatch):
-    loads = []
-    monkeypatch.setattr(
-        "cnnlab.experiments.experiment.load_data", lambda *a, **k: loads.append(1) or load_data(*a, **k)
-    )
-    for seed in range(3):
-        train(TINY.replace(seed=seed, data_seed=55, epochs=1))
-    assert len(loads) == 1
-
-
-def test_a_folder_that_is_not_there():
-    with pytest.raises(DataError, match="nowhere is not a folder"):
-        train(Experiment(dataset="images", folder="nowhere"))
-
-
-def test_stop_and_interrupt_keep_what_is_finished():
-    stop = threading.Event()
-    finished = train(TINY.replace(epochs=50), stop=stop, snapshots=range(9), on_epoch=lambda _: stop.set())
-    assert (finished.history.stopped_by, len(finished.history), finished.snapshots) == ("stop", 1, (0, 1))
-
-    def interrupt(state):
-        if state.epoch == 2:
-            signal.raise_signal(signal.SIGINT)
-
-    threads = torch.get_num_threads()
-    finished = train(TINY.replace(epochs=50), on_epoch=interrupt)
-    assert (finished.history.stopped_by, len(finished.history)) == ("interrupt", 2)
-    assert numbers(finished.history) == numbers(train(TINY).history)
-    assert torch.get_num_threads() == threads
-
-
-# --- One thread, and the setting restored
-
-
-@pytest.fixture
-def four_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(4)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("four_threads")
-def test_the_thread_setting_is_restored():
-    seen = []
-    assert train(TINY, on_epoch=lambda _: seen.append(torch.get_num_threads())).history.environment["threads"] == 1
-    assert (seen, torch.get_num_threads()) == ([1, 1], 4)
-    with pytest.raises(ZeroDivisionError):
-        train(TINY, on_epoch=lambda _: 1 / 0)
-    assert torch.get_num_threads() == 4
-    with one_thread():
-        train(TINY)  # a run inside
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == 4
-
-
-@pytest.mark.usefixtures("four_threads")
-@pytest.mark.parametrize("first_to_end", ["here", "there"])
-def test_the_thread_setting_is_restored_where_two_runs_overlap(first_to_end):
-    # torch keeps the number for each thread: each that has trained must have its own back, whichever ends first
-    began, end, told = threading.Event(), threading.Event(), []
-
-    def there():
-        with one_thread():
-            began.set()
-            end.wait(10)
-            told.append(torch.get_num_threads())
-        told.append(torch.get_num_threads())
-
-    thread = threading.Thread(target=there)
-    with one_thread():
-        thread.start()
-        assert began.wait(10)
-        if first_to_end == "there":
-            end.set()
-            thread.join()
-            assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == 4
-    end.set()
-    thread.join()
-    later = []
-    thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
-    thread.start()
-    thread.join()
-    assert (told, later, torch.get_num_threads()) == ([1, 4], [4], 4)
-
-
-@pytest.mark.usefixtures("four_threads")
-def test_runs_side_by_side_give_the_bits_of_runs_alone():
-    alone = numbers(train(TINY.replace(dropout=0.2)).history)
-    told = []
-    threads = [
-        threading.Thread(target=lambda: told.append(numbers(train(TINY.replace(dropout=0.2)).history)))
-        for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert told == [alone] * 3
-    assert set(alone[0]) == {"epoch", *METRICS[:4]}

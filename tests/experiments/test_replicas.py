@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import cnnlab.experiments.replicas
+import cnnlab.experiments.stacks
 import cnnlab.experiments.sweep
 from cnnlab.cli.sweep import main
 from cnnlab.comparison.compare import compare
@@ -16,6 +17,7 @@ from cnnlab.experiments.run import run
 from cnnlab.experiments.runs import load_runs
 from cnnlab.experiments.store import Store
 from cnnlab.experiments.sweep import grid, sweep
+from cnnlab.experiments.task_queue import TaskQueue
 from cnnlab.training.fit import fit
 from cnnlab.training.progress import SweepProgress
 
@@ -234,7 +236,7 @@ def stacked(monkeypatch):
         counts.append(len(payloads))
         return train_replicas(payloads, device)
 
-    monkeypatch.setattr(cnnlab.experiments.sweep, "train_replicas", train)
+    monkeypatch.setattr(cnnlab.experiments.stacks, "train_replicas", train)
     return counts
 
 
@@ -319,7 +321,7 @@ def test_an_interrupt_keeps_what_is_finished(monkeypatch, tmp_path, capsys):
 
 
 def test_an_interrupt_while_storing_loses_nothing(monkeypatch, tmp_path):
-    keep, calls = cnnlab.experiments.sweep._keep, []
+    keep, calls = TaskQueue.keep, []
 
     def interrupt(*arguments):
         calls.append(arguments)
@@ -327,7 +329,7 @@ def test_an_interrupt_while_storing_loses_nothing(monkeypatch, tmp_path):
             raise KeyboardInterrupt
         keep(*arguments)
 
-    monkeypatch.setattr(cnnlab.experiments.sweep, "_keep", interrupt)
+    monkeypatch.setattr(TaskQueue, "keep", interrupt)
     assert len(sweep(grid(TINY, seed=range(4)), tmp_path, replicas=4, progress=False)) == 4
 
 
@@ -335,7 +337,7 @@ def test_a_store_that_cannot_be_written_ends_the_sweep(stacked, monkeypatch):
     def full(*_):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(cnnlab.experiments.sweep, "_keep", full)
+    monkeypatch.setattr(TaskQueue, "keep", full)
     with pytest.raises(OSError, match="No space left"):
         sweep(grid(TINY, seed=range(4)), replicas=4, progress=False)
     assert stacked == [4]
@@ -353,7 +355,7 @@ def test_what_another_process_trains_is_waited_for(stacked, monkeypatch, tmp_pat
             path.rename(tmp_path / "mine" / path.name)
         claim.close()
 
-    monkeypatch.setattr(cnnlab.experiments.sweep.time, "sleep", finish)
+    monkeypatch.setattr(cnnlab.experiments.stacks.time, "sleep", finish)
     runs = sweep(experiments, tmp_path / "mine", replicas=2, progress=False)
     assert [one.experiment.seed for one in runs] == [0, 1]
     assert stacked == [1, 1]  # that of the other store, and the one that nobody else was at

@@ -1,4 +1,4 @@
-"""The store: records whole or not at all (faults 23 and 24), claims, and what lies beside the records."""
+"""The store: records whole or not at all, damaged files, a full disk, a .zip, and claims."""
 
 import errno
 import json
@@ -65,7 +65,7 @@ def test_failures_are_noted_until_a_run_succeeds(store):
     assert (store.names(), store.names("failed"), store.failure(ONE)) == ([ONE], [], None)
 
 
-# --- Fault 23: damage, another format
+# --- Damage, another format
 
 
 def test_every_truncation_and_every_flipped_bit_is_noticed():
@@ -139,7 +139,7 @@ def test_other_peoples_files_are_left_alone(store):
     assert {path.name for path in store.path.iterdir()} == {*others, f"{ONE}.json", ".locks"}
 
 
-# --- Fault 24: the disk; and folders that can't be
+# --- A full disk, and folders that can't be
 
 
 def test_a_full_disk_is_said_in_words_and_the_earlier_file_stays(store, monkeypatch):

@@ -11,6 +11,7 @@ LOSSES = [1.0, 0.6, 0.5, 0.55, 0.52, 0.45, 0.6, 0.7, 0.8, 0.9]
 ACCURACIES = [0.2, 0.5, 0.6, 0.7, 0.65, 0.8, 0.7, 0.7, 0.7, 0.75]
 WINNER = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59], 7: [0.51, 0.58, 0.42]}
 TWO_LEFT = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59], 7: [0.71, 0.80, 0.60]}
+NO_IMAGES = "no validation images: train with a larger validation_size"
 QUESTION = "Which kernel size reads best?"
 
 
@@ -25,6 +26,14 @@ def made(accuracies=0.5, *, stopped_by="epochs", seconds=1.0, environment=None, 
     experiment = Experiment(**fields)
     history = History(experiment.to_dict(), environment or {}, rows, best_epoch, stopped_by, len(rows))
     return Run(experiment, history, seconds, (1, 28, 28), ("0", "1"))
+
+
+def unvalidated(accuracy=0.5, **fields):
+    """A finished run without validation images."""
+    run = made(accuracy, validation_size=0, **fields)
+    run.history.rows[:] = [{"epoch": 1, "train_loss": 1.0, "train_accuracy": accuracy}]
+    run.history.best_epoch = 0
+    return run
 
 
 def levels_of(by, table, **fields):

@@ -79,7 +79,7 @@ def test_the_playground_holds_with_a_question_of_ones_own(tmp_path, monkeypatch)
     cells = {cell.id: cell for cell in notebook.cells}
     cells["question"].source = cells["question"].source.replace('my_field = "pooling"', 'my_field = "dropout"')
     cells["train-twin"].source = DROPOUT
-    check = "print(sorted(networks), len(cnnlab.comparison.predictions.session.scored))"
+    check = "print(sorted(networks), len(cnnlab.comparison.predictions.scorebook.scored))"
     notebook.cells.append(nbformat.v4.new_code_cell(f"import cnnlab.comparison.predictions\n{check}"))
     NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}

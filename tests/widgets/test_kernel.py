@@ -16,8 +16,9 @@ from cnnlab import (
     plot_comparison,
     sweep,
 )
+from cnnlab.experiments.presets import KERNEL_DIGITS
 from cnnlab.widgets import kernel
-from cnnlab.widgets.kernel import BASES, SMALL
+from cnnlab.widgets.kernel import BASES
 
 TINY = Experiment(
     dataset="patterns", size=12, train_size=64, validation_size=32, channels=(2,), hidden=4, epochs=1, batch_size=16
@@ -135,17 +136,17 @@ def trained(experiments):
 
 def test_the_switches(panel):
     panel.match_parameters.value = True
-    matched = kernel_experiments(SMALL, match_parameters=True)
+    matched = kernel_experiments(KERNEL_DIGITS, match_parameters=True)
     assert shown(panel) == repr(compare(trained(matched), by="kernel_size", along="channels"))
     panel.match_parameters.value = False
     panel.padding.value = "valid"
-    valid = kernel_experiments(SMALL.replace(padding="valid"))
+    valid = kernel_experiments(KERNEL_DIGITS.replace(padding="valid"))
     assert shown(panel) == repr(compare(trained(valid), by="kernel_size"))
     panel.padding.value = "same"
     panel.stack.value = True
     panel.reference.value = 5
     panel.metric.value = "validation_loss"
-    stacked = kernel_experiments(SMALL, stack=True)
+    stacked = kernel_experiments(KERNEL_DIGITS, stack=True)
     assert along_with(stacked) == ("convs_per_block",)
     how = {"along": "convs_per_block", "reference": 5, "metric": "validation_loss"}
     expected = compare(trained(stacked), by="kernel_size", **how)

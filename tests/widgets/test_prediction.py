@@ -5,7 +5,7 @@ import pytest
 from IPython.core.formatters import DisplayFormatter
 from made_runs import QUESTION, TWO_LEFT, comparison
 
-from cnnlab.comparison.predictions import Guess, Scorebook, session
+from cnnlab.comparison.predictions import Guess, Scorebook, scorebook
 from cnnlab.errors import ConfigError
 from cnnlab.widgets import PredictThenRun
 
@@ -179,13 +179,13 @@ def test_a_finished_comparison_needs_no_choices_and_no_function():
     assert panel.entry.was_right
 
 
-def test_without_a_scorebook_it_is_the_sessions():
+def test_without_a_scorebook_it_is_that_of_the_kernel():
     try:
         panel = PredictThenRun(QUESTION, comparison())
         guess(panel)
-        assert session.entries[QUESTION].guess == Guess("5", 0.7)
+        assert scorebook.entries[QUESTION].guess == Guess("5", 0.7)
     finally:
-        session.entries.clear()
+        scorebook.entries.clear()
 
 
 def test_the_question_is_shown_as_text():

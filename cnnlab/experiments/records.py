@@ -1,0 +1,110 @@
+"""Turn a `Run` into the plain record that a `Store` keeps, and a record into the runs that it holds.
+
+A record is one training: its longest experiment, its history, and `asked`, the lengths and patiences that were asked
+for. A shorter training is the beginning of a longer one, bit for bit, so each of them is read off the same history.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from cnnlab.errors import ConfigError, DataError
+from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.run import Run
+from cnnlab.experiments.store import Store
+from cnnlab.training.early_stopping import replay
+from cnnlab.training.history import History
+
+
+def make_record(run: Run, *, insides: bool) -> dict[str, Any]:
+    """Return a run as plain values that JSON can hold, the weights as base64 text."""
+    return {
+        "experiment": run.experiment.resolved(),  # so that a later default can't change what this run was
+        "history": run.history.to_dict(),
+        "seconds": run.seconds,
+        "input_shape": run.input_shape,
+        "class_names": run.class_names,
+        "snapshots": run.snapshots,
+        "insides": insides,
+        "weights": base64.b64encode(run.read_weights()).decode(),
+    }
+
+
+def read_record(store: Store, name: str) -> dict[str, Any] | None:
+    """Return a record, with an `Experiment` and a `History` in it; None if there is no sound record of this name.
+
+    Raises
+    ------
+    DataError
+        If another version of cnnlab wrote it, and this version can't read it.
+    """
+    record = store.read(name)
+    if record is None:
+        return None
+    try:
+        record["experiment"] = Experiment(**record["experiment"])
+    except ConfigError as error:
+        raise DataError(
+            f"{store.path}: {name}.json is of another version of cnnlab: {error}; take that version, or another folder"
+        ) from error
+    if record["experiment"].trajectory != name:
+        store.set_aside(f"{name}.json", None, "it is the record of another run, renamed")
+        return None
+    record["history"] = History.from_dict(record["history"])
+    return record
+
+
+def read_runs(store: Store, name: str) -> list[Run]:
+    """Return a run for each length and patience that was asked of a record; none if there is no sound record."""
+    record = read_record(store, name)
+    if record is None:
+        return []
+    longest, runs, seen = record["experiment"], [], set()
+    for epochs, patience, min_delta in record["asked"]:
+        min_delta = 0.0 if patience is None else min_delta  # without patience it means nothing
+        if (epochs, patience, min_delta) in seen:
+            continue
+        seen.add((epochs, patience, min_delta))
+        changes = {"epochs": epochs, "patience": patience, "min_delta": min_delta}
+        is_longest = all(getattr(longest, field) == value for field, value in changes.items())
+        experiment = longest if is_longest else longest.replace(**changes)  # replace checks every field again: slow
+        runs.append(run_from_record(experiment, record, store, name))
+    return [run for run in runs if run is not None]
+
+
+def run_from_record(experiment: Experiment, record: dict[str, Any], store: Store, name: str) -> Run | None:
+    """Return the run of an experiment that is a part of a record's training; None if that training is too short.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        It differs from the record's in nothing but epochs, patience and min_delta.
+    record : dict
+        What `read_record` returned.
+    store, name
+        Where the record's weights are, read when they are asked for.
+    """
+    history = record["history"]
+    part = replay(history, epochs=experiment.epochs, patience=experiment.patience, min_delta=experiment.min_delta)
+    if part is None:
+        return None
+    share = len(part) / len(history) if len(history) else 1.0
+    return Run(
+        experiment, part, record["seconds"] * share, tuple(record["input_shape"]), tuple(record["class_names"]),
+        tuple(epoch for epoch in record["snapshots"] if epoch <= len(part)), lambda: store.weights(name),
+    )  # fmt: skip
+
+
+def has_insides(record: dict[str, Any]) -> bool:
+    """Return whether a record was trained with insides=True."""
+    return record.get("insides", False)
+
+
+def add_asked(experiments: list[Experiment], earlier: list[list]) -> list[list]:
+    """Return a record's `asked` with the lengths and patiences of these experiments added, each once."""
+    own = [
+        [experiment.epochs, experiment.patience, 0.0 if experiment.patience is None else experiment.min_delta]
+        for experiment in experiments
+    ]
+    return [*earlier, *(entry for entry in own if entry not in earlier)]

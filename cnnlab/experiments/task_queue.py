@@ -1,0 +1,135 @@
+"""Give tasks to an executor, store what comes back, and wait for what another process trains."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+from cnnlab.experiments.records import add_asked
+from cnnlab.experiments.runs import Failure
+from cnnlab.experiments.store import Store
+from cnnlab.experiments.tasks import Task
+from cnnlab.training.progress import SweepProgress
+
+
+@dataclass
+class TaskQueue:
+    """The tasks of a sweep: those that wait, those that run, and those that another process trains.
+
+    Parameters
+    ----------
+    store : Store
+        Where finished runs are kept.
+    train_record : function
+        What an executor calls for each task: it trains the task's `payload` and returns a record, both plain JSON.
+    retries : int
+        How often a task is tried again after its worker died.
+    line : SweepProgress
+        The line of progress.
+    failures : list of Failure
+        What could not be trained is added to it.
+    """
+
+    store: Store
+    train_record: Callable[[dict[str, Any]], dict[str, Any]]
+    retries: int
+    line: SweepProgress
+    failures: list[Failure]
+    waiting: deque[Task] = field(default_factory=deque)
+    elsewhere: deque[Task] = field(default_factory=deque)
+    running: dict[Future, Task] = field(default_factory=dict)
+
+    def train(self, tasks: list[Task], executor: Executor, at_once: int) -> None:
+        """Train all tasks, at most `at_once` at a time; wait for those that another process trains."""
+        self.waiting.extend(tasks)
+        self.line.plan(*size_of(tasks))
+        while self.waiting or self.elsewhere or self.running:
+            if not self.waiting:
+                if not self.running:
+                    time.sleep(0.2)  # other processes train all that is left
+                self.waiting, self.elsewhere = self.elsewhere, self.waiting
+            while self.waiting and len(self.running) < at_once:
+                self._start(self.waiting.popleft(), executor)
+            self.show(len(self.running))
+            for future in wait(self.running, timeout=0.5, return_when=FIRST_COMPLETED).done:
+                task = self.running.pop(future)
+                with contextlib.closing(task.claim):
+                    tried_again = self.take(future, task)
+                if tried_again:
+                    self.waiting.append(task)
+                else:
+                    self.line.done(*size_of([task]))
+        self.show(0)
+
+    def show(self, running: int) -> None:
+        """Show how many runs are being trained, and how many have failed."""
+        self.line.show(running, len(self.failures))
+
+    def _start(self, task: Task, executor: Executor) -> None:
+        """Give a task to the executor, unless another process trains it or has trained it."""
+        if not task.claim_from(self.store):
+            self.elsewhere.append(task)
+        elif task.is_done(self.store):
+            self.line.done(*size_of([task]))
+        else:
+            self.show(len(self.running) + 1)
+            self.running[self._submit(executor, task)] = task
+
+    def _submit(self, executor: Executor, task: Task) -> Future:
+        """Give a task to an executor; if that is broken, the future says so."""
+        try:
+            return executor.submit(self.train_record, task.payload)
+        except Exception as error:
+            future: Future = Future()
+            future.set_exception(RuntimeError(f"the executor takes no more work ({error or error!r}); give a new one"))
+            return future
+
+    def take(self, future: Future, task: Task) -> bool:
+        """Store what a finished future brings; return True if the task must be tried again."""
+        error = CancelledError("it was cancelled") if future.cancelled() else future.exception()
+        if error is not None:  # the worker has failed, not the training
+            task.attempts += 1
+            if task.attempts <= self.retries:
+                return True
+            times = "once" if task.attempts == 1 else f"{task.attempts} times"
+            self.note_failure(f"{error or repr(error)} (tried {times})", task)
+            return False
+        record = future.result()
+        if record.get("interrupted"):
+            raise KeyboardInterrupt
+        if "failed" in record:
+            self.note_failure(record["failed"], task)
+        else:
+            self.keep(record, task)
+        return False
+
+    def note_failure(self, reason: str, task: Task) -> None:
+        """Write down why a task failed."""
+        self.store.note_failure(task.name, task.experiment.to_dict(), reason)
+        self.failures.extend(Failure(experiment, reason) for experiment in task.asked)
+
+    def keep(self, record: dict[str, Any], task: Task) -> None:
+        """Store the record of a task; what was asked of an earlier one stays asked."""
+        weights = base64.b64decode(record.pop("weights"))
+        with self.store.editing():
+            earlier = self.store.read(task.name) or {"asked": []}  # too short, or without these weights
+            self.store.write(task.name, record | {"asked": add_asked(task.asked, earlier["asked"])}, weights)
+
+    def end(self) -> None:
+        """Cancel what has not begun, and store what is finished but not taken yet: an interrupt must not lose it."""
+        self.retries = 0
+        for future, task in self.running.items():
+            if not future.cancel() and future.done():
+                with contextlib.suppress(Exception, KeyboardInterrupt):
+                    self.take(future, task)
+
+
+def size_of(tasks: list[Task]) -> tuple[int, int]:
+    """Return how many runs these tasks are, and about how long they take: images times epochs."""
+    return sum(len(task.asked) for task in tasks), sum(task.cost for task in tasks)

@@ -25,6 +25,25 @@ def _figures_closed():
         sys.modules["matplotlib.pyplot"].close("all")
 
 
+@pytest.fixture
+def start(tmp_path):
+    """Return start.py as a module, in a small copy of the course; all that it does, it does there."""
+    from scripts import load_script
+    from small_course import make_small_course
+
+    root = tmp_path / "my course ü"
+    make_small_course(root)
+    return load_script(root / "start.py")
+
+
+@pytest.fixture
+def keep_sigterm():
+    """Restore the handler of SIGTERM, which start.py's commands replace for the whole process."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.fixture(scope="session")
 def shared_lab(tmp_path_factory):
     """One JupyterLab, one Chromium and one kernel for all browser tests of this process."""

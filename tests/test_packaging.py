@@ -6,7 +6,6 @@ The wheel is built from a copy of what goes into it, and used from another folde
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import os
 import pkgutil
@@ -27,6 +26,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from places import REPOSITORY
+from scripts import load_script
 
 import cnnlab
 import cnnlab.widgets
@@ -186,9 +186,7 @@ def test_the_description_has_no_link_that_leads_nowhere(wheel):
 
 
 def test_links_lead_to_the_repository_once_there_is_one():
-    spec = importlib.util.spec_from_file_location("hatch_build", REPOSITORY / "hatch_build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script(REPOSITORY / "hatch_build.py")
     text = "![A digit](docs/a.png) [data](data/README.md) [Python](https://www.python.org/)"
     assert module.hold_elsewhere(text, "") == "A digit data [Python](https://www.python.org/)"
     address = "https://github.com/alice/cnnlab"

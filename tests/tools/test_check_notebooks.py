@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import signal
@@ -16,20 +15,14 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from places import REPOSITORY
+from scripts import load_script
 
 SCRIPT = REPOSITORY / "tools" / "check_notebooks.py"
 COURSE = sorted(path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
 FIFOS = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="two programs meet at a named pipe")
 
 
-def load_script():
-    spec = importlib.util.spec_from_file_location("check_notebooks", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-script = load_script()
+script = load_script(SCRIPT)
 
 
 def cell(name: str, source: str, stored: str = "", count: int | None = 1, tags: tuple = ()):

@@ -7,7 +7,6 @@ is only said. `python start.py test-colab` runs the same cell with the real pip 
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import re
 import shutil
@@ -22,6 +21,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from packaging.requirements import Requirement
 from places import REPOSITORY
+from scripts import load_script
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 NEEDED = [Requirement(text) for text in importlib.metadata.requires("cnnlab")]
@@ -34,14 +34,7 @@ NOT_INSTALLED = (
 )
 
 
-def load_script():
-    spec = importlib.util.spec_from_file_location("colab", REPOSITORY / "tools" / "colab.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-colab = load_script()
+colab = load_script(REPOSITORY / "tools" / "colab.py")
 
 
 @pytest.fixture

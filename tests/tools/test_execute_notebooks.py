@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shlex
@@ -14,19 +13,13 @@ import pytest
 from jupytext.cli import jupytext
 from nbconvert import ScriptExporter
 from places import REPOSITORY
+from scripts import load_script
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-def load_script():
-    spec = importlib.util.spec_from_file_location("execute_notebooks", REPOSITORY / "tools" / "execute_notebooks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-script = load_script()
+script = load_script(REPOSITORY / "tools" / "execute_notebooks.py")
 
 # --- What is kept
 

@@ -33,7 +33,7 @@ NAMES += ["anywidget", "ipykernel", "device", "threads", "workers", "data", "wid
 OF_JUPYTERLAB = ["jupyterlab", "front ends", "kernel"]
 REMEDY = "run `python start.py` again (if that does not help, delete the folder .venv first)"
 HOSTS = ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")
-AS_STARTED = "import cnnlab.cli.environment\ncnnlab.report.made_by_start = lambda: True\n"
+AS_STARTED = "import cnnlab.cli.environment\ncnnlab.cli.environment.made_by_start = lambda: True\n"
 AS_BY_PIP = AS_STARTED.replace("True", "False")
 # No JupyterLab, as after `pip install .`: its metadata can't be found.
 WITHOUT_JUPYTERLAB = """

@@ -92,7 +92,7 @@ def test_the_wheel_is_small_and_holds_nothing_but_its_own_files(wheel):
     assert len(BANK) == 10
     sources = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "cnnlab").rglob("*") if path.is_file()}
     sources = {name for name in sources if "__pycache__" not in name}
-    assert {Path(name).suffix for name in sources} <= {".py", ".js", ".css"}
+    assert {Path(name).suffix for name in sources} <= {".py", ".pyi", ".typed", ".js", ".css"}
     assert names - {f"cnnlab/shipped/{name}" for name in shipped} == sources
 
 
@@ -162,7 +162,8 @@ def test_the_sdist_holds_all_that_the_wheel_is_built_from(sdist):
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     build = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
-    shipped = {path.removeprefix("cnnlab/shipped/") for path in build["targets"]["wheel"]["force-include"].values()}
+    paths = build["targets"]["wheel"]["hooks"]["custom"]["shipped"].values()
+    shipped = {path.removeprefix("cnnlab/shipped/") for path in paths}
     assert shipped == ARCHIVES | BANK | {"README.md", "checksums.txt"}
     wanted = {f"data/{name}" for name in shipped} | {"LICENSE", "LICENSES/CC-BY-SA-3.0.txt", "hatch_build.py"}
     assert wanted <= names
@@ -205,6 +206,15 @@ def test_the_citation_is_valid_and_says_what_pyproject_says():
     assert citation["version"] == PROJECT["version"] == cnnlab.__version__
     assert citation["authors"] == PROJECT["authors"]
     assert {citation["license"], citation["references"][0]["license"]} == set(PROJECT["license"].split(" AND "))
+
+
+def test_an_editable_install_has_no_data_of_its_own(course, tmp_path):
+    code = "import sys, hatchling.build; print(hatchling.build.build_editable(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    built = subprocess.run(command, cwd=course, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    names = zipfile.ZipFile(tmp_path / built.stdout.strip()).namelist()
+    assert {name for name in names if ".dist-info/" not in name} == {"_cnnlab.pth"}
 
 
 def test_an_editable_install_reads_the_repositorys_data():

@@ -1,8 +1,8 @@
-"""Train experiment A with its runs as replicas of a few networks, and print how long that takes beside other ways.
+"""Time experiment A with its runs as replicas in a few networks, and compare that with other ways to train it.
 
     PYTHONPATH=. python benchmarks/replicas.py
 
-Needs a GPU, torch and this repository; about three minutes. What is only sampled is scaled up, and says so.
+It needs a GPU, torch and this repository, and takes about three minutes. Times that are sampled and scaled up are marked.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ LAST = 20  # epochs whose median is compared: with RMSprop single epochs are far
 
 
 def say(line: str = "") -> None:
-    """Print a line at once: who is stopped half way keeps what is measured."""
+    """Print a line at once, so that a run that is stopped has shown its results so far."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def experiment_a(epochs: int) -> tuple[list[Experiment], Runs]:
-    """Return the 90 trajectories of experiment A on MNIST, as long as asked for, and the bank's runs of them."""
+    """Return the 90 trajectories of experiment A on MNIST, each `epochs` long, and the bank's runs of them."""
     runs = load_runs(bank("experiment_a_mnist")).filter(momentum=0.0)
     runs = runs.filter(epochs=max(runs.values()["epochs"]))
-    return [one.experiment.replace(epochs=epochs) for one in runs], runs
+    return [run.experiment.replace(epochs=epochs) for run in runs], runs
 
 
 def wait(device: torch.device) -> None:
@@ -55,7 +55,7 @@ def time_steps(experiments: list[Experiment], device: torch.device, steps: int) 
 
 
 def _time_step(experiments, kernel: int, device, graphs: bool, steps: int) -> tuple[float, bool, float]:
-    """Return the milliseconds, whether it ran as asked (with a graph), and the peak memory in GB."""
+    """Return the milliseconds, whether a graph was used where it was asked for, and the peak memory in GB."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
@@ -114,8 +114,8 @@ def compare_accuracies(runs: Iterable, recorded: Runs, epochs: int) -> str:
     spread = statistics.stdev(banks[worst])
     return (
         f"validation accuracy, median of the last {min(LAST, epochs)} epochs, mean of 5 seeds: largest difference from "
-        f"the bank's {differences[worst]:+.4f} ({', '.join(map(str, worst))}, where seeds spread by {spread:.4f}), mean "
-        f"difference {statistics.fmean(differences.values()):+.5f} over {len(differences)} settings"
+        f"the bank's {differences[worst]:+.4f} ({', '.join(map(str, worst))}, where seeds spread by {spread:.4f}), "
+        f"mean difference {statistics.fmean(differences.values()):+.5f} over {len(differences)} settings"
     )
 
 

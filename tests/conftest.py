@@ -6,8 +6,8 @@ import sys
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Where the tests are started in the background of a script, their processes are told to ignore an interrupt; what the
-# course does at one could not be tested then.
+# Where a script starts the tests in its background, their processes ignore interrupts; then what the course does at an
+# interrupt could not be tested.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

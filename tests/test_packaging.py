@@ -118,7 +118,7 @@ print(json.dumps([cnnlab.__file__, str(folder), str(images.dtype), images.shape,
     assert (kind, shape, tests) == ("torch.float32", [100, 1, 28, 28], 50)
 
 
-# --- What a package index, and whoever cites the course, is told
+# --- What a package index shows, and the citation
 
 
 def information(wheel: Path) -> dict[str, bytes]:
@@ -228,9 +228,9 @@ def test_an_editable_install_reads_the_repositorys_data():
 def requirements() -> dict[str, SpecifierSet]:
     """Return name → versions of what pyproject.toml asks for, the extras lab and test included."""
     texts = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["lab"] + PROJECT["optional-dependencies"]["test"]
-    found = {one.name: one.specifier for one in map(Requirement, texts)}
-    assert found.pop("cnnlab") == SpecifierSet()  # test contains lab
-    return found
+    versions = {package.name: package.specifier for package in map(Requirement, texts)}
+    assert versions.pop("cnnlab") == SpecifierSet()  # test contains lab
+    return versions
 
 
 def test_conda_gets_the_same_dependencies_and_floors():
@@ -241,10 +241,10 @@ def test_conda_gets_the_same_dependencies_and_floors():
     *others, itself = by_pip["pip"]
     assert itself == "-e ."
     assert [Requirement(text).name for text in others] == ["axe-playwright-python"]  # what conda-forge has not
-    found = {one.name: one.specifier for one in map(Requirement, plain + others)}
-    assert found.pop("python") == SpecifierSet(PROJECT["requires-python"])
-    assert found.pop("pip") == SpecifierSet()
-    assert found == wanted
+    named = {package.name: package.specifier for package in map(Requirement, plain + others)}
+    assert named.pop("python") == SpecifierSet(PROJECT["requires-python"])
+    assert named.pop("pip") == SpecifierSet()
+    assert named == wanted
     assert environment["channels"][0] == "conda-forge"
 
 
@@ -252,7 +252,7 @@ def test_constraints_pin_every_dependency_at_a_version_its_floor_allows():
     text = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8")
     pins = {canonicalize_name(name): version for name, version in re.findall(r"(?m)^([\w.-]+)==([\w.]+)$", text)}
     for name, versions in requirements().items():
-        assert {one.operator for one in versions} == {">="}, name  # a floor, and nothing that Colab could break
+        assert {version.operator for version in versions} == {">="}, name  # a floor, and nothing that Colab could break
         assert pins[name] in versions, name
 
 

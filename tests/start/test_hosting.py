@@ -1,4 +1,4 @@
-"""Where others run the course: Binder, a dev container, GitHub's runners. What can be checked without them is."""
+"""Where others run the course: Binder, a dev container, GitHub's runners, as far as it can be checked without them."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ HOSTED = yaml.safe_load((REPOSITORY / ".binder" / "environment.yml").read_text(e
 
 
 def test_binder_gets_what_the_package_and_jupyterlab_need_and_no_more():
-    wanted = {one.name: one.specifier for one in map(Requirement, PROJECT["dependencies"])}
-    wanted |= {one.name: one.specifier for one in map(Requirement, PROJECT["optional-dependencies"]["lab"])}
+    wanted = {package.name: package.specifier for package in map(Requirement, PROJECT["dependencies"])}
+    wanted |= {package.name: package.specifier for package in map(Requirement, PROJECT["optional-dependencies"]["lab"])}
     for name in ("nbval", "pytest"):  # of `start.py check` alone
         del wanted[name]
     wanted["pytorch-cpu"] = wanted.pop("torch")
     python, *others = HOSTED["dependencies"]
     assert re.fullmatch(r"python=3\.\d+", python)
     assert python.partition("=")[2] in Requirement(f"python{PROJECT['requires-python']}").specifier
-    found = {one.name: one.specifier for one in map(Requirement, others)}
-    assert found.pop("pip") == Requirement("pip").specifier
-    assert found == wanted
+    requirements = {package.name: package.specifier for package in map(Requirement, others)}
+    assert requirements.pop("pip") == Requirement("pip").specifier
+    assert requirements == wanted
     assert HOSTED["channels"] == ["conda-forge", "nodefaults"]
 
 

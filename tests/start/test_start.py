@@ -39,6 +39,7 @@ from places import REPOSITORY
 from scripts import load_script
 from small_course import NO_NETWORK, SCRIPTS_RUN, refused
 
+LISTENS = psutil.CONN_LISTEN
 PLAIN_PYTHON = os.path.realpath(sys.executable)  # not in .venv, whose path may have a space: "#!" can't have one
 OLD_PYTHON = (
     "The course needs Python 3.11 to 3.14, and this is Python {}: install one of those (python.org has them) and start "
@@ -131,9 +132,9 @@ def old_pythons() -> list[str]:
     """Return the Pythons older than 3.11 that work on this computer."""
     homes = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
     names = [f"python3.{minor}" for minor in range(6, 11)]
-    found = [*filter(None, map(shutil.which, names)), *map(str, homes.glob("3.*/bin/python"))]
+    pythons = [*filter(None, map(shutil.which, names)), *map(str, homes.glob("3.*/bin/python"))]
     working = []
-    for python in found:
+    for python in pythons:
         answer = subprocess.run(
             [python, "-c", "import sys; print(sys.version_info[1])"], capture_output=True, text=True
         )
@@ -783,7 +784,7 @@ def test_a_browser_opens_only_where_it_can_be_seen(start, monkeypatch, platform,
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has no root")
 @pytest.mark.parametrize(("user", "as_root"), [(0, True), (1000, False)])
-def test_root_is_allowed_and_told(start, monkeypatch, capsys, user, as_root):
+def test_root_is_allowed_with_a_warning(start, monkeypatch, capsys, user, as_root):
     Path(start.venv_folder()).mkdir()
     given = []
     monkeypatch.setattr(start.os, "geteuid", lambda: user)
@@ -922,12 +923,12 @@ def test_the_course_opens_with_a_token_and_on_this_computer_only(opened, start):
         lines.append(line)
         if "Ctrl-C" in line:
             break
-    found = re.search(
+    address = re.search(
         r"  http://127\.0\.0\.1:(\d+)/lab/tree/notebooks/00_start_here\.ipynb\?token=(\w{48})\n", "".join(lines)
     )
-    assert found, "".join(lines)
+    assert address, "".join(lines)
     assert not Path(start.ROOT, "pip-ran").exists()  # what is installed is complete: no pip, no network
-    port, token = int(found[1]), found[2]
+    port, token = int(address[1]), address[2]
     assert [ask(port, "/api/contents")[0], ask(port, "/api/contents", "guessed")[0]] == [403, 403]
     status, body = ask(port, "/api/contents/notebooks", token)
     assert (status, [entry["name"] for entry in json.loads(body)["content"]]) == (200, ["00_start_here.ipynb"])
@@ -937,30 +938,33 @@ def test_the_course_opens_with_a_token_and_on_this_computer_only(opened, start):
 
     family = [psutil.Process(opened.pid), *psutil.Process(opened.pid).children(recursive=True)]
     doors = [
-        door.laddr for one in family for door in unless_gone(one.net_connections) if door.status == psutil.CONN_LISTEN
+        door.laddr
+        for member in family
+        for door in unless_gone(member.net_connections)
+        if door.status == psutil.CONN_LISTEN
     ]
     assert port in [door.port for door in doors]
     assert {door.ip for door in doors} == {"127.0.0.1"}
-    assert not [one for one in family if token in " ".join(unless_gone(one.cmdline))]
+    assert not [member for member in family if token in " ".join(unless_gone(member.cmdline))]
     assert token not in Path(start.venv_folder("jupyter.log")).read_text()
 
     os.killpg(opened.pid, signal.SIGINT)  # what Ctrl-C does
     assert opened.stdout.read() == "\nEnded. Start again to go on.\n"
     assert opened.wait(20) == 130
-    assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    assert not [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]
 
 
 @SCRIPTS_RUN
-def test_jupyterlab_ends_when_start_py_is_told_to(opened):
+def test_jupyterlab_ends_when_start_py_is_terminated(opened):
     while "Ctrl-C" not in opened.stdout.readline():
         assert opened.poll() is None
     server = psutil.Process(opened.pid).children()
     opened.terminate()
     assert opened.wait(20) == 143
     deadline = time.monotonic() + 5
-    while any(one.is_running() for one in server) and time.monotonic() < deadline:
+    while any(child.is_running() for child in server) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not [one for one in server if one.is_running()]
+    assert not [child for child in server if child.is_running()]
 
 
 # --- The check of the notebooks

@@ -71,7 +71,7 @@ def hand_in(tmp_path_factory) -> Path:
         cell("table", "import pandas\npandas.DataFrame({'a': [1]})"),
         cell("name", "no_such_name"),
         cell("escape", "raise ValueError('one\\n\\x1b[31mtwo')"),
-        cell("told", "print(1)", "2\n", tags=["nbval-ignore-output"]),
+        cell("ignored", "print(1)", "2\n", tags=["nbval-ignore-output"]),
         cell("expected", "print(1)", "2\n", tags=["nbval-check-output"]),
     )
     write(
@@ -138,8 +138,8 @@ def test_two_run_at_once_and_a_file_without_ids_is_no_trouble(tmp_path):
     write(tmp_path / "b.ipynb", cell("reads", "print(open('pipe').read())", "met\n"), cell("no", "1 / 0"))
     old = nbformat.read(tmp_path / "b.ipynb", as_version=4)
     old.nbformat_minor = 4
-    for one in old.cells:
-        del one["id"]
+    for old_cell in old.cells:
+        del old_cell["id"]
     nbformat.write(old, tmp_path / "b.ipynb")
     _, (_, *lines, last), _ = check("a.ipynb", "b.ipynb", "--lax", folder=tmp_path)
     fault = "b.ipynb  cell number 2: ZeroDivisionError: division by zero"
@@ -180,7 +180,7 @@ def test_a_cell_that_takes_too_long_is_no_difference_whatever_it_printed_when_it
     )
 
 
-def test_a_check_that_breaks_off_is_told_by_its_last_words(tmp_path):
+def test_a_check_that_breaks_off_is_reported_by_its_last_words(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     (tmp_path / "log").write_text("Traceback\nMemoryError: too large\n\n")
@@ -259,8 +259,8 @@ def test_a_notebook_is_found_by_number_name_and_path(tmp_path, monkeypatch):
 def test_names_in_the_lines_are_short_and_each_file_comes_once(tmp_path, monkeypatch):
     write(tmp_path / "03_epochs.ipynb")
     monkeypatch.chdir(tmp_path)
-    found = script.find_all(["03", "03_epochs", "03_epochs.ipynb", str(tmp_path)], None)
-    assert list(found.values()) == ["03_epochs", "03_epochs.ipynb"]
+    notebooks = script.find_all(["03", "03_epochs", "03_epochs.ipynb", str(tmp_path)], None)
+    assert list(notebooks.values()) == ["03_epochs", "03_epochs.ipynb"]
     assert list(script.find_all([], None).values()) == COURSE
 
 

@@ -1,7 +1,7 @@
 """The set-up cell and the badge: script, notebooks and pyproject.toml agree, and the cell does what it says.
 
-The cell runs in a real kernel, where a module stands in for Colab's and a function for the call of pip; what Colab has
-is only said. `python start.py test-colab` runs the same cell with the real pip on what Colab has.
+The cell runs in a real kernel, where a module stands in for Colab's and a function for the call of pip; Colab's
+packages are only a list of names. `python start.py test-colab` runs the same cell with the real pip on what Colab has.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from scripts import load_script
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 NEEDED = [Requirement(text) for text in importlib.metadata.requires("cnnlab")]
-NEEDED = [one.name for one in NEEDED if not one.marker]
+NEEDED = [requirement.name for requirement in NEEDED if not requirement.marker]
 WHEEL = "cnnlab-0.1.0-py3-none-any.whl"
 NO_WHEEL = "Upload cnnlab's .whl file (see README.md) with the folder icon on the left; run it again."
 NOT_INSTALLED = (
@@ -180,7 +180,9 @@ def test_the_pins_are_colabs_and_reach_every_floor_of_cnnlabs():
     )
     pins = {name.replace("_", "-"): version for name, version in pins.items()}
     floors = {
-        one.name: one.specifier for one in map(Requirement, importlib.metadata.requires("cnnlab")) if not one.marker
+        requirement.name: requirement.specifier
+        for requirement in map(Requirement, importlib.metadata.requires("cnnlab"))
+        if not requirement.marker
     }
     assert floors.keys() - pins.keys() == {"torch", "torchvision"}  # linked
     for name in floors.keys() & pins.keys():
@@ -219,8 +221,8 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """Case → (what the cell put out, what pip was asked, how often the widget manager was switched on)."""
+def answers(tmp_path_factory):
+    """Run the cell in each case; return case → (its outputs, the calls of pip, the calls of the widget manager)."""
     new = nbformat.v4.new_code_cell
     notebook = nbformat.v4.new_notebook(cells=[new(PRELUDE)])
     elsewhere = [new(ELSEWHERE), new(colab.set_up_cell("")), new(TELL)]
@@ -232,21 +234,21 @@ def told(tmp_path_factory):
     folder = tmp_path_factory.mktemp("content")
     resources = {"metadata": {"path": str(folder)}}
     NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True, resources=resources).execute()
-    answers = {}
+    results = {}
     for name, place in zip(["elsewhere", *CASES], range(1, len(notebook.cells), 3), strict=True):
         before, cell, tell = notebook.cells[place : place + 3]
         assert before.outputs == [], name
-        answers[name] = (cell.outputs, *json.loads(tell.outputs[0].text))
-    return answers
+        results[name] = (cell.outputs, *json.loads(tell.outputs[0].text))
+    return results
 
 
-def test_on_your_own_computer_it_does_nothing(told):
-    assert told["elsewhere"] == ([], [], 0)
+def test_on_your_own_computer_it_does_nothing(answers):
+    assert answers["elsewhere"] == ([], [], 0)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_on_colab_pip_gets_what_is_not_there_and_nothing_else(told, name):
-    outputs, called, managers = told[name]
+def test_on_colab_pip_gets_what_is_not_there_and_nothing_else(answers, name):
+    outputs, called, managers = answers[name]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
     assert called == [[*pip, *asked] for asked in CASES[name][3]]
     assert managers == 1
@@ -254,8 +256,8 @@ def test_on_colab_pip_gets_what_is_not_there_and_nothing_else(told, name):
         assert outputs == []
 
 
-def test_without_a_wheel_one_sentence_says_how_to_get_there(told):
-    outputs, _, _ = told["no wheel"]
+def test_without_a_wheel_one_sentence_says_how_to_get_there(answers):
+    outputs, _, _ = answers["no wheel"]
     (error,) = (output for output in outputs if output.output_type == "error")  # so that the cells below do not run
     assert (error.ename, error.evalue) == ("SystemExit", NO_WHEEL)
     assert len("\n".join(error.traceback).splitlines()) <= 3  # no wall

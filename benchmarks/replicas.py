@@ -2,7 +2,7 @@
 
     PYTHONPATH=. python benchmarks/replicas.py
 
-It needs a GPU, torch and this repository, and takes about three minutes. Times that are sampled and scaled up are marked.
+It needs a GPU, torch and this repository, and takes about three minutes. Sampled times are scaled up, and marked.
 """
 
 from __future__ import annotations
@@ -59,9 +59,13 @@ def _time_step(experiments, kernel: int, device, graphs: bool, steps: int) -> tu
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
-    chosen = [one.replace(epochs=1000) for one in experiments if (one.kernel_size, one.pooling) == (kernel, "max")]
+    chosen = [
+        experiment.replace(epochs=1000)
+        for experiment in experiments
+        if (experiment.kernel_size, experiment.pooling) == (kernel, "max")
+    ]
     with _exact(device):
-        payloads = [{"experiment": one.to_dict(), "snapshots": []} for one in chosen]
+        payloads = [{"experiment": experiment.to_dict(), "snapshots": []} for experiment in chosen]
         training = _Training(payloads, device, torch.float32, graphs)
         for _ in range(2):  # eager, then as a graph
             training.train_epoch()
@@ -91,19 +95,18 @@ def train_whole(experiments: list[Experiment], device: torch.device) -> tuple[Ru
 def sample_runs(experiments: list[Experiment], device: torch.device, epochs: int) -> float:
     """Return the seconds of an epoch of `run` on the device, on average over the settings."""
     times = []
-    for one in experiments:
-        if one.seed == 0:
-            seconds = run(one.replace(epochs=epochs + 1), device=str(device), progress=False).history["seconds"]
+    for experiment in experiments:
+        if experiment.seed == 0:
+            seconds = run(experiment.replace(epochs=epochs + 1), device=str(device), progress=False).history["seconds"]
             times.append(statistics.fmean(seconds[1:]))  # the first one also warms up
     return statistics.fmean(times)
 
 
 def sample_workers(experiments: list[Experiment], epochs: int) -> float:
     """Return the seconds of an epoch on one of two busy processes of one thread, on average over the settings."""
-    runs = sweep(
-        [one.replace(epochs=epochs + 1) for one in experiments if one.seed == 0], workers=2, progress=False
-    )  # fmt: skip
-    return statistics.fmean(statistics.fmean(one.history["seconds"][1:]) for one in runs)
+    short = [experiment.replace(epochs=epochs + 1) for experiment in experiments if experiment.seed == 0]
+    runs = sweep(short, workers=2, progress=False)
+    return statistics.fmean(statistics.fmean(finished.history["seconds"][1:]) for finished in runs)
 
 
 def compare_accuracies(runs: Iterable, recorded: Runs, epochs: int) -> str:
@@ -121,9 +124,9 @@ def compare_accuracies(runs: Iterable, recorded: Runs, epochs: int) -> str:
 
 def _by_setting(runs: Iterable, epochs: int) -> dict[tuple, list[float]]:
     accuracies: dict[tuple, list[float]] = {}
-    for one in runs:
-        key = tuple(getattr(one.experiment, name) for name in SETTING)
-        last = one.history["validation_accuracy"][max(0, epochs - LAST) : epochs]
+    for finished in runs:
+        key = tuple(getattr(finished.experiment, name) for name in SETTING)
+        last = finished.history["validation_accuracy"][max(0, epochs - LAST) : epochs]
         accuracies.setdefault(key, []).append(statistics.median(last))
     return accuracies
 

@@ -39,7 +39,6 @@ from places import REPOSITORY
 from scripts import load_script
 from small_course import NO_NETWORK, SCRIPTS_RUN, refused
 
-LISTENS = psutil.CONN_LISTEN
 PLAIN_PYTHON = os.path.realpath(sys.executable)  # not in .venv, whose path may have a space: "#!" can't have one
 OLD_PYTHON = (
     "The course needs Python 3.11 to 3.14, and this is Python {}: install one of those (python.org has them) and start "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -14,6 +13,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from places import REPOSITORY
+from scripts import load_script
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 HOSTED = yaml.safe_load((REPOSITORY / ".binder" / "environment.yml").read_text(encoding="utf-8"))
@@ -118,9 +118,7 @@ print("JupyterLab was shut down.")
     ids=["opened", "opened, then failed", "never opened", "failed"],
 )
 def test_open_py_shuts_the_course_down_once_it_is_open(tmp_path, monkeypatch, start, status):
-    spec = importlib.util.spec_from_file_location("open_course", REPOSITORY / ".ci" / "open.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script(REPOSITORY / ".ci" / "open.py")
     (tmp_path / "start.py").write_text(start)
     monkeypatch.setattr(module, "START", tmp_path / "start.py")
     assert module.main() == status

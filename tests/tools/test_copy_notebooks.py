@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from places import REPOSITORY
+from places import NOTEBOOKS, REPOSITORY
 from scripts import load_script
 from small_course import refused
 
@@ -55,3 +56,19 @@ def test_a_folder_of_that_name_that_is_not_ours_is_left_alone(start, script):
         f"{own} is there, and this course did not make it: rename it, then start again."
     )
     assert list(own.iterdir()) == []
+
+
+def test_the_script_runs_by_itself(tmp_path):
+    """As start.py calls it: with -I, by the installation's Python, which knows where start.py is."""
+    home = {"USERPROFILE" if os.name == "nt" else "HOME": str(tmp_path)}
+    command = [sys.executable, "-I", str(REPOSITORY / "tools" / "copy_notebooks.py")]
+    answers = [subprocess.run(command, env=os.environ | home, capture_output=True, encoding="utf8") for _ in range(2)]
+    mine = tmp_path / "cnnlab-course" / "notebooks"
+    said = f"Your own notebooks are in {mine}.\n"
+    assert [(answer.returncode, answer.stdout, answer.stderr) for answer in answers] == [(0, said, "")] * 2
+    assert {path.name for path in mine.iterdir()} == {path.name for path in NOTEBOOKS.glob("*.ipynb")}
+    (mine.parent / ".cnnlab" / "copied.json").unlink()
+    (mine.parent / ".cnnlab").rmdir()
+    refusal = subprocess.run(command, env=os.environ | home, capture_output=True, encoding="utf8")
+    assert refusal.returncode == 1
+    assert refusal.stderr == f"{mine.parent} is there, and this course did not make it: rename it, then start again.\n"

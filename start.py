@@ -9,6 +9,7 @@ It needs Python 3.11 to 3.14 and nothing else. Everything is installed into the 
 this file; delete them to undo it. The file keeps to what Python 3.6 can read, so that an old Python says what is wrong.
 
 What is where in this file:
+  Small functions                   used in all parts
   What this computer must have      each check stops with one sentence that says what to do
   The installation in .venv         when it is made, kept or completed
   What pip does                     the installation itself, and what pip's errors mean
@@ -44,6 +45,8 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 FIRST_NOTEBOOK = "notebooks/00_start_here.ipynb"
 BUILD_TOOLS = ("hatchling", "editables")  # what pip builds an editable cnnlab with
 ROOT = os.path.dirname(os.path.abspath(__file__))
+
+# --- Small functions.
 
 
 def say(text: str) -> None:  # "invalid syntax" here means Python 2: the course needs Python 3.11 to 3.14
@@ -321,7 +324,7 @@ def make_environment(reason: str, venv: str = ".venv") -> None:
         raise explain(output)
 
 
-# --- What pip does.
+# --- What pip does: the installation itself, and what pip's errors mean.
 
 
 def install(python: str, extra: str, wheels: str = "") -> None:
@@ -496,7 +499,7 @@ def copy_notebooks() -> None:
         raise SystemExit(1)  # it has said why
 
 
-# --- JupyterLab.
+# --- JupyterLab: opening the course.
 
 
 def course_environment(python: str, venv: str = ".venv") -> dict:

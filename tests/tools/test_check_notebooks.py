@@ -14,11 +14,11 @@ import nbformat
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from places import REPOSITORY
+from places import NOTEBOOKS, REPOSITORY
 from scripts import load_script
 
 SCRIPT = REPOSITORY / "tools" / "check_notebooks.py"
-COURSE = sorted(path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
+COURSE = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 FIFOS = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="two programs meet at a named pipe")
 
 
@@ -240,7 +240,7 @@ def test_a_notebook_is_found_by_number_name_and_path(tmp_path, monkeypatch):
     write(tmp_path / "03_epochs.ipynb")
     (tmp_path / "notes.txt").touch()
     (tmp_path / "none").mkdir()
-    course = REPOSITORY / "notebooks" / "03_epochs.ipynb"
+    course = NOTEBOOKS / "03_epochs.ipynb"
     for folder in (REPOSITORY, tmp_path / "none"):
         monkeypatch.chdir(folder)
         for text in ("03", "03_epochs", "03_epochs.ipynb", "notebooks/03_epochs.ipynb", str(course)):
@@ -253,7 +253,7 @@ def test_a_notebook_is_found_by_number_name_and_path(tmp_path, monkeypatch):
     for text in (str(tmp_path), "~", "~/03_epochs.ipynb"):
         assert script.find(text) == [tmp_path / "03_epochs.ipynb"]
     assert script.find("notes.txt") == script.find("none") == script.find("3_epochs") == []
-    assert len(script.find(str(REPOSITORY / "notebooks"))) == len(COURSE)
+    assert len(script.find(str(NOTEBOOKS))) == len(COURSE)
 
 
 def test_names_in_the_lines_are_short_and_each_file_comes_once(tmp_path, monkeypatch):

@@ -20,10 +20,10 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from packaging.requirements import Requirement
-from places import REPOSITORY
+from places import NOTEBOOKS, REPOSITORY
 from scripts import load_script
 
-NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 NEEDED = [Requirement(text) for text in importlib.metadata.requires("cnnlab")]
 NEEDED = [requirement.name for requirement in NEEDED if not requirement.marker]
 WHEEL = "cnnlab-0.1.0-py3-none-any.whl"
@@ -41,7 +41,7 @@ colab = load_script(REPOSITORY / "tools" / "colab.py")
 def copy(tmp_path):
     """A copy of what the script reads and writes, with no address, whatever the course itself has."""
     root = tmp_path / "course"
-    shutil.copytree(REPOSITORY / "notebooks", root / "notebooks", ignore=shutil.ignore_patterns(".*", "runs"))
+    shutil.copytree(NOTEBOOKS, root / "notebooks", ignore=shutil.ignore_patterns(".*", "runs"))
     text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
     text = text.replace(f'[project.urls]\nRepository = "{colab.GITHUB}{colab.read_address(REPOSITORY)}"\n\n', "")
     (root / "pyproject.toml").write_text(text, encoding="utf-8")
@@ -65,7 +65,7 @@ def source(path: Path, name: str) -> str:
 # --- Script, notebooks and pyproject.toml
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_the_notebooks_are_what_the_script_makes_of_pyproject(path):
     address = colab.read_address(REPOSITORY)
     assert source(path, "setup") == colab.set_up_cell(address)
@@ -84,7 +84,7 @@ def test_without_an_address_there_is_no_badge_and_nothing_that_leads_to_github(c
 
 def test_one_command_sets_the_address_everywhere(copy, capsys):
     before = {path.name: cells(path) for path in (copy / "notebooks").glob("*.ipynb")}
-    assert len(before) == len(NOTEBOOKS) >= 8
+    assert len(before) == len(PATHS) >= 8
     colab.main(["alice/cnn-lab"], copy)
     assert capsys.readouterr().out.endswith(f"published at alice/cnn-lab: {len(before)} notebooks changed\n")
     text = (copy / "pyproject.toml").read_text(encoding="utf-8")

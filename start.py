@@ -1,10 +1,22 @@
 """Set the course up and open it: `python start.py`. Set it up and run every test: `python start.py test`.
 
-Run the notebooks alone and compare what they print: `python start.py check`. Run the course on what Google Colab has:
-`python start.py test-colab`. Collect what computers without a network need: `python start.py wheels FOLDER`, and there
-`python start.py --from FOLDER`.
-Needs Python 3.11 to 3.14 and nothing else. Everything is installed into the folders .venv (and .venv-colab) beside this
-file; delete them to undo it. The file keeps to what Python 3.6 can read, so that an old Python says what is wrong.
+`python start.py check` runs the notebooks and compares what they print with what is stored in them.
+`python start.py test-colab` runs the course on the packages of Google Colab.
+`python start.py wheels FOLDER` collects what computers without a network need; there `python start.py --from FOLDER`
+installs it.
+
+It needs Python 3.11 to 3.14 and nothing else. Everything is installed into the folders .venv and .venv-colab beside
+this file; delete them to undo it. The file keeps to what Python 3.6 can read, so that an old Python says what is wrong.
+
+What is where in this file:
+  Small functions                   used in all parts
+  What this computer must have      each check stops with one sentence that says what to do
+  The installation in .venv         when it is made, kept or completed
+  What pip does                     the installation itself, and what pip's errors mean
+  A folder of wheels                for computers without a network
+  One installation for many         where .venv may not be written
+  JupyterLab                        opening the course
+  The command line                  main() at the end; the other commands are scripts in tools/
 """
 
 import argparse
@@ -30,10 +42,11 @@ import zipfile
 from collections.abc import Callable, Mapping
 
 OLDEST, NEWEST = (3, 11), (3, 14)
-COLAB = ".venv-colab"
 FIRST_NOTEBOOK = "notebooks/00_start_here.ipynb"
 BUILD_TOOLS = ("hatchling", "editables")  # what pip builds an editable cnnlab with
 ROOT = os.path.dirname(os.path.abspath(__file__))
+
+# --- Small functions.
 
 
 def say(text: str) -> None:  # "invalid syntax" here means Python 2: the course needs Python 3.11 to 3.14
@@ -52,7 +65,56 @@ def run(*command: str, show: Callable = lambda _: None, environment: Mapping = o
     return process.returncode, "".join(lines)
 
 
+def end(process: subprocess.Popen) -> None:
+    """End a program that was started here: JupyterLab with its kernels, or a script of tools/."""
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def full_path(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
+
+
+def may_write(path: str) -> bool:
+    """Return whether a file that exists may be written; nothing is written."""
+    try:
+        with open(path, "r+b"):
+            return True
+    except OSError as error:
+        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+            return False
+        raise
+
+
+def read_json(path: str) -> dict:
+    """Return the content of a JSON file, or {} where it is missing or damaged."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return dict(json.load(file))
+    except (FileNotFoundError, ValueError, TypeError):
+        return {}
+
+
+def write_json(path: str, content: dict) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+
+
 # --- What this computer must have. Each check stops with one sentence that says what to do.
+
+
+def use_utf8() -> None:
+    """Give every program started here a locale with all letters.
+
+    In the locale C, Python 3.11 can't read its .pth files. The installation's .pth file holds the name of the course's
+    folder, which may have letters beyond ASCII.
+    """
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "C"
+    if sys.platform == "linux" and locale in ("C", "POSIX"):
+        os.environ["LC_ALL"] = "C.UTF-8"
 
 
 def check_python(version: tuple) -> None:
@@ -83,8 +145,17 @@ def check_platform() -> None:
     raise SystemExit(f"PyTorch has no packages for {trouble}: {remedy}, or open the course in Colab (README.md).")
 
 
+def check_colab_python(version: tuple) -> None:
+    """Stop where Colab's versions of numpy and other packages were never built for this Python."""
+    if tuple(version[:2]) > (3, 13):
+        raise SystemExit(
+            f"Colab's packages do not exist for Python {version[0]}.{version[1]}: run test-colab with Python 3.12, "
+            "which is Colab's, or with 3.11 or 3.13."
+        )
+
+
 def check_modules() -> None:
-    """Stop where this Python can't make an environment: Debian packs venv and ensurepip apart."""
+    """Stop where this Python can't make an environment: Debian has venv and ensurepip in a package of their own."""
     missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
     if missing:
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -95,14 +166,14 @@ def check_modules() -> None:
 
 
 def disk_needs(python: str) -> tuple:
-    """Return how many GB pip will download and how many they are once installed, measured with torch 2.15 on Linux."""
+    """Return the GB that pip will download and the GB once installed, as measured with torch 2.15 on Linux."""
     _, pip_settings = run(python, "-I", "-m", "pip", "config", "list")
     with_cuda = sys.platform == "linux" and "/cpu" not in pip_settings
     return (3.2, 6.3) if with_cuda else (0.5, 1.5)
 
 
 def check_disk(folder: str, download: float, installed: float) -> None:
-    """Say what will be downloaded and installed, in GB, and how much is free; stop where it can't fit."""
+    """Say how many GB will be downloaded and installed, and how many are free; stop where they are too few."""
     free = shutil.disk_usage(folder).free / 1e9
     needs = [f"{download:.1f} GB to download"] if download else []
     needs += [f"{installed:.1f} GB once installed"] if installed else []
@@ -112,7 +183,7 @@ def check_disk(folder: str, download: float, installed: float) -> None:
 
 
 def check_data() -> None:
-    """Stop unless the shipped archives are what data/checksums.txt says."""
+    """Stop unless the data that come with the course have the MD5 sums of data/checksums.txt."""
     try:
         with open(os.path.join(ROOT, "data", "checksums.txt"), encoding="ascii") as file:
             wanted = [line.split() for line in file]
@@ -132,17 +203,7 @@ def check_data() -> None:
             )
 
 
-def use_utf8() -> None:
-    """Give all that is started here a locale with every letter: in the locale C, Python 3.11 can't read its .pth files.
-
-    The installation's .pth file holds the course's folder, whose name may have letters beyond ASCII.
-    """
-    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "C"
-    if sys.platform == "linux" and locale in ("C", "POSIX"):
-        os.environ["LC_ALL"] = "C.UTF-8"
-
-
-# --- The installation in .venv, and the stamp that is written last and says that it is complete.
+# --- The installation in .venv. A file in it, the stamp, is written last and says that it is complete.
 
 
 def venv_folder(*names: str, venv: str = ".venv") -> str:
@@ -155,27 +216,13 @@ def venv_python(venv: str = ".venv") -> str:
 
 
 def wanted_stamp(extra: str, files: tuple = ("constraints.txt", "pyproject.toml")) -> dict:
-    """Return what an installation of `extra` ("lab", or "test", which contains it) must match."""
+    """Return the stamp that a complete installation of `extra` has: "lab", or "test", which contains "lab"."""
     versions = hashlib.sha256()
     for name in files:
-        with open(os.path.join(ROOT, name), encoding="utf-8") as file:  # as text: line ends don't count
+        with open(os.path.join(ROOT, name), encoding="utf-8") as file:  # as text, so that line ends don't count
             versions.update(file.read().encode())
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     return {"folder": os.path.realpath(ROOT), "python": python, "extra": extra, "versions": versions.hexdigest()}
-
-
-def read_json(path: str) -> dict:
-    """Return what the file says, or {} where there is none or a damaged one."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return dict(json.load(file))
-    except (FileNotFoundError, ValueError, TypeError):
-        return {}
-
-
-def write_json(path: str, content: dict) -> None:
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
 
 
 def read_stamp(venv: str = ".venv") -> dict:
@@ -187,41 +234,41 @@ def write_stamp(stamp: dict, venv: str = ".venv") -> None:
     write_json(venv_folder("complete.json", venv=venv), stamp)
 
 
-def why_anew(found: dict, wanted: dict) -> str:
-    """Return why .venv must be made from nothing, or "" where what is there can be built on."""
+def why_anew(stamp: dict, wanted: dict) -> str:
+    """Return why .venv must be made from nothing, or "" where pip can complete the one that is there."""
     if not os.path.exists(venv_folder()):
         return "first start"
-    if not found:
+    if not stamp:
         return "the last installation did not finish"
-    if found.get("folder") != wanted["folder"]:
+    if stamp.get("folder") != wanted["folder"]:
         return "the course was moved or copied"
-    if found.get("python") != wanted["python"]:
-        return f"it had Python {found.get('python')}, this is Python {wanted['python']}"
+    if stamp.get("python") != wanted["python"]:
+        return f"it had Python {stamp.get('python')}, this is Python {wanted['python']}"
     if not os.path.exists(venv_python()) or run(venv_python(), "-c", "")[0]:
         return "its Python is gone"
     return ""
 
 
-def look(extra: str) -> tuple:
-    """Return the stamp of what is installed, the stamp wanted, and why .venv must be made anew ("" if it need not)."""
-    found, wanted = read_stamp(), wanted_stamp(extra)
-    if found.get("extra") == "test":
+def compare_stamps(extra: str) -> tuple:
+    """Return (the stamp that is there, the stamp wanted, why .venv must be made anew or "")."""
+    stamp, wanted = read_stamp(), wanted_stamp(extra)
+    if stamp.get("extra") == "test":
         wanted["extra"] = "test"
-    if found and is_shared():  # any Python can open what another one installed
-        wanted["python"] = found.get("python")
-    return found, wanted, why_anew(found, wanted)
+    if stamp and is_shared():  # any Python can open what another one installed
+        wanted["python"] = stamp.get("python")
+    return stamp, wanted, why_anew(stamp, wanted)
 
 
 def is_complete(extra: str) -> bool:
-    found, wanted, reason = look(extra)
-    return found == wanted and not reason
+    stamp, wanted, reason = compare_stamps(extra)
+    return stamp == wanted and not reason
 
 
 @contextlib.contextmanager
 def only_one():
-    """Keep two start.py from installing into one folder; the lock goes when the process goes."""
+    """Keep two start.py from installing into one folder at once; the lock ends with the process."""
     if not may_write(os.path.join(ROOT, "constraints.txt")):
-        reason = look("lab")[2] or "the course was updated"
+        reason = compare_stamps("lab")[2] or "the course was updated"
         raise SystemExit(
             f"The installation in {ROOT} is not complete ({reason}), and you may not write there: whoever looks after "
             "that folder must run `python start.py` in it. Or start a copy of the course, in a folder of your own."
@@ -231,7 +278,7 @@ def only_one():
             if os.name == "nt":
                 import msvcrt
 
-                file.seek(10**6)  # far behind the end: a locked byte can't be read
+                file.seek(10**6)  # far beyond the end, since a locked byte can't be read
                 msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
             else:
                 import fcntl
@@ -243,9 +290,12 @@ def only_one():
 
 
 def prepare(extra: str, wheels: str = "") -> str:
-    """Return the Python of a complete installation; where one is there, or a folder of wheels, no network is needed."""
-    found, wanted, reason = look(extra)
-    if found == wanted and not reason:
+    """Make or complete the installation, and return its Python.
+
+    `wheels` is a folder that `python start.py wheels` has filled, or "" to use the network.
+    """
+    stamp, wanted, reason = compare_stamps(extra)
+    if stamp == wanted and not reason:
         return venv_python()
     size = check_wheels(wheels, wanted["extra"]) if wheels else 0
     if reason:
@@ -257,14 +307,14 @@ def prepare(extra: str, wheels: str = "") -> str:
         install(venv_python(), wanted["extra"], wheels)
     except ConnectionError:
         if not reason:
-            write_stamp(found)  # pip downloads everything before it changes anything: the earlier one is whole
+            write_stamp(stamp)  # pip downloads all before it changes anything: the earlier installation is whole
         raise
     write_stamp(wanted)
     return venv_python()
 
 
 def make_environment(reason: str, venv: str = ".venv") -> None:
-    """Make .venv, empty."""
+    """Make an empty environment in the folder `venv`, in place of the one that is there."""
     check_modules()
     if os.path.realpath(sys.prefix) == os.path.realpath(venv_folder(venv=venv)):
         raise SystemExit(f"{venv} must be made anew ({reason}): type `deactivate`, then start with your own Python.")
@@ -274,13 +324,16 @@ def make_environment(reason: str, venv: str = ".venv") -> None:
         raise explain(output)
 
 
+# --- What pip does: the installation itself, and what pip's errors mean.
+
+
 def install(python: str, extra: str, wheels: str = "") -> None:
     """Let pip install the course, editable, at the versions in constraints.txt.
 
-    pip's own settings hold, except with a folder of wheels: then pip sees nothing else, and no network.
+    pip's own settings hold, a mirror for example. With a folder of wheels pip sees that folder only, and no network.
     """
     say("Installing with pip, at the versions in constraints.txt.")
-    # -I: what PYTHONPATH shows to other programs must not pass for installed here.
+    # -I: packages that PYTHONPATH names are not installed here, and pip must not think so.
     pip = [python, "-I", "-m", "pip", "install", "-c", "constraints.txt"]
     environment = dict(os.environ)
     if wheels:
@@ -315,7 +368,10 @@ def show_progress(line: str) -> None:
 
 
 def explain(output: str, log: str = ".venv/pip.log") -> Exception:
-    """Return what pip's (or venv's) output means, in one sentence, as the exception to raise."""
+    """Return the exception to raise for the output of a pip, or of a venv, that failed: what it means and what to do.
+
+    It is a ConnectionError where only the network is missing, and a SystemExit otherwise.
+    """
     if re.search(r"No space left|WinError 112|not enough space|quota exceeded", output, re.IGNORECASE):
         return SystemExit(
             f"The disk is full, here or in {tempfile.gettempdir()}: make room (or set TMPDIR to a folder that has "
@@ -337,11 +393,11 @@ def explain(output: str, log: str = ".venv/pip.log") -> Exception:
     return SystemExit(f"The installation failed, {log} says more: {output.strip().splitlines()[-1]}")
 
 
-# --- A folder of wheels, for computers without a network. A file in it, written last, says what for and what is there.
+# --- A folder of wheels, for computers without a network. A file in it, written last, lists them.
 
 
 def kind_of_computer() -> str:
-    """Return what a wheel depends on, for example "Linux x86_64, Python 3.12"."""
+    """Return the system, the processor and the Python that a wheel depends on: "Linux x86_64, Python 3.12"."""
     system = platform.system().replace("Darwin", "macOS")
     return f"{system} {platform.machine()}, Python {sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -351,13 +407,13 @@ def contents_file(folder: str, kind: str) -> str:
 
 
 def wheel_sizes(folder: str) -> dict:
-    """Return name -> bytes of the wheels in a folder."""
+    """Return the wheels in a folder: name -> size in bytes."""
     names = sorted(name for name in os.listdir(folder) if name.endswith(".whl"))
     return {name: os.path.getsize(os.path.join(folder, name)) for name in names}
 
 
 def collect_wheels(arguments: list) -> int:
-    """Download into a folder what computers without a network need; a second run completes it."""
+    """Download the packages that computers without a network need into a folder; a second run completes it."""
     parser = argparse.ArgumentParser(prog="start.py wheels", description=collect_wheels.__doc__)
     parser.add_argument("folder", type=full_path, help="where the packages go, for example on a USB stick")
     parser.add_argument("--test", action="store_true", help="also what `python start.py test` needs")
@@ -390,7 +446,7 @@ def collect_wheels(arguments: list) -> int:
 
 
 def check_wheels(folder: str, extra: str) -> float:
-    """Stop unless the folder has what an installation of `extra` needs on this computer; return its size in GB."""
+    """Stop unless the folder has all that an installation of `extra` needs on this computer; return its size in GB."""
     again = "on a computer with a network run `python start.py wheels` with that folder"
     if not os.path.isdir(folder):
         raise SystemExit(f"There is no folder {folder}: check its name. If there is none yet, {again} (README.md).")
@@ -418,110 +474,17 @@ def check_wheels(folder: str, extra: str) -> float:
     return sum(there.values()) / 1e9
 
 
-# --- Colab's packages in .venv-colab, for `start.py test-colab`.
-
-
-def check_colab_python(version: tuple) -> None:
-    """Stop where Colab's versions of numpy and the like were never built for this Python."""
-    if tuple(version[:2]) > (3, 13):
-        raise SystemExit(
-            f"Colab's packages do not exist for Python {version[0]}.{version[1]}: run test-colab with Python 3.12, "
-            "which is Colab's, or with 3.11 or 3.13."
-        )
-
-
-def prepare_colab(python: str) -> str:
-    """Return the Python of .venv-colab, which has what Colab has, torch from `python`'s installation, and no cnnlab."""
-    colab, files = venv_python(COLAB), ("constraints-colab.txt", "constraints.txt", "pyproject.toml")
-    found, wanted = read_stamp(COLAB), wanted_stamp("colab", files)
-    if found and os.path.exists(colab):
-        run(colab, "-I", "-m", "pip", "uninstall", "--yes", "cnnlab")  # left by the run before
-        if found == dict(wanted, packages=packages_of(colab)):
-            return colab
-    make_environment("Colab's packages", COLAB)
-    say("Installing with pip, at the versions in constraints-colab.txt.")
-    status, output = run(colab, "-I", "-m", "pip", "install", "-r", "constraints-colab.txt", show=show_progress)
-    if status:
-        raise explain(output)
-    link_torch(site_packages(python), site_packages(colab))
-    write_stamp(dict(wanted, packages=packages_of(colab)), COLAB)
-    return colab
-
-
-def site_packages(python: str) -> str:
-    return run(python, "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")[1].strip()
-
-
-def packages_of(python: str) -> list:
-    """Return name==version of everything that pip finds there, pip's own warnings aside."""
-    lines = run(python, "-I", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check")[1].splitlines()
-    return [line for line in lines if re.fullmatch(r"[\w.-]+==\S+", line)]
-
-
-def link_torch(source: str, target: str) -> None:
-    """Link torch, torchvision and the libraries of NVIDIA's that they load from one site-packages into another."""
-    import importlib.metadata  # not in Python 3.7 and older, which must get as far as check_python
-
-    linked = re.compile(r"torch|torchvision|triton|(nvidia|cuda|pytorch)-.+")
-    for package in importlib.metadata.distributions(path=[source]):
-        if linked.fullmatch(package.metadata["Name"]):
-            for name in {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}:
-                if not os.path.lexists(os.path.join(target, name)):  # several packages share the folder nvidia
-                    link_or_copy(os.path.join(source, name), os.path.join(target, name))
-
-
-def link_or_copy(source: str, target: str) -> None:
-    """Link target to source, or copy it where links are not allowed: on Windows most accounts may not make them."""
-    try:
-        os.symlink(source, target)
-    except OSError:
-        copy = shutil.copytree if os.path.isdir(source) else shutil.copy2
-        copy(source, target)
-
-
-def run_colab_tests(python: str, colab: str) -> int:
-    """Run the set-up cell, every panel and every notebook as on Colab; return the first exit status that is not 0."""
-    tests, notebooks = os.path.join(ROOT, "tests", "colab"), os.path.join(ROOT, "notebooks")
-    environment = dict(course_environment(colab, COLAB), COLAB_RELEASE_TAG="test", OMP_NUM_THREADS="1")
-    environment["PYTHONPATH"] = tests  # which has what stands in for the module google.colab
-    environment.setdefault("CNNLAB_WORKERS", "1")  # the tests are two processes already
-    environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a warning of the debugger's that is not about the course
-    names = sorted(name for name in os.listdir(notebooks) if name.endswith(".ipynb"))
-    with tempfile.TemporaryDirectory() as content:  # the folder that Colab shows, with the wheel uploaded
-        pip = [python, "-I", "-m", "pip", "wheel", ".", "--no-deps", "--no-build-isolation", "-w", content]
-        status, output = run(*pip)
-        if status:
-            raise explain(output)
-        for path in (os.path.join(tests, "stack.py"), *(os.path.join(notebooks, name) for name in names)):
-            shutil.copy(path, content)
-        nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-n", "2", "--dist", "loadscope"]
-        for arguments in (["stack.py"], [*nbval, *names]):
-            pytest = [colab, "-m", "pytest", "--disable-warnings", *arguments]  # old packages warn of each other
-            status = status or subprocess.call(pytest, cwd=content, env=environment)
-    return status
-
-
 # --- One installation for many: where .venv may not be written, a person works in a folder of her own.
 
 
-def may_write(path: str) -> bool:
-    """Return whether a file that exists may be written; nothing is written."""
-    try:
-        with open(path, "r+b"):
-            return True
-    except OSError as error:
-        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-            return False
-        raise
-
-
 def is_shared() -> bool:
-    """Return whether this is a complete installation that belongs to somebody else."""
+    """Return whether this is a complete installation where this person may not write."""
     stamp = venv_folder("complete.json")
     return os.path.exists(stamp) and not may_write(stamp)
 
 
 def own_folder(*names: str) -> str:
+    """Return the folder of a person who opens a shared installation, or a path in it."""
     return os.path.join(full_path("~"), "cnnlab-course", *names)
 
 
@@ -531,46 +494,23 @@ def written_folder(*names: str, venv: str = ".venv") -> str:
 
 
 def copy_notebooks() -> None:
-    """Bring the course's notebooks into the person's own folder; what she has changed there stays as it is."""
-    if os.path.exists(own_folder()) and not os.path.exists(own_folder(".cnnlab")):
-        raise SystemExit(f"{own_folder()} is there, and this course did not make it: rename it, then start again.")
-    for name in (".cnnlab", "notebooks"):
-        os.makedirs(own_folder(name), exist_ok=True)
-    copied, newer = read_json(own_folder(".cnnlab", "copied.json")), []
-    for name in sorted(os.listdir(os.path.join(ROOT, "notebooks"))):
-        if name.endswith(".ipynb"):
-            source, target = os.path.join(ROOT, "notebooks", name), own_folder("notebooks", name)
-            new, hers = checksum(source), checksum(target)
-            if hers in ("", new, copied.get(name)):  # missing, or as it was copied
-                shutil.copyfile(source, own_folder(".cnnlab", "part"))
-                os.replace(own_folder(".cnnlab", "part"), target)
-                copied[name] = new
-            elif copied.get(name) != new:
-                newer.append(name)
-    write_json(own_folder(".cnnlab", "copied.json"), copied)
-    say(f"Your own notebooks are in {own_folder('notebooks')}.")
-    if newer:
-        say(f"You changed {', '.join(newer)}, and the course has it newer: to get that, rename yours and start again.")
+    """Bring the course's notebooks into the person's own folder."""
+    if subprocess.call([venv_python(), "-I", tool("copy_notebooks.py")]):
+        raise SystemExit(1)  # it has said why
 
 
-def checksum(path: str) -> str:
-    """Return the SHA-256 of a file, or "" where there is none."""
-    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
-    return ""
-
-
-# --- What is run in the installation.
+# --- JupyterLab: opening the course.
 
 
 def course_environment(python: str, venv: str = ".venv") -> dict:
-    """Return the environment for JupyterLab and the tests, which no setting of the person's own can break."""
+    """Return the environment variables for JupyterLab and the scripts in tools/, without the person's own settings."""
     personal = ("JUPYTER", "IPYTHON", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "MPLBACKEND")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(personal)}
     environment["PATH"] = os.path.dirname(python) + os.pathsep + environment.get("PATH", "")
     environment["JUPYTER_PREFER_ENV_PATH"] = "1"
-    # Threads of PyTorch wait for each other by spinning, which starves them when anything else is busy: two trainings
-    # at once took 19.6 s instead of 2.9 s. With short spins one alone takes 0.9 s instead of 0.8 s (two cores, Linux).
+    # PyTorch's threads spin while they wait for each other, which takes the processor from whatever else is busy: two
+    # trainings at once took 19.6 s instead of 2.9 s. With short spins one alone takes 0.9 s instead of 0.8 s (measured
+    # on two cores, Linux).
     environment.setdefault("GOMP_SPINCOUNT", "1000")
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
         environment[name] = written_folder("settings", name.lower(), venv=venv)
@@ -578,43 +518,18 @@ def course_environment(python: str, venv: str = ".venv") -> dict:
     return environment
 
 
-def run_tests(python: str, arguments: list) -> int:
-    """Run ruff, then every test in one pytest command; return the tests' exit status, or else ruff's."""
-    environment = course_environment(python)
-    environment.setdefault("OMP_NUM_THREADS", "1")  # two processes of one thread are faster than one of two
-    environment.setdefault("CNNLAB_WORKERS", "1")  # and the tests are two processes already
-    given = [text for text in arguments if os.path.exists(os.path.join(ROOT, text.split("::")[0]))]
-    pytest = ["pytest", *([] if given else ["tests"]), "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
-    pytest += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", *arguments]  # where a notebook is named
-    commands = (["ruff", "check", "."], ["ruff", "format", "--check", "."], pytest)
-    statuses = [subprocess.call([python, "-m", *command], cwd=ROOT, env=environment) for command in commands]
-    if not statuses[2] and any(statuses):
-        say("The tests passed; ruff, at the top, did not.")
-    return statuses[2] or statuses[0] or statuses[1]
-
-
-def check_notebooks(python: str, arguments: list) -> int:
-    """Run tools/check_notebooks.py where the person is, and return its exit status."""
-    command = [python, os.path.join(ROOT, "tools", "check_notebooks.py"), *arguments]
-    checks = subprocess.Popen(command, env=course_environment(python))
-    try:
-        return checks.wait()
-    finally:
-        end(checks)
-
-
 def free_port(port: int) -> int:
-    """Return `port` if it is free; for port 0, one that is."""
-    with socket.socket() as door:
+    """Return `port` if it is free; for port 0, return a free one."""
+    with socket.socket() as listener:
         if os.name != "nt":  # there, the option would let two programs share a port
-            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            door.bind(("127.0.0.1", port))
+            listener.bind(("127.0.0.1", port))
         except OSError:
             raise SystemExit(
                 f"Port {port} is in use or not allowed: give another, or leave --port out to get a free one."
             ) from None
-        return door.getsockname()[1]
+        return listener.getsockname()[1]
 
 
 def has_display() -> bool:
@@ -625,7 +540,7 @@ def has_display() -> bool:
 
 
 def decline_news() -> None:
-    """Answer JupyterLab's first question, whether it may fetch news, with no, unless it was answered before."""
+    """Set JupyterLab not to ask whether it may fetch news, unless the person has answered before."""
     folder = written_folder("settings", "jupyter_config_dir", "lab", "user-settings")
     folder = os.path.join(folder, "@jupyterlab", "apputils-extension")
     path = os.path.join(folder, "notification.jupyterlab-settings")
@@ -658,7 +573,7 @@ def start_server(python: str, port: int, token: str, browser: bool) -> subproces
 
 
 def status_on(port: int, token: str) -> int:
-    """Return the HTTP status with which the server on `port` answers who has this token; 0 for no answer."""
+    """Return the HTTP status of the server on `port` for a request with this token; 0 for no answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", "/api/contents", headers={"Authorization": f"token {token}"})
@@ -670,7 +585,7 @@ def status_on(port: int, token: str) -> int:
 
 
 def wait_until_ready(server: subprocess.Popen, port: int, token: str) -> None:
-    """Wait until the server knows its token, and see that it lets nobody in without."""
+    """Wait until the server accepts its token, and stop unless it refuses a wrong one."""
     while server.poll() is None:
         if status_on(port, token) == 200:
             status = status_on(port, "wrong")
@@ -685,6 +600,7 @@ def wait_until_ready(server: subprocess.Popen, port: int, token: str) -> None:
 
 
 def stop_with_log() -> None:
+    """Stop with the last line of JupyterLab's log."""
     path = written_folder("jupyter.log")
     with open(path, encoding="utf-8", errors="replace") as log:
         last = log.read().strip().splitlines()[-1:]
@@ -693,7 +609,7 @@ def stop_with_log() -> None:
 
 
 def open_course(python: str, port: int, browser: bool) -> int:
-    """Open the first notebook in JupyterLab, say its address, and stay until it ends."""
+    """Open the first notebook in JupyterLab, say its address, and wait until JupyterLab ends."""
     port, token = free_port(port), secrets.token_hex(24)
     if is_shared():
         copy_notebooks()
@@ -706,7 +622,7 @@ def open_course(python: str, port: int, browser: bool) -> int:
         if server.wait():
             stop_with_log()
         say("JupyterLab was shut down.")
-    except KeyboardInterrupt:  # which has reached JupyterLab as well, and it needs a moment to end its kernels
+    except KeyboardInterrupt:  # Ctrl-C has reached JupyterLab as well, which needs a moment to end its kernels
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.wait(5)
         raise
@@ -715,17 +631,39 @@ def open_course(python: str, port: int, browser: bool) -> int:
     return 0
 
 
-def end(process: subprocess.Popen) -> None:
-    """End JupyterLab, or the check of the notebooks, and with it its kernels."""
-    process.terminate()
+# --- The command line. The commands of COMMANDS are scripts in tools/, which the installation's own Python runs.
+
+# command -> (the extra of pyproject.toml that it needs, its script)
+COMMANDS = {
+    "test": ("test", "run_tests.py"),
+    "check": ("lab", "check_notebooks.py"),
+    "test-colab": ("test", "run_colab_tests.py"),
+}
+
+
+def tool(name: str) -> str:
+    return os.path.join(ROOT, "tools", name)
+
+
+def run_tool(name: str, arguments: list) -> int:
+    """Run a script of tools/ in the folder where the person is, and return its exit status."""
+    process = subprocess.Popen([venv_python(), tool(name), *arguments], env=course_environment(venv_python()))
     try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
+        return process.wait()
+    finally:
+        end(process)
 
 
-def full_path(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))
+def split_arguments(arguments: list) -> tuple:
+    """Return (the command or "", the arguments for parse_arguments, the arguments that the command reads itself)."""
+    command = arguments[0] if arguments else ""
+    if command == "test":
+        own = 3 if arguments[1:2] == ["--from"] else 1
+        return command, arguments[1:own], arguments[own:]
+    asks_for_help = command == "check" and {"-h", "--help"} & set(arguments)
+    if (command in ("wheels", "check") and not asks_for_help) or arguments == ["test-colab"]:
+        return command, [], arguments[1:]
+    return "", arguments, []
 
 
 def parse_arguments(arguments: list) -> argparse.Namespace:
@@ -748,37 +686,15 @@ def parse_arguments(arguments: list) -> argparse.Namespace:
     return options
 
 
-def main(arguments: list) -> int:
-    check_python(sys.version_info)
-    test = arguments[:1] == ["test"]
-    check = arguments[:1] == ["check"] and not {"-h", "--help"} & set(arguments)
-    test_colab = arguments == ["test-colab"]
-    wheels = arguments[:1] == ["wheels"]
-    own = 3 if test and arguments[1:2] == ["--from"] else 1  # how many arguments of `test` are not pytest's
-    options = parse_arguments(arguments[1:own] if test else [] if check or test_colab or wheels else arguments)
-    check_platform()
-    use_utf8()
-    if test_colab:
-        check_colab_python(sys.version_info)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that JupyterLab is ended, too
+def without_traceback(work: Callable, *arguments: object) -> int:
+    """Call `work` and return its exit status, 130 after Ctrl-C; an error of the system is said in one sentence.
+
+    SIGTERM raises SystemExit, so that every program started here is ended, too.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        if wheels:
-            return collect_wheels(arguments[1:])
-        python, extra = venv_python(), "test" if test or test_colab else "lab"
-        if test_colab or not is_complete(extra):  # a complete installation is not written to: it may be a shared one
-            with only_one():
-                python = prepare(extra, options.wheels)
-                colab = prepare_colab(python) if test_colab else ""
-        check_data()
-        if test:
-            return run_tests(python, arguments[own:])
-        if check:
-            return check_notebooks(python, arguments[1:])
-        if test_colab:
-            return run_colab_tests(python, colab)
-        return open_course(python, options.port, has_display() and not options.no_browser)
+        return work(*arguments)
     except KeyboardInterrupt:
-        say("\nEnded. Start again to go on.")
         return 130
     except PermissionError as error:
         raise SystemExit(
@@ -787,6 +703,34 @@ def main(arguments: list) -> int:
         ) from error
     except OSError as error:
         raise SystemExit(str(error)) from error
+
+
+def set_up_and_run(command: str, options: argparse.Namespace, arguments: list) -> int:
+    """Complete the installation, then run the command, or open the course where there is none."""
+    if command == "wheels":
+        return collect_wheels(arguments)
+    extra, script = COMMANDS.get(command, ("lab", ""))
+    if not is_complete(extra):  # a complete installation is not written to: it may be a shared one
+        with only_one():
+            prepare(extra, options.wheels)
+    check_data()
+    if script:
+        return run_tool(script, arguments)
+    return open_course(venv_python(), options.port, has_display() and not options.no_browser)
+
+
+def main(arguments: list) -> int:
+    check_python(sys.version_info)
+    command, own, others = split_arguments(arguments)
+    options = parse_arguments(own)
+    check_platform()
+    use_utf8()
+    if command == "test-colab":
+        check_colab_python(sys.version_info)
+    status = without_traceback(set_up_and_run, command, options, others)
+    if status == 130:
+        say("\nEnded. Start again to go on.")
+    return status
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Open the course as a student does, and shut it down as soon as it answers: `python .ci/open.py`."""
+"""Open the course as a student does, and shut it down when it answers: `python .ci/open.py`."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ ADDRESS = re.compile(r"\s*(http://127\.0\.0\.1:\d+)/lab/tree/\S+\?token=(\w+)\s*
 
 
 def main() -> int:
-    """Return start.py's exit status, or 1 where it never said the course's address."""
+    """Return start.py's exit status, or 1 if it did not print the course's address."""
     opened = False
     command = [sys.executable, START, "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", errors="replace") as course:

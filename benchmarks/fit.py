@@ -1,6 +1,6 @@
-"""Train the same network on the same images with `fit` and beside it, and print who takes how long, as Markdown.
+"""Time `fit` and other ways to train the same network on the same images, and print a table in Markdown.
 
-Nothing large may be imported here (see memory.py); what trains is in contestants.py, in processes of its own.
+Nothing large may be imported here (see fit_memory.py): the trainings are in fit_contestants.py, in other processes.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import import_time
-import memory
+import fit_import_time
+import fit_memory
 
 IMAGES, HELD_OUT = 10_000, 2_000
 LABELS = {
@@ -30,31 +30,31 @@ LABELS = {
     "fastai": "fastai",
     "keras": "Keras (on torch)",
 }
-PLAIN = ("bare", "loader")  # nothing but torch: what they reach is what there is to reach
+PLAIN = ("bare", "loader")  # nothing but torch: their accuracy is the reference
 PEERS = ("lightning", "skorch", "fastai", "keras")
 
 
 def run_rounds(epochs: int, rounds: int) -> dict[str, list[dict] | str]:
-    """Return each contestant's results, one a round, or the one word that says why it has none."""
+    """Return each contestant's results, one per round, or the word that says why it has none: absent or failed."""
     results: dict[str, list[dict] | str] = {
         name: "absent" if name in PEERS and importlib.util.find_spec(name) is None else [] for name in LABELS
     }
     for seed in range(rounds):
-        for name, found in results.items():
-            if isinstance(found, str):
+        for name, finished in results.items():
+            if isinstance(finished, str):
                 continue
             result = run_once(name, epochs, seed)
             if result is None:
                 results[name] = "failed"
                 continue
-            found.append(result)
+            finished.append(result)
             say(f"round {seed + 1} of {rounds}: {name} {result['seconds']:.2f} s, accuracy {result['accuracy']:.4f}")
     return results
 
 
 def run_once(name: str, epochs: int, seed: int) -> dict | None:
-    """Let one contestant train in a fresh process; return what it says, or None after saying why it failed."""
-    script = Path(__file__).with_name("contestants.py")
+    """Let a contestant train in a fresh process; return its result, or None after printing why it failed."""
+    script = Path(__file__).with_name("fit_contestants.py")
     order = [sys.executable, script, name, "--images", IMAGES, "--epochs", epochs, "--seed", seed]
     process = subprocess.run([str(part) for part in order], capture_output=True, text=True)
     if process.returncode == 0:
@@ -64,13 +64,15 @@ def run_once(name: str, epochs: int, seed: int) -> dict | None:
 
 
 def refuse_others(results: dict[str, list[dict] | str]) -> tuple[list[str], str]:
-    """Return who learnt something else than the plain loops, and one line that says how near the others are.
+    """Return the contestants that learnt something else than the plain loops, and a line with all accuracies.
 
     Noise is twice the standard error of the difference of two means: p(1 − p) / n for a share p of n images, and the
     plain loops' variance from seed to seed (the order of the images) over the number of rounds.
     """
     accuracies = {
-        name: [result["accuracy"] for result in found] for name, found in results.items() if isinstance(found, list)
+        name: [result["accuracy"] for result in finished]
+        for name, finished in results.items()
+        if isinstance(finished, list)
     }
     means = {name: statistics.fmean(values) for name, values in accuracies.items()}
     expected = statistics.fmean(means[name] for name in PLAIN)
@@ -84,7 +86,7 @@ def refuse_others(results: dict[str, list[dict] | str]) -> tuple[list[str], str]
 
 
 def ratios(results: dict[str, list[dict] | str], name: str) -> list[float]:
-    """Return how many times the seconds of `fit` this contestant took, round by round."""
+    """Return the contestant's seconds divided by those of `fit`, round by round."""
     pairs = zip(results[name], results["fit"], strict=True)
     return [own["seconds"] / ours["seconds"] for own, ours in pairs]
 
@@ -92,16 +94,16 @@ def ratios(results: dict[str, list[dict] | str], name: str) -> list[float]:
 def table(results: dict[str, list[dict] | str], refused: list[str]) -> list[str]:
     """Return the lines of the table."""
     lines = ["| | seconds | × `fit` | spread | accuracy |", "| --- | ---: | ---: | ---: | ---: |"]
-    for name, found in results.items():
-        if isinstance(found, str):
-            lines.append(f"| {LABELS[name]} | {found} | | | |")
+    for name, finished in results.items():
+        if isinstance(finished, str):
+            lines.append(f"| {LABELS[name]} | {finished} | | | |")
             continue
-        label = LABELS[name] + (f" {found[0]['version']}" if name in PEERS else "")
-        accuracy = f"{mean(found, 'accuracy'):.4f}"
+        label = LABELS[name] + (f" {finished[0]['version']}" if name in PEERS else "")
+        accuracy = f"{mean(finished, 'accuracy'):.4f}"
         if name in refused:
             lines.append(f"| {label} | refused | | | {accuracy} |")
             continue
-        seconds = statistics.median(result["seconds"] for result in found)
+        seconds = statistics.median(result["seconds"] for result in finished)
         against = ratios(results, name)
         spread = "" if name == "fit" else f"{min(against):.2f}–{max(against):.2f}"
         lines.append(f"| {label} | {seconds:.2f} | {statistics.median(against):.2f} | {spread} | {accuracy} |")
@@ -109,8 +111,8 @@ def table(results: dict[str, list[dict] | str], refused: list[str]) -> list[str]
 
 
 def targets(results: dict[str, list[dict] | str], refused: list[str]) -> list[str]:
-    """Return one line a target of speed: reached or not, with its figure."""
-    fair = {name for name, found in results.items() if isinstance(found, list)} - set(refused)
+    """Return one line per target of speed: reached or not, with its figure."""
+    fair = {name for name, finished in results.items() if isinstance(finished, list)} - set(refused)
     middle = {name: statistics.median(ratios(results, name)) for name in fair if "fit" in fair}
     fastest = min((name for name in PEERS if name in middle), key=middle.get, default=None)
     wanted = [
@@ -130,8 +132,8 @@ def targets(results: dict[str, list[dict] | str], refused: list[str]) -> list[st
 
 
 def heading(results: dict[str, list[dict] | str], epochs: int, rounds: int) -> str:
-    """Return the sentence over the table: what was done, and on what."""
-    every = [result for found in results.values() if isinstance(found, list) for result in found]
+    """Return the sentence above the table: the task, the settings and the computer."""
+    every = [result for finished in results.values() if isinstance(finished, list) for result in finished]
     threads = " or ".join(str(count) for count in sorted({result["threads"] for result in every}))
     return (
         f"The same CNN on the same {IMAGES:,} MNIST images, training alone. Epochs: {epochs}; rounds: {rounds}; "
@@ -151,13 +153,13 @@ def processor() -> str:
     return platform.processor()
 
 
-def mean(found: list[dict], field: str) -> float:
+def mean(finished: list[dict], field: str) -> float:
     """Return the mean of one field over the rounds."""
-    return statistics.fmean(result[field] for result in found)
+    return statistics.fmean(result[field] for result in finished)
 
 
 def say(words: str) -> None:
-    """Tell how it goes, beside the Markdown, which goes to standard output."""
+    """Print a message on standard error; standard output has the Markdown only."""
     print(words, file=sys.stderr, flush=True)
 
 
@@ -184,7 +186,7 @@ def main() -> None:
     refused, accuracy_line = refuse_others(results)
     print(heading(results, options.epochs, options.rounds), "", *table(results, refused), "", sep="\n")
     print(*targets(results, refused), accuracy_line, sep="\n")
-    print(import_time.measure(pairs=3 if options.quick else 7), memory.measure(), sep="\n")
+    print(fit_import_time.measure(pairs=3 if options.quick else 7), fit_memory.measure(), sep="\n")
 
 
 if __name__ == "__main__":

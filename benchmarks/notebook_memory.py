@@ -1,4 +1,4 @@
-"""Measure the most memory that each notebook holds: its kernel and the workers of its sweeps. Markdown out.
+"""Measure the peak memory of each notebook, its kernel and the workers of its sweeps; print a table in Markdown.
 
 A thread reads /proc (so Linux only) ten times a second while nbclient runs the notebook in a copy of its folder.
 """
@@ -19,11 +19,11 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LIMIT = 1.8  # GB, of 10⁹ bytes
-PAUSE = 0.1  # seconds between two looks
+PAUSE = 0.1  # seconds between two measurements
 
 
 class Peak:
-    """The most memory that a kernel held alone and with its child processes, in bytes, and how many of these it had."""
+    """The peak memory of a kernel, alone and with its child processes, in bytes, and the number of these processes."""
 
     def __init__(self, kernel: int) -> None:
         self.kernel, self.alone, self.total, self.children = kernel, 0, 0, 0
@@ -32,7 +32,7 @@ class Peak:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop measuring."""
         self._ended.set()
         self._thread.join()
 
@@ -49,7 +49,7 @@ class Peak:
 
 
 def read_maps(process: int) -> dict[str, int]:
-    """Return the sums of a process's smaps in bytes, by their names in Linux; nothing of a process that is gone."""
+    """Return the sums of a process's smaps: Linux's name -> bytes; {} for a process that has ended."""
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
     except OSError:
@@ -61,8 +61,8 @@ def held(maps: list[dict[str, int]]) -> int:
     """Return the bytes that these processes hold together.
 
     Each process's own pages count, by proportional share (PSS). The pages of files, torch's libraries above all, are
-    the same ones in each process, so the largest share counts once. Their PSS would be less wherever other programs on
-    the machine have opened them, too.
+    the same in each process, so the largest share counts once. Their PSS would be smaller where other programs on the
+    machine have opened them, too.
     """
     own = sum(sizes.get("Pss_Anon", 0) + sizes.get("Pss_Shmem", 0) for sizes in maps)
     return own + max((sizes.get("Rss", 0) - sizes.get("Anonymous", 0) for sizes in maps), default=0)
@@ -96,13 +96,11 @@ def row(name: str, peak: Peak) -> str:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help="notebooks, such as 01_kernel_size; without any: all")
+    parser.add_argument("names", nargs="*", help="notebooks, such as 01_kernel_size (all otherwise)")
     names = parser.parse_args().names or sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
     if not Path("/proc/self/smaps_rollup").exists():
         sys.exit("not measured: only Linux tells how much of the memory several processes share")
-    os.environ.setdefault(
-        "OMP_WAIT_POLICY", "PASSIVE"
-    )  # on a busy machine, threads that wait would take the processors
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads leave the processors to others
     print("| notebook | kernel alone | child processes | together | target | |")
     print("| --- | ---: | ---: | ---: | ---: | --- |", flush=True)
     for name in names:

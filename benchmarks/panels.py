@@ -1,4 +1,4 @@
-"""How fast the live panels answer, in a real JupyterLab in a real Chromium. One Markdown table out.
+"""Measure how fast the live panels answer in a real JupyterLab in a real Chromium; print a table in Markdown.
 
 What is measured, and how:
 
@@ -37,7 +37,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import psutil
 from jupyter_client.manager import run_kernel
-from panel_page import Notebook, open_lab
+from panels_page import Notebook, open_lab
 
 from cnnlab import widgets
 
@@ -48,7 +48,10 @@ DRAG_STEPS = 50
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A picture that must change when a key is pressed; `control` is a slider's label, or the sheet to draw on."""
+    """A picture that must change when a key is pressed.
+
+    `control` is the label of a slider, or "drawing" for the sheet to draw on.
+    """
 
     name: str
     code: str
@@ -58,12 +61,12 @@ class Case:
     limits: tuple[int, int] | None = None
     before: tuple[tuple[str, str], ...] = ()  # sliders and keys, pressed beforehand
     rival: str = ""
-    truth: tuple[str, str] | None = None  # what the kernel and the page say that the value is
+    truth: tuple[str, str] | None = None  # Python and JavaScript that return the control's value
     presses_only: bool = False
 
 
 def there_and_back(width: int) -> Callable[[int], list[str]]:
-    """Return keys that go so many steps to the right, the same back to the left, and so on."""
+    """Return a function for `keys`: `width` steps to the right, as many back to the left, and so on."""
     return lambda count: [("ArrowRight", "ArrowLeft")[place // width % 2] for place in range(count)]
 
 
@@ -82,7 +85,7 @@ SLIDER_SAYS = "parseFloat(document.querySelector('.jp-CodeCell').querySelectorAl
 SHEET_SAYS = """(() => {
   const sheet = document.querySelector('.cnnlab-sheet canvas');
   const { data } = sheet.getContext('2d').getImageData(0, 0, 112, 112);
-  return data.filter((_, at) => at % 4 === 0).reduce((one, other) => one + other);
+  return data.filter((_, at) => at % 4 === 0).reduce((sum, value) => sum + value);
 })()"""
 RUN_PICTURES = f'{PLOT_CANVAS}, [aria-label^="maps of"] canvas, [aria-label^="Saliency"] canvas'
 INTERACT_CONVOLUTION = """
@@ -112,11 +115,11 @@ INTERACT_KERNEL = """
 import ipywidgets, matplotlib.pyplot as plt
 from cnnlab import bank, compare, kernel_experiments, load_runs, plot_comparison
 from cnnlab.experiments.presets import KERNEL_DIGITS
-found = {run.experiment.key: run for run in load_runs(bank("kernel_size"))}
+stored = {run.experiment.key: run for run in load_runs(bank("kernel_size"))}
 @ipywidgets.interact(seeds=(2, 10))
 def show(seeds=5):
     experiments = kernel_experiments(KERNEL_DIGITS, seeds=range(seeds))
-    plot_comparison(compare([found[one.key] for one in experiments], by="kernel_size"))
+    plot_comparison(compare([stored[experiment.key] for experiment in experiments], by="kernel_size"))
     plt.show()
 """
 BARE = (
@@ -191,7 +194,7 @@ CASES = [
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One line of the table; ok is None where nothing is asked of it."""
+    """One line of the table; `ok` is None where there is no target."""
 
     what: str
     figure: str
@@ -207,7 +210,7 @@ class Row:
 
 
 def measure_case(notebook: Notebook, case: Case, presses: int, medians: dict[str, float]) -> Iterator[Row]:
-    """Show the panel, press keys, press more of them while every frame is looked at, and drag."""
+    """Show the panel, press keys, press more while every frame is checked, and drag."""
     notebook.do("if 'panel' in globals(): panel.close()")
     notebook.show(case.code)
     pictures = notebook.cell().locator(case.pictures).all() if case.pictures else [notebook.output()]
@@ -224,7 +227,7 @@ def measure_case(notebook: Notebook, case: Case, presses: int, medians: dict[str
     first, *others = case.keys(presses + 1)
     notebook.press([first])
     seen = notebook.sample(others)
-    heights = " and ".join(str(one) for one in seen["heights"])
+    heights = " and ".join(str(height) for height in seen["heights"])
     steady = len(seen["heights"]) == 1 and not seen["blank"]
     yield Row(
         f"steady: {case.name}",
@@ -245,7 +248,7 @@ def make_ready(notebook: Notebook, case: Case) -> None:
         keyboard.press(key)
     if case.control == "drawing":
         sheet = notebook.cell().locator(".cnnlab-sheet")
-        sheet.evaluate("one => one.blur()")  # the pen is up
+        sheet.evaluate("sheet => sheet.blur()")  # the pen is up
         sheet.focus()
         for key in ["Delete", *["ArrowUp", "ArrowLeft"] * 30, *["ArrowDown", "ArrowRight"] * 7, "Space"]:
             keyboard.press(key)
@@ -265,12 +268,20 @@ panel._draw = clocked
 """
 
 
-def press_row(notebook: Notebook, case: Case, told: list, medians: dict[str, float]) -> Row:
-    """Return the median and the p95 until the frame; the medians until the pixels, and of the kernel's work."""
+def press_row(notebook: Notebook, case: Case, answers: list, medians: dict[str, float]) -> Row:
+    """Return the row of a case's key presses.
+
+    Parameters
+    ----------
+    answers : list
+        For each press (milliseconds until the pixels, milliseconds until the frame), or None where nothing changed.
+    medians : dict
+        The median of each case so far, in milliseconds; that of this case is added.
+    """
     what = f"key press: {case.name}"
-    changed = [one for one in told if one is not None]
+    changed = [answer for answer in answers if answer is not None]
     if not changed:
-        return Row(what, f"no new picture in {len(told)} presses", ok=False if case.limits else None)
+        return Row(what, f"no new picture in {len(answers)} presses", ok=False if case.limits else None)
     put, shown = zip(*changed, strict=True)
     median, late = statistics.median(shown), float(np.percentile(shown, 95))
     medians[case.name] = median
@@ -279,8 +290,8 @@ def press_row(notebook: Notebook, case: Case, told: list, medians: dict[str, flo
         figure += f", the kernel works {statistics.median(notebook.ask('spent')):.0f}"
     if case.rival in medians:
         figure += f"; `interact` {medians[case.rival] / median:.1f} times as long"
-    if len(changed) < len(told):
-        figure += f"; {len(told) - len(changed)} of {len(told)} presses changed nothing"
+    if len(changed) < len(answers):
+        figure += f"; {len(answers) - len(changed)} of {len(answers)} presses changed nothing"
     if case.limits is None:
         return Row(what, figure)
     return Row(what, figure, "{} / {} ms".format(*case.limits), median <= case.limits[0] and late <= case.limits[1])
@@ -299,20 +310,20 @@ def drag_row(notebook: Notebook, case: Case, pictures: list) -> Row:
         height = box["y"] + box["height"] / 2
         far = track["x"] + track["width"] * (0.05 if middle > track["x"] + track["width"] / 2 else 0.95)
         start, end = (middle, height), (far, height)
-    found = notebook.drag(start, end, DRAG_STEPS)
+    after = notebook.drag(start, end, DRAG_STEPS)
     figure = (
-        f"{found['milliseconds']:.0f} ms after the last of {DRAG_STEPS} moves, {found['after']} pictures in it, "
-        f"{found['pictures']} in all"
+        f"{after['milliseconds']:.0f} ms after the last of {DRAG_STEPS} moves, {after['after']} pictures in it, "
+        f"{after['pictures']} in all"
     )
-    ok = found["milliseconds"] <= 150 and found["after"] <= 2
+    ok = after["milliseconds"] <= 150 and after["after"] <= 2
     if case.truth:
         expression, said = case.truth
         read = "canvas => canvas.toDataURL()"
-        before = [one.evaluate(read) for one in pictures]
+        before = [picture.evaluate(read) for picture in pictures]
         notebook.do("panel._guarded(panel._draw)")
         notebook.page.wait_for_timeout(200)
         true = notebook.ask(expression) == notebook.page.evaluate(said)
-        true = true and before == [one.evaluate(read) for one in pictures]
+        true = true and before == [picture.evaluate(read) for picture in pictures]
         figure += "" if true else "; NOT the final value"
         ok = ok and true
     return Row(f"drag: {case.name}", figure, "150 ms, 2 pictures" if case.limits else "–", ok if case.limits else None)
@@ -347,7 +358,7 @@ OTHER = "other = cnnlab.ConvolutionExplorer()\nother"
 
 
 def training(notebook: Notebook, presses: int) -> Iterator[Row]:
-    """Ask another cell and another panel while one trains; then stop it, and start and stop it some more."""
+    """Use another cell and another panel while a panel trains; then stop it, and start and stop it twice more."""
     notebook.do("if 'panel' in globals(): panel.close()")
     notebook.page.set_viewport_size({"width": 1280, "height": 2900})
     notebook.show(TRAINING)
@@ -358,9 +369,9 @@ def training(notebook: Notebook, presses: int) -> Iterator[Row]:
     cells = [notebook.answer(f"1 + 1, {place}", rf"\(2, {place}\)", 2) for place in range(max(3, presses // 4))]
     notebook.watch([notebook.cell(1).locator(CONVOLUTION.pictures)])
     notebook.slider("image", 1).focus()
-    keys = [one[1] for one in notebook.press(CONVOLUTION.keys(presses)) if one is not None]
+    keys = [answer[1] for answer in notebook.press(CONVOLUTION.keys(presses)) if answer is not None]
     still = notebook.ask("panel.start.disabled")
-    cells = [one if one is not None else np.inf for one in cells]
+    cells = [np.inf if milliseconds is None else milliseconds for milliseconds in cells]
     figure = f"{statistics.median(cells):.0f} ms, at most {max(cells):.0f} ms"
     yield Row("while training: the cell `1 + 1`", figure, "300 ms", max(cells) <= 300 and still)
     figure = f"{statistics.median(keys):.0f} ms, at most {max(keys):.0f} ms"
@@ -373,14 +384,14 @@ def training(notebook: Notebook, presses: int) -> Iterator[Row]:
         notebook.click("Start", news, "Training run 1 of 1")
         notebook.page.wait_for_timeout(700)
         stopped.append(notebook.click("Stop", news, "stopped in epoch"))
-    figure = ", ".join("never" if one is None else f"{one:.0f}" for one in stopped)
+    figure = ", ".join("never" if milliseconds is None else f"{milliseconds:.0f}" for milliseconds in stopped)
     yield Row("Stop: by the button in the page", f"{figure} ms until the page says so")
     notebook.do("other.close()")
     notebook.page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def restarts(notebook: Notebook, count: int) -> Iterator[Row]:
-    """Restart the kernel with a panel open, one of them training, and count the processes that stay."""
+    """Restart the kernel while a panel is open, a training one among them, and count the processes that stay."""
     faults = []
     for place in range(count):
         name = OPEN_AT_RESTART[place % len(OPEN_AT_RESTART)]
@@ -392,7 +403,7 @@ def restarts(notebook: Notebook, count: int) -> Iterator[Row]:
         old = notebook.ask("__import__('os').getpid()")
         notebook.restart()
         new = notebook.ask("__import__('os').getpid()")
-        kernels = [one.pid for one in psutil.Process().children(recursive=True) if is_kernel(one)]
+        kernels = [child.pid for child in psutil.Process().children(recursive=True) if is_kernel(child)]
         if kernels != [new] or psutil.pid_exists(old) or psutil.Process(new).children():
             faults.append(name)
     figure = f"{count - len(faults)} of {count} left nothing" + (f"; not {', '.join(faults)}" if faults else "")
@@ -413,28 +424,27 @@ def is_kernel(process: psutil.Process) -> bool:
 
 
 def in_kernel(call: str) -> object:
-    """Run a function of panel_kernel in a fresh kernel, and return what it returns."""
+    """Run a function of panels_kernel.py in a fresh kernel, and return what it returns."""
     printed = []
-    with run_kernel(stderr=subprocess.DEVNULL) as client:
-        setup = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); import panel_kernel"
+    with run_kernel(stderr=subprocess.DEVNULL, cwd=os.path.dirname(os.path.abspath(__file__))) as client:
         client.execute_interactive(
-            f"{setup}\nprint(panel_kernel.{call})",
+            f"import panels_kernel\nprint(panels_kernel.{call})",
             timeout=7200,
             output_hook=lambda message: printed.append(message["content"]),
         )
-    errors = [one for one in printed if "evalue" in one]
+    errors = [content for content in printed if "evalue" in content]
     if errors:
         raise RuntimeError(f"{errors[0]['ename']}: {errors[0]['evalue']}")
-    return ast.literal_eval("".join(one["text"] for one in printed if one.get("name") == "stdout"))
+    return ast.literal_eval("".join(content["text"] for content in printed if content.get("name") == "stdout"))
 
 
 def stops(count: int) -> Iterator[Row]:
-    found = in_kernel(f"stops({count})")
-    taken, limit = found["taken"], found["batch"] + 0.2
-    good = sum(one <= limit for one in taken)
+    result = in_kernel(f"stops({count})")
+    taken, limit = result["taken"], result["batch"] + 0.2
+    good = sum(seconds <= limit for seconds in taken)
     figure = (
         f"{good} of {count}; {1000 * statistics.median(taken):.0f} ms, at most {1000 * max(taken):.0f} ms; "
-        f"a batch {1000 * found['batch']:.0f} ms"
+        f"a batch {1000 * result['batch']:.0f} ms"
     )
     yield Row("Stop: within a batch + 200 ms", figure, f"{count} of {count}", good == count)
 
@@ -500,9 +510,9 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     begun, load = time.monotonic(), os.getloadavg()[0]
-    found = []
+    finished = []
     for row in rows(chosen):
-        found.append(row)
+        finished.append(row)
         print(row, file=sys.stderr, flush=True)
     print(
         f"Python {platform.python_version()}, {os.cpu_count()} processors; median / p95; load average {load:.1f} "
@@ -510,7 +520,7 @@ def main() -> None:
         f"{time.monotonic() - begun:.0f} s\n"
     )
     print("| what | measured | target | |\n| --- | --- | --- | --- |")
-    print(*found, sep="\n")
+    print(*finished, sep="\n")
 
 
 if __name__ == "__main__":

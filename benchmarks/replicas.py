@@ -1,8 +1,8 @@
-"""Train experiment A with its runs as replicas of a few networks, and print how long that takes beside other ways.
+"""Time experiment A with its runs as replicas in a few networks, and compare that with other ways to train it.
 
     PYTHONPATH=. python benchmarks/replicas.py
 
-Needs a GPU, torch and this repository; about three minutes. What is only sampled is scaled up, and says so.
+It needs a GPU, torch and this repository, and takes about three minutes. Sampled times are scaled up, and marked.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ LAST = 20  # epochs whose median is compared: with RMSprop single epochs are far
 
 
 def say(line: str = "") -> None:
-    """Print a line at once: who is stopped half way keeps what is measured."""
+    """Print a line at once, so that a run that is stopped has shown its results so far."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def experiment_a(epochs: int) -> tuple[list[Experiment], Runs]:
-    """Return the 90 trajectories of experiment A on MNIST, as long as asked for, and the bank's runs of them."""
+    """Return the 90 trajectories of experiment A on MNIST, each `epochs` long, and the bank's runs of them."""
     runs = load_runs(bank("experiment_a_mnist")).filter(momentum=0.0)
     runs = runs.filter(epochs=max(runs.values()["epochs"]))
-    return [one.experiment.replace(epochs=epochs) for one in runs], runs
+    return [run.experiment.replace(epochs=epochs) for run in runs], runs
 
 
 def wait(device: torch.device) -> None:
@@ -55,13 +55,17 @@ def time_steps(experiments: list[Experiment], device: torch.device, steps: int) 
 
 
 def _time_step(experiments, kernel: int, device, graphs: bool, steps: int) -> tuple[float, bool, float]:
-    """Return the milliseconds, whether it ran as asked (with a graph), and the peak memory in GB."""
+    """Return the milliseconds, whether a graph was used where it was asked for, and the peak memory in GB."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
-    chosen = [one.replace(epochs=1000) for one in experiments if (one.kernel_size, one.pooling) == (kernel, "max")]
+    chosen = [
+        experiment.replace(epochs=1000)
+        for experiment in experiments
+        if (experiment.kernel_size, experiment.pooling) == (kernel, "max")
+    ]
     with _exact(device):
-        payloads = [{"experiment": one.to_dict(), "snapshots": []} for one in chosen]
+        payloads = [{"experiment": experiment.to_dict(), "snapshots": []} for experiment in chosen]
         training = _Training(payloads, device, torch.float32, graphs)
         for _ in range(2):  # eager, then as a graph
             training.train_epoch()
@@ -91,19 +95,18 @@ def train_whole(experiments: list[Experiment], device: torch.device) -> tuple[Ru
 def sample_runs(experiments: list[Experiment], device: torch.device, epochs: int) -> float:
     """Return the seconds of an epoch of `run` on the device, on average over the settings."""
     times = []
-    for one in experiments:
-        if one.seed == 0:
-            seconds = run(one.replace(epochs=epochs + 1), device=str(device), progress=False).history["seconds"]
+    for experiment in experiments:
+        if experiment.seed == 0:
+            seconds = run(experiment.replace(epochs=epochs + 1), device=str(device), progress=False).history["seconds"]
             times.append(statistics.fmean(seconds[1:]))  # the first one also warms up
     return statistics.fmean(times)
 
 
 def sample_workers(experiments: list[Experiment], epochs: int) -> float:
     """Return the seconds of an epoch on one of two busy processes of one thread, on average over the settings."""
-    runs = sweep(
-        [one.replace(epochs=epochs + 1) for one in experiments if one.seed == 0], workers=2, progress=False
-    )  # fmt: skip
-    return statistics.fmean(statistics.fmean(one.history["seconds"][1:]) for one in runs)
+    short = [experiment.replace(epochs=epochs + 1) for experiment in experiments if experiment.seed == 0]
+    runs = sweep(short, workers=2, progress=False)
+    return statistics.fmean(statistics.fmean(finished.history["seconds"][1:]) for finished in runs)
 
 
 def compare_accuracies(runs: Iterable, recorded: Runs, epochs: int) -> str:
@@ -121,9 +124,9 @@ def compare_accuracies(runs: Iterable, recorded: Runs, epochs: int) -> str:
 
 def _by_setting(runs: Iterable, epochs: int) -> dict[tuple, list[float]]:
     accuracies: dict[tuple, list[float]] = {}
-    for one in runs:
-        key = tuple(getattr(one.experiment, name) for name in SETTING)
-        last = one.history["validation_accuracy"][max(0, epochs - LAST) : epochs]
+    for finished in runs:
+        key = tuple(getattr(finished.experiment, name) for name in SETTING)
+        last = finished.history["validation_accuracy"][max(0, epochs - LAST) : epochs]
         accuracies.setdefault(key, []).append(statistics.median(last))
     return accuracies
 

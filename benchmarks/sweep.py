@@ -1,7 +1,7 @@
-"""Do experiment A's grid, smaller, with `sweep` and with the loops that students write, and print who takes how long.
+"""Time `sweep` and the loops that students write on a smaller grid of experiment A, and print tables in Markdown.
 
-Nothing large may be imported here (see worker_memory.py); what trains is in sweep_contestants.py, in processes of its
-own. Markdown goes to standard output, how it goes to standard error.
+Nothing large may be imported here (see sweep_worker_memory.py): the trainings are in sweep_contestants.py and run in
+other processes. Markdown goes to standard output, progress to standard error.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import store_loading
-import worker_memory
+import sweep_store_loading
+import sweep_worker_memory
 from fit import processor, say
 from sweep_report import LABELS, levers, refuse_others, table, targets
 
@@ -27,17 +27,17 @@ THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def run_rounds(options: argparse.Namespace) -> dict[str, list[dict] | str]:
-    """Return each contestant's results, one a round, or the one word that says why it has none."""
+    """Return each contestant's results, one per round, or "failed"."""
     results: dict[str, list[dict] | str] = {name: [] for name in LABELS}
     for seed in range(options.rounds):
-        for name, found in results.items():
-            if isinstance(found, str):
+        for name, finished in results.items():
+            if isinstance(finished, str):
                 continue
             result = run_once(name, options, seed)
             if result is None:
                 results[name] = "failed"
                 continue
-            found.append(result)
+            finished.append(result)
             say(
                 f"round {seed + 1} of {options.rounds}: {name} {result['seconds']:.1f} s, "
                 f"accuracy {statistics.fmean(result['accuracies']):.4f}"
@@ -46,7 +46,7 @@ def run_rounds(options: argparse.Namespace) -> dict[str, list[dict] | str]:
 
 
 def run_once(name: str, options: argparse.Namespace, seed: int) -> dict | None:
-    """Let one contestant do the grid in a fresh process; return what it says, or None after saying why it failed."""
+    """Let a contestant do the grid in a fresh process; return its result, or None after printing why it failed."""
     script = Path(__file__).with_name("sweep_contestants.py")
     order = [sys.executable, script, name, "--seed", seed, "--images", options.train_size, "--workers", options.workers]
     order += ["--lengths", *options.lengths]
@@ -62,8 +62,8 @@ def run_once(name: str, options: argparse.Namespace, seed: int) -> dict | None:
 
 
 def heading(results: dict[str, list[dict] | str], options: argparse.Namespace) -> str:
-    """Return the sentence over the table: what was done, and on what."""
-    every = [result for found in results.values() if isinstance(found, list) for result in found]
+    """Return the sentence above the table: the task, the settings and the computer."""
+    every = [result for finished in results.values() if isinstance(finished, list) for result in finished]
     threads = "?" if results["loader"] == "failed" else results["loader"][0]["threads"]
     return (
         f"90 configurations (3 kernels, 2 poolings, 3 optimizers; {', '.join(map(str, options.lengths))} epochs) on "
@@ -74,7 +74,7 @@ def heading(results: dict[str, list[dict] | str], options: argparse.Namespace) -
 
 
 def read_options() -> argparse.Namespace:
-    """Return the command line, and the five lengths that it stands for."""
+    """Return the options of the command line, with the five lengths that follow from them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--train-size", type=int, default=500, help="images for training, as many for validation")
@@ -105,8 +105,8 @@ def main() -> None:
         print(heading(results, options), "", *table(results, refused), "", *levers(results, refused), "", sep="\n")
         print(*targets(results, refused), accuracy_line, sep="\n", flush=True)
     say("worker memory and loading follow")
-    print(worker_memory.measure(50) if options.quick else worker_memory.measure(), flush=True)
-    print(store_loading.measure(500, times=1) if options.quick else store_loading.measure())
+    print(sweep_worker_memory.measure(50) if options.quick else sweep_worker_memory.measure(), flush=True)
+    print(sweep_store_loading.measure(500, times=1) if options.quick else sweep_store_loading.measure())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""A contestant's name in, one line of JSON out: how long it took for the whole grid, and what it had learnt by then.
+"""Let one contestant of sweep.py do the whole grid, and print its seconds and accuracies as one line of JSON.
 
-`sweep.py` runs this file once a contestant and a round. The grid is experiment A's: 3 kernels × 2 poolings × 3
+`sweep.py` runs this file once per contestant and round. The grid is experiment A's: 3 kernels × 2 poolings × 3
 optimizers × 5 lengths. The loops are written as a student writes them: a new model and a new training for each of the
 90 configurations, validation after each epoch, as many threads as torch likes.
 """
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 import torch
-from contestants import as_pictures  # also hides a GPU: the processor only, whatever else the machine has
+from fit_contestants import as_pictures  # which also hides a GPU: only the processor is measured
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
@@ -36,21 +36,22 @@ def the_grid(images: int, lengths: list[int], seed: int) -> list[Experiment]:
 def train_nested(train_set: Dataset, validation_set: Dataset, experiments: list[Experiment]) -> list[float]:
     """Train every configuration anew, and return the validation accuracy that each ends with."""
     accuracies = []
-    for one in experiments:
-        torch.manual_seed(one.seed)  # decides the order of the images
+    for experiment in experiments:
+        torch.manual_seed(experiment.seed)  # decides the order of the images
         model = build_cnn(
-            kernel_size=one.kernel_size, pooling=one.pooling, channels=one.channels, hidden=one.hidden, seed=one.seed
-        )
-        optimizer = TORCH_OPTIMIZERS[one.optimizer](model.parameters(), lr=RATES[one.optimizer])
-        train_loader = DataLoader(train_set, batch_size=one.batch_size, shuffle=True)
+            kernel_size=experiment.kernel_size, pooling=experiment.pooling, channels=experiment.channels,
+            hidden=experiment.hidden, seed=experiment.seed,
+        )  # fmt: skip
+        optimizer = TORCH_OPTIMIZERS[experiment.optimizer](model.parameters(), lr=RATES[experiment.optimizer])
+        train_loader = DataLoader(train_set, batch_size=experiment.batch_size, shuffle=True)
         validation_loader = DataLoader(validation_set, batch_size=TEST_BATCH)
-        history = train_one(model, optimizer, train_loader, validation_loader, one.epochs)
+        history = train_one(model, optimizer, train_loader, validation_loader, experiment.epochs)
         accuracies.append(history[-1]["validation_accuracy"])
     return accuracies
 
 
 def train_one(model: nn.Module, optimizer, train_loader, validation_loader, epochs: int) -> list[dict[str, float]]:
-    """Train with the loop of most tutorials, and return one dict of losses and accuracies an epoch."""
+    """Train with the loop of most tutorials, and return one dict of losses and accuracies per epoch."""
     criterion = nn.CrossEntropyLoss()
     history = []
     for _ in range(epochs):
@@ -92,30 +93,30 @@ def nest_pictures(experiments: list[Experiment], data: Data) -> Callable[[], dic
 
 
 def run_in_a_row(experiments: list[Experiment], data: Data) -> Callable[[], dict]:  # noqa: ARG001
-    """Get one plain `run` after the other ready, in this process: nothing shared, nothing stored."""
+    """Get plain calls of `run` ready, one after the other in this process: nothing is shared, nothing is stored."""
 
     def train() -> dict:
-        finished = [run(one, progress=False) for one in experiments]
+        finished = [run(experiment, progress=False) for experiment in experiments]
         return {"accuracies": [done.history.last("validation_accuracy") for done in finished]}
 
     return train
 
 
 def run_longest(experiments: list[Experiment], data: Data) -> Callable[[], dict]:
-    """Get the same ready for the 18 longest alone: what a sweep trains, without the sweep."""
+    """Get the same ready for the 18 longest experiments only: these a sweep trains, too."""
     return run_in_a_row(_longest(experiments), data)
 
 
 def sweep_on(workers: int) -> Callable[[list[Experiment], Data], Callable[[], dict]]:
-    """Return what gets `sweep` ready, with so many workers and a new folder as its store."""
+    """Return a function that gets `sweep` ready, with `workers` workers and a new folder as its store."""
 
     def prepare(experiments: list[Experiment], data: Data) -> Callable[[], dict]:  # noqa: ARG001
         def train() -> dict:
             with tempfile.TemporaryDirectory() as folder:
                 runs = sweep(experiments, store=folder, workers=workers, progress=False)
             accuracies = [done.history.last("validation_accuracy") for done in runs]
-            longest = max(one.epochs for one in experiments)
-            return {"accuracies": accuracies, "training": sum(one.seconds for one in runs.filter(epochs=longest))}
+            longest = max(experiment.epochs for experiment in experiments)
+            return {"accuracies": accuracies, "training": sum(run.seconds for run in runs.filter(epochs=longest))}
 
         return train
 
@@ -123,12 +124,12 @@ def sweep_on(workers: int) -> Callable[[list[Experiment], Data], Callable[[], di
 
 
 def _longest(experiments: list[Experiment]) -> list[Experiment]:
-    longest = max(one.epochs for one in experiments)
-    return [one for one in experiments if one.epochs == longest]
+    longest = max(experiment.epochs for experiment in experiments)
+    return [experiment for experiment in experiments if experiment.epochs == longest]
 
 
 def race(name: str, images: int, lengths: list[int], seed: int, workers: int) -> dict:
-    """Warm up, do the whole grid with the clock running, and return what there is to know.
+    """Warm up, do the whole grid with the clock running, and return the measurements.
 
     The clock of a loop starts with its images in memory. That of `sweep` starts before its worker processes do, so
     that their start, their imports and their reading of the files are in it.

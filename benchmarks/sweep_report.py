@@ -1,13 +1,13 @@
-"""What each contestant of `sweep.py` said, in; the tables and one line a target, in Markdown, out."""
+"""Write the tables and the lines about the targets of `sweep.py`, in Markdown, from its contestants' results."""
 
 from __future__ import annotations
 
 import math
 import statistics
 
-LENGTH_COUNT = 5  # neighbours in the grid that differ in nothing but their length
+LENGTH_COUNT = 5  # neighbours in the grid that differ in their length only
 LABELS = {
-    "sweep": "**cnnlab `sweep`**, a worker a processor",
+    "sweep": "**cnnlab `sweep`**, a worker per processor",
     "sweep-1": "`sweep`, one worker",
     "row": "the 18 longest trainings, plain `run` in a row",
     "separate": "all 90 trainings, plain `run` in a row",
@@ -15,46 +15,47 @@ LABELS = {
     "loader-1": "the same on one thread",
     "transforms": "nested loop, torchvision's transforms",
 }
-LEVERS = {  # what it is: (the slower, the faster); the first four multiply to the whole
-    "in-memory loop: `fit` on one thread for the DataLoader loop": ("loader", "separate"),
-    "shared trajectories: the longest for all five lengths": ("separate", "row"),
-    "store and scheduler: what they cost": ("row", "sweep-1"),
-    "processes: a worker a processor for one": ("sweep-1", "sweep"),
+LEVERS = {  # description: (the slower, the faster contestant); the first four multiply to the whole
+    "in-memory loop: `fit` on one thread in place of the DataLoader loop": ("loader", "separate"),
+    "shared trajectories: the longest in place of all five lengths": ("separate", "row"),
+    "store and scheduler: their cost": ("row", "sweep-1"),
+    "processes: a worker per processor in place of one": ("sweep-1", "sweep"),
     "all four": ("loader", "sweep"),
-    "of the first, one thread for torch's own choice": ("loader", "loader-1"),
+    "part of the first: one thread in place of torch's own choice": ("loader", "loader-1"),
 }
 OVERHEAD = 0.02  # share of the time
 TARGETS = {"loader": 3, "transforms": 4.5}
 
 
 def differences(results: dict[str, list[dict] | str], name: str) -> list[float]:
-    """Return by how much the contestant's validation accuracy is above that of `separate`, a number a cell and round.
+    """Return the contestant's validation accuracy minus that of `separate`, one number per cell of the grid and round.
 
-    A cell is the mean over its five lengths: in a sweep these are one trajectory, so that they are not independent.
+    A cell is the mean over its five lengths: in a sweep these are one trajectory, so they are not independent.
     """
     count = LENGTH_COUNT
-    found = []
+    result = []
     for own, plain in zip(results[name], results["separate"], strict=True):
         above = [a - b for a, b in zip(own["accuracies"], plain["accuracies"], strict=True)]
-        found += [statistics.fmean(above[place : place + count]) for place in range(0, len(above), count)]
-    return found
+        result += [statistics.fmean(above[place : place + count]) for place in range(0, len(above), count)]
+    return result
 
 
 def refuse_others(results: dict[str, list[dict] | str]) -> tuple[list[str], str]:
-    """Return who learnt something else than 90 separate `run`s, and one line that says how near the others are.
+    """Return the contestants that learnt something else than 90 separate `run`s, and a line about all of them.
 
     Noise is three standard errors of the mean paired difference over cells and rounds. `sweep` is allowed none: it must
     be equal to the last digit.
     """
     refused, shown = [], []
-    for name, found in results.items():
-        if isinstance(found, str) or name in ("separate", "row"):
+    for name, finished in results.items():
+        if isinstance(finished, str) or name in ("separate", "row"):
             continue
         above = differences(results, name)
         mean, noise = statistics.fmean(above), 3 * statistics.stdev(above) / math.sqrt(len(above))
         if name.startswith("sweep"):
             equal = all(
-                own["accuracies"] == plain["accuracies"] for own, plain in zip(found, results["separate"], strict=True)
+                own["accuracies"] == plain["accuracies"]
+                for own, plain in zip(finished, results["separate"], strict=True)
             )
             shown.append(f"{name} {'equal' if equal else 'not equal'} in every digit")
         else:
@@ -67,64 +68,64 @@ def refuse_others(results: dict[str, list[dict] | str]) -> tuple[list[str], str]
 
 
 def ratios(results: dict[str, list[dict] | str], slower: str, faster: str) -> list[float]:
-    """Return how many times the seconds of the one the other took, round by round."""
+    """Return the seconds of the slower contestant divided by those of the faster, round by round."""
     pairs = zip(results[slower], results[faster], strict=True)
-    return [one["seconds"] / other["seconds"] for one, other in pairs]
+    return [long["seconds"] / short["seconds"] for long, short in pairs]
 
 
 def spread(values: list[float], digits: int = 2) -> str:
-    """Return the least and the largest of these numbers, for a table."""
+    """Return the smallest and the largest of these numbers, for a table."""
     return f"{min(values):.{digits}f}–{max(values):.{digits}f}"
 
 
 def table(results: dict[str, list[dict] | str], refused: list[str]) -> list[str]:
     """Return the lines of the table of contestants."""
     lines = ["| | seconds | × `sweep` | spread | validation accuracy |", "| --- | ---: | ---: | ---: | ---: |"]
-    for name, found in results.items():
-        if isinstance(found, str):
-            lines.append(f"| {LABELS[name]} | {found} | | | |")
+    for name, finished in results.items():
+        if isinstance(finished, str):
+            lines.append(f"| {LABELS[name]} | {finished} | | | |")
             continue
-        accuracy = statistics.fmean(statistics.fmean(result["accuracies"]) for result in found)
-        told = "" if name == "row" else f"{accuracy:.4f}"  # other configurations, another mean
+        accuracy = statistics.fmean(statistics.fmean(result["accuracies"]) for result in finished)
+        shown = "" if name == "row" else f"{accuracy:.4f}"  # other configurations, another mean
         if name in refused:
-            lines.append(f"| {LABELS[name]} | refused | | | {told} |")
+            lines.append(f"| {LABELS[name]} | refused | | | {shown} |")
             continue
-        seconds = statistics.median(result["seconds"] for result in found)
+        seconds = statistics.median(result["seconds"] for result in finished)
         against = ratios(results, name, "sweep")
         around = "" if name == "sweep" else spread(against)
-        lines.append(f"| {LABELS[name]} | {seconds:.1f} | {statistics.median(against):.2f} | {around} | {told} |")
+        lines.append(f"| {LABELS[name]} | {seconds:.1f} | {statistics.median(against):.2f} | {around} | {shown} |")
     return lines
 
 
 def levers(results: dict[str, list[dict] | str], refused: list[str]) -> list[str]:
-    """Return the lines of the table that says how much of the whole each lever is."""
+    """Return the lines of the table that shows the part of each lever in the whole gain."""
     lines = ["| lever | × | spread |", "| --- | ---: | ---: |"]
     for words, pair in LEVERS.items():
         if any(isinstance(results[name], str) or name in refused for name in pair):
             lines.append(f"| {words} | not measured | |")
             continue
-        found = ratios(results, *pair)
-        lines.append(f"| {words} | {statistics.median(found):.2f} | {spread(found)} |")
+        gains = ratios(results, *pair)
+        lines.append(f"| {words} | {statistics.median(gains):.2f} | {spread(gains)} |")
     return lines
 
 
 def targets(results: dict[str, list[dict] | str], refused: list[str]) -> list[str]:
-    """Return one line a target of speed: reached or not, with its figure."""
-    fair = [name for name, found in results.items() if isinstance(found, list) and name not in refused]
+    """Return one line per target of speed: reached or not, with its figure."""
+    fair = [name for name, finished in results.items() if isinstance(finished, list) and name not in refused]
     lines = []
     for name, limit in TARGETS.items():
         words = f"{limit} × as fast as the {LABELS[name]}"
         if not {"sweep", name} <= set(fair):
             lines.append(f"- not measured: {words}")
             continue
-        found = ratios(results, name, "sweep")
-        verdict = "reached" if statistics.median(found) >= limit else "NOT reached"
-        lines.append(f"- {verdict}: {words}: {statistics.median(found):.2f} × ({spread(found)})")
+        gains = ratios(results, name, "sweep")
+        verdict = "reached" if statistics.median(gains) >= limit else "NOT reached"
+        lines.append(f"- {verdict}: {words}: {statistics.median(gains):.2f} × ({spread(gains)})")
     return [*lines, overhead(results, fair)]
 
 
 def overhead(results: dict[str, list[dict] | str], fair: list[str]) -> str:
-    """Return one line: how much longer a sweep with one worker takes than the same trainings without a sweep."""
+    """Return a line that says how much longer a sweep with one worker takes than the same trainings without a sweep."""
     words = f"store and scheduler under {OVERHEAD * 100:.0f} % of the time"
     if not {"sweep-1", "row"} <= set(fair):
         return f"- not measured: {words}"

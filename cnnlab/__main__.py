@@ -1,4 +1,4 @@
-"""`python -m cnnlab`: the environment report; `python -m cnnlab sweep …`: a sweep from a terminal."""
+"""Run a command: `python -m cnnlab` prints the environment report, `python -m cnnlab sweep …` trains a grid."""
 
 import sys
 

@@ -6,8 +6,8 @@ import sys
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Where the tests are started in the background of a script, their processes are told to ignore an interrupt; what the
-# course does at one could not be tested then.
+# Where a script starts the tests in its background, their processes ignore interrupts; then what the course does at an
+# interrupt could not be tested.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -23,6 +23,25 @@ def _figures_closed():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Return start.py as a module, in a small copy of the course; all that it does, it does there."""
+    from scripts import load_script
+    from small_course import make_small_course
+
+    root = tmp_path / "my course ü"
+    make_small_course(root)
+    return load_script(root / "start.py")
+
+
+@pytest.fixture
+def keep_sigterm():
+    """Restore the handler of SIGTERM, which start.py's commands replace for the whole process."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ The wheel is built from a copy of what goes into it, and used from another folde
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import os
 import pkgutil
@@ -27,6 +26,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from places import REPOSITORY
+from scripts import load_script
 
 import cnnlab
 import cnnlab.widgets
@@ -92,7 +92,7 @@ def test_the_wheel_is_small_and_holds_nothing_but_its_own_files(wheel):
     assert len(BANK) == 10
     sources = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "cnnlab").rglob("*") if path.is_file()}
     sources = {name for name in sources if "__pycache__" not in name}
-    assert {Path(name).suffix for name in sources} <= {".py", ".js", ".css"}
+    assert {Path(name).suffix for name in sources} <= {".py", ".pyi", ".typed", ".js", ".css"}
     assert names - {f"cnnlab/shipped/{name}" for name in shipped} == sources
 
 
@@ -118,7 +118,7 @@ print(json.dumps([cnnlab.__file__, str(folder), str(images.dtype), images.shape,
     assert (kind, shape, tests) == ("torch.float32", [100, 1, 28, 28], 50)
 
 
-# --- What a package index, and whoever cites the course, is told
+# --- What a package index shows, and the citation
 
 
 def information(wheel: Path) -> dict[str, bytes]:
@@ -162,7 +162,8 @@ def test_the_sdist_holds_all_that_the_wheel_is_built_from(sdist):
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     build = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
-    shipped = {path.removeprefix("cnnlab/shipped/") for path in build["targets"]["wheel"]["force-include"].values()}
+    paths = build["targets"]["wheel"]["hooks"]["custom"]["shipped"].values()
+    shipped = {path.removeprefix("cnnlab/shipped/") for path in paths}
     assert shipped == ARCHIVES | BANK | {"README.md", "checksums.txt"}
     wanted = {f"data/{name}" for name in shipped} | {"LICENSE", "LICENSES/CC-BY-SA-3.0.txt", "hatch_build.py"}
     assert wanted <= names
@@ -186,9 +187,7 @@ def test_the_description_has_no_link_that_leads_nowhere(wheel):
 
 
 def test_links_lead_to_the_repository_once_there_is_one():
-    spec = importlib.util.spec_from_file_location("hatch_build", REPOSITORY / "hatch_build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script(REPOSITORY / "hatch_build.py")
     text = "![A digit](docs/a.png) [data](data/README.md) [Python](https://www.python.org/)"
     assert module.hold_elsewhere(text, "") == "A digit data [Python](https://www.python.org/)"
     address = "https://github.com/alice/cnnlab"
@@ -209,6 +208,15 @@ def test_the_citation_is_valid_and_says_what_pyproject_says():
     assert {citation["license"], citation["references"][0]["license"]} == set(PROJECT["license"].split(" AND "))
 
 
+def test_an_editable_install_has_no_data_of_its_own(course, tmp_path):
+    code = "import sys, hatchling.build; print(hatchling.build.build_editable(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    built = subprocess.run(command, cwd=course, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    names = zipfile.ZipFile(tmp_path / built.stdout.strip()).namelist()
+    assert {name for name in names if ".dist-info/" not in name} == {"_cnnlab.pth"}
+
+
 def test_an_editable_install_reads_the_repositorys_data():
     assert Path(cnnlab.__file__).is_relative_to(REPOSITORY)
     assert cnnlab.data_folder() == REPOSITORY / "data"
@@ -220,9 +228,9 @@ def test_an_editable_install_reads_the_repositorys_data():
 def requirements() -> dict[str, SpecifierSet]:
     """Return name → versions of what pyproject.toml asks for, the extras lab and test included."""
     texts = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["lab"] + PROJECT["optional-dependencies"]["test"]
-    found = {one.name: one.specifier for one in map(Requirement, texts)}
-    assert found.pop("cnnlab") == SpecifierSet()  # test contains lab
-    return found
+    versions = {package.name: package.specifier for package in map(Requirement, texts)}
+    assert versions.pop("cnnlab") == SpecifierSet()  # test contains lab
+    return versions
 
 
 def test_conda_gets_the_same_dependencies_and_floors():
@@ -233,10 +241,10 @@ def test_conda_gets_the_same_dependencies_and_floors():
     *others, itself = by_pip["pip"]
     assert itself == "-e ."
     assert [Requirement(text).name for text in others] == ["axe-playwright-python"]  # what conda-forge has not
-    found = {one.name: one.specifier for one in map(Requirement, plain + others)}
-    assert found.pop("python") == SpecifierSet(PROJECT["requires-python"])
-    assert found.pop("pip") == SpecifierSet()
-    assert found == wanted
+    named = {package.name: package.specifier for package in map(Requirement, plain + others)}
+    assert named.pop("python") == SpecifierSet(PROJECT["requires-python"])
+    assert named.pop("pip") == SpecifierSet()
+    assert named == wanted
     assert environment["channels"][0] == "conda-forge"
 
 
@@ -244,7 +252,7 @@ def test_constraints_pin_every_dependency_at_a_version_its_floor_allows():
     text = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8")
     pins = {canonicalize_name(name): version for name, version in re.findall(r"(?m)^([\w.-]+)==([\w.]+)$", text)}
     for name, versions in requirements().items():
-        assert {one.operator for one in versions} == {">="}, name  # a floor, and nothing that Colab could break
+        assert {version.operator for version in versions} == {">="}, name  # a floor, and nothing that Colab could break
         assert pins[name] in versions, name
 
 

@@ -1,7 +1,7 @@
-"""Run notebooks and compare what they print with what they hold: `python start.py check [--lax] [notebook ...]`.
+"""Run notebooks and compare their outputs with those stored: `python start.py check [--lax] [notebook ...]`.
 
-Each notebook runs in a process of its own, in its own folder, two at a time. There pytest and nbval run its cells in a
-fresh kernel and compare the outputs with those stored in the file; what differs comes back as a small JSON file.
+Two notebooks run at a time, each in a process of its own and in its own folder. There pytest and nbval run its cells in
+a fresh kernel and compare the outputs with those in the file. The process writes its report to a small JSON file.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from itertools import takewhile, zip_longest
 from pathlib import Path
 
 COURSE = Path(__file__).resolve().parents[1]
-# The longest first, so that no processor waits for one long notebook at the end. A file of another name begins before.
+# The longest first, so that no processor waits for a long one at the end. Files with other names come before these.
 LONGEST_FIRST = [
     "03_epochs", "05_inside_the_network", "06_mnist_experiment", "07_full_grid", "02_pooling", "01_kernel_size",
     "00_start_here", "04_optimizers", "08_playground",
 ]  # fmt: skip
 PROCESSES = 2
 CELL_SECONDS = 120
-LINES = 10  # for one notebook: a name that is missing fails every cell below it
+LINES = 10  # per notebook, since a missing name fails every cell below it
 WIDTH = 50  # of a text that is quoted
-NEWS_SECONDS = 30  # after which a plain pipe hears what is running
+NEWS_SECONDS = 30  # without a line; then a pipe gets a line that says what is running
 
 
 # --- One notebook, in a process of its own.
 
 
 class Cells:
-    """A plugin for pytest that notes what went wrong in the cells of one notebook.
+    """A plugin for pytest that reports what went wrong in the cells of one notebook.
 
     Parameters
     ----------
     path : Path
-        The notebook. Whatever else is in its folder is left alone.
+        The notebook. All other files in its folder are ignored.
     lax : bool
         Whether outputs are compared only in the cells whose tags ask for it.
     """
@@ -58,10 +58,10 @@ class Cells:
         unrun = [item.cell for item in items if item.cell.execution_count is None]
         self.report.update(cells=len(items), unrun=0 if self.lax else len(unrun))
         for cell in unrun if self.lax else []:
-            cell.outputs = []  # of a kernel that is gone: nbval takes them for a fault
+            cell.outputs = []  # nbval would call the outputs of an earlier kernel a fault
 
     def pytest_exception_interact(self, node: object, call: object) -> None:
-        """Note the failure of a cell, or of the whole file where no cell could be read."""
+        """Report the failure of a cell, or of the whole file if no cell could be read."""
         error = call.excinfo.value
         if hasattr(node, "cell"):
             name = node.cell.get("id") or f"number {node.cell_num + 1}"
@@ -71,7 +71,7 @@ class Cells:
 
 
 def describe(item: object, error: Exception) -> str:
-    """Return in a few words what failed in a cell: an item of nbval's, and the error that nbval made of it."""
+    """Return in a few words what failed in a cell, from nbval's item and the error that nbval raised."""
     if item.parent.timed_out:
         return f"not done after {CELL_SECONDS} s: close what else is busy and check again, or look for an endless loop"
     if str(error) == "Cell outputs differ":
@@ -83,7 +83,7 @@ def describe(item: object, error: Exception) -> str:
 
 
 def texts(item: object, outputs: list) -> dict[str, list[str]]:
-    """Return kind → the texts that nbval compares: of each stream, and of each MIME type."""
+    """Return the texts that nbval compares, by kind: a stream's text, or a MIME type."""
     from nbval.plugin import coalesce_streams, transform_streams_for_comparison
 
     kinds: dict[str, list[str]] = {}
@@ -107,7 +107,7 @@ def difference(printed: dict, stored: dict) -> str:
 
 
 def quote(text: str, start: int) -> str:
-    """Return the text in quotation marks, cut to WIDTH round the character at `start`; "nothing" for an empty one."""
+    """Return the text in quotation marks, cut to WIDTH characters around `start`; "nothing" for an empty text."""
     if len(text) > WIDTH:
         first = max(0, min(start - WIDTH // 2, len(text) - WIDTH))
         rest = "..." if first + WIDTH < len(text) else ""
@@ -116,13 +116,13 @@ def quote(text: str, start: int) -> str:
 
 
 def readable(text: str) -> str:
-    """Return the text on one line, without the control characters that would change a terminal, 200 at the most."""
+    """Return at most 200 characters of the text, on one line, without the control characters of a terminal."""
     text = "".join(letter if letter.isprintable() else " " for letter in text)
     return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def check_one(name: str, lax: bool) -> dict:
-    """Check one notebook of the folder that this process is in, and return its report."""
+    """Check a notebook in the current folder, and return its report."""
     for variable in [variable for variable in os.environ if variable.startswith("PYTEST_")]:
         del os.environ[variable]  # the person's own settings
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
@@ -138,7 +138,7 @@ def check_one(name: str, lax: bool) -> dict:
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:
         cells.report["faults"] = ["it has no code cell, so there is nothing to check"]
     elif status and not cells.report["faults"]:
-        sys.exit(status)  # interrupted, or a fault of pytest's own, which the log tells
+        sys.exit(status)  # an interrupt, or an error in pytest itself, which the log shows
     return cells.report
 
 
@@ -146,7 +146,7 @@ def check_one(name: str, lax: bool) -> dict:
 
 
 class Check:
-    """The check of one notebook, which begins at once in a process of its own.
+    """The check of a notebook, which starts at once in a process of its own.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class Check:
         return round(time.monotonic() - self.start)
 
     def report(self) -> dict:
-        """Return what the process, which has ended, has written down."""
+        """Return the report that the process, which has ended, has written."""
         with contextlib.suppress(FileNotFoundError):
             return json.loads((self.folder / "report.json").read_text(encoding="utf-8"))
         lines = (self.folder / "log").read_text(encoding="utf-8", errors="replace").split("\n")
@@ -202,7 +202,7 @@ def describe_report(name: str, seconds: int, report: dict) -> list[str]:
 
 
 class Screen:
-    """Prints lines. In a terminal the last one says what is running; a pipe gets that as a line of its own at times."""
+    """Prints lines. A terminal's last line says what is running; a pipe gets such a line every NEWS_SECONDS."""
 
     def __init__(self) -> None:
         self.width = shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else 0
@@ -251,7 +251,7 @@ def check_all(notebooks: dict[Path, str], lax: bool) -> int:
 
 
 def find(text: str) -> list[Path]:
-    """Return the notebooks that an argument means: a notebook of the course, a file, or a folder of them."""
+    """Return the notebooks that an argument names: a notebook of the course, a file, or a folder of files."""
     course = COURSE / "notebooks"
     named = [path for path in course.glob("*.ipynb") if text in (path.stem, path.stem.split("_")[0])]
     if named:
@@ -265,7 +265,7 @@ def find(text: str) -> list[Path]:
 
 
 def find_all(texts: list[str], parser: argparse.ArgumentParser) -> dict[Path, str]:
-    """Return path → name of the notebooks that the arguments mean; all of the course where there are none."""
+    """Return path → name of the notebooks that the arguments name; without arguments, all of the course."""
     notebooks = {}
     for text in texts or [str(COURSE / "notebooks")]:
         paths = find(text)
@@ -283,7 +283,7 @@ def find_all(texts: list[str], parser: argparse.ArgumentParser) -> dict[Path, st
 
 
 def stop_once(*_: object) -> None:
-    """Take Ctrl-C, or a request to end, once: a second one would break off the end of the kernels."""
+    """React to the first Ctrl-C or SIGTERM only: a second one would interrupt the end of the kernels."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,10 +1,10 @@
 """Give every notebook its set-up cell and its "Open in Colab" badge: `python tools/colab.py [OWNER/NAME]`.
 
-OWNER/NAME is where the course is published on GitHub. It is kept in one place, pyproject.toml, and everything else is
-made from there. Without it the set-up cell on Colab installs the wheel that was uploaded beside the notebook, and there
-is no badge. Where cnnlab is not installed, the cell stops the notebook with one sentence. In JupyterLab it is folded to
-its first line, so that a notebook does not begin with what only Colab needs, and exports can leave it out by its tag.
-Nothing else in a notebook changes, and running this twice changes nothing.
+OWNER/NAME is the course's repository on GitHub. The script writes it into pyproject.toml and makes cells and badges
+from it. Without an address there is no badge, and the set-up cell on Colab installs the wheel that was uploaded to the
+notebook's folder. Where cnnlab is not installed, the cell stops the notebook with one sentence. In JupyterLab the cell
+is folded to its first line, and exports can leave it out by its tag. Nothing else in a notebook changes, and a second
+run changes nothing.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 GITHUB = "https://github.com/"
 COLAB = "https://colab.research.google.com/"
 
-# Colab's own packages stay as they are: pip gets --no-deps, and only the names of packages that are not there at all.
-# Plain Python, no %pip: the cell runs in a script that nbconvert or jupytext makes of the notebook, too.
+# Colab's own packages stay as they are: pip gets --no-deps, and only the names of packages that are missing.
+# The cell is plain Python, without %pip, since it also runs in the script that nbconvert or jupytext makes.
 SET_UP = """\
 # Set-up. On your own computer this cell does nothing; on Colab it installs cnnlab.
 import subprocess
@@ -53,7 +53,7 @@ METADATA = {"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]}
 
 
 def set_up_cell(address: str) -> str:
-    """Return the source of every notebook's set-up cell; address is OWNER/NAME, or "" before there is one.
+    """Return the source of the set-up cell; `address` is OWNER/NAME, or "" where the course is not published.
 
     >>> set_up_cell("").splitlines()[0]
     '# Set-up. On your own computer this cell does nothing; on Colab it installs cnnlab.'
@@ -73,13 +73,13 @@ def badge(address: str, notebook: str) -> str:
 
 
 def read_address(root: Path) -> str:
-    """Return OWNER/NAME as it stands in root's pyproject.toml, or "" where it does not."""
+    """Return OWNER/NAME from the pyproject.toml in `root`, or "" where it has none."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return project.get("urls", {}).get("Repository", GITHUB).removeprefix(GITHUB)
 
 
 def write_address(root: Path, address: str) -> None:
-    """Put the address into root's pyproject.toml, in place of the one that stands there."""
+    """Write the address into the pyproject.toml in `root`, in place of an earlier one."""
     check_address(address)
     path = root / "pyproject.toml"
     text = path.read_text(encoding="utf-8")
@@ -94,14 +94,14 @@ def write_address(root: Path, address: str) -> None:
 
 
 def check_address(address: str) -> None:
-    """Stop with one sentence unless address is OWNER/NAME as GitHub has them."""
-    found = re.fullmatch(r"(?=.{1,39}/)[A-Za-z0-9](-?[A-Za-z0-9])*/([\w.-]{1,100})", address, re.ASCII)
-    if not found or found[2] in (".", "..") or found[2].endswith(".git"):
+    """Stop with one sentence unless the address is OWNER/NAME with characters that GitHub allows."""
+    match = re.fullmatch(r"(?=.{1,39}/)[A-Za-z0-9](-?[A-Za-z0-9])*/([\w.-]{1,100})", address, re.ASCII)
+    if not match or match[2] in (".", "..") or match[2].endswith(".git"):
         raise SystemExit(f"the address must be OWNER/NAME as on GitHub, got {address!r}; try alice/cnnlab")
 
 
 def update(path: Path, address: str) -> bool:
-    """Bring one notebook up to date with the address; return whether that changed it."""
+    """Write set-up cell and badge into a notebook, and return whether that changed it."""
     before = path.read_text(encoding="utf-8")
     notebook = json.loads(before)
     cells = [cell for cell in notebook["cells"] if cell["id"] != "colab"]

@@ -1,14 +1,13 @@
 """Run the course's notebooks from top to bottom and keep their outputs: `python tools/execute_notebooks.py [NAME …]`.
 
 Cell ids, execution counts and what an author writes into the metadata (tags, slides, nbgrader's and jupytext's fields)
-stay. Widget state, timings and whether an output is folded or scrolled go. A progress bar is kept as its last line.
-A picture over the limit is refused, so that the notebooks stay small enough for GitHub to draw.
+stay. Widget state, timings and whether an output is folded or scrolled go. A picture over the limit is refused, so
+that the notebooks stay small enough for GitHub to show.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ from nbclient import NotebookClient
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LARGEST_PICTURE = 150_000  # bytes, as base64
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-# What IPython's kernel says of itself, without Python's version: that differs between machines, and nothing reads it.
+# The kernel's own description without Python's version, which differs between machines and which nothing reads.
 # nbconvert needs the extension and the exporter to make a .py.
 LANGUAGE = {
     "codemirror_mode": {"name": "ipython", "version": 3},
@@ -29,7 +28,7 @@ LANGUAGE = {
     "nbconvert_exporter": "python",
     "pygments_lexer": "ipython3",
 }
-# Metadata that an author or her tools write, and that no run changes; all else is dropped.
+# Metadata that an author or her tools write and that no run changes. All other metadata are dropped.
 OF_NOTEBOOKS = {"authors", "title", "jupytext", "nbgrader", "rise", "livereveal"}
 OF_CELLS = {"tags", "name", "jupyter", "alt", "slideshow", "nbgrader", "editable", "deletable"}
 OF_CELLS |= {"format", "raw_mimetype"}  # of raw cells
@@ -53,7 +52,7 @@ def execute(path: Path) -> float:
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
-    """Keep what a reader sees, and nothing that differs from run to run."""
+    """Drop from a notebook everything that differs from run to run and that no reader sees."""
     kept = {key: value for key, value in notebook.metadata.items() if key in OF_NOTEBOOKS}
     notebook.metadata = nbformat.from_dict({**kept, "kernelspec": KERNEL, "language_info": LANGUAGE})
     for cell in notebook.cells:
@@ -62,16 +61,14 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
             continue
         cell.outputs = _merged(cell.outputs)
         for output in cell.outputs:
-            if output.output_type == "stream":  # what was overwritten on the same line is gone on the screen, too
-                output.text = re.sub(r"[^\n]*\r(?=[^\n])", "", output.text)
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # of a kernel that is gone
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # its kernel has ended
             picture = output.get("data", {}).get("image/png", "")
             if len(picture) > LARGEST_PICTURE:
                 raise SystemExit(f"cell {cell.id}: the picture has {len(picture):,} bytes; draw it smaller")
 
 
 def _merged(outputs: list) -> list:
-    """Join neighbouring pieces of the same stream, as a front end shows them."""
+    """Join neighbouring outputs of the same stream, as a front end shows them."""
     kept: list = []
     for output in outputs:
         if kept and output.output_type == "stream" == kept[-1].output_type and output.name == kept[-1].name:

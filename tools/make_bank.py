@@ -1,9 +1,9 @@
-"""Train the results bank again: both experiments of the course, whole, with five seeds. Made for the shipped data/bank.
+"""Train the results bank again: both experiments of the course with five seeds, and the comparisons of notebooks.
 
     python tools/make_bank.py
 
-Every part is a sweep with a store in runs/bank, so that the same command goes on where it was stopped. A part that is
-whole is packed into data/bank. --train-size and --seeds are for whoever has hours; what they make goes to runs/ only.
+Every part is a sweep with a store in runs/bank, so the same command goes on where it was stopped. A finished part is
+packed into data/bank. With --train-size or --seeds, which may take hours, nothing is packed: the runs stay in runs.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ def rates(base: Experiment, optimizers: tuple[str, ...] = ("sgd", "rmsprop", "ad
     """Return the sweep that chooses each optimizer's learning rate, on the middle kernel."""
     base = base.replace(kernel_size=5, epochs=30)
     return [
-        one
+        experiment
         for (optimizer, momentum), values in RATES.items()
         if optimizer in optimizers
-        for one in grid(
+        for experiment in grid(
             base.replace(optimizer=optimizer, momentum=momentum), learning_rate=values, seed=range(3)
         )
     ]  # fmt: skip
 
 
 def best_rate(runs: Runs, optimizer: str, momentum: float) -> float:
-    """Return the learning rate whose validation loss came lowest, on average over the seeds."""
+    """Return the learning rate with the lowest mean validation loss over the seeds."""
     tried = runs.filter(optimizer=optimizer, momentum=momentum)
     return float(rank_stability(tried, metric="validation_loss", at="best").learning_rate[0])
 
 
 def experiment_a(base: Experiment, tried: Runs, seeds: int) -> list[Experiment]:
-    """Return 90 configurations, and 30 with momentum, times the seeds."""
+    """Return experiment A: 90 configurations, and 30 with momentum, each with all seeds."""
     kernels = {"kernel_size": [3, 5, 7], "pooling": ["max", "avg"], "epochs": LENGTHS_A, "seed": range(seeds)}
     every = []
     for optimizer, momentum in RATES:
@@ -61,14 +61,14 @@ def experiment_a(base: Experiment, tried: Runs, seeds: int) -> list[Experiment]:
 
 
 def winner(runs: Runs) -> list[Experiment]:
-    """Return the experiments, one a seed, of the configuration whose validation loss is lowest after its last epoch."""
+    """Return the configuration with the lowest last validation loss: one experiment per seed."""
     best = rank_stability(runs.filter(momentum=0.0)).iloc[0]
     fields = [name for name in ("kernel_size", "pooling", "optimizer", "epochs") if name in best]
     return [run.experiment for run in runs.filter(momentum=0.0, **{name: best[name] for name in fields})]
 
 
 def experiment_b(base: Experiment, seeds: int) -> list[Experiment]:
-    """Return the 12 configurations times the seeds."""
+    """Return experiment B: 12 configurations, each with all seeds."""
     return grid(base, kernel_size=[3, 5], pooling=["max", "avg"], epochs=LENGTHS_B, seed=range(seeds))
 
 
@@ -109,20 +109,20 @@ def optimizers(seeds: int) -> list[Experiment]:
 
 
 def forecast(name: str, experiments: list[Experiment]) -> None:
-    """Train 2 % of every run, and say how long all of it will take."""
-    longest = {one.trajectory: one for one in sorted(experiments, key=lambda one: one.epochs)}
+    """Train 2 % of the epochs of every run, and say how long the whole part will take."""
+    longest = {}
+    for experiment in sorted(experiments, key=lambda experiment: experiment.epochs):
+        longest[experiment.trajectory] = experiment
+    short = [experiment.replace(epochs=max(1, round(0.02 * experiment.epochs))) for experiment in longest.values()]
     start = time.perf_counter()
-    sweep([one.replace(epochs=max(1, round(0.02 * one.epochs))) for one in longest.values()], progress=False)
-    done = sum(max(1, round(0.02 * one.epochs)) for one in longest.values()) / sum(
-        one.epochs for one in longest.values()
-    )
-    print(
-        f"{name}: {(time.perf_counter() - start) / done / 60:.0f} minutes expected, from {done:.1%} of it", flush=True
-    )
+    sweep(short, progress=False)
+    minutes = (time.perf_counter() - start) / 60
+    done = sum(experiment.epochs for experiment in short) / sum(experiment.epochs for experiment in longest.values())
+    print(f"{name}: {minutes / done:.0f} minutes expected, from {done:.1%} of it", flush=True)
 
 
 def train(name: str, experiments: list[Experiment], folder: Path, **options) -> Runs:
-    """Train what is missing of a part, and say how long that took."""
+    """Train the missing runs of a part, and say how long that took."""
     start = time.perf_counter()
     runs = sweep(experiments, folder / name, **options)
     print(f"{name}: {len(runs)} runs, {(time.perf_counter() - start) / 60:.1f} minutes", flush=True)
@@ -130,7 +130,7 @@ def train(name: str, experiments: list[Experiment], folder: Path, **options) -> 
 
 
 def pack(folder: Path, target: Path) -> None:
-    """Write a store into one zip, the same bytes for the same runs."""
+    """Write a store into a zip file, which has the same bytes for the same runs."""
     made = target.with_suffix(".part")
     with zipfile.ZipFile(made, "w") as archive:
         for path in sorted(folder.glob("*.json")) + sorted(folder.glob("*.safetensors")):
@@ -143,13 +143,13 @@ def pack(folder: Path, target: Path) -> None:
 
 
 def main() -> None:
-    """Train every part, or go on with it."""
+    """Train every part, or go on where it was stopped."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--train-size", type=int, help="training images in both experiments (then nothing is packed)")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--only", nargs="+", default=["rates", "a", "b", "notebooks"], help="which parts")
-    parser.add_argument("--forecast", action="store_true", help="train 2 %% and say how long the rest would take")
+    parser.add_argument("--forecast", action="store_true", help="train 2 %% and say how long it all would take")
     options = parser.parse_args()
     own = options.train_size is not None or options.seeds != 5
     size = {} if options.train_size is None else {"train_size": options.train_size}
@@ -171,14 +171,14 @@ def main() -> None:
         every = experiment_b(base.replace(learning_rate=rate), options.seeds)
         parts["experiment_b"] = every, {"snapshots": (0, *LENGTHS_B), "insides": True}
     if "notebooks" in options.only:
-        seeds = 2 * options.seeds  # they are small
+        seeds = 2 * options.seeds  # the runs are small
         parts |= {made.__name__: (made(seeds), {}) for made in (kernel_size, pooling, optimizers)}
     for name, (experiments, settings) in parts.items():
         if options.forecast:
             forecast(name, experiments)
             continue
         if name == "experiment_b":  # one seed with more weights: the epoch scrubber moves over them
-            first = [one for one in experiments if one.seed == 0]
+            first = [experiment for experiment in experiments if experiment.seed == 0]
             train(name, first, folder, workers=options.workers, snapshots=LOG_SPACED, insides=True)
         runs = train(name, experiments, folder, workers=options.workers, **settings)
         if name.startswith("experiment_a"):  # its weights: the winner goes to the exam

@@ -1,8 +1,8 @@
-"""What `python -m cnnlab` prints: an environment report that can be pasted into a question.
+"""Print the environment report of `python -m cnnlab`, which can be pasted into a question.
 
-One line for each thing the course stands on, with "ok" or what is wrong and what to do. What every front end needs
-comes first, then what only JupyterLab needs. The exit status is 1 if a line is not ok; that JupyterLab is not installed
-is no fault, since VS Code does without. No line holds the home directory or the user's name.
+It has one line for each thing that the course needs, with "ok" or with what is wrong and what to do. First comes what
+every front end needs, then what only JupyterLab needs. The exit status is 1 if a line is not ok. A missing JupyterLab
+is no fault, since VS Code does not need it. No line shows the home directory or the user's name.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from typing import NamedTuple
 
 NAMED_FIRST = ("torch", "torchvision", "numpy", "matplotlib", "seaborn", "pandas", "ipywidgets", "anywidget")
 OPTIONAL = "needed only for JupyterLab: "  # such a verdict is no fault
-# Colab and Kaggle bring their own front end and kernel: what is installed for JupyterLab says nothing there.
+# Colab and Kaggle have their own front end and kernel, so the packages for JupyterLab do not matter there.
 HOSTED = not {"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"}.isdisjoint(os.environ)
 
 
 class Line(NamedTuple):
-    """One line of the report; the verdict is "ok" or a sentence that says what is wrong and what to do."""
+    """A line of the report; the verdict is "ok" or a sentence that says what is wrong and what to do."""
 
     name: str
-    found: str
+    value: str
     verdict: str
 
 
 def report() -> tuple[str, bool]:
-    """Return the report's text, and whether no line asks for something to be done.
+    """Return the report's text, and whether every line is ok.
 
     text, good = report()
     """
@@ -48,9 +48,9 @@ def report() -> tuple[str, bool]:
     if not HOSTED:
         groups["Only for JupyterLab; VS Code does without"] = check_jupyterlab(jupyterlab)
     lines = [line for group in groups.values() for line in group]
-    width = max(len(line.found) for line in lines)
+    width = max(len(line.value) for line in lines)
     text = "\n\n".join(
-        f"{title}:\n" + "\n".join(f"{name:13} {found:{width}}  {verdict}" for name, found, verdict in group)
+        f"{title}:\n" + "\n".join(f"{name:13} {value:{width}}  {verdict}" for name, value, verdict in group)
         for title, group in groups.items()
     )
     return without_person(text), all(line.verdict == "ok" or line.verdict.startswith(OPTIONAL) for line in lines)
@@ -63,9 +63,12 @@ def made_by_start() -> bool:
 
 
 def remedy(arguments: str = "") -> str:
-    """Return what completes this installation, whether start.py, conda or pip made it.
+    """Return the command that repairs this installation: that of start.py, conda or pip, whichever made it.
 
-    arguments: pip's, for the package that is wrong; "" for the course itself.
+    Parameters
+    ----------
+    arguments : str
+        The arguments of `pip install` for the package that is wrong; "" for the course itself.
     """
     if made_by_start():
         return "run `python start.py` again (if that does not help, delete the folder .venv first)"
@@ -75,7 +78,7 @@ def remedy(arguments: str = "") -> str:
 
 
 def run_check(name: str, check: Callable[[], tuple[str, str]]) -> Line:
-    """Return a check's line; whatever it raises becomes the verdict, since broken things are what a report is for."""
+    """Return a check's line. An exception becomes the verdict, since the report must show broken packages, too."""
     try:
         return Line(name, *check())
     except Exception as error:
@@ -83,14 +86,14 @@ def run_check(name: str, check: Callable[[], tuple[str, str]]) -> Line:
 
 
 def failure(error: Exception, arguments: str = "") -> str:
-    """Return the verdict on a check that raised; arguments are pip's, for the remedy."""
+    """Return the verdict on a check that raised an error; `arguments` are those of `remedy`."""
     message = " ".join(str(error).split())[:200] or "no message"
     return f"failed with {type(error).__name__} ({message}): {remedy(arguments)}"
 
 
 def floors() -> dict[str, str]:
-    """Return each package that cnnlab's metadata asks for, "lab" included, with the lowest version that will do."""
-    found = dict.fromkeys(NAMED_FIRST, "0")
+    """Return package -> lowest version, for all that cnnlab's metadata requires, with its extra "lab"."""
+    packages = dict.fromkeys(NAMED_FIRST, "0")
     try:
         requirements = importlib.metadata.requires("cnnlab") or []
     except importlib.metadata.PackageNotFoundError:  # the line "cnnlab" says so
@@ -98,8 +101,8 @@ def floors() -> dict[str, str]:
     for requirement in requirements:
         match = re.match(r"([\w.-]+)>=([\d.]+)(?:\s*; extra == ['\"](\w+)['\"])?$", requirement)
         if match and (match[3] is None or (match[3] == "lab" and not HOSTED)):
-            found[match[1]] = match[2]
-    return found
+            packages[match[1]] = match[2]
+    return packages
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -108,7 +111,7 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def check_python() -> tuple[str, str]:
-    """Hold this Python against Requires-Python of cnnlab's metadata."""
+    """Compare this Python with Requires-Python in cnnlab's metadata."""
     version = platform.python_version()
     wanted = importlib.metadata.metadata("cnnlab")["Requires-Python"] or ""
     for sign, bound in re.findall(r"(>=|<)\s*([\d.]+)", wanted):
@@ -118,14 +121,14 @@ def check_python() -> tuple[str, str]:
 
 
 def check_platform() -> tuple[str, str]:
-    """PyTorch has packages for 64-bit Pythons only."""
+    """Check that Python has 64 bits: PyTorch has packages for no other."""
     if sys.maxsize < 2**32:
         return platform.platform(), "this is a 32-bit Python: install the 64-bit one from python.org"
     return platform.platform(), "ok"
 
 
 def check_cnnlab() -> tuple[str, str]:
-    """Hold the package that is imported against the metadata of the one that was installed."""
+    """Compare the version of the imported package with that of the installed one."""
     import cnnlab
 
     try:
@@ -154,39 +157,39 @@ def check_package(name: str, floor: str) -> tuple[str, str]:
 
 
 def check_device() -> tuple[str, str]:
-    """Run a convolution of ones with ones, whose every output is 9, where `fit` would train."""
+    """Run a convolution of ones with ones on the device where `fit` would train: every output is 9."""
     import torch
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    found = torch.cuda.get_device_name() if device == "cuda" else "cpu"
+    name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
     ones = torch.ones(1, 1, 8, 8, device=device)
     output = torch.nn.functional.conv2d(ones, ones[:, :, :3, :3])
     if not bool((output == 9).all()):
-        return (found, f"a convolution gives {output.flatten()[0]:g} for 9: set CUDA_VISIBLE_DEVICES to nothing")
+        return (name, f"a convolution gives {output.flatten()[0]:g} for 9: set CUDA_VISIBLE_DEVICES to nothing")
     if caught:
-        return found, f"torch can't use the graphics card ({str(caught[0].message)[:150]}): update its driver"
-    return found, "ok"
+        return name, f"torch can't use the graphics card ({str(caught[0].message)[:150]}): update its driver"
+    return name, "ok"
 
 
 def check_threads() -> tuple[str, str]:
-    """More threads than processors make training slower. torch itself does not know what a container allows."""
+    """Check that torch has no more threads than this process has processors: more threads are slower."""
     import torch
 
     from cnnlab.machine import processors, visible_processors
 
     threads, allowed = torch.get_num_threads(), processors()
-    found = f"{threads} on {allowed} processor{'' if allowed == 1 else 's'}"
+    count = f"{threads} on {allowed} processor{'' if allowed == 1 else 's'}"
     if threads <= allowed:
-        return found, "ok"
+        return count, "ok"
     if allowed < visible_processors():
-        return found, f"more threads than this container allows slow training down: set OMP_NUM_THREADS={allowed}"
-    return found, "more threads than processors slow training down: unset OMP_NUM_THREADS"
+        return count, f"more threads than this container allows slow training down: set OMP_NUM_THREADS={allowed}"
+    return count, "more threads than processors slow training down: unset OMP_NUM_THREADS"
 
 
 def check_workers() -> tuple[str, str]:
-    """Say how many processes `sweep` trains in, and why."""
+    """Return the number of processes in which `sweep` trains, and the reason."""
     from cnnlab.errors import ConfigError
     from cnnlab.machine import worker_count
 
@@ -198,7 +201,7 @@ def check_workers() -> tuple[str, str]:
 
 
 def check_data() -> tuple[str, str]:
-    """Hold the shipped archives against their checksums."""
+    """Compare the data that come with the course with their checksums."""
     from cnnlab.data.loading import verify_checksums
     from cnnlab.errors import DataError
     from cnnlab.files import data_folder
@@ -222,7 +225,7 @@ def check_widgets() -> tuple[str, str]:
 
 
 def check_jupyterlab(floor: str) -> list[Line]:
-    """Return JupyterLab's lines; where pip or conda left it out, one that says so and is no fault."""
+    """Return JupyterLab's lines. Where pip or conda did not install it, a single line says so, and is no fault."""
     try:
         importlib.metadata.version("jupyterlab")
     except importlib.metadata.PackageNotFoundError:
@@ -234,7 +237,7 @@ def check_jupyterlab(floor: str) -> list[Line]:
 
 
 def check_front_ends() -> tuple[str, str]:
-    """Look for the parts of our widgets that JupyterLab must have."""
+    """Look for the extensions with which JupyterLab shows our widgets."""
     from jupyter_core.paths import jupyter_path
 
     for front_end, package in (
@@ -248,11 +251,11 @@ def check_front_ends() -> tuple[str, str]:
 
 
 def check_kernel() -> tuple[str, str]:
-    """See that a notebook's kernel, python3, is this Python and no other."""
+    """Check that the kernel of notebooks, python3, is this Python."""
     from jupyter_client.kernelspec import KernelSpecManager
 
     program = KernelSpecManager().get_kernel_spec("python3").argv[0]
-    if program.startswith("python"):  # jupyter_client puts its own Python for a bare name
+    if program.startswith("python"):  # for a bare name jupyter_client takes its own Python
         program = sys.executable
     if os.path.dirname(os.path.abspath(program)) != os.path.dirname(os.path.abspath(sys.executable)):
         return program, "notebooks would run with another Python: run `python -m ipykernel install --sys-prefix`"
@@ -260,9 +263,9 @@ def check_kernel() -> tuple[str, str]:
 
 
 def without_person(text: str) -> str:
-    """Put ~ for the home directory, and for a folder that bears its name (the user's) elsewhere."""
+    """Replace the home directory by ~, and every other folder that has its name, which is the user's."""
     home = Path.home()
-    if len(home.parts) < 2:  # a container's home can be /, which is no name
+    if len(home.parts) < 2:  # in a container the home can be /, which has no name
         return text
     for folder in {str(home), str(home.resolve())}:
         text = text.replace(folder, "~")

@@ -1,4 +1,4 @@
-"""`python -m cnnlab`: every line's verdict, that it never breaks, and that it tells nothing about the person."""
+"""`python -m cnnlab`: every line's verdict, that it never breaks, and that it shows nothing about the person."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAMES += ["anywidget", "ipykernel", "device", "threads", "workers", "data", "wid
 OF_JUPYTERLAB = ["jupyterlab", "front ends", "kernel"]
 REMEDY = "run `python start.py` again (if that does not help, delete the folder .venv first)"
 HOSTS = ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")
-AS_STARTED = "import cnnlab.cli.environment\ncnnlab.report.made_by_start = lambda: True\n"
+AS_STARTED = "import cnnlab.cli.environment\ncnnlab.cli.environment.made_by_start = lambda: True\n"
 AS_BY_PIP = AS_STARTED.replace("True", "False")
 # No JupyterLab, as after `pip install .`: its metadata can't be found.
 WITHOUT_JUPYTERLAB = """
@@ -49,7 +49,7 @@ importlib.metadata.version = without
 
 @pytest.fixture(autouse=True)
 def _made_by_start(monkeypatch):
-    """Whatever Python runs the tests, the remedies are those of start.py's; other tests say otherwise."""
+    """Let the remedies be those of start.py, whatever Python runs the tests; tests of other remedies undo this."""
     monkeypatch.setattr(report, "made_by_start", lambda: True)
 
 
@@ -257,8 +257,8 @@ def test_a_graphics_card_that_torch_cannot_use(monkeypatch):
 def test_more_threads_than_processors(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1000)
     monkeypatch.setattr(machine, "processors", machine.visible_processors)
-    found, verdict = report.check_threads()
-    assert found.startswith("1000 on ")
+    value, verdict = report.check_threads()
+    assert value.startswith("1000 on ")
     assert verdict == "more threads than processors slow training down: unset OMP_NUM_THREADS"
 
 
@@ -289,8 +289,8 @@ def test_data_that_are_damaged(monkeypatch, tmp_path):
     (tmp_path / "checksums.txt").write_text(f"{'0' * 32}  one.gz\n")
     (tmp_path / "one.gz").write_bytes(b"something else")
     monkeypatch.setattr("cnnlab.files.data_folder", lambda: tmp_path)
-    found, verdict = report.check_data()
-    assert found == str(tmp_path)
+    value, verdict = report.check_data()
+    assert value == str(tmp_path)
     assert f"{tmp_path / 'one.gz'}: expected md5 {'0' * 32}, found " in verdict
 
 
@@ -311,8 +311,8 @@ def test_a_kernel_that_is_another_python(monkeypatch, tmp_path):
     kernel.mkdir(parents=True)
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     (kernel / "kernel.json").write_text('{"argv": ["/opt/other/bin/python"], "display_name": "", "language": ""}')
-    found, verdict = report.check_kernel()
-    assert found == "/opt/other/bin/python"
+    value, verdict = report.check_kernel()
+    assert value == "/opt/other/bin/python"
     assert verdict == "notebooks would run with another Python: run `python -m ipykernel install --sys-prefix`"
     (kernel / "kernel.json").write_text('{"argv": ["python3"], "display_name": "", "language": ""}')
     assert report.check_kernel()[1] == "ok"

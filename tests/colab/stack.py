@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 def packages() -> dict[str, str]:
     """Return name → version of everything that is installed."""
     importlib.invalidate_caches()
-    return {one.name: one.version for one in importlib.metadata.distributions()}
+    return {package.name: package.version for package in importlib.metadata.distributions()}
 
 
 def run_set_up_cell() -> subprocess.CompletedProcess:
@@ -91,12 +91,14 @@ def test_every_panel_is_built_and_follows_its_sliders():
     assert {"ConvolutionExplorer", "PoolingExplorer"} <= set(cnnlab.widgets.__all__)
     for name in cnnlab.widgets.__all__:
         kind = getattr(cnnlab.widgets, name)
-        if any(one.default is one.empty for one in inspect.signature(kind).parameters.values()):
+        if any(parameter.default is parameter.empty for parameter in inspect.signature(kind).parameters.values()):
             continue  # a panel over something of the student's own; its notebook builds it
         panel = kind()
         assert panel.children, name
         sliders = [
-            one for one in vars(panel).values() if isinstance(one, ipywidgets.IntSlider | ipywidgets.FloatSlider)
+            control
+            for control in vars(panel).values()
+            if isinstance(control, ipywidgets.IntSlider | ipywidgets.FloatSlider)
         ]
         for slider in sliders:
             slider.value = slider.max if slider.value == slider.min else slider.min

@@ -1,6 +1,6 @@
-"""What the probes say of a network on a GPU is what they say of it on the processor.
+"""The probes say the same of a network on a GPU as on the processor.
 
-Runs on a GPU where there is one, and on a pretend one when test_pretend_gpu.py starts it in a process of its own.
+Runs on a GPU where there is one, and on a pretend GPU when test_pretend_gpu.py starts it in a process of its own.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def data():
 
 @pytest.fixture
 def both(data):
-    """One trained network, here and there."""
+    """Return the same network on the processor and on the GPU, and images on the processor."""
     model = build_cnn(seed=1).double()
     return model, build_cnn(seed=1).double().to(DEVICE), data.validation.images.double()
 
@@ -56,9 +56,11 @@ def test_capture_keeps_tensors_there(both):
 
 def test_statistics_gradients_and_weights_are_the_same(both, data):
     here, there, images = both
-    for one, other in zip(*(activation_statistics(model, images).values() for model in (here, there)), strict=True):
-        assert one.scale == pytest.approx(other.scale, rel=1e-9)
-        assert one.dead == other.dead
+    for expected, actual in zip(
+        *(activation_statistics(model, images).values() for model in (here, there)), strict=True
+    ):
+        assert actual.scale == pytest.approx(expected.scale, rel=1e-9)
+        assert actual.dead == expected.dead
     flows = []
     for model in (here, there):
         adam = torch.optim.Adam(model.parameters())
@@ -72,17 +74,17 @@ def test_statistics_gradients_and_weights_are_the_same(both, data):
 @pytest.mark.parametrize("method", METHODS)
 def test_saliency_is_the_same(both, method):
     here, there, images = both
-    one, other = (saliency(model, images[:4], 3, method) for model in (here, there))
-    assert other.device.type == "cpu"  # where the images are
-    assert torch.allclose(one, other, rtol=1e-6, atol=1e-12)
+    expected, actual = (saliency(model, images[:4], 3, method) for model in (here, there))
+    assert actual.device.type == "cpu"  # where the images are
+    assert torch.allclose(actual, expected, rtol=1e-6, atol=1e-12)
     assert saliency(there, images[:4].to(DEVICE), 3, method).device.type == DEVICE
     assert saliency_check(there, images[:4], method=method).correlation["random weights"].shape == (4,)
 
 
 def test_favourites_and_mistakes_are_the_same(both, data):
     here, there, images = both
-    one, other = (top_images(model, images, "relu2", 3) for model in (here, there))
-    assert (one.indices, one.boxes) == (other.indices, other.boxes)
+    expected, actual = (top_images(model, images, "relu2", 3) for model in (here, there))
+    assert (actual.indices, actual.boxes) == (expected.indices, expected.boxes)
     network = build_cnn(seed=1).to(DEVICE)
     assert torch.equal(mistakes(network, data.validation).confusion, mistakes(network.cpu(), data.validation).confusion)
 
@@ -114,13 +116,14 @@ def test_a_sweep_there_records_what_it_records_here(tmp_path):
     experiments += [base.replace(seed=7, epochs=1), base.replace(optimizer="sgd", learning_rate=1e18)]
     there = sweep(experiments, tmp_path, device=DEVICE, snapshots=[3], insides=True, progress=False)
     here = sweep(experiments, workers=1, snapshots=[3], insides=True, progress=False)
-    for one, other in zip(there, here, strict=True):
-        assert one.history.environment["device"] not in ("", "cpu")
-        assert (one.history.stopped_by, one.history.stopped_in) == (other.history.stopped_by, other.history.stopped_in)
+    for actual, expected in zip(there, here, strict=True):
+        assert actual.history.environment["device"] not in ("", "cpu")
+        assert actual.history.stopped_by == expected.history.stopped_by
+        assert actual.history.stopped_in == expected.history.stopped_in
         for name in ("train_loss", "validation_loss", "conv1.gradient_norm"):
-            columns = [[row[name] for row in which.history.rows] for which in (one, other)]
-            assert columns[0] == pytest.approx(columns[1], rel=1e-3), (name, one.experiment)
-        assert one.snapshots == other.snapshots
+            columns = [[row[name] for row in which.history.rows] for which in (actual, expected)]
+            assert columns[0] == pytest.approx(columns[1], rel=1e-3), (name, actual.experiment)
+        assert actual.snapshots == expected.snapshots
     assert there[-1].history.stopped_by == "diverged"
     for name, value in here[0].model().state_dict().items():
         assert torch.allclose(there[0].model().state_dict()[name], value, rtol=1e-2, atol=1e-3)
@@ -161,7 +164,7 @@ def test_tensors_there_behave_as_tensors_do():
     there[0].add_(1)  # a view is the same memory
     torch.add(there[1], 2, out=there[1])
     assert there.tolist() == [[1, 1, 1], [2, 2, 2]]
-    assert there[torch.tensor([1])].cpu().tolist() == [[2, 2, 2]]  # places may be told from the processor
+    assert there[torch.tensor([1])].cpu().tolist() == [[2, 2, 2]]  # the places may lie on the processor
     assert torch.add(there, there, out=torch.empty(0, device=DEVICE)).cpu().sum() == 18
     twin = copy.deepcopy(there)
     assert twin.device == there.device

@@ -1,4 +1,4 @@
-"""The tests of a GPU pass on a pretend one, wherever the tests run."""
+"""The tests of a GPU pass on a pretend GPU, on every computer."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from places import REPOSITORY
 def test_the_tests_of_a_gpu_pass_on_a_pretend_one():
     """In a process of its own, since torch learns a device for good; a real GPU is hidden from it."""
     outside = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    told = subprocess.run(
+    answer = subprocess.run(
         [sys.executable, "-X", "utf8", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/gpu/test_gpu.py"],
         cwd=REPOSITORY,
         env=outside | {"CNNLAB_TEST_PRETEND_GPU": "1", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         encoding="utf8",
     )
-    assert told.returncode == 0, told.stdout + told.stderr
-    *_, summary = told.stdout.splitlines()
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    *_, summary = answer.stdout.splitlines()
     assert " passed" in summary
     assert "skipped" not in summary

@@ -99,14 +99,14 @@ ALL_HAVE_RUN = """() => window.jupyterapp.shell.currentWidget.content.widgets.ev
 
 
 def find_chromium() -> str | None:
-    """Return the path of a Chromium: `$CNNLAB_CHROMIUM`, else one on the PATH, else one in the usual places."""
+    """Return the path of a Chromium: `$CNNLAB_CHROMIUM`, else the first on the PATH or in the usual places."""
     named = os.environ.get("CNNLAB_CHROMIUM")
     if named and not Path(named).exists():
         raise FileNotFoundError(f"CNNLAB_CHROMIUM says {named}, and there is no such file")
     if named:
         return named
-    found = filter(None, map(shutil.which, COMMANDS))
-    return next(found, None) or next((place for place in USUAL_PLACES if Path(place).exists()), None)
+    commands = filter(None, map(shutil.which, COMMANDS))
+    return next(commands, None) or next((place for place in USUAL_PLACES if Path(place).exists()), None)
 
 
 def chromium_or_skip() -> str:

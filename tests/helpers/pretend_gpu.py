@@ -74,11 +74,11 @@ def _on_the_processor(operation, *args, **kwargs):
         return _handed_over(value, _PRETEND) if same is None else same
 
     mine = [value for value in _pytree.tree_leaves((args, kwargs)) if isinstance(value, Tensor)]
-    found = operation(*_pytree.tree_map(here, args), **_pytree.tree_map(here, kwargs))
+    result = operation(*_pytree.tree_map(here, args), **_pytree.tree_map(here, kwargs))
     for known, stand_in in pairs:
         if known.shape != stand_in.shape:
             known.data = _handed_over(stand_in, _PRETEND)
-    return _pytree.tree_map(there, found)
+    return _pytree.tree_map(there, result)
 
 
 def _check_devices(name: str, args: tuple, kwargs: dict) -> None:

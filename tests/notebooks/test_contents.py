@@ -101,7 +101,7 @@ def test_pictures_are_kept_and_nothing_that_should_not_be(notebook):
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
     assert "widgets" not in notebook.metadata
     kinds = {kind for cell in code_cells(notebook) for output in cell.outputs for kind in output.get("data", {})}
-    assert not [kind for kind in kinds if "widget" in kind]  # a picture of one in a kernel that is gone
+    assert not [kind for kind in kinds if "widget" in kind]  # its kernel has ended
     assert notebook.path.stat().st_size < 1_500_000
 
 

@@ -1,4 +1,4 @@
-"""A notebook in a student's hands: another folder, no network, and every cell run twice (faults row 33).
+"""A notebook in a student's hands: another folder, no network, and every cell run twice.
 
 The first run of each cell is compared with what is stored, by strict nbval: what the cells above did twice must not
 change it.

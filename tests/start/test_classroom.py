@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from places import REPOSITORY
+from places import NOTEBOOKS, REPOSITORY
 
 # --- Without a network
 
@@ -216,7 +216,7 @@ def ask(address: str, method: str, path: str, body: dict | None = None) -> dict:
 def test_two_students_open_one_read_only_installation(as_student, homes):
     if Path(sys.prefix) != REPOSITORY / ".venv" or not (REPOSITORY / ".venv" / "complete.json").exists():
         pytest.skip("the tests do not run in the course's own .venv: `python start.py test` does that")
-    names = sorted(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
+    names = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
     command = (sys.executable, str(REPOSITORY / "start.py"), "--no-browser")
     students = {name: as_student(REPOSITORY, name, *command) for name in ("Änne", "Bo")}
     for name, process in students.items():

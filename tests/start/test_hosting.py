@@ -1,8 +1,7 @@
-"""Where others run the course: Binder, a dev container, GitHub's runners. What can be checked without them is."""
+"""Where others run the course: Binder, a dev container, GitHub's runners, as far as it can be checked without them."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -14,6 +13,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from places import REPOSITORY
+from scripts import load_script
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 HOSTED = yaml.safe_load((REPOSITORY / ".binder" / "environment.yml").read_text(encoding="utf-8"))
@@ -23,17 +23,17 @@ HOSTED = yaml.safe_load((REPOSITORY / ".binder" / "environment.yml").read_text(e
 
 
 def test_binder_gets_what_the_package_and_jupyterlab_need_and_no_more():
-    wanted = {one.name: one.specifier for one in map(Requirement, PROJECT["dependencies"])}
-    wanted |= {one.name: one.specifier for one in map(Requirement, PROJECT["optional-dependencies"]["lab"])}
+    wanted = {package.name: package.specifier for package in map(Requirement, PROJECT["dependencies"])}
+    wanted |= {package.name: package.specifier for package in map(Requirement, PROJECT["optional-dependencies"]["lab"])}
     for name in ("nbval", "pytest"):  # of `start.py check` alone
         del wanted[name]
     wanted["pytorch-cpu"] = wanted.pop("torch")
     python, *others = HOSTED["dependencies"]
     assert re.fullmatch(r"python=3\.\d+", python)
     assert python.partition("=")[2] in Requirement(f"python{PROJECT['requires-python']}").specifier
-    found = {one.name: one.specifier for one in map(Requirement, others)}
-    assert found.pop("pip") == Requirement("pip").specifier
-    assert found == wanted
+    requirements = {package.name: package.specifier for package in map(Requirement, others)}
+    assert requirements.pop("pip") == Requirement("pip").specifier
+    assert requirements == wanted
     assert HOSTED["channels"] == ["conda-forge", "nodefaults"]
 
 
@@ -118,9 +118,7 @@ print("JupyterLab was shut down.")
     ids=["opened", "opened, then failed", "never opened", "failed"],
 )
 def test_open_py_shuts_the_course_down_once_it_is_open(tmp_path, monkeypatch, start, status):
-    spec = importlib.util.spec_from_file_location("open_course", REPOSITORY / ".ci" / "open.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script(REPOSITORY / ".ci" / "open.py")
     (tmp_path / "start.py").write_text(start)
     monkeypatch.setattr(module, "START", tmp_path / "start.py")
     assert module.main() == status

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import tempfile
 from pathlib import Path
 
 from places import REPOSITORY
+from scripts import load_script
 
 from cnnlab import Experiment, sweep
 
@@ -19,11 +19,9 @@ def test_no_path_that_the_course_ships_or_makes_is_long(tmp_path, monkeypatch):
     mkstemp = tempfile.mkstemp
     monkeypatch.setattr(tempfile, "mkstemp", lambda **where: made.append(mkstemp(**where)) or made[-1])
     shutil.copy(REPOSITORY / "start.py", tmp_path)
-    spec = importlib.util.spec_from_file_location("start", tmp_path / "start.py")
-    start = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(start)
+    start = load_script(tmp_path / "start.py")
     start.decline_news()
-    for venv in (".venv", start.COLAB):
+    for venv in (".venv", ".venv-colab"):
         start.course_environment(start.venv_python(venv), venv)
     store = tmp_path / "notebooks" / "runs" / "experiment_a_patterns"  # as in notebook 07
     sweep(

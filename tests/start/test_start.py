@@ -36,8 +36,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from places import REPOSITORY
+from scripts import load_script
+from small_course import NO_NETWORK, SCRIPTS_RUN, refused
 
-SCRIPTS_RUN = pytest.mark.skipif(os.name == "nt", reason="a script stands in for Python, and Windows runs no scripts")
 PLAIN_PYTHON = os.path.realpath(sys.executable)  # not in .venv, whose path may have a space: "#!" can't have one
 OLD_PYTHON = (
     "The course needs Python 3.11 to 3.14, and this is Python {}: install one of those (python.org has them) and start "
@@ -47,29 +48,6 @@ DISK_FULL = (
     "The disk is full, here or in {}: make room (or set TMPDIR to a folder that has some), then start again to "
     "complete the installation."
 )
-NO_NETWORK = (
-    "pip can't reach its package index: check the network (and HTTPS_PROXY, where there is a proxy), then start again "
-    "to complete the installation."
-)
-
-
-def load(root: Path):
-    """Return root/start.py as a module; all that it does, it does in root."""
-    spec = importlib.util.spec_from_file_location("start", root / "start.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def start(tmp_path):
-    """start.py as a module, in a small copy of the course: no data, one empty notebook."""
-    root = tmp_path / "my course ü"
-    (root / "notebooks").mkdir(parents=True)
-    for name in ("start.py", "constraints.txt", "pyproject.toml"):
-        shutil.copy(REPOSITORY / name, root)
-    nbformat.write(nbformat.v4.new_notebook(), root / "notebooks" / "00_start_here.ipynb")
-    return load(root)
 
 
 def put_python(start, script: str) -> str:
@@ -81,20 +59,11 @@ def put_python(start, script: str) -> str:
     return str(python)
 
 
-def refused(call, *arguments) -> str:
-    """Return the one sentence that call stops with."""
-    with pytest.raises((SystemExit, ConnectionError)) as stopped:
-        call(*arguments)
-    sentence = str(stopped.value)
-    assert "\n" not in sentence
-    return sentence
-
-
 # --- Python's version
 
 
 def test_the_bounds_are_those_of_constraints_and_pyproject():
-    start = load(REPOSITORY)
+    start = load_script(REPOSITORY / "start.py")
     oldest, newest = (".".join(map(str, bound)) for bound in (start.OLDEST, start.NEWEST))
     assert f" on Python {oldest} to {newest}." in (REPOSITORY / "constraints.txt").read_text().split("\n")[0]
     wanted = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["requires-python"]
@@ -102,10 +71,10 @@ def test_the_bounds_are_those_of_constraints_and_pyproject():
 
 
 def test_what_constraints_pin_supports_every_version_in_the_bounds():  # their first releases, too: Debian 12 has 3.11.2
-    start = load(REPOSITORY)
+    start = load_script(REPOSITORY / "start.py")
     versions = [f"3.{minor}" for minor in range(start.OLDEST[1], start.NEWEST[1] + 1)]
     pins = re.findall(r"^([\w.-]+)==", (REPOSITORY / "constraints.txt").read_text(), re.MULTILINE)
-    installed = {found.name for found in importlib.metadata.distributions()}
+    installed = {package.name for package in importlib.metadata.distributions()}
     checked = [importlib.metadata.metadata(name) for name in pins if name in installed]
     assert len(checked) > 100
     for metadata in checked:
@@ -162,9 +131,9 @@ def old_pythons() -> list[str]:
     """Return the Pythons older than 3.11 that work on this computer."""
     homes = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
     names = [f"python3.{minor}" for minor in range(6, 11)]
-    found = [*filter(None, map(shutil.which, names)), *map(str, homes.glob("3.*/bin/python"))]
+    pythons = [*filter(None, map(shutil.which, names)), *map(str, homes.glob("3.*/bin/python"))]
     working = []
-    for python in found:
+    for python in pythons:
         answer = subprocess.run(
             [python, "-c", "import sys; print(sys.version_info[1])"], capture_output=True, text=True
         )
@@ -228,6 +197,15 @@ def test_the_platforms_of_torch_are_accepted(start, monkeypatch, platform, machi
     monkeypatch.setattr(start, "sys", computer)
     monkeypatch.setattr(start.platform, "machine", lambda: machine)
     start.check_platform()
+
+
+def test_a_python_that_is_too_new_for_colabs_packages_is_refused(start):
+    assert refused(start.check_colab_python, (3, 14, 0)) == (
+        "Colab's packages do not exist for Python 3.14: run test-colab with Python 3.12, which is Colab's, or with "
+        "3.11 or 3.13."
+    )
+    for version in ((3, 11, 9), (3, 12, 1), (3, 13, 9)):
+        start.check_colab_python(version)
 
 
 def test_a_missing_ensurepip_names_debians_package(start, monkeypatch):
@@ -456,7 +434,7 @@ def test_without_a_network_a_first_installation_stays_unfinished(recorder):
 def test_a_moved_or_copied_folder_is_made_anew(recorder, monkeypatch, tmp_path, capsys, move):
     recorder.prepare("lab")
     move(recorder.start.ROOT, tmp_path / "elsewhere")
-    there = Recorder(load(tmp_path / "elsewhere"))
+    there = Recorder(load_script(tmp_path / "elsewhere" / "start.py"))
     monkeypatch.setattr(there.start, "run", there)
     assert there.prepare("lab") == ["venv", ".[lab]"]
     assert "Making the folder .venv (the course was moved or copied)." in capsys.readouterr().out
@@ -520,7 +498,7 @@ def test_the_build_tools_are_those_that_pip_asks_for(monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     backend = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["build-system"]["requires"]
     asked = {Requirement(text).name for text in [*backend, *hatchling.build.get_requires_for_build_editable()]}
-    assert set(load(REPOSITORY).BUILD_TOOLS) == asked
+    assert set(load_script(REPOSITORY / "start.py").BUILD_TOOLS) == asked
 
 
 @pytest.fixture
@@ -666,21 +644,18 @@ def test_wheels_that_this_system_is_too_old_for_are_named(start):
     )
 
 
+@pytest.mark.usefixtures("keep_sigterm")
 def test_what_main_does_with_wheels_and_from(start, monkeypatch, tmp_path):
     steps = []
-    for name in ("collect_wheels", "prepare", "check_data", "run_tests"):
+    for name in ("collect_wheels", "prepare", "check_data", "run_tool"):
         monkeypatch.setattr(start, name, lambda *arguments, name=name: steps.append((name, *arguments)) or 0)
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        start.main(["wheels", "folder", "--test"])
-        start.main(["test", "--from", str(tmp_path), "-k", "model"])
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    start.main(["wheels", "folder", "--test"])
+    start.main(["test", "--from", str(tmp_path), "-k", "model"])
     assert steps == [
         ("collect_wheels", ["folder", "--test"]),
         ("prepare", "test", str(tmp_path)),
         ("check_data",),
-        ("run_tests", 0, ["-k", "model"]),
+        ("run_tool", "run_tests.py", ["-k", "model"]),
     ]
 
 
@@ -728,7 +703,7 @@ def test_settings_and_log_go_to_her_own_folder(shared, monkeypatch):
     start, own = shared
     given = []
     monkeypatch.setattr(start.subprocess, "Popen", lambda command, **options: given.append((command, options)))
-    start.copy_notebooks()
+    (own / ".cnnlab").mkdir(parents=True)
     start.start_server("python", 8000, "secret", browser=False)
     command, options = given[0]
     assert f"--ServerApp.root_dir={own}" in command
@@ -738,286 +713,6 @@ def test_settings_and_log_go_to_her_own_folder(shared, monkeypatch):
     assert refused(start.stop_with_log) == (
         f"JupyterLab ended by itself, {own / '.cnnlab' / 'jupyter.log'} says more: ImportError: no tornado"
     )
-
-
-def test_her_changed_notebooks_stay_and_new_ones_come(shared, capsys):
-    start, own = shared
-    course, mine = Path(start.ROOT, "notebooks"), own / "notebooks"
-    for name in ("00", "01", "02", "notes"):
-        (course / (name if name == "notes" else f"{name}.ipynb")).write_text("first")
-    (course / "00.ipynb").chmod(0o444)
-    start.copy_notebooks()
-    first = {"00.ipynb", "00_start_here.ipynb", "01.ipynb", "02.ipynb"}
-    assert {path.name for path in mine.iterdir()} == first
-    assert capsys.readouterr().out == f"Your own notebooks are in {mine}.\n"
-
-    (mine / "00.ipynb").write_text("hers")  # and the course's stays
-    (mine / "01.ipynb").write_text("hers")
-    (course / "01.ipynb").write_text("second")
-    (course / "02.ipynb").write_text("second")  # which she has not changed
-    (course / "03.ipynb").write_text("second")
-    start.copy_notebooks()
-    texts = {name: (mine / f"{name}.ipynb").read_text() for name in ("00", "01", "02", "03")}
-    assert texts == {"00": "hers", "01": "hers", "02": "second", "03": "second"}
-    assert capsys.readouterr().out.splitlines()[1:] == [
-        "You changed 01.ipynb, and the course has it newer: to get that, rename yours and start again."
-    ]
-    (mine / "01.ipynb").rename(mine / "my 01.ipynb")
-    start.copy_notebooks()
-    assert (mine / "01.ipynb").read_text() == "second"
-    assert (mine / "my 01.ipynb").read_text() == "hers"
-    assert capsys.readouterr().out == f"Your own notebooks are in {mine}.\n"
-
-
-def test_a_folder_of_that_name_that_is_not_ours_is_left_alone(shared):
-    start, own = shared
-    own.mkdir(parents=True)
-    assert refused(start.copy_notebooks) == (
-        f"{own} is there, and this course did not make it: rename it, then start again."
-    )
-    assert list(own.iterdir()) == []
-
-
-# --- Colab's packages
-
-
-def test_a_python_that_is_too_new_for_colabs_packages_is_refused(start):
-    assert refused(start.check_colab_python, (3, 14, 0)) == (
-        "Colab's packages do not exist for Python 3.14: run test-colab with Python 3.12, which is Colab's, or with "
-        "3.11 or 3.13."
-    )
-    for version in ((3, 11, 9), (3, 12, 1), (3, 13, 9)):
-        start.check_colab_python(version)
-
-
-class ColabRecorder:
-    """Stands in for start.run while .venv-colab is made: keeps the commands, and plays pip's part."""
-
-    def __init__(self, start) -> None:
-        self.start, self.commands, self.installed, self.pip = start, [], [], (0, "")
-        self.sites = {"main": Path(start.ROOT, "main"), start.venv_python(start.COLAB): Path(start.ROOT, "colab")}
-        self.sites["main"].mkdir()
-
-    def __call__(self, *command: str, **_: object) -> tuple[int, str]:
-        if "venv" in command:
-            folder = Path(self.start.venv_folder(venv=self.start.COLAB))
-            assert command == (sys.executable, "-m", "venv", "--clear", str(folder))
-            shutil.rmtree(folder, ignore_errors=True)
-            Path(self.start.venv_python(self.start.COLAB)).parent.mkdir(parents=True)
-            Path(self.start.venv_python(self.start.COLAB)).touch()
-            shutil.rmtree(self.sites[self.start.venv_python(self.start.COLAB)], ignore_errors=True)
-            self.sites[self.start.venv_python(self.start.COLAB)].mkdir()
-            self.commands.append("venv")
-        elif command[1:3] == ("-I", "-c"):
-            return 0, f"{self.sites[command[0]]}\n"
-        elif "list" in command:
-            return 0, "WARNING: a mirror is missing\n" + "".join(f"{name}==1.0\n" for name in self.installed)
-        elif "uninstall" in command:
-            self.installed = [name for name in self.installed if name != command[-1]]
-        else:
-            assert command[0] == self.start.venv_python(self.start.COLAB)
-            self.commands.append(" ".join(command[4:]))
-            self.installed = ["ipykernel", "numpy"]
-            return self.pip
-        return 0, ""
-
-    def prepare(self) -> list[str]:
-        """Return the commands that one start gives."""
-        self.commands = []
-        assert self.start.prepare_colab("main") == self.start.venv_python(self.start.COLAB)
-        return self.commands
-
-
-MADE = ["venv", "install -r constraints-colab.txt"]
-
-
-@pytest.fixture
-def colab(start, monkeypatch):
-    shutil.copy(REPOSITORY / "constraints-colab.txt", start.ROOT)
-    recorder = ColabRecorder(start)
-    monkeypatch.setattr(start, "run", recorder)
-    return recorder
-
-
-def test_colabs_packages_are_installed_once(colab, capsys):
-    assert colab.prepare() == MADE
-    assert capsys.readouterr().out.splitlines() == [
-        "Making the folder .venv-colab (Colab's packages).",
-        "Installing with pip, at the versions in constraints-colab.txt.",
-    ]
-    assert colab.prepare() == []
-    colab.installed.append("cnnlab")  # as the run before leaves it
-    assert colab.prepare() == []
-    assert "cnnlab" not in colab.installed
-
-
-def test_what_the_set_up_cell_had_to_install_does_not_stay(colab):
-    colab.prepare()
-    colab.installed += ["lazy_loader", "cnnlab"]
-    assert colab.prepare() == MADE
-    assert colab.prepare() == []
-
-
-@pytest.mark.parametrize("name", ["constraints-colab.txt", "constraints.txt", "pyproject.toml"])
-def test_other_versions_make_colabs_packages_anew(colab, name):
-    colab.prepare()
-    with open(Path(colab.start.ROOT, name), "a") as file:
-        file.write("# changed\n")
-    assert colab.prepare() == MADE
-
-
-def test_a_broken_installation_of_colabs_packages_is_not_trusted(colab):
-    colab.pip = (1, "ConnectionResetError: connection broken by 'NewConnectionError'")
-    assert refused(colab.prepare) == NO_NETWORK
-    assert colab.start.read_stamp(colab.start.COLAB) == {}
-    colab.pip = (0, "")
-    assert colab.prepare() == MADE
-
-
-@pytest.fixture
-def site(tmp_path):
-    """The site-packages of an installation, with a few files in place of each package."""
-    source = tmp_path / "main"
-    files = {
-        "torch": [
-            "torch/__init__.py",
-            "torchgen/a.py",
-            "torch_alone.py",
-            "../../../bin/torchrun",
-            "__pycache__/torch.pyc",
-        ],
-        "torchvision": ["torchvision/__init__.py", "torchvision.libs/png.so"],
-        "nvidia-cublas": ["nvidia/cublas.so"],
-        "nvidia-cudnn-cu13": ["nvidia/cudnn.so"],
-        "cuda-bindings": ["cuda/bindings.so"],
-        "triton": ["triton/__init__.py"],
-        "torchinfo": ["torchinfo/__init__.py"],
-        "captum": ["captum/__init__.py"],
-        "cnnlab": ["cnnlab.pth"],
-    }
-    for name, inside in files.items():
-        information = f"{name.replace('-', '_')}-1.0.dist-info"
-        for path in (*inside, f"{information}/METADATA"):
-            if not path.startswith(".."):
-                (source / path).parent.mkdir(parents=True, exist_ok=True)
-                (source / path).write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        record = "".join(f"{path},,\n" for path in (*inside, f"{information}/METADATA"))
-        (source / information / "RECORD").write_text(record)
-    return source
-
-
-@pytest.fixture
-def target(tmp_path):
-    """Another, empty site-packages."""
-    (tmp_path / "colab").mkdir()
-    return tmp_path / "colab"
-
-
-FOLDERS = {"torch", "torchgen", "torch_alone.py", "torchvision", "torchvision.libs", "nvidia", "cuda", "triton"}
-LINKED = ("torch", "torchvision", "nvidia_cublas", "nvidia_cudnn_cu13", "cuda_bindings", "triton")
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows lets administrators only make links")
-def test_torch_is_linked_with_its_libraries_and_nothing_else(start, site, target):
-    start.link_torch(str(site), str(target))
-    assert {path.name for path in target.iterdir()} == FOLDERS | {f"{name}-1.0.dist-info" for name in LINKED}
-    assert all(path.resolve() == site / path.name for path in target.iterdir())
-    assert (target / "nvidia" / "cudnn.so").exists()
-
-
-def test_torch_is_copied_where_links_are_not_allowed(start, site, target, monkeypatch):
-    def refuse(*_: object) -> None:
-        raise OSError(22, "A required privilege is not held by the client")  # Windows, WinError 1314
-
-    monkeypatch.setattr(os, "symlink", refuse)
-    start.link_torch(str(site), str(target))
-    assert {path.name for path in target.iterdir()} == FOLDERS | {f"{name}-1.0.dist-info" for name in LINKED}
-    assert not any(path.is_symlink() for path in target.rglob("*"))
-    assert {path.name for path in (target / "nvidia").iterdir()} == {"cublas.so", "cudnn.so"}
-    assert (target / "torch_alone.py").read_text() == (site / "torch_alone.py").read_text()
-
-
-@pytest.fixture
-def colab_called(start, monkeypatch):
-    """What run_colab_tests runs: the commands, where, on which files, and with which environment."""
-    root = Path(start.ROOT)
-    (root / "tests" / "colab").mkdir(parents=True)
-    (root / "tests" / "colab" / "stack.py").touch()
-    (root / "notebooks" / "01_next.ipynb").touch()
-    (root / "notebooks" / "notes.txt").touch()
-    calls = SimpleNamespace(commands=[], built=(0, ""), statuses=[0, 0], folder=None, environment=None, files=None)
-
-    def build(*command: str, **_: object) -> tuple[int, str]:
-        assert command[:-1] == ("main", "-I", "-m", *["pip", "wheel", ".", "--no-deps", "--no-build-isolation", "-w"])
-        Path(command[-1], "cnnlab-0.1.0-py3-none-any.whl").touch()
-        return calls.built
-
-    def call(command, cwd, env):
-        calls.commands.append(command)
-        calls.folder, calls.environment, calls.files = Path(cwd), env, sorted(os.listdir(cwd))
-        return calls.statuses[len(calls.commands) - 1]
-
-    monkeypatch.setattr(start, "run", build)
-    monkeypatch.setattr(start.subprocess, "call", call)
-    return calls
-
-
-def test_the_course_runs_on_colabs_packages_beside_its_wheel_and_away_from_the_repository(start, colab_called):
-    assert start.run_colab_tests("main", "colab") == 0
-    pytest_there = ["colab", "-m", "pytest", "--disable-warnings"]
-    nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-n", "2", "--dist", "loadscope"]
-    assert colab_called.commands == [
-        [*pytest_there, "stack.py"],
-        [*pytest_there, *nbval, "00_start_here.ipynb", "01_next.ipynb"],
-    ]
-    wheel = "cnnlab-0.1.0-py3-none-any.whl"
-    assert colab_called.files == ["00_start_here.ipynb", "01_next.ipynb", wheel, "stack.py"]
-    assert not colab_called.folder.is_relative_to(start.ROOT)
-    assert not colab_called.folder.exists()
-    environment = colab_called.environment
-    assert environment["PYTHONPATH"] == os.path.join(start.ROOT, "tests", "colab")
-    assert environment["OMP_NUM_THREADS"] == environment["CNNLAB_WORKERS"] == "1"
-    assert environment["COLAB_RELEASE_TAG"]
-    assert environment["IPYTHONDIR"].startswith(start.venv_folder(venv=start.COLAB))
-
-
-@pytest.mark.parametrize(("statuses", "status", "runs"), [([0, 0], 0, 2), ([0, 3], 3, 2), ([2, 0], 2, 1)])
-def test_the_exit_status_is_that_of_what_failed_first(start, colab_called, statuses, status, runs):
-    colab_called.statuses = statuses
-    assert start.run_colab_tests("main", "colab") == status
-    assert len(colab_called.commands) == runs
-
-
-def test_a_wheel_that_cannot_be_built_is_said(start, colab_called):
-    Path(start.venv_folder()).mkdir()
-    colab_called.built = (1, "Processing .\nERROR: no hatchling")
-    assert refused(start.run_colab_tests, "main", "colab") == (
-        "The installation failed, .venv/pip.log says more: ERROR: no hatchling"
-    )
-    assert colab_called.commands == []
-
-
-def test_test_colab_installs_what_the_tests_need_then_colabs_then_runs(start, monkeypatch):
-    steps = []
-
-    def step(name: str, answer: object):
-        return lambda *arguments: steps.append((name, *arguments)) or answer
-
-    monkeypatch.setattr(start, "check_colab_python", lambda _: steps.append(("check_colab_python",)))
-    for name, answer in {"check_data": None, "prepare": "main", "prepare_colab": "colab", "run_colab_tests": 3}.items():
-        monkeypatch.setattr(start, name, step(name, answer))
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        assert start.main(["test-colab"]) == 3
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert steps == [
-        ("check_colab_python",),
-        ("prepare", "test", ""),
-        ("prepare_colab", "main"),
-        ("check_data",),
-        ("run_colab_tests", "main", "colab"),
-    ]
 
 
 # --- The data
@@ -1088,7 +783,7 @@ def test_a_browser_opens_only_where_it_can_be_seen(start, monkeypatch, platform,
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has no root")
 @pytest.mark.parametrize(("user", "as_root"), [(0, True), (1000, False)])
-def test_root_is_allowed_and_told(start, monkeypatch, capsys, user, as_root):
+def test_root_is_allowed_with_a_warning(start, monkeypatch, capsys, user, as_root):
     Path(start.venv_folder()).mkdir()
     given = []
     monkeypatch.setattr(start.os, "geteuid", lambda: user)
@@ -1100,6 +795,31 @@ def test_root_is_allowed_and_told(start, monkeypatch, capsys, user, as_root):
     assert options["env"]["JUPYTER_TOKEN"] == "secret"
     assert not [argument for argument in command if "secret" in argument]
     assert "--ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection" in command
+
+
+def test_no_setting_of_the_persons_own_reaches_the_course(start, monkeypatch):
+    for name in ("JUPYTER_PATH", "JUPYTERLAB_DIR", "JUPYTER_PREFER_ENV_PATH", "IPYTHONDIR", "PYTHONPATH", "MPLBACKEND"):
+        monkeypatch.setenv(name, "mine")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    environment = start.course_environment(os.path.join("somewhere", "python"))
+    assert "mine" not in environment.values()
+    assert environment["GOMP_SPINCOUNT"] == "1000"
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    assert start.course_environment("python")["GOMP_SPINCOUNT"] == "7"
+    assert environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert environment["PATH"] == "somewhere" + os.pathsep + os.environ["PATH"]
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
+        assert environment[name].startswith(start.venv_folder())
+        assert Path(environment[name]).is_dir()
+
+
+def test_jupyterlab_asks_no_question_about_news_and_an_answer_is_kept(start):
+    start.decline_news()
+    (path,) = Path(start.venv_folder("settings")).rglob("notification.jupyterlab-settings")
+    assert json.loads(path.read_text()) == {"fetchNews": "false"}
+    path.write_text('{"fetchNews": "true"}')
+    start.decline_news()
+    assert json.loads(path.read_text()) == {"fetchNews": "true"}
 
 
 @contextlib.contextmanager
@@ -1196,18 +916,18 @@ def ask(port: int, path: str, token: str = "") -> tuple[int, bytes]:
 
 
 @SCRIPTS_RUN
-def test_faults_row_32_the_course_opens_with_a_token_and_on_this_computer_only(opened, start):
+def test_the_course_opens_with_a_token_and_on_this_computer_only(opened, start):
     lines = []
     for line in opened.stdout:
         lines.append(line)
         if "Ctrl-C" in line:
             break
-    found = re.search(
+    address = re.search(
         r"  http://127\.0\.0\.1:(\d+)/lab/tree/notebooks/00_start_here\.ipynb\?token=(\w{48})\n", "".join(lines)
     )
-    assert found, "".join(lines)
+    assert address, "".join(lines)
     assert not Path(start.ROOT, "pip-ran").exists()  # what is installed is complete: no pip, no network
-    port, token = int(found[1]), found[2]
+    port, token = int(address[1]), address[2]
     assert [ask(port, "/api/contents")[0], ask(port, "/api/contents", "guessed")[0]] == [403, 403]
     status, body = ask(port, "/api/contents/notebooks", token)
     assert (status, [entry["name"] for entry in json.loads(body)["content"]]) == (200, ["00_start_here.ipynb"])
@@ -1217,47 +937,47 @@ def test_faults_row_32_the_course_opens_with_a_token_and_on_this_computer_only(o
 
     family = [psutil.Process(opened.pid), *psutil.Process(opened.pid).children(recursive=True)]
     doors = [
-        door.laddr for one in family for door in unless_gone(one.net_connections) if door.status == psutil.CONN_LISTEN
+        door.laddr
+        for member in family
+        for door in unless_gone(member.net_connections)
+        if door.status == psutil.CONN_LISTEN
     ]
     assert port in [door.port for door in doors]
     assert {door.ip for door in doors} == {"127.0.0.1"}
-    assert not [one for one in family if token in " ".join(unless_gone(one.cmdline))]
+    assert not [member for member in family if token in " ".join(unless_gone(member.cmdline))]
     assert token not in Path(start.venv_folder("jupyter.log")).read_text()
 
     os.killpg(opened.pid, signal.SIGINT)  # what Ctrl-C does
     assert opened.stdout.read() == "\nEnded. Start again to go on.\n"
     assert opened.wait(20) == 130
-    assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    assert not [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]
 
 
 @SCRIPTS_RUN
-def test_jupyterlab_ends_when_start_py_is_told_to(opened):
+def test_jupyterlab_ends_when_start_py_is_terminated(opened):
     while "Ctrl-C" not in opened.stdout.readline():
         assert opened.poll() is None
     server = psutil.Process(opened.pid).children()
     opened.terminate()
     assert opened.wait(20) == 143
     deadline = time.monotonic() + 5
-    while any(one.is_running() for one in server) and time.monotonic() < deadline:
+    while any(child.is_running() for child in server) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not [one for one in server if one.is_running()]
+    assert not [child for child in server if child.is_running()]
 
 
 # --- The check of the notebooks
 
 
 @SCRIPTS_RUN
+@pytest.mark.usefixtures("keep_sigterm")
 def test_check_hands_its_arguments_on_where_the_person_is(start, tmp_path, monkeypatch, capfd):
     put_python(start, '#!/bin/sh\n[ "$1" = -c ] && exit 0\necho "$PWD" "$JUPYTER_PATH" "$@"\nexit 3\n')
     start.write_stamp(start.wanted_stamp("lab"))  # what the course itself needs is enough
     shutil.copytree(REPOSITORY / "data", Path(start.ROOT, "data"))
     monkeypatch.setenv("JUPYTER_PATH", "mine")
     monkeypatch.chdir(tmp_path)
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        assert start.main(["check", "03", "hand in/a.ipynb", "--lax"]) == 3
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    assert start.main(["check", "03", "hand in/a.ipynb", "--lax"]) == 3
     script = os.path.join(start.ROOT, "tools", "check_notebooks.py")
     assert capfd.readouterr().out == f"{tmp_path}  {script} 03 hand in/a.ipynb --lax\n"
 
@@ -1286,163 +1006,18 @@ def test_a_check_that_is_ended_says_so_and_leaves_no_kernel(start, stop, status)
     assert psutil.wait_procs(family, timeout=10)[1] == []
 
 
-# --- The tests
-
-
-@pytest.fixture
-def called(start, monkeypatch):
-    """The commands that run_tests gives, and its environment; each command's status is taken from `statuses`."""
-    calls = SimpleNamespace(commands=[], environment=None, statuses=[0, 0, 0])
-
-    def call(command, cwd, env):
-        assert cwd == start.ROOT
-        calls.commands.append(command)
-        calls.environment = env
-        return calls.statuses[len(calls.commands) - 1]
-
-    monkeypatch.setattr(start.subprocess, "call", call)
-    return calls
-
-
-SPREAD = "--no-loadscope-reorder"
-NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
-
-
-def test_every_test_runs_in_one_pytest_after_ruff(start, called, monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert start.run_tests("python", ["-k", "model"]) == 0
-    assert called.commands == [
-        ["python", "-m", "ruff", "check", "."],
-        ["python", "-m", "ruff", "format", "--check", "."],
-        [
-            "python",
-            "-m",
-            "pytest",
-            "tests",
-            "-n",
-            "2",
-            "--dist",
-            "loadscope",
-            SPREAD,
-            *NBVAL,
-            "-k",
-            "model",
-        ],
+@pytest.mark.usefixtures("keep_sigterm")
+def test_test_colab_installs_what_the_tests_need_then_hands_over(start, monkeypatch):
+    steps = []
+    monkeypatch.setattr(start, "check_colab_python", lambda _: steps.append(("check_colab_python",)))
+    for name, answer in {"check_data": None, "prepare": "main", "run_tool": 3}.items():
+        monkeypatch.setattr(
+            start, name, lambda *arguments, name=name, answer=answer: steps.append((name, *arguments)) or answer
+        )
+    assert start.main(["test-colab"]) == 3
+    assert steps == [
+        ("check_colab_python",),
+        ("prepare", "test", ""),
+        ("check_data",),
+        ("run_tool", "run_colab_tests.py", []),
     ]
-    assert called.environment["OMP_NUM_THREADS"] == "1"
-
-
-def test_named_tests_run_alone_and_a_set_thread_count_is_kept(start, called, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    start.run_tests("python", ["notebooks/00_start_here.ipynb", "-x"])
-    last = called.commands[-1]
-    assert last == ["python", "-m", "pytest", "-n", "2", "--dist", "loadscope", SPREAD, *NBVAL, *last[-2:]]
-    assert last[-2:] == ["notebooks/00_start_here.ipynb", "-x"]
-    assert called.environment["OMP_NUM_THREADS"] == "4"
-
-
-@pytest.mark.parametrize(
-    ("statuses", "status"), [([0, 0, 0], 0), ([0, 0, 5], 5), ([1, 0, 2], 2), ([1, 0, 0], 1), ([0, 1, 0], 1)]
-)
-def test_the_exit_status_is_the_tests_and_ruff_counts_too(start, called, capsys, statuses, status):
-    called.statuses = statuses
-    assert start.run_tests("python", []) == status
-    ruff_alone = any(statuses) and not statuses[2]
-    assert capsys.readouterr().out == ("The tests passed; ruff, at the top, did not.\n" if ruff_alone else "")
-
-
-def test_no_setting_of_the_persons_own_reaches_the_course(start, monkeypatch):
-    for name in ("JUPYTER_PATH", "JUPYTERLAB_DIR", "JUPYTER_PREFER_ENV_PATH", "IPYTHONDIR", "PYTHONPATH", "MPLBACKEND"):
-        monkeypatch.setenv(name, "mine")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    environment = start.course_environment(os.path.join("somewhere", "python"))
-    assert "mine" not in environment.values()
-    assert environment["GOMP_SPINCOUNT"] == "1000"
-    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
-    assert start.course_environment("python")["GOMP_SPINCOUNT"] == "7"
-    assert environment["CUDA_VISIBLE_DEVICES"] == ""
-    assert environment["PATH"] == "somewhere" + os.pathsep + os.environ["PATH"]
-    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
-        assert environment[name].startswith(start.venv_folder())
-        assert Path(environment[name]).is_dir()
-
-
-def test_a_changed_output_fails_and_a_broken_kernel_of_the_persons_own_does_not(start, tmp_path, monkeypatch, capfd):
-    kernel = tmp_path / "jupyter" / "kernels" / "python3"
-    kernel.mkdir(parents=True)
-    (kernel / "kernel.json").write_text('{"argv": ["false"], "display_name": "broken", "language": "python"}')
-    monkeypatch.setenv("JUPYTER_PATH", str(kernel.parents[1]))
-    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
-    for count, (source, printed) in enumerate([("print(1 + 1)", "2\n"), ("print(2 + 2)", "5\n")], start=1):
-        output = nbformat.v4.new_output("stream", name="stdout", text=printed)
-        notebook.cells.append(nbformat.v4.new_code_cell(source, execution_count=count, outputs=[output]))
-    nbformat.write(notebook, Path(start.ROOT, "notebooks", "sums.ipynb"))
-    assert start.run_tests(sys.executable, ["notebooks/sums.ipynb", "-n", "0"]) == 1
-    assert "1 failed, 1 passed" in capfd.readouterr().out
-
-
-@pytest.fixture
-def ci(tmp_path):
-    """.ci/run in a folder of its own, where every program it could call is a stub that notes what it was asked."""
-    (tmp_path / ".ci").mkdir()
-    shutil.copy(REPOSITORY / ".ci" / "run", tmp_path / ".ci")
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    for name in ("dirname", "env"):
-        (programs / name).symlink_to(shutil.which(name))
-
-    def add(name: str, script: str = "") -> None:
-        (programs / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/asked\n{script}')
-        (programs / name).chmod(0o755)
-
-    def called(user: int = 0) -> tuple[int, list[str]]:
-        (programs / "id").write_text(f"#!/bin/sh\necho {user}\n")
-        (programs / "id").chmod(0o755)
-        (tmp_path / "asked").write_text("")
-        bash = shutil.which("bash")
-        status = subprocess.run([bash, str(tmp_path / ".ci" / "run")], env={"PATH": str(programs)}, cwd="/").returncode
-        return status, (tmp_path / "asked").read_text().splitlines()
-
-    add("apt-get")
-    add("sudo", 'exec "$@"\n')
-    return SimpleNamespace(add=add, called=called)
-
-
-APT = ["apt-get update", "apt-get install --yes --no-install-recommends"]
-LOOK = "-c import ensurepip, venv"
-
-
-BOTH = ("start.py test", "start.py test-colab")
-
-
-@SCRIPTS_RUN
-def test_ci_installs_what_is_missing_and_runs_the_two_commands(ci):
-    assert os.access(REPOSITORY / ".ci" / "run", os.X_OK)
-    ci.add("python3", 'case "$*" in *ensurepip*) exit 1;; esac\n')
-    commands = [f"python3 {command}" for command in BOTH]
-    assert ci.called() == (0, [f"python3 {LOOK}", APT[0], f"{APT[1]} chromium python3-venv", *commands])
-    ci.add("python", '[ "$1" = -c ] || exit 7\n')  # its status is that of the run
-    status, asked = ci.called(user=1000)
-    commands = [f"python {command}" for command in BOTH]
-    assert (status, asked[0], asked[-2:]) == (7, f"python {LOOK}", commands)
-    assert [line for line in asked if line.startswith("apt-get")] == [APT[0], f"{APT[1]} chromium"]
-    assert [line.split()[1] for line in asked if line.startswith("sudo")] == ["apt-get", "env"]
-    ci.add("chromium")
-    assert ci.called() == (7, [f"python {LOOK}", *commands])
-
-
-@SCRIPTS_RUN
-@pytest.mark.parametrize("failing", BOTH)
-def test_ci_fails_if_one_of_the_two_fails(ci, failing):
-    ci.add("chromium")
-    ci.add("python", f'[ "$*" != "{failing}" ] || exit 5\n')
-    assert ci.called() == (5, [f"python {LOOK}", *(f"python {command}" for command in BOTH)])
-
-
-def test_jupyterlab_asks_no_question_about_news_and_an_answer_is_kept(start):
-    start.decline_news()
-    (path,) = Path(start.venv_folder("settings")).rglob("notification.jupyterlab-settings")
-    assert json.loads(path.read_text()) == {"fetchNews": "false"}
-    path.write_text('{"fetchNews": "true"}')
-    start.decline_news()
-    assert json.loads(path.read_text()) == {"fetchNews": "true"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import signal
@@ -15,21 +14,15 @@ import nbformat
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from places import REPOSITORY
+from places import NOTEBOOKS, REPOSITORY
+from scripts import load_script
 
 SCRIPT = REPOSITORY / "tools" / "check_notebooks.py"
-COURSE = sorted(path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
+COURSE = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 FIFOS = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="two programs meet at a named pipe")
 
 
-def load_script():
-    spec = importlib.util.spec_from_file_location("check_notebooks", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-script = load_script()
+script = load_script(SCRIPT)
 
 
 def cell(name: str, source: str, stored: str = "", count: int | None = 1, tags: tuple = ()):
@@ -78,7 +71,7 @@ def hand_in(tmp_path_factory) -> Path:
         cell("table", "import pandas\npandas.DataFrame({'a': [1]})"),
         cell("name", "no_such_name"),
         cell("escape", "raise ValueError('one\\n\\x1b[31mtwo')"),
-        cell("told", "print(1)", "2\n", tags=["nbval-ignore-output"]),
+        cell("ignored", "print(1)", "2\n", tags=["nbval-ignore-output"]),
         cell("expected", "print(1)", "2\n", tags=["nbval-check-output"]),
     )
     write(
@@ -145,8 +138,8 @@ def test_two_run_at_once_and_a_file_without_ids_is_no_trouble(tmp_path):
     write(tmp_path / "b.ipynb", cell("reads", "print(open('pipe').read())", "met\n"), cell("no", "1 / 0"))
     old = nbformat.read(tmp_path / "b.ipynb", as_version=4)
     old.nbformat_minor = 4
-    for one in old.cells:
-        del one["id"]
+    for old_cell in old.cells:
+        del old_cell["id"]
     nbformat.write(old, tmp_path / "b.ipynb")
     _, (_, *lines, last), _ = check("a.ipynb", "b.ipynb", "--lax", folder=tmp_path)
     fault = "b.ipynb  cell number 2: ZeroDivisionError: division by zero"
@@ -187,7 +180,7 @@ def test_a_cell_that_takes_too_long_is_no_difference_whatever_it_printed_when_it
     )
 
 
-def test_a_check_that_breaks_off_is_told_by_its_last_words(tmp_path):
+def test_a_check_that_breaks_off_is_reported_by_its_last_words(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     (tmp_path / "log").write_text("Traceback\nMemoryError: too large\n\n")
@@ -247,7 +240,7 @@ def test_a_notebook_is_found_by_number_name_and_path(tmp_path, monkeypatch):
     write(tmp_path / "03_epochs.ipynb")
     (tmp_path / "notes.txt").touch()
     (tmp_path / "none").mkdir()
-    course = REPOSITORY / "notebooks" / "03_epochs.ipynb"
+    course = NOTEBOOKS / "03_epochs.ipynb"
     for folder in (REPOSITORY, tmp_path / "none"):
         monkeypatch.chdir(folder)
         for text in ("03", "03_epochs", "03_epochs.ipynb", "notebooks/03_epochs.ipynb", str(course)):
@@ -260,14 +253,14 @@ def test_a_notebook_is_found_by_number_name_and_path(tmp_path, monkeypatch):
     for text in (str(tmp_path), "~", "~/03_epochs.ipynb"):
         assert script.find(text) == [tmp_path / "03_epochs.ipynb"]
     assert script.find("notes.txt") == script.find("none") == script.find("3_epochs") == []
-    assert len(script.find(str(REPOSITORY / "notebooks"))) == len(COURSE)
+    assert len(script.find(str(NOTEBOOKS))) == len(COURSE)
 
 
 def test_names_in_the_lines_are_short_and_each_file_comes_once(tmp_path, monkeypatch):
     write(tmp_path / "03_epochs.ipynb")
     monkeypatch.chdir(tmp_path)
-    found = script.find_all(["03", "03_epochs", "03_epochs.ipynb", str(tmp_path)], None)
-    assert list(found.values()) == ["03_epochs", "03_epochs.ipynb"]
+    notebooks = script.find_all(["03", "03_epochs", "03_epochs.ipynb", str(tmp_path)], None)
+    assert list(notebooks.values()) == ["03_epochs", "03_epochs.ipynb"]
     assert list(script.find_all([], None).values()) == COURSE
 
 

@@ -1,13 +1,12 @@
 """The set-up cell and the badge: script, notebooks and pyproject.toml agree, and the cell does what it says.
 
-The cell runs in a real kernel, where a module stands in for Colab's and a function for the call of pip; what Colab has
-is only said. `python start.py test-colab` runs the same cell with the real pip on what Colab has.
+The cell runs in a real kernel, where a module stands in for Colab's and a function for the call of pip; Colab's
+packages are only a list of names. `python start.py test-colab` runs the same cell with the real pip on what Colab has.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import re
 import shutil
@@ -21,11 +20,12 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from packaging.requirements import Requirement
-from places import REPOSITORY
+from places import NOTEBOOKS, REPOSITORY
+from scripts import load_script
 
-NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 NEEDED = [Requirement(text) for text in importlib.metadata.requires("cnnlab")]
-NEEDED = [one.name for one in NEEDED if not one.marker]
+NEEDED = [requirement.name for requirement in NEEDED if not requirement.marker]
 WHEEL = "cnnlab-0.1.0-py3-none-any.whl"
 NO_WHEEL = "Upload cnnlab's .whl file (see README.md) with the folder icon on the left; run it again."
 NOT_INSTALLED = (
@@ -34,21 +34,14 @@ NOT_INSTALLED = (
 )
 
 
-def load_script():
-    spec = importlib.util.spec_from_file_location("colab", REPOSITORY / "tools" / "colab.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-colab = load_script()
+colab = load_script(REPOSITORY / "tools" / "colab.py")
 
 
 @pytest.fixture
 def copy(tmp_path):
     """A copy of what the script reads and writes, with no address, whatever the course itself has."""
     root = tmp_path / "course"
-    shutil.copytree(REPOSITORY / "notebooks", root / "notebooks", ignore=shutil.ignore_patterns(".*", "runs"))
+    shutil.copytree(NOTEBOOKS, root / "notebooks", ignore=shutil.ignore_patterns(".*", "runs"))
     text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
     text = text.replace(f'[project.urls]\nRepository = "{colab.GITHUB}{colab.read_address(REPOSITORY)}"\n\n', "")
     (root / "pyproject.toml").write_text(text, encoding="utf-8")
@@ -72,7 +65,7 @@ def source(path: Path, name: str) -> str:
 # --- Script, notebooks and pyproject.toml
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_the_notebooks_are_what_the_script_makes_of_pyproject(path):
     address = colab.read_address(REPOSITORY)
     assert source(path, "setup") == colab.set_up_cell(address)
@@ -91,7 +84,7 @@ def test_without_an_address_there_is_no_badge_and_nothing_that_leads_to_github(c
 
 def test_one_command_sets_the_address_everywhere(copy, capsys):
     before = {path.name: cells(path) for path in (copy / "notebooks").glob("*.ipynb")}
-    assert len(before) == len(NOTEBOOKS) >= 8
+    assert len(before) == len(PATHS) >= 8
     colab.main(["alice/cnn-lab"], copy)
     assert capsys.readouterr().out.endswith(f"published at alice/cnn-lab: {len(before)} notebooks changed\n")
     text = (copy / "pyproject.toml").read_text(encoding="utf-8")
@@ -187,7 +180,9 @@ def test_the_pins_are_colabs_and_reach_every_floor_of_cnnlabs():
     )
     pins = {name.replace("_", "-"): version for name, version in pins.items()}
     floors = {
-        one.name: one.specifier for one in map(Requirement, importlib.metadata.requires("cnnlab")) if not one.marker
+        requirement.name: requirement.specifier
+        for requirement in map(Requirement, importlib.metadata.requires("cnnlab"))
+        if not requirement.marker
     }
     assert floors.keys() - pins.keys() == {"torch", "torchvision"}  # linked
     for name in floors.keys() & pins.keys():
@@ -226,8 +221,8 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """Case → (what the cell put out, what pip was asked, how often the widget manager was switched on)."""
+def answers(tmp_path_factory):
+    """Run the cell in each case; return case → (its outputs, the calls of pip, the calls of the widget manager)."""
     new = nbformat.v4.new_code_cell
     notebook = nbformat.v4.new_notebook(cells=[new(PRELUDE)])
     elsewhere = [new(ELSEWHERE), new(colab.set_up_cell("")), new(TELL)]
@@ -239,21 +234,21 @@ def told(tmp_path_factory):
     folder = tmp_path_factory.mktemp("content")
     resources = {"metadata": {"path": str(folder)}}
     NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True, resources=resources).execute()
-    answers = {}
+    results = {}
     for name, place in zip(["elsewhere", *CASES], range(1, len(notebook.cells), 3), strict=True):
         before, cell, tell = notebook.cells[place : place + 3]
         assert before.outputs == [], name
-        answers[name] = (cell.outputs, *json.loads(tell.outputs[0].text))
-    return answers
+        results[name] = (cell.outputs, *json.loads(tell.outputs[0].text))
+    return results
 
 
-def test_on_your_own_computer_it_does_nothing(told):
-    assert told["elsewhere"] == ([], [], 0)
+def test_on_your_own_computer_it_does_nothing(answers):
+    assert answers["elsewhere"] == ([], [], 0)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_on_colab_pip_gets_what_is_not_there_and_nothing_else(told, name):
-    outputs, called, managers = told[name]
+def test_on_colab_pip_gets_what_is_not_there_and_nothing_else(answers, name):
+    outputs, called, managers = answers[name]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
     assert called == [[*pip, *asked] for asked in CASES[name][3]]
     assert managers == 1
@@ -261,8 +256,8 @@ def test_on_colab_pip_gets_what_is_not_there_and_nothing_else(told, name):
         assert outputs == []
 
 
-def test_without_a_wheel_one_sentence_says_how_to_get_there(told):
-    outputs, _, _ = told["no wheel"]
+def test_without_a_wheel_one_sentence_says_how_to_get_there(answers):
+    outputs, _, _ = answers["no wheel"]
     (error,) = (output for output in outputs if output.output_type == "error")  # so that the cells below do not run
     assert (error.ename, error.evalue) == ("SystemExit", NO_WHEEL)
     assert len("\n".join(error.traceback).splitlines()) <= 3  # no wall

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shlex
@@ -13,20 +12,14 @@ import nbformat
 import pytest
 from jupytext.cli import jupytext
 from nbconvert import ScriptExporter
-from places import REPOSITORY
+from places import NOTEBOOKS, REPOSITORY
+from scripts import load_script
 
-NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
-every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-
-
-def load_script():
-    spec = importlib.util.spec_from_file_location("execute_notebooks", REPOSITORY / "tools" / "execute_notebooks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 
-script = load_script()
+script = load_script(REPOSITORY / "tools" / "execute_notebooks.py")
 
 # --- What is kept
 
@@ -123,7 +116,7 @@ def test_nbconvert_makes_a_script_of_plain_python(path, tmp_path):
 
 
 def test_such_a_script_runs(tmp_path):
-    text, _ = ScriptExporter().from_filename(str(REPOSITORY / "notebooks" / "08_playground.ipynb"))
+    text, _ = ScriptExporter().from_filename(str(NOTEBOOKS / "08_playground.ipynb"))
     (tmp_path / "script.py").write_text(text, encoding="utf-8")
     environment = os.environ | {"MPLBACKEND": "agg", "PYTHONUTF8": "1"}
     answer = subprocess.run(

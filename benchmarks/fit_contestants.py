@@ -1,6 +1,6 @@
-"""A contestant's name in, one line of JSON out: how long it trained, and what it had learnt by then.
+"""Let one contestant of fit.py train, and print its seconds and its accuracy as one line of JSON.
 
-`fit.py` runs this file once a contestant and a round. Every contestant gets the same images, first weights, optimizer
+`fit.py` runs this file once per contestant and round. Every contestant gets the same images, first weights, optimizer
 and number of epochs, and is written as its own documentation has a user write it: images in memory where it can have
 them there, no worker processes, logging and checkpoints off where there is a switch for that.
 """
@@ -59,7 +59,7 @@ def train_loader(model: nn.Module, data: Data, epochs: int) -> None:
 
 
 def train_transforms(model: nn.Module, pictures: Dataset, epochs: int) -> None:
-    """Train with torchvision's MNIST, transforms and a DataLoader: the idiom of most tutorials."""
+    """Train with torchvision's MNIST, transforms and a DataLoader, as most tutorials do."""
     _train_from_loader(model, _loader(pictures), epochs)
 
 
@@ -98,7 +98,7 @@ def train_skorch(model: nn.Module, arrays: tuple, epochs: int) -> None:
 
 
 def train_fastai(model: nn.Module, data: Data, epochs: int) -> None:
-    """Train with a fastai Learner round torch's own DataLoader and Adam, at a constant rate as the others."""
+    """Train with a fastai Learner around torch's own DataLoader and Adam, at a constant rate as the others."""
     from fastai.vision.all import DataLoaders, Learner, OptimWrapper, default_device
 
     default_device(use=False)  # the processor, on a Mac too
@@ -134,12 +134,12 @@ def _train_from_loader(model: nn.Module, loader: DataLoader, epochs: int) -> Non
 
 
 def as_pictures(data: Data) -> Subset:
-    """Return the same training images as torchvision's MNIST gives them, transformed one by one when asked for."""
+    """Return the same training images as a torchvision data set that transforms each image when it is asked for."""
     from torchvision import transforms
     from torchvision.datasets import MNIST
 
     normalize = transforms.Normalize(data.train.mean.flatten().tolist(), data.train.std.flatten().tolist())
-    with tempfile.TemporaryDirectory() as folder:  # torchvision unpacks the archives beside themselves
+    with tempfile.TemporaryDirectory() as folder:  # torchvision unpacks the archives in their own folder
         shutil.copytree(data_folder() / "MNIST", Path(folder) / "MNIST")
         published = MNIST(folder, download=True, transform=transforms.Compose([transforms.ToTensor(), normalize]))
     places = {picture.numpy().tobytes(): place for place, picture in enumerate(published.data)}
@@ -175,7 +175,7 @@ def build_keras(seed: int):
 
 
 def accuracy(model, images: torch.Tensor, labels: torch.Tensor) -> float:
-    """Return the share of images (N, 1, 28, 28) that model reads rightly."""
+    """Return the share of images (N, 1, 28, 28) that the model classifies correctly."""
     if isinstance(model, nn.Sequential):
         with torch.no_grad():
             guesses = model.eval()(images).argmax(1)
@@ -184,7 +184,7 @@ def accuracy(model, images: torch.Tensor, labels: torch.Tensor) -> float:
     return float((guesses == labels).double().mean())
 
 
-# name: (how it trains, how it wants the data, the package it is of)
+# name: (function that trains, function that prepares the data, package whose version is printed)
 CONTESTANTS = {
     "fit": (train_fit, lambda data: data, "cnnlab"),
     "bare": (train_bare, lambda data: data, "torch"),
@@ -198,7 +198,7 @@ CONTESTANTS = {
 
 
 def race(name: str, images: int, epochs: int, seed: int) -> dict:
-    """Warm up, train once with the clock running, and return what there is to know."""
+    """Warm up, train once with the clock running, and return the measurements."""
     train, prepare, package = CONTESTANTS[name]
     build = build_keras if name == "keras" else lambda seed: build_cnn(seed=seed)
     data = load_data("mnist", train=images, validation=0, test=2000)

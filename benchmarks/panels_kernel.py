@@ -1,4 +1,4 @@
-"""What benchmarks/panels.py runs inside a kernel without a page: Stop pressed many times, panels closed many times."""
+"""Measure panels in a kernel without a page, for panels.py: press Stop many times, close panels many times."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cnnlab.widgets.web.live_plot import run_lengths
 
 
 def stops(count: int) -> dict[str, object]:
-    """Start a training and stop it after a random while, so often; return seconds from Stop to the thread's end.
+    """Start a training and stop it after a random time, `count` times; return the seconds until its thread ended.
 
     The training is TrainingPanel's own: 2,000 digits. `batch` is the median batch of an undisturbed run of the same.
     """
@@ -47,7 +47,7 @@ def stops(count: int) -> dict[str, object]:
 
 
 def pictures(count: int) -> dict[str, list[float]]:
-    """Return milliseconds and kB of a panel's plot, written so often: as runs, and as Pillow's fastest PNG."""
+    """Write a panel's plot `count` times as runs of colours and as Pillow's fastest PNG; return milliseconds and kB."""
     panel = cnnlab.OptimizerExplorer()
     pixels = np.asarray(panel.map.figure.canvas.buffer_rgba())
 
@@ -56,35 +56,37 @@ def pictures(count: int) -> dict[str, list[float]]:
         Image.fromarray(pixels).save(file, "png", compress_level=1)
         return file.getvalue()
 
-    found = {}
+    result = {}
     for write in (run_lengths, pillow):
         taken = []
         for _ in range(count):
             begun = time.perf_counter()
             file = write(pixels)
             taken.append(1000 * (time.perf_counter() - begun))
-        found[write.__name__] = [statistics.median(taken), len(file) / 1000]
+        result[write.__name__] = [statistics.median(taken), len(file) / 1000]
     panel.close()
-    return found
+    return result
 
 
 def left_over() -> dict[str, int]:
-    """Count what a closed panel could leave behind in this process."""
+    """Count everything that a closed panel could leave behind in this process."""
     gc.collect()
     alive = getattr(ipywidgets.widgets.widget, "_instances", None)  # ipywidgets 7 keeps them on the class
     return {
         # Not pyzmq's own, which it starts once a kernel, with the first message of over 64 kB.
-        "threads": sum(not type(one).__module__.startswith("zmq") for one in threading.enumerate()),
+        "threads": sum(not type(thread).__module__.startswith("zmq") for thread in threading.enumerate()),
         "processes": len(psutil.Process().children(recursive=True)),
         "comms": len(comm.get_comm_manager().comms),
         "widgets": len(ipywidgets.Widget.widgets if alive is None else alive),
         "figures": len(plt.get_fignums()),
-        "objects": sum(issubclass(type(one), ipywidgets.Widget) for one in gc.get_objects()),  # closed, yet remembered
+        "objects": sum(
+            issubclass(type(thing), ipywidgets.Widget) for thing in gc.get_objects()
+        ),  # closed, but not freed
     }
 
 
 def makers() -> dict[str, Callable[[], cnnlab.ConvolutionExplorer]]:
-    """Return how each of the nine panels is made."""
+    """Return name -> the function that makes this panel, for all nine."""
     names = widgets.__all__
     comparison = cnnlab.compare(cnnlab.load_runs(cnnlab.bank("pooling")).filter(**POOLING), by="pooling")
     special = {"PredictThenRun": lambda: cnnlab.PredictThenRun("Which?", comparison, scorebook=cnnlab.Scorebook())}
@@ -95,11 +97,11 @@ POOLING = {"dataset": "mnist", "learning_rate": 0.001}
 
 
 def closes(count: int) -> dict[str, dict[str, float]]:
-    """Make each panel, train a little where it can, and close it, so often; return what is more than before, and MB.
+    """Make each panel `count` times, train a little where it can, and close it; return what is left over.
 
-    The first fifth of the panels fill the caches; the memory is that of the others, in MB of 10⁶ bytes.
+    The first fifth of the panels fill the caches. "MB" is the memory that the others added, in MB of 10⁶ bytes.
     """
-    found = {}
+    result = {}
     for name, make in makers().items():
         _use_once(name, make)  # reads the files
         before = left_over()
@@ -111,8 +113,8 @@ def closes(count: int) -> dict[str, dict[str, float]]:
             _use_once(name, make)
         more = {what: number - before[what] for what, number in left_over().items()}
         grown = psutil.Process().memory_info().rss - first
-        found[name] = more | {"MB": grown / 1e6, "counted": count - count // 5}
-    return found
+        result[name] = more | {"MB": grown / 1e6, "counted": count - count // 5}
+    return result
 
 
 def _use_once(name: str, make: Callable[[], cnnlab.ConvolutionExplorer]) -> None:

@@ -1,12 +1,10 @@
-"""A notebook in a real JupyterLab in a real Chromium, and a probe in its page: keys in, milliseconds out."""
+"""Open a notebook in a real JupyterLab in a real Chromium, and measure what happens in its page, for panels.py."""
 
 from __future__ import annotations
 
 import ast
 import contextlib
 import json
-import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +12,9 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Locator, Page
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests" / "helpers"))
-import browser  # noqa: E402 (what the browser tests use, too)
+from tests.helpers import browser  # the course's folder is on Python's path, since cnnlab is installed from there
 
-PROBE = (HERE / "panel_probe.js").read_text()
+PROBE = Path(__file__).with_name("panels_probe.js").read_text(encoding="utf-8")
 CELLS = 3
 NO_PICTURE_IN = 3000  # ms; a press whose picture has not changed by then changed nothing
 QUIET = 600  # ms without any change: the panel is there
@@ -46,7 +42,7 @@ RUN_CELL = "() => window.jupyterapp.commands.execute('notebook:run-cell')"
 
 
 class Notebook:
-    """An open notebook of three empty cells; what stands in a cell can be replaced, and is run by JupyterLab itself."""
+    """An open notebook of three cells, which JupyterLab itself runs; their code can be replaced."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -73,7 +69,7 @@ class Notebook:
         return self.cell(place).evaluate(f"cell => probe.until(cell, {json.dumps(pattern)}, {RUN_CELL})")
 
     def ask(self, expression: str) -> object:
-        """Return the value of a Python expression, a literal, in the kernel; what it asks is in no cell."""
+        """Return the value of a Python expression in the kernel, a literal; no cell shows it."""
         return ast.literal_eval(self.page.evaluate(ASK, expression))
 
     def do(self, code: str) -> None:
@@ -88,18 +84,18 @@ class Notebook:
         return self.cell(place).locator(".widget-slider", has_text=name).first.locator(".noUi-handle")
 
     def watch(self, pictures: list[Locator]) -> None:
-        """From now on, new pictures in these elements count."""
-        self.page.evaluate("elements => probe.watch(elements)", [one.element_handle() for one in pictures])
+        """Count new pictures in these elements from now on."""
+        self.page.evaluate("elements => probe.watch(elements)", [picture.element_handle() for picture in pictures])
 
     def press(self, keys: list[str], pause: int = 90) -> list[float | None]:
-        """Press the keys one by one, each when the last has been answered; return milliseconds until new pixels."""
-        found = []
+        """Press the keys, each when the page has answered the last; return the milliseconds until new pixels."""
+        answers = []
         for key in keys:
             self.page.evaluate("() => probe.arm()")
             self.page.keyboard.press(key)
-            found.append(self.page.evaluate(f"() => probe.latency({NO_PICTURE_IN})"))
+            answers.append(self.page.evaluate(f"() => probe.latency({NO_PICTURE_IN})"))
             self.page.wait_for_timeout(pause)
-        return found
+        return answers
 
     def sample(self, keys: list[str], pause: int = 45, place: int = 0) -> dict:
         """Press the keys at a fixed pace, and look at every animation frame: heights, blank frames, frames."""
@@ -111,7 +107,7 @@ class Notebook:
         return self.page.evaluate("() => probe.stop()")
 
     def drag(self, start: tuple[float, float], end: tuple[float, float], steps: int) -> dict:
-        """Drag as fast as the page takes it, and keep the button down; return what came after the last move."""
+        """Drag as fast as the page takes it, and keep the button down; return what was drawn after the last move."""
         mouse = self.page.mouse
         mouse.move(*start)
         mouse.down()
@@ -119,13 +115,13 @@ class Notebook:
         self.page.evaluate("() => probe.forget()")
         mouse.move(*end, steps=steps)
         self.page.wait_for_timeout(1200)
-        found = self.page.evaluate("() => probe.afterDrag()")
+        result = self.page.evaluate("() => probe.afterDrag()")
         mouse.up()
-        return found
+        return result
 
     def click(self, button: str, element: Locator, pattern: str) -> float | None:
         """Click with the mouse; return milliseconds until the element's text matches the pattern."""
-        element.evaluate(f"one => {{ probe.pending = probe.until(one, {json.dumps(pattern)}); }}")
+        element.evaluate(f"element => {{ probe.pending = probe.until(element, {json.dumps(pattern)}); }}")
         self.page.locator("button.jupyter-button", has_text=button).first.click()
         return self.page.evaluate("() => probe.pending")
 
@@ -135,7 +131,6 @@ def open_lab() -> Iterator[Notebook]:
     """Yield a notebook in a JupyterLab and a browser of its own; both end with the block."""
     if browser.find_chromium() is None:
         raise SystemExit(browser.HOW_TO_GET_ONE)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as settings:
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         cells = [nbformat.v4.new_code_cell() for _ in range(CELLS)]

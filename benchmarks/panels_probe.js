@@ -1,4 +1,4 @@
-// What benchmarks/panels.py puts into JupyterLab's page: it sees every key, every move of the pointer, every new picture.
+// Runs in JupyterLab's page for benchmarks/panels.py, and notes the time of each key, pointer move and new picture.
 //
 // A picture is "put" when its pixels are on a canvas (putImageData, drawImage), or when a new <img> is decoded; it is
 // "shown" at the start of the first animation frame after that: the frame that brings it to the screen.
@@ -44,7 +44,7 @@ window.probe = (() => {
     observer = new MutationObserver(async (changes) => {
       const area = pictures.find((element) => element.tagName !== "CANVAS");
       const image = area && newestImage(area);
-      if (!image || !changes.some((one) => one.addedNodes.length || one.attributeName === "src")) return;
+      if (!image || !changes.some((change) => change.addedNodes.length || change.attributeName === "src")) return;
       if (image.noted === image.src) return;
       image.noted = image.src;
       await image.decode().catch(() => {});
@@ -59,12 +59,12 @@ window.probe = (() => {
     armed = true;
   }
 
-  // Milliseconds from the key press until every picture was new, put and shown; null where one did not change in time.
+  // Milliseconds from the key press until every picture was new, put and shown; null where a picture did not change in time.
   async function latency(timeout) {
     const end = performance.now() + timeout;
     while (performance.now() < end) {
-      const after = pictures.map((one) => shown.get(one).find(({ put }) => pressed !== null && put > pressed));
-      if (after.every(Boolean)) return ["put", "at"].map((when) => Math.max(...after.map((one) => one[when])) - pressed);
+      const after = pictures.map((picture) => shown.get(picture).find(({ put }) => pressed !== null && put > pressed));
+      if (after.every(Boolean)) return ["put", "at"].map((when) => Math.max(...after.map((times) => times[when])) - pressed);
       await nextFrame();
     }
     return null;
@@ -72,10 +72,10 @@ window.probe = (() => {
 
   // After a drag: milliseconds from the last move to the last picture (0: it was there), and how many came after it.
   function afterDrag() {
-    const late = pictures.map((one) => shown.get(one).filter(({ at }) => at > moved));
+    const late = pictures.map((picture) => shown.get(picture).filter(({ at }) => at > moved));
     const last = Math.max(moved, ...late.flat().map(({ at }) => at));
-    const count = Math.max(...pictures.map((one) => shown.get(one).length));
-    return { milliseconds: last - moved, after: Math.max(...late.map((some) => some.length)), pictures: count };
+    const count = Math.max(...pictures.map((picture) => shown.get(picture).length));
+    return { milliseconds: last - moved, after: Math.max(...late.map((times) => times.length)), pictures: count };
   }
 
   const forget = () => shown.forEach((_, element) => shown.set(element, []));
@@ -97,19 +97,19 @@ window.probe = (() => {
 
   // Look at every animation frame until stop() is called: the area's heights, and the frames with a blank picture.
   function sample(area) {
-    const found = { heights: new Set(), blank: 0, frames: 0 };
+    const result = { heights: new Set(), blank: 0, frames: 0 };
     let going = true;
     (async () => {
       while (going) {
         await nextFrame();
-        found.heights.add(Math.round(area.getBoundingClientRect().height));
-        found.blank += pictures.some(isBlank);
-        found.frames += 1;
+        result.heights.add(Math.round(area.getBoundingClientRect().height));
+        result.blank += pictures.some(isBlank);
+        result.frames += 1;
       }
     })();
     probe.stop = () => {
       going = false;
-      return { ...found, heights: [...found.heights] };
+      return { ...result, heights: [...result.heights] };
     };
   }
 
@@ -122,7 +122,7 @@ window.probe = (() => {
     while (ended === null || performance.now() - Math.max(last, ended) < quiet) {
       await nextFrame();
       const area = cell.querySelector(".jp-Cell-outputArea");
-      const canvases = area ? [...area.querySelectorAll("canvas")].filter((one) => one.clientHeight) : [];
+      const canvases = area ? [...area.querySelectorAll("canvas")].filter((canvas) => canvas.clientHeight) : [];
       const now = `${canvases.length} ${area?.clientHeight} ${area?.querySelectorAll("*").length}`;
       if (now !== before) last = performance.now();
       before = now;

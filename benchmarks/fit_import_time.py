@@ -1,4 +1,4 @@
-"""How much longer a fresh interpreter takes for cnnlab than for torch alone. Lines of Markdown out."""
+"""Measure how much longer a fresh interpreter takes to import cnnlab than torch alone; print a line of Markdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import time
 
 TORCH = "import torch"
-# `import cnnlab` alone loads next to nothing; asking for the names that every notebook uses loads what it postponed
+# `import cnnlab` alone loads next to nothing; the names that every notebook uses load the rest
 CNNLAB = "from cnnlab import build_cnn, fit, load_data"
 LIMIT = 0.3  # seconds
 
@@ -21,7 +21,7 @@ def seconds_to_run(code: str) -> float:
 
 
 def measure(pairs: int) -> str:
-    """Return one line: the median of the differences of that many pairs, their spread, and whether it is reached."""
+    """Return a line with the median and the spread of `pairs` differences, and whether the limit is kept."""
     seconds_to_run(TORCH), seconds_to_run(CNNLAB)  # the files come from the disk only once
     torch, extra, lazy = [], [], []
     for _ in range(pairs):

@@ -1,4 +1,4 @@
-"""How long `load_runs(store).to_frame()` takes for a folder of many stored runs. Lines of Markdown out.
+"""Time `load_runs(store).to_frame()` on a folder of many stored runs, and print a line of Markdown.
 
 One real run is trained; its record is then stored many times, each time under another seed.
 """
@@ -12,12 +12,12 @@ import tempfile
 import time
 from pathlib import Path
 
-RUNS, EPOCHS = 10_000, 50  # one file a run; the middle length of experiment B
+RUNS, EPOCHS = 10_000, 50  # one file per run; the middle length of experiment B
 LIMIT = 3  # seconds
 
 
 def fill(folder: str, count: int, epochs: int) -> None:
-    """Train one run, and store its record `count` times in folder, through the package's own door."""
+    """Train one run, and store its record `count` times in folder, with the package's own Store."""
     from cnnlab import Experiment, sweep
     from cnnlab.experiments.store import Store
 
@@ -25,12 +25,12 @@ def fill(folder: str, count: int, epochs: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         sweep([trained], store=place, workers=1, progress=False)
         record = Store(place).read(trained.trajectory)
-    shelf = Store(folder)
+    store = Store(folder)
     for seed in range(count):
         copied = trained.replace(seed=seed)
         settings = record["history"]["settings"] | {"seed": seed}
         history = record["history"] | {"settings": settings}
-        shelf.write(copied.trajectory, record | {"experiment": copied.to_dict(), "history": history})
+        store.write(copied.trajectory, record | {"experiment": copied.to_dict(), "history": history})
 
 
 def load(folder: str, count: int) -> float:
@@ -46,7 +46,7 @@ def load(folder: str, count: int) -> float:
 
 
 def measure(count: int = RUNS, times: int = 3, epochs: int = EPOCHS) -> str:
-    """Return one line: the median of so many loads, each in a fresh process, and whether the limit is kept."""
+    """Return a line with the median of `times` loads, each in a fresh process, and whether the limit is kept."""
     target = f"{RUNS:,} stored runs in a DataFrame in under {LIMIT} s"
     with tempfile.TemporaryDirectory() as place:
         folder = str(Path(place) / "runs")

@@ -1,7 +1,7 @@
-"""The most memory that a fresh process holds while it loads all 60,000 images and trains an epoch. Markdown out.
+"""Measure the peak memory of a fresh process that loads all 60,000 images and trains an epoch; print Markdown.
 
-Nothing large may be imported here: on Linux a new process inherits its parent's peak, so that a large parent would be
-measured in its child's place.
+Nothing large may be imported here: on Linux a new process inherits its parent's peak, so a large parent would be
+measured instead of its child.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def peak(code: str) -> float:
 
 
 def measure() -> str:
-    """Return one line: the peak, torch's own share of it, and whether the limit is kept."""
+    """Return a line with the peak, the peak of torch alone, and whether the limit is kept."""
     target = f"loading and training an epoch on all 60,000 images under {LIMIT} GB"
     if importlib.util.find_spec("resource") is None:
         return f"- not measured: {target}: this platform has no `resource`"

@@ -1,6 +1,6 @@
-"""How much memory a worker process of `sweep` holds, and whether it grows from run to run. One line of Markdown out.
+"""Measure the memory of a worker process of `sweep`, and whether it grows from run to run; print a line of Markdown.
 
-Nothing large may be imported here: the worker alone imports torch, since it alone is measured.
+Nothing large may be imported here: only the worker imports torch, since only the worker is measured.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import os
 import sys
 from pathlib import Path
 
-import memory
+import fit_memory
 
 from cnnlab.experiments.workers import LocalWorkers
 
 RUNS, MARKS = 500, (100, 300, 500)
 LIMIT = 0.9  # GB, of 10⁹ bytes
-GROWTH = 0.05  # flat: at most this share more after the last mark than after the first
+GROWTH = 0.05  # the memory is flat if at most this share is added between the first mark and the last
 KERNELS, POOLINGS, OPTIMIZERS = (3, 5, 7), ("max", "avg"), ("sgd", "rmsprop", "adam")
 
 
 def train(payload: dict) -> dict:
-    """Train one experiment in the worker, as `sweep` lets it, and return what memory it holds then and held at most."""
+    """Train one experiment in the worker, as in a sweep, and return its memory afterwards and at its peak, in GB."""
     from cnnlab.experiments.sweep import train_record
 
     record = train_record(payload)
@@ -31,7 +31,7 @@ def train(payload: dict) -> dict:
 
 
 def resident() -> float | None:
-    """Return this process's memory now, in GB of 10⁹ bytes; None where the system doesn't tell."""
+    """Return this process's memory now, in GB of 10⁹ bytes; None on systems without /proc."""
     statm = Path("/proc/self/statm")
     return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e9 if statm.exists() else None
 
@@ -45,7 +45,7 @@ def peak() -> float:
 
 
 def payload(place: int) -> dict:
-    """Return what the worker is sent: small runs all over the grid, and every 50th on other, and on more, images."""
+    """Return the worker's task number `place`: a small run somewhere in the grid; every 50th has more images."""
     settings = {
         "kernel_size": KERNELS[place % 3], "pooling": POOLINGS[place // 3 % 2], "optimizer": OPTIMIZERS[place // 6 % 3],
         "channels": [8, 16], "hidden": 32, "epochs": 1, "seed": place, "train_size": 64, "validation_size": 64,
@@ -56,7 +56,7 @@ def payload(place: int) -> dict:
 
 
 def measure(runs: int = RUNS) -> str:
-    """Return one line: the peak, what is held after 100, 300 and 500 runs, and whether the limits are kept."""
+    """Return a line with the peak, the memory after 100, 300 and 500 runs, and whether the limits are kept."""
     target = f"a worker under {LIMIT * 1000:.0f} MB, and flat over {RUNS} runs"
     if importlib.util.find_spec("resource") is None:
         return f"- not measured: {target}: this platform has no `resource`"
@@ -68,7 +68,8 @@ def measure(runs: int = RUNS) -> str:
     marks = [mark for mark in MARKS if mark <= runs]
     after = [held[mark - 1]["now"] or held[mark - 1]["peak"] for mark in marks]
     shown = ", ".join(f"{value * 1000:.0f} MB after {mark}" for mark, value in zip(marks, after, strict=True))
-    figure = f"{most * 1000:.0f} MB at its peak (`{memory.TORCH}` alone {memory.peak(memory.TORCH) * 1000:.0f} MB); "
+    alone = fit_memory.peak(fit_memory.TORCH)
+    figure = f"{most * 1000:.0f} MB at its peak (`{fit_memory.TORCH}` alone {alone * 1000:.0f} MB); "
     figure += shown or "too few runs for more"
     if runs < RUNS:
         return f"- not measured: {target}: {runs} runs: {figure}"
@@ -77,6 +78,6 @@ def measure(runs: int = RUNS) -> str:
 
 
 if __name__ == "__main__":
-    import worker_memory  # under its own name, which is what the worker imports
+    import sweep_worker_memory  # under the name by which the worker imports it, not as __main__
 
-    print(worker_memory.measure())
+    print(sweep_worker_memory.measure())

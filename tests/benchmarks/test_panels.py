@@ -1,4 +1,4 @@
-"""benchmarks/panels.py without its browser: a leak is counted, and a figure stands beside its target."""
+"""benchmarks/panels.py without its browser: what a panel leaves behind is counted, and each row names its target."""
 
 import importlib
 import threading
@@ -10,13 +10,13 @@ from places import REPOSITORY
 
 @pytest.fixture
 def scripts(monkeypatch):
-    """The benchmark's two halves, imported as when it runs."""
+    """Return panels_kernel and panels, imported as when the benchmark runs."""
     monkeypatch.syspath_prepend(str(REPOSITORY / "benchmarks"))
-    return importlib.import_module("panel_kernel"), importlib.import_module("panels")
+    return importlib.import_module("panels_kernel"), importlib.import_module("panels")
 
 
 class FakeNotebook:
-    """A kernel that says what its drawing cost."""
+    """Stands in for a kernel, and says how long its drawing took."""
 
     def ask(self, expression):
         assert expression == "spent"
@@ -24,13 +24,13 @@ class FakeNotebook:
 
 
 def test_what_a_panel_leaves_behind_is_counted(scripts):
-    panel_kernel, _ = scripts
-    before = panel_kernel.left_over()
-    panel = panel_kernel.cnnlab.ConvolutionExplorer()
+    panels_kernel, _ = scripts
+    before = panels_kernel.left_over()
+    panel = panels_kernel.cnnlab.ConvolutionExplorer()
     figure, going = plt.figure(), threading.Event()
     thread = threading.Thread(target=going.wait)
     thread.start()
-    now = panel_kernel.left_over()
+    now = panels_kernel.left_over()
     assert (now["threads"], now["figures"]) == (before["threads"] + 1, before["figures"] + 1)
     assert now["widgets"] - before["widgets"] == now["comms"] - before["comms"] > 20
     going.set()
@@ -38,21 +38,21 @@ def test_what_a_panel_leaves_behind_is_counted(scripts):
     plt.close(figure)
     panel.close()
     del panel
-    assert panel_kernel.left_over() == before
+    assert panels_kernel.left_over() == before
 
 
 def test_every_panel_is_closed_and_each_has_its_key_presses(scripts):
-    panel_kernel, panels = scripts
-    assert list(panel_kernel.makers()) == panels.widgets.__all__
-    told = " ".join(case.name for case in panels.CASES)
-    assert {name for name in panels.widgets.__all__ if name not in told} == {"PredictThenRun", "TrainingPanel"}
+    panels_kernel, panels = scripts
+    assert list(panels_kernel.makers()) == panels.widgets.__all__
+    listed = " ".join(case.name for case in panels.CASES)
+    assert {name for name in panels.widgets.__all__ if name not in listed} == {"PredictThenRun", "TrainingPanel"}
 
 
 def test_a_row_holds_the_figures_the_target_and_whether_it_is_reached(scripts):
     _, panels = scripts
     case = panels.Case("Panel", "", "image", list, limits=(25, 80), rival="slow")
-    told = [[10, 20], [20, 30], None, [12, 22]]
-    row = panels.press_row(FakeNotebook(), case, told, {"slow": 66.0})
+    answers = [[10, 20], [20, 30], None, [12, 22]]
+    row = panels.press_row(FakeNotebook(), case, answers, {"slow": 66.0})
     figure = (
         "22 / 29 ms; pixels after 12, the kernel works 8; `interact` 3.0 times as long; 1 of 4 presses changed nothing"
     )

@@ -20,8 +20,8 @@ from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
-from cnnlab.plots.images import TRAIN, UNITS, VALIDATION
 from cnnlab.plots.runs import plot_comparison
+from cnnlab.plots.style import TRAIN, UNITS, VALIDATION
 from cnnlab.training.fit import EpochState
 from cnnlab.training.history import History
 from cnnlab.widgets.base import control_row, flowing_row, offer

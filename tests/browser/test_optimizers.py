@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from playwright.sync_api import Locator, Page, expect
 
-from cnnlab.plots.images import PALETTE
+from cnnlab.plots.style import PALETTE
 from cnnlab.training.descent import descend, describe_descents
 
 NAMES = {"SGD": "sgd", "momentum": "sgd", "RMSprop": "rmsprop", "Adam": "adam"}

@@ -15,7 +15,7 @@ from cnnlab.comparison.settings import compare_settings
 from cnnlab.comparison.verdicts import _row
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
-from cnnlab.plots.images import plot_history
+from cnnlab.plots.history import plot_history
 from cnnlab.plots.runs import plot_comparison, plot_curves, plot_grid
 
 TABLES = 2000

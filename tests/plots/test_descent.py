@@ -7,7 +7,7 @@ import pytest
 from cnnlab import SURFACES, descend, plot_losses, plot_paths, plot_surface
 from cnnlab.errors import ConfigError
 from cnnlab.plots.descent import NAMES, look_of
-from cnnlab.plots.images import PALETTE
+from cnnlab.plots.style import PALETTE
 
 PATHS = {
     "Adam": descend("saddle", "adam", learning_rate=0.1, steps=30),

@@ -7,7 +7,7 @@ from IPython.core.formatters import DisplayFormatter
 from matplotlib.colors import to_rgb
 from pictures import pixels_of
 
-from cnnlab.plots.images import PALETTE
+from cnnlab.plots.style import PALETTE
 from cnnlab.training.descent import SURFACES, descend, describe_descents
 from cnnlab.widgets import OptimizerExplorer, optimizers
 

@@ -84,10 +84,10 @@ def test_a_control_changes_its_own_field_only(panel):
 
 
 def test_knobs_are_those_of_the_chosen_data_set(panel):
-    shown = [name for name in ("structure", "size", "folder") if panel._controls[name].layout.display is None]
+    shown = [name for name in ("structure", "size", "folder") if panel.controls[name].layout.display is None]
     assert shown == ["structure", "size"]
     panel.dataset.value = "mnist"
-    shown = [name for name in ("structure", "size", "folder") if panel._controls[name].layout.display is None]
+    shown = [name for name in ("structure", "size", "folder") if panel.controls[name].layout.display is None]
     assert shown == []
     assert panel.experiment.size is None
     panel.dataset.value = "patterns"
@@ -412,7 +412,7 @@ def test_the_reference_is_chosen_by_letter_and_letters_stay_in_the_order_of_trai
     assert table["letter"] == ["C", "A", "B"]
     assert table["setting"] == ["pooling=avg", "pooling=none", "pooling=max"]
     assert table["verdict"] == ["reference", "cannot tell", "cannot tell"]
-    assert "Held against C seed by seed" in panel.table.value
+    assert "Compared with C seed by seed" in panel.table.value
     panel.pooling.value, panel.kernel_size.value = "none", 5
     panel.train()
     assert (panel.reference.options, panel.reference.value) == (("A", "B", "C", "D"), "C")

@@ -100,3 +100,12 @@ def test_layer_table_with_another_input_shape_names_the_layer():
         layer_table(build_cnn(), input_shape=(1, 56, 56))
     with pytest.raises(ConfigError, match=r"conv1 can't take \(3, 28, 28\), with input_shape=\(3, 28, 28\)"):
         layer_table(build_cnn(), input_shape=(3, 28, 28))
+
+
+def test_layer_table_knows_a_layer_without_weights_and_refuses_what_it_would_count_wrongly():
+    table = layer_table(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, affine=False)), input_shape=(1, 8, 8))
+    assert (table[1].parameters, table[1].multiply_adds) == (0, 0)
+    with pytest.raises(ConfigError, match=r"put nn.Flatten\(\) in front of it"):
+        layer_table(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.Linear(8, 5)), input_shape=(1, 8, 8))
+    with pytest.raises(ConfigError, match="can't judge"):
+        layer_table(nn.Sequential(nn.MaxPool2d(2, return_indices=True)), input_shape=(1, 8, 8))

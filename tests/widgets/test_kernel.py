@@ -16,6 +16,7 @@ from cnnlab import (
     plot_comparison,
     sweep,
 )
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.widgets import kernel
 from cnnlab.widgets.kernel import BASES, SMALL
 
@@ -227,3 +228,20 @@ def test_the_bank_has_what_the_defaults_ask_for():
     stored = {run.experiment.key for run in load_runs(bank("kernel_size"))}
     for base in BASES.values():
         assert {one.key for one in grid(base, kernel_size=[3, 5, 7], seed=range(10))} <= stored
+
+
+def test_a_kernel_experiment_without_validation_images_is_refused_before_it_trains():
+    with pytest.raises(ConfigError, match="validation_size=0 leaves nothing to compare by"):
+        KernelExperiment(TINY.replace(validation_size=0))
+
+
+def test_a_kernel_experiment_of_ones_own_needs_no_bank(monkeypatch):
+    def missing():
+        raise DataError("no results bank")
+
+    monkeypatch.setattr(kernel, "_bank", missing)
+    panel = KernelExperiment(TINY)
+    assert not panel.start.disabled
+    panel.data.value = "digits"
+    assert "no results bank" in panel.status.value
+    panel.close()

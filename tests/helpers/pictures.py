@@ -3,6 +3,10 @@
 import itertools
 
 import numpy as np
+import torch
+from scipy import ndimage
+
+from cnnlab.widgets.web.canvas import diverging_pixels
 
 
 def pixels_of(plot):
@@ -25,3 +29,15 @@ def assert_all_within(plot):
     width, height = figure.bbox.size
     assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height for box in boxes), boxes
     assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2)), boxes
+
+
+def expected_output(image, kernel):
+    """Return the output of ConvolutionExplorer for an image (H, W) by scipy's correlation, as RGBA (H, W, 4)."""
+    output = ndimage.correlate(image.numpy(), kernel.numpy(), mode="constant")
+    return diverging_pixels(torch.from_numpy(output), float(np.abs(output).max()))
+
+
+def assert_same_colours(one, other):
+    """Check that two pictures are equal except for the last bit, which may be rounded differently."""
+    assert one.shape == other.shape
+    assert np.abs(one.astype(int) - other.astype(int)).max() <= 1

@@ -1,4 +1,4 @@
-"""What the maps and the plots of paths hold."""
+"""Test the maps of surfaces, and the plots of paths and losses."""
 
 import matplotlib.pyplot as plt
 import numpy as np

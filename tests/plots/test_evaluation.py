@@ -1,4 +1,4 @@
-"""Confusion matrices, mistakes and probabilities are drawn with the numbers that they hold."""
+"""Test that confusion matrices, mistakes and probabilities are drawn with their numbers."""
 
 import matplotlib
 
@@ -67,7 +67,7 @@ def test_a_network_with_more_outputs_than_classes_may_name_one_that_is_none(data
 
 
 def perfect(data):
-    """Return a network that knows these answers by heart: its logits are looked up by the image's sum."""
+    """Return a network without mistakes on these images: it looks up the label by the sum of the pixels."""
 
     class ByHeart(torch.nn.Module):
         def __init__(self):

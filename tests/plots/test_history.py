@@ -1,4 +1,4 @@
-"""Histories are drawn with the numbers that they hold."""
+"""Test that histories are drawn with their numbers."""
 
 import matplotlib
 import pytest

@@ -1,4 +1,4 @@
-"""Images, maps and filters are drawn with the numbers that they hold."""
+"""Test that images, maps and filters are drawn with their numbers."""
 
 import matplotlib
 import matplotlib.pyplot as plt

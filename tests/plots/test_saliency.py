@@ -1,4 +1,4 @@
-"""Saliency maps and top images are drawn as they are given."""
+"""Test that saliency maps and top images are drawn with their numbers."""
 
 import matplotlib
 import numpy as np
@@ -64,16 +64,16 @@ def test_colour_images_are_stretched_to_their_range():
 
 
 def test_the_frame_is_round_the_pixels_that_were_seen(data):
-    found = top_images(build_cnn(), data.validation, "conv2", 0, count=4)
-    ax = plot_top_images(found)
+    result = top_images(build_cnn(), data.validation, "conv2", 0, count=4)
+    ax = plot_top_images(result)
     picture = ax.images[0].get_array()
     assert len(ax.patches) == 4
-    for index, (patch, (top, left, bottom, right)) in enumerate(zip(ax.patches, found.boxes, strict=True)):
+    for index, (patch, (top, left, bottom, right)) in enumerate(zip(ax.patches, result.boxes, strict=True)):
         x, y = patch.get_xy()
         assert (x, y) == (index * 30 + left - 0.5, 2 + top - 0.5)
         assert (patch.get_width(), patch.get_height()) == (right - left, bottom - top)
         crop = tile(picture, 1, index)[: bottom - top, : right - left, 0]
-        assert np.allclose(crop, found.crops[index][0])
+        assert np.allclose(crop, result.crops[index][0])
     assert ax.get_title() == "conv2, unit 0: what excites it most"
 
 

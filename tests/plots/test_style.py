@@ -1,4 +1,4 @@
-"""The style that all figures share."""
+"""Test the style that all figures share."""
 
 import re
 
@@ -14,16 +14,18 @@ def test_a_logarithmic_axis_says_what_matplotlib_says_but_not_as_formulas(limits
     ours, theirs = plt.subplots(1, 2)[1]
     log_scale(ours)
     theirs.set_yscale("log")
-    found = []
+    result = []
     for ax in (ours, theirs):
         ax.set_ylim(limits)
         ax.figure.canvas.draw()
         ticks = {which: ax.get_yticks(minor=which == "minor") for which in ("major", "minor")}
-        told = {which: [text.get_text() for text in ax.get_yticklabels(which=which)] for which in ticks}
-        found.append({at: text for which in ticks for at, text in zip(ticks[which], told[which], strict=True) if text})
-    assert found[0].keys() == found[1].keys()
-    for at, text in found[0].items():
-        power = re.fullmatch(r"\$\\mathdefault\{10\^\{(-?\d+)\}\}\$", found[1][at])
+        texts = {which: [text.get_text() for text in ax.get_yticklabels(which=which)] for which in ticks}
+        result.append(
+            {at: text for which in ticks for at, text in zip(ticks[which], texts[which], strict=True) if text}
+        )
+    assert result[0].keys() == result[1].keys()
+    for at, text in result[0].items():
+        power = re.fullmatch(r"\$\\mathdefault\{10\^\{(-?\d+)\}\}\$", result[1][at])
         assert text == (
             "10" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(d)] if d != "-" else "⁻" for d in power[1]) if power else f"{at:.3g}"
         )

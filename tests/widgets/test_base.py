@@ -1,20 +1,17 @@
-"""What all panels share: guarded callbacks, the lock, rows of controls, and closing."""
+"""Test what all panels share: guarded callbacks, the lock, options, and closing."""
 
 import gc
 import threading
 import weakref
 
 import ipywidgets
-import numpy as np
 import pytest
 import torch
-from pictures import picture
-from scipy import ndimage
+from pictures import assert_same_colours, expected_output, picture
 
 from cnnlab.model.convolution import make_kernel
 from cnnlab.widgets import ConvolutionExplorer, convolution
 from cnnlab.widgets.base import Panel, offer
-from cnnlab.widgets.web.canvas import diverging_pixels
 from cnnlab.widgets.web.drawing_canvas import DrawingCanvas
 from cnnlab.widgets.web.live_plot import LivePlot
 
@@ -27,18 +24,6 @@ NASTY = "<img src=x onerror=alert(1)>"
 @pytest.fixture
 def panel():
     return ConvolutionExplorer(IMAGES)
-
-
-def expected_output(image: int, kernel: torch.Tensor) -> np.ndarray:
-    """What the output canvas must hold, by scipy's correlation."""
-    output = ndimage.correlate(IMAGES[image, 0].numpy(), kernel.numpy(), mode="constant")
-    return diverging_pixels(torch.from_numpy(output), float(np.abs(output).max()))
-
-
-def assert_same_colours(one: np.ndarray, other: np.ndarray) -> None:
-    """Equal but for the last bit, which rounding in the sums may tip."""
-    assert one.shape == other.shape
-    assert np.abs(one.astype(int) - other.astype(int)).max() <= 1
 
 
 def test_any_exception_in_a_callback_is_shown_escaped(panel, monkeypatch):
@@ -100,7 +85,7 @@ def test_a_change_from_another_thread_waits_for_the_drawing_and_is_drawn(panel, 
     for thread in (first, second):
         thread.join(10)
     assert panel.status.error is None
-    assert_same_colours(picture(panel.output), expected_output(0, make_kernel("blur", 5)))
+    assert_same_colours(picture(panel.output), expected_output(IMAGES[0, 0], make_kernel("blur", 5)))
 
 
 class Doubling(Panel):

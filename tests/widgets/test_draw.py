@@ -1,4 +1,4 @@
-"""DrawDigit without a browser: controls set from Python, and what the pictures, the bars and the words then hold."""
+"""Test DrawDigit without a browser: set controls from Python, and check pictures, bars and words."""
 
 import io
 
@@ -55,7 +55,7 @@ def expected_image(panel: DrawDigit) -> torch.Tensor:
 
 
 def assert_all_is_right(panel: DrawDigit) -> None:
-    """Check every picture against the networks themselves, called bare, and torch's own gradient."""
+    """Compare every picture with bare calls of the networks, and with torch's own gradient."""
     image = expected_image(panel).requires_grad_()
     assert same(picture(panel.seen), grey_pixels((image * DATA.train.std + DATA.train.mean)[0, 0]))
     words = []
@@ -167,16 +167,16 @@ def a_file() -> bytes:
 
 
 def test_an_uploaded_picture_is_read(panel):
-    told = {"name": "7.png", "type": "image/png", "size": 1, "last_modified": 0}
-    panel.upload.set_state({"value": [told | {"content": memoryview(a_file())}]})
+    file = {"name": "7.png", "type": "image/png", "size": 1, "last_modified": 0}
+    panel.upload.set_state({"value": [file | {"content": memoryview(a_file())}]})
     assert panel.status.error is None
     assert (as_mnist(panel.canvas.read()) - as_mnist(a_stroke())).abs().mean() < 0.02
     assert_all_is_right(panel)
     panel.clear.click()
-    panel.upload.set_state({"value": [told | {"content": memoryview(a_file())}]})  # the same file once more
+    panel.upload.set_state({"value": [file | {"content": memoryview(a_file())}]})  # the same file once more
     assert panel.status.value != NOTHING
     before = panel.canvas.ink
-    panel.upload.set_state({"value": [told | {"name": NASTY, "content": memoryview(NASTY.encode())}]})
+    panel.upload.set_state({"value": [file | {"name": NASTY, "content": memoryview(NASTY.encode())}]})
     assert panel.status.value == (
         '<span class="cnnlab-error">this file is no picture that can be read; take a PNG or a JPEG</span>'
     )
@@ -191,13 +191,13 @@ def test_uploads_of_both_ipywidgets_are_understood():
 
 
 def test_disagreement_is_said(panel):
-    found = set()
+    counts = set()
     for button in panel.samples:
         button.click()
         tops = {int(np.argmax(heights(panel, name))) for name in MODELS}
         assert panel.status.value.endswith("; the two disagree") == (len(tops) == 2)
-        found.add(len(tops))
-    assert 2 in found  # untrained networks: they do
+        counts.add(len(tops))
+    assert 2 in counts  # untrained networks: they do
 
 
 def test_a_drawing_of_another_size_and_any_exception_are_shown_escaped_until_the_next_good_one(panel, monkeypatch):

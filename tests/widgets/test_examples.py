@@ -1,4 +1,4 @@
-"""Images and networks that panels start with, and checks of those that they are given."""
+"""Test the images and networks that panels start with, and the checks of those that they are given."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The form: a control for every field of an Experiment, and the Experiment of the controls."""
+"""Test the form: a control for every field of an Experiment, and the Experiment of the controls."""
 
 import pytest
 

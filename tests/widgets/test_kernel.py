@@ -1,4 +1,4 @@
-"""KernelExperiment without a browser: what the switches compare, held against `compare`; and training the rest."""
+"""Test KernelExperiment without a browser: compare its switches with `compare`, and train missing runs."""
 
 import ipywidgets
 import pytest
@@ -33,7 +33,7 @@ def panel():
 
 
 def shown(panel):
-    """The comparison that the panel shows, in one comparable text."""
+    """Return the comparison that the panel shows, as a text that can be compared."""
     return repr(panel.comparison)
 
 
@@ -114,7 +114,7 @@ def test_the_scale_stands_still_while_seeds_are_added_and_holds_every_dot(panel,
 
 
 def test_an_interval_larger_than_the_scale_is_told(panel):
-    told = []
+    mentions = []
     for data in BASES:
         panel.data.value = data
         for reference in (3, 7):
@@ -126,8 +126,8 @@ def test_an_interval_larger_than_the_scale_is_told(panel):
                 low, high = ax.get_ylim()
                 beyond = any(not low <= end <= high for end in ends)
                 assert ("an interval reaches beyond the picture" in panel.status.value) == beyond
-                told.append(beyond)
-    assert {True, False} == set(told)
+                mentions.append(beyond)
+    assert {True, False} == set(mentions)
 
 
 def trained(experiments):

@@ -1,4 +1,4 @@
-"""OptimizerExplorer without a browser: controls set from Python, and the paths that it then draws."""
+"""Test OptimizerExplorer without a browser: set controls from Python, and check the paths that it draws."""
 
 import ipywidgets
 import numpy as np
@@ -27,13 +27,13 @@ def drawn_path(panel, name):
 
 
 def has_colour(plot, colour) -> bool:
-    """Whether the picture in the page has pixels of exactly this colour."""
+    """Return whether the picture in the page has pixels of this colour."""
     picture = (pixels_of(plot) / 255)[..., :3]
     return bool((np.abs(picture - to_rgb(colour)).max(axis=-1) < 0.004).any())
 
 
 def expect_paths(panel, surface, rates, *, momentum=0.9, steps=80, start=None):
-    """The panel must show exactly what `descend` gives for these settings."""
+    """Check that the panel shows what `descend` returns for these settings."""
     assert panel.status.error is None
     descents = {}
     for name, rate in rates.items():

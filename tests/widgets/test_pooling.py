@@ -1,4 +1,4 @@
-"""PoolingExplorer without a browser: its own copy of the network, its colours and its window."""
+"""Test PoolingExplorer without a browser: its own copy of the network, its colours and its window."""
 
 import threading
 
@@ -46,7 +46,7 @@ def test_moving_a_panels_slider_does_not_change_the_training_of_its_network(digi
 
 
 class Signed(nn.Sequential):
-    """One convolution whose output is negative everywhere: −5, and at most 9 × 0.02 × 2.83 beside it."""
+    """A convolution whose output is negative everywhere: −5 plus at most 9 × 0.02 × 2.83."""
 
     def __init__(self):
         super().__init__()

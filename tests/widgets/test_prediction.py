@@ -1,4 +1,4 @@
-"""PredictThenRun without a browser: nothing is shown before the guess, and no guess is changed after it."""
+"""Test PredictThenRun without a browser: it shows no answer before the guess, and keeps the guess."""
 
 import ipywidgets
 import pytest
@@ -14,7 +14,7 @@ NASTY = "<img src=x onerror=alert(1)>"
 
 
 class Asked:
-    """A function that returns a comparison, and counts how often it was called; it fails as often as it is told to."""
+    """Return a comparison, and count the calls; raise RuntimeError in the first `failures` calls."""
 
     def __init__(self, failures=0, **options):
         self.calls, self.failures, self.options = 0, failures, options
@@ -38,7 +38,7 @@ def guess(panel, answer="5", confidence=70) -> None:
 
 
 def state(panel) -> tuple:
-    """Whether each control can be used."""
+    """Return whether each control is enabled."""
     return tuple(not control.disabled for control in (panel.answer, panel.confidence, panel.commit))
 
 

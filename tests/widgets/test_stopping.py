@@ -1,4 +1,4 @@
-"""StoppingExplorer without a browser: controls set from Python, and what the picture and the words then say."""
+"""Test StoppingExplorer without a browser: set controls from Python, and check picture and words."""
 
 import ipywidgets
 import numpy as np
@@ -27,7 +27,7 @@ def picture(panel: StoppingExplorer) -> np.ndarray:
 
 
 def marks(panel: StoppingExplorer) -> tuple[float, float]:
-    """Where the stop line and the mark of the kept epoch stand."""
+    """Return the epochs of the stop line and of the kept weights."""
     return panel._picture.stop.get_xdata()[0], panel._picture.kept.get_xdata()[0]
 
 

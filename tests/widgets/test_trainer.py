@@ -1,4 +1,4 @@
-"""The panels that train: Start and Stop, the thread, errors, and training in a cell."""
+"""Test the panels that train: Start and Stop, the thread, errors, and training in a cell."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""TrainingPanel without a browser: controls, Start and Stop, the thread, what is compared, the code that repeats it."""
+"""Test TrainingPanel without a browser: its controls, its curves, its comparison, and the code that repeats it."""
 
 import re
 from xml.etree import ElementTree
@@ -247,9 +247,9 @@ def test_finished_runs_are_compared_with_the_first_setting(panel):
 
 
 def table_of(panel):
-    """The panel's table, column by column."""
-    found = ElementTree.fromstring(re.search("<table.*</table>", panel.table.value, re.DOTALL)[0])
-    names, *rows = [[cell.text or "" for cell in row] for row in found.iter("tr")]
+    """Return the panel's table: column → its cells."""
+    table = ElementTree.fromstring(re.search("<table.*</table>", panel.table.value, re.DOTALL)[0])
+    names, *rows = [[cell.text or "" for cell in row] for row in table.iter("tr")]
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 

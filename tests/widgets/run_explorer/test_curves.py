@@ -1,4 +1,4 @@
-"""The curves of RunExplorer: losses, gradient flow and distributions of two runs."""
+"""Test the curves of RunExplorer: losses, gradient flow and distributions of two runs."""
 
 import numpy as np
 import pytest
@@ -19,8 +19,8 @@ def test_before_training_there_is_no_loss_and_no_gradient(panel):
 def test_the_zeros_behind_a_relu_are_told_and_not_drawn(panel, trained):
     with torch.no_grad():
         values = trained[0].model(2)[:2](trained[0].experiment.load_data().validation.images[:100])
-    told = f"pooling=max: {float((values == 0).float().mean()):.0%} zeros"
-    assert panel._curves._zeros[0].get_text() == told
+    text = f"pooling=max: {float((values == 0).float().mean()):.0%} zeros"
+    assert panel._curves._zeros[0].get_text() == text
     counts, _ = np.histogram(values[values != 0], panel._curves._edges)
     assert list(panel._curves._activations[0].get_ydata()) == pytest.approx(counts / counts.max())
 

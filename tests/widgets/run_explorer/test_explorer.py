@@ -1,4 +1,4 @@
-"""RunExplorer without a browser: its pictures, compared with the plain functions and a bare forward pass."""
+"""Test RunExplorer without a browser: compare it with the plain functions and a bare forward pass."""
 
 import ipywidgets
 import numpy as np
@@ -26,7 +26,7 @@ TINY = Experiment(train_size=100, validation_size=50, channels=(4,), hidden=8, e
 
 
 def relu1(run, epoch, image):
-    """The maps behind relu1 by a bare forward pass."""
+    """Return the feature maps after relu1, by a bare forward pass."""
     with torch.no_grad():
         return run.model(epoch)[:2](image.images)[0]
 
@@ -148,7 +148,7 @@ def test_it_begins_with_two_settings_where_there_are_two(trained):
 
 
 def test_the_keys_reach_every_map(panel):
-    """As the page moves the cursor: one step from where it stands."""
+    """Move the cursor as the page does: one step for each key."""
     maps = panel.maps[0]
     units = set()
     for keys in ([(0, 1)] * 60, [(1, 0)] * 40, [(0, -1)] * 60, [(-1, 0)] * 40):

@@ -1,4 +1,4 @@
-"""Colours of pixels, their words, and the texts of the canvases."""
+"""Test the colours of pixels, their words, and the canvases."""
 
 import matplotlib
 import numpy as np

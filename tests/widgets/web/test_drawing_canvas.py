@@ -1,4 +1,4 @@
-"""The sheet to draw on: ink from Python, from the browser, and back."""
+"""Test the sheet to draw on: ink from Python, and from the browser."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The pixels that a live plot sends."""
+"""Test the pixels that a live plot sends."""
 
 import numpy as np
 from matplotlib.patches import Rectangle

@@ -1,4 +1,4 @@
-"""The line of words and errors."""
+"""Test the line of words and errors."""
 
 from IPython.core.formatters import DisplayFormatter
 

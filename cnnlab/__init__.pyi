@@ -62,12 +62,8 @@ from .comparison.predictions import (
     right_answer as right_answer,
     scorebook as scorebook,
 )
-from .plots.images import (
-    plot_images as plot_images,
-    plot_maps as plot_maps,
-    plot_filters as plot_filters,
-    plot_history as plot_history,
-)
+from .plots.images import plot_images as plot_images, plot_maps as plot_maps, plot_filters as plot_filters
+from .plots.history import plot_history as plot_history
 from .plots.runs import (
     plot_curves as plot_curves,
     plot_noise_floor as plot_noise_floor,
@@ -88,9 +84,8 @@ from .plots.evaluation import (
     plot_confusion as plot_confusion,
     plot_mistakes as plot_mistakes,
     plot_probabilities as plot_probabilities,
-    plot_saliency as plot_saliency,
-    plot_top_images as plot_top_images,
 )
+from .plots.saliency import plot_saliency as plot_saliency, plot_top_images as plot_top_images
 from .widgets import (
     ConvolutionExplorer as ConvolutionExplorer,
     DrawDigit as DrawDigit,

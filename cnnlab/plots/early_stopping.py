@@ -1,4 +1,4 @@
-"""A recorded training in, matplotlib Axes out: where it would have stopped, what was saved, and the wait before it."""
+"""Draw where early stopping would have ended a recorded training, and which weights it would have kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.checks import check_choice
-from cnnlab.plots.images import PALETTE, TRAIN, UNITS, VALIDATION, new_axes
+from cnnlab.plots.style import PALETTE, TRAIN, UNITS, VALIDATION, new_axes
 from cnnlab.training.early_stopping import Stopping, check_recording, stopping
 from cnnlab.training.history import History
 
@@ -24,24 +24,38 @@ def plot_stopping(
     metric: str = "loss",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a recording and where it would have stopped; epochs, patience and min_delta as in `stopping`.
+    """Draw a recorded training and where it would have stopped; epochs after that are greyed out.
 
-    metric: "loss" or "accuracy", what is drawn; the rule watches the validation loss in both. What would not have been
-    trained is greyed out.
+    Parameters
+    ----------
+    history : History
+        A recording with a validation loss.
+    epochs, patience, min_delta
+        The rule, as in `stopping`.
+    metric : str
+        "loss" or "accuracy": the curves that are drawn. The rule watches the validation loss in both cases.
+    ax : Axes
+        Where to draw; None makes a new figure.
 
     >>> plot_stopping(history, patience=10)
     """
-    found = stopping(history, epochs=epochs, patience=patience, min_delta=min_delta)
+    result = stopping(history, epochs=epochs, patience=patience, min_delta=min_delta)
     picture = StoppingPicture([history], metric, new_axes(ax, (8.0, 3.6)))
-    picture.show(history, found)
+    picture.show(history, result)
     return picture.ax
 
 
 class StoppingPicture:
-    """The picture of `plot_stopping`, which can change: a live panel shows one recording after another in it.
+    """The picture of `plot_stopping` for a live panel, which shows one recording after another on the same axes.
 
-    recordings: all that may be shown; the axes hold each of them, so that they share one scale. moving: the artists
-    that `show` changes.
+    Parameters
+    ----------
+    recordings : list of History
+        All recordings that may be shown; the limits of the axes fit each of them.
+    metric : str
+        "loss" or "accuracy".
+    ax : Axes
+        Where to draw.
     """
 
     def __init__(self, recordings: list[History], metric: str, ax: Axes) -> None:
@@ -76,22 +90,22 @@ class StoppingPicture:
 
     @property
     def moving(self) -> list[Artist]:
-        """Everything that `show` changes, from the back to the front."""
+        """The artists that `show` changes, from back to front."""
         return [
             self.wait, *self.curves.values(), self.best, self.untrained, self.stop, self.kept_line, self.kept,
         ]  # fmt: skip
 
-    def show(self, history: History, found: Stopping) -> None:
-        """Draw this recording, and where it stopped."""
+    def show(self, history: History, result: Stopping) -> None:
+        """Draw this recording, and where it stopped: result is what `stopping` returns for it."""
         for name, curve in self.curves.items():
             values = history[f"{name}_{self.metric}"]
             curve.set_data(range(1, len(values) + 1), values)
             curve.set_markevery(max(1, len(values) // 10))
         end = self.ax.get_xlim()[1]
-        self.untrained.set(x=found.stopped_in, width=end - found.stopped_in if found.saved else 0)
-        waited = found.stopped_in - found.waited_from if found.patience is not None else 0
-        self.wait.set(x=found.waited_from, width=waited)
-        self.stop.set_xdata([found.stopped_in] * 2)
-        self.kept_line.set_xdata([found.kept.epoch] * 2)
-        for mark, scores in ((self.kept, found.kept), (self.best, found.best)):
+        self.untrained.set(x=result.stopped_in, width=end - result.stopped_in if result.saved else 0)
+        waited = result.stopped_in - result.waited_from if result.patience is not None else 0
+        self.wait.set(x=result.waited_from, width=waited)
+        self.stop.set_xdata([result.stopped_in] * 2)
+        self.kept_line.set_xdata([result.kept.epoch] * 2)
+        for mark, scores in ((self.kept, result.kept), (self.best, result.best)):
             mark.set_data([scores.epoch], [getattr(scores, self.metric)])

@@ -1,4 +1,4 @@
-"""What the probes measured in, matplotlib Axes out: distributions, gradient flow, weights then and now, the insides."""
+"""Draw measurements from inside a network: distributions of activations and weights, and gradients by layer."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ from cnnlab.errors import ConfigError
 from cnnlab.interpret.activations import LayerActivity
 from cnnlab.interpret.capture import ByLayer, Captured
 from cnnlab.interpret.gradients import LayerGradient, LayerWeights
-from cnnlab.plots.images import MARKS, PALETTE, log_scale, new_axes
-from cnnlab.plots.runs import DASHES, INSIDE
+from cnnlab.plots.style import PALETTE, RECORDER_LABELS, bin_edges, line_look, log_scale, new_axes, plain_legend
 from cnnlab.training.history import LAYER_NUMBERS, History, check_metric
 
-BINS = 40
-FLOWS = {
+FLOW_LABELS = {
     "norm": "gradient norm",
     "mean": "mean |gradient|",
     "maximum": "largest |gradient|",
@@ -33,30 +31,45 @@ FLOWS = {
 def plot_distributions(
     values: Mapping[object, Tensor | np.ndarray], *, xlabel: str = "value", zeros: bool = False, ax: Axes | None = None
 ) -> Axes:
-    """Draw one distribution below the other on one scale, each as high as it is at its peak: of layers, or of epochs.
+    """Draw distributions of layers or of epochs, one below the other on one scale; every peak has the same height.
 
-    values: name → numbers of any shape. zeros=True leaves out values that are exactly zero, and writes their share
-    beside: after a ReLU they would be all that one sees.
+    Parameters
+    ----------
+    values : dict of name: Tensor or array
+        Numbers of any shape.
+    xlabel : str
+        What the numbers are.
+    zeros : bool
+        Leave out the values that are exactly zero, and write their share at the right. After a ReLU, zeros would hide
+        all other values.
+    ax : Axes
+        Where to draw; None makes a new figure.
 
     >>> plot_distributions({epoch: run.model(epoch).conv1.weight for epoch in run.snapshots}, xlabel="weight")
     """
     if not isinstance(values, Mapping) or not values:
         raise ConfigError(f"plot_distributions wants a dict of name: numbers, got {type(values).__name__}")
-    rows = {str(name): _numbers(some) for name, some in values.items()}
+    rows = {str(name): _numbers(numbers) for name, numbers in values.items()}
+    drawn = [numbers[numbers != 0] if zeros else numbers for numbers in rows.values()]
     ax = new_axes(ax, (6.0, 0.9 + 0.5 * len(rows)))
-    edges = _edges(np.concatenate([some[some != 0] if zeros else some for some in rows.values()]))
-    for place, some in enumerate(rows.values()):
-        _ridge(ax, -place, some[some != 0] if zeros else some, edges, {"color": PALETTE[0]})
-        if zeros and len(some):
-            ax.text(1.01, -place, f"{np.mean(some == 0):.0%} zeros", transform=ax.get_yaxis_transform(), fontsize=9)
+    edges = bin_edges(np.concatenate(drawn))
+    for place, numbers in enumerate(rows.values()):
+        _ridge(ax, -place, drawn[place], edges, {"color": PALETTE[0]})
+        if zeros and len(numbers):
+            _note(ax, -place, f"{np.mean(numbers == 0):.0%} zeros")
     return _finish_ridges(ax, list(rows), xlabel)
 
 
 def plot_activations(seen: Captured | Mapping[str, object] | Tensor, *, ax: Axes | None = None) -> Axes:
-    """Draw how a layer's activations are distributed, or those of several layers; zeros are told beside, not drawn.
+    """Draw the distribution of the activations of one layer or of several; the share of zeros stands at the right.
 
-    seen: what `capture` gives, or `activation_statistics`, or a tensor of one layer. Dead units are told, too, where
-    they are known.
+    Parameters
+    ----------
+    seen : Captured, ByLayer or Tensor
+        What `capture` or `activation_statistics` returns, or a tensor of one layer. With `activation_statistics`, the
+        plot says how many units are dead.
+    ax : Axes
+        Where to draw; None makes a new figure.
 
     >>> plot_activations(activation_statistics(model, data.validation, layers=nn.ReLU))
     """
@@ -68,66 +81,80 @@ def plot_activations(seen: Captured | Mapping[str, object] | Tensor, *, ax: Axes
     values = {name: layer.sample if isinstance(layer, LayerActivity) else layer for name, layer in seen.items()}
     ax = plot_distributions(values, xlabel="activation", zeros=True, ax=ax)
     for place, layer in enumerate(seen.values()):
-        if isinstance(layer, LayerActivity) and layer.zeros:  # in front of a ReLU nothing is dead
-            told = f"{layer.dead} of {layer.units} dead"
-            ax.text(1.01, -place + 0.35, told, transform=ax.get_yaxis_transform(), fontsize=9)
+        if isinstance(layer, LayerActivity) and layer.zeros:  # before a ReLU no unit is dead
+            _note(ax, -place + 0.35, f"{layer.dead} of {layer.units} dead")
     return ax
 
 
 def plot_weights(weights: ByLayer, *, ax: Axes | None = None) -> Axes:
-    """Draw the weights of each layer now, filled, over the line of what they were at the start; and their change.
+    """Draw the weights of each layer now (filled) and before training (a line), and write their change at the right.
 
     >>> plot_weights(weight_distributions(model, initial=build_cnn(seed=0)))
     """
-    rows = _checked(weights, LayerWeights, "plot_weights", "weight_distributions")
+    rows = _check_rows(weights, LayerWeights, "plot_weights", "weight_distributions")
     ax = new_axes(ax, (6.0, 0.9 + 0.6 * len(rows)))
-    edges = _edges(np.concatenate([values for row in rows.values() for values in (row.values, row.initial)]))
+    edges = bin_edges(np.concatenate([values for row in rows.values() for values in (row.values, row.initial)]))
     for place, row in enumerate(rows.values()):
         _ridge(ax, -place, row.values, edges, {"color": PALETTE[0]}, label="now" if place == 0 else None)
         if len(row.initial):
             label = "before training" if place == 0 else None
             _ridge(ax, -place, row.initial, edges, {"color": "0.2"}, filled=False, label=label)
-            told = f"changed by {row.change:.0%}"
-            ax.text(1.01, -place, told, transform=ax.get_yaxis_transform(), fontsize=9)
+            _note(ax, -place, f"changed by {row.change:.0%}")
     ax.legend(frameon=False, loc="upper right", ncols=2, fontsize=9, borderpad=0)
     return _finish_ridges(ax, list(rows), "weight", room=0.5)
 
 
 def plot_gradient_flow(flow: ByLayer | Mapping[str, ByLayer], number: str = "norm", *, ax: Axes | None = None) -> Axes:
-    """Draw a number of the gradient by layer, from input to output, on a logarithmic scale: of one network or several.
+    """Draw a number of the gradient by layer, from input to output, on a logarithmic scale.
 
-    number: "norm", "mean", "maximum", "ratio" or "update_ratio", as in `gradient_flow`. Thin dots are single batches.
+    Parameters
+    ----------
+    flow : ByLayer or dict of name: ByLayer
+        What `gradient_flow` returns for one network, or for several with their names.
+    number : str
+        "norm", "mean", "maximum", "ratio" or "update_ratio", as in `gradient_flow`. The line is the mean of the
+        batches; for the norm and the ratios, thin dots are single batches.
+    ax : Axes
+        Where to draw; None makes a new figure.
 
     >>> plot_gradient_flow({"healthy": flow, "sick": other}, "ratio")
     """
-    check_choice("number", number, FLOWS)
-    several = {"": flow} if isinstance(flow, ByLayer) else flow
-    if not isinstance(several, Mapping) or not several:
+    check_choice("number", number, FLOW_LABELS)
+    flows = {"": flow} if isinstance(flow, ByLayer) else flow
+    if not isinstance(flows, Mapping) or not flows:
         raise ConfigError(f"plot_gradient_flow wants what gradient_flow gives, got {type(flow).__name__}")
     ax = new_axes(ax)
-    for place, (name, one) in enumerate(several.items()):
-        rows = _checked(one, LayerGradient, "plot_gradient_flow", "gradient_flow")
+    for place, (name, layers) in enumerate(flows.items()):
+        rows = _check_rows(layers, LayerGradient, "plot_gradient_flow", "gradient_flow")
         means = np.array([getattr(row, number) for row in rows.values()])
         if np.isnan(means).all():
             raise ConfigError("plot_gradient_flow: no update_ratio here; give gradient_flow the optimizer")
-        look = {"color": PALETTE[place % 10], "marker": MARKS[place % len(MARKS)]}
+        look = line_look(place)
+        dots = look | {"linestyle": "none", "alpha": 0.3, "markersize": 3}
         for column, row in enumerate(rows.values()):
-            each = row.each.get(number, np.empty(0))
-            ax.plot([column] * len(each), _positive(each), linestyle="none", alpha=0.3, markersize=3, **look)
-        ax.plot(list(rows), _positive(means), linestyle=DASHES[place % len(DASHES)], label=str(name), **look)
+            batches = row.each.get(number, np.empty(0))
+            ax.plot([column] * len(batches), _positive(batches), **dots)
+        ax.plot(list(rows), _positive(means), label=str(name), **look)
     log_scale(ax)
-    ax.set(xlabel="layer, from input to output", ylabel=FLOWS[number])
-    if len(several) > 1:
-        ax.legend(frameon=False)
+    ax.set(xlabel="layer, from input to output", ylabel=FLOW_LABELS[number])
+    if len(flows) > 1:
+        plain_legend(ax, frameon=False)
     seaborn.despine(ax=ax)
     return ax
 
 
 def plot_insides(history: History, number: str = "update_ratio", *, ax: Axes | None = None) -> Axes:
-    """Draw a number from inside the network over the epochs, one line a layer.
+    """Draw a number from inside the network over the epochs, one line for each layer.
 
-    number: one that `Recorder` has recorded, such as "gradient_norm", "update_ratio", "dead_share" or
-    "activation_scale". Ratios and norms are drawn on a logarithmic scale.
+    Parameters
+    ----------
+    history : History
+        The history of a training with `Recorder`.
+    number : str
+        A number that `Recorder` has recorded for each layer, such as "gradient_norm", "update_ratio", "dead_share" or
+        "activation_scale". Ratios and norms are drawn on a logarithmic scale.
+    ax : Axes
+        Where to draw; None makes a new figure.
 
     >>> plot_insides(fit(model, data, epochs=10, on_epoch=Recorder()), "gradient_norm")
     """
@@ -139,11 +166,10 @@ def plot_insides(history: History, number: str = "update_ratio", *, ax: Axes | N
     ax = new_axes(ax)
     for place, name in enumerate(recorded):
         epochs, values = zip(*((row["epoch"], row[name]) for row in history.rows if name in row), strict=True)
-        look = {"color": PALETTE[place % 10], "linestyle": DASHES[place % len(DASHES)]}
-        marks = {"marker": MARKS[place % len(MARKS)], "markersize": 4, "markevery": max(1, len(epochs) // 10)}
-        ax.plot(epochs, values, label=name.removesuffix(f".{number}"), **look, **marks)
-    ax.set(xlabel="epoch", ylabel=INSIDE[number])
-    if number != "dead_share" and number != "activation_scale":
+        marks = {"markersize": 4, "markevery": max(1, len(epochs) // 10)}
+        ax.plot(epochs, values, label=name.removesuffix(f".{number}"), **line_look(place), **marks)
+    ax.set(xlabel="epoch", ylabel=RECORDER_LABELS[number])
+    if number not in ("dead_share", "activation_scale"):
         log_scale(ax)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False, ncols=2, fontsize=9)
@@ -151,30 +177,31 @@ def plot_insides(history: History, number: str = "update_ratio", *, ax: Axes | N
     return ax
 
 
-def _checked(rows: object, kind: type, what: str, source: str) -> dict:
+def _check_rows(rows: object, kind: type, plot: str, source: str) -> ByLayer:
+    """Return rows; raise ConfigError unless they are a ByLayer of this kind, as the function `source` returns."""
     if not isinstance(rows, ByLayer) or not rows or not all(isinstance(row, kind) for row in rows.values()):
-        raise ConfigError(f"{what} wants what {source} gives, got {type(rows).__name__}")
+        raise ConfigError(f"{plot} wants what {source} gives, got {type(rows).__name__}")
     return rows
 
 
 def _numbers(values: Tensor | np.ndarray) -> np.ndarray:
+    """Return values of any shape as a flat array of floats."""
     array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
     return array.astype(float).ravel()
 
 
 def _positive(values: np.ndarray) -> np.ndarray:
-    """Return values as a logarithmic axis can draw them: zero is left out."""
+    """Return values with NaN in place of zero, which a logarithmic axis cannot show."""
     return np.where(np.asarray(values) > 0, values, np.nan)
 
 
-def _edges(values: np.ndarray) -> np.ndarray:
-    """Return the bins' edges, for all but the outermost thousandth of the values."""
-    low, high = np.quantile(values, [0.0005, 0.9995]) if len(values) else (0.0, 1.0)
-    return np.linspace(low, high if high > low else low + 1, BINS + 1)
+def _note(ax: Axes, height: float, text: str) -> None:
+    """Write a text at the right of the Axes, at this height in data units."""
+    ax.text(1.01, height, text, transform=ax.get_yaxis_transform(), fontsize=9)
 
 
 def _ridge(ax: Axes, base: float, values: np.ndarray, edges: np.ndarray, look: dict, filled=True, label=None) -> None:
-    """Draw a histogram that stands on `base` and is 0.8 high."""
+    """Draw a histogram 0.8 high on the line y = base, filled or as an outline."""
     counts, _ = np.histogram(values, edges)
     heights = base + 0.8 * counts / max(1, counts.max())
     middles = np.array([(low + high) / 2 for low, high in pairwise(edges)])
@@ -185,6 +212,7 @@ def _ridge(ax: Axes, base: float, values: np.ndarray, edges: np.ndarray, look: d
 
 
 def _finish_ridges(ax: Axes, names: list[str], xlabel: str, room: float = 0.0) -> Axes:
+    """Name every ridge at the left, leave this room above the first one for a legend, and return the Axes."""
     ax.set_yticks([-place for place in range(len(names))], names, parse_math=False)
     ax.set(xlabel=xlabel, ylim=(-len(names) + 0.8, 1.0 + room))
     ax.tick_params(axis="y", length=0)

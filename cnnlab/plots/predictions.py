@@ -1,4 +1,4 @@
-"""Guesses in, matplotlib Axes out: a comparison with the guess in it, and how well confidence and truth agree."""
+"""Draw guesses: a comparison with the guess marked in it, and the calibration of all guesses of a session."""
 
 from __future__ import annotations
 
@@ -19,56 +19,85 @@ from cnnlab.comparison.predictions import (
 )
 from cnnlab.comparison.verdicts import CANNOT_TELL
 from cnnlab.errors import ConfigError
-from cnnlab.plots.images import PALETTE, new_axes
 from cnnlab.plots.runs import plot_comparison
+from cnnlab.plots.style import PALETTE, new_axes
+
+GUESS_COLOUR = PALETTE[4]
 
 
 def plot_guess(comparison: Comparison, guess: Guess, *, ax: Axes | None = None) -> Axes:
-    """Draw a comparison with the guess marked in it; the title says whether it was right.
+    """Draw a comparison with the guess marked in it; the title says whether the guess was right.
 
-    The level with the best mean is the reference, so that the verdicts below the others answer "which is best?".
+    The setting with the best mean is the reference, so that the verdicts of the others answer "which is best?".
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What `compare` returns.
+    guess : Guess
+        One of the compared settings, or "cannot tell", with a confidence.
+    ax : Axes
+        Where to draw; None makes a new figure.
 
     >>> plot_guess(compare(runs, by="kernel_size"), Guess("5", 0.6))
     """
-    found = leading(comparison)
+    best_first = leading(comparison)
     check_choice("answer", guess.answer, answers(comparison.values))
-    ax = plot_comparison(found, ax=new_axes(ax))
-    places = [place for place, row in enumerate(found.levels) if str(row.level) == guess.answer]
-    middle = places[0] if places else (len(found.levels) - 1) / 2
-    half = 0.42 if places else len(found.levels) / 2 - 0.08
-    span = (middle - half, middle + half)
-    if places:
-        ax.axvspan(*span, facecolor="none", edgecolor=PALETTE[4], linestyle="--", linewidth=1.5, zorder=0)
-    # "cannot tell" is a guess about all of them: the bracket reaches from the first to the last.
-    ax.plot(span, [1, 1], color=PALETTE[4], linewidth=4, transform=ax.get_xaxis_transform(), clip_on=False)
-    words = f"your guess: {CANNOT_TELL if not places else guess.answer}, {100 * guess.confidence:.0f} % sure"
-    text = {"color": "0.15", "ha": "center", "va": "bottom", "parse_math": False, "fontweight": "bold"}
-    ax.annotate(words, (middle, 1), (0, 5), xycoords=ax.get_xaxis_transform(), textcoords="offset points", **text)
+    ax = plot_comparison(best_first, ax=new_axes(ax))
+    _mark_guess(best_first, guess, ax)
     outcome = "✔ Right" if guess.answer == right_answer(comparison) else "✘ Not so"
     ax.set_title(f"{outcome}: {say_answer(comparison)}", pad=24, loc="left", fontsize=11, parse_math=False)
     return ax
 
 
-def plot_calibration(scorebook: Scorebook | None = None, *, bins: int = 5, ax: Axes | None = None) -> Axes:
-    """Draw how often guesses of each confidence were right; on the line, confidence and truth agree.
+def _mark_guess(comparison: Comparison, guess: Guess, ax: Axes) -> None:
+    """Mark the guessed setting; "cannot tell" is a guess about all settings, so that its mark spans all of them."""
+    levels = comparison.levels
+    place = next((place for place, row in enumerate(levels) if str(row.level) == guess.answer), None)
+    if place is None:
+        middle, half, answer = (len(levels) - 1) / 2, len(levels) / 2 - 0.08, CANNOT_TELL
+    else:
+        middle, half, answer = place, 0.42, guess.answer
+    span = (middle - half, middle + half)
+    if place is not None:
+        ax.axvspan(*span, facecolor="none", edgecolor=GUESS_COLOUR, linestyle="--", linewidth=1.5, zorder=0)
+    ax.plot(span, [1, 1], color=GUESS_COLOUR, linewidth=4, transform=ax.get_xaxis_transform(), clip_on=False)
+    words = f"your guess: {answer}, {100 * guess.confidence:.0f} % sure"
+    look = {"color": "0.15", "ha": "center", "va": "bottom", "parse_math": False, "fontweight": "bold"}
+    ax.annotate(words, (middle, 1), (0, 5), xycoords=ax.get_xaxis_transform(), textcoords="offset points", **look)
 
-    The bars are 95 % intervals for the share (E. B. Wilson, JASA 22, 1927): with few guesses they are long. scorebook:
-    None is that of this kernel. Raises ConfigError where no guess has been scored.
+
+def plot_calibration(scorebook: Scorebook | None = None, *, bins: int = 5, ax: Axes | None = None) -> Axes:
+    """Draw how often the guesses of each confidence were right; on the dashed line, confidence and truth agree.
+
+    The bars are 95 % intervals of the share (E. B. Wilson, JASA 22, 1927): with few guesses they are long. Raises
+    ConfigError if no guess has been scored.
+
+    Parameters
+    ----------
+    scorebook : Scorebook
+        The guesses; None takes those of this kernel.
+    bins : int
+        The number of equal intervals of confidence.
+    ax : Axes
+        Where to draw; None makes a new figure.
 
     >>> plot_calibration()
     """
     book = choose_scorebook(scorebook)
-    found = book.calibration(bins=bins)
-    if not found:
+    groups = book.calibration(bins=bins)
+    if not groups:
         raise ConfigError("plot_calibration: no guess has been scored yet; make one with PredictThenRun")
     ax = new_axes(ax, (4.2, 3.8))
     ax.plot([0, 1], [0, 1], color="0.5", linestyle="--", linewidth=1, label="as sure as right")
-    for one in found:
-        interval = stats.binomtest(round(one.right * one.guesses), one.guesses).proportion_ci(CONFIDENCE, "wilson")
-        ax.vlines(one.confidence, interval.low, interval.high, color=PALETTE[4], alpha=0.5, linewidth=2)
-        ax.annotate(f"n = {one.guesses}", (one.confidence, one.right), (7, 4), textcoords="offset points", fontsize=9)
-    shares = [one.right for one in found]
-    ax.plot([one.confidence for one in found], shares, "D", color=PALETTE[4], label="your guesses, 95 % interval")
+    for group in groups:
+        at = group.confidence, group.right
+        right = stats.binomtest(round(group.right * group.guesses), group.guesses)
+        interval = right.proportion_ci(CONFIDENCE, "wilson")
+        ax.vlines(group.confidence, interval.low, interval.high, color=GUESS_COLOUR, alpha=0.5, linewidth=2)
+        ax.annotate(f"n = {group.guesses}", at, (7, 4), textcoords="offset points", fontsize=9)
+    confidences, shares = zip(*((group.confidence, group.right) for group in groups), strict=True)
+    ax.plot(confidences, shares, "D", color=GUESS_COLOUR, label="your guesses, 95 % interval")
     ax.set(xlabel="confidence (0–1)", ylabel="share that was right (0–1)", xlim=(-0.03, 1.1), ylim=(-0.05, 1.08))
     ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize=9)
     ax.spines[["top", "right"]].set_visible(False)

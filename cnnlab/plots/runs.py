@@ -1,11 +1,10 @@
-"""Runs and comparisons in, matplotlib Axes out: curves with bands, verdicts with intervals, heat maps of grids."""
+"""Draw runs and comparisons: curves with bands, the noise floor, verdicts with intervals, heat maps of grids."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
 
-import matplotlib.pyplot as plt
 import numpy as np
 import seaborn
 from matplotlib.axes import Axes
@@ -14,29 +13,16 @@ from matplotlib.ticker import MaxNLocator
 from cnnlab.checks import check_choice
 from cnnlab.comparison.compare import Comparison, noise_floor
 from cnnlab.comparison.metrics import comparable_runs, distinct, paired_histories, value_at
-from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE
+from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE, Level
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
-from cnnlab.plots.images import MARKS, PALETTE, UNITS, log_scale, new_axes
+from cnnlab.plots.style import MARKS, NOISE_BAND, PALETTE, axis_label, line_look, log_scale, new_axes, plain_legend
 from cnnlab.training.history import check_metric, metrics_of, warn_if_environments_differ
 
-DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))]
-
-# What cnnlab.interpret.recorder records, as the axes name it.
-INSIDE = {
-    "gradient_norm": "gradient norm",
-    "gradient_ratio": "gradient / weights",
-    "update_ratio": "update / weights",
-    "dead_share": "dead units (share, 0–1)",
-    "activation_scale": "activation scale (rms)",
-    "scale_change": "scale behind the pool / in front",
-    "saliency_concentration": "saliency concentration",
-}
-
-CHANCE = {"facecolor": "0.92", "edgecolor": "0.6", "linewidth": 0.8, "zorder": 0, "label": "one run alone: chance"}
-ALONE = "seed that the first lacks: in no mean"
+UNPAIRED = "seed that the first lacks: in no mean"
+SIGNS = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
 
 
 def plot_curves(
@@ -47,15 +33,52 @@ def plot_curves(
     log: bool = False,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a metric over the epochs, one line a level of `by`: the mean over the seeds in a band, lowest to highest.
+    """Draw a metric over the epochs, one line for each value of a field, in a band from the lowest to the highest seed.
 
-    Other fields that vary are averaged within a seed first. Of runs that differ in length only, the longest is drawn.
-    Where some runs of a level end before the others, the label says so: from there on the mean is that of the others.
-    log: a logarithmic scale for the metric.
+    The line is the mean over the seeds; other fields that vary are averaged within a seed first. Of runs that differ in
+    length only, the longest is drawn. If runs of a line end before the others, the label says so: from there on the
+    line is the mean of the other runs.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+        What `sweep` or `load_runs` returns.
+    by : str
+        The field of Experiment that the lines differ in.
+    metric : str
+        A metric that the histories hold.
+    log : bool
+        Draw the metric on a logarithmic scale.
+    ax : Axes
+        Where to draw; None makes a new figure.
 
     >>> plot_curves(runs, by="kernel_size", metric="validation_accuracy")
     """
     check_choice("field of Experiment", by, FIELDS)
+    runs = _longest_runs(runs, metric, by)
+    ax = new_axes(ax)
+    for place, level in enumerate(runs.values()[by]):
+        level_runs = runs.filter(**{by: [level]})
+        lengths = [len(run.history) for run in level_runs]
+        early = sum(length < max(1, *lengths) for length in lengths)
+        label = f"{by} {level}" + (f" ({early} of {len(level_runs)} runs end early)" if early else "")
+        curves = level_runs.curves().reindex(columns=["epoch", "seed", metric]).astype(float).dropna()
+        seeds = curves.groupby(["epoch", "seed"])[metric].mean().unstack()  # (epochs, seeds)
+        look = line_look(place)
+        marks = {"markersize": 4, "markevery": max(1, len(seeds) // 8)}
+        ax.fill_between(seeds.index, seeds.min(axis=1), seeds.max(axis=1), color=look["color"], alpha=0.2, linewidth=0)
+        ax.plot(seeds.index, seeds.mean(axis=1), label=label, **look, **marks)
+    ax.set(xlabel="epoch", ylabel=axis_label(metric))
+    if log:
+        log_scale(ax)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    plain_legend(ax, frameon=False)  # a folder's name may hold a $
+    seaborn.despine(ax=ax)
+    return ax
+
+
+def _longest_runs(runs: Iterable[Run], metric: str, by: str) -> Runs:
+    """Return the longest run of each trajectory; raise ConfigError where none has the metric in any epoch."""
     runs = distinct(runs)
     check_metric(metric, metrics_of(run.history for run in runs))
     if by == "epochs":
@@ -64,35 +87,28 @@ def plot_curves(
     if not any(run.history[metric] for run in longest.values()):
         raise ConfigError(f"plot_curves: none of these {len(longest)} runs has {metric} in any epoch")
     runs = Runs(longest.values())
-    warn_if_environments_differ((run.history for run in runs), paired=paired_histories(runs, (by, "epochs")))
-    ax = new_axes(ax)
-    for place, level in enumerate(runs.values()[by]):
-        some = runs.filter(**{by: [level]})
-        lengths = [len(run.history) for run in some]
-        early = sum(length < max(1, *lengths) for length in lengths)
-        label = f"{by} {level}" + (f" ({early} of {len(some)} runs end early)" if early else "")
-        curves = some.curves().reindex(columns=["epoch", "seed", metric]).astype(float).dropna()
-        seeds = curves.groupby(["epoch", "seed"])[metric].mean().unstack()  # (epochs, seeds)
-        look = {"color": PALETTE[place % 10], "linestyle": DASHES[place % len(DASHES)]}
-        marks = {"marker": MARKS[place % len(MARKS)], "markersize": 4, "markevery": max(1, len(seeds) // 8)}
-        ax.fill_between(seeds.index, seeds.min(axis=1), seeds.max(axis=1), color=look["color"], alpha=0.2, linewidth=0)
-        ax.plot(seeds.index, seeds.mean(axis=1), label=label, **look, **marks)
-    ax.set(xlabel="epoch", ylabel=axis_label(metric))
-    if log:
-        log_scale(ax)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for text in ax.legend(frameon=False).get_texts():
-        text.set_parse_math(False)  # a folder's name may hold a $
-    seaborn.despine(ax=ax)
-    return ax
+    histories = (run.history for run in runs)
+    warn_if_environments_differ(histories, paired=paired_histories(runs, (by, "epochs")), stacklevel=4)
+    return runs
 
 
 def plot_noise_floor(
     runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last", ax: Axes | None = None
 ) -> Axes:
-    """Draw one setting's runs, a dot a seed, their mean, and the noise floor round it as a grey band.
+    """Draw the runs of one setting, a dot for each seed, their mean, and the noise floor around it as a grey band.
 
-    Inside the band two single runs differ by chance alone: it is the band of every comparison that follows.
+    Two single runs inside the band differ by chance alone. The same band stands in every comparison.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+        Runs that differ in the seed alone.
+    metric : str
+        The metric of the vertical axis.
+    at : "last", "best", "stopped" or int
+        The epoch whose value is drawn: the last one, the best one, the one where training stopped, or its number.
+    ax : Axes
+        Where to draw; None makes a new figure.
 
     >>> plot_noise_floor(sweep(grid(Experiment(), seed=range(5))))
     """
@@ -100,15 +116,15 @@ def plot_noise_floor(
     if len({run.experiment.replace(seed=0).key for run in runs}) != 1:
         raise ConfigError("plot_noise_floor wants runs that differ in the seed alone; filter them to one setting")
     floor = noise_floor(runs, metric=metric, at=at)
-    found = {run.experiment.seed: value_at(run, metric, at) for run in runs}
-    values = {seed: value for seed, value in sorted(found.items()) if value is not None}
+    by_seed = {run.experiment.seed: value_at(run, metric, at) for run in runs}
+    values = {seed: value for seed, value in sorted(by_seed.items()) if value is not None}
     if not values:
         raise ConfigError(f"plot_noise_floor: no run has {metric} at {at!r}")
     mean = float(np.mean(list(values.values())))
     ax = new_axes(ax, (5.0, 3.0))
     ax.axhline(mean, color="0.4", linewidth=1)
     if np.isfinite(floor):
-        ax.axhspan(mean - floor, mean + floor, **CHANCE)
+        ax.axhspan(mean - floor, mean + floor, **NOISE_BAND)
         ax.legend(frameon=False)
     ax.plot(range(len(values)), list(values.values()), MARKS[0], color=PALETTE[0], linestyle="none")
     ax.set_xticks(range(len(values)), list(values))
@@ -118,11 +134,18 @@ def plot_noise_floor(
 
 
 def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
-    """Draw a comparison: a dot a seed, each level's mean with the interval of its difference, and the verdict below.
+    """Draw a comparison: for each setting a dot for each seed, the mean, the interval of its difference, the verdict.
 
-    The line is the reference's mean: an interval that crosses it cannot tell. Inside the grey band two single runs
-    differ by chance alone: this is how little one run a setting can tell. Where a setting and the first one share only
-    some seeds, the line there is the first one's mean over those; a hollow dot is a seed that is in no mean.
+    The horizontal line is the mean of the reference, the first setting. An interval that crosses the line cannot tell.
+    Two single runs inside the grey band differ by chance alone. If a setting shares only some seeds with the reference,
+    the line there is the reference's mean over these seeds; a hollow dot is a seed that is in no mean.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What `compare` or `compare_settings` returns.
+    ax : Axes
+        Where to draw; None makes a new figure.
 
     >>> plot_comparison(compare(runs, by="kernel_size"))
     """
@@ -130,58 +153,72 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
         raise ConfigError(f"plot_comparison wants what compare() returns, got {type(comparison).__name__}")
     ax = new_axes(ax)
     _draw_reference(comparison, ax)
-    has_alone = False
-    for place, level in enumerate(comparison.levels):
-        colour = PALETTE[place % 10]
-        values = comparison.values[level.level]
-        if not values:  # a setting whose runs all diverged
-            continue
-        spread = np.linspace(-0.25, -0.1, len(values)) if len(values) > 1 else [-0.15]
-        across, paired = dict(zip(values, place + np.asarray(spread), strict=True)), comparison.paired(level.level)
-        look = {"marker": MARKS[place % len(MARKS)], "linestyle": "none", "color": colour, "markersize": 5}
-        ax.plot([across[seed] for seed in paired], list(paired.values()), alpha=0.8, **look)
-        alone = [seed for seed in values if seed not in paired]
-        if alone:
-            ax.plot([across[seed] for seed in alone], [values[seed] for seed in alone], fillstyle="none", **look)
-            has_alone = True
-        bar = [place - 0.05, place + 0.25], [level.mean] * 2
-        ax.plot(*bar, color=colour, linewidth=2.5, solid_capstyle="butt")
-        if np.isfinite(level.low):
-            ends = level.mean - level.difference + np.array([level.low, level.high])
-            ax.plot(*_upright(place + 0.1, *ends), color=colour, linewidth=1.5)
-    signs = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
-    names = [f"{level.level}\n{signs.get(level.verdict, '')}{level.verdict}" for level in comparison.levels]
+    levels = comparison.levels
+    has_unpaired = False
+    for place, level in enumerate(levels):
+        if comparison.values[level.level]:  # else all runs of this setting diverged
+            has_unpaired |= _draw_seeds(comparison, level, place, ax)
+            _draw_mean(level, place, ax)
+    names = [f"{level.level}\n{SIGNS.get(level.verdict, '')}{level.verdict}" for level in levels]
     ax.set_xticks(range(len(names)), names, parse_math=False)
     ax.set_xlim(-0.5, len(names) - 0.5)
     left_out = f"\n{comparison.without_value} runs left out" if comparison.without_value else ""
     ax.set(xlabel=f"{comparison.what}{left_out}", ylabel=axis_label(comparison.metric))
-    if has_alone:
-        ax.plot([], [], "o", color="0.4", fillstyle="none", markersize=5, label=ALONE)
-    if has_alone or np.isfinite(comparison.noise_floor):
+    if has_unpaired:
+        ax.plot([], [], "o", color="0.4", fillstyle="none", markersize=5, label=UNPAIRED)
+    if has_unpaired or np.isfinite(comparison.noise_floor):
         ax.legend(frameon=False, loc="best")
     seaborn.despine(ax=ax)
     return ax
 
 
-def _upright(x: float, low: float, high: float) -> tuple[list[float], list[float]]:
-    """Return the corners of a capital I: an interval in one stroke. `errorbar` makes four artists; a panel waits."""
-    left, right = x - 0.06, x + 0.06
-    return [left, right, x, x, left, right], [low, low, low, high, high, high]
-
-
 def _draw_reference(comparison: Comparison, ax: Axes) -> None:
-    """Draw the reference's mean in its noise floor: in steps, where a level shares only some of its seeds."""
+    """Draw the mean of the reference in its noise floor: as steps, if a setting shares only some of its seeds."""
     base, floor = comparison.levels[0].mean, comparison.noise_floor
     means = [base if np.isnan(level.difference) else level.mean - level.difference for level in comparison.levels]
     if np.allclose(means, base, rtol=0, atol=1e-12):
         ax.axhline(base, color="0.4", linewidth=1)
         if np.isfinite(floor):
-            ax.axhspan(base - floor, base + floor, **CHANCE)
+            ax.axhspan(base - floor, base + floor, **NOISE_BAND)
         return
     edges, means = np.arange(len(means) + 1) - 0.5, np.array(means)
     ax.stairs(means, edges, baseline=None, color="0.4", linewidth=1)
     if np.isfinite(floor):
-        ax.stairs(means + floor, edges, baseline=means - floor, fill=True, **CHANCE)
+        ax.stairs(means + floor, edges, baseline=means - floor, fill=True, **NOISE_BAND)
+
+
+def _draw_seeds(comparison: Comparison, level: Level, place: int, ax: Axes) -> bool:
+    """Draw a dot for each seed of a setting, hollow for seeds that the reference lacks; return whether there are such.
+
+    place: where the setting stands on the horizontal axis; the dots are at its left.
+    """
+    values, paired = comparison.values[level.level], comparison.paired(level.level)
+    offsets = np.linspace(-0.25, -0.1, len(values)) if len(values) > 1 else np.array([-0.15])
+    across = dict(zip(values, place + offsets, strict=True))
+    look = line_look(place) | {"linestyle": "none", "markersize": 5}
+    ax.plot([across[seed] for seed in paired], list(paired.values()), alpha=0.8, **look)
+    unpaired = [seed for seed in values if seed not in paired]
+    if unpaired:
+        ax.plot([across[seed] for seed in unpaired], [values[seed] for seed in unpaired], fillstyle="none", **look)
+    return bool(unpaired)
+
+
+def _draw_mean(level: Level, place: int, ax: Axes) -> None:
+    """Draw the mean of a setting as a bar, and the interval of its difference from the reference."""
+    colour = line_look(place)["color"]
+    ax.plot([place - 0.05, place + 0.25], [level.mean] * 2, color=colour, linewidth=2.5, solid_capstyle="butt")
+    if np.isfinite(level.low):
+        ends = level.mean - level.difference + np.array([level.low, level.high])
+        ax.plot(*_interval_outline(place + 0.1, *ends), color=colour, linewidth=1.5)
+
+
+def _interval_outline(x: float, low: float, high: float) -> tuple[list[float], list[float]]:
+    """Return the corners (x, y) of a capital I from low to high, as one line.
+
+    `errorbar` would make four artists, which a live panel draws more slowly.
+    """
+    left, right = x - 0.06, x + 0.06
+    return [left, right, x, x, left, right], [low, low, low, high, high, high]
 
 
 def plot_grid(
@@ -193,9 +230,22 @@ def plot_grid(
     at: str | int = "last",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a heat map of a metric's mean over all runs of a cell; rows and columns are fields, or several fields.
+    """Draw a heat map whose cells are a metric's mean over all runs with the same settings.
 
-    A run without the number (diverged, interrupted or too short) is in no cell; a cell without runs stays empty.
+    A run without the number (diverged, interrupted or too short) is in no cell. A cell without runs stays empty.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+        What `sweep` or `load_runs` returns.
+    rows, columns : str or tuple of str
+        The field of Experiment, or several fields, that the rows and the columns differ in.
+    metric : str
+        The metric in the cells.
+    at : "last", "best", "stopped" or int
+        The epoch whose value is drawn: the last one, the best one, the one where training stopped, or its number.
+    ax : Axes
+        Where to draw; None makes a new figure.
 
     >>> plot_grid(runs, rows=("optimizer", "pooling"), columns="kernel_size")
     """
@@ -203,6 +253,30 @@ def plot_grid(
     for name in (*rows, *columns):
         check_choice("field of Experiment", name, FIELDS)
     runs = comparable_runs(runs, metric, at, compared=(*rows, *columns))
+    cells = _cell_values(runs, rows, columns, metric, at)
+    if not cells:
+        raise ConfigError(f"plot_grid: no run has {metric} at {at!r}")
+    down, across = (sorted({key[side] for key in cells}, key=lambda key: [*map(in_order, key)]) for side in (0, 1))
+    means = np.array([[np.mean(cells.get((row, column), [np.nan])) for column in across] for row in down])
+    row_names, column_names = ([" · ".join(map(str, key)) for key in keys] for keys in (down, across))
+    longest_row, longest_column = (max(map(len, names)) for names in (row_names, column_names))
+    is_wide = longest_column > 8  # wider than a cell
+    room = 0.08 * longest_row, 0.08 * longest_column if is_wide else 0.0  # inches
+    ax = new_axes(ax, (1.6 + 0.8 * len(across) + room[0], 1.2 + 0.45 * len(down) + room[1]))
+    seaborn.heatmap(
+        means, annot=True, fmt=".3f", cmap="viridis", xticklabels=False, yticklabels=False,
+        cbar_kws={"label": axis_label(metric)}, ax=ax, annot_kws={"fontsize": 8},
+    )  # fmt: skip
+    ax.set_xticks(np.arange(len(across)) + 0.5, column_names, parse_math=False, rotation=90 if is_wide else 0)
+    ax.set_yticks(np.arange(len(down)) + 0.5, row_names, parse_math=False)
+    ax.set(xlabel=" · ".join(columns), ylabel=" · ".join(rows))
+    return ax
+
+
+def _cell_values(
+    runs: Iterable[Run], rows: tuple[str, ...], columns: tuple[str, ...], metric: str, at: str | int
+) -> dict[tuple, list[float]]:
+    """Return (row settings, column settings) → the values of all runs there; warn if the cells differ in number."""
     cells: dict[tuple, list[float]] = {}
     for run in runs:
         settings, value = run.experiment.resolved(), value_at(run, metric, at)
@@ -212,32 +286,6 @@ def plot_grid(
     counts = {len(values) for values in cells.values()}
     if len(counts) > 1:
         warnings.warn(
-            f"the cells are means of {min(counts)} to {max(counts)} runs: a mean of few is less sure", stacklevel=2
+            f"the cells are means of {min(counts)} to {max(counts)} runs: a mean of few is less sure", stacklevel=3
         )
-    if not cells:
-        raise ConfigError(f"plot_grid: no run has {metric} at {at!r}")
-    down, across = (sorted({key[side] for key in cells}, key=lambda key: [*map(in_order, key)]) for side in (0, 1))
-    means = np.array([[np.mean(cells.get((row, column), [np.nan])) for column in across] for row in down])
-    below, beside = ([" · ".join(map(str, key)) for key in keys] for keys in (across, down))
-    long = max(map(len, below)) > 8  # wider than a cell
-    if ax is None:
-        room = 0.08 * max(map(len, beside)), 0.08 * max(map(len, below)) if long else 0.0
-        size = (1.6 + 0.8 * len(across) + room[0], 1.2 + 0.45 * len(down) + room[1])
-        ax = plt.subplots(figsize=size, layout="constrained")[1]
-    seaborn.heatmap(
-        means, annot=True, fmt=".3f", cmap="viridis", xticklabels=False, yticklabels=False,
-        cbar_kws={"label": axis_label(metric)}, ax=ax, annot_kws={"fontsize": 8},
-    )  # fmt: skip
-    ax.set_xticks(np.arange(len(below)) + 0.5, below, parse_math=False, rotation=90 if long else 0)
-    ax.set_yticks(np.arange(len(beside)) + 0.5, beside, parse_math=False)
-    ax.set(xlabel=" · ".join(columns), ylabel=" · ".join(rows))
-    return ax
-
-
-def axis_label(metric: str) -> str:
-    """Return a metric's name with its unit, as the axes of every plot bear it."""
-    layer, _, number = metric.rpartition(".")
-    if number in INSIDE:
-        return f"{layer}: {INSIDE[number]}" if layer else INSIDE[number]
-    which, _, what = metric.partition("_")
-    return f"{which} {UNITS[what]}" if what in UNITS else metric
+    return cells

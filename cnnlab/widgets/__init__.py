@@ -1,5 +1,6 @@
-"""Live panels, one a file: controls over tested functions, no mathematics of their own."""
+"""The live panels of the course, one in each module. All mathematics is in plain functions of the other packages."""
 
+from cnnlab.widgets.base import freeze_loaded_objects
 from cnnlab.widgets.convolution import ConvolutionExplorer
 from cnnlab.widgets.draw import DrawDigit
 from cnnlab.widgets.kernel import KernelExperiment
@@ -21,3 +22,5 @@ __all__ = [
     "StoppingExplorer",
     "TrainingPanel",
 ]
+
+freeze_loaded_objects()

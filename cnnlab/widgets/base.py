@@ -1,4 +1,4 @@
-"""What every panel shares: a lock, a status line, one guarded way to draw again, and an end that leaves nothing."""
+"""Base class of the live panels, and the rows in which panels arrange their controls and pictures."""
 
 from __future__ import annotations
 
@@ -9,22 +9,34 @@ from collections.abc import Callable, Iterator
 import ipywidgets
 
 from cnnlab.experiments.run import one_thread
-from cnnlab.widgets.web.status_line import StatusLine, errors_shown_in
+from cnnlab.widgets.web.status_line import StatusLine
 
-# What is loaded by now, torch most of all, stays. Python's collector would search all of it again and again, and for a
-# quarter of a second no panel, no cell and no training could go on.
-gc.collect()
-gc.freeze()
+# Values of CSS's grid-template-columns.
+TWO_COLUMNS = "repeat(auto-fit, minmax(max(min(300px, 100%), calc((100% - 28px) / 2)), 1fr))"  # one on a narrow page
 
 
-TWO_COLUMNS = "repeat(auto-fit, minmax(max(min(300px, 100%), calc((100% - 28px) / 2)), 1fr))"  # one, on a narrow page
+def freeze_loaded_objects() -> None:
+    """Exclude all objects that this process has made so far from garbage collection, for as long as it runs.
+
+    `cnnlab.widgets` calls this once, at the end of its import. The objects of torch and other modules are never
+    garbage, but Python's collector would search all of them again and again; for a quarter of a second each time, no
+    panel, no cell and no training could go on. Memory is still freed by reference counting; only a cycle of objects
+    that already exists at this moment is never freed.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class Panel(ipywidgets.VBox):
-    """A live panel: its subclass makes controls and pictures, watches the controls, and draws in `_draw`.
+    """Base class of the live panels.
 
-    Jupyter may call back in another thread while a cell runs, so that a lock stands round everything that is drawn.
-    status: the line of words below the pictures; an error stands there in red until the next good words.
+    A subclass makes its controls and pictures, watches the controls with `_watch`, and draws in `_draw`. Jupyter may
+    call back in another thread while a cell runs, so that a lock protects all drawing.
+
+    Attributes
+    ----------
+    status : StatusLine
+        The line of words below the pictures. An error stands there in red until the next words.
     """
 
     def __init__(self) -> None:
@@ -34,32 +46,38 @@ class Panel(ipywidgets.VBox):
         self.status = StatusLine()
 
     def _draw(self) -> None:
-        """Compute everything, then show it: an error leaves one whole picture, the last good one."""
+        """Draw everything anew. Compute first and show last, so that an error leaves the last good pictures whole."""
         raise NotImplementedError
 
     def _watch(
         self, *controls: ipywidgets.Widget, trait: str = "value", then: Callable[[], None] | None = None
     ) -> None:
-        """Draw again (or do something else) whenever one of the controls changes."""
+        """Call `then`, or `_draw` if it is None, whenever this trait of one of the controls changes."""
         for control in controls:
             control.observe(lambda _change: self._guarded(then or self._draw), trait)
 
-    def _guarded(self, work: Callable[[], None]) -> None:
-        """Do the work under the lock, its errors in the status line; what it sets itself does not come back here."""
+    def _guarded(self, work: Callable[[], None]) -> Exception | None:
+        """Do the work under the lock; show an exception in the status line and return it, else return None.
+
+        Jupyter would hide an exception in a callback. Controls that the work sets do not start it again.
+        """
         with self._lock:
             if self._updating:
-                return
+                return None
             self._updating = True
             try:
-                # One thread: for one image it is the fastest, and nothing waits for a core that a training has.
-                with errors_shown_in(self.status), one_thread():
+                with one_thread():  # fastest for a single image, and no wait for a core that a training uses
                     work()
+            except Exception as error:
+                self.status.say_error(error)
+                return error
             finally:
                 self._updating = False
+        return None
 
     def close(self) -> None:
-        """Close the panel and every part of it: nothing stays in the kernel or in the page."""
-        own = [value for value in vars(self).values() if isinstance(value, ipywidgets.Widget)]  # shown or not
+        """Close the panel and every part of it; no widget of it stays in the kernel or in the page."""
+        own = [value for value in vars(self).values() if isinstance(value, ipywidgets.Widget)]  # also if not shown
         for part in [part for widget in (self, *own) for part in _parts(widget) if part is not self]:
             part.close()
         super().close()
@@ -69,17 +87,17 @@ class Panel(ipywidgets.VBox):
 
 
 def picture_row(children: list[ipywidgets.Widget], columns: str) -> ipywidgets.GridBox:
-    """Return the widgets side by side; columns as in CSS's grid-template-columns."""
+    """Return the widgets side by side; columns is a value of CSS's grid-template-columns."""
     layout = ipywidgets.Layout(grid_template_columns=columns, grid_gap="8px 28px", padding="6px 2px 10px")
     layout.max_width = "820px"
-    layout.overflow = "visible"  # a mark, and a number that is being typed, may reach a little beyond the row
+    layout.overflow = "visible"  # a marker, and a number that is being typed, may reach beyond the row
     return ipywidgets.GridBox(children, layout=layout)
 
 
 def control_row(*controls: ipywidgets.Widget, compact: bool = False) -> ipywidgets.GridBox:
-    """Return the controls side by side, three in a row; where the page is narrow, they wrap.
+    """Return the controls side by side, three in a row; on a narrow page they wrap.
 
-    compact: for a form of many controls. A wide page holds more than three in a row, and the rows lie close together.
+    compact: for a form of many controls; a wide page has more than three in a row, and the rows are close together.
 
     >>> control_row(panel.kernel_size, panel.preset)
     """
@@ -95,7 +113,7 @@ def control_row(*controls: ipywidgets.Widget, compact: bool = False) -> ipywidge
 
 
 def in_columns(controls: list[ipywidgets.Widget], columns: str) -> ipywidgets.GridBox:
-    """Return the controls in columns of one's own, as in CSS's grid-template-columns.
+    """Return the controls in these columns, a value of CSS's grid-template-columns.
 
     >>> in_columns([panel.first, panel.second], TWO_COLUMNS)
     """
@@ -105,7 +123,7 @@ def in_columns(controls: list[ipywidgets.Widget], columns: str) -> ipywidgets.Gr
 
 
 def flowing_row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
-    """Return the widgets side by side, each as wide as it needs; where the page is narrow, they wrap."""
+    """Return the widgets side by side, each as wide as it needs; on a narrow page they wrap."""
     layout = ipywidgets.Layout(flex_flow="row wrap", grid_gap="8px 28px", padding="6px 2px 10px", max_width="820px")
     for child in children:
         child.layout.width, child.layout.max_width = "auto", "98%"
@@ -113,8 +131,11 @@ def flowing_row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
 
 
 def offer(control: ipywidgets.Widget, options: list, *, otherwise: object) -> None:
-    """Give the control these options, values or (label, value); what was chosen stays so where it is one of them."""
-    values = [one[1] if isinstance(one, tuple) else one for one in options]
+    """Give the control these options, and keep its value if it is one of them.
+
+    options: values, or pairs (label, value). otherwise: the value if the old one is no option, or was the only option.
+    """
+    values = [option[1] if isinstance(option, tuple) else option for option in options]
     chosen = control.value if control.value in values and len(control.options) > 1 else otherwise
     with control.hold_sync():  # in two messages, the page would answer the first one
         control.options = options
@@ -122,6 +143,7 @@ def offer(control: ipywidgets.Widget, options: list, *, otherwise: object) -> No
 
 
 def _parts(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
+    """Yield the widget, all widgets in it, and their layouts and styles."""
     for child in getattr(widget, "children", ()):
         yield from _parts(child)
     yield widget

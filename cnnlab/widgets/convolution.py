@@ -1,4 +1,4 @@
-"""ConvolutionExplorer: move a kernel over an image, and see how every output pixel comes about."""
+"""ConvolutionExplorer: move a kernel over an image, and see how each output pixel is computed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,25 @@ OWN_NUMBERS = "your own numbers"
 
 
 class ConvolutionExplorer(Panel):
-    """A panel: an image, a kernel, its output; and for one output pixel the patch, the products and their sum.
+    """Show an image, a kernel and its output; for one output pixel, show the patch, the products and their sum.
 
-    images: float (N, 1, H, W) or (N, H, W), 0–1; None takes ten MNIST digits, 0 to 9.
-    Raises ConfigError for other images. All that it shows, `cnnlab.model.convolution` can give too.
-    Controls, for tests and for cells: image_index, preset, kernel_size, weights (the typed numbers),
-    output.cursor ([row, column]); pictures: input, kernel, output; numbers: patch, weights, products; status.
+    The functions of `cnnlab.model.convolution` compute everything that the panel shows.
+
+    Parameters
+    ----------
+    images : Tensor
+        Float (N, 1, H, W) or (N, H, W) in 0–1; None takes ten MNIST digits, 0 to 9. Raises ConfigError for others.
+
+    Attributes
+    ----------
+    image_index, preset, kernel_size, weights
+        The controls; `weights` holds the numbers that a person types.
+    input, kernel, output
+        The pictures; `output.cursor` is the [row, column] that is explained.
+    patch, products
+        The tables of numbers.
+    status : StatusLine
+        The sum in words.
 
     >>> panel = ConvolutionExplorer()
     >>> panel.kernel_size.value = 5
@@ -63,7 +76,7 @@ class ConvolutionExplorer(Panel):
         self.products = NumberGrid(label="products")
 
     def _rows(self) -> list[ipywidgets.Widget]:
-        # The pictures stand side by side, however narrow the page; what would be too small to use wraps.
+        # The pictures stay side by side however narrow the page is; the tables wrap, which would be too small to use.
         return [
             control_row(self.image_index, self.preset, self.kernel_size),
             picture_row([self.input, self.kernel, self.output], "repeat(3, minmax(0, 1fr))"),
@@ -75,11 +88,12 @@ class ConvolutionExplorer(Panel):
         ]
 
     def _draw_own_numbers(self) -> None:
+        """Draw with the numbers that a person has typed."""
         self.preset.value = OWN_NUMBERS
         self._draw()
 
     def _draw(self) -> None:
-        # All is computed before anything is shown, so that an error leaves one whole picture, the last good one.
+        # Compute everything before showing anything, so that an error leaves the last good pictures whole.
         image = self.images[self.image_index.value]
         kernel = self._chosen_kernel()
         output = apply_kernel(image, kernel)
@@ -105,6 +119,7 @@ class ConvolutionExplorer(Panel):
         self.status.say(words)
 
     def _chosen_kernel(self) -> Tensor:
+        """Return the kernel (k, k) of the preset, or the typed numbers in the chosen size."""
         if self.preset.value != OWN_NUMBERS:
             return make_kernel(self.preset.value, self.kernel_size.value)
         return resize_kernel(read_kernel(self.weights.values), self.kernel_size.value)

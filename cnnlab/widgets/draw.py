@@ -1,4 +1,4 @@
-"""DrawDigit: draw a digit, and watch several networks read it while you draw."""
+"""DrawDigit: draw a digit, and watch how several networks classify it while you draw."""
 
 from __future__ import annotations
 
@@ -26,26 +26,43 @@ from cnnlab.widgets.web.canvas import PixelCanvas, diverging_pixels, grey_pixels
 from cnnlab.widgets.web.drawing_canvas import DrawingCanvas
 from cnnlab.widgets.web.live_plot import LivePlot
 
-FARTHEST = 8  # pixels that a digit can be moved
+FARTHEST = 8  # pixels of a shift
 MOST_MODELS = 6
-LONGEST_NAME = 26  # letters that fit above the bars
+LONGEST_NAME = 26  # letters of a name above the bars
 BARS = 1.9  # inches, the height of a row of bars
-SCALE = 4  # pixels of the sheet for one of MNIST's
+SCALE = 4  # pixels of the sheet for a pixel of MNIST
 HOW_TO_DRAW = (
     "mouse, finger or pen; or keys: arrows move the pen, Shift + arrow draws, Space puts it down, Delete clears"
 )
 
 
 class DrawDigit(Panel):
-    """A panel: a sheet to draw on, what the networks see of it, what each reads, its feature maps and saliency.
+    """Show a sheet to draw on, the image that the networks see, their probabilities, feature maps and saliency.
 
-    models: name → network, one to six, for one-channel images of 28×28, normalized alike. data: the Data that they were
-    trained with, or a Split of it; its images are the samples. None for both takes three networks of the results bank.
-    The panel reads with copies: training that comes later does not change them.
-    Raises ConfigError for networks or images that don't fit. All that it shows, `cnnlab.as_mnist`, `turn_and_shift`,
-    `predict`, `capture` and `saliency` can give too.
-    Controls: canvas (canvas.show(ink) draws, as does a person), clear, samples (a button each), upload, right, down,
-    degrees, model, layer; pictures: seen, bars, saliency, maps; status.
+    `as_mnist`, `turn_and_shift`, `predict`, `capture` and `saliency` compute the same. The panel uses copies of the
+    networks, which later training does not change.
+
+    Parameters
+    ----------
+    models : dict of name: nn.Module
+        One to six networks for one-channel images of 28×28, all normalized alike. None for models and data takes three
+        networks of the results bank.
+    data : Data or Split
+        The data that the networks were trained with; its first image of each class is a sample. Raises ConfigError if
+        networks and data do not fit.
+
+    Attributes
+    ----------
+    canvas : DrawingCanvas
+        The sheet; `canvas.show(ink)` draws on it.
+    clear, samples, upload
+        The buttons; `samples` is a list.
+    right, down, degrees, model, layer
+        The other controls.
+    seen, bars, saliency, maps
+        The pictures.
+    status : StatusLine
+        The answers in words.
 
     >>> panel = DrawDigit()
     >>> panel.samples[7].click()
@@ -71,7 +88,10 @@ class DrawDigit(Panel):
         self.canvas = DrawingCanvas(title="Draw a digit", label=f"drawing: {HOW_TO_DRAW}", caption=HOW_TO_DRAW)
         self.clear = ipywidgets.Button(description="Clear", icon="eraser", layout=_fitting())
         names = [self.images.classes[label] for label in self.images.labels]
-        look = {"layout": _fitting(), "style": ipywidgets.ButtonStyle()}  # shared: the page makes them once
+        look = {
+            "layout": _fitting(),
+            "style": ipywidgets.ButtonStyle(),
+        }  # shared by all buttons, so that the page makes them once
         self.samples = [ipywidgets.Button(description=name, **look) for name in names]
         self.upload = ipywidgets.FileUpload(
             accept="image/png,image/jpeg", multiple=False, description="Upload a picture", layout=_fitting()
@@ -87,14 +107,14 @@ class DrawDigit(Panel):
 
     def _make_pictures(self) -> None:
         self.seen = PixelCanvas(title="What the networks see", caption="28×28 pixels, centred as in MNIST")
-        self.status.layout.min_height = "3em"  # of the narrow page: two lines, so that nothing below them moves
+        self.status.layout.min_height = "3em"  # two lines of a narrow page, so that the rows below do not move
         self.saliency = PixelCanvas(caption="red: more ink here, a higher score\nblue: a lower one")
         self.maps = PixelCanvas(display_width=820)
         columns = min(3, len(self.models))
         rows = -(-len(self.models) // columns)
         self.bars = LivePlot(8.2, BARS * rows, label="")
         classes = list(self.images.classes)
-        short_names = max(map(len, classes)) <= 2  # they stand upright, and need the same room everywhere
+        short_names = max(map(len, classes)) <= 2  # not rotated: every font needs the same room
         places = _places(rows) if short_names else None
         axes = [*self.bars.figure.subplots(rows, columns, squeeze=False, sharey=True, gridspec_kw=places).flat]
         self._axes = dict(zip(self.models, axes, strict=False))
@@ -124,18 +144,20 @@ class DrawDigit(Panel):
         ]
 
     def _clear(self) -> None:
+        """Clear the sheet, and draw."""
         self.canvas.clear()
         self._draw()
 
     def _take(self, ink: Tensor) -> None:
-        """Put other ink on the sheet, as large as somebody would draw it."""
+        """Replace the drawing by this ink, scaled to the size of a drawing."""
         self.canvas.show(as_mnist(ink, scale=SCALE))
         self._draw()
 
     def _take_upload(self) -> None:
+        """Replace the drawing by the uploaded picture."""
         file = uploaded_bytes(self.upload.value)
         if isinstance(self.upload.value, tuple):
-            self.upload.value = ()  # so that the same file can come again
+            self.upload.value = ()  # so that the same file can be uploaded again
         if file is not None:
             self._take(read_picture(file))
 
@@ -143,20 +165,20 @@ class DrawDigit(Panel):
         ink = self.canvas.read()
         is_empty = not ink.any()
         turned = turn_and_shift(as_mnist(ink), degrees=self.degrees.value, right=self.right.value, down=self.down.value)
-        # It needs no network, so it goes first: a hand that draws looks here.
+        # First, because it needs no network: a person who draws looks here.
         self.seen.show(grey_pixels(turned), label=f"what the networks see, {_size(turned)}")
         image = (turned[None, None] - self.images.mean) / self.images.std  # (1, 1, 28, 28)
         readings = {name: predict(model, image)[0] for name, model in self.models.items()}
         name, layer = self.model.value, self._chosen_layer()
         model, answer = self.models[name], int(readings[name].argmax())
-        if is_empty:  # a network answers to an empty picture, too, but that says nothing
-            readings = {one: torch.zeros_like(values) for one, values in readings.items()}
+        if is_empty:  # an answer to an empty picture means nothing
+            readings = {other: torch.zeros_like(values) for other, values in readings.items()}
             words = "nothing drawn yet: draw a digit, or take a sample"
         else:
             words = describe_readings(readings, self.images.classes) + self._moved_in_words()
-        for one, ax in self._axes.items():
-            set_probabilities(ax, readings[one].nan_to_num())
-        self.bars.show(label=f"probability of each class; {words}")  # what is read comes before why
+        for other, ax in self._axes.items():
+            set_probabilities(ax, readings[other].nan_to_num())
+        self.bars.show(label=f"probability of each class; {words}")  # the answers first, then the reasons
 
         gradient = saliency(model, image, answer)[0, 0].nan_to_num()
         maps = self._maps(model, layer, image)
@@ -168,19 +190,19 @@ class DrawDigit(Panel):
         self.status.say(words)
 
     def _moved_in_words(self) -> str:
-        """Say what the sliders do to the drawing: whoever takes the next sample has forgotten it."""
-        told = [f"turned {self.degrees.value}°"] if self.degrees.value else []
+        """Describe how the sliders have moved the drawing: with the next sample a person may have forgotten it."""
+        moves = [f"turned {self.degrees.value}°"] if self.degrees.value else []
         right, down = self.right.value, self.down.value
-        told += [f"moved {describe_shift(right, down)}"] if right or down else []
-        return f". The drawing is {' and '.join(told)}" if told else ""
+        moves += [f"moved {describe_shift(right, down)}"] if right or down else []
+        return f". The drawing is {' and '.join(moves)}" if moves else ""
 
     def _chosen_layer(self) -> str | None:
-        """Return the chosen layer, or where the chosen network lacks it, that network's first."""
+        """Return the chosen layer, or the first layer of a network that lacks it; None if no layer has maps."""
         layers = self._layers[self.model.value]
         return self.layer.value if self.layer.value in layers else next(iter(layers), None)
 
     def _maps(self, model: nn.Module, layer: str | None, image: Tensor) -> Tensor:
-        """Return the layer's maps (maps, H, W); a black pixel for a network that has none."""
+        """Return the layer's feature maps (C, H, W); one black pixel if layer is None."""
         if layer is None:
             return torch.zeros(1, 1, 1)
         with torch.no_grad(), capture(model, layer) as seen:
@@ -188,11 +210,13 @@ class DrawDigit(Panel):
         return seen[layer][0].float().cpu().nan_to_num()
 
     def _show_layers(self, name: str, layer: str | None) -> None:
+        """Offer the layers of the network of this name."""
         if list(self.layer.options) != self._layers[name]:
             self.layer.options = self._layers[name]
             self.layer.value = layer
 
     def _show_saliency(self, gradient: Tensor, answer: str | None, name: str) -> None:
+        """Show the gradient (H, W) of the answer's logit; answer is None if nothing is drawn."""
         self.saliency.show(
             diverging_pixels(gradient, float(gradient.abs().max())),
             title="Saliency" if answer is None else f"Saliency for {answer:.12}",
@@ -200,19 +224,22 @@ class DrawDigit(Panel):
         )
 
     def _show_maps(self, maps: Tensor, layer: str | None) -> None:
+        """Show the feature maps (C, H, W) in one picture, on one scale."""
         limit = float(maps.max().clamp_min(0))
         tiles, _ = montage(maps.numpy()[..., None], 8 if len(maps) <= 32 else 16, gap=1, above=1)
-        told = f"{len(maps)} maps of {_size(maps[0])}"
+        count = f"{len(maps)} maps of {_size(maps[0])}"
         self.maps.show(
             sequential_pixels(torch.from_numpy(tiles[1:, :, 0]), limit),
             title=f"Feature maps of {layer}" if layer else "This network has no feature maps",
-            caption=f"{told}, dark 0 or less, yellow {write_number(limit)}" if layer else "",
-            label=f"feature maps of {layer}: {told}" if layer else "no feature maps",
+            caption=f"{count}, dark 0 or less, yellow {write_number(limit)}" if layer else "",
+            label=f"feature maps of {layer}: {count}" if layer else "no feature maps",
         )
 
 
 def uploaded_bytes(value: Mapping | tuple) -> bytes | None:
-    """Return the newest file of a FileUpload's value, a tuple in ipywidgets 8 and a dict in 7; None if there is none.
+    """Return the content of the newest file in a FileUpload's value; None if there is no file.
+
+    value: a tuple in ipywidgets 8, a dict in ipywidgets 7.
 
     >>> uploaded_bytes(({"name": "7.png", "content": memoryview(b"…")},))
     """
@@ -223,16 +250,14 @@ def uploaded_bytes(value: Mapping | tuple) -> bytes | None:
 @functools.lru_cache(maxsize=1)
 def _bank_networks() -> tuple[dict[str, nn.Module], Split]:
     """Return three networks of the results bank, named by kernel and pooling, and a validation digit of each class."""
-    chosen = {f"{size}×{size} {kind}": bank_runs().one(kernel_size=size, pooling=kind) for size, kind in _THREE}
-    data = load_once(next(iter(chosen.values())).experiment)  # what other panels have read is not read again
-    return {name: run.model() for name, run in chosen.items()}, one_of_each(data.validation)
-
-
-_THREE = ((3, "max"), (5, "max"), (5, "avg"))
+    settings = ((3, "max"), (5, "max"), (5, "avg"))
+    runs = {f"{size}×{size} {kind}": bank_runs().one(kernel_size=size, pooling=kind) for size, kind in settings}
+    data = load_once(next(iter(runs.values())).experiment)
+    return {name: run.model() for name, run in runs.items()}, one_of_each(data.validation)
 
 
 def _check(models: object, data: object) -> tuple[dict[str, nn.Module], Split]:
-    """Return the networks and an image of each class, or raise ConfigError."""
+    """Return the networks and an image of each class; raise ConfigError if they do not fit."""
     if not isinstance(models, Mapping) or not 1 <= len(models) <= MOST_MODELS:
         got = f"{len(models)} of them" if isinstance(models, Mapping) else type(models).__name__
         raise ConfigError(f"models wants a dict of name: network, 1 to {MOST_MODELS}, got {got}; try {{'mine': model}}")
@@ -255,18 +280,20 @@ def _check(models: object, data: object) -> tuple[dict[str, nn.Module], Split]:
 
 
 def _layers_with_maps(model: nn.Module, images: Split) -> list[str]:
+    """Return the names of the layers that put out maps (C, H, W)."""
     with torch.no_grad(), capture(model) as seen:
         predict(model, images.images[:1])
     return [name for name, values in seen.items() if values.ndim == 4]
 
 
 def _size(plane: Tensor) -> str:
+    """Return the size of a plane (H, W) in words."""
     return f"{plane.shape[0]}×{plane.shape[1]}"
 
 
 def _places(rows: int) -> dict[str, float]:
-    """Return where the axes of the bars stand: to solve for it takes as long as to draw them."""
-    above, below = 0.27, 0.26  # inches, for the title and for the names of the classes
+    """Return the position of the axes of the bars; to let matplotlib find it takes as long as drawing them."""
+    above, below = 0.27, 0.26  # inches for the title, and for the names of the classes
     axes = BARS - above - below
     height = BARS * rows
     return {
@@ -276,5 +303,5 @@ def _places(rows: int) -> dict[str, float]:
 
 
 def _fitting() -> ipywidgets.Layout:
-    """Return the layout of a button that is as wide as its words need."""
+    """Return the layout of a button that is as wide as its words."""
     return ipywidgets.Layout(width="auto", max_width="200px")

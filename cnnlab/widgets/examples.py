@@ -1,4 +1,4 @@
-"""What a panel starts with where it is given nothing: ten digits, a trained network; and checks of what it is given."""
+"""Images and networks that a panel starts with if it is given none, and checks of those that it is given."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ from cnnlab.model.evaluation import check_takes
 
 def mnist_digits() -> Tensor:
     """Return ten MNIST digits, 0 to 9, as pixels (10, 28, 28)."""
-    from cnnlab.data.loading import load_data  # only here: with images of your own, no data set is read
+    from cnnlab.data.loading import load_data  # not at the top: a panel with images of your own reads no data set
 
     return one_of_each(load_data("mnist", train=100, validation=10, test=10).train).pixels[:, 0]
 
 
 def one_of_each(split: Split) -> Split:
-    """Return the first image of each class that the split has."""
+    """Return the first image of each class in the split."""
     return split[torch.tensor([int((split.labels == label).nonzero()[0]) for label in split.labels.unique()])]
 
 
 @functools.lru_cache(maxsize=1)
 def bank_runs() -> Runs:
-    """Return experiment B's four longest runs of one seed: all panels share them, and what one has unpacked."""
+    """Return the four longest runs of experiment B with seed 0; all panels share them and their unpacked weights."""
     runs = load_runs(bank("experiment_b")).filter(seed=0, epochs=100)
     return Runs(dataclasses.replace(run, read_weights=functools.cache(run.read_weights)) for run in runs)
 
 
 @functools.lru_cache(maxsize=1)
 def trained_network() -> tuple[nn.Module, Split]:
-    """Return a network of the results bank, 5×5 kernels and max pooling, and a validation digit of each class."""
+    """Return a network of the results bank, with 5×5 kernels and max pooling, and a validation digit of each class."""
     run = bank_runs().one(kernel_size=5, pooling="max")
     return run.model(), one_of_each(load_once(run.experiment).validation)
 
 
 def own_copy(model: nn.Module) -> nn.Module:
-    """Return a copy of the network, on the CPU and in eval mode, for one panel alone.
+    """Return a copy of the network for one panel, on the CPU and in eval mode.
 
-    A panel hooks into its network while a cell may train it, or another panel look into it: a shared one would mix all
-    that up.
+    A panel hooks into its network. A cell may train the original at the same time, and another panel may hook into it.
     """
     return copy.deepcopy(model).cpu().eval()
 
 
 def check_pair(model: nn.Module | None, images: Split | None) -> tuple[nn.Module, Split]:
-    """Return a copy of the network and its images, or the bank's where neither is given; ConfigError where they misfit.
+    """Return a copy of the network, and its images; those of the results bank if both are None.
 
-    A network belongs to images that are normalized as those that it was trained on, so that both come together.
+    Both must come together: a network needs images that are normalized like its training images. Raises ConfigError
+    for images that the network cannot take.
     """
     if model is None and images is None:
         network, digits = trained_network()
@@ -68,7 +68,7 @@ def check_pair(model: nn.Module | None, images: Split | None) -> tuple[nn.Module
 
 
 def check_planes(images: object) -> Tensor:
-    """Return images as (N, H, W), or raise ConfigError."""
+    """Return images as float32 (N, H, W); raise ConfigError unless they are float (N, 1, H, W) or (N, H, W) in 0–1."""
     if not isinstance(images, Tensor) or not images.is_floating_point():
         got = images.dtype if isinstance(images, Tensor) else type(images).__name__
         raise ConfigError(f"want float images (N, 1, H, W) or (N, H, W), got {got}")

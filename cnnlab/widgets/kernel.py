@@ -1,4 +1,4 @@
-"""KernelExperiment: kernel sizes compared with seeds, an interval and a verdict, and the confounds as switches."""
+"""KernelExperiment: compare kernel sizes over several seeds, with the confounds as switches."""
 
 from __future__ import annotations
 
@@ -34,13 +34,26 @@ HOW = "run panel.train() in a cell" if ON_COLAB else "press Start"
 
 
 class KernelExperiment(Trainer):
-    """A panel: kernels of 3, 5 and 7 compared, a dot a seed, interval and verdict; what else changes are switches.
+    """Compare kernels of 3, 5 and 7 with a dot for each seed, intervals and verdicts; switches change the confounds.
 
-    base: an Experiment of your own to start from, beside those of notebook 01. What the results bank holds is shown at
-    once; what it lacks is trained by Start, or by `train()` on Colab. All that it shows, `kernel_experiments`,
-    `compare` and `plot_comparison` give as well.
-    Controls: data, sizes (a box for each size), padding, match_parameters, stack (two 3×3 for one), pooling, seeds,
-    metric, reference; picture: plot; status. `comparison` is what is shown, None while runs are missing.
+    Runs of the results bank are shown at once. Start trains the missing ones; on Colab, `train()` does.
+    `kernel_experiments`, `compare` and `plot_comparison` compute and draw the same.
+
+    Parameters
+    ----------
+    base : Experiment
+        An experiment of your own to start from; it is added to those of notebook 01.
+
+    Attributes
+    ----------
+    data, sizes, padding, pooling, match_parameters, stack, seeds, metric, reference
+        The controls. `sizes[3]` is a checkbox; `stack` puts two 3×3 convolutions in place of one.
+    comparison : Comparison or None
+        What is shown; None while runs are missing.
+    plot : LivePlot
+        The picture.
+    status : StatusLine
+        The verdicts and the numbers of parameters in words.
 
     >>> panel = KernelExperiment()
     >>> panel.match_parameters.value = True
@@ -58,7 +71,7 @@ class KernelExperiment(Trainer):
         self._make_controls()
         self.plot = LivePlot(6.4, 3.4, label="")
         self._axes = self.plot.figure.subplots()
-        self.status.layout.min_height = "3em"  # two lines, so that nothing below them moves
+        self.status.layout.min_height = "3em"  # two lines, so that the rows below do not move
         self._frozen_for, self._words_below = (), []
         self._scale = (0.0, 1.0)
         self._guarded(self._draw)
@@ -89,28 +102,31 @@ class KernelExperiment(Trainer):
         )
 
     def _ticked(self) -> tuple[int, ...]:
+        """Return the kernel sizes whose boxes are ticked."""
         return tuple(size for size, box in self.sizes.items() if box.value)
 
     def _planned(self, seeds: int) -> list[Experiment]:
-        """Return every experiment of the comparison that the controls ask for, with so many seeds."""
+        """Return all experiments of the comparison that the controls ask for, with this number of seeds."""
         base = self._bases[self.data.value].replace(padding=self.padding.value, pooling=self.pooling.value)
         return _plan(base, self._ticked(), self.match_parameters.value, self.stack.value, seeds)
 
     def _experiments(self) -> list[Experiment]:
-        """Return those that neither the bank nor this panel has trained."""
-        missing = [one for one in self._planned(self.seeds.value) if one.key not in self._found()]
+        """Return the planned experiments that neither the bank nor this panel has trained."""
+        known = self._known_runs()
+        missing = [experiment for experiment in self._planned(self.seeds.value) if experiment.key not in known]
         if not missing:
             raise ConfigError("all of these runs are there; change a switch, or take more seeds")
         return missing
 
-    def _found(self) -> dict[str, Run]:
+    def _known_runs(self) -> dict[str, Run]:
+        """Return key → run: the runs of the results bank, and those that this panel has trained."""
         try:
-            known = _bank()
+            runs = _bank()
         except DataError:
             if self.data.value in BASES:
                 raise
-            known = {}  # an experiment of one's own needs none of it
-        return known | self._trained
+            runs = {}  # an experiment of your own needs no bank
+        return runs | self._trained
 
     def _take(self, finished: Run) -> None:
         self._trained[finished.experiment.key] = finished
@@ -120,106 +136,118 @@ class KernelExperiment(Trainer):
         self._draw()
 
     def _draw(self) -> None:
-        """Show the comparison, or how many runs it lacks."""
+        """Show the comparison, or how many of its runs are missing."""
         self.start.disabled = True
         if len(self._ticked()) < 2:
             self.comparison, words = None, "tick two sizes or more, to compare them"
             self._show(words)
             raise ConfigError(words)
-        planned, found = self._planned(self.seeds.value), self._found()
-        missing = sum(one.key not in found for one in planned)
-        counts = ", ".join(f"{_name(one)} {_parameters(one):,}" for one in planned if one.seed == 0)
+        planned, known = self._planned(self.seeds.value), self._known_runs()
+        self.comparison, missing = None, sum(experiment.key not in known for experiment in planned)
         self.start.disabled = self._training or not missing
-        self.comparison, names = None, {one.kernel_size: _name(one) for one in planned}
+        names = {experiment.kernel_size: _name(experiment) for experiment in planned}
         offer(self.reference, [(name, size) for size, name in names.items()], otherwise=self._ticked()[0])
         if missing:
             how = "being trained" if self._training else HOW
             words = f"Not trained yet: {missing} of {len(planned)} runs; {how}"
         else:
-            runs = [found[one.key] for one in planned]
-            how = {"along": along_with(planned), "metric": self.metric.value, "reference": self.reference.value}
-            try:
-                self.comparison = compare(runs, by="kernel_size", **how)
-            except ConfigError:  # all runs of a size diverged
-                self._show("no number to compare: with these settings training diverged")
-                raise
-            told = (f"{names[size]} {verdict}" for size, verdict in self.comparison.verdicts.items())
-            words = f"Against {names[self.reference.value]}: {'; '.join(told)}"
-            self._scale = self._limits(found)
-            if self._reaches_beyond():
-                words += " (an interval reaches beyond the picture)"
+            words = self._compare(planned, known, names)
         self._show(words)
-        self.status.say(f"{words}. Parameters: {counts}.")
+        each = (f"{_name(experiment)} {_parameters(experiment):,}" for experiment in planned if experiment.seed == 0)
+        self.status.say(f"{words}. Parameters: {', '.join(each)}.")
+
+    def _compare(self, planned: list[Experiment], known: dict[str, Run], names: dict[int, str]) -> str:
+        """Compare the planned runs, and return the verdicts in words; raise ConfigError if all of a size diverged."""
+        settings = {"along": along_with(planned), "metric": self.metric.value, "reference": self.reference.value}
+        try:
+            comparison = compare([known[experiment.key] for experiment in planned], by="kernel_size", **settings)
+        except ConfigError:
+            self._show("no number to compare: with these settings training diverged")
+            raise
+        self.comparison, self._scale = comparison, self._limits(known)
+        verdicts = "; ".join(f"{names[size]} {verdict}" for size, verdict in comparison.verdicts.items())
+        beyond = " (an interval reaches beyond the picture)" if _reaches_beyond(comparison, self._scale) else ""
+        return f"Against {names[self.reference.value]}: {verdicts}{beyond}"
 
     def _show(self, words: str) -> None:
-        ax = self._axes
-        _empty(ax)
+        """Draw the comparison; the words, if there is none."""
+        _remove_artists(self._axes)
         if self.comparison is None:
-            ax.set_axis_off()
-            ax.text(0.5, 0.5, words, ha="center", transform=ax.transAxes, color="0.4")
+            self._axes.set_axis_off()
+            self._axes.text(0.5, 0.5, words, ha="center", transform=self._axes.transAxes, color="0.4")
             self._frozen_for = ()
             self.plot.freeze([])
         else:
-            ax.set_axis_on()
-            plot_comparison(self.comparison, ax=ax)
-            ax.set_ylim(*self._scale)
-            # The numbers move; the scale beside them stands still, and the words below until they are others: quicker.
-            moving = sorted([*ax.patches, *ax.collections, *ax.lines], key=Artist.get_zorder)
-            below = [ax.get_xlabel(), *(label.get_text() for label in ax.get_xticklabels())]
-            stands = (self.metric.value, self._scale, below[0].count("\n"), ax.get_legend() is None)
-            if stands == self._frozen_for:
-                self.plot.move(moving)
-            else:
-                if ax.get_legend():
-                    ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1))  # above: in nothing's way
-                ax.xaxis.set_animated(True)
-                self.plot.freeze(moving)
-            if (stands, below) != (self._frozen_for, self._words_below):
-                self.plot.freeze_on_top([ax.xaxis])
-            self._frozen_for, self._words_below = stands, below
+            self._draw_comparison()
         self.plot.show(label=f"kernel sizes compared: {words}")
 
-    def _limits(self, found: dict[str, Run]) -> tuple[float, float]:
-        """Return the ends of the scale: all seeds that were ever trained with these settings fit, and most intervals.
+    def _draw_comparison(self) -> None:
+        """Draw the comparison. To be fast, draw the vertical axis and the words below only if they have changed."""
+        ax = self._axes
+        ax.set_axis_on()
+        plot_comparison(self.comparison, ax=ax)
+        ax.set_ylim(*self._scale)
+        moving = sorted([*ax.patches, *ax.collections, *ax.lines], key=Artist.get_zorder)
+        words_below = [ax.get_xlabel(), *(label.get_text() for label in ax.get_xticklabels())]
+        frozen_for = (self.metric.value, self._scale, words_below[0].count("\n"), ax.get_legend() is None)
+        if frozen_for == self._frozen_for:
+            self.plot.move(moving)
+        else:
+            if ax.get_legend():
+                ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1))  # above the axes, over no artist
+            ax.xaxis.set_animated(True)
+            self.plot.freeze(moving)
+        if (frozen_for, words_below) != (self._frozen_for, self._words_below):
+            self.plot.freeze_on_top([ax.xaxis])
+        self._frozen_for, self._words_below = frozen_for, words_below
 
-        They stay while the slider adds seeds, so that one sees the intervals shrink.
+    def _limits(self, known: dict[str, Run]) -> tuple[float, float]:
+        """Return the limits of the vertical axis: every known seed of these settings fits, and most intervals do.
+
+        They stay while the slider adds seeds, so that a person sees the intervals shrink.
         """
-        keys = [one.key for one in self._planned(self.seeds.max)]
-        values = [value_at(found[key], self.metric.value, "last") for key in keys if key in found]
+        keys = [experiment.key for experiment in self._planned(self.seeds.max)]
+        values = [value_at(known[key], self.metric.value, "last") for key in keys if key in known]
         values = [value for value in values if value is not None]
         low, high = min(values), max(values)
         room = 0.75 * (high - low) or 0.05 * abs(high) or 0.05
         return low - room, high + room
 
-    def _reaches_beyond(self) -> bool:
-        """Return whether an interval is larger than the scale: with two seeds it can be twelve times their spread."""
-        low, high = self._scale
-        rows = [row for row in self.comparison.levels if np.isfinite(row.low)]  # beside the reference's mean, of the
-        ends = [row.mean - row.difference + end for row in rows for end in (row.low, row.high)]  # same seeds
-        return any(not low <= end <= high for end in ends)
+
+def _reaches_beyond(comparison: Comparison, limits: tuple[float, float]) -> bool:
+    """Return whether an interval reaches beyond the limits: with two seeds it can be twelve times as wide as both."""
+    low, high = limits
+    levels = [level for level in comparison.levels if np.isfinite(level.low)]
+    # An interval is drawn at the mean of the reference over the seeds that both settings have.
+    ends = [level.mean - level.difference + end for level in levels for end in (level.low, level.high)]
+    return any(not low <= end <= high for end in ends)
 
 
-def _empty(ax: Axes) -> None:
-    """Take away what `plot_comparison` drew. Unlike `ax.clear()` it keeps the ticks, which take longest to make."""
+def _remove_artists(ax: Axes) -> None:
+    """Remove what `plot_comparison` has drawn. Unlike `ax.clear()`, keep the ticks, which take longest to make."""
     for artist in (*ax.lines, *ax.collections, *ax.patches, *ax.texts, *filter(None, [ax.get_legend()])):
         artist.remove()
 
 
 def _name(experiment: Experiment) -> str:
+    """Return the kernel size in words."""
     size = f"{experiment.kernel_size}×{experiment.kernel_size}"
     return f"two {size}" if experiment.convs_per_block == 2 else size
 
 
 @functools.lru_cache(maxsize=20)
 def _plan(base: Experiment, sizes: tuple[int, ...], match: bool, stack: bool, seeds: int) -> list[Experiment]:
+    """Return the experiments of `kernel_experiments` with this number of seeds."""
     return kernel_experiments(base, kernel_sizes=sizes, match_parameters=match, stack=stack, seeds=range(seeds))
 
 
 @functools.lru_cache(maxsize=100)
 def _parameters(experiment: Experiment) -> int:
+    """Return the number of parameters of the network."""
     return sum(row.parameters for row in experiment.layer_table())
 
 
 @functools.cache
 def _bank() -> dict[str, Run]:
+    """Return key → run of the results bank."""
     return {run.experiment.key: run for run in load_runs(bank("kernel_size"))}

@@ -1,4 +1,4 @@
-"""OptimizerExplorer: four optimizers walk down the same surface; which one gets there depends on its learning rate."""
+"""OptimizerExplorer: walk down a surface with four optimizers, each with its own learning rate."""
 
 from __future__ import annotations
 
@@ -13,16 +13,27 @@ from cnnlab.widgets.base import TWO_COLUMNS, Panel, control_row, in_columns, pic
 from cnnlab.widgets.web.live_plot import LivePlot
 
 MOST_STEPS = 200
-# Of the axes in both figures, with room for numbers and names: to solve for them takes nearly half of the time.
+# The position of the axes in both figures, with room for their labels. To let matplotlib find it takes half the time.
 PLACES = {"left": 0.168, "right": 0.956, "bottom": 0.131, "top": 0.935}
 
 
 class OptimizerExplorer(Panel):
-    """A panel: the paths of SGD, momentum, RMSprop and Adam on a surface, and the loss over their steps.
+    """Show the paths of SGD, momentum, RMSprop and Adam on a surface, and the loss over their steps.
 
-    All that it shows, `descend`, `plot_paths` and `plot_losses` can give too.
-    Controls: surface, start_x, start_y, momentum, steps, one_rate (ticked, all four rates move together);
-    rates["SGD"] and shown["SGD"], and so on; pictures: map, losses; status.
+    `descend`, `plot_paths` and `plot_losses` compute and draw the same.
+
+    Attributes
+    ----------
+    surface, start_x, start_y, momentum, steps
+        The controls that all optimizers share.
+    one_rate : Checkbox
+        If ticked, all four learning rates move together.
+    rates, shown : dict
+        The learning rate and the checkbox of each optimizer: `rates["SGD"]`.
+    map, losses : LivePlot
+        The pictures.
+    status : StatusLine
+        How far each optimizer came, in words.
 
     >>> panel = OptimizerExplorer()
     >>> panel.one_rate.value = False
@@ -43,7 +54,7 @@ class OptimizerExplorer(Panel):
             self._watch(rate, then=functools.partial(self._move_rate, name))
         rates = in_columns(list(self.rates.values()), TWO_COLUMNS)
         for rate in self.rates.values():
-            rate.style.description_width = "9em"  # equal rates stand one below the other
+            rate.style.description_width = "9em"  # one width, so that equal rates are aligned
         self.children = [
             control_row(self.surface, self.start_x, self.start_y, self.momentum, self.steps, self.one_rate),
             rates,
@@ -75,7 +86,7 @@ class OptimizerExplorer(Panel):
         self._draw_map()
 
     def _draw_map(self) -> None:
-        """Draw the chosen surface, and let the start's sliders reach all of it, from its own start on."""
+        """Draw the chosen surface, and set the limits and the values of the start's sliders to those of the surface."""
         surface = SURFACES[self.surface.value]
         self._map_axes.clear()
         plot_surface(surface, ax=self._map_axes)
@@ -85,7 +96,7 @@ class OptimizerExplorer(Panel):
         self.map.freeze(moving, solve=False)
         sides = ((self.start_x, surface.x_range, surface.start[0]), (self.start_y, surface.y_range, surface.start[1]))
         for slider, (low, high), start in sides:
-            # All three in one message: between two limits the page would answer with a start that fits both.
+            # All three in one message: between two messages the page would send back a start within the old limits.
             with slider.hold_sync(), slider.hold_trait_notifications():
                 slider.min, slider.max, slider.value = low, high, start
 
@@ -94,17 +105,19 @@ class OptimizerExplorer(Panel):
         self._draw()
 
     def _move_rate(self, name: str) -> None:
+        """Take this optimizer's learning rate for all, if they move together, and draw."""
         self._last_moved = name
         self._tie_rates()
 
     def _tie_rates(self) -> None:
+        """Set all rates to the one that was moved last, if they move together, and draw."""
         if self.one_rate.value:
             for rate in self.rates.values():
                 rate.value = self.rates[self._last_moved].value
         self._draw()
 
     def _walk(self, name: str) -> Descent:
-        """Return the path with the controls' values: the last one, where nothing that matters to it has changed."""
+        """Return the path of this optimizer; the last one again, if none of its settings has changed."""
         settings = {
             "surface": self.surface.value,
             "optimizer": "sgd" if name == "momentum" else name.lower(),

@@ -1,4 +1,4 @@
-"""PredictThenRun: a guess with a confidence is committed first; then the comparison is shown with the guess in it."""
+"""PredictThenRun: commit a guess with a confidence first, then see the comparison with the guess marked in it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 
 import ipywidgets
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from cnnlab.comparison.compare import Comparison
@@ -21,14 +22,33 @@ COMMIT, TRY_AGAIN, COMMITTED = "Commit", "Run again", "Committed"
 
 
 class PredictThenRun(Panel):
-    """A panel: a question, a guess that cannot be taken back, and then the comparison with the guess marked in it.
+    """Ask a question, take a guess that cannot be changed, and then show the comparison with the guess marked in it.
 
-    run: a Comparison, or a function without arguments that returns one; it is called only after the guess is committed.
-    It should read the results bank, or runs that are trained already: while it works, the panel can only say so.
-    choices: the levels that are compared; with a Comparison they may be left out. scorebook: None is the kernel's own.
-    A question is known by its words: whoever runs the cell again finds the guess that was made, and no second chance.
-    Without a click, `record_guess` and `plot_guess` do the same.
-    Controls: answer, confidence (per cent), commit; picture: plot; status; score. entry: the guess, or None.
+    A question is identified by its words: the same cell, run again, shows the first guess and takes no second one.
+    `record_guess` and `plot_guess` do the same without a click.
+
+    Parameters
+    ----------
+    question : str
+        A sentence.
+    run : Comparison or function
+        A comparison, or a function without arguments that returns one. The function is called after the guess is
+        committed. It should read stored runs: the panel shows no progress while it works.
+    choices : iterable
+        The settings that are compared; may be left out with a Comparison.
+    scorebook : Scorebook
+        Where the guess is written down; None takes that of this kernel.
+
+    Attributes
+    ----------
+    answer, confidence, commit
+        The controls; `confidence` is in per cent.
+    entry : Entry or None
+        The guess and its comparison.
+    plot : LivePlot
+        The picture.
+    status, score : StatusLine
+        The result of this guess and of the whole session, in words.
 
     >>> PredictThenRun("Which kernel reads best?", lambda: compare(runs, by="kernel_size"), choices=[3, 5, 7])
     """
@@ -58,7 +78,7 @@ class PredictThenRun(Panel):
     def _make_parts(self) -> None:
         self.asked = ipywidgets.HTML(f"<b>{html.escape(self.question)}</b>")
         self.answer = ipywidgets.RadioButtons(options=list(self.choices), value=None, description="answer")
-        # Who is less sure than this would do better with another answer.
+        # With less confidence than an equal share of all choices, another answer would be the better guess.
         least = 5 * math.ceil(20 / len(self.choices))
         self.confidence = ipywidgets.IntSlider(least, least, 100, 5, description="confidence (%)")
         self.commit = ipywidgets.Button(description=COMMIT, button_style="primary")
@@ -68,7 +88,7 @@ class PredictThenRun(Panel):
         self.score = StatusLine()
 
     def _check_entry(self, entry: Entry | None) -> Entry | None:
-        """Return the entry; ConfigError where what was answered then can't be answered now."""
+        """Return the entry; raise ConfigError if its answer is none of the choices."""
         if entry is not None and entry.guess.answer not in self.choices:
             raise ConfigError(
                 f"you answered this already: {entry.guess}, which is no choice any more; put the question in other "
@@ -77,14 +97,14 @@ class PredictThenRun(Panel):
         return entry
 
     def _commit(self) -> None:
-        """Write the guess down; then, and only then, make the comparison."""
+        """Write the guess down first, then make the comparison and show it."""
         if self.entry is None:
             if self.answer.value is None:
                 raise ConfigError("choose an answer, say how sure you are, and commit then")
             guess = Guess(self.answer.value, self.confidence.value / 100)
             entry = self.scorebook.commit(self.question, self.choices, guess.answer, guess.confidence)
-            self.entry = self._check_entry(entry)  # another panel, which asks the same, may have other choices
-            self._answered_before = self.entry.guess != guess  # in another panel, which asks the same
+            self.entry = self._check_entry(entry)  # a panel with the same question may have other choices
+            self._answered_before = self.entry.guess != guess  # in another panel
         self._lock_controls(working=True)
         self.status.say("Your guess is committed. Working…")
         try:
@@ -96,38 +116,46 @@ class PredictThenRun(Panel):
             self._lock_controls()
 
     def _lock_controls(self, *, working: bool = False) -> None:
-        """Show the guess, and let nobody change it; the button stays for a comparison that has yet to come."""
-        waiting = self.entry.comparison is None
+        """Show the guess and disable its controls; the button stays enabled until there is a comparison.
+
+        working: the comparison is being made, so that the button is disabled, too.
+        """
+        is_waiting = self.entry.comparison is None
         self.answer.value, self.answer.disabled = self.entry.guess.answer, True
-        sure = round(100 * self.entry.guess.confidence)
-        self.confidence.min = min(self.confidence.min, sure)
-        self.confidence.value, self.confidence.disabled = sure, True
-        self.commit.description = TRY_AGAIN if waiting and not working else COMMITTED
-        self.commit.disabled = working or not waiting
+        percent = round(100 * self.entry.guess.confidence)
+        self.confidence.min = min(self.confidence.min, percent)
+        self.confidence.value, self.confidence.disabled = percent, True
+        self.commit.description = TRY_AGAIN if is_waiting and not working else COMMITTED
+        self.commit.disabled = working or not is_waiting
 
     def _draw(self) -> None:
-        """Show what may be seen by now."""
-        shown = self.entry is not None and self.entry.comparison is not None
+        """Show the comparison if the guess is committed and the comparison is made; else a frame without numbers."""
+        is_shown = self.entry is not None and self.entry.comparison is not None
         self.plot.figure.clear()
-        if shown:
+        if is_shown:
             plot_guess(self.entry.comparison, self.entry.guess, ax=self.plot.figure.subplots())
         else:
-            words = "The comparison stands here\nonce you have committed a guess."
-            frame = {"transform": self.plot.figure.transFigure, "fill": False, "linestyle": "--", "edgecolor": "0.7"}
-            self.plot.figure.add_artist(Rectangle((0.02, 0.04), 0.96, 0.92, **frame))
-            self.plot.figure.text(0.5, 0.5, words, ha="center", va="center", color="0.35", fontsize=11)
+            _draw_placeholder(self.plot.figure)
         self.plot.freeze([])
         before = "You answered this already; the first guess counts. " if self._answered_before else ""
         words = "Choose an answer, say how sure you are, and commit." if self.entry is None else self.entry.words
-        self.plot.show(label=f"{self.entry.comparison.title}; {words}" if shown else "no comparison yet")
+        self.plot.show(label=f"{self.entry.comparison.title}; {words}" if is_shown else "no comparison yet")
         self.status.say(f"{before}{words}")
         self.score.say(self.scorebook.words)
         if self.entry is not None:
             self._lock_controls()
 
 
+def _draw_placeholder(figure: Figure) -> None:
+    """Draw a frame where the comparison will stand."""
+    words = "The comparison stands here\nonce you have committed a guess."
+    frame = {"transform": figure.transFigure, "fill": False, "linestyle": "--", "edgecolor": "0.7"}
+    figure.add_artist(Rectangle((0.02, 0.04), 0.96, 0.92, **frame))
+    figure.text(0.5, 0.5, words, ha="center", va="center", color="0.35", fontsize=11)
+
+
 def _check_choices(run: object, choices: Iterable[object] | None) -> tuple[str, ...]:
-    """Return what can be answered; ConfigError where run and choices do not fit together."""
+    """Return the answers to choose from; raise ConfigError if run and choices do not fit together."""
     if isinstance(run, Comparison):
         compared = answers(run.values)
         if choices is not None and set(answers(choices)) != set(compared):

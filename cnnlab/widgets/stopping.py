@@ -1,4 +1,4 @@
-"""StoppingExplorer: a recorded training; where early stopping would have ended it, what that saves, what it costs."""
+"""StoppingExplorer: see where early stopping would have ended a recorded training, what it saves and what it costs."""
 
 from __future__ import annotations
 
@@ -18,17 +18,30 @@ from cnnlab.widgets.base import Panel, control_row
 from cnnlab.widgets.web.live_plot import LivePlot
 
 NO_PATIENCE = "none"
-MOST_PATIENCE = 50
+MOST_PATIENCE = 50  # epochs
 MIN_DELTAS = (0, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 
 
 class StoppingExplorer(Panel):
-    """A panel: the curves of a recorded training, and where it would have stopped with this patience.
+    """Show the curves of a recorded training, and where early stopping would have ended it.
 
-    recording: a History, a Run, or several runs, of which one is chosen in the panel. None takes five seeds of the
-    results bank: 500 images, 350 epochs. All that it shows, `stopping` and `plot_stopping` can give too.
-    Controls: recording, metric, epochs, patience (epochs, or "none"), min_delta; picture: plot; status.
-    A run without a validation loss is left out, and the panel says so; ConfigError where none is left.
+    `stopping` and `plot_stopping` compute and draw the same.
+
+    Parameters
+    ----------
+    recording : History, Run or iterable of Run
+        The recordings, of which one is chosen in the panel; None takes five seeds of the results bank, trained for 350
+        epochs on 500 images. A run without a validation loss is left out, and the panel says so. Raises ConfigError if
+        no recording is left.
+
+    Attributes
+    ----------
+    recording, metric, epochs, patience, min_delta
+        The controls; `patience` is a number of epochs or "none".
+    plot : LivePlot
+        The picture.
+    status : StatusLine
+        The result in words.
 
     >>> panel = StoppingExplorer()
     >>> panel.patience.value = 10
@@ -53,15 +66,13 @@ class StoppingExplorer(Panel):
         self.metric = ipywidgets.Dropdown(options=["loss", "accuracy"], description="metric")
         longest = max(map(len, self.recordings.values()))
         self.epochs = ipywidgets.IntSlider(longest, 1, longest, description="epochs")
-        patiences = [NO_PATIENCE, *range(MOST_PATIENCE + 1)]
-        options = [(str(one), one) for one in patiences]
-        self.patience = ipywidgets.SelectionSlider(options=options, value=10, description="patience")
-        self.min_delta = ipywidgets.SelectionSlider(
-            options=[(f"{one:g}", one) for one in MIN_DELTAS], value=0, description="min_delta"
-        )
+        patiences = [(str(patience), patience) for patience in (NO_PATIENCE, *range(MOST_PATIENCE + 1))]
+        min_deltas = [(f"{min_delta:g}", min_delta) for min_delta in MIN_DELTAS]
+        self.patience = ipywidgets.SelectionSlider(options=patiences, value=10, description="patience")
+        self.min_delta = ipywidgets.SelectionSlider(options=min_deltas, value=0, description="min_delta")
 
     def _draw_axes(self) -> None:
-        """Draw what stands still: the axes and the legend, for all recordings of this metric."""
+        """Draw the axes and the legend, the same for all recordings of this metric; then draw the recording."""
         self.plot.figure.clear()
         axes = self.plot.figure.subplots()
         self._picture = StoppingPicture(list(self.recordings.values()), self.metric.value, axes)
@@ -71,26 +82,27 @@ class StoppingExplorer(Panel):
     def _draw(self) -> None:
         history = self.recordings[self.recording.value]
         patience = None if self.patience.value == NO_PATIENCE else self.patience.value
-        epochs = min(self.epochs.value, len(history))  # of several recordings, some may be shorter
-        found = stopping(history, epochs=epochs, patience=patience, min_delta=self.min_delta.value)
-        self._picture.show(history, found)
+        epochs = min(self.epochs.value, len(history))  # another recording may be longer
+        result = stopping(history, epochs=epochs, patience=patience, min_delta=self.min_delta.value)
+        self._picture.show(history, result)
         self.plot.show(
-            label=f"training and validation {self.metric.value} over {found.recorded} epochs; stopped after epoch "
-            f"{found.stopped_in}, weights of epoch {found.kept.epoch} kept"
+            label=f"training and validation {self.metric.value} over {result.recorded} epochs; stopped after epoch "
+            f"{result.stopped_in}, weights of epoch {result.kept.epoch} kept"
         )
-        self.status.say(f"{found.words}{self._left_out}")
+        self.status.say(f"{result.words}{self._left_out}")
 
 
 @functools.lru_cache(maxsize=1)
 def _five_seeds() -> Runs:
+    """Return the runs of five seeds in the results bank that differ in nothing else."""
     runs = load_runs(bank("experiment_a_mnist")).filter(epochs=350, optimizer="sgd", momentum=0.0)
     return runs.filter(kernel_size=5, pooling="avg")
 
 
 def _recordings(given: History | Run | Iterable[Run]) -> tuple[dict[str, History], str]:
-    """Return the recordings under the names that tell them apart, each training once, at its longest; who is left out.
+    """Return name → recording, and the words that say how many runs are left out.
 
-    Trainings that differ in patience alone are one: the sliders say when it stops.
+    Of runs that differ in length or in early stopping alone, the longest is taken: the sliders say when it stops.
     """
     if isinstance(given, Run):
         given = given.history
@@ -105,7 +117,7 @@ def _recordings(given: History | Run | Iterable[Run]) -> tuple[dict[str, History
         check_recording(next(iter(longest.values())).history)
     without = len(longest) - len(runs)
     left_out = f" Left out: {without} of {len(longest)} recordings, without a validation loss." if without else ""
-    length = ("epochs", "patience", "min_delta")  # of one and the same trajectory
+    length = ("epochs", "patience", "min_delta")  # runs that differ in these alone are one recording
     varied = [name for name, values in runs.values().items() if len(values) > 1 and name not in length]
     named = {}
     for run in sorted(runs, key=lambda run: run.experiment.seed):
@@ -115,10 +127,12 @@ def _recordings(given: History | Run | Iterable[Run]) -> tuple[dict[str, History
 
 
 def _training(run: Run) -> str:
+    """Return the trajectory of the run, whatever its early stopping."""
     return run.experiment.replace(patience=None, min_delta=0.0).trajectory
 
 
 def _has_recording(run: Run) -> bool:
+    """Return whether the run has a validation loss."""
     try:
         check_recording(run.history)
     except ConfigError:

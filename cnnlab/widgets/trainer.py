@@ -1,4 +1,4 @@
-"""What the panels that train share: Start and Stop, a thread, the bar with the time left, and the news."""
+"""Base class of the panels that train: Start and Stop, the thread, the bar with the time left, and the news."""
 
 from __future__ import annotations
 
@@ -16,31 +16,41 @@ from cnnlab.training.fit import EpochState
 from cnnlab.widgets.base import Panel, flowing_row, picture_row
 from cnnlab.widgets.web.status_line import StatusLine
 
-ON_COLAB = "google.colab" in sys.modules  # its page drops what a thread sends, so that a cell must train there
-SHORTEST = 0.15  # seconds between two pictures: a fast training is not slowed down by being drawn
+ON_COLAB = "google.colab" in sys.modules  # Colab's page drops the messages of a thread, so that a cell must train
+SHORTEST = 0.15  # seconds between two pictures: drawing more often would slow down a fast training
 
 
 def check_base(base: object) -> Experiment:
-    """Return base, or raise ConfigError unless it is an Experiment."""
+    """Return base; raise ConfigError unless it is an Experiment."""
     if not isinstance(base, Experiment):
         raise ConfigError(f"base wants an Experiment, got {base!r:.60}; try Experiment(epochs=3)")
     return base
 
 
 class Trainer(Panel):
-    """A panel that trains experiments, one after the other: in a thread after Start, or here and now by `train()`.
+    """Base class of the panels that train experiments, one after the other.
 
-    Its subclass says which in `_experiments`, and what to do with a finished run in `_take`; it may look on in
-    `_begin_run` and `_after_epoch`. Buttons: start, stop; `wait()` waits for the thread, and raises what it raised.
+    Start trains in a thread; `train()` trains in the cell. A subclass returns the experiments in `_experiments` and
+    shows a finished run in `_take`; it may also override `_begin_run` and `_after_epoch`.
+
+    Attributes
+    ----------
+    start, stop : Button
+        Start the training, and stop it after the current batch.
+    bar, time_left : FloatProgress, Label
+        The share of the training that is done, and the time left.
+    news : StatusLine
+        What happens now, or the error that ended the training.
     """
 
-    _training = False  # also of a panel that is refused before it is made: Jupyter closes it, too
+    # Set here, too: Jupyter closes even a panel whose __init__ raised.
+    _training = False
     _thread: threading.Thread | None = None
 
     def __init__(self) -> None:
         super().__init__()
         self._stop, self._error = threading.Event(), None
-        self._trains_in: int | None = None  # the number of the thread that trains
+        self._training_thread_id: int | None = None
         self.start = ipywidgets.Button(description="Start", button_style="primary", icon="play")
         self.stop = ipywidgets.Button(description="Stop", icon="stop", disabled=True)
         self.bar = ipywidgets.FloatProgress(value=0, min=0, max=1, description="progress")
@@ -49,67 +59,75 @@ class Trainer(Panel):
             control.layout.width = "auto"
         self.time_left = ipywidgets.Label("")
         self.news = StatusLine()
-        self.news.layout.min_height = "3em"  # two lines, so that nothing below them moves
+        self.news.layout.min_height = "3em"  # two lines, so that the rows below do not move
         self.news.say("Nothing is being trained.")
         self.start.on_click(lambda _button: self._guarded(self._begin))
         self.stop.on_click(lambda _button: self._guarded(self._end))
 
     def train(self) -> None:
-        """Train what the controls say, here and now; ■, or Ctrl-C, stops it and keeps what is finished."""
+        """Train the experiments of the controls in this cell; ■ or Ctrl-C stops it and keeps the finished runs."""
         with self._lock:
             experiments = self._prepare()
         self._train(experiments, self._stop)
-        self._raise_again()
+        self._raise_error()
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait for the training that Start began, and raise what it raised; TimeoutError after so many seconds."""
+        """Wait until the training that Start began has ended, and raise its error, if any.
+
+        Raises TimeoutError if it has not ended after `timeout` seconds; None waits without a limit.
+        """
         if self._thread is not None:
             self._thread.join(timeout)
             if self._thread.is_alive():
                 raise TimeoutError(f"the training has not ended within {timeout:g} s; press Stop, or wait longer")
-        self._raise_again()
+        self._raise_error()
 
     def close(self) -> None:
-        """Stop a training, and close the panel with every part of it."""
+        """Stop the training, and close the panel with every part of it."""
         if self._training:
             self._stop.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
         super().close()
 
+    # --- For subclasses
+
     def _experiments(self) -> list[Experiment]:
-        """Return what is to be trained; ConfigError, in words, if that can't be."""
+        """Return the experiments to train; raise ConfigError if they cannot be trained."""
         raise NotImplementedError
 
     def _take(self, finished: Run) -> None:
-        """Show a run that was trained to its end."""
+        """Show a run that was not stopped."""
         raise NotImplementedError
 
     def _begin_run(self, experiment: Experiment) -> None:
-        """Make ready for the next run."""
+        """Prepare the pictures for the next run."""
 
     def _after_epoch(self, state: EpochState) -> None:
-        """Look on."""
+        """Show the state of the training after an epoch."""
 
     def _end_training(self) -> None:
-        """Say whether Start may be pressed again."""
+        """Enable Start again, if it may be pressed."""
         self.start.disabled = False
 
     def _options(self, experiment: Experiment) -> dict:  # noqa: ARG002 (a subclass may want it)
-        """Return what else `run` is told."""
+        """Return further keyword arguments of `run`."""
         return {}
 
     def _train_rows(self, *others: ipywidgets.Widget) -> list[ipywidgets.Widget]:
-        """Return the rows with the buttons, the news and the bar; on Colab words stand in the buttons' place."""
+        """Return the rows with the buttons, the others, the news and the bar; on Colab, words replace the buttons."""
         how = "On Colab a cell trains: run <code>panel.train()</code> in the next one; its ■ stops the training."
         buttons = (ipywidgets.HTML(how),) if ON_COLAB else (self.start, self.stop)
         return [
             flowing_row(*buttons, *others),
-            self.news,  # beside Start: what went wrong must be seen
+            self.news,  # close to Start, where an error is seen
             picture_row([self.bar, self.time_left], "minmax(0, 2fr) minmax(9em, 1fr)"),
         ]
 
+    # --- The training
+
     def _prepare(self) -> list[Experiment]:
+        """Return the experiments to train, with the panel set to training; raise ConfigError if that cannot be."""
         if self._training:
             raise ConfigError("a training is under way; stop it, or panel.wait() for it")
         experiments = self._experiments()
@@ -118,6 +136,7 @@ class Trainer(Panel):
         return experiments
 
     def _begin(self) -> None:
+        """Start the thread that trains; an error is raised here, and kept for `wait`."""
         try:
             arguments = self._prepare(), self._stop
         except Exception as error:
@@ -128,40 +147,23 @@ class Trainer(Panel):
         self._thread.start()
 
     def _end(self) -> None:
-        if not self._training:  # the click came when all was over
+        """Let the training stop after the current batch."""
+        if not self._training:  # the training ended before the click arrived
             return
         self._stop.set()
         self.stop.disabled = True
         self.news.say("Stopping after this batch.")
 
     def _train(self, experiments: list[Experiment], stop: threading.Event) -> None:
-        """Train one after the other; the body of the thread. An error is shown, and kept for `wait`."""
-        begun, shown = time.monotonic(), 0.0
-        self._trains_in = threading.get_ident()
-
-        def tell(done: float) -> None:
-            nonlocal shown
-            now = time.monotonic()
-            if now - shown > SHORTEST or done == len(experiments):
-                left = (now - begun) / done * (len(experiments) - done)
-                self.bar.value, shown = done / len(experiments), now
-                self.time_left.value = f"about {left:.0f} s left" if left else ""
-
+        """Train the experiments one after the other; an error is shown as news, and kept for `wait`."""
+        self._training_thread_id = threading.get_ident()
+        show_progress = self._progress_bar(len(experiments))
         try:
             for place, experiment in enumerate(experiments):
-                which = f"run {place + 1} of {len(experiments)}, seed {experiment.seed}"
-                self.news.say(f"Training {which}.")
-                self._begin_run(experiment)
-                finished = run(
-                    experiment, stop=stop, on_epoch=self._after_epoch,
-                    progress=lambda share, place=place: tell(place + share), **self._options(experiment),
-                )  # fmt: skip
-                was_stopped = finished.history.stopped_by in ("stop", "interrupt")
-                left_out = "; a run that was stopped is not compared" if was_stopped else ""
-                self.news.say(f"{which.capitalize()}: {finished.history.message}{left_out}.")
-                if was_stopped:
+                finished = self._train_one(experiment, place, len(experiments), stop, show_progress)
+                if finished is None:
                     return
-                tell(place + 1)
+                show_progress(place + 1)
                 with self._lock:
                     self._take(finished)
         except Exception as error:
@@ -171,17 +173,52 @@ class Trainer(Panel):
             self.time_left.value, self._training = "", False
             self.stop.disabled = True
             self._guarded(self._end_training)
-            self._trains_in = None
+            self._training_thread_id = None
 
-    def _guarded(self, work: Callable[[], None]) -> None:
-        """Keep for `wait` what broke while the training was drawn; what a ConfigError says is no breakage."""
-        with self._lock, self.start.hold_sync():  # a click on Start finds it as it ends: drawing turns it off and on
-            super()._guarded(work)
-        error = self.status.error
-        if threading.get_ident() == self._trains_in and error is not None and not isinstance(error, ConfigError):
+    def _progress_bar(self, total: int) -> Callable[[float], None]:
+        """Return a function that shows how many of the `total` runs are done, and the time left, but not too often."""
+        begun, last_shown = time.monotonic(), 0.0
+
+        def show(done: float) -> None:
+            nonlocal last_shown
+            now = time.monotonic()
+            if now - last_shown > SHORTEST or done == total:
+                left = (now - begun) / done * (total - done)
+                self.bar.value, last_shown = done / total, now
+                self.time_left.value = f"about {left:.0f} s left" if left else ""
+
+        return show
+
+    def _train_one(
+        self, experiment: Experiment, place: int, total: int, stop: threading.Event, show: Callable[[float], None]
+    ) -> Run | None:
+        """Train one of the experiments with news and progress; return its run, or None if it was stopped."""
+        which = f"run {place + 1} of {total}, seed {experiment.seed}"
+        self.news.say(f"Training {which}.")
+        self._begin_run(experiment)
+        finished = run(
+            experiment, stop=stop, on_epoch=self._after_epoch,
+            progress=lambda share: show(place + share), **self._options(experiment),
+        )  # fmt: skip
+        was_stopped = finished.history.stopped_by in ("stop", "interrupt")
+        left_out = "; a run that was stopped is not compared" if was_stopped else ""
+        self.news.say(f"{which.capitalize()}: {finished.history.message}{left_out}.")
+        return None if was_stopped else finished
+
+    def _guarded(self, work: Callable[[], None]) -> Exception | None:
+        """Do the work as `Panel` does; keep for `wait` an error of drawing during a training.
+
+        A ConfigError is not kept: it says that the controls have no valid setting now.
+        """
+        with self._lock, self.start.hold_sync():  # Start goes off and on in one message, so that no click is lost
+            error = super()._guarded(work)
+        is_training_thread = threading.get_ident() == self._training_thread_id
+        if error is not None and is_training_thread and not isinstance(error, ConfigError):
             self._error = self._error or error
+        return error
 
-    def _raise_again(self) -> None:
+    def _raise_error(self) -> None:
+        """Raise the error that was kept for `wait`, once."""
         error, self._error = self._error, None
         if error is not None:
             raise error

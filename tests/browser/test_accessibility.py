@@ -1,4 +1,4 @@
-"""axe-core looks at every panel in JupyterLab, and at an exported notebook: nothing of ours shuts anybody out."""
+"""Test every panel in JupyterLab, and an exported notebook, with axe-core for accessibility."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def findings(page: Page, include: str, *, exclude: Iterable[str] = (), rules_off
 
 @pytest.fixture(scope="module")
 def lab(shared_lab):
-    """All panels in one notebook, also as they are once they were used; high enough to be drawn whole."""
+    """Yield the page with all panels in one notebook, fresh and used, high enough to be drawn whole."""
     with shared_lab.running([TITLE, *PANELS], height=12_000) as page:
         expect(page.locator(".cnnlab-panel")).to_have_count(len(PANELS))
         browser.wait_until_still(page.locator(".cnnlab-panel").last)
@@ -76,7 +76,7 @@ def lab(shared_lab):
 
 @pytest.fixture
 def page(lab):
-    """The page; afterwards it has nothing planted and is light again."""
+    """Yield the page; afterwards remove what a test has added, and set the light theme again."""
     lab.faults.clear()
     yield lab
     lab.evaluate("() => document.querySelector('#planted')?.remove()")

@@ -1,4 +1,4 @@
-"""A notebook of the course as a student meets it: opened, run from top to bottom, and its panel used."""
+"""Test a notebook of the course as a student uses it: open it, run it from top to bottom, use its panel."""
 
 import shutil
 

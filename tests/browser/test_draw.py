@@ -1,4 +1,4 @@
-"""DrawDigit in a real JupyterLab in a real Chromium: a 7 by mouse, keys, finger and pen, and what the networks read."""
+"""Test DrawDigit in a real JupyterLab and Chromium: draw a 7 by mouse, keys, finger and pen, and read the answers."""
 
 import contextlib
 import io
@@ -22,14 +22,14 @@ NOTHING = "nothing drawn yet: draw a digit, or take a sample"
 
 @pytest.fixture(scope="module")
 def lab(shared_lab):
-    """One open notebook for all tests of this file."""
+    """Yield the page with one open notebook for all tests of this file."""
     with shared_lab.running([MAKE_PANEL, SHOW_IT_AGAIN], height=2400) as page:
         yield page
 
 
 @pytest.fixture
 def page(lab):
-    """The page with a fresh panel in it, shown twice."""
+    """Yield the page with a fresh panel in it, shown twice."""
     with browser.anew(lab):
         expect(lab.get_by_role("application", name="drawing")).to_have_count(2)
         expect(lab.get_by_role("status").first).to_have_text(NOTHING)
@@ -60,7 +60,7 @@ def stroke(page: Page, *places: tuple[float, float]) -> None:
 
 
 def wait_until_still(page: Page) -> None:
-    """Wait until the sheet is seen and stays where it is: after another theme or size the page is laid out anew."""
+    """Wait until the sheet is visible and does not move: another theme or size lays out the page anew."""
     box = None
     while sheet(page).bounding_box() != box:
         sheet(page).scroll_into_view_if_needed()  # a low page may show the cell that ran last
@@ -106,7 +106,7 @@ ZOOM = "() => visualViewport.scale"
 
 @pytest.fixture
 def devtools(page):
-    """A session in which `send` tells Chromium of touches and of a pen; the sheet notes what it hears in `heard`."""
+    """Yield a session in which `send` sends touches and a pen to Chromium; `heard` lists the events of the sheet."""
     page.set_viewport_size({"width": 1280, "height": 800})  # too low for the panel: it can be scrolled
     sheet(page).evaluate(LISTEN)
     session = page.context.new_cdp_session(page)
@@ -130,7 +130,7 @@ def touch(devtools, kind: str, points: list[dict]) -> None:
 
 
 def between(start: tuple[float, float], end: tuple[float, float]) -> list[tuple[float, float]]:
-    """Return eight places on the way from start to end, end among them."""
+    """Return eight places on the line from start to end, including end."""
     return [tuple(a + (b - a) * step / 8 for a, b in zip(start, end, strict=True)) for step in range(1, 9)]
 
 
@@ -152,7 +152,7 @@ def draw_seven_by_finger(page: Page, devtools, others: tuple[tuple[float, float]
 
 
 def ink_at_rest(page: Page) -> np.ndarray:
-    """Return the sheet's pixels once the other view has them too: all that was drawn has been to Python."""
+    """Return the sheet's pixels when the other view has them, too: Python has received all strokes."""
     browser.wait_for(page, lambda: (pixels(sheet(page, 1)) == pixels(sheet(page))).all())
     return pixels(sheet(page))
 

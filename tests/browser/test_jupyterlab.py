@@ -1,4 +1,4 @@
-"""The panels in a real JupyterLab in a real Chromium: real keys and pointer, and the pixels that are really there."""
+"""Test ConvolutionExplorer in a real JupyterLab and Chromium: real keys and pointer, and the pixels in the page."""
 
 import re
 
@@ -26,7 +26,7 @@ NASTY = "<img src=x onerror=document.title='x'>"
 
 @pytest.fixture(scope="module")
 def lab(shared_lab):
-    """One open notebook for all tests of this file."""
+    """Yield the page with one open notebook for all tests of this file."""
     torch.save(IMAGES, shared_lab.folder / "images.pt")
     with shared_lab.running([MAKE_PANEL, SHOW_IT_AGAIN], height=1700) as page:
         yield page
@@ -34,7 +34,7 @@ def lab(shared_lab):
 
 @pytest.fixture
 def page(lab):
-    """The page with a fresh panel in it, shown twice."""
+    """Yield the page with a fresh panel in it, shown twice."""
     with browser.anew(lab):
         expect(lab.get_by_role("group", name="kernel")).to_have_count(2)
         yield lab
@@ -45,7 +45,7 @@ def output_of(page: Page, view: int = 0) -> Locator:
 
 
 def expect_pixels(frame: Locator, expected: np.ndarray) -> None:
-    """Wait until the canvas holds the expected pixels, but for the last bit, which rounding may tip."""
+    """Wait until the canvas holds the expected pixels, except for the last bit, which may be rounded differently."""
 
     def are_there() -> bool:
         found = browser.read_pixels(frame)

@@ -1,4 +1,4 @@
-"""OptimizerExplorer in a real JupyterLab in a real Chromium: real keys, and the words and pixels that follow."""
+"""Test OptimizerExplorer in a real JupyterLab and Chromium: real keys, and the words and pixels that follow."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from playwright.sync_api import Locator, Page, expect
 
-from cnnlab.plots.images import PALETTE
+from cnnlab.plots.style import PALETTE
 from cnnlab.training.descent import descend, describe_descents
 
 NAMES = {"SGD": "sgd", "momentum": "sgd", "RMSprop": "rmsprop", "Adam": "adam"}
@@ -36,14 +36,14 @@ COUNT = """(canvas, [red, green, blue]) => {
 
 @pytest.fixture(scope="module")
 def lab(shared_lab):
-    """One open notebook for all tests of this file."""
+    """Yield the page with one open notebook for all tests of this file."""
     with shared_lab.running([MAKE_PANEL], height=1500) as page:
         yield page
 
 
 @pytest.fixture
 def page(lab):
-    """The page with a fresh panel in it."""
+    """Yield the page with a fresh panel in it."""
     with browser.anew(lab):
         expect_words(lab, "ravine", dict.fromkeys(NAMES, 0.1))
         yield lab

@@ -1,4 +1,4 @@
-"""PoolingExplorer, KernelExperiment and RunExplorer in a real JupyterLab: each control by keys or pointer."""
+"""Test PoolingExplorer, KernelExperiment and RunExplorer in a real JupyterLab: each control by keys or pointer."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ PANELS = ["PoolingExplorer", "KernelExperiment", "RunExplorer"]
 
 @pytest.fixture(scope="module")
 def lab(shared_lab):
-    """All three panels in one notebook."""
+    """Yield the page with all three panels in one notebook."""
     cells = [f"import cnnlab\npanel = cnnlab.{name}()\npanel" for name in PANELS]
     with shared_lab.running(cells, height=2900) as page:
         yield page
@@ -21,19 +21,19 @@ def lab(shared_lab):
 
 @pytest.fixture
 def pooling(lab):
-    """The cell with a fresh PoolingExplorer."""
+    """Yield the cell with a fresh PoolingExplorer."""
     yield from fresh(lab, "PoolingExplorer")
 
 
 @pytest.fixture
 def kernel(lab):
-    """The cell with a fresh KernelExperiment."""
+    """Yield the cell with a fresh KernelExperiment."""
     yield from fresh(lab, "KernelExperiment")
 
 
 @pytest.fixture
 def runs(lab):
-    """The cell with a fresh RunExplorer."""
+    """Yield the cell with a fresh RunExplorer."""
     yield from fresh(lab, "RunExplorer")
 
 
@@ -51,7 +51,7 @@ def press(control: Locator, key: str) -> None:
 
 
 def expect_other_pixels(picture: Locator, before: np.ndarray) -> np.ndarray:
-    """Wait until the picture has changed, and return what it is now."""
+    """Wait until the picture has changed, and return its pixels."""
     browser.wait_for(picture.page, lambda: not np.array_equal(browser.read_pixels(picture), before))
     return browser.read_pixels(picture)
 

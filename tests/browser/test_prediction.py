@@ -1,4 +1,4 @@
-"""PredictThenRun in a real JupyterLab in a real Chromium: a guess made with keys and a click, and nothing before it."""
+"""Test PredictThenRun in a real JupyterLab and Chromium: guess with keys and a click, and see no answer before."""
 
 import browser
 import pytest
@@ -26,14 +26,14 @@ RIGHT = "Your guess: max (75 % sure). Right: max is best. Brier score 0.09."  # 
 
 @pytest.fixture(scope="module")
 def lab(shared_lab):
-    """One open notebook for all tests of this file."""
+    """Yield the page with one open notebook for all tests of this file."""
     with shared_lab.running([MAKE_PANEL], height=1100) as page:
         yield page
 
 
 @pytest.fixture
 def page(lab):
-    """The page with a fresh question in it."""
+    """Yield the page with a fresh question in it."""
     with browser.anew(lab):
         expect(radio(lab, "max")).to_be_visible()
         yield lab
@@ -49,7 +49,7 @@ def button(page: Page, name: str) -> Locator:
 
 
 def guess(page: Page) -> None:
-    """Choose "max" and 75 %, by the keys alone, and click."""
+    """Choose "max" and 75 % by keys, and click."""
     radio(page, "max").focus()
     page.keyboard.press("Space")
     slider = page.get_by_role("slider", name="confidence (%)")

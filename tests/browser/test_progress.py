@@ -1,4 +1,4 @@
-"""A training's progress in JupyterLab: a line whose text changes in place, and at last one line."""
+"""Test the progress of a training in JupyterLab: a line whose text changes in place, and at the end one sentence."""
 
 import re
 

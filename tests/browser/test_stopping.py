@@ -1,4 +1,4 @@
-"""StoppingExplorer in a real JupyterLab in a real Chromium: real keys, and the marks that are really there."""
+"""Test StoppingExplorer in a real JupyterLab and Chromium: real keys, and the marks in the page."""
 
 import browser
 import pytest
@@ -37,14 +37,14 @@ REDDEST_COLUMN = """(canvas, red) => {
 
 @pytest.fixture(scope="module")
 def lab(shared_lab):
-    """One open notebook for all tests of this file."""
+    """Yield the page with one open notebook for all tests of this file."""
     with shared_lab.running([MAKE_PANEL]) as page:
         yield page
 
 
 @pytest.fixture
 def page(lab):
-    """The page with a fresh panel in it."""
+    """Yield the page with a fresh panel in it."""
     with browser.anew(lab):
         expect(plot_of(lab)).to_be_visible()
         yield lab
@@ -55,14 +55,14 @@ def plot_of(page: Page) -> Locator:
 
 
 def stop_line(page: Page) -> int:
-    """The column of the picture in which most pixels have the red of the stop line, below the legend."""
+    """Return the column of the picture with most pixels in the red of the stop line, below the legend."""
     column, most = plot_of(page).evaluate(REDDEST_COLUMN, RED)
     assert most > 20
     return column
 
 
 def expect_stop(page: Page, epochs: int, patience: int, min_delta: float = 0.0) -> None:
-    """Wait for the words and the label of where a bare loop stops."""
+    """Wait for the words and the label of the epoch at which a bare loop stops."""
     stopped, kept = bare_loop(LOSSES, epochs, patience, min_delta)
     words = stopping(HISTORY, epochs=epochs, patience=patience, min_delta=min_delta).words
     expect(page.get_by_role("status")).to_have_text(words)

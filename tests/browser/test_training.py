@@ -1,4 +1,4 @@
-"""TrainingPanel in a real JupyterLab: Start, live curves, Stop, Start again, and other cells that answer meanwhile."""
+"""Test TrainingPanel in a real JupyterLab: Start, live curves, Stop, Start again, and other cells meanwhile."""
 
 import re
 
@@ -25,14 +25,14 @@ READ = "canvas => canvas.toDataURL()"
 
 @pytest.fixture(scope="module")
 def notebook(shared_lab):
-    """One open notebook for all tests of this file."""
+    """Yield the page with one open notebook for all tests of this file."""
     with shared_lab.running(CELLS, height=2200) as page:
         yield page
 
 
 @pytest.fixture
 def lab(notebook):
-    """The page with a fresh panel in it, shown twice."""
+    """Yield the page with a fresh panel in it, shown twice."""
     with browser.anew(notebook):
         expect(notebook.locator(".cnnlab-status").first).to_contain_text("1 run of 350 epochs")
         yield notebook

@@ -1,8 +1,8 @@
-"""Every panel on a narrow page, in a real JupyterLab in a real Chromium: nothing is cut off, and nothing sticks out.
+"""Test every panel on a narrow page, in a real JupyterLab and Chromium: nothing is cut off or outside the panel.
 
-A browser that zooms a window of 1280 pixels to 200 % gives the page 640 CSS pixels, each two of the screen's wide. That
-is what is set here, with JupyterLab's list of files beside the notebook and without it. The other width is that of a
-small window, 800 pixels. What is wider than its place, a table or a line of code, scrolls there, and nowhere else.
+A browser that zooms a window of 1280 pixels to 200 % gives the page 640 CSS pixels, each two screen pixels wide. The
+tests set this width, with JupyterLab's list of files and without it, and the 800 pixels of a small window. Content that
+is wider than its place, such as a table or a line of code, scrolls there, and nowhere else.
 """
 
 import browser
@@ -35,14 +35,14 @@ FAULTS = """output => {
 
 @pytest.fixture(scope="module")
 def notebook(shared_lab):
-    """All panels in one notebook."""
+    """Yield the page with all panels in one notebook."""
     with shared_lab.running(CELLS, height=1400) as page:
         yield page
 
 
 @pytest.fixture
 def lab(notebook):
-    """The page, zoomed to 200 % as far as `set_width` says, and afterwards as it was."""
+    """Yield the page, zoomed to 200 % by `set_width`; afterwards restore its size."""
     notebook.faults.clear()
     devtools = notebook.context.new_cdp_session(notebook)
     zoomed = {"height": 1400, "deviceScaleFactor": 2, "mobile": False}

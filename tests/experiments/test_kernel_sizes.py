@@ -47,3 +47,20 @@ def test_what_can_not_be_compared_is_refused():
         kernel_experiments(BASE, kernel_sizes=[5, 7], stack=True)
     with pytest.raises(ConfigError, match="but convs_per_block=2; take 1"):
         kernel_experiments(BASE.replace(convs_per_block=2), stack=True)
+
+
+def test_seeds_from_a_generator_reach_every_kernel_size():
+    experiments = kernel_experiments(BASE, seeds=(seed for seed in range(3)))
+    assert [one.kernel_size for one in experiments] == [3, 3, 3, 5, 5, 5, 7, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda: kernel_experiments("x"), "base wants an Experiment"),
+        (lambda: kernel_experiments(BASE, kernel_sizes=3), "kernel_sizes wants several values"),
+    ],
+)
+def test_a_base_or_sizes_that_are_none_are_refused(wrong, words):
+    with pytest.raises(ConfigError, match=words):
+        wrong()

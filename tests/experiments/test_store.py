@@ -11,6 +11,7 @@ import zipfile
 import pytest
 import torch
 
+from cnnlab import Experiment, load_runs, sweep
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.store import FORMAT, Store, decode, encode
 from cnnlab.model.weights import pack_tensors
@@ -263,3 +264,16 @@ def test_no_file_is_left_open(store):
             store.write(ONE, RECORD)
         after = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     assert after == before
+
+
+TINY = Experiment(train_size=100, validation_size=50, channels=(4,), hidden=8, epochs=2)
+
+
+def test_a_run_is_loaded_once_however_often_it_was_asked_for(tmp_path):
+    quiet = {"workers": 1, "progress": False}
+    sweep([TINY], store=tmp_path / "a", **quiet)
+    sweep([TINY.replace(min_delta=0.01)], store=tmp_path / "a", **quiet)
+    assert len(load_runs(tmp_path / "a")) == 1
+    for patience in (2, None, 2):
+        sweep([TINY.replace(patience=patience)], store=tmp_path / "b", **quiet)
+    assert sorted(str(one.experiment.patience) for one in load_runs(tmp_path / "b")) == ["2", "None"]

@@ -1,4 +1,4 @@
-"""What the maps and the plots of paths hold."""
+"""Test the maps of surfaces, and the plots of paths and losses."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 from cnnlab import SURFACES, descend, plot_losses, plot_paths, plot_surface
 from cnnlab.errors import ConfigError
 from cnnlab.plots.descent import NAMES, look_of
-from cnnlab.plots.images import PALETTE
+from cnnlab.plots.style import PALETTE
 
 PATHS = {
     "Adam": descend("saddle", "adam", learning_rate=0.1, steps=30),

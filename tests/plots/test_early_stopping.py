@@ -1,4 +1,4 @@
-"""The picture of a stopped training shows the numbers of `stopping`."""
+"""Test that the picture of a stopped training shows the numbers of `stopping`."""
 
 import matplotlib
 
@@ -22,7 +22,7 @@ def _closed():
 
 
 def labelled(ax) -> dict:
-    """Every artist of the legend, under its label."""
+    """Return label → artist, for every artist of the legend."""
     return {artist.get_label(): artist for artist in [*ax.lines, *ax.patches] if artist.get_label()[0] != "_"}
 
 

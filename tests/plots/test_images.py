@@ -1,11 +1,6 @@
-"""Plots draw the numbers that they are given."""
-
-import re
+"""Test that images, maps and filters are drawn with their numbers."""
 
 import matplotlib
-
-matplotlib.use("agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -15,29 +10,18 @@ from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.model.cnn import build_cnn
 from cnnlab.plots.images import (
-    TRAIN,
-    VALIDATION,
-    log_scale,
     montage,
     plot_filters,
-    plot_history,
     plot_images,
     plot_maps,
 )
-from cnnlab.training.history import History
+
+matplotlib.use("agg")
 
 
 @pytest.fixture(scope="module")
 def data():
     return load_data("mnist", train=20, validation=10, test=10)
-
-
-def made(losses, settings=None, environment=None):
-    rows = [
-        {"epoch": i + 1, "train_loss": v / 2, "validation_loss": v, "validation_accuracy": 1 - v}
-        for i, v in enumerate(losses)
-    ]
-    return History(settings or {"epochs": 9, "patience": None}, environment or {}, rows)
 
 
 def test_a_montage_puts_every_tile_where_it_says():
@@ -88,25 +72,6 @@ def test_filters_are_centred_on_zero():
         plot_filters(model, "con1")
 
 
-def test_history_has_the_same_colour_for_the_same_thing():
-    ax = plot_history(made([0.5, 0.25, 0.3]))
-    train, validation = ax.lines
-    assert train.get_ydata().tolist() == [0.25, 0.125, 0.15]
-    assert validation.get_ydata().tolist() == [0.5, 0.25, 0.3]
-    assert validation.get_xdata().tolist() == [1, 2, 3]
-    for line, look in ((train, TRAIN), (validation, VALIDATION)):
-        assert (line.get_color(), line.get_linestyle(), line.get_marker(), line.get_label()) == tuple(look.values())
-    assert ax.get_ylabel() == "loss (nats)"
-
-
-def test_several_histories_show_their_validation():
-    ax = plot_history({"sgd": made([0.5, 0.4]), "adam": made([0.3, 0.2])}, "accuracy")
-    assert [line.get_label() for line in ax.lines] == ["sgd", "adam"]
-    assert ax.lines[1].get_ydata().tolist() == [0.7, 0.8]
-    assert ax.lines[0].get_marker() != ax.lines[1].get_marker()
-    assert ax.get_ylabel() == "validation accuracy (0–1)"
-
-
 def test_what_can_not_be_drawn_is_said(data):
     cases = [
         (lambda: plot_images(data.train[:0]), "there is nothing to draw: got 0 pictures; take at least one"),
@@ -116,42 +81,13 @@ def test_what_can_not_be_drawn_is_said(data):
         ),
         (lambda: plot_images(torch.rand(1, 4, 4)), "for a single image (C, H, W) write images[None]"),
         (lambda: plot_maps(torch.rand(1, 2, 4, 4)), "wants feature maps (C, H, W) of one image, got (1, 2, 4, 4)"),
-        (lambda: plot_history(made([1]), "speed"), "unknown metric 'speed'; choose from 'loss', 'accuracy'"),
         (
             lambda: plot_images(data.train.images[:2]),
             "for normalized images give the Split itself, such as data.train[:8]",
         ),
         (lambda: plot_images(data.train[:2], columns=0), "columns must be a whole number of 1 or more, got 0"),
-        (lambda: plot_history([made([1])]), "plot_history wants one History, or a dict of name: History; got list"),
     ]
     for call, words in cases:
         with pytest.raises(ConfigError) as caught:
             call()
         assert words in str(caught.value)
-
-
-def test_a_comparison_across_threads_or_versions_warns():
-    one, two = (made([0.5], environment={"threads": threads, "torch": "2.15.0"}) for threads in (1, 2))
-    with pytest.warns(UserWarning, match=r"these runs differ in threads \(1, 2\): the same seed gives other bits"):
-        plot_history({"a": one, "b": two})
-    plot_history({"a": one, "b": one})  # a warning here would be an error
-
-
-@pytest.mark.parametrize("limits", [(1e-6, 1e3), (0.03, 40), (0.11, 1.2), (0.2, 0.9), (1.1, 8), (1e-9, 1e-2)])
-def test_a_logarithmic_axis_says_what_matplotlib_says_but_not_as_formulas(limits):
-    ours, theirs = plt.subplots(1, 2)[1]
-    log_scale(ours)
-    theirs.set_yscale("log")
-    found = []
-    for ax in (ours, theirs):
-        ax.set_ylim(limits)
-        ax.figure.canvas.draw()
-        ticks = {which: ax.get_yticks(minor=which == "minor") for which in ("major", "minor")}
-        told = {which: [text.get_text() for text in ax.get_yticklabels(which=which)] for which in ticks}
-        found.append({at: text for which in ticks for at, text in zip(ticks[which], told[which], strict=True) if text})
-    assert found[0].keys() == found[1].keys()
-    for at, text in found[0].items():
-        power = re.fullmatch(r"\$\\mathdefault\{10\^\{(-?\d+)\}\}\$", found[1][at])
-        assert text == (
-            "10" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(d)] if d != "-" else "⁻" for d in power[1]) if power else f"{at:.3g}"
-        )

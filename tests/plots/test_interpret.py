@@ -1,4 +1,4 @@
-"""Plots of the probes draw the numbers that they are given."""
+"""Test that measurements from inside a network are drawn with their numbers."""
 
 import matplotlib
 
@@ -67,10 +67,10 @@ def test_activations_of_a_capture_of_statistics_and_of_one_tensor():
         model(IMAGES)
     assert names(plot_activations(seen)) == ["relu1", "relu2", "relu_fc1"]
     assert names(plot_activations(seen["relu1"])) == [""]
-    found = activation_statistics(model, IMAGES, layers=nn.ReLU)
-    told = [text.get_text() for text in plot_activations(found).texts]
-    assert told[:3] == [f"{np.mean(row.sample == 0):.0%} zeros" for row in found.values()]
-    assert told[3:] == [f"{row.dead} of {row.units} dead" for row in found.values()]
+    result = activation_statistics(model, IMAGES, layers=nn.ReLU)
+    texts = [text.get_text() for text in plot_activations(result).texts]
+    assert texts[:3] == [f"{np.mean(row.sample == 0):.0%} zeros" for row in result.values()]
+    assert texts[3:] == [f"{row.dead} of {row.units} dead" for row in result.values()]
 
 
 def test_weights_now_and_then_share_their_bins():

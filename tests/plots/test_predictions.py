@@ -1,4 +1,4 @@
-"""The pictures of guesses: where the mark stands, what the title says, and the numbers of the calibration."""
+"""Test the pictures of guesses: the mark, the title, and the numbers of the calibration."""
 
 import matplotlib
 
@@ -22,7 +22,7 @@ def _closed():
 
 
 def bracket(ax) -> tuple[float, float]:
-    """From where to where the mark above the axes reaches."""
+    """Return the ends of the mark above the axes."""
     (line,) = [line for line in ax.lines if line.get_linewidth() == 4]
     return tuple(line.get_xdata())
 
@@ -49,8 +49,8 @@ def test_cannot_tell_is_marked_over_all_levels():
 
 def test_names_are_text_and_no_formulas():
     table = dict(zip(("$x^2 <b>one</b>", r"a $\frac{$ folder"), WINNER.values(), strict=False))
-    found = compare(levels_of("folder", table, dataset="images"), by="folder")
-    ax = plot_guess(found, Guess("$x^2 <b>one</b>", 0.5))
+    result = compare(levels_of("folder", table, dataset="images"), by="folder")
+    ax = plot_guess(result, Guess("$x^2 <b>one</b>", 0.5))
     ax.figure.canvas.draw()  # a formula that is none would raise here
     assert [text.get_text().split("\n")[0] for text in ax.get_xticklabels()] == sorted(table, reverse=True)
     assert ax.texts[0].get_text() == "your guess: $x^2 <b>one</b>, 50 % sure"

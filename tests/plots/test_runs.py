@@ -1,4 +1,4 @@
-"""The pictures of runs and comparisons show the numbers of the tables."""
+"""Test that the pictures of runs and comparisons show the numbers of the tables."""
 
 import matplotlib
 
@@ -24,19 +24,19 @@ def _never_shown(monkeypatch):
 
 
 def intervals(ax):
-    """The intervals drawn, each (low, high) at the x in its middle: upright strokes with a crossbar at both ends."""
-    found = {}
+    """Return x → (low, high) of the intervals drawn: vertical lines with a crossbar at both ends."""
+    ends = {}
     for line in ax.lines:
         xs, ys = map(np.asarray, line.get_data())
         if len(xs) == 6:
             assert ys.tolist() == [ys[0]] * 3 + [ys[3]] * 3
             assert xs[2] == xs[3] == pytest.approx(xs[:2].mean()) == pytest.approx(xs[4:].mean())
-            found[xs[2]] = ys[0], ys[3]
-    return found
+            ends[xs[2]] = ys[0], ys[3]
+    return ends
 
 
 def interval(ax, place):
-    """The lower and upper end of the place-th interval drawn."""
+    """Return the lower and the upper end of the place-th interval drawn."""
     return intervals(ax)[place + 1 + 0.1]  # above its own level's tick
 
 
@@ -53,12 +53,12 @@ TABLE = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59], 7: [0.51, 0.58, 0.42], 9:
 
 @pytest.mark.parametrize("metric", ["validation_accuracy", "validation_loss"])
 def test_the_interval_drawn_is_the_one_of_the_table_and_agrees_with_the_word(metric):
-    found = compare(levels_of("kernel_size", TABLE), by="kernel_size", metric=metric)
-    ax = plot_comparison(found)
+    result = compare(levels_of("kernel_size", TABLE), by="kernel_size", metric=metric)
+    ax = plot_comparison(result)
     base = reference_line(ax)
-    assert base == pytest.approx(found.levels[0].mean)
+    assert base == pytest.approx(result.levels[0].mean)
     assert len(intervals(ax)) == 3
-    for place, row in enumerate(found.levels[1:]):
+    for place, row in enumerate(result.levels[1:]):
         low, high = interval(ax, place)
         assert (low - base, high - base) == pytest.approx((row.low, row.high))
         assert (low <= base <= high) == (row.verdict == "cannot tell")
@@ -77,11 +77,11 @@ def test_every_seed_is_a_dot_and_every_mean_a_bar():
 
 
 def test_the_band_is_the_noise_floor_around_the_reference():
-    found = compare(levels_of("kernel_size", TABLE), by="kernel_size")
-    ax = plot_comparison(found)
+    result = compare(levels_of("kernel_size", TABLE), by="kernel_size")
+    ax = plot_comparison(result)
     (band,) = ax.patches
-    base = found.levels[0].mean
-    assert (band.get_y(), band.get_height()) == pytest.approx((base - found.noise_floor, 2 * found.noise_floor))
+    base = result.levels[0].mean
+    assert (band.get_y(), band.get_height()) == pytest.approx((base - result.noise_floor, 2 * result.noise_floor))
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one run alone: chance"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("kernel_size", "validation accuracy (0–1)")
 
@@ -107,23 +107,23 @@ def test_where_only_some_seeds_are_paired_the_picture_shows_what_the_mean_is_of(
     runs = [
         made(value, kernel_size=size, seed=seed) for size, of_seed in table.items() for seed, value in of_seed.items()
     ]
-    found = compare_settings(runs)
-    first, other = found.levels
-    assert found.paired(first.level) == table[3]
-    assert found.paired(other.level) == {1: 0.52, 2: 0.63, 3: 0.44}
-    ax = plot_comparison(found)
+    result = compare_settings(runs)
+    first, other = result.levels
+    assert result.paired(first.level) == table[3]
+    assert result.paired(other.level) == {1: 0.52, 2: 0.63, 3: 0.44}
+    ax = plot_comparison(result)
     full, hollow = ([line for line in ax.lines if line.get_fillstyle() == style] for style in ("full", "none"))
     dots = [list(line.get_ydata()) for line in full if line.get_linestyle() == "None" and len(line.get_ydata()) > 2]
     assert dots == [[0.9, 0.50, 0.60, 0.40], [0.52, 0.63, 0.44]]
     assert [list(line.get_ydata()) for line in hollow] == [[0.1, 0.2], []]  # the second stands in the legend
-    told = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert told == ["one run alone: chance", "seed that the first lacks: in no mean"]
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == ["one run alone: chance", "seed that the first lacks: in no mean"]
     # the line in a setting's column is the first one's mean over the same seeds, so that picture and verdict agree
     steps = [patch.get_data() for patch in ax.patches]
     assert [list(step.edges) for step in steps] == [[-0.5, 0.5, 1.5]] * 2
     assert list(steps[0].values) == pytest.approx([0.6, 0.5])
-    assert list(steps[1].values) == pytest.approx([0.6 + found.noise_floor, 0.5 + found.noise_floor])
-    assert list(steps[1].baseline) == pytest.approx([0.6 - found.noise_floor, 0.5 - found.noise_floor])
+    assert list(steps[1].values) == pytest.approx([0.6 + result.noise_floor, 0.5 + result.noise_floor])
+    assert list(steps[1].baseline) == pytest.approx([0.6 - result.noise_floor, 0.5 - result.noise_floor])
     low, high = interval(ax, 0)
     assert (low - 0.5, high - 0.5) == pytest.approx((other.low, other.high))
     assert other.verdict == "better"
@@ -139,7 +139,7 @@ def curves_of(table, **fields):
 
 
 def band_of(ax, place):
-    """The x, the lower and the upper edge of the place-th band."""
+    """Return the x, the lower and the upper edge of the place-th band."""
     corners = ax.collections[place].get_paths()[0].vertices
     xs = sorted(set(corners[:, 0]))
     columns = [corners[corners[:, 0] == x, 1] for x in xs]
@@ -206,14 +206,14 @@ def test_losses_on_a_logarithmic_scale_in_given_axes():
 
 
 def drawn_cells(ax):
-    """The texts in the cells, row by row; "" where a cell is empty."""
+    """Return the values and the texts of the cells, row by row; "" for an empty cell."""
     (mesh,) = [collection for collection in ax.collections if collection.get_array() is not None]
     values = np.ma.filled(mesh.get_array().astype(float), np.nan)
-    found = [["" for _ in row] for row in values]
+    cells = [["" for _ in row] for row in values]
     for text in ax.texts:
         column, row = (int(number) for number in text.get_position())
-        found[row][column] = text.get_text()
-    return values, found
+        cells[row][column] = text.get_text()
+    return values, cells
 
 
 def test_a_cell_is_the_mean_of_its_runs():

@@ -197,3 +197,12 @@ def test_what_can_not_work_is_refused_in_words(change, words):
     with pytest.raises(ConfigError) as caught:
         descend(**settings)
     assert str(caught.value).startswith(words)
+
+
+def test_a_share_is_told_as_it_is_and_a_start_at_the_minimum_hides_no_other():
+    descent = descend("bowl", learning_rate=0.05)
+    assert "below 0.1% since step" in describe_descent(descent, share=0.001)
+    assert "below 1.5% since step" in describe_descent(descent, share=0.015)
+    still = descend("bowl", learning_rate=0.05, start=SURFACES["bowl"].minima[0])
+    words = describe_descents({"one": still, "other": descent})
+    assert "one began at a minimum, other below 1% since step" in words

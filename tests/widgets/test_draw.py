@@ -1,4 +1,4 @@
-"""DrawDigit without a browser: controls set from Python, and what the pictures, the bars and the words then hold."""
+"""Test DrawDigit without a browser: set controls from Python, and check pictures, bars and words."""
 
 import io
 
@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 from IPython.core.formatters import DisplayFormatter
+from living import living_widgets
+from pictures import assert_all_within, picture
 from PIL import Image
 from torch import nn
 
@@ -14,11 +16,10 @@ from cnnlab import DrawDigit, build_cnn, load_data
 from cnnlab.data.dataset import Split
 from cnnlab.data.digits import as_mnist, turn_and_shift
 from cnnlab.errors import ConfigError
-from cnnlab.plots.evaluation import plot_probabilities
 from cnnlab.widgets import draw
 from cnnlab.widgets.draw import uploaded_bytes
-from cnnlab.widgets.web.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
-from cnnlab.widgets.web.drawing_canvas import EMPTY, DrawingCanvas
+from cnnlab.widgets.web.canvas import diverging_pixels, grey_pixels, sequential_pixels
+from cnnlab.widgets.web.drawing_canvas import EMPTY
 
 NASTY = "<img src=x onerror=alert(1)>"
 DATA = load_data("mnist", train=100, validation=200, test=10)
@@ -29,10 +30,6 @@ NOTHING = "nothing drawn yet: draw a digit, or take a sample"
 @pytest.fixture
 def panel():
     return DrawDigit(MODELS, DATA)
-
-
-def picture(canvas: PixelCanvas) -> np.ndarray:
-    return np.frombuffer(canvas.pixels, dtype=np.uint8).reshape(canvas.height, canvas.width, 4)
 
 
 def same(one: np.ndarray, other: np.ndarray) -> bool:
@@ -58,7 +55,7 @@ def expected_image(panel: DrawDigit) -> torch.Tensor:
 
 
 def assert_all_is_right(panel: DrawDigit) -> None:
-    """Check every picture against the networks themselves, called bare, and torch's own gradient."""
+    """Compare every picture with bare calls of the networks, and with torch's own gradient."""
     image = expected_image(panel).requires_grad_()
     assert same(picture(panel.seen), grey_pixels((image * DATA.train.std + DATA.train.mean)[0, 0]))
     words = []
@@ -170,16 +167,16 @@ def a_file() -> bytes:
 
 
 def test_an_uploaded_picture_is_read(panel):
-    told = {"name": "7.png", "type": "image/png", "size": 1, "last_modified": 0}
-    panel.upload.set_state({"value": [told | {"content": memoryview(a_file())}]})
+    file = {"name": "7.png", "type": "image/png", "size": 1, "last_modified": 0}
+    panel.upload.set_state({"value": [file | {"content": memoryview(a_file())}]})
     assert panel.status.error is None
     assert (as_mnist(panel.canvas.read()) - as_mnist(a_stroke())).abs().mean() < 0.02
     assert_all_is_right(panel)
     panel.clear.click()
-    panel.upload.set_state({"value": [told | {"content": memoryview(a_file())}]})  # the same file once more
+    panel.upload.set_state({"value": [file | {"content": memoryview(a_file())}]})  # the same file once more
     assert panel.status.value != NOTHING
     before = panel.canvas.ink
-    panel.upload.set_state({"value": [told | {"name": NASTY, "content": memoryview(NASTY.encode())}]})
+    panel.upload.set_state({"value": [file | {"name": NASTY, "content": memoryview(NASTY.encode())}]})
     assert panel.status.value == (
         '<span class="cnnlab-error">this file can&#x27;t be read as a picture; take a PNG or a JPEG</span>'
     )
@@ -194,13 +191,13 @@ def test_uploads_of_both_ipywidgets_are_understood():
 
 
 def test_disagreement_is_said(panel):
-    found = set()
+    counts = set()
     for button in panel.samples:
         button.click()
         tops = {int(np.argmax(heights(panel, name))) for name in MODELS}
         assert panel.status.value.endswith("; the two disagree") == (len(tops) == 2)
-        found.add(len(tops))
-    assert 2 in found  # untrained networks: they do
+        counts.add(len(tops))
+    assert 2 in counts  # untrained networks: they do
 
 
 def test_a_drawing_of_another_size_and_any_exception_are_shown_escaped_until_the_next_good_one(panel, monkeypatch):
@@ -271,12 +268,9 @@ def test_close_leaves_nothing():
     assert set(alive) - before == set()
 
 
-def test_the_panel_shows_the_same_text_in_every_kernel():
-    for text, make in {
-        "<DrawDigit: a live panel; run this cell to use it>": lambda: DrawDigit(MODELS, DATA),
-        "<DrawingCanvas: a live sheet to draw on>": DrawingCanvas,
-    }.items():
-        assert DisplayFormatter().format(make())[0]["text/plain"] == text == repr(make())
+def test_the_panel_shows_the_same_text_in_every_kernel(panel):
+    text = "<DrawDigit: a live panel; run this cell to use it>"
+    assert DisplayFormatter().format(panel)[0]["text/plain"] == text == repr(panel)
 
 
 def test_every_control_and_picture_has_a_name(panel):
@@ -310,14 +304,36 @@ def test_what_does_not_fit_is_refused(models, data, words):
     assert str(caught.value).startswith(words)
 
 
-def test_plot_probabilities_marks_the_highest_and_refuses_what_does_not_fit():
-    ax = plot_probabilities(torch.tensor([0.1, 0.7, 0.2]), classes=["a", "$b", "c"], title="model $A")
-    np.testing.assert_allclose([bar.get_height() for bar in ax.patches], [0.1, 0.7, 0.2], rtol=1e-6)
-    assert [bar.get_alpha() for bar in ax.patches] == [0.45, 1.0, 0.45]
-    assert list(ax.lines[0].get_xdata()) == [1]
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "$b", "c"]
-    ax.figure.canvas.draw()  # a name with a dollar sign is no formula
-    with pytest.raises(ConfigError, match=r"one image, float \(classes,\), got \(1, 3\)"):
-        plot_probabilities(torch.zeros(1, 3))
-    with pytest.raises(ConfigError, match="classes has 2 names for 3 probabilities"):
-        plot_probabilities(torch.zeros(3), classes=["a", "b"])
+def test_a_panels_network_is_in_eval_mode_and_the_given_one_stays_as_it_was():
+    model = build_cnn(dropout=0.5).train()
+    panel = DrawDigit({"mine": model}, DATA)
+    assert model.training
+    assert not panel.models["mine"].training
+    panel.close()
+
+
+def test_five_networks_leave_the_sixth_place_empty():
+    images, network = load_data("mnist", train=100, validation=20, test=10), build_cnn()
+    panel = DrawDigit({f"network {place}": network for place in range(5)}, images)
+    assert [ax.axison for ax in panel.bars.figure.axes] == [True] * 5 + [False]
+    panel.close()
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_the_bars_are_within_their_figure_and_do_not_overlap(count):
+    panel = DrawDigit({"n" * 40 + str(place): MODELS["small"] for place in range(count)}, DATA)
+    assert_all_within(panel.bars)
+    panel.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda _: DrawDigit({}), "1 to 6"),
+    ],
+)
+def test_wrong_arguments_are_told_in_words_and_leave_no_widget_behind(wrong, words):
+    before = living_widgets()
+    with pytest.raises(ConfigError, match=words):
+        wrong(None)
+    assert living_widgets() == before

@@ -1,4 +1,4 @@
-"""KernelExperiment without a browser: what the switches compare, held against `compare`; and training the rest."""
+"""Test KernelExperiment without a browser: compare its switches with `compare`, and train missing runs."""
 
 import ipywidgets
 import pytest
@@ -16,6 +16,7 @@ from cnnlab import (
     plot_comparison,
     sweep,
 )
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.presets import KERNEL_DIGITS
 from cnnlab.widgets import kernel
 from cnnlab.widgets.kernel import BASES
@@ -33,7 +34,7 @@ def panel():
 
 
 def shown(panel):
-    """The comparison that the panel shows, in one comparable text."""
+    """Return the comparison that the panel shows, as a text that can be compared."""
     return repr(panel.comparison)
 
 
@@ -114,7 +115,7 @@ def test_the_scale_stands_still_while_seeds_are_added_and_holds_every_dot(panel,
 
 
 def test_an_interval_larger_than_the_scale_is_told(panel):
-    told = []
+    mentions = []
     for data in BASES:
         panel.data.value = data
         for reference in (3, 7):
@@ -126,8 +127,8 @@ def test_an_interval_larger_than_the_scale_is_told(panel):
                 low, high = ax.get_ylim()
                 beyond = any(not low <= end <= high for end in ends)
                 assert ("an interval reaches beyond the picture" in panel.status.value) == beyond
-                told.append(beyond)
-    assert {True, False} == set(told)
+                mentions.append(beyond)
+    assert {True, False} == set(mentions)
 
 
 def trained(experiments):
@@ -228,3 +229,20 @@ def test_the_bank_has_what_the_defaults_ask_for():
     stored = {run.experiment.key for run in load_runs(bank("kernel_size"))}
     for base in BASES.values():
         assert {one.key for one in grid(base, kernel_size=[3, 5, 7], seed=range(10))} <= stored
+
+
+def test_a_kernel_experiment_without_validation_images_is_refused_before_it_trains():
+    with pytest.raises(ConfigError, match="validation_size=0 leaves nothing to compare by"):
+        KernelExperiment(TINY.replace(validation_size=0))
+
+
+def test_a_kernel_experiment_of_ones_own_needs_no_bank(monkeypatch):
+    def missing():
+        raise DataError("no results bank")
+
+    monkeypatch.setattr(kernel, "_bank", missing)
+    panel = KernelExperiment(TINY)
+    assert not panel.start.disabled
+    panel.data.value = "digits"
+    assert "no results bank" in panel.status.value
+    panel.close()

@@ -1,13 +1,13 @@
-"""OptimizerExplorer without a browser: controls set from Python, and the paths that it then draws."""
+"""Test OptimizerExplorer without a browser: set controls from Python, and check the paths that it draws."""
 
 import ipywidgets
 import numpy as np
 import pytest
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.colors import to_rgb
-from pictures import pixels_of
+from pictures import assert_all_within, pixels_of
 
-from cnnlab.plots.images import PALETTE
+from cnnlab.plots.style import PALETTE
 from cnnlab.training.descent import SURFACES, descend, describe_descents
 from cnnlab.widgets import OptimizerExplorer, optimizers
 
@@ -27,13 +27,13 @@ def drawn_path(panel, name):
 
 
 def has_colour(plot, colour) -> bool:
-    """Whether the picture in the page has pixels of exactly this colour."""
+    """Return whether the picture in the page has pixels of this colour."""
     picture = (pixels_of(plot) / 255)[..., :3]
     return bool((np.abs(picture - to_rgb(colour)).max(axis=-1) < 0.004).any())
 
 
 def expect_paths(panel, surface, rates, *, momentum=0.9, steps=80, start=None):
-    """The panel must show exactly what `descend` gives for these settings."""
+    """Check that the panel shows what `descend` returns for these settings."""
     assert panel.status.error is None
     descents = {}
     for name, rate in rates.items():
@@ -171,3 +171,10 @@ def test_closing_leaves_nothing():
 def test_the_panel_shows_the_same_text_in_every_kernel(panel):
     text = "<OptimizerExplorer: a live panel; run this cell to use it>"
     assert DisplayFormatter().format(panel)[0]["text/plain"] == text == repr(panel)
+
+
+def test_the_plots_are_within_their_figures_on_every_surface(panel):
+    assert_all_within(panel.losses)
+    for surface in panel.surface.options:
+        panel.surface.value = surface
+        assert_all_within(panel.map)

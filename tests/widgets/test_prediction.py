@@ -1,8 +1,9 @@
-"""PredictThenRun without a browser: nothing is shown before the guess, and no guess is changed after it."""
+"""Test PredictThenRun without a browser: it shows no answer before the guess, and keeps the guess."""
 
 import ipywidgets
 import pytest
 from IPython.core.formatters import DisplayFormatter
+from living import living_widgets
 from made_runs import QUESTION, TWO_LEFT, comparison
 
 from cnnlab.comparison.predictions import Guess, Scorebook, scorebook
@@ -13,7 +14,7 @@ NASTY = "<img src=x onerror=alert(1)>"
 
 
 class Asked:
-    """A function that returns a comparison, and counts how often it was called; it fails as often as it is told to."""
+    """Return a comparison, and count the calls; raise RuntimeError in the first `failures` calls."""
 
     def __init__(self, failures=0, **options):
         self.calls, self.failures, self.options = 0, failures, options
@@ -37,7 +38,7 @@ def guess(panel, answer="5", confidence=70) -> None:
 
 
 def state(panel) -> tuple:
-    """Whether each control can be used."""
+    """Return whether each control is enabled."""
     return tuple(not control.disabled for control in (panel.answer, panel.confidence, panel.commit))
 
 
@@ -229,3 +230,34 @@ def test_what_cannot_be_asked_is_refused(run, options, words):
 def test_a_question_that_is_none_is_refused():
     with pytest.raises(ConfigError, match=r"a question is a sentence, such as .*, got \['Which\?'\]"):
         PredictThenRun(["Which?"], comparison())
+
+
+def test_another_panels_answer_that_is_no_choice_here_is_told_in_words():
+    book = Scorebook()
+
+    def never():
+        raise AssertionError
+
+    one = PredictThenRun("Which?", never, choices=iter([3, 5]), scorebook=book)
+    other = PredictThenRun("Which?", never, choices=[3, 7], scorebook=book)
+    other.answer.value = "7"
+    other.commit.click()
+    for _ in range(2):
+        one.answer.value = "3"
+        one.commit.click()
+        assert "which is no choice any more" in one.status.value
+    one.close()
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda _: PredictThenRun("Which?", print, choices=[1, 2], scorebook={}), "wants a Scorebook"),
+    ],
+)
+def test_wrong_arguments_are_told_in_words_and_leave_no_widget_behind(wrong, words):
+    before = living_widgets()
+    with pytest.raises(ConfigError, match=words):
+        wrong(None)
+    assert living_widgets() == before

@@ -1,4 +1,4 @@
-"""StoppingExplorer without a browser: controls set from Python, and what the picture and the words then say."""
+"""Test StoppingExplorer without a browser: set controls from Python, and check picture and words."""
 
 import ipywidgets
 import numpy as np
@@ -7,6 +7,7 @@ from IPython.core.formatters import DisplayFormatter
 from made_runs import ACCURACIES, LOSSES, bare_loop, made, recorded
 from pictures import pixels_of
 
+from cnnlab import Experiment, run
 from cnnlab.errors import ConfigError
 from cnnlab.training.early_stopping import stopping
 from cnnlab.widgets import StoppingExplorer
@@ -26,7 +27,7 @@ def picture(panel: StoppingExplorer) -> np.ndarray:
 
 
 def marks(panel: StoppingExplorer) -> tuple[float, float]:
-    """Where the stop line and the mark of the kept epoch stand."""
+    """Return the epochs of the stop line and of the kept weights."""
     return panel._picture.stop.get_xdata()[0], panel._picture.kept.get_xdata()[0]
 
 
@@ -163,3 +164,31 @@ def test_what_is_no_recording_is_refused(recording, words):
     with pytest.raises(ConfigError) as caught:
         StoppingExplorer(recording)
     assert str(caught.value).startswith(words)
+
+
+TINY = Experiment(train_size=100, validation_size=50, channels=(4,), hidden=8, epochs=2)
+
+
+def test_trainings_that_differ_in_patience_alone_are_one_recording_at_its_longest():
+    runs = [run(TINY), run(TINY.replace(epochs=4, patience=3)), run(TINY.replace(epochs=8))]
+    panel = StoppingExplorer(runs)
+    assert [len(history) for history in panel.recordings.values()] == [8]
+    panel.close()
+
+
+def test_a_run_without_a_recording_is_left_out_and_the_panel_says_so():
+    diverged = run(TINY.replace(optimizer="sgd", learning_rate=1e30, seed=1))
+    assert len(diverged.history) == 0
+    panel = StoppingExplorer([run(TINY), diverged])
+    assert len(panel.recordings) == 1
+    assert panel.status.value.endswith("Left out: 1 of 2 recordings, without a validation loss.")
+    panel.close()
+    with pytest.raises(ConfigError, match="no finished epoch"):
+        StoppingExplorer(diverged)
+
+
+def test_nearly_everything_is_not_everything():
+    panel = StoppingExplorer()
+    panel.epochs.value = 1
+    assert "349 of 350 epochs (99 %)" in panel.status.value
+    panel.close()

@@ -1,4 +1,4 @@
-"""The plot of RunExplorer: axes drawn once for two runs and a layer, and what an epoch moves on them."""
+"""The plot of RunExplorer: axes that are drawn once for two runs and a layer, and lines that follow the epoch."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from cnnlab.plots.images import PALETTE, UNITS, log_scale
-from cnnlab.plots.runs import INSIDE
+from cnnlab.plots.style import PALETTE, RECORDER_LABELS, UNITS, bin_edges, log_scale, plain_legend
 from cnnlab.training.history import History
 from cnnlab.widgets.run_explorer.side import Side
 from cnnlab.widgets.web.live_plot import LivePlot
 
-BINS = 40
 FLOW = "gradient_norm"
 NOT_RECORDED = "not recorded: train with insides=True\n(in TrainingPanel: tick “record the insides”)"
-DECADES = 100  # an axis that spans more shows enough with its powers of ten, and is drawn sooner
-# Of the axes in the figure, with room for numbers and names: to solve for them takes as long as all the rest.
+LONG_AXIS = 100  # a longer axis has labels at powers of ten only, and is drawn faster
+# The position of the axes, with room for their labels. To let matplotlib find it takes as long as all the rest.
 PLACES = {"left": 0.085, "right": 0.985, "bottom": 0.115, "top": 0.975, "wspace": 0.24, "hspace": 0.42}
 LOOKS = (
     {"color": PALETTE[2], "linestyle": "-", "marker": "o", "markersize": 4},
@@ -30,7 +28,17 @@ LOOKS = (
 
 
 class RunCurves:
-    """Loss over the epochs with a cursor; and at one epoch gradient flow, a layer's activations and weights."""
+    """Draw the losses over the epochs with a cursor; after one epoch, the gradient flow and a layer's distributions.
+
+    Parameters
+    ----------
+    plot : LivePlot
+        Where to draw; its figure is cleared.
+    pair : sequence of two Side
+        The runs.
+    layer : str
+        The layer whose activations and weights are drawn.
+    """
 
     def __init__(self, plot: LivePlot, pair: Sequence[Side], layer: str) -> None:
         self.plot, self.pair, self.layer = plot, pair, layer
@@ -39,15 +47,12 @@ class RunCurves:
         losses, flow, activations, weights = plot.figure.subplots(2, 2, gridspec_kw=PLACES).flat
         self._draw_losses(losses)
         self._flow = self._draw_flow(flow)
-        last = [side.run.snapshots[-1] for side in pair]
-        finals = [side.activations(epoch, layer) for side, epoch in zip(pair, last, strict=True)]
-        self._edges = _edges([some[some != 0] for some in finals])
+        last_activations = [side.activations(side.run.snapshots[-1], layer) for side in pair]
+        self._edges = _edges_of([values[values != 0] for values in last_activations])
         self._activations = self._distribution(activations, f"activation, {layer}", self._edges)
         self._zeros = [_note(activations, place) for place in range(2)]
-        every = [
-            side.weights(epoch, layer) for side in pair for epoch in (side.run.snapshots[0], side.run.snapshots[-1])
-        ]
-        self._weight_edges = _edges(every)
+        first_and_last = [(side, side.run.snapshots[end]) for side in pair for end in (0, -1)]
+        self._weight_edges = _edges_of([side.weights(epoch, layer) for side, epoch in first_and_last])
         self._weights = self._distribution(weights, f"weight in front of {layer}", self._weight_edges)
         moving = [self._cursor, *self._dots, *self._flow, *self._activations, *self._zeros, *self._weights]
         for ax in plot.figure.axes:
@@ -55,32 +60,33 @@ class RunCurves:
         plot.freeze(moving, solve=False)
 
     def move_to(self, epoch: int) -> None:
-        """Show both runs as they were after that epoch."""
+        """Show both runs after this epoch."""
         self._cursor.set_xdata([epoch, epoch])
         for place, side in enumerate(self.pair):
             losses = side.run.history["validation_loss"]
-            seen = 1 <= epoch <= len(losses)
-            self._dots[place].set_data(([epoch], [losses[epoch - 1]]) if seen else ([], []))
+            has_loss = 1 <= epoch <= len(losses)
+            self._dots[place].set_data(([epoch], [losses[epoch - 1]]) if has_loss else ([], []))
             self._flow[place].set_data(*_flow_at(side.run.history, epoch, self._layers))
-            heights, zeros = self._counted(side, epoch)
+            heights, zeros = self._activation_heights(side, epoch)
             self._activations[place].set_ydata(heights)
             self._zeros[place].set_text(f"{side.name}: {zeros:.0%} zeros")
             self._weights[place].set_ydata(_heights(side.weights(epoch, self.layer), self._weight_edges))
         self.plot.show(label=self._in_words(epoch))
 
-    def _counted(self, side: Side, epoch: int) -> tuple[np.ndarray, float]:
-        """Return the heights of the layer's activations that are not zero, and the share of those that are."""
+    def _activation_heights(self, side: Side, epoch: int) -> tuple[np.ndarray, float]:
+        """Return the histogram of the layer's activations without zeros, and the share of zeros."""
         key = side.run.experiment.key, epoch
-        if key not in self._counts:  # the counts are kept, not the activations, which are large
+        if key not in self._counts:  # keep the histograms: the activations are large
             values = side.activations(epoch, self.layer)
             self._counts[key] = _heights(values[values != 0], self._edges), float((values == 0).float().mean())
         return self._counts[key]
 
     def _depth(self, name: str) -> int:
-        """Return how deep a layer lies, from input to output."""
+        """Return the layer's place between input and output."""
         return max(side.depth(name) for side in self.pair)
 
     def _draw_losses(self, ax: Axes) -> None:
+        """Draw the validation losses of both runs, and make the cursor and the dots of the epoch."""
         for side, look in zip(self.pair, LOOKS, strict=True):
             losses = side.run.history["validation_loss"]
             line = {name: look[name] for name in ("color", "linestyle")}
@@ -90,21 +96,23 @@ class RunCurves:
         ax.set(xlabel="epoch", ylabel=f"validation {UNITS['loss']}", ylim=(0, None))
         ax.set_xlim(-0.5, 1.03 * max(len(side.run.history) for side in self.pair))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        for text in ax.legend(frameon=False, fontsize=9).get_texts():
-            text.set_parse_math(False)
+        plain_legend(ax, frameon=False, fontsize=9)
 
     def _draw_flow(self, ax: Axes) -> list[Line2D]:
+        """Draw the axes of the gradient flow, and return an empty line for each run."""
         flows = [_flow_of(side.run.history) for side in self.pair]
-        found = [value for flow in flows for values in flow.values() for value in values if value > 0]
+        norms = [norm for flow in flows for values in flow.values() for norm in values if norm > 0]
         lines = [ax.plot([], [], **look)[0] for look in LOOKS]
         names = sorted({name: 0 for flow in flows for name in flow}, key=self._depth)
-        self._layers = names  # a network that lacks one of them has no mark there
+        self._layers = names  # a network that lacks a layer has no marker there
         ax.set_xticks(range(len(names)), names)
-        ax.set(xlabel="layer, from input to output", ylabel=INSIDE[FLOW], xlim=(-0.3, max(1, len(names)) - 0.7))
-        if found:
+        ax.set(
+            xlabel="layer, from input to output", ylabel=RECORDER_LABELS[FLOW], xlim=(-0.3, max(1, len(names)) - 0.7)
+        )
+        if norms:
             log_scale(ax)
-            ax.set_ylim(min(found) / 1.5, max(found) * 1.5)
-            if max(found) > DECADES * min(found):
+            ax.set_ylim(min(norms) / 1.5, max(norms) * 1.5)
+            if max(norms) > LONG_AXIS * min(norms):
                 ax.minorticks_off()
         else:
             ax.set_yticks([])
@@ -113,48 +121,49 @@ class RunCurves:
         return lines
 
     def _distribution(self, ax: Axes, xlabel: str, edges: np.ndarray) -> list[Line2D]:
+        """Draw the axes of a distribution, and return an empty outline for each run."""
         middles = (edges[:-1] + edges[1:]) / 2
         ax.set(xlabel=xlabel, ylabel="share of the peak", ylim=(0, 1.3), xlim=(edges[0], edges[-1]))
         looks = [{name: look[name] for name in ("color", "linestyle")} for look in LOOKS]
         return [ax.step(middles, np.zeros(len(middles)), where="mid", **look)[0] for look in looks]
 
     def _in_words(self, epoch: int) -> str:
-        told = [] if epoch else ["untrained"]
+        """Describe the plot for a screen reader."""
+        facts = [] if epoch else ["untrained"]
         for side in self.pair:
             losses = side.run.history["validation_loss"]
             if 1 <= epoch <= len(losses):
-                told.append(f"{side.name} validation loss {losses[epoch - 1]:.3f}")
-        return f"loss, gradient flow, activations and weights after epoch {epoch}: {', '.join(told) or 'no losses'}"
+                facts.append(f"{side.name} validation loss {losses[epoch - 1]:.3f}")
+        return f"loss, gradient flow, activations and weights after epoch {epoch}: {', '.join(facts) or 'no losses'}"
 
 
 def _flow_of(history: History) -> dict[str, list[float]]:
-    """Return each layer's gradient norm, epoch by epoch, where it was recorded."""
+    """Return layer → its gradient norm after each epoch; empty if none was recorded."""
     ending = f".{FLOW}"
     return {name.removesuffix(ending): history[name] for name in history.metrics if name.endswith(ending)}
 
 
 def _flow_at(history: History, epoch: int, layers: list[str]) -> tuple[list[int], list[float]]:
-    """Return the places of the layers that have a gradient norm after that epoch, and the norms; before it, nothing."""
+    """Return the places of the layers with a gradient norm after this epoch, and the norms; none for epoch 0."""
     row = history.rows[epoch - 1] if 1 <= epoch <= len(history) else {}
-    found = {place: row[f"{name}.{FLOW}"] for place, name in enumerate(layers) if f"{name}.{FLOW}" in row}
-    return list(found), list(found.values())
+    norms = {place: row[f"{name}.{FLOW}"] for place, name in enumerate(layers) if f"{name}.{FLOW}" in row}
+    return list(norms), list(norms.values())
 
 
 def _note(ax: Axes, place: int) -> Text:
-    """Return a text at the upper right, in the run's colour."""
+    """Return an empty text at the upper right, in the colour of the run at this place."""
     look = {"color": LOOKS[place]["color"], "fontsize": 9, "ha": "right", "va": "top"}
     text = ax.text(0.99, 0.98 - 0.13 * place, "", transform=ax.transAxes, **look)
     text.set_parse_math(False)
     return text
 
 
-def _edges(several: list[Tensor]) -> np.ndarray:
-    """Return the edges of the bins, for all but the outermost thousandth of the values."""
-    values = np.concatenate([some.numpy() for some in several])
-    low, high = np.quantile(values, [0.0005, 0.9995]) if len(values) else (0.0, 1.0)
-    return np.linspace(low, high if high > low else low + 1, BINS + 1)
+def _edges_of(tensors: list[Tensor]) -> np.ndarray:
+    """Return the edges of the bins over the values of all tensors."""
+    return bin_edges(np.concatenate([values.numpy() for values in tensors]))
 
 
 def _heights(values: Tensor, edges: np.ndarray) -> np.ndarray:
-    counts, _ = np.histogram(values.numpy(), len(edges) - 1, (edges[0], edges[-1]))  # equal bins: no sorting
+    """Return the histogram of the values in these equal bins, as shares of its peak."""
+    counts, _ = np.histogram(values.numpy(), len(edges) - 1, (edges[0], edges[-1]))  # faster than with the edges
     return counts / max(1, counts.max())

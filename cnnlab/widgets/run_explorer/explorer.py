@@ -1,4 +1,4 @@
-"""RunExplorer: two trained runs side by side, one slider of epochs for all that goes on inside them."""
+"""RunExplorer: compare two trained runs from inside, with one slider for the epoch."""
 
 from __future__ import annotations
 
@@ -23,38 +23,52 @@ from cnnlab.widgets.run_explorer.side import Side
 from cnnlab.widgets.web.canvas import PixelCanvas, grey_pixels, sequential_pixels
 from cnnlab.widgets.web.live_plot import LivePlot
 
-IMAGES = 30  # to choose from
-COLUMNS = 4  # maps side by side
+IMAGES = 30  # validation images to choose from
+COLUMNS = 4  # feature maps in a row
 WHICH = ("first", "second")
 
 
 class RunExplorer(Panel):
-    """A panel: two runs and one epoch slider; loss, gradient flow, activations, weights, maps and saliency of both.
+    """Show two runs after one epoch: loss, gradient flow, activations, weights, feature maps and saliency.
 
-    runs: what `sweep`, `load_runs` or `TrainingPanel.runs` gives; those with weights after two epochs or more can be
-    chosen. None takes four of the results bank. All that it shows, plain functions give as well: `plot_history`,
-    `plot_insides`, `capture`, `weight_distributions`, `plot_maps`, `saliency`, `receptive_field`.
-    Controls: first, second, epoch, layer, image_index, and the cursor of each of the two `maps`; pictures: plot,
-    input, maps and saliency (a pair each); status.
+    `plot_history`, `plot_insides`, `capture`, `weight_distributions`, `plot_maps`, `saliency` and `receptive_field`
+    compute and draw the same.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+        What `sweep`, `load_runs` or `TrainingPanel.runs` returns; the runs that kept weights of two epochs or more can
+        be chosen. None takes four runs of the results bank.
+
+    Attributes
+    ----------
+    first, second, epoch, layer, image_index
+        The controls.
+    plot, input
+        The curves and the image.
+    maps, saliency : tuple
+        A picture for each run; `maps[0].cursor` is the [row, column] of the unit that is explained.
+    status : StatusLine
+        The answers and the unit in words.
 
     >>> panel = RunExplorer(sweep(grid(Experiment(), pooling=["max", "avg"]), snapshots=range(6), insides=True))
     >>> panel.epoch.value = 5
     """
 
     def __init__(self, runs: Iterable[Run] | None = None) -> None:
-        found = distinct(bank_runs() if runs is None else runs)
-        usable = [run for run in found if len(run.snapshots) > 1]
+        runs = distinct(bank_runs() if runs is None else runs)
+        usable = [run for run in runs if len(run.snapshots) > 1]
         if len(usable) < 2:
             raise ConfigError(
                 f"RunExplorer wants two runs that kept weights of two epochs or more, got {len(usable)} in "
-                f"{len(found)} runs; train them with sweep(…, snapshots=(0, 1, 5))"
+                f"{len(runs)} runs; train them with sweep(…, snapshots=(0, 1, 5))"
             )
         super().__init__()
         self._sides = [Side(run, name) for run, name in zip(usable, _names(usable), strict=True)]
-        self._cursors = [(0, 0), (0, 0)]  # where the cursors of both montages stand
-        self._pointed = (0, 3, 3)  # unit, row and column of its map
-        self._pointed_in = 0  # the first run's, or the second's
-        self.status.layout.min_height = "3em"  # two lines, so that nothing below them moves
+        self._cursors = [(0, 0), (0, 0)]  # (row, column) in the montage of each run
+        self._pointed = (0, 3, 3)  # (unit, row, column), the same in both runs
+        self._pointed_in = 0  # the place of the run that was pointed at last
+        self.status.layout.min_height = "3em"  # two lines, so that the rows below do not move
         self._make_controls()
         self._make_pictures()
         self.first.value, self.second.value = self._first_pair()
@@ -92,13 +106,13 @@ class RunExplorer(Panel):
         return self._sides[self.first.value], self._sides[self.second.value]
 
     def _choose_pair(self) -> None:
-        """Offer the epochs and the layers that both runs have, and keep what was chosen where it is among them."""
+        """Offer the epochs and the layers that both runs have, keep the chosen ones if possible, and draw."""
         self._check_pair()
-        one, other = self._pair
-        epochs, layers = _in_common(one, other)
+        first, second = self._pair
+        epochs, layers = _in_common(first, second)
         if not epochs or not layers:
-            raise ConfigError(f"{one.name} and {other.name} have no epoch with weights, or no layer, in common")
-        self._images: Split = one.validation
+            raise ConfigError(f"{first.name} and {second.name} have no epoch with weights, or no layer, in common")
+        self._images: Split = first.validation
         first_relu = next((name for name in layers if name.startswith("relu")), layers[0])
         offer(self.epoch, epochs, otherwise=epochs[-1])
         offer(self.layer, layers, otherwise=first_relu)
@@ -106,30 +120,31 @@ class RunExplorer(Panel):
         self._choose_layer()
 
     def _first_pair(self) -> tuple[int, int]:
-        """Return the places of the first two runs that can stand side by side, in two settings where there are such."""
+        """Return the places of two runs that can be compared, if possible with different settings; else (0, 1)."""
         settings = [side.run.experiment.replace(seed=0) for side in self._sides]
         pairs = itertools.combinations(range(len(settings)), 2)
-        pairs = sorted(pairs, key=lambda pair: settings[pair[0]] == settings[pair[1]])  # two settings first
-        return next((pair for pair in pairs if _can_stand_together(*(self._sides[at] for at in pair))), (0, 1))
+        pairs = sorted(pairs, key=lambda pair: settings[pair[0]] == settings[pair[1]])  # different settings first
+        return next((pair for pair in pairs if _can_be_compared(*(self._sides[place] for place in pair))), (0, 1))
 
     def _check_pair(self) -> None:
-        """Raise ConfigError unless both runs were trained on the same data: nothing is drawn until they were."""
-        one, other = self._pair
-        if not _same_data(one, other):
-            raise ConfigError(f"{one.name} and {other.name} were trained on different data; choose two of one data set")
+        """Raise ConfigError unless both runs were trained on the same data."""
+        first, second = self._pair
+        if not _same_data(first, second):
+            names = f"{first.name} and {second.name}"
+            raise ConfigError(f"{names} were trained on different data; choose two of one data set")
 
     def _choose_layer(self) -> None:
-        """Draw the axes for this pair and this layer; the epochs then only move the lines on them."""
+        """Draw the axes for this pair of runs and this layer, then the epoch on them."""
         self._check_pair()
         self._curves = RunCurves(self.plot, self._pair, self.layer.value)
         self._draw()
 
     def _point(self, place: int) -> None:
-        """Take the unit, and the place in its map, that the cursor of one of the two pictures is at."""
+        """Explain the unit, and the place in its map, at the cursor of the picture of this run."""
         side, canvas = self._pair[place], self.maps[place]
         count, height, width = side.maps(self.epoch.value, self.layer.value, self._image()).shape
         row, column = canvas.cursor
-        # Whoever goes by keys comes to the gap between two maps, and goes on in the same direction.
+        # An arrow key may move the cursor into the gap between two maps: go on in the same direction.
         old_row, old_column = self._cursors[place]
         row += (row % (height + 1) == 0) * (1 if row > old_row else -1)
         column += (column % (width + 1) == width) * (1 if column > old_column else -1)
@@ -142,33 +157,61 @@ class RunExplorer(Panel):
         self._draw()
 
     def _image(self) -> Split:
+        """Return the chosen image, as a Split of one image."""
         return self._images[self.image_index.value]
 
     def _draw(self) -> None:
         self._check_pair()
-        epoch, layer, image = self.epoch.value, self.layer.value, self._image()
-        pair = self._pair
-        maps = [side.maps(epoch, layer, image) for side in pair]
-        unit, row, column = (min(at, *(one.shape[axis] - 1 for one in maps)) for axis, at in enumerate(self._pointed))
-        fields = [side.field(layer, unit, row, column) for side in pair]  # a larger kernel sees more
-        top, left, bottom, right = fields[self._pointed_in]
-        limit = max(float(one.max()) for one in maps)
-        maps_of_saliency = [side.saliency(epoch, image) for side in pair]
-        answers = [side.answer(epoch, image) for side in pair]
-        words = [f"{side.name} reads {answer}" for side, answer in zip(pair, answers, strict=True)]
-        values = " and ".join(write_number(float(one[unit, row, column])) for one in maps)
-        true = image.classes[int(image.labels[0])]
+        epoch, layer, image, pair = self.epoch.value, self.layer.value, self._image(), self._pair
+        maps = [side.maps(epoch, layer, image) for side in pair]  # (C, H, W) each
+        pointed = self._pointed_within(maps)
+        fields = [side.field(layer, *pointed) for side in pair]  # a larger kernel has a larger field
+        saliency = [side.saliency(epoch, image) for side in pair]
+        words = self._in_words(maps, pointed, fields)
 
         self._curves.move_to(epoch)
+        self._show_image(image, fields[self._pointed_in])
+        self._show_maps(maps, pointed)
+        self._show_saliency(saliency)
+        self.status.say(words)
+
+    def _pointed_within(self, maps: list[Tensor]) -> tuple[int, int, int]:
+        """Return the (unit, row, column) that is explained, or the nearest one that the maps of both runs have."""
+        sizes = zip(*(values.shape for values in maps), strict=True)
+        unit, row, column = (
+            min(place, *(size - 1 for size in pair)) for place, pair in zip(self._pointed, sizes, strict=True)
+        )
+        return unit, row, column
+
+    def _in_words(self, maps: list[Tensor], pointed: tuple[int, int, int], fields: list[tuple]) -> str:
+        """Describe the answers of both runs, and the values and the receptive fields of the unit that is explained."""
+        epoch, layer, pair = self.epoch.value, self.layer.value, self._pair
+        answers = "; ".join(f"{side.name} reads {side.answer(epoch, self._image())}" for side in pair)
+        values = " and ".join(write_number(float(values[pointed])) for values in maps)
+        unit, row, column = pointed
+        return (
+            f"After epoch {epoch}: {answers}. {layer}, unit {unit}, row {row}, column {column}: {values}; it sees "
+            f"{_fields_in_words(fields)}."
+        )
+
+    def _show_image(self, image: Split, field: tuple[int, int, int, int]) -> None:
+        """Show the image, and frame the pixels that the unit depends on."""
+        top, left, bottom, right = field
+        name = image.classes[int(image.labels[0])]
         self.input.show(
             grey_pixels(image.pixels[0].mean(0)),
             rectangle=[top, left, bottom - top, right - left],
-            caption=f"a {true}; the frame is what the {WHICH[self._pointed_in]} run's unit sees",
-            label=f"image {self.image_index.value}, a {true}",
+            caption=f"a {name}; the frame is what the {WHICH[self._pointed_in]} run's unit sees",
+            label=f"image {self.image_index.value}, a {name}",
         )
-        zero = "dark 0" if min(float(one.min()) for one in maps) >= 0 else "dark 0 or less"
-        for place, (canvas, one, side) in enumerate(zip(self.maps, maps, pair, strict=True)):
-            picture, corners = _montage(one)
+
+    def _show_maps(self, maps: list[Tensor], pointed: tuple[int, int, int]) -> None:
+        """Show the feature maps of both runs on one scale, with the cursors at the unit that is explained."""
+        layer, (unit, row, column) = self.layer.value, pointed
+        limit = max(float(values.max()) for values in maps)
+        zero = "dark 0" if min(float(values.min()) for values in maps) >= 0 else "dark 0 or less"
+        for place, (canvas, values, side) in enumerate(zip(self.maps, maps, self._pair, strict=True)):
+            picture, corners = _montage(values)
             self._cursors[place] = (corners[unit][0] + row, corners[unit][1] + column)
             canvas.show(
                 sequential_pixels(picture, limit),
@@ -177,40 +220,45 @@ class RunExplorer(Panel):
                 caption=f"{zero}, yellow {write_number(limit)}; point at a unit, or use the arrow keys",
                 label=f"maps of {layer}, {side.name}; the arrow keys move the cursor",
             )
-        for canvas, one, which in zip(self.saliency, maps_of_saliency, WHICH, strict=True):
+
+    def _show_saliency(self, saliency: list[Tensor]) -> None:
+        """Show the saliency maps (H, W) of both runs, each on its own scale."""
+        for canvas, values, which in zip(self.saliency, saliency, WHICH, strict=True):
             title = f"Saliency, {which} run"
-            canvas.show(sequential_pixels(one, float(one.max())), title=title, label=f"{title}, for its answer")
-        where = [_where(*field) for field in fields]
-        if where[0] == where[1]:
-            told = where[0]
-        else:
-            told = ", and ".join(f"in the {which} run {one}" for which, one in zip(WHICH, where, strict=True))
-        self.status.say(
-            f"After epoch {epoch}: {'; '.join(words)}. {layer}, unit {unit}, row {row}, column {column}: {values}; it "
-            f"sees {told}."
-        )
+            canvas.show(sequential_pixels(values, float(values.max())), title=title, label=f"{title}, for its answer")
 
 
-def _same_data(one: Side, other: Side) -> bool:
-    return one.run.experiment.of_data() == other.run.experiment.of_data()
+def _same_data(first: Side, second: Side) -> bool:
+    """Return whether both runs were trained on the same data."""
+    return first.run.experiment.of_data() == second.run.experiment.of_data()
 
 
-def _in_common(one: Side, other: Side) -> tuple[list[int], list[str]]:
+def _in_common(first: Side, second: Side) -> tuple[list[int], list[str]]:
     """Return the epochs and the layers that both runs have."""
-    epochs = sorted({*one.run.snapshots} & {*other.run.snapshots})
-    return epochs, [name for name in one.layers if name in other.layers]
+    epochs = sorted({*first.run.snapshots} & {*second.run.snapshots})
+    return epochs, [name for name in first.layers if name in second.layers]
 
 
-def _can_stand_together(one: Side, other: Side) -> bool:
-    return _same_data(one, other) and all(_in_common(one, other))
+def _can_be_compared(first: Side, second: Side) -> bool:
+    """Return whether two runs have the same data, and an epoch and a layer in common."""
+    return _same_data(first, second) and all(_in_common(first, second))
 
 
-def _where(top: int, left: int, bottom: int, right: int) -> str:
+def _fields_in_words(fields: list[tuple[int, int, int, int]]) -> str:
+    """Describe the receptive fields of a unit in both runs; once, if they are equal."""
+    words = [_field_in_words(*field) for field in fields]
+    if words[0] == words[1]:
+        return words[0]
+    return ", and ".join(f"in the {which} run {field}" for which, field in zip(WHICH, words, strict=True))
+
+
+def _field_in_words(top: int, left: int, bottom: int, right: int) -> str:
+    """Describe the rows and the columns of a receptive field."""
     return f"rows {top} to {bottom - 1}, columns {left} to {right - 1}" if bottom > top else "nothing"
 
 
 def _names(runs: list[Run]) -> list[str]:
-    """Return a name for each run: the setting's, and the seed's where there are several."""
+    """Return a name for each run: its setting, and its seed if the seeds differ."""
     seeds = [run.experiment.seed for run in runs]
     names = setting_names(runs)
     if len(set(seeds)) == 1:
@@ -219,5 +267,6 @@ def _names(runs: list[Run]) -> list[str]:
 
 
 def _montage(maps: Tensor) -> tuple[Tensor, list[tuple[int, int]]]:
+    """Return maps (C, H, W) as one picture (H, W), and the corner (top, left) of each map in it."""
     picture, corners = montage(maps.numpy()[..., None], COLUMNS, gap=1)
     return torch.from_numpy(picture[..., 0]), corners

@@ -1,4 +1,4 @@
-// PixelCanvas in the browser: draws what Python sends, and tells Python where the cursor is. No mathematics here.
+// PixelCanvas in the browser: draws the picture that Python sends, and sends Python the cursor.
 
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
@@ -9,7 +9,7 @@ function add(parent, tag, className, namespace = "http://www.w3.org/1999/xhtml")
 }
 
 function addMark(svg, className) {
-  // Two strokes, dark under bright, so that the mark shows on every colour.
+  // A dark stroke under a bright one: the mark is visible on every colour.
   const svgSpace = svg.namespaceURI;
   return ["under", "over"].map((layer) => add(svg, "rect", `${className} cnnlab-${layer}`, svgSpace));
 }
@@ -22,7 +22,7 @@ function placeMark(rects, area) {
 }
 
 function render({ model, el }) {
-  const box = add(el, "div", "cnnlab-picture"); // a box of our own: the styles of el belong to ipywidgets
+  const box = add(el, "div", "cnnlab-picture"); // not el itself: ipywidgets sets the styles of el
   const title = add(box, "div", "cnnlab-title");
   const frame = add(box, "div", "cnnlab-frame");
   const canvas = add(frame, "canvas", "cnnlab-canvas");
@@ -30,7 +30,7 @@ function render({ model, el }) {
   const rectangle = addMark(svg, "cnnlab-rectangle");
   const cursor = addMark(svg, "cnnlab-cursor");
   const caption = add(box, "div", "cnnlab-caption");
-  canvas.ariaHidden = svg.ariaHidden = "true"; // the frame's label says what they are
+  canvas.ariaHidden = svg.ariaHidden = "true"; // a screen reader reads the label of the frame
 
   function drawPixels() {
     const [width, height, bytes] = ["width", "height", "pixels"].map((name) => model.get(name));
@@ -82,7 +82,7 @@ function render({ model, el }) {
     const step = ARROWS[event.key];
     if (!step || !model.get("interactive")) return;
     event.preventDefault();
-    event.stopPropagation(); // JupyterLab would go to another cell
+    event.stopPropagation(); // else JupyterLab selects another cell
     const [row, column] = model.get("cursor").length ? model.get("cursor") : [0, 0];
     moveTo(row + step[0], column + step[1]);
   }

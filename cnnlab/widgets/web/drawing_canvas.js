@@ -1,7 +1,7 @@
-// DrawingCanvas in the browser: strokes become grey bytes, sent while the pen moves. No mathematics here.
+// DrawingCanvas in the browser: turns strokes into grey bytes, and sends them while the pen moves.
 
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
-const STEP = 4; // pixels a key press
+const STEP = 4; // pixels for each key press
 
 function add(parent, tag, className) {
   const child = parent.appendChild(document.createElement(tag));
@@ -10,11 +10,11 @@ function add(parent, tag, className) {
 }
 
 function render({ model, el }) {
-  const box = add(el, "div", "cnnlab-picture"); // a box of our own: the styles of el belong to ipywidgets
+  const box = add(el, "div", "cnnlab-picture"); // not el itself: ipywidgets sets the styles of el
   const title = add(box, "div", "cnnlab-title");
   const frame = add(box, "div", "cnnlab-frame cnnlab-interactive cnnlab-sheet");
   const canvas = add(frame, "canvas", "cnnlab-canvas");
-  const nib = add(frame, "div", "cnnlab-nib"); // shows where the arrow keys have moved the pen
+  const nib = add(frame, "div", "cnnlab-nib"); // the pen that the arrow keys move
   const caption = add(box, "div", "cnnlab-caption");
   const penState = add(box, "div", "cnnlab-caption cnnlab-pen-state");
   const side = model.get("side");
@@ -22,17 +22,17 @@ function render({ model, el }) {
   frame.style.aspectRatio = "1";
   frame.tabIndex = 0;
   frame.setAttribute("role", "application");
-  canvas.ariaHidden = nib.ariaHidden = "true"; // the frame's label says what they are
+  canvas.ariaHidden = nib.ariaHidden = "true"; // a screen reader reads the label of the frame
   penState.setAttribute("aria-live", "polite");
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  let pointer = null; // the pointer that draws, by its id
+  let pointer = null; // the id of the pointer that draws
   let last = [0, 0];
-  let place = [side / 2, side / 2]; // of the pen that the keys move
+  let place = [side / 2, side / 2]; // the place of the pen that the arrow keys move
   let isDown = false;
 
   function drawInk() {
     const bytes = model.get("ink");
-    if (pointer !== null || bytes.byteLength !== side * side) return; // what is being drawn here is newer
+    if (pointer !== null || bytes.byteLength !== side * side) return; // the stroke that is being drawn is newer
     const picture = context.createImageData(side, side);
     for (let at = 0; at < side * side; at++) {
       picture.data.fill(bytes.getUint8(at), 4 * at, 4 * at + 3);
@@ -46,7 +46,7 @@ function render({ model, el }) {
     const ink = new Uint8Array(side * side);
     for (let at = 0; at < ink.length; at++) ink[at] = data[4 * at];
     model.set("ink", new DataView(ink.buffer));
-    model.save_changes(); // one message is under way, and only the newest waits behind it
+    model.save_changes(); // ipywidgets sends the newest state when the last message has been answered
   }
 
   function stroke(from, to) {
@@ -57,7 +57,7 @@ function render({ model, el }) {
     context.moveTo(...from);
     context.lineTo(...to);
     context.stroke();
-    context.beginPath(); // a touch that does not move leaves a dot
+    context.beginPath(); // a touch without a movement draws a dot
     context.arc(...to, model.get("pen") / 2, 0, 2 * Math.PI);
     context.fill();
   }
@@ -76,7 +76,7 @@ function render({ model, el }) {
   function putDown(event) {
     if (pointer !== null || event.button !== 0) return;
     pointer = event.pointerId;
-    frame.setPointerCapture(pointer); // a stroke may leave the sheet and come back
+    frame.setPointerCapture(pointer); // a stroke may leave the sheet and return
     last = placeOf(event);
     stroke(last, last);
     send();
@@ -85,9 +85,9 @@ function render({ model, el }) {
   function move(event) {
     if (event.pointerId !== pointer) return;
     const between = event.getCoalescedEvents?.() ?? [];
-    for (const one of between.length ? between : [event]) {
-      stroke(last, placeOf(one));
-      last = placeOf(one);
+    for (const step of between.length ? between : [event]) {
+      stroke(last, placeOf(step));
+      last = placeOf(step);
     }
     send();
   }
@@ -130,7 +130,7 @@ function render({ model, el }) {
       clear();
     } else return;
     event.preventDefault();
-    event.stopPropagation(); // JupyterLab would go to another cell
+    event.stopPropagation(); // else JupyterLab selects another cell
   }
 
   function drawWords() {
@@ -142,7 +142,7 @@ function render({ model, el }) {
 
   frame.addEventListener("pointerdown", putDown);
   frame.addEventListener("pointermove", move);
-  frame.addEventListener("lostpointercapture", lift); // also when a touch is cancelled
+  frame.addEventListener("lostpointercapture", lift); // also at the end of a cancelled touch
   frame.addEventListener("keydown", pressKey);
   frame.addEventListener("blur", () => setDown(false));
   const drawers = [

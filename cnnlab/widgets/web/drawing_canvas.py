@@ -1,4 +1,4 @@
-"""A sheet to draw on, with mouse, finger, pen or keys: strokes in the browser → ink in Python, and back."""
+"""Show a sheet on which a person draws with mouse, finger, pen or keys; Python reads the ink."""
 
 from __future__ import annotations
 
@@ -8,26 +8,36 @@ import traitlets
 from torch import Tensor
 
 from cnnlab.errors import ConfigError
-from cnnlab.widgets.web.widget import Live, file
+from cnnlab.widgets.web.widget import WebWidget, read_asset
 
-SIDE = 112  # pixels: four for each of an MNIST picture
-PEN = 11  # pixels wide; a digit as high as the sheet then has strokes of two MNIST pixels, a smaller one thicker ones
+SIDE = 112  # pixels of the sheet: four times the 28 of an MNIST image
+PEN = 11  # pixels; a digit as high as the sheet has strokes two MNIST pixels wide, a smaller digit wider ones
 EMPTY = bytes(SIDE * SIDE)
 
 
-class DrawingCanvas(Live):
-    """A sheet to draw on; each stroke is sent while it is drawn, and every view of the sheet shows it.
+class DrawingCanvas(WebWidget):
+    """Show a sheet to draw on. Each stroke is sent while it is drawn, and every view of the sheet shows it.
 
-    ink: grey bytes, row by row, 112 × 112: 0 is empty, 255 full ink. title stands above, caption below; label is what
-    a screen reader says. display_width: CSS pixels, less where there is less room.
+    Attributes
+    ----------
+    ink : bytes
+        Grey, row by row, 112 × 112: 0 is empty, 255 is full ink.
+    pen : int
+        The width of the pen, in pixels of the sheet.
+    display_width : int
+        The width in the page, in CSS pixels; less on a narrow page.
+    title, caption : str
+        The words above and below the sheet.
+    label : str
+        The words that a screen reader says.
 
     >>> sheet = DrawingCanvas(title="Draw a digit", label="drawing")
     >>> sheet.show(torch.rand(112, 112))
     """
 
-    what = "a live sheet to draw on"
-    _esm = file("drawing_canvas.js")
-    ink = traitlets.CBytes(EMPTY).tag(sync=True, echo_update=False)  # the browser knows what it has drawn
+    summary = "a live sheet to draw on"
+    _esm = read_asset("drawing_canvas.js")
+    ink = traitlets.CBytes(EMPTY).tag(sync=True, echo_update=False)  # the browser has it already
     side = traitlets.Int(SIDE, read_only=True).tag(sync=True)
     pen = traitlets.Int(PEN).tag(sync=True)
     display_width = traitlets.Int(350).tag(sync=True)
@@ -36,15 +46,15 @@ class DrawingCanvas(Live):
     label = traitlets.Unicode().tag(sync=True)
 
     def show(self, ink: Tensor) -> None:
-        """Put ink (112, 112), 0–1, on the sheet, in place of what was drawn."""
+        """Replace the drawing by ink (112, 112) in 0–1."""
         self.ink = np.rint(ink.numpy(force=True).clip(0, 1) * 255).astype(np.uint8).tobytes()
 
     def clear(self) -> None:
-        """Take all ink off the sheet."""
+        """Remove all ink from the sheet."""
         self.ink = EMPTY
 
     def read(self) -> Tensor:
-        """Return what is drawn, float (112, 112), 0–1."""
+        """Return the drawing, float (112, 112) in 0–1; raise ConfigError if the browser sent another size."""
         if len(self.ink) != len(EMPTY):
             raise ConfigError(f"the drawing must be {SIDE}×{SIDE} bytes, got {len(self.ink)}; clear it and draw again")
         return torch.from_numpy(np.frombuffer(self.ink, dtype=np.uint8).reshape(SIDE, SIDE).astype(np.float32) / 255)

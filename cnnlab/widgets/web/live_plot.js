@@ -1,15 +1,15 @@
-// LivePlot in the browser: shows the newest picture that Python sent, in a frame whose size never changes.
+// LivePlot in the browser: draws the picture that Python sends.
 
 function render({ model, el }) {
   const canvas = el.appendChild(document.createElement("canvas"));
   canvas.className = "cnnlab-plot";
   canvas.setAttribute("role", "img");
 
-  // At once, not as an image that the browser decodes in its own time: a plot is on the screen a frame earlier.
+  // Decoded here: the browser would decode an image with a delay, and show the plot a frame later.
   function drawPicture() {
     const sent = model.get("picture");
     if (!sent.byteLength) return;
-    const count = sent.byteLength / 6; // of runs: a colour of 4 bytes, a length of 2
+    const count = sent.byteLength / 6; // the number of runs: each has a colour of 4 bytes and a length of 2 bytes
     const bytes = sent.buffer.slice(sent.byteOffset, sent.byteOffset + sent.byteLength);
     const colours = new Uint32Array(bytes, 0, count);
     const lengths = new Uint16Array(bytes, 4 * count, count);

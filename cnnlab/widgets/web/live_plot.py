@@ -1,4 +1,4 @@
-"""Plots in the browser that follow a control: a matplotlib figure of our own → what moves on it → its pixels."""
+"""Show a matplotlib figure in the browser that follows a control without delay."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from cnnlab.widgets.web.widget import Live, file
+from cnnlab.widgets.web.widget import WebWidget, read_asset
 
 DPI = 100
 
 
-class LivePlot(Live):
-    """One matplotlib figure in the page. What stands still is drawn once; `show` draws what moves, in milliseconds.
+class LivePlot(WebWidget):
+    """Show one matplotlib figure. `freeze` draws the fixed artists once; `show` draws the moving ones, in milliseconds.
 
-    width and height: inches, at 100 dots an inch. label: what a screen reader says; the panel keeps it true.
-    The figure is private, never pyplot's: draw on `plot.figure.subplots()`, by our own plot functions, too.
+    `plot.figure` is a figure of its own, unknown to pyplot. Draw on `plot.figure.subplots()`, also with the functions
+    of `cnnlab.plots`.
+
+    Parameters
+    ----------
+    width, height : float
+        Inches, at 100 dots per inch.
+    label : str
+        The words that a screen reader says; whoever changes the figure changes the label, too.
 
     >>> plot = LivePlot(6, 3, label="loss over the epochs")
     >>> (cursor,) = plot.figure.subplots().plot([1], [0.5], "o")
@@ -26,9 +33,9 @@ class LivePlot(Live):
     >>> plot.show()
     """
 
-    what = "a live plot"
-    _esm = file("live_plot.js")
-    picture = traitlets.CBytes().tag(sync=True)  # see run_lengths
+    summary = "a live plot"
+    _esm = read_asset("live_plot.js")
+    picture = traitlets.CBytes().tag(sync=True)  # in the format of run_lengths
     width = traitlets.Int(0).tag(sync=True)  # pixels
     height = traitlets.Int(0).tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
@@ -41,18 +48,24 @@ class LivePlot(Live):
         super().__init__(width=round(width * DPI), height=round(height * DPI), label=label)
 
     def freeze(self, moving: list[Artist], *, solve: bool = True) -> None:
-        """Draw everything but these artists, once. Call it again after the axes, or anything that stands, changed.
+        """Draw all artists but these, once; call it again after a change of the axes or of another fixed artist.
 
-        solve=False keeps the places of the axes as they are, which takes half the time.
+        Parameters
+        ----------
+        moving : list of Artist
+            The artists that each `show` draws again.
+        solve : bool
+            Let matplotlib find room for the axes and their labels. False keeps the axes where they are, which takes
+            half the time.
         """
         self.move(moving)
         self.figure.set_layout_engine("constrained" if solve else "none")
         self.figure.canvas.draw()
-        self.figure.set_layout_engine("none")  # nothing shifts while a slider moves
+        self.figure.set_layout_engine("none")  # no axes shift while a slider moves
         self._background = self._frozen = self.figure.canvas.copy_from_bbox(self.figure.bbox)
 
     def freeze_on_top(self, artists: list[Artist]) -> None:
-        """Draw these on what `freeze` has drawn. They stand until the next call: words that change now and then."""
+        """Draw these artists on the frozen ones; they stay until the next call. For words that change now and then."""
         canvas = self.figure.canvas
         canvas.restore_region(self._frozen)
         for artist in artists:
@@ -61,13 +74,13 @@ class LivePlot(Live):
         self._background = canvas.copy_from_bbox(self.figure.bbox)
 
     def move(self, moving: list[Artist]) -> None:
-        """Let these artists move in place of those that did, on what `freeze` has drawn."""
+        """Replace the list of moving artists; the frozen ones stay."""
         self._moving = moving
         for artist in moving:
             artist.set_animated(True)
 
     def show(self, **traits: object) -> None:
-        """Draw what moves on what stands, and send it with further traits, all in one message."""
+        """Draw the moving artists on the frozen ones, and send the picture with further traits, all in one message."""
         canvas = self.figure.canvas
         canvas.restore_region(self._background)
         for artist in self._moving:
@@ -76,17 +89,17 @@ class LivePlot(Live):
 
 
 def run_lengths(pixels: np.ndarray) -> bytes:
-    """Return RGBA pixels, uint8 (H, W, 4), run-length encoded: each run's colour, 4 bytes, then each length.
+    """Return RGBA pixels, uint8 (H, W, 4), run-length encoded: the colours of all runs, then the lengths of all runs.
 
-    A run is a row's neighbours of one colour; its length is a uint16, low byte first. A plot is flat: this is less than
-    a quarter of its bytes. A PNG would be less than half of that, but takes many times as long to make, and the browser
-    decodes it in its own time (benchmarks/panels.py).
+    A run is a number of neighbours of one colour in a row. A colour has 4 bytes; a length is a uint16, low byte first.
+    A plot has large areas of one colour, so that this is less than a quarter of its bytes. A PNG would be half as large
+    again, but takes many times longer to encode, and the browser decodes it with a delay (benchmarks/panels.py).
 
     >>> run_lengths(np.zeros((1, 3, 4), np.uint8))
     b'\x00\x00\x00\x00\x03\x00'
     """
     colours = np.ascontiguousarray(pixels).view("<u4")[..., 0]  # (H, W)
-    begins = np.ones(colours.shape, dtype=bool)  # each row with a new run
+    begins = np.ones(colours.shape, dtype=bool)  # each row begins a run
     begins[:, 1:] = colours[:, 1:] != colours[:, :-1]
     starts = np.flatnonzero(begins)
     lengths = np.diff(starts, append=colours.size).astype("<u2")

@@ -1,8 +1,8 @@
-// NumberGrid in the browser: one small text field a number. Tab reaches the grid, the arrow keys move in it.
+// NumberGrid in the browser: a text field for each number. Tab moves into the grid, the arrow keys move within it.
 
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-// Two decimals to look at, in a narrow cell ".11" for "0.11"; a whole number has none. What was typed stays as typed.
+// Return a number with two decimals, or with none if it is whole; ".11" for "0.11" in a narrow cell. Typed text stays.
 function shorten(value, narrow) {
   if (typeof value === "string") return value;
   let text = Number.isInteger(value) ? String(value) : value.toFixed(2).replace("-0.00", "0.00");
@@ -10,17 +10,17 @@ function shorten(value, narrow) {
   return text.replace("-", "−");
 }
 
-// Six digits to edit.
+// Return a number with six digits, for editing.
 function full(value) {
   return typeof value === "string" ? value : String(Number(value.toPrecision(6)));
 }
 
-// Black or white, whichever stands out more (weights of ITU-R BT.601).
+// Return black or white, whichever has more contrast with this colour (weights of ITU-R BT.601).
 function inkOn(red, green, blue) {
   return 0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#000" : "#fff";
 }
 
-// Left and right move the caret inside a text, and leave the cell only at the text's end, or while all of it is selected.
+// Return whether an arrow key moves the caret in the text: not at its end, and not while all of it is selected.
 function staysInText(input, step) {
   if (step[1] === 0 || input.readOnly) return false;
   const { selectionStart, selectionEnd, value } = input;
@@ -34,11 +34,11 @@ function render({ model, el }) {
     part.className = `cnnlab-${name}`;
     return part;
   });
-  el.append(box); // a box of our own: the styles of el belong to ipywidgets
+  el.append(box); // not el itself: ipywidgets sets the styles of el
   box.append(title, grid);
   grid.setAttribute("role", "group");
   let cells = [];
-  let active = 0; // the one cell that Tab reaches
+  let active = 0; // the cell that Tab moves to
 
   function commit(place) {
     const values = [...model.get("values")];
@@ -59,7 +59,7 @@ function render({ model, el }) {
     const step = ARROWS[event.key];
     if (!step || staysInText(cells[place], step)) return;
     event.preventDefault();
-    event.stopPropagation(); // JupyterLab would go to another cell
+    event.stopPropagation(); // else JupyterLab selects another cell
     const columns = model.get("columns");
     const row = Math.floor(place / columns) + step[0];
     const column = (place % columns) + step[1];

@@ -1,6 +1,6 @@
-// StatusLine in the browser. It also looks after the panel that it stands in, for people who use the keyboard.
+// StatusLine in the browser. It also makes the controls of its panel accessible by keyboard and screen reader.
 
-// ipywidgets gives a slider's parts no name that a screen reader could say. The label beside them becomes their name.
+// Name the parts of the sliders for screen readers, by the label next to them: ipywidgets gives them no name.
 function nameSliders(panel) {
   for (const slider of panel.querySelectorAll(".widget-slider")) {
     const name = slider.querySelector(".widget-label")?.textContent ?? "";
@@ -11,7 +11,7 @@ function nameSliders(panel) {
   }
 }
 
-// JupyterLab's short commands (b adds a cell, d d deletes one) must not hear a key that is meant for a control.
+// Hide keys that are meant for a control from JupyterLab, where b adds a cell and d d deletes one.
 function keepKey(event) {
   const isCommand = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
   if (!isCommand) event.stopPropagation();
@@ -19,14 +19,14 @@ function keepKey(event) {
 
 function render({ model, el }) {
   el.classList.add("cnnlab-status");
-  el.setAttribute("role", "status"); // the element stays, its content changes: a screen reader announces only that
+  el.setAttribute("role", "status"); // a screen reader announces a change of the content only
   el.setAttribute("aria-live", "polite");
 
   function draw() {
-    el.innerHTML = model.get("value"); // Python has escaped it
+    el.innerHTML = model.get("value"); // escaped by Python
   }
 
-  function lookAfterPanel() {
+  function prepareControls() {
     const panel = el.closest(".widget-vbox");
     if (!panel) return;
     nameSliders(panel);
@@ -35,11 +35,11 @@ function render({ model, el }) {
 
   draw();
   model.on("change:value", draw);
-  const whenSeen = new IntersectionObserver(lookAfterPanel);
-  whenSeen.observe(el);
+  const whenVisible = new IntersectionObserver(prepareControls);
+  whenVisible.observe(el);
   return () => {
     model.off("change:value", draw);
-    whenSeen.disconnect();
+    whenVisible.disconnect();
   };
 }
 

@@ -1,44 +1,32 @@
-"""RunExplorer without a browser: what its pictures hold, against the plain functions and a bare forward pass."""
+"""Test RunExplorer without a browser: compare it with the plain functions and a bare forward pass."""
 
 import ipywidgets
 import numpy as np
 import pytest
 import torch
+from living import living_widgets
+from pictures import picture
+from two_runs import BASE, train
 
-from cnnlab import Experiment, RunExplorer, TrainingPanel, bank, load_runs, saliency
+from cnnlab import (
+    Experiment,
+    RunExplorer,
+    bank,
+    load_runs,
+    run,
+    saliency,
+    sweep,
+)
 from cnnlab.errors import ConfigError
-from cnnlab.experiments.run import run
 from cnnlab.widgets.run_explorer import explorer as runs_module
 from cnnlab.widgets.run_explorer.curves import NOT_RECORDED
 from cnnlab.widgets.web.canvas import sequential_pixels
 
-BASE = Experiment(
-    dataset="patterns", size=12, train_size=64, validation_size=40, channels=(5, 3), hidden=4, epochs=2, batch_size=16
-)
-
-
-def train(experiment, **options):
-    return run(experiment, snapshots=(0, 1, 2), progress=False, **options)
-
-
-@pytest.fixture(scope="module")
-def trained():
-    return [train(BASE, insides=True), train(BASE.replace(pooling="avg"), insides=True)]
-
-
-@pytest.fixture
-def panel(trained):
-    panel = RunExplorer(trained)
-    yield panel
-    panel.close()
-
-
-def picture(canvas):
-    return np.frombuffer(canvas.pixels, dtype=np.uint8).reshape(canvas.height, canvas.width, 4)
+TINY = Experiment(train_size=100, validation_size=50, channels=(4,), hidden=8, epochs=2)
 
 
 def relu1(run, epoch, image):
-    """The maps behind relu1 by a bare forward pass."""
+    """Return the feature maps after relu1, by a bare forward pass."""
     with torch.no_grad():
         return run.model(epoch)[:2](image.images)[0]
 
@@ -81,22 +69,6 @@ def test_one_slider_moves_everything_of_both_runs(panel, trained):
         assert list(curves._weights[place].get_ydata()) == pytest.approx(counts / counts.max())
     shown = trained[0].history.rows[0]["validation_loss"]
     assert f"after epoch 1: pooling=max validation loss {shown:.3f}" in panel.plot.label
-
-
-def test_before_training_there_is_no_loss_and_no_gradient(panel):
-    panel.epoch.value = 0
-    assert panel.plot.label.endswith("after epoch 0: untrained")
-    assert [len(line.get_xdata()) for line in panel._curves._flow] == [0, 0]
-    assert panel.status.value.startswith("After epoch 0: pooling=max reads ")
-
-
-def test_the_zeros_behind_a_relu_are_told_and_not_drawn(panel, trained):
-    with torch.no_grad():
-        values = trained[0].model(2)[:2](trained[0].experiment.load_data().validation.images[:100])
-    told = f"pooling=max: {float((values == 0).float().mean()):.0%} zeros"
-    assert panel._curves._zeros[0].get_text() == told
-    counts, _ = np.histogram(values[values != 0], panel._curves._edges)
-    assert list(panel._curves._activations[0].get_ydata()) == pytest.approx(counts / counts.max())
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -175,14 +147,8 @@ def test_it_begins_with_two_settings_where_there_are_two(trained):
     panel.close()
 
 
-def test_the_words_for_missing_insides_name_the_box_to_tick():
-    panel = TrainingPanel(BASE)
-    assert panel.insides.description in NOT_RECORDED
-    panel.close()
-
-
 def test_the_keys_reach_every_map(panel):
-    """As the page moves the cursor: one step from where it stands."""
+    """Move the cursor as the page does: one step for each key."""
     maps = panel.maps[0]
     units = set()
     for keys in ([(0, 1)] * 60, [(1, 0)] * 40, [(0, -1)] * 60, [(-1, 0)] * 40):
@@ -192,17 +158,6 @@ def test_the_keys_reach_every_map(panel):
             units.add(panel._pointed[0])
     assert units == {0, 1, 2, 3, 4}
     assert maps.cursor == [1, 0]
-
-
-def test_networks_of_unequal_depth_have_each_layer_at_its_own_place(trained):
-    shallow = train(BASE.replace(channels=(4,)), insides=True)
-    panel = RunExplorer([shallow, trained[0]])
-    assert panel._curves._layers == ["conv1", "conv2", "fc1", "logits"]
-    row = shallow.history.rows[1]
-    places, norms = panel._curves._flow[0].get_data()
-    assert list(places) == [0, 2, 3]
-    assert list(norms) == [row[f"{name}.gradient_norm"] for name in ("conv1", "fc1", "logits")]
-    panel.close()
 
 
 def test_two_runs_with_weights_are_needed(trained):
@@ -237,3 +192,48 @@ def test_closing_leaves_no_widget_and_the_text_is_fixed(trained):
     assert repr(panel) == "<RunExplorer: a live panel; run this cell to use it>"
     panel.close()
     assert set(ipywidgets.widgets.widget._instances) == before
+
+
+def test_what_a_unit_sees_is_told_of_each_run_and_framed_for_the_one_pointed_at():
+    panel = RunExplorer()
+    names = [side.name for side in panel._pair]
+    fields = [side.field("relu1", 0, 3, 3) for side in panel._pair]
+    assert fields == [(2, 2, 5, 5), (1, 1, 6, 6)], names  # 3×3 and 5×5 around row 3, column 3
+    assert (
+        "it sees in the first run rows 2 to 4, columns 2 to 4, and in the second run rows 1 to 5, columns 1 to 5"
+        in panel.status.value
+    )
+    assert panel.input.rectangle == [2, 2, 3, 3]
+    panel.maps[1].cursor = [5, 3]  # a row further down
+    assert panel.input.rectangle == [2, 1, 5, 5]
+    assert "second run" in panel.input.caption
+    panel.close()
+
+
+def test_runs_that_can_stand_side_by_side_are_found_in_any_order(tmp_path):
+    def with_weights(seed, epochs):
+        store = tmp_path / str(seed)
+        return sweep([TINY.replace(seed=seed, epochs=5)], store=store, workers=1, snapshots=epochs, progress=False)[0]
+
+    first, second, third = with_weights(0, (0, 1, 2)), with_weights(1, (0, 1)), with_weights(2, (3, 4, 5))
+    for runs, chosen in (
+        ([first, second, third], (0, 1)),
+        ([first, third, second], (0, 2)),
+        ([third, first, second], (1, 2)),
+    ):
+        panel = RunExplorer(runs)
+        assert (panel.first.value, panel.second.value) == chosen
+        panel.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda _: RunExplorer(5), "wanted runs"),
+    ],
+)
+def test_wrong_arguments_are_told_in_words_and_leave_no_widget_behind(wrong, words):
+    before = living_widgets()
+    with pytest.raises(ConfigError, match=words):
+        wrong(None)
+    assert living_widgets() == before

@@ -1,0 +1,121 @@
+"""Draw saliency maps below their images, and the images that most activate a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from cnnlab.data.dataset import Split
+from cnnlab.errors import ConfigError
+from cnnlab.interpret.top_images import TopImages
+from cnnlab.plots.images import montage
+from cnnlab.plots.style import PALETTE, new_axes
+
+
+def plot_saliency(
+    images: Split | Tensor,
+    maps: Tensor | Mapping[str, Tensor],
+    *,
+    overlay: bool = False,
+    titles: Sequence[object] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw images in a row, and below them their saliency maps: one row for each method or network.
+
+    A map shows the magnitude |map|, summed over the channels and divided by its own maximum: it is bright where it is
+    largest.
+
+    Parameters
+    ----------
+    images : Split or Tensor
+        A Split, or float (N, C, H, W) with one or three channels, stretched to the full range of grey.
+    maps : Tensor or dict of name: Tensor
+        What `saliency` returns for these images, float (N, C, H, W), or several of them with their names.
+    overlay : bool
+        Draw the maps over the images.
+    titles : sequence
+        A title above each image.
+    ax : Axes
+        Where to draw; None makes a new figure.
+
+    >>> plot_saliency(data.validation[:8], saliency(model, data.validation.images[:8]), overlay=True)
+    """
+    pictures = _in_colour(images)  # (N, H, W, 3)
+    named_maps = _check_maps(maps, pictures)
+    rows = [pictures] + [_heat_map(values, pictures if overlay else None) for values in named_maps.values()]
+    count, height, width, _ = pictures.shape
+    gap = max(1, round(0.08 * height))
+    picture, corners = montage(np.concatenate(rows), count, gap=gap)
+    ax = new_axes(ax, (max(2.0, 1.0 * count + 1.2), 1.05 * len(rows) + (0.3 if titles is not None else 0)))
+    ax.imshow(picture, interpolation="nearest")
+    for title, (top, left) in zip(titles if titles is not None else (), corners, strict=False):
+        ax.text(left + width / 2, top - 1, str(title), ha="center", va="bottom", fontsize=9, parse_math=False)
+    for name, (top, _) in zip(["image", *named_maps], corners[::count], strict=True):
+        ax.text(-gap, top + height / 2, name, ha="right", va="center", fontsize=9, parse_math=False)
+    ax.set_axis_off()
+    return ax
+
+
+def plot_top_images(top: TopImages, *, ax: Axes | None = None) -> Axes:
+    """Draw the images that most activate a unit, with a frame around the pixels that it sees; these pixels again below.
+
+    >>> plot_top_images(top_images(model, data.validation, "relu2", unit=3))
+    """
+    if not isinstance(top, TopImages):
+        raise ConfigError(f"plot_top_images wants what top_images gives, got {type(top).__name__}")
+    pictures = _in_colour(top.images)
+    count, height = pictures.shape[:2]
+    crops = np.ones_like(pictures)
+    for index, (first, left, last, right) in enumerate(top.boxes):
+        crops[index, : last - first, : right - left] = pictures[index, first:last, left:right]
+    gap = max(1, round(0.08 * height))
+    picture, corners = montage(np.concatenate([pictures, crops]), count, gap=gap)
+    ax = new_axes(ax, (max(2.0, 1.0 * count), 2.4))
+    ax.imshow(picture, interpolation="nearest")
+    for (first, left, last, right), (down, across) in zip(top.boxes, corners, strict=False):
+        corner = across + left - 0.5, down + first - 0.5
+        frame = {"fill": False, "edgecolor": PALETTE[1], "linewidth": 1.5}
+        ax.add_patch(Rectangle(corner, right - left, last - first, **frame))
+    ax.set_axis_off()
+    ax.set_title(f"{top.layer}, unit {top.unit}: what excites it most")
+    return ax
+
+
+def _check_maps(maps: object, pictures: np.ndarray) -> Mapping[str, Tensor]:
+    """Return the saliency maps with their names; raise ConfigError unless each belongs to these pictures."""
+    named_maps = {"": maps} if isinstance(maps, Tensor) else maps
+    if not isinstance(named_maps, Mapping) or not named_maps:
+        raise ConfigError(f"plot_saliency wants maps from saliency(), or a dict of them, got {type(maps).__name__}")
+    for name, values in named_maps.items():
+        if values.ndim != 4 or len(values) != len(pictures) or values.shape[2:] != pictures.shape[1:3]:
+            raise ConfigError(
+                f"plot_saliency: maps {name or ''} are {tuple(values.shape)}, for {len(pictures)} images of "
+                f"{pictures.shape[1]}×{pictures.shape[2]}; take those of the same images"
+            )
+    return named_maps
+
+
+def _in_colour(images: Split | Tensor) -> np.ndarray:
+    """Return images as (N, H, W, 3) in 0–1; a tensor is stretched from its lowest to its highest value."""
+    if isinstance(images, Split):
+        pixels = images.pixels
+    elif isinstance(images, Tensor) and images.ndim == 4 and images.shape[1] in (1, 3):
+        low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
+        pixels = (images - low) / (high - low).clamp_min(1e-12)
+    else:
+        got = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
+        raise ConfigError(f"images: want a Split, or float (N, C, H, W) with one or three channels, got {got}")
+    return pixels.detach().cpu().float().expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
+
+
+def _heat_map(maps: Tensor, under: np.ndarray | None) -> np.ndarray:
+    """Return |maps| as colours (N, H, W, 3); laid over the images `under`, unless that is None."""
+    size = maps.detach().abs().sum(1).cpu().double()  # (N, H, W)
+    share = (size / size.amax((1, 2), keepdim=True).clamp_min(1e-300)).numpy()
+    colours = matplotlib.colormaps["viridis"](share)[..., :3]
+    return colours if under is None else np.where(share[..., None] > 0.1, 0.4 * under + 0.6 * colours, under)

@@ -1,0 +1,107 @@
+"""The look that all figures share: colours, markers, dash styles, units, and small helpers for axes.
+
+Training is always blue, solid and round; validation is always orange, dashed and square. The palette is seaborn's
+"colorblind" palette.
+"""
+
+from __future__ import annotations
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.legend import Legend
+from matplotlib.ticker import LogFormatter
+
+PALETTE = seaborn.color_palette("colorblind").as_hex()
+MARKS = "osD^vPX*"
+DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))]
+TRAIN = {"color": PALETTE[0], "linestyle": "-", "marker": "o", "label": "training"}
+VALIDATION = {"color": PALETTE[1], "linestyle": "--", "marker": "s", "label": "validation"}
+NOISE_BAND = {"facecolor": "0.92", "edgecolor": "0.6", "linewidth": 0.8, "zorder": 0, "label": "one run alone: chance"}
+
+UNITS = {"loss": "loss (nats)", "accuracy": "accuracy (0–1)"}
+RECORDER_LABELS = {  # the axis label of each number that cnnlab.Recorder records
+    "gradient_norm": "gradient norm",
+    "gradient_ratio": "gradient / weights",
+    "update_ratio": "update / weights",
+    "dead_share": "dead units (share, 0–1)",
+    "activation_scale": "activation scale (rms)",
+    "scale_change": "scale behind the pool / in front",
+    "saliency_concentration": "saliency concentration",
+}
+BINS = 40  # of every histogram
+
+
+def line_look(place: int) -> dict:
+    """Return the colour, marker and dash style of the line at this place in a figure with several lines.
+
+    >>> line_look(0)
+    {'color': '#0173b2', 'marker': 'o', 'linestyle': '-'}
+    """
+    return {
+        "color": PALETTE[place % len(PALETTE)],
+        "marker": MARKS[place % len(MARKS)],
+        "linestyle": DASHES[place % len(DASHES)],
+    }
+
+
+def axis_label(metric: str) -> str:
+    """Return the label of an axis that shows this metric, with its unit.
+
+    >>> axis_label("validation_loss")
+    'validation loss (nats)'
+    """
+    layer, _, number = metric.rpartition(".")
+    if number in RECORDER_LABELS:
+        return f"{layer}: {RECORDER_LABELS[number]}" if layer else RECORDER_LABELS[number]
+    split, _, quantity = metric.partition("_")
+    return f"{split} {UNITS[quantity]}" if quantity in UNITS else metric
+
+
+def new_axes(ax: Axes | None, size: tuple[float, float] = (6.0, 3.5)) -> Axes:
+    """Return `ax`, or the Axes of a new figure of this size (width, height) in inches if `ax` is None."""
+    return ax if ax is not None else plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def plain_legend(ax: Axes, **options: object) -> Legend:
+    """Add a legend that shows every name as it is: matplotlib would read a name with $ signs as a formula."""
+    legend = ax.legend(**options)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    return legend
+
+
+def log_scale(ax: Axes) -> None:
+    """Give Axes a logarithmic vertical axis with powers of ten written as plain text, such as 10⁻³.
+
+    matplotlib's own labels are formulas: five of them take longer to lay out than the rest of the plot.
+    """
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(_PowersOfTen())
+    ax.yaxis.set_minor_formatter(_PowersOfTen(minor_thresholds=(1, 0.4)))  # matplotlib's own thresholds
+
+
+class _PowersOfTen(LogFormatter):
+    """Write powers of ten as 10⁻³ and all other numbers as they are; matplotlib chooses the ticks with a label."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        if not super().__call__(x, pos):
+            return ""
+        power = round(math.log10(x))
+        return "10" + str(power).translate(_RAISED) if math.isclose(x, 10.0**power) else f"{x:.3g}"
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def bin_edges(values: np.ndarray) -> np.ndarray:
+    """Return the BINS + 1 edges of equal bins over the values, without the outermost thousandth of them.
+
+    >>> bin_edges(np.zeros(0))[[0, -1]].tolist()
+    [0.0, 1.0]
+    """
+    low, high = np.quantile(values, [0.0005, 0.9995]) if len(values) else (0.0, 1.0)
+    return np.linspace(low, high if high > low else low + 1, BINS + 1)

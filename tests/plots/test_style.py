@@ -1,0 +1,69 @@
+"""Test the style that all figures share."""
+
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from cnnlab.plots.style import BINS, DASHES, MARKS, PALETTE, axis_label, bin_edges, line_look, log_scale, plain_legend
+
+
+@pytest.mark.parametrize("limits", [(1e-6, 1e3), (0.03, 40), (0.11, 1.2), (0.2, 0.9), (1.1, 8), (1e-9, 1e-2)])
+def test_a_logarithmic_axis_says_what_matplotlib_says_but_not_as_formulas(limits):
+    ours, theirs = plt.subplots(1, 2)[1]
+    log_scale(ours)
+    theirs.set_yscale("log")
+    result = []
+    for ax in (ours, theirs):
+        ax.set_ylim(limits)
+        ax.figure.canvas.draw()
+        ticks = {which: ax.get_yticks(minor=which == "minor") for which in ("major", "minor")}
+        texts = {which: [text.get_text() for text in ax.get_yticklabels(which=which)] for which in ticks}
+        result.append(
+            {at: text for which in ticks for at, text in zip(ticks[which], texts[which], strict=True) if text}
+        )
+    assert result[0].keys() == result[1].keys()
+    for at, text in result[0].items():
+        power = re.fullmatch(r"\$\\mathdefault\{10\^\{(-?\d+)\}\}\$", result[1][at])
+        assert text == (
+            "10" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(d)] if d != "-" else "⁻" for d in power[1]) if power else f"{at:.3g}"
+        )
+
+
+def test_ten_lines_have_ten_colours_and_every_look_can_be_told_apart():
+    looks = [line_look(place) for place in range(10)]
+    assert [look["color"] for look in looks] == PALETTE
+    assert [look["marker"] for look in looks[:8]] == list(MARKS)
+    assert [look["linestyle"] for look in looks[:6]] == DASHES
+    assert line_look(10) == looks[0] | {"marker": MARKS[2], "linestyle": DASHES[4]}
+
+
+@pytest.mark.parametrize(
+    ("metric", "label"),
+    [
+        ("validation_loss", "validation loss (nats)"),
+        ("train_accuracy", "train accuracy (0–1)"),
+        ("conv1.gradient_norm", "conv1: gradient norm"),
+        ("update_ratio", "update / weights"),
+        ("seconds", "seconds"),
+        ("my.own_number", "my.own_number"),
+    ],
+)
+def test_the_label_of_an_axis_has_the_unit_of_its_metric(metric, label):
+    assert axis_label(metric) == label
+
+
+def test_bins_leave_out_the_outermost_thousandth():
+    values = np.arange(10_001.0)  # its quantiles are at 10,000 times the share
+    assert bin_edges(values) == pytest.approx(np.linspace(5, 9995, BINS + 1))
+    assert bin_edges(np.full(3, 2.0))[[0, -1]].tolist() == [2, 3]  # equal values
+    assert bin_edges(np.zeros(0))[[0, -1]].tolist() == [0, 1]
+
+
+def test_a_name_in_a_legend_is_no_formula():
+    _, ax = plt.subplots()
+    ax.plot([0], [0], label=r"a $\frac{$ folder")  # matplotlib cannot read this formula
+    legend = plain_legend(ax, frameon=False)
+    ax.figure.canvas.draw()
+    assert [text.get_text() for text in legend.get_texts()] == [r"a $\frac{$ folder"]

@@ -78,7 +78,7 @@ def layer_table(model: nn.Sequential, input_shape: tuple[int, int, int] | None =
             f"layer_table wants a network from build_cnn, or an nn.Sequential with input_shape=(C, H, W); "
             f"got {type(model).__name__} and input_shape={input_shape!r}"
         )
-    rows, field, jump = LayerTable(), 1, 1
+    rows, receptive_field, jump = LayerTable(), 1, 1
     values = torch.empty(1, *input_shape, device="meta")
     for name, layer in model.named_children():
         _check_known(name, layer)
@@ -90,13 +90,13 @@ def layer_table(model: nn.Sequential, input_shape: tuple[int, int, int] | None =
                 f"{name} can't take {tuple(values.shape[1:])}, with input_shape={input_shape}: {error}"
             ) from error
         if isinstance(layer, WINDOWED):
-            field += (_side(layer.kernel_size) - 1) * jump
+            receptive_field += (_side(layer.kernel_size) - 1) * jump
             jump *= _side(layer.stride)
-        rows.append(_row(name, layer, entering, values, field))
+        rows.append(_row(name, layer, entering, values, receptive_field))
     return rows
 
 
-def _row(name: str, layer: nn.Module, entering: Tensor, leaving: Tensor, field: int) -> LayerRow:
+def _row(name: str, layer: nn.Module, entering: Tensor, leaving: Tensor, receptive_field: int) -> LayerRow:
     """Return the row of a layer that turns a tensor like `entering` into one like `leaving`."""
     note = ""
     if isinstance(layer, WINDOWED) and _side(layer.kernel_size) > min(entering.shape[2:]):
@@ -105,8 +105,8 @@ def _row(name: str, layer: nn.Module, entering: Tensor, leaving: Tensor, field: 
     weight = getattr(layer, "weight", None)
     products = 0 if weight is None else weight.numel()  # at each position of the output
     positions = math.prod(leaving.shape[2:])  # 1 after flatten
-    receptive_field = field if leaving.ndim == 4 else None
-    return LayerRow(name, tuple(leaving.shape[1:]), parameters, products * positions, receptive_field, note)
+    sees = receptive_field if leaving.ndim == 4 else None  # after flatten, the whole image
+    return LayerRow(name, tuple(leaving.shape[1:]), parameters, products * positions, sees, note)
 
 
 def _output_of(layer: nn.Module, values: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 
 from cnnlab import Experiment, Runs, bank, load_runs, run, sweep
 from cnnlab.experiments.replicas import _exact, _Training
-from cnnlab.training.history import environment
+from cnnlab.training.environment import environment
 
 SETTING = ("kernel_size", "pooling", "optimizer")
 LAST = 20  # epochs whose median is compared: with RMSprop single epochs are far off now and then

@@ -32,7 +32,14 @@ from cnnlab.training.early_stopping import replay
 from cnnlab.training.environment import environment
 from cnnlab.training.fit import EpochState, is_out_of_memory, what_to_try
 from cnnlab.training.history import History
-from cnnlab.training.options import LEARNING_RATES, check_settings, check_sizes, choose_device, make_optimizer
+from cnnlab.training.options import (
+    LEARNING_RATES,
+    check_numbers,
+    check_settings,
+    check_sizes,
+    choose_device,
+    make_optimizer,
+)
 
 MOST_REPLICAS = 128  # more in one network make a GPU no faster, and each holds an open lock file of the store
 VALIDATION_BATCH = 250  # images, as in `evaluate`
@@ -314,7 +321,7 @@ class _Replica:
         if self.insides:
             model, optimizer = network.one(place, self.experiment, self.data)
             state = EpochState(len(history), history, model, optimizer, self.data)
-            history.rows[-1] |= Recorder(activations=True, saliency=True)(state)
+            history.rows[-1] |= check_numbers(Recorder(activations=True, saliency=True)(state))
 
     def has_ended(self) -> bool:
         """Return whether this was the last epoch; if it was, make the Run."""

@@ -35,7 +35,7 @@ class EarlyStopping:
 
     def add_epoch(self, row: Mapping[str, float]) -> bool:
         """Take in the `History` row of the next epoch; return whether its validation loss is the best so far."""
-        self.epoch = row["epoch"]
+        self.epoch = int(row["epoch"])
         loss = row.get("validation_loss", math.inf)
         if loss < self.best_loss - self.min_delta:
             self.best_epoch, self.best_loss = self.epoch, loss

@@ -284,7 +284,7 @@ class _Training:
         """Add an epoch to the finished ones."""
         rows, _, best_epoch, best_weights = self.finished
         if self.early_stopping.add_epoch(row):
-            best_epoch, best_weights = row["epoch"], weights
+            best_epoch, best_weights = self.epoch, weights
         self.finished = Finished([*rows, row], weights, best_epoch, best_weights)
 
     def _call(self, on_epoch, history: History) -> None:
@@ -328,9 +328,9 @@ def _prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
 
 
 def deterministic_cudnn(device: torch.device) -> contextlib.AbstractContextManager:
-    """Within the block, let cuDNN choose only algorithms that give the same bits each time; on a CPU, do nothing.
+    """Within the block, let cuDNN compute with all 32 bits, and with the same bits each time; on a CPU, do nothing.
 
-    This is a setting of the whole process: meanwhile it holds in every thread. Afterwards it is as it was.
+    These are settings of the whole process: meanwhile they hold in every thread. Afterwards they are as they were.
     """
     if device.type != "cuda":
         return contextlib.nullcontext()

@@ -213,6 +213,16 @@ def test_what_goes_on_inside_is_recorded(optimizer):
     assert [one.history["train_loss"] for one in plain] == [one.history["train_loss"] for one in runs]
 
 
+def test_a_number_from_inside_that_is_not_finite_is_left_out(tmp_path, monkeypatch):
+    import cnnlab.interpret.recorder
+
+    monkeypatch.setattr(cnnlab.interpret.recorder, "concentration", lambda _maps: torch.tensor([float("nan")]))
+    (replica,) = sweep([TINY], tmp_path, replicas=2, insides=True, progress=False)
+    assert "dead_share" in replica.history.metrics
+    assert "saliency_concentration" not in replica.history.metrics
+    assert len(load_runs(tmp_path)) == 1
+
+
 def test_only_what_is_alike_is_stacked():
     alike = [TINY, TINY.replace(seed=3, optimizer="sgd", epochs=9, patience=2), TINY.replace(data_seed=1, noise=0.3)]
     assert len({stack_key(one) for one in alike}) == 1

@@ -74,7 +74,7 @@ class Comparison:
     @property
     def title(self) -> str:
         """The metric, the compared field, the epoch and the reference, in words."""
-        when = WHEN.get(self.at, f"after epoch {self.at}")
+        when = WHEN[self.at] if isinstance(self.at, str) else f"after epoch {self.at}"
         return f"{self.metric} by {self.what}, {when}, against {self.by}={self.levels[0].level}"
 
     @property

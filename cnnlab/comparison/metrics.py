@@ -36,8 +36,10 @@ def check_metric_at(runs: list[Run], metric: str, at: str | int, *, compared: It
     keeps_best = at == "stopped" and any(run.experiment.patience is not None for run in runs)
     # Patience keeps the epoch of the lowest validation loss, so that it is no fair judge of that loss.
     unfair_with_patience = ("epochs", "patience") if metric == "validation_loss" else ("epochs",)
-    unfair = {"best": ("epochs", "patience"), "stopped": unfair_with_patience if keeps_best else ()}.get(at, ())
-    for name in unfair:
+    unfair: dict[str | int, tuple[str, ...]] = {"best": ("epochs", "patience")}
+    if keeps_best:
+        unfair["stopped"] = unfair_with_patience
+    for name in unfair.get(at, ()):
         if name in compared:
             why = "with patience the best weights are kept, and " if keeps_best else ""
             raise ConfigError(
@@ -164,7 +166,8 @@ def value_at(run: Run, metric: str, at: str | int) -> float | None:
         return None
     if metric == "seconds":
         return run.seconds
-    epoch = {"last": len(history), "stopped": history.best_epoch, "best": history.best_epoch}.get(at, at)
+    named = {"last": len(history), "stopped": history.best_epoch, "best": history.best_epoch}
+    epoch = named[at] if isinstance(at, str) else at
     return history.rows[epoch - 1].get(metric) if 1 <= epoch <= len(history) else None
 
 

@@ -13,7 +13,7 @@ import itertools
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import torch
@@ -73,7 +73,7 @@ def train_replicas(
     *,
     dtype: torch.dtype = torch.float32,
     graphs: bool = True,
-) -> Iterator[dict[int, Run]]:
+) -> Generator[dict[int, Run], None, None]:
     """Train experiments as one network; after each epoch yield the runs that have ended, by their place in payloads.
 
     Parameters

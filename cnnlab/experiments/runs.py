@@ -7,7 +7,7 @@ import gc
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from cnnlab.checks import check_choice
 from cnnlab.errors import ConfigError, DataError
@@ -53,6 +53,12 @@ class Runs:
     def __iter__(self) -> Iterator[Run]:
         return iter(self._runs)
 
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Runs: ...
+
     def __getitem__(self, index: int | slice) -> Run | Runs:
         return Runs(self._runs[index], self.failures) if isinstance(index, slice) else self._runs[index]
 
@@ -96,7 +102,7 @@ class Runs:
             named = ", ".join(f"{name}={value!r}" for name, value in fields.items()) or "no fields named"
             remedy = "name more fields" if len(matching) else "values() shows what there is"
             raise ConfigError(f"one({named}): {len(matching)} runs are like that, not one; {remedy}")
-        return matching[0]
+        return matching._runs[0]
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a DataFrame with one row for each run.
@@ -135,7 +141,7 @@ class Runs:
             seeds=("seed", "nunique"), mean=(metric, "mean"), std=(metric, "std"),
             trained_epochs=("trained_epochs", "mean"), seconds=("seconds", "sum"),
         )  # fmt: skip
-        return table.rename(columns={"mean": metric}).reset_index()[columns]
+        return table.rename(columns={"mean": metric}).reset_index().reindex(columns=columns)
 
     def curves(self) -> pandas.DataFrame:
         """Return a DataFrame with one row for each epoch of each run: every field, `epoch`, and the epoch's metrics.
@@ -209,7 +215,7 @@ def load_runs(store: str | os.PathLike) -> Runs:
     >>> load_runs("runs/kernel")
     """
     opened = Store(store)
-    if not opened.path.exists():
+    if not Path(store).exists():
         raise ConfigError(f"{store} does not exist; sweep(…, store={str(store)!r}) makes it")
     with garbage_collector_off():
         runs = _without_duplicates(run for name in opened.names() for run in read_runs(opened, name))

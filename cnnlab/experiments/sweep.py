@@ -115,11 +115,11 @@ def sweep(  # noqa: PLR0913 (what, where, and how)
     retries = check_whole("retries", retries, 0)
     workers = None if workers is None else check_whole("workers", workers, 1)
     _check_executor(executor)
-    device = _check_device(device, replicas, executor, workers)
-    if device is None:
+    chosen = _check_device(device, replicas, executor, workers)
+    if chosen is None:
         train = functools.partial(_train_by_executor, executor=executor, workers=workers)
     else:
-        train = functools.partial(train_stacks, device=device, replicas=replicas)
+        train = functools.partial(train_stacks, device=chosen, replicas=replicas)
     opened = Store(store)
     failures: list[Failure] = []
     interrupted = False

@@ -179,4 +179,5 @@ def _note_asked(experiments: list[Experiment], record: dict[str, Any], store: St
         return
     with store.editing():
         now = store.read(name)
-        store.write(name, now | {"asked": add_asked(experiments, now["asked"])})
+        if now is not None:  # nobody has set it aside in the meantime
+            store.write(name, now | {"asked": add_asked(experiments, now["asked"])})

@@ -9,7 +9,7 @@ from cnnlab.comparison.ranking import rank_stability
 from cnnlab.comparison.settings import compare_settings
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
-from cnnlab.plots.images import plot_history
+from cnnlab.plots.history import plot_history
 from cnnlab.plots.runs import plot_curves, plot_grid
 
 

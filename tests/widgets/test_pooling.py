@@ -7,12 +7,7 @@ from living import living_widgets
 from torch import nn
 
 import cnnlab
-from cnnlab import (
-    ConfigError,
-    build_cnn,
-    fit,
-    load_data,
-)
+from cnnlab import ConfigError, build_cnn, fit, load_data
 
 
 @pytest.fixture(scope="module")

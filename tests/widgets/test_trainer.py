@@ -9,22 +9,14 @@ import torch
 from living import living_widgets
 
 import cnnlab
-from cnnlab import (
-    Experiment,
-    TrainingPanel,
-    run,
-)
+from cnnlab import Experiment, TrainingPanel, run
 from cnnlab.errors import ConfigError
 from cnnlab.widgets import trainer
 
 SMALL = Experiment(
     dataset="patterns", size=12, train_size=64, validation_size=32, channels=(2,), hidden=4, epochs=2, batch_size=16
 )
-
-
 TINY = Experiment(train_size=100, validation_size=50, channels=(4,), hidden=8, epochs=2)
-
-
 NASTY = "<img src=x onerror=alert(1)>"
 
 

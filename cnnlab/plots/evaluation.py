@@ -90,7 +90,7 @@ def plot_probabilities(
     if not isinstance(probabilities, Tensor) or probabilities.ndim != 1 or len(probabilities) == 0:
         got = tuple(probabilities.shape) if isinstance(probabilities, Tensor) else type(probabilities).__name__
         raise ConfigError(
-            f"plot_probabilities wants those of one image, float (classes,), got {got}; try predict(…)[0]"
+            f"plot_probabilities wants the probabilities of one image, float (classes,), got {got}; try predict(…)[0]"
         )
     names = [str(place) for place in range(len(probabilities))] if classes is None else list(classes)
     if len(names) != len(probabilities):

@@ -50,7 +50,7 @@ def plot_images(
     return ax
 
 
-def _check_drawable(images: object) -> None:
+def _check_drawable(images: Tensor) -> None:
     """Raise ConfigError unless images is float (N, C, H, W) in 0–1 with one or three channels."""
     check_images(images)
     if len(images) and not 0 <= images.min() <= images.max() <= 1:

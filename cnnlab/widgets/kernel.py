@@ -23,7 +23,7 @@ from cnnlab.widgets.base import control_row, offer
 from cnnlab.widgets.trainer import ON_COLAB, Trainer, check_base
 from cnnlab.widgets.web.live_plot import LivePlot
 
-BASES = {  # those of notebook 01, which the results bank has
+BASES = {  # the experiments of notebook 01, which are in the results bank
     "digits": presets.KERNEL_DIGITS,
     "digits, 10 epochs": presets.KERNEL_DIGITS_LONG,
     "coarse patterns": presets.COARSE_PATTERNS,

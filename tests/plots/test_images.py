@@ -9,12 +9,7 @@ import torch
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.model.cnn import build_cnn
-from cnnlab.plots.images import (
-    montage,
-    plot_filters,
-    plot_images,
-    plot_maps,
-)
+from cnnlab.plots.images import montage, plot_filters, plot_images, plot_maps
 
 matplotlib.use("agg")
 

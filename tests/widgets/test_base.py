@@ -16,8 +16,6 @@ from cnnlab.widgets.web.drawing_canvas import DrawingCanvas
 from cnnlab.widgets.web.live_plot import LivePlot
 
 IMAGES = torch.rand(3, 1, 7, 9, generator=torch.Generator().manual_seed(0))
-
-
 NASTY = "<img src=x onerror=alert(1)>"
 
 

@@ -11,8 +11,6 @@ from cnnlab.widgets import ConvolutionExplorer
 from cnnlab.widgets.web.canvas import PixelCanvas, diverging_pixels, grey_pixels
 
 IMAGES = torch.rand(3, 1, 7, 9, generator=torch.Generator().manual_seed(0))
-
-
 NASTY = "<img src=x onerror=alert(1)>"
 
 

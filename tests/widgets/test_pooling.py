@@ -3,17 +3,11 @@
 import threading
 
 import pytest
-import torch
 from living import living_widgets
 from torch import nn
 
 import cnnlab
-from cnnlab import (
-    ConfigError,
-    build_cnn,
-    fit,
-    load_data,
-)
+from cnnlab import ConfigError, build_cnn, fit, load_data
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +60,6 @@ def test_maps_with_values_below_zero_are_blue_and_red(digits):
     panel.close()
 
 
-def test_relative_change_of_a_map_and_its_reverse_is_the_root_of_two():
-    ones = torch.ones(2, 2)
-    assert cnnlab.relative_change(ones, -ones) == pytest.approx(2**0.5)
-
-
 def test_the_window_is_never_larger_than_the_map(digits):
     model = nn.Sequential()
     for place in range(1, 5):
@@ -84,8 +73,6 @@ def test_the_window_is_never_larger_than_the_map(digits):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (lambda _: cnnlab.relative_change([1], [2]), "want two float maps"),
-        (lambda _: cnnlab.shift_image(torch.zeros(4, 4), down=1.5), "whole number of pixels, got 1.5"),
         (lambda d: cnnlab.PoolingExplorer(build_cnn(), d.validation[:3], layer="fc1"), "no maps"),
         (lambda d: cnnlab.PoolingExplorer(build_cnn(input_shape=(3, 28, 28)), d.validation[:3]), "can't take images"),
         (lambda d: cnnlab.PoolingExplorer(build_cnn().double(), d.validation[:3]), "the model is torch.float64"),

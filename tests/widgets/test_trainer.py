@@ -1,7 +1,6 @@
 """Test the panels that train: Start and Stop, the thread, errors, and training in a cell."""
 
 import threading
-import time
 
 import ipywidgets
 import pytest
@@ -9,22 +8,14 @@ import torch
 from living import living_widgets
 
 import cnnlab
-from cnnlab import (
-    Experiment,
-    TrainingPanel,
-    run,
-)
+from cnnlab import Experiment, TrainingPanel, run
 from cnnlab.errors import ConfigError
 from cnnlab.widgets import trainer
 
 SMALL = Experiment(
     dataset="patterns", size=12, train_size=64, validation_size=32, channels=(2,), hidden=4, epochs=2, batch_size=16
 )
-
-
 TINY = Experiment(train_size=100, validation_size=50, channels=(4,), hidden=8, epochs=2)
-
-
 NASTY = "<img src=x onerror=alert(1)>"
 
 
@@ -60,10 +51,18 @@ def test_train_does_the_same_in_the_cell_itself(panel):
     assert panel._thread is None
 
 
-def test_stop_ends_within_a_batch_and_start_works_again(panel):
+def test_stop_ends_within_a_batch_and_start_works_again(panel, monkeypatch):
+    draw, is_drawn = panel._after_epoch, threading.Event()
+
+    def draw_and_say(state):
+        draw(state)
+        if len(panel._lines["train_loss"].get_xdata()) > 0:
+            is_drawn.set()
+
+    monkeypatch.setattr(panel, "_after_epoch", draw_and_say)
     panel.epochs.value = 350
     panel.start.click()
-    _wait_until(lambda: len(panel._lines["train_loss"].get_xdata()) > 0)
+    assert is_drawn.wait(30)
     threads = [thread for thread in threading.enumerate() if thread.name == "cnnlab training"]
     assert len(threads) == 1
     assert panel.start.disabled
@@ -174,13 +173,6 @@ def test_on_colab_a_cell_trains(monkeypatch):
 
 def _below(widget):
     return [widget, *(part for child in getattr(widget, "children", ()) for part in _below(child))]
-
-
-def _wait_until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_wait_raises_what_start_could_not_begin():

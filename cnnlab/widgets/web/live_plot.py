@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import traitlets
 from matplotlib.artist import Artist
@@ -42,17 +44,17 @@ class LivePlot(WebWidget):
 
     def __init__(self, width: float, height: float, *, label: str) -> None:
         self.figure = Figure((width, height), dpi=DPI, layout="constrained")
-        FigureCanvasAgg(self.figure)
-        self._moving: list[Artist] = []
+        self._canvas = FigureCanvasAgg(self.figure)
+        self._moving: Sequence[Artist] = []
         self._background = self._frozen = None
         super().__init__(width=round(width * DPI), height=round(height * DPI), label=label)
 
-    def freeze(self, moving: list[Artist], *, solve: bool = True) -> None:
+    def freeze(self, moving: Sequence[Artist], *, solve: bool = True) -> None:
         """Draw all artists but these, once; call it again after a change of the axes or of another fixed artist.
 
         Parameters
         ----------
-        moving : list of Artist
+        moving : sequence of Artist
             The artists that each `show` draws again.
         solve : bool
             Let matplotlib find room for the axes and their labels. False keeps the axes where they are, which takes
@@ -60,20 +62,19 @@ class LivePlot(WebWidget):
         """
         self.move(moving)
         self.figure.set_layout_engine("constrained" if solve else "none")
-        self.figure.canvas.draw()
+        self._canvas.draw()
         self.figure.set_layout_engine("none")  # no axes shift while a slider moves
-        self._background = self._frozen = self.figure.canvas.copy_from_bbox(self.figure.bbox)
+        self._background = self._frozen = self._canvas.copy_from_bbox(self.figure.bbox)
 
-    def freeze_on_top(self, artists: list[Artist]) -> None:
+    def freeze_on_top(self, artists: Sequence[Artist]) -> None:
         """Draw these artists on the frozen ones; they stay until the next call. For words that change now and then."""
-        canvas = self.figure.canvas
-        canvas.restore_region(self._frozen)
+        self._canvas.restore_region(self._frozen)
         for artist in artists:
             artist.set_animated(True)
             self.figure.draw_artist(artist)
-        self._background = canvas.copy_from_bbox(self.figure.bbox)
+        self._background = self._canvas.copy_from_bbox(self.figure.bbox)
 
-    def move(self, moving: list[Artist]) -> None:
+    def move(self, moving: Sequence[Artist]) -> None:
         """Replace the list of moving artists; the frozen ones stay."""
         self._moving = moving
         for artist in moving:
@@ -81,11 +82,10 @@ class LivePlot(WebWidget):
 
     def show(self, **traits: object) -> None:
         """Draw the moving artists on the frozen ones, and send the picture with further traits, all in one message."""
-        canvas = self.figure.canvas
-        canvas.restore_region(self._background)
+        self._canvas.restore_region(self._background)
         for artist in self._moving:
             self.figure.draw_artist(artist)
-        self.send_together(picture=run_lengths(np.asarray(canvas.buffer_rgba())), **traits)
+        self.send_together(picture=run_lengths(np.asarray(self._canvas.buffer_rgba())), **traits)
 
 
 def run_lengths(pixels: np.ndarray) -> bytes:

@@ -8,15 +8,7 @@ from living import living_widgets
 from pictures import picture
 from two_runs import BASE, train
 
-from cnnlab import (
-    Experiment,
-    RunExplorer,
-    bank,
-    load_runs,
-    run,
-    saliency,
-    sweep,
-)
+from cnnlab import Experiment, RunExplorer, bank, load_runs, run, saliency, sweep
 from cnnlab.errors import ConfigError
 from cnnlab.widgets.run_explorer import explorer as runs_module
 from cnnlab.widgets.run_explorer.curves import NOT_RECORDED

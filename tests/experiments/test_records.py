@@ -68,8 +68,8 @@ OLD_RUNS = {
     (1, 1): ("14a8a14c724bd04c", (0,), 0.6988073587417603, 0.7071132063865662),
     (1, 2): ("25fc91eab446829d", (0, 2), 0.694428563117981, 0.6833186149597168),
 }
-OLD_FAILURE = (
-    "DataError: nowhere at all is not a folder; give one that holds one folder a class, with that class's pictures"
+OLD_FAILURE = (  # as it is stored, in the words of that version
+    "DataError: nowhere at all is no folder; give one that holds one folder a class, with that class's pictures"
 )
 
 

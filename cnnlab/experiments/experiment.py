@@ -64,15 +64,15 @@ class Experiment:
     classes: int | None = data_field(
         None, int, "of patterns: number of classes", datasets=("patterns",), steps=(None, 2, 3, 4, 6, 8)
     )
-    folder: str | None = data_field(
-        None, str, "of images: your folder, with one folder of pictures for each class", datasets=("images",)
-    )
     size: int | None = data_field(
         None,
         int,
         "of patterns and images: height and width in pixels",
         datasets=("patterns", "images"),
         steps=(None, 16, 20, 28, 32, 48, 64),
+    )
+    folder: str | None = data_field(
+        None, str, "of images: your folder, with one folder of pictures for each class", datasets=("images",)
     )
     grey: bool | None = data_field(
         None, bool, "of images: grey pictures (true) or colour (false)", datasets=("images",), choices=(True, False)

@@ -166,7 +166,7 @@ class Experiment:
         for name, known in FIELDS.items():
             known.check_value(name, getattr(self, name))
         self._check_data()
-        check_architecture(**self.network())
+        check_architecture(self.network())
         check_settings({name: getattr(self, name) for name in TRAINING})
         if self.train_size is not None and self.batch_size > self.train_size:
             raise ConfigError(

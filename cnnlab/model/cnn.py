@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import numbers
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -90,9 +92,11 @@ def build_cnn(  # noqa: PLR0913 (a network's settings)
     >>> model.conv1.weight.shape
     torch.Size([16, 1, 5, 5])
     """
-    check_architecture(
-        kernel_size, pooling, channels, convs_per_block, hidden, padding, dropout, input_shape, classes, seed
-    )
+    check_architecture({
+        "kernel_size": kernel_size, "pooling": pooling, "channels": channels, "convs_per_block": convs_per_block,
+        "hidden": hidden, "padding": padding, "dropout": dropout, "input_shape": input_shape, "classes": classes,
+        "seed": seed,
+    })  # fmt: skip
     with torch.device("meta"):  # shapes only; the weights are drawn below, with a generator of their own
         layers = _blocks(kernel_size, pooling, channels, convs_per_block, padding, input_shape)
         height, width = _map_size(kernel_size, pooling, channels, convs_per_block, padding, input_shape)
@@ -111,30 +115,45 @@ def build_cnn(  # noqa: PLR0913 (a network's settings)
     return model.to(device)
 
 
-def check_architecture(  # noqa: PLR0913 (a network's settings)
-    kernel_size, pooling, channels, convs_per_block, hidden, padding, dropout, input_shape, classes, seed
-) -> None:
-    """Raise ConfigError unless `build_cnn` can build a network with these settings."""
-    check_kernel_size(kernel_size)
-    check_choice("pooling", pooling, POOLINGS)
-    check_choice("padding", padding, PADDINGS)
-    rule = "channels wants one to four widths, each a whole number of 1 or more, such as (16, 32)"
-    if not isinstance(channels, (tuple, list)) or len(channels) == 0:
-        raise ConfigError(f"{rule}; got {channels!r}: give at least one positive width")
-    if len(channels) > 4:
-        raise ConfigError(f"{rule}; got {len(channels)} widths: {channels!r}")
-    if any(isinstance(width, bool) or not isinstance(width, numbers.Integral) or width < 1 for width in channels):
-        raise ConfigError(f"{rule}; got {channels!r}: give at least one positive width")
-    check_whole("convs_per_block", convs_per_block, 1)
-    check_whole("hidden", hidden, 1)
-    check_whole("classes", classes, 2)
-    check_whole("seed", seed, 0)
-    check_number("dropout", dropout, 0, below=1)
-    if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
-        raise ConfigError(f"input_shape wants (channels, height, width), such as (1, 28, 28); got {input_shape!r}")
-    for field, size in zip(("channels", "height", "width"), input_shape, strict=True):
-        check_whole(f"input_shape: {field}", size, 1)
-    _map_size(kernel_size, pooling, channels, convs_per_block, padding, input_shape)
+def check_architecture(architecture: dict[str, Any]) -> None:
+    """Raise ConfigError unless `build_cnn` can build a network with these arguments (name → value)."""
+    for field, check in CHECKS.items():
+        check(field, architecture[field])
+    sizes = ("kernel_size", "pooling", "channels", "convs_per_block", "padding", "input_shape")
+    _map_size(*(architecture[field] for field in sizes))
+
+
+def _check_channels(field: str, value: Any) -> None:
+    rule = f"{field} wants one to four widths, each a whole number of 1 or more, such as (16, 32)"
+    if isinstance(value, (tuple, list)) and len(value) > 4:
+        raise ConfigError(f"{rule}; got {len(value)} widths: {value!r}")
+    if not isinstance(value, (tuple, list)) or len(value) == 0 or not all(map(_is_width, value)):
+        raise ConfigError(f"{rule}; got {value!r}: give at least one positive width")
+
+
+def _is_width(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, numbers.Integral) and value >= 1
+
+
+def _check_input_shape(field: str, value: Any) -> None:
+    if not isinstance(value, (tuple, list)) or len(value) != 3:
+        raise ConfigError(f"{field} wants (channels, height, width), such as (1, 28, 28); got {value!r}")
+    for part, size in zip(("channels", "height", "width"), value, strict=True):
+        check_whole(f"{field}: {part}", size, 1)
+
+
+CHECKS: dict[str, Callable[[str, Any], object]] = {  # argument of build_cnn → its check
+    "kernel_size": lambda _, value: check_kernel_size(value),
+    "pooling": lambda field, value: check_choice(field, value, POOLINGS),
+    "padding": lambda field, value: check_choice(field, value, PADDINGS),
+    "channels": _check_channels,
+    "convs_per_block": lambda field, value: check_whole(field, value, 1),
+    "hidden": lambda field, value: check_whole(field, value, 1),
+    "classes": lambda field, value: check_whole(field, value, 2),
+    "seed": lambda field, value: check_whole(field, value, 0),
+    "dropout": lambda field, value: check_number(field, value, 0, below=1),
+    "input_shape": _check_input_shape,
+}
 
 
 def _map_size(kernel_size, pooling, channels, convs_per_block, padding, input_shape) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 
 Every weight is a stack with one slice for each run (a replica). No operation mixes the slices, so each replica gets
 the numbers that it would get alone, but for the order in which sums are rounded. Each has its own first weights, order
-of images, dropout and optimizer settings, and it ends by itself.
+of images, dropout and optimizer settings, and it ends by itself. The `seconds` of a run are the stack's time divided by
+the number of replicas that were training, not the time until the run ended.
 """
 
 from __future__ import annotations
@@ -53,12 +54,16 @@ def stack_key(experiment: Experiment) -> tuple:
 
 
 def most_replicas(experiment: Experiment, device: torch.device) -> int:
-    """Return how many replicas of this experiment fit into the device's free memory, by a cautious estimate."""
+    """Return how many replicas of this experiment fit into the device's free memory, by a rough estimate.
+
+    The images are not counted; `train_stacks` halves a stack that does not fit after all.
+    """
     model = build_cnn(**experiment.network(), device="meta")
     shapes = {row.name: row.output_shape for row in layer_table(model)}
     outputs = sum(math.prod(shape) for shape in shapes.values())
     weights = sum(value.numel() for value in model.parameters())
     batch = max(experiment.batch_size, VALIDATION_BATCH)
+    # Activations, their gradients, and copies of both; weights, gradients, Adam's two moments, and copies.
     numbers = 4 * batch * outputs + 6 * weights
     masks = (experiment.train_size or 50_000) * experiment.hidden if experiment.dropout else 0
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
@@ -112,7 +117,7 @@ def train_replicas(
 
 @contextlib.contextmanager
 def _exact(device: torch.device) -> Iterator[None]:
-    """Let a GPU compute with all 32 bits, and the same bits each time; afterwards as before."""
+    """Within the block, let a GPU compute with all 32 bits and deterministically; restore its settings afterwards."""
     if device.type != "cuda":
         yield
         return
@@ -153,8 +158,8 @@ class _Training:
         self.ended: dict[int, Run] = {}
         for place, replica in enumerate(self.replicas):
             replica.keep(0, self.network, place)
-            self._end(replica)  # with epochs=0
             replica.seconds = (time.perf_counter() - start) / len(self.replicas)
+            self._end(replica)  # with epochs=0
 
     @property
     def is_over(self) -> bool:
@@ -228,7 +233,7 @@ class _Training:
             self.orders, self.kept = orders, kept
 
     def _record_graphs(self) -> None:
-        """Turn the steps into CUDA graphs; where that fails for any reason, they stay what they are."""
+        """Turn the steps into CUDA graphs; if that fails for any reason, warn, and go on without graphs."""
         work = [*self.steps.values(), self.check]
         try:
             pool = torch.cuda.graph_pool_handle()
@@ -328,7 +333,7 @@ class _Replica:
         history, settings = self.history, self.history.settings
         stops = settings["patience"] is not None or len(history) == settings["epochs"] or history.stopped_by
         rule = {name: settings[name] for name in ("epochs", "patience", "min_delta")}
-        ended = replay(history, **rule) if stops else None  # which knows the rule of early stopping
+        ended = replay(history, **rule) if stops else None
         if ended is None:
             return False
         kept = tuple(epoch for epoch in self.snapshots if epoch <= len(ended))
@@ -382,7 +387,7 @@ class _Network:
 
     def step(self, losses: Tensor) -> None:
         """Take one optimizer step down the gradient of each replica's loss (replicas,)."""
-        # Not the sum's gradient: that of a replica whose loss is NaN must not be looked at by the others.
+        # The gradient of the sum of all losses: each depends on the weights of its own replica only.
         gradients = torch.autograd.grad(losses, list(self.weights.values()), torch.ones_like(losses))
         gradients = [gradient.contiguous() for gradient in gradients]  # a fused optimizer reads memory in order
         for own, optimizer, parameters in self.optimizers:

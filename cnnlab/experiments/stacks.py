@@ -22,7 +22,7 @@ def train_stacks(tasks: list[Task], queue: TaskQueue, device: torch.device, repl
     while waiting:
         stack = waiting.popleft()
         elsewhere = [task for task in stack if not task.claim_from(queue.store)]
-        done = [task for task in stack if task not in elsewhere and task.is_done(queue.store)]
+        done = [task for task in stack if task not in elsewhere and queue.is_done(task)]
         queue.line.done(*size_of(done))
         own = [task for task in stack if task not in [*elsewhere, *done]]
         if own:
@@ -47,9 +47,9 @@ def make_stacks(tasks: list[Task], device: torch.device, replicas: int | None) -
 
 
 def _train_stack(stack: list[Task], queue: TaskQueue, device: torch.device) -> list[list[Task]]:
-    """Train these tasks as one network and store them; return the halves of what must be tried again.
+    """Train and store these tasks as one network; return what must be tried again, in two halves.
 
-    That is what is left where memory runs out, or one of them can't be trained.
+    That is what is not finished when memory runs out or one of the tasks fails. A single task is noted as failed.
     """
     left, epoch, reason = dict(enumerate(stack)), 0, ""
     with contextlib.closing(train_replicas([task.payload for task in stack], device)) as training:
@@ -68,6 +68,7 @@ def _train_stack(stack: list[Task], queue: TaskQueue, device: torch.device) -> l
             epoch += 1
             queue.line.done(0, sum(task.cost_until(epoch) - task.cost_until(epoch - 1) for task in left.values()))
     again = list(left.values())
+    queue.line.done(0, -sum(task.cost_until(epoch) for task in again))  # their epochs are trained anew
     if len(again) == 1:
         queue.note_failure(reason, again[0])
         queue.line.done(*size_of(again))
@@ -77,7 +78,7 @@ def _train_stack(stack: list[Task], queue: TaskQueue, device: torch.device) -> l
 
 
 def _keep_ended(ended: dict[int, Run], left: dict[int, Task], queue: TaskQueue, epoch: int) -> None:
-    """Store the runs that have ended, and take their tasks from those that are left; epoch: the last but this."""
+    """Store the runs that have ended, and remove their tasks from `left`; `epoch` epochs were counted before."""
     for place in [place for place in ended if place in left]:
         task = left[place]
         queue.keep(make_record(ended[place], insides=task.insides), task)

@@ -34,6 +34,10 @@ class TaskQueue:
         The line of progress.
     failures : list of Failure
         What could not be trained is added to it.
+    waiting, elsewhere : deque of Task
+        The tasks that wait, and those that another process holds: they are tried again in turn.
+    running : dict
+        Future → the task that it trains.
     """
 
     store: Store
@@ -75,11 +79,18 @@ class TaskQueue:
         """Give a task to the executor, unless another process trains it or has trained it."""
         if not task.claim_from(self.store):
             self.elsewhere.append(task)
-        elif task.is_done(self.store):
+        elif self.is_done(task):
             self.line.done(*size_of([task]))
         else:
             self.show(len(self.running) + 1)
             self.running[self._submit(executor, task)] = task
+
+    def is_done(self, task: Task) -> bool:
+        """Return whether another process has trained the task; plan what the task becomes longer by."""
+        planned = task.cost
+        done = task.is_done(self.store)
+        self.line.plan(0, task.cost - planned)
+        return done
 
     def _submit(self, executor: Executor, task: Task) -> Future:
         """Give a task to an executor; if that is broken, the future says so."""
@@ -87,7 +98,9 @@ class TaskQueue:
             return executor.submit(self.train_record, task.payload)
         except Exception as error:
             future: Future = Future()
-            future.set_exception(RuntimeError(f"the executor takes no more work ({error or error!r}); give a new one"))
+            future.set_exception(
+                RuntimeError(f"the executor takes no more work ({str(error) or repr(error)}); give a new one")
+            )
             return future
 
     def take(self, future: Future, task: Task) -> bool:
@@ -98,7 +111,7 @@ class TaskQueue:
             if task.attempts <= self.retries:
                 return True
             times = "once" if task.attempts == 1 else f"{task.attempts} times"
-            self.note_failure(f"{error or repr(error)} (tried {times})", task)
+            self.note_failure(f"{str(error) or repr(error)} (tried {times})", task)
             return False
         record = future.result()
         if record.get("interrupted"):
@@ -115,10 +128,12 @@ class TaskQueue:
         self.failures.extend(Failure(experiment, reason) for experiment in task.asked)
 
     def keep(self, record: dict[str, Any], task: Task) -> None:
-        """Store the record of a task; what was asked of an earlier one stays asked."""
+        """Store a task's record. The lengths for which an earlier record was asked are kept."""
         weights = base64.b64decode(record.pop("weights"))
         with self.store.editing():
-            earlier = self.store.read(task.name) or {"asked": []}  # too short, or without these weights
+            earlier = self.store.read(task.name) or {
+                "asked": []
+            }  # an earlier record that was too short or lacked these weights
             self.store.write(task.name, record | {"asked": add_asked(task.asked, earlier["asked"])}, weights)
 
     def end(self) -> None:

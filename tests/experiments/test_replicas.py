@@ -313,6 +313,33 @@ def test_the_line_of_progress_counts_each_epoch_once(monkeypatch):
     assert boards == [(done, whole, runs) for done, runs in steps]
 
 
+def test_the_line_of_progress_takes_back_what_is_trained_anew(monkeypatch, stacked):
+    lines = []
+
+    class Board(SweepProgress):
+        def __exit__(self, *_):
+            lines.append((self.line.n, self.line.total))
+
+    work, steps = cnnlab.experiments.replicas._Step.work, []
+
+    def too_much(step):
+        steps.append(step.network.count)
+        if step.network.count > 2 and len(steps) > 4:  # in the second epoch or later
+            raise MemoryError
+        work(step)
+
+    monkeypatch.setattr(cnnlab.experiments.replicas._Step, "work", too_much)
+    monkeypatch.setattr(cnnlab.experiments.sweep, "SweepProgress", Board)
+    runs = sweep(grid(TINY.replace(epochs=3), seed=range(4)), replicas=4, progress=False)
+    assert (len(runs), stacked) == (4, [4, 2, 2])
+    assert lines == [(4 * 3 * 70, 4 * 3 * 70)]
+
+
+def test_a_run_without_an_epoch_has_its_share_of_the_seconds():
+    (run_of_none,) = together([TINY.replace(epochs=0)])
+    assert run_of_none.seconds > 0
+
+
 def test_an_interrupt_keeps_what_is_finished(monkeypatch, tmp_path, capsys):
     finish = cnnlab.experiments.replicas._Replica.finish_epoch
 

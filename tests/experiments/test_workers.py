@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import Executor, Future
 
 import psutil
 import pytest
@@ -61,6 +62,17 @@ def test_without_retries_a_death_is_a_failure(trainer):
     with pytest.warns(UserWarning, match="tried once"):
         runs = quiet(grid(TINY, seed=range(2)), workers=2, retries=0)
     assert [one.experiment.seed for one in runs] == [1]
+
+
+def test_a_failure_without_words_is_named_by_its_class():
+    class Broken(Executor):
+        def submit(self, *_):
+            future = Future()
+            future.set_exception(TimeoutError())
+            return future
+
+    with pytest.warns(UserWarning, match=r"TimeoutError\(\) \(tried once\)"):
+        quiet([TINY], executor=Broken(), retries=0)
 
 
 def test_an_interrupt_ends_the_workers(trainer, tmp_path, capsys):

@@ -35,8 +35,8 @@ def check_metric_at(runs: list[Run], metric: str, at: str | int, *, compared: It
         raise ConfigError(f"seconds are those of the whole run, so that at={at!r} has none; take at='last'")
     keeps_best = at == "stopped" and any(run.experiment.patience is not None for run in runs)
     # Patience keeps the epoch of the lowest validation loss, so that it is no fair judge of that loss.
-    unfair_with_patience = ("epochs", "patience") if metric == "validation_loss" else ("epochs",)
-    unfair: dict[str | int, tuple[str, ...]] = {"best": ("epochs", "patience")}
+    unfair_with_patience = ("epochs", "patience", "min_delta") if metric == "validation_loss" else ("epochs",)
+    unfair: dict[str | int, tuple[str, ...]] = {"best": ("epochs", "patience", "min_delta")}
     if keeps_best:
         unfair["stopped"] = unfair_with_patience
     for name in unfair.get(at, ()):
@@ -65,7 +65,7 @@ def comparable_runs(
     compared : iterable of str
         The fields whose values are compared.
     moving : iterable of str, optional
-        The fields in which two runs may differ whose difference is taken. None: those that are compared.
+        The fields that may differ between two runs that are subtracted from each other. None: those in `compared`.
 
     Raises
     ------
@@ -107,7 +107,15 @@ class MetricValues(NamedTuple):
 
 
 def metric_values(grouped: Iterable[tuple[Any, Run]], metric: str, at: str | int) -> MetricValues:
-    """Return the metric of each run, from pairs of a group and a run."""
+    """Return the metric of each run, by group and seed.
+
+    Parameters
+    ----------
+    grouped : iterable of (group, Run)
+        A group has one run for each seed; of two, the later one counts.
+    metric, at
+        As in `value_at`.
+    """
     values: dict[Any, dict[int, float]] = {}
     without: dict[Any, list[Run]] = {}
     for group, run in grouped:
@@ -151,8 +159,8 @@ def value_at(run: Run, metric: str, at: str | int) -> float | None:
         "seconds" are those of the whole run.
     at : str or int
         An epoch from 1, or a name of `WHEN`: "last", "stopped" (the epoch whose weights patience kept), "best" (the
-        epoch of the lowest validation loss). A run that was interrupted has none of the three, a run that diverged no
-        last epoch.
+        epoch of the lowest validation loss; a fall of min_delta or less makes no epoch the best). A run that was
+        interrupted has none of these three, and a run that diverged has no "last".
 
     >>> value_at(run, "validation_accuracy", "last")
     0.86
@@ -172,7 +180,7 @@ def value_at(run: Run, metric: str, at: str | int) -> float | None:
 
 
 def higher_is_better(metric: str) -> bool | None:
-    """Return True for an accuracy, False for a loss and for seconds; None if neither direction is better."""
+    """Return True for the accuracies that `fit` records, False for losses and seconds, None for every other number."""
     if metric in METRICS:
         return metric.endswith("accuracy")
     return None

@@ -1,6 +1,8 @@
 """Judge a difference between two levels: better, worse or cannot tell; higher or lower, where neither is better.
 
-There is one rule: the verdict is whether the interval of the paired difference excludes zero. n is the number of seeds.
+The verdict is "cannot tell" with fewer than three seeds in common, or if all of them give the same difference, since
+chance can't be judged then. Otherwise it is whether the interval of the mean paired difference excludes zero
+(`noise_floor.paired_interval`: 95 %, simultaneous over all levels that are compared).
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ class Level(NamedTuple):
     level : object
         The value of the compared field.
     seeds : int
-        The number of seeds that the level shares with the reference.
+        The number of seeds that the level shares with the reference; its own if it shares none or is the reference.
     mean : float
         The mean of the metric over these seeds.
     difference, low, high : float
@@ -55,7 +57,7 @@ def paired_rows(
     Parameters
     ----------
     levels : list
-        The reference, then the others.
+        The reference, which needs one value at least, then the others.
     values : mapping
         Level → seed → the metric. Two levels are paired on the seeds that both have.
     metric : str
@@ -101,8 +103,8 @@ def _paired_row(
     return Level(level, n, statistics.fmean(values[seed] for seed in shared), mean, low, high, verdict, why)
 
 
-def _word(above: bool, higher_is_better: bool | None) -> str:
+def _word(above: bool, higher_wins: bool | None) -> str:
     """Return the verdict on a level above or below the reference."""
-    if higher_is_better is None:
+    if higher_wins is None:
         return HIGHER if above else LOWER
-    return BETTER if above == higher_is_better else WORSE
+    return BETTER if above == higher_wins else WORSE

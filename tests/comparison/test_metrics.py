@@ -76,6 +76,8 @@ def test_the_best_epoch_never_compares_epochs():
         assert words in str(caught.value)
     with pytest.raises(ConfigError, match="at='best' can't compare patience: the best of more epochs"):
         compare(levels_of("patience", {1: [0.5], 5: [0.6]}), by="patience", at="best")
+    with pytest.raises(ConfigError, match="at='best' can't compare min_delta: the best of more epochs"):
+        compare(levels_of("min_delta", {0.0: [0.5], 0.1: [0.6]}, patience=3), by="min_delta", at="best")
     with pytest.raises(ConfigError, match="at='best' can't compare epochs"):
         compare(optimizers(sgd=0.1, adam=0.1), by="optimizer", along="epochs", at="best")
     assert compare(lengths, by="epochs", at="last").levels[1].mean == pytest.approx(0.6)

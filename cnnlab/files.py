@@ -24,16 +24,18 @@ def atomic_write(path: str | os.PathLike, content: bytes) -> None:
     """Write content to path in one step: a reader sees the old file or the new one, never a part of either.
 
     Raises FileNotFoundError where the folder of path does not exist. Raises OSError, with the path in its message,
-    where the file can't be written (a full disk); the old file stays as it was.
+    where the file can't be written (a full disk, a read-only folder); the old file stays as it was. The file gets the
+    permissions of a new file.
 
     >>> atomic_write("settings.json", b"{}")
     """
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path} can't be saved: the folder {path.parent} does not exist; make it first")
-    # In the same folder, since os.replace works within one file system only.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+    temporary = None
     try:
+        # In the same folder, since os.replace works within one file system only.
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
@@ -45,12 +47,16 @@ def atomic_write(path: str | os.PathLike, content: bytes) -> None:
             error.errno, f"{path} was not saved ({error.strerror}); the earlier file, if any, is intact"
         ) from error
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        if temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
 
 
 def _usual_mode() -> int:
-    """Return the permissions that `open` gives to a new file."""
+    """Return the permissions that `open` gives to a new file.
+
+    The process's mask can only be read by setting it: a file that another thread makes at that moment is not masked.
+    """
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask

@@ -32,6 +32,15 @@ def test_a_full_disk_leaves_the_earlier_file_and_nothing_else(tmp_path, monkeypa
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    def refuse(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files.tempfile, "mkstemp", refuse)
+    with pytest.raises(OSError, match=r"file was not saved \(Permission denied\); the earlier file, if any, is intact"):
+        files.atomic_write(tmp_path / "file", b"content")
+
+
 def test_the_cache_folder_follows_its_variable(monkeypatch, tmp_path):
     monkeypatch.setenv("CNNLAB_CACHE", str(tmp_path / "x"))
     assert files.cache_folder() == tmp_path / "x"

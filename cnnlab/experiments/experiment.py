@@ -20,6 +20,7 @@ from cnnlab.model.cnn import PADDINGS, POOLINGS, build_cnn, check_architecture, 
 from cnnlab.model.layer_table import LayerTable, layer_table
 from cnnlab.training.options import LEARNING_RATES, OPTIMIZERS, check_settings, check_sizes
 
+# data set → ((channels, height, width), classes)
 PUBLISHED = {"mnist": ((1, 28, 28), 10), "fashion_mnist": ((1, 28, 28), 10), "cifar10": ((3, 32, 32), 10)}
 
 
@@ -28,8 +29,8 @@ class Experiment:
     """Describe a training run by plain values: its data, its network, its training, its seeds.
 
     Each field below says what it means. The network's fields are the arguments of `build_cnn`, the training's those of
-    `fit`; None leaves a field to the data set or the optimizer. Of a folder of your own only the name is part of the
-    experiment: give a changed folder a new name.
+    `fit`; None leaves a field to the data set or the optimizer. Of your own pictures the experiment holds the path of
+    the folder, as you typed it, and not the pictures: if you change these, use another path.
 
     Raises
     ------
@@ -206,7 +207,10 @@ class Experiment:
         check_sizes(self.batch_size, self.patience, *sizes)
 
     def network(self) -> dict[str, Any]:
-        """Return the arguments of `build_cnn`, as far as they are known before any data is loaded."""
+        """Return the arguments of `build_cnn`, as far as they are known before any data is loaded.
+
+        Of your own pictures 4 stands for the number of classes, which is not known yet.
+        """
         # Patterns have four classes by default; how many your own pictures have is not known yet.
         shape, classes = PUBLISHED.get(self.dataset, (self._own_shape(), self.classes or 4))
         return {name: getattr(self, name) for name in NETWORK} | {"input_shape": shape, "classes": classes}
@@ -271,6 +275,8 @@ class Experiment:
     def load_data(self, *, test: int | None = 0) -> Data:
         """Load the experiment's data. `test` is the number of test images (None: all).
 
+        Of your own pictures a tenth is the test set, whatever `test` is. Raises DataError for missing or damaged files.
+
         >>> Experiment(train_size=2000, validation_size=1000).load_data()
         """
         return load_from(*self.of_data(), test)
@@ -325,7 +331,7 @@ _IN_ORDER = [choice for known in FIELDS.values() for choice in known.choices]
 
 
 def knobs_of(dataset: str) -> list[str]:
-    """Return the fields that this data set has, and not every other one.
+    """Return the fields that only some data sets have, this one among them.
 
     >>> knobs_of("images")
     ['size', 'folder', 'grey']
@@ -334,7 +340,7 @@ def knobs_of(dataset: str) -> list[str]:
 
 
 def in_order(value: Any) -> tuple:
-    """Sort the values of one field as the course names them: words in its order, numbers by size, None last."""
+    """Return the key that sorts the values of a field: words in the course's order, numbers by size, None last."""
     known = isinstance(value, str) and value in _IN_ORDER
     return (value is None, _IN_ORDER.index(value) if known else len(_IN_ORDER), value if value is not None else 0)
 

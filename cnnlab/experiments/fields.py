@@ -1,8 +1,7 @@
-"""What is known of a field of `Experiment`: its values, its check, its words, and its control in a panel.
+"""Describe each field of `Experiment`: its allowed values, its check, its description, its control in a panel.
 
-A new field is one line of `Experiment`, with `data_field`, `network_field` or
-`training_field`. The command line, the JSON, the checks and the panels read
-what they need from there.
+A new field is one line of `Experiment`, with `data_field`, `network_field` or `training_field`. The command line, the
+JSON, the checks and the panels read what they need from there.
 """
 
 from __future__ import annotations
@@ -90,12 +89,15 @@ class Setting:
         >>> FIELDS["channels"].convert([numpy.int64(8), 16])
         (8, 16)
         """
-        if value is None or type(value) is self.kind is not tuple:
+        if value is None or (self.kind is not tuple and type(value) is self.kind):
             return value
         return tuple(int(width) for width in value) if self.kind is tuple else self.kind(value)
 
     def read(self, name: str, word: str) -> Any:
-        """Return the value that somebody typed: "none" where the field may be left open, "8,16" for widths."""
+        """Return the value that a typed word means: "none" where the field may be left open, "8,16" for widths.
+
+        Raises ConfigError if the word has the wrong kind.
+        """
         if word.lower() == "none" and self.default is None:
             return None
         try:

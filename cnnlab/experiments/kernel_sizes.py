@@ -25,16 +25,20 @@ def kernel_experiments(
     Parameters
     ----------
     base : Experiment
-        Every other setting.
+        Gives every other setting; its own kernel_size and seed do not count.
     kernel_sizes : iterable of int
         The sizes that are compared, two or more.
     match_parameters : bool
         A larger kernel has more weights. True gives every network the channel widths whose parameter count comes
         nearest to that of the base with 3×3 kernels.
     stack : bool
-        Two 3×3 kernels in a row see as far as one 5×5. True puts two of them in the place of the single 3×3.
+        Two 3×3 kernels in a row see as far as one 5×5. True puts two of them in the
+        place of the single 3×3; that network is still the level 3, and sees 5×5 pixels in each block.
     seeds : iterable of int
         One experiment for each size and seed.
+
+    Raises ConfigError for fewer than two sizes, no seed, stack=True without the size 3 or with convs_per_block other
+    than 1, and for a setting that can't be trained.
 
     `compare` wants the fields that move together with the kernel size named: `along_with` returns them.
 
@@ -47,7 +51,7 @@ def kernel_experiments(
     if len(set(kernel_sizes)) < 2:
         raise ConfigError(f"kernel_sizes wants two sizes or more to compare, got {kernel_sizes}; try 3, 5, 7")
     if stack and 3 not in kernel_sizes:
-        raise ConfigError(f"stack puts two 3×3 in the place of one, but kernel_sizes={kernel_sizes} has no 3")
+        raise ConfigError(f"stack puts two 3×3 in the place of one, but kernel_sizes={kernel_sizes} has no 3; add 3")
     if stack and base.convs_per_block != 1:
         raise ConfigError(f"stack puts two 3×3 in the place of one, but convs_per_block={base.convs_per_block}; take 1")
     goal = build_cnn(**base.replace(kernel_size=3).network(), device="meta")
@@ -62,10 +66,11 @@ def kernel_experiments(
 
 
 def _listed(name: str, values: object, example: str) -> list:
-    """Return the values as a list; raise ConfigError unless there are several."""
-    if not isinstance(values, Iterable) or isinstance(values, str):
+    """Return the values as a list; raise ConfigError if they are not iterable, a string, or none at all."""
+    listed = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else []
+    if not listed:
         raise ConfigError(f"{name} wants several values, such as {example}; got {values!r:.60}")
-    return list(values)
+    return listed
 
 
 def along_with(experiments: Iterable[Experiment]) -> tuple[str, ...]:

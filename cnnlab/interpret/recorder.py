@@ -26,8 +26,9 @@ SALIENCY_IMAGES = 100
 class Recorder:
     """Measure gradients, activations and saliency after an epoch, for `fit` to add to the epoch's row.
 
-    The training stays the same: with the same seed the weights come out the same, recorded or not. Without validation
-    images the training images are looked at.
+    The training stays the same: with the same seed the weights come out the same, recorded or not. By default only
+    gradients are measured. Activations and saliency are measured on the validation images or, if there are none, on the
+    training images. Raises ConfigError for `batches` or `every` below 1.
 
     Parameters
     ----------
@@ -36,8 +37,8 @@ class Recorder:
         `gradient_flow`). For the network: update_ratio, the geometric mean over the layers.
     activations : bool
         Over all validation images, for each ReLU dead_share and activation_scale, for each pooling layer scale_change,
-        the scale after it divided by the scale before it (see `activation_statistics`). For the network: dead_share of
-        all units, and activation_scale, the mean over the ReLUs.
+        the scale after it divided by the scale before it (0 where that is 0; see `activation_statistics`). For the
+        network: dead_share of all units of the ReLUs, and activation_scale, the mean over the ReLUs.
     saliency : bool
         saliency_concentration: the mean Gini index of |gradient| of the first 100 validation images (see
         `concentration`).
@@ -101,7 +102,7 @@ def _activation_numbers(model: nn.Module, images: Split) -> dict[str, float]:
         return {}
     numbers, units, dead, scales = {}, 0, 0, []
     for name, layer in activation_statistics(model, images, layers=kinds).items():
-        if math.isnan(layer.scale_before):  # a ReLU
+        if math.isnan(layer.scale_before):  # no pooling layer, so a ReLU
             numbers |= {f"{name}.dead_share": layer.dead_share, f"{name}.activation_scale": layer.scale}
             units, dead, scales = units + layer.units, dead + layer.dead, [*scales, layer.scale]
         else:

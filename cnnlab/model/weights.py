@@ -18,6 +18,8 @@ from cnnlab.files import atomic_write
 def save_weights(model: nn.Module, path: str | Path) -> None:
     """Write a network's weights to a safetensors file with a checksum, completely or not at all.
 
+    Raises FileNotFoundError if the folder does not exist, OSError if the file can't be written.
+
     >>> save_weights(model, "my_network.safetensors")
     """
     write_tensors(path, model.state_dict(), {})
@@ -69,10 +71,11 @@ def pack_tensors(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
     return safetensors.torch.save(flat, metadata | {"sha256": _digest(flat)})
 
 
-def unpack_tensors(content: bytes, what: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the tensors and the metadata in the content of a safetensors file.
+def unpack_tensors(content: bytes, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and the metadata in the content of a safetensors file, which messages call `name`.
 
-    Raises DataError for damaged content; what is the file's name for the message.
+    Raises DataError if the content is damaged or a pickle. A file without a checksum, which another program wrote, is
+    not checked.
     """
     try:
         tensors = safetensors.torch.load(content)
@@ -83,9 +86,9 @@ def unpack_tensors(content: bytes, what: str) -> tuple[dict[str, Tensor], dict[s
             problem = "is a pickle (.pt, .pth): opening one can run code, so it was not; use safetensors"
         else:
             problem = f"is damaged or no safetensors file ({error}); save or copy it again"
-        raise DataError(f"{what} {problem}") from error
+        raise DataError(f"{name} {problem}") from error
     if "sha256" in metadata and metadata["sha256"] != _digest(tensors):
-        raise DataError(f"{what} is damaged: its numbers do not match its checksum; save or copy it again")
+        raise DataError(f"{name} is damaged: its numbers do not match its checksum; save or copy it again")
     return tensors, metadata
 
 

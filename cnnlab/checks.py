@@ -6,6 +6,7 @@ import difflib
 import math
 import numbers
 from collections.abc import Collection
+from typing import Any
 
 from cnnlab.errors import ConfigError
 
@@ -22,19 +23,19 @@ def check_choice(field: str, value: object, choices: Collection[str]) -> None:
     raise ConfigError(f"unknown {field} {value!r}{hint} choose from {', '.join(map(repr, choices))}")
 
 
-def check_whole(field: str, value: object, minimum: int) -> int:
+def check_whole(field: str, value: Any, minimum: int) -> int:
     """Return value as an int; raise ConfigError unless it is a whole number from minimum to 2**64 − 1.
 
     An integer of numpy's is a whole number; True, False and 3.0 are not.
     """
     if type(value) is int and minimum <= value < 2**64:  # the usual case, and the fastest test for it
         return value
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= value < 2**64:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not minimum <= int(value) < 2**64:
         raise ConfigError(f"{field} must be a whole number of {minimum} or more, got {value!r}")
     return int(value)
 
 
-def check_number(field: str, value: object, minimum: float, below: float = math.inf) -> float:
+def check_number(field: str, value: Any, minimum: float, below: float = math.inf) -> float:
     """Return value, unless it is an int as a float; raise ConfigError unless it is finite and minimum <= value < below.
 
     True and False are not numbers.
@@ -43,17 +44,18 @@ def check_number(field: str, value: object, minimum: float, below: float = math.
         return value
     limits = f"of {minimum:g} or more" + ("" if below == math.inf else f" and below {below:g}")
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not minimum <= value < below:
+    if not is_number or not math.isfinite(value) or value < minimum or not value < below:
         raise ConfigError(f"{field} must be a finite number {limits}, got {value!r}")
     return value if isinstance(value, int) else float(value)
 
 
-def check_kernel_size(value: object) -> None:
+def check_kernel_size(value: Any) -> None:
     """Raise ConfigError unless value is an odd whole number from 1 to 11."""
     is_whole = not isinstance(value, bool) and isinstance(value, numbers.Integral)
-    if not is_whole or value < 1 or value % 2 == 0:
+    size = int(value) if is_whole else 0
+    if size < 1 or size % 2 == 0:
         raise ConfigError(f"kernel_size must be an odd whole number of 1 or more, got {value!r}; try 3 or 5")
-    if value > 11:
+    if size > 11:
         raise ConfigError(f"kernel_size goes up to 11, got {value!r}; try 11 or less")
 
 

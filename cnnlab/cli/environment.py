@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import io
 import os
 import platform
 import re
@@ -93,7 +94,7 @@ def failure(error: Exception, arguments: str = "") -> str:
 
 def floors() -> dict[str, str]:
     """Return package -> lowest version, for all that cnnlab's metadata requires, with its extra "lab"."""
-    packages = dict.fromkeys(NAMED_FIRST, "0")
+    packages: dict[str, str] = dict.fromkeys(NAMED_FIRST, "0")
     try:
         requirements = importlib.metadata.requires("cnnlab") or []
     except importlib.metadata.PackageNotFoundError:  # the line "cnnlab" says so
@@ -107,7 +108,8 @@ def floors() -> dict[str, str]:
 
 def numbers(version: str) -> tuple[int, ...]:
     """Return the leading numbers of a version: "2.15.0+cpu" gives (2, 15, 0)."""
-    return tuple(int(part) for part in re.match(r"\d*(?:\.\d+)*", version)[0].split(".") if part)
+    match = re.match(r"\d*(?:\.\d+)*", version)
+    return tuple(int(part) for part in match[0].split(".") if part) if match else ()
 
 
 def check_python() -> tuple[str, str]:
@@ -274,7 +276,7 @@ def without_person(text: str) -> str:
 
 def main() -> int:
     """Print the report and return the exit status."""
-    if hasattr(sys.stdout, "reconfigure"):  # a pipe on Windows may not know every letter of a path
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a pipe on Windows may not know every letter of a path
         sys.stdout.reconfigure(errors="backslashreplace")
     text, good = report()
     print(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,9 +44,9 @@ class Split:
         return len(self.labels)
 
     def __getitem__(self, index: int | slice | Tensor) -> Split:
-        if np.ndim(index) == 0 and not isinstance(index, slice):  # one image stays a batch of one
-            index = [int(index)]
-        return replace(self, images=self.images[index], labels=self.labels[index])
+        # One image stays a batch of one.
+        chosen = [int(index)] if not isinstance(index, slice) and np.ndim(index) == 0 else index
+        return replace(self, images=self.images[chosen], labels=self.labels[chosen])
 
     @property
     def pixels(self) -> Tensor:
@@ -82,7 +83,8 @@ class Data:
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """The shape (C, H, W) of one image, for `build_cnn(input_shape=…)`."""
-        return tuple(self.train.images.shape[1:])
+        _, channels, height, width = self.train.images.shape
+        return channels, height, width
 
     def open_test(self) -> Split:
         """Return the test split, and count this look at it: whoever chooses by test results overestimates them."""
@@ -171,7 +173,7 @@ def shuffle_labels(data: Data, *, seed: int = 0) -> Data:
     return replace(data, train=replace(data.train, labels=data.train.labels[order]))
 
 
-def _check_labels(labels: object, count: int) -> Tensor:
+def _check_labels(labels: Any, count: int) -> Tensor:
     """Return labels as int64 (N,) on the CPU; raise ConfigError unless they are count whole numbers from 0."""
     kind = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
     whole = isinstance(labels, Tensor) and not labels.is_floating_point() and labels.ndim == 1

@@ -10,7 +10,7 @@ import math
 import struct
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -160,7 +160,7 @@ def describe_readings(readings: Mapping[str, Tensor], classes: Sequence[str] | N
     return ", ".join(parts) + disagree
 
 
-def _check_ink(ink: object) -> None:
+def _check_ink(ink: Any) -> None:
     """Raise ConfigError unless ink is a float tensor (H, W) in 0–1."""
     check_plane("ink", ink)
     low, high = float(ink.min()), float(ink.max())
@@ -168,7 +168,7 @@ def _check_ink(ink: object) -> None:
         raise ConfigError(f"ink must lie in 0–1, got {low:.3g} to {high:.3g}; divide by 255 if it is 0 to 255")
 
 
-def _check_between(field: str, value: object, most: int) -> None:
+def _check_between(field: str, value: Any, most: int) -> None:
     """Raise ConfigError unless value is a number from −most to most."""
     try:
         check_number(field, value, -most)

@@ -176,8 +176,12 @@ def _read_mnist(
     again.
     """
     verify_checksums(folder.parent.parent)
-    pairs = [idx.read_pair(folder, prefix, len(classes)) for prefix in ("train", "t10k")]
-    return tuple((torch.from_numpy(images)[:, None], torch.from_numpy(labels).long()) for images, labels in pairs)
+
+    def read(prefix: str) -> ImagesAndLabels:
+        images, labels = idx.read_pair(folder, prefix, len(classes))
+        return torch.from_numpy(images)[:, None], torch.from_numpy(labels).long()
+
+    return read("train"), read("t10k")
 
 
 def _load_patterns(train: int | None, validation: int | None, test: int | None, seed: int, knobs: dict) -> Data:

@@ -203,7 +203,7 @@ class _Training:
         for number, (first, size) in enumerate(self.batches):
             step, chosen = self.steps[size], slice(first, first + size)
             step.places.copy_(self.orders[:, chosen])
-            if self.kept is not None:
+            if self.kept is not None and step.kept is not None:
                 step.kept.copy_(self.kept[:, chosen])
             step.go()
             losses[number].copy_(step.losses)
@@ -220,8 +220,9 @@ class _Training:
         self._drop_ended()
 
     def _end(self, replica: _Replica) -> None:
-        if replica.has_ended():
-            self.ended[replica.place] = replica.run
+        run = replica.end()
+        if run is not None:
+            self.ended[replica.place] = run
 
     def _drop_ended(self) -> None:
         """Make the network smaller where half of it or more has ended."""
@@ -297,7 +298,8 @@ class _Replica:
         self.order = torch.Generator().manual_seed(settings["seed"])
         self.dropout = torch.Generator().manual_seed(settings["seed"] + 1)  # as `fit` sets the first Dropout's
         self.tensors: dict[str, Tensor] = {}
-        self.seconds, self.run = 0.0, None
+        self.seconds = 0.0
+        self.run: Run | None = None
 
     def next_order(self, count: int) -> Tensor:
         return torch.randperm(count, generator=self.order)
@@ -328,19 +330,19 @@ class _Replica:
             state = EpochState(len(history), history, model, optimizer, self.data)
             history.rows[-1] |= check_numbers(Recorder(activations=True, saliency=True)(state))
 
-    def has_ended(self) -> bool:
-        """Return whether this was the last epoch; if it was, make the Run."""
+    def end(self) -> Run | None:
+        """Make and return the Run if this was the last epoch; else return None."""
         history, settings = self.history, self.history.settings
         stops = settings["patience"] is not None or len(history) == settings["epochs"] or history.stopped_by
         rule = {name: settings[name] for name in ("epochs", "patience", "min_delta")}
         ended = replay(history, **rule) if stops else None
         if ended is None:
-            return False
+            return None
         kept = tuple(epoch for epoch in self.snapshots if epoch <= len(ended))
         weights = pack_tensors(self.tensors, {}) if self.tensors else b""
         shape, classes = self.data.input_shape, self.data.classes
         self.run = Run(self.experiment, ended, self.seconds, shape, classes, kept, lambda: weights)
-        return True
+        return self.run
 
 
 class _Network:

@@ -49,17 +49,18 @@ class Store:
 
     def __init__(self, path: str | os.PathLike | None = None) -> None:
         self.path = None if path is None else Path(path)
+        self._folder = self.path  # to which records are written; None: they are kept in memory
         self._memory: dict[str, bytes] = {}
         self._zip = self._edit = None
-        if path is not None and self._is_file():
+        if self.path is not None and self._is_file(self.path):
             if not zipfile.is_zipfile(self.path):
                 raise ConfigError(f"store={str(path)!r} is a file; give a folder, or a .zip of one")
-            self._zip = zipfile.ZipFile(self.path)
+            self._zip, self._folder = zipfile.ZipFile(self.path), None
             self._entries = {PurePosixPath(entry).name: entry for entry in self._zip.namelist()}
 
-    def _is_file(self) -> bool:
+    def _is_file(self, path: Path) -> bool:
         try:
-            return stat.S_ISREG(os.stat(self.path).st_mode)
+            return stat.S_ISREG(os.stat(path).st_mode)
         except FileNotFoundError:
             return False
         except (OSError, ValueError) as error:  # a name that no folder can have
@@ -71,29 +72,24 @@ class Store:
         return ConfigError(f"store={str(self.path)!r} can't be read, written or locked ({why}); give another folder")
 
     @property
-    def _on_disk(self) -> bool:
-        """True if records are written to a folder."""
-        return self.path is not None and self._zip is None
-
-    @property
     def read_only(self) -> bool:
         """True if its records can't be changed."""
-        if not self._on_disk:
+        if self._folder is None:
             return self._zip is not None
-        return self.path.is_dir() and not os.access(self.path, os.W_OK)
+        return self._folder.is_dir() and not os.access(self._folder, os.W_OK)
 
     def prepare(self) -> None:
         """Make the folder, and delete the files that a killed process left half written.
 
         Raises ConfigError if the folder can't be made, written or locked.
         """
-        if not self._on_disk:
+        if self._folder is None:
             return
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
             with self.editing():  # nobody else is writing now
                 for file in filter(LEFT_OVER.fullmatch, self._files()):
-                    (self.path / file).unlink(missing_ok=True)
+                    (self._folder / file).unlink(missing_ok=True)
         except (OSError, NotImplementedError) as error:
             raise self._refusal(error) from error
 
@@ -170,11 +166,11 @@ class Store:
 
     def claim(self, name: str) -> Claim | None:
         """Return the right to train a record, which the caller closes; None while another process has it."""
-        if not self._on_disk:
+        if self._folder is None:
             return Claim(None)
         import filelock
 
-        lock = self._lock(f"{name}.lock")
+        lock = _lock_in(self._folder, f"{name}.lock")
         try:
             lock.acquire(blocking=False)
         except filelock.Timeout:
@@ -184,24 +180,18 @@ class Store:
     @contextlib.contextmanager
     def editing(self) -> Iterator[None]:
         """Keep other processes from changing the store's files until the block ends: milliseconds, never a training."""
-        if not self._on_disk:
+        if self._folder is None:
             yield
             return
-        self._edit = self._edit or self._lock("edit.lock")
+        self._edit = self._edit or _lock_in(self._folder, "edit.lock")
         with self._edit:
             yield
-
-    def _lock(self, file: str) -> filelock.BaseFileLock:
-        import filelock
-
-        (self.path / ".locks").mkdir(parents=True, exist_ok=True)
-        return filelock.FileLock(self.path / ".locks" / file)
 
     def _content(self, file: str) -> bytes | None:
         """Return the bytes of a file; None if there is no such file."""
         try:
-            if self._on_disk:
-                return (self.path / file).read_bytes()
+            if self._folder is not None:
+                return (self._folder / file).read_bytes()
             if self._zip is None or file in self._memory:
                 return self._memory.get(file)
             return self._zip.read(self._entries[file])
@@ -211,15 +201,15 @@ class Store:
             raise DataError(f"{self.path} is damaged ({error}); get the file again") from error
 
     def _keep(self, file: str, content: bytes) -> None:
-        if self._on_disk:
-            atomic_write(self.path / file, content)
+        if self._folder is not None:
+            atomic_write(self._folder / file, content)
         else:
             self._memory[file] = content
 
     def _remove(self, file: str) -> None:
         self._memory.pop(file, None)
-        if self._on_disk:
-            (self.path / file).unlink(missing_ok=True)
+        if self._folder is not None:
+            (self._folder / file).unlink(missing_ok=True)
 
     def set_aside(self, file: str, content: bytes | None, why: str) -> None:
         """Rename a damaged file to .bad, and warn.
@@ -233,14 +223,16 @@ class Store:
         why : str
             What is wrong with it, for the warning.
         """
-        if self._zip is not None:
+        if self._folder is None:
             raise DataError(f"{self.path}: {file} is damaged ({why}); get the file again")
         with self.editing():
             now = self._content(file)
             if now is None or content not in (None, now):
                 return
-            os.replace(self.path / file, self.path / f"{file}.bad")
-        warnings.warn(f"{self.path / file} is no use ({why}): set aside as {file}.bad, to be run again", stacklevel=4)
+            os.replace(self._folder / file, self._folder / f"{file}.bad")
+        warnings.warn(
+            f"{self._folder / file} is no use ({why}): set aside as {file}.bad, to be run again", stacklevel=4
+        )
 
 
 class Claim:
@@ -253,6 +245,13 @@ class Claim:
         """Give the right back."""
         if self._lock is not None:
             self._lock.release()
+
+
+def _lock_in(folder: Path, file: str) -> filelock.BaseFileLock:
+    import filelock
+
+    (folder / ".locks").mkdir(parents=True, exist_ok=True)
+    return filelock.FileLock(folder / ".locks" / file)
 
 
 def encode(record: dict[str, Any]) -> bytes:

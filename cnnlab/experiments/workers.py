@@ -94,14 +94,17 @@ class _Worker:
             [sys.executable, "-c", begin], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
             env=os.environ | {"OMP_NUM_THREADS": "1", "CNNLAB_IN_WORKER": "1"},
         )  # fmt: skip
+        assert self.process.stdin is not None  # since it is a PIPE, as is stdout
+        assert self.process.stdout is not None
+        self.orders, self.answers = self.process.stdin, self.process.stdout
 
     def ask(self, function: str, payload: dict) -> dict:
         """Return the answer of the process; raise WorkerDied if it ends before that."""
         answer = b""
         with contextlib.suppress(OSError):  # the process is dead, and the answer stays empty
-            self.process.stdin.write(json.dumps([function, payload]).encode() + b"\n")
-            self.process.stdin.flush()
-            answer = self.process.stdout.readline()
+            self.orders.write(json.dumps([function, payload]).encode() + b"\n")
+            self.orders.flush()
+            answer = self.answers.readline()
         if not answer.endswith(b"\n"):
             raise WorkerDied(self._why_it_died())
         return json.loads(answer)
@@ -118,9 +121,9 @@ class _Worker:
     def close(self) -> None:
         """End the process, by closing its standard input, and wait for it."""
         with contextlib.suppress(OSError):  # a dead process leaves input that it has not read
-            self.process.stdin.close()
+            self.orders.close()
         self.process.wait()
-        self.process.stdout.close()
+        self.answers.close()
         self.errors.close()
 
 

@@ -142,7 +142,7 @@ class _Tally:
         self.count = self.count_before = self.images = 0
         self.total = self.squares = self.squares_before = self.zeros = self.flat = 0.0
         self.lowest, self.highest = np.inf, -np.inf
-        self.alive: Tensor | None = None
+        self.alive = torch.tensor(False)  # (units,) from the first batch on
         self.drawn: list[Tensor] = []
 
     def add(self, entering: tuple, values: Tensor) -> None:
@@ -155,8 +155,7 @@ class _Tally:
         lowest, highest = values.aminmax()
         self.lowest = float(np.minimum(self.lowest, float(lowest)))  # numpy's minimum keeps a NaN
         self.highest = float(np.maximum(self.highest, float(highest)))
-        alive = active.transpose(0, 1).flatten(1).any(1)  # (units,)
-        self.alive = alive if self.alive is None else self.alive | alive
+        self.alive = self.alive | active.transpose(0, 1).flatten(1).any(1)
         flat = FLAT.get(type(self.layer))
         self.flat += float("nan") if flat is None else int(flat(values).sum())
         if isinstance(self.layer, POOLS):

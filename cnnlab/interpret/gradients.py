@@ -119,8 +119,12 @@ def _images_and_labels(images: Split | Tensor, labels: Tensor | None) -> tuple[T
     if isinstance(images, Split):
         images, labels = images.images, images.labels if labels is None else labels
     check_images(images)
-    whole = isinstance(labels, Tensor) and not labels.is_floating_point() and labels.dtype != torch.bool
-    if not whole or labels.shape != (len(images),):
+    if (
+        not isinstance(labels, Tensor)
+        or labels.is_floating_point()
+        or labels.dtype == torch.bool
+        or labels.shape != (len(images),)
+    ):
         got = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
         raise ConfigError(f"labels: want whole numbers (N,), one for each of {len(images)} images, got {got}")
     return images, labels.long()
@@ -178,8 +182,9 @@ def _summary(kind: str, rows: np.ndarray) -> LayerGradient:
     mean, maximum, norm, ratio, update_ratio = rows.T  # (batches,) each
     each = {"norm": norm, "ratio": ratio, "update_ratio": update_ratio}
     return LayerGradient(
-        kind, *map(float, (mean.mean(), maximum.max(), norm.mean(), ratio.mean(), update_ratio.mean())), each
-    )
+        kind, float(mean.mean()), float(maximum.max()), float(norm.mean()), float(ratio.mean()),
+        float(update_ratio.mean()), each,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

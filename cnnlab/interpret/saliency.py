@@ -289,13 +289,14 @@ def saliency_check(
 
     >>> saliency_check(model, images, shuffled=other).correlation["random weights"].mean()
     """
-    options = {"seed": seed} | options
     logits = logits_of(check_takes(check_model(model), images))
     targets = _targets(model, images, targets, logits.shape[1], 256)
     networks = {"trained": model, "random weights": _with_random_weights(model, seed)}
     if shuffled is not None:
         networks["shuffled labels"] = shuffled
-    maps = {name: saliency(network, images, targets, method, **options) for name, network in networks.items()}
+    maps = {
+        name: saliency(network, images, targets, method, seed=seed, **options) for name, network in networks.items()
+    }
     correlation = {name: _rank_correlation(maps["trained"], maps[name]) for name in maps if name != "trained"}
     return SaliencyCheck(method, images, targets, maps, correlation)
 
@@ -308,8 +309,9 @@ def _with_random_weights(model: nn.Module, seed: int) -> nn.Module:
     twin = copy.deepcopy(model)
     with seeded(seed + 1, device_of(model)):  # not the seed that the model may have begun with
         for layer in twin.modules():
-            if hasattr(layer, "reset_parameters"):
-                layer.reset_parameters()
+            draw_again = getattr(layer, "reset_parameters", None)
+            if callable(draw_again):
+                draw_again()
         for before, value in zip(model.parameters(), twin.parameters(), strict=True):
             if torch.equal(before, value):
                 with torch.no_grad():

@@ -86,7 +86,8 @@ def top_images(
         raise ConfigError(f"unit {unit} of {layer} is {state}; take another one")
     ranked = values.sort(descending=True, stable=True)
     indices = ranked.indices[:count].tolist()
-    shape = tuple(tensors.shape[1:])
+    _, channels, height, width = tensors.shape
+    shape = (channels, height, width)
     boxes = {place: receptive_field(model, layer, unit, place, shape) for place in set(places[indices].tolist())}
     return TopImages(
         layer, unit, images[torch.tensor(indices)], indices, ranked.values[:count].tolist(),

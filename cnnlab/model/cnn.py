@@ -107,7 +107,8 @@ def build_cnn(  # noqa: PLR0913 (a network's settings)
             layers["dropout"] = Dropout(float(dropout), int(seed))
         layers["logits"] = nn.Linear(hidden, classes)
     model = nn.Sequential(layers)
-    model.input_shape = tuple(input_shape)
+    # torch's annotations allow tensors and modules only.
+    model.input_shape = tuple(input_shape)  # pyright: ignore[reportArgumentType]
     if torch.device(device).type == "meta":
         return model
     check_parameter_count(model)
@@ -209,7 +210,8 @@ def _draw_weights(model: nn.Module, generator: torch.Generator) -> None:
                 setattr(layer, name, nn.Parameter(torch.empty(shape, device="cpu")))  # to_empty would load a compiler
             nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
             bound = 1 / math.sqrt(layer.weight[0].numel())
-            nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+            if layer.bias is not None:
+                nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
 
 
 def check_parameter_count(model: nn.Module) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -162,13 +163,13 @@ def write_number(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
-def _check_kernel(kernel: object) -> None:
+def _check_kernel(kernel: Any) -> None:
     """Raise ConfigError unless kernel is a float tensor (K, K) with K odd."""
     if not is_float_plane(kernel) or kernel.shape[0] != kernel.shape[1] or len(kernel) % 2 == 0:
         raise ConfigError(f"kernel must be a float tensor (K, K) with K odd, got {describe_tensor(kernel)}")
 
 
-def check_inside(field: str, value: object, length: int) -> None:
+def check_inside(field: str, value: Any, length: int) -> None:
     """Raise ConfigError unless value is a whole number from 0 to length − 1."""
     is_whole = hasattr(value, "__index__") and not isinstance(value, bool)
     if not is_whole or not 0 <= value < length:

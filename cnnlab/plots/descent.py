@@ -57,8 +57,8 @@ def plot_surface(surface: Surface | str, *, ax: Axes | None = None) -> Axes:
 def add_path(ax: Axes, look: dict) -> tuple[Line2D, Line2D]:
     """Add an empty path to a map; return its line, with a marker for each step, and the larger marker of its end."""
     (line,) = ax.plot([], [], markersize=3, linewidth=1.2, **look)
-    end = {"color": look["color"], "marker": look["marker"], "markersize": 9, "markeredgecolor": "black"}
-    return line, *ax.plot([], [], **end)
+    (end,) = ax.plot([], [], color=look["color"], marker=look["marker"], markersize=9, markeredgecolor="black")
+    return line, end
 
 
 def add_start(ax: Axes) -> Line2D:

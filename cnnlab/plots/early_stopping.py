@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
@@ -12,7 +14,7 @@ from cnnlab.plots.style import PALETTE, TRAIN, UNITS, VALIDATION, new_axes
 from cnnlab.training.early_stopping import Stopping, check_recording, stopping
 from cnnlab.training.history import History
 
-LOOKS = {"train": TRAIN, "validation": VALIDATION}
+LOOKS: dict[str, dict[str, Any]] = {"train": TRAIN, "validation": VALIDATION}
 
 
 def plot_stopping(

@@ -107,9 +107,9 @@ def plot_filters(model: nn.Module, layer: str = "conv1", *, columns: int = 8, ax
 
     >>> plot_filters(model, "conv1")
     """
-    names = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
-    check_choice("layer", layer, names)
-    weights = model.get_submodule(layer).weight[:, 0].detach().cpu()  # (filters, height, width)
+    convolutions = {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv2d)}
+    check_choice("layer", layer, convolutions)
+    weights = convolutions[layer].weight[:, 0].detach().cpu()  # (filters, height, width)
     tiles = weights.numpy()[..., None]
     ax = _montage_axes(tiles, columns, ax)
     picture, _ = montage(tiles, columns, gap=1)

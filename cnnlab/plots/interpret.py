@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import seaborn
@@ -29,7 +30,7 @@ FLOW_LABELS = {
 
 
 def plot_distributions(
-    values: Mapping[object, Tensor | np.ndarray], *, xlabel: str = "value", zeros: bool = False, ax: Axes | None = None
+    values: Mapping[Any, Tensor | np.ndarray], *, xlabel: str = "value", zeros: bool = False, ax: Axes | None = None
 ) -> Axes:
     """Draw distributions of layers or of epochs, one below the other on one scale; every peak has the same height.
 
@@ -60,7 +61,9 @@ def plot_distributions(
     return _finish_ridges(ax, list(rows), xlabel)
 
 
-def plot_activations(seen: Captured | Mapping[str, object] | Tensor, *, ax: Axes | None = None) -> Axes:
+def plot_activations(
+    seen: Captured | Mapping[str, LayerActivity | Tensor | np.ndarray] | Tensor, *, ax: Axes | None = None
+) -> Axes:
     """Draw the distribution of the activations of one layer or of several; the share of zeros stands at the right.
 
     Parameters
@@ -166,7 +169,7 @@ def plot_insides(history: History, number: str = "update_ratio", *, ax: Axes | N
     ax = new_axes(ax)
     for place, name in enumerate(recorded):
         epochs, values = zip(*((row["epoch"], row[name]) for row in history.rows if name in row), strict=True)
-        marks = {"markersize": 4, "markevery": max(1, len(epochs) // 10)}
+        marks: dict[str, Any] = {"markersize": 4, "markevery": max(1, len(epochs) // 10)}
         ax.plot(epochs, values, label=name.removesuffix(f".{number}"), **line_look(place), **marks)
     ax.set(xlabel="epoch", ylabel=RECORDER_LABELS[number])
     if number not in ("dead_share", "activation_scale"):

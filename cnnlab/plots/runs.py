@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import seaborn
@@ -63,9 +64,9 @@ def plot_curves(
         early = sum(length < max(1, *lengths) for length in lengths)
         label = f"{by} {level}" + (f" ({early} of {len(level_runs)} runs end early)" if early else "")
         curves = level_runs.curves().reindex(columns=["epoch", "seed", metric]).astype(float).dropna()
-        seeds = curves.groupby(["epoch", "seed"])[metric].mean().unstack()  # (epochs, seeds)
+        seeds = curves.pivot_table(index="epoch", columns="seed", values=metric)  # means (epochs, seeds)
         look = line_look(place)
-        marks = {"markersize": 4, "markevery": max(1, len(seeds) // 8)}
+        marks: dict[str, Any] = {"markersize": 4, "markevery": max(1, len(seeds) // 8)}
         ax.fill_between(seeds.index, seeds.min(axis=1), seeds.max(axis=1), color=look["color"], alpha=0.2, linewidth=0)
         ax.plot(seeds.index, seeds.mean(axis=1), label=label, **look, **marks)
     ax.set(xlabel="epoch", ylabel=axis_label(metric))
@@ -127,7 +128,7 @@ def plot_noise_floor(
         ax.axhspan(mean - floor, mean + floor, **NOISE_BAND)
         ax.legend(frameon=False)
     ax.plot(range(len(values)), list(values.values()), MARKS[0], color=PALETTE[0], linestyle="none")
-    ax.set_xticks(range(len(values)), list(values))
+    ax.set_xticks(range(len(values)), [str(seed) for seed in values])
     ax.set(xlabel="seed", ylabel=axis_label(metric))
     seaborn.despine(ax=ax)
     return ax

@@ -79,7 +79,7 @@ def fingerprint(model: nn.Module, data: Data) -> str:
     code = zlib.crc32(repr(model).encode())  # names every layer with its sizes, pooling, padding and dropout
     for split in (data.train, data.validation):
         for tensor in (split.images, split.labels):
-            code = zlib.crc32(tensor.contiguous().numpy(), code)
+            code = zlib.crc32(tensor.contiguous().numpy().data, code)
     return f"{code:08x}"
 
 

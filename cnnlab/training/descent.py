@@ -11,6 +11,7 @@ import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ class Surface:
 
     name: str
     formula: str
-    loss: Callable[[float, float], float]
+    loss: Callable[[Any, Any], Any]
     gradient: Callable[[float, float], tuple[float, float]]
     minima: tuple[tuple[float, float], ...]
     x_range: tuple[float, float]
@@ -270,7 +271,7 @@ def _descent(surface: Surface, path: list[list[float]], diverged_at: int | None 
     return Descent(torch.from_numpy(places), torch.from_numpy(surface.loss(*places.T)), diverged_at)
 
 
-def _check_start(surface: Surface, start: object) -> tuple[float, float]:
+def _check_start(surface: Surface, start: Any) -> tuple[float, float]:
     """Return start, or the surface's own for None; raise ConfigError unless it is two numbers not too far away."""
     if start is None:
         return surface.start

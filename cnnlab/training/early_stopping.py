@@ -210,7 +210,8 @@ def stopping(
     patience = patience if patience is None else check_whole("patience", patience, 0)
     min_delta = check_number("min_delta", min_delta, 0)
     shorter = replay(history, epochs=epochs, patience=patience, min_delta=min_delta)
-    scores = [Scores(row["epoch"], row["validation_loss"], row["validation_accuracy"]) for row in history.rows]
+    assert shorter is not None  # since all of these epochs were recorded
+    scores = [Scores(int(row["epoch"]), row["validation_loss"], row["validation_accuracy"]) for row in history.rows]
     stopped_in = len(shorter)
     kept = stopped_in if patience is None else shorter.best_epoch
     return Stopping(

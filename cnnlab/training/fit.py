@@ -320,11 +320,12 @@ def _one_pass(model, split, optimizer, order, batch_size, stop, bar) -> LossAndA
 def _prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
     """Move model to the device, channels_last; afterwards back, contiguous, and in eval mode."""
     home = next(model.parameters()).device
-    model.to(device, memory_format=torch.channels_last)
+    # torch documents `to` with a device and a memory format, but its annotations lack it.
+    model.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     try:
         yield
     finally:
-        model.to(home, memory_format=torch.contiguous_format).eval()
+        model.to(home, memory_format=torch.contiguous_format).eval()  # pyright: ignore[reportCallIssue]
 
 
 def deterministic_cudnn(device: torch.device) -> contextlib.AbstractContextManager:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import ipywidgets
+from ipywidgets.widgets.widget_description import DescriptionWidget
 
 from cnnlab.experiments.run import one_thread
 from cnnlab.widgets.web.status_line import StatusLine
@@ -94,7 +95,7 @@ def picture_row(children: list[ipywidgets.Widget], columns: str) -> ipywidgets.G
     return ipywidgets.GridBox(children, layout=layout)
 
 
-def control_row(*controls: ipywidgets.Widget, compact: bool = False) -> ipywidgets.GridBox:
+def control_row(*controls: DescriptionWidget, compact: bool = False) -> ipywidgets.GridBox:
     """Return the controls side by side, three in a row; on a narrow page they wrap.
 
     compact: for a form of many controls; a wide page has more than three in a row, and the rows are close together.
@@ -112,7 +113,7 @@ def control_row(*controls: ipywidgets.Widget, compact: bool = False) -> ipywidge
     return picture_row(list(controls), "repeat(auto-fit, minmax(max(210px, calc((100% - 56px) / 3)), 1fr))")
 
 
-def in_columns(controls: list[ipywidgets.Widget], columns: str) -> ipywidgets.GridBox:
+def in_columns(controls: Sequence[DescriptionWidget], columns: str) -> ipywidgets.GridBox:
     """Return the controls in these columns, a value of CSS's grid-template-columns.
 
     >>> in_columns([panel.first, panel.second], TWO_COLUMNS)
@@ -122,7 +123,7 @@ def in_columns(controls: list[ipywidgets.Widget], columns: str) -> ipywidgets.Gr
     return row
 
 
-def flowing_row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
+def flowing_row(*children: ipywidgets.DOMWidget) -> ipywidgets.HBox:
     """Return the widgets side by side, each as wide as it needs; on a narrow page they wrap."""
     layout = ipywidgets.Layout(flex_flow="row wrap", grid_gap="8px 28px", padding="6px 2px 10px", max_width="820px")
     for child in children:
@@ -130,7 +131,7 @@ def flowing_row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
     return ipywidgets.HBox(children, layout=layout)
 
 
-def offer(control: ipywidgets.Widget, options: list, *, otherwise: object) -> None:
+def offer(control: ipywidgets.Dropdown | ipywidgets.SelectionSlider, options: list, *, otherwise: object) -> None:
     """Give the control these options, and keep its value if it is one of them.
 
     options: values, or pairs (label, value). otherwise: the value if the old one is no option, or was the only option.

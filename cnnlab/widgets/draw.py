@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 import ipywidgets
 import torch
@@ -256,7 +257,7 @@ def _bank_networks() -> tuple[dict[str, nn.Module], Split]:
     return {name: run.model() for name, run in runs.items()}, one_of_each(data.validation)
 
 
-def _check(models: object, data: object) -> tuple[dict[str, nn.Module], Split]:
+def _check(models: object, data: Any) -> tuple[dict[str, nn.Module], Split]:
     """Return the networks and an image of each class; raise ConfigError if they do not fit."""
     if not isinstance(models, Mapping) or not 1 <= len(models) <= MOST_MODELS:
         got = f"{len(models)} of them" if isinstance(models, Mapping) else type(models).__name__

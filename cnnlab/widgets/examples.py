@@ -63,8 +63,9 @@ def check_pair(model: nn.Module | None, images: Split | None) -> tuple[nn.Module
     if not isinstance(images, Split) or len(images) == 0:
         got = "an empty Split" if isinstance(images, Split) else type(images).__name__
         raise ConfigError(f"give the network and a Split of its data, such as data.validation[:10]; got {got}")
-    check_takes(check_model(model), images.images[:1])
-    return own_copy(model), images
+    network = check_model(model)
+    check_takes(network, images.images[:1])
+    return own_copy(network), images
 
 
 def check_planes(images: object) -> Tensor:

@@ -178,14 +178,14 @@ class KernelExperiment(Trainer):
             self._frozen_for = ()
             self.plot.freeze([])
         else:
-            self._draw_comparison()
+            self._draw_comparison(self.comparison)
         self.plot.show(label=f"kernel sizes compared: {words}")
 
-    def _draw_comparison(self) -> None:
+    def _draw_comparison(self, comparison: Comparison) -> None:
         """Draw the comparison. To be fast, draw the vertical axis and the words below only if they have changed."""
         ax = self._axes
         ax.set_axis_on()
-        plot_comparison(self.comparison, ax=ax)
+        plot_comparison(comparison, ax=ax)
         ax.set_ylim(*self._scale)
         moving = sorted([*ax.patches, *ax.collections, *ax.lines], key=Artist.get_zorder)
         words_below = [ax.get_xlabel(), *(label.get_text() for label in ax.get_xticklabels())]

@@ -64,7 +64,8 @@ class PredictThenRun(Panel):
         self.question, self.run = check_question(question), run
         self.choices = _check_choices(run, tuple(choices) if isinstance(choices, Iterator) else choices)
         self.scorebook = choose_scorebook(scorebook)
-        self.entry: Entry | None = self._check_entry(self.scorebook.entries.get(question))
+        entry = self.scorebook.entries.get(question)
+        self.entry = None if entry is None else self._check_entry(entry)
         super().__init__()
         self._answered_before = self.entry is not None
         self._make_parts()
@@ -87,9 +88,9 @@ class PredictThenRun(Panel):
         self.plot = LivePlot(7.2, 3.9, label="")
         self.score = StatusLine()
 
-    def _check_entry(self, entry: Entry | None) -> Entry | None:
+    def _check_entry(self, entry: Entry) -> Entry:
         """Return the entry; raise ConfigError if its answer is none of the choices."""
-        if entry is not None and entry.guess.answer not in self.choices:
+        if entry.guess.answer not in self.choices:
             raise ConfigError(
                 f"you answered this already: {entry.guess}, which is no choice any more; put the question in other "
                 "words to ask anew"
@@ -105,7 +106,7 @@ class PredictThenRun(Panel):
             entry = self.scorebook.commit(self.question, self.choices, guess.answer, guess.confidence)
             self.entry = self._check_entry(entry)  # a panel with the same question may have other choices
             self._answered_before = self.entry.guess != guess  # in another panel
-        self._lock_controls(working=True)
+        self._lock_controls(self.entry, working=True)
         self.status.say("Your guess is committed. Working…")
         try:
             if self.scorebook.entries[self.question].comparison is None:
@@ -113,16 +114,16 @@ class PredictThenRun(Panel):
             self.entry = self.scorebook.entries[self.question]
             self._draw()
         finally:
-            self._lock_controls()
+            self._lock_controls(self.entry)
 
-    def _lock_controls(self, *, working: bool = False) -> None:
+    def _lock_controls(self, entry: Entry, *, working: bool = False) -> None:
         """Show the guess and disable its controls; the button stays enabled until there is a comparison.
 
         working: the comparison is being made, so that the button is disabled, too.
         """
-        is_waiting = self.entry.comparison is None
-        self.answer.value, self.answer.disabled = self.entry.guess.answer, True
-        percent = round(100 * self.entry.guess.confidence)
+        is_waiting = entry.comparison is None
+        self.answer.value, self.answer.disabled = entry.guess.answer, True
+        percent = round(100 * entry.guess.confidence)
         self.confidence.min = min(self.confidence.min, percent)
         self.confidence.value, self.confidence.disabled = percent, True
         self.commit.description = TRY_AGAIN if is_waiting and not working else COMMITTED
@@ -130,20 +131,22 @@ class PredictThenRun(Panel):
 
     def _draw(self) -> None:
         """Show the comparison if the guess is committed and the comparison is made; else a frame without numbers."""
-        is_shown = self.entry is not None and self.entry.comparison is not None
+        entry = self.entry
+        words = "Choose an answer, say how sure you are, and commit." if entry is None else entry.words
+        label = "no comparison yet"
         self.plot.figure.clear()
-        if is_shown:
-            plot_guess(self.entry.comparison, self.entry.guess, ax=self.plot.figure.subplots())
-        else:
+        if entry is None or entry.comparison is None:
             _draw_placeholder(self.plot.figure)
+        else:
+            plot_guess(entry.comparison, entry.guess, ax=self.plot.figure.subplots())
+            label = f"{entry.comparison.title}; {words}"
         self.plot.freeze([])
+        self.plot.show(label=label)
         before = "You answered this already; the first guess counts. " if self._answered_before else ""
-        words = "Choose an answer, say how sure you are, and commit." if self.entry is None else self.entry.words
-        self.plot.show(label=f"{self.entry.comparison.title}; {words}" if is_shown else "no comparison yet")
         self.status.say(f"{before}{words}")
         self.score.say(self.scorebook.words)
-        if self.entry is not None:
-            self._lock_controls()
+        if entry is not None:
+            self._lock_controls(entry)
 
 
 def _draw_placeholder(figure: Figure) -> None:

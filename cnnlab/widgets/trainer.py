@@ -114,7 +114,7 @@ class Trainer(Panel):
         """Return further keyword arguments of `run`."""
         return {}
 
-    def _train_rows(self, *others: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    def _train_rows(self, *others: ipywidgets.DOMWidget) -> list[ipywidgets.DOMWidget]:
         """Return the rows with the buttons, the others, the news and the bar; on Colab, words replace the buttons."""
         how = "On Colab a cell trains: run <code>panel.train()</code> in the next one; its ■ stops the training."
         buttons = (ipywidgets.HTML(how),) if ON_COLAB else (self.start, self.stop)

@@ -186,7 +186,7 @@ class TrainingPanel(Trainer):
         try:
             experiment, seeds = self.experiment, self.seeds.value
             if experiment.folder:
-                self._check_folder(experiment)
+                self._check_folder(experiment.folder, experiment)
             layers = experiment.layer_table()
         except (ConfigError, DataError):
             for part in (self.layers, self.code):  # they show the last valid settings
@@ -201,9 +201,8 @@ class TrainingPanel(Trainer):
         parameters = sum(row.parameters for row in layers)
         self.status.say(f"{parameters:,} parameters; {_count(seeds, 'run')} of {_count(experiment.epochs, 'epoch')}")
 
-    def _check_folder(self, experiment: Experiment) -> None:
+    def _check_folder(self, folder: str, experiment: Experiment) -> None:
         """Raise ConfigError if the folder has too few pictures; count them once, and again before raising."""
-        folder = experiment.folder
         if not Path(folder).is_dir():
             raise ConfigError(f"folder={folder!r} does not exist; give one with a folder for each class")
         if self._counted[0] == folder:

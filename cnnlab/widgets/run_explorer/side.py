@@ -27,7 +27,7 @@ class Side:
     def __init__(self, run: Run, name: str) -> None:
         self.run = dataclasses.replace(run, read_weights=functools.cache(run.read_weights))  # unpacked once
         self.name = name
-        self._models: dict[int, nn.Module] = {}
+        self._models: dict[int, nn.Sequential] = {}
         self._fields: dict[tuple[str, int, int, int], tuple[int, int, int, int]] = {}
 
     @functools.cached_property
@@ -66,8 +66,8 @@ class Side:
     def weights(self, epoch: int, layer: str) -> Tensor:
         """Return the weights of the layer, or of the last convolution before it, as a flat tensor."""
         layers = dict(self.model(epoch).named_children())
-        names = list(layers)[: list(layers).index(layer) + 1]
-        convolution = next(layers[name] for name in reversed(names) if isinstance(layers[name], nn.Conv2d))
+        before = list(layers.values())[: list(layers).index(layer) + 1]
+        convolution = next(part for part in reversed(before) if isinstance(part, nn.Conv2d))
         return convolution.weight.detach().flatten()
 
     def saliency(self, epoch: int, image: Split) -> Tensor:

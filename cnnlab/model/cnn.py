@@ -133,7 +133,7 @@ def _check_channels(field: str, value: Any) -> None:
 
 
 def _is_width(value: Any) -> bool:
-    return not isinstance(value, bool) and isinstance(value, numbers.Integral) and value >= 1
+    return not isinstance(value, bool) and isinstance(value, numbers.Integral) and int(value) >= 1
 
 
 def _check_input_shape(field: str, value: Any) -> None:

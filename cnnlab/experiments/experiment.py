@@ -324,7 +324,7 @@ class Experiment:
         return build_cnn(**network, input_shape=data.input_shape, classes=len(data.classes))
 
 
-FIELDS: dict[str, Setting] = {one.name: one.metadata["setting"] for one in fields(Experiment)}
+FIELDS: dict[str, Setting] = {item.name: item.metadata["setting"] for item in fields(Experiment)}
 NETWORK = tuple(name for name, known in FIELDS.items() if known.group == "Network" or name == "seed")  # of build_cnn
 TRAINING = tuple(name for name, known in FIELDS.items() if known.group == "Training")  # of fit
 _IN_ORDER = [choice for known in FIELDS.values() for choice in known.choices]

@@ -238,13 +238,13 @@ class _Training:
         work = [*self.steps.values(), self.check]
         try:
             pool = torch.cuda.graph_pool_handle()
-            replays = [_record_graph(one.work, pool) for one in work]
+            replays = [_record_graph(item.work, pool) for item in work]
         except Exception as error:
             self.graphs = False
             warnings.warn(f"no CUDA graphs, so this takes longer: {error}", stacklevel=2)
             return
-        for one, replay_it in zip(work, replays, strict=True):
-            one.replay = replay_it
+        for item, recorded in zip(work, replays, strict=True):
+            item.replay = recorded
 
 
 def _record_graph(work: Callable[[], None], pool) -> Callable[[], None]:
@@ -419,7 +419,7 @@ class _Network:
 
     def _remembered(self, places: list[int]) -> tuple[torch.optim.Optimizer, list[nn.Parameter], list[int]]:
         """Return the optimizer of these replicas, its parameters, and the places in them."""
-        own, optimizer, parameters = next(one for one in self.optimizers if one[0].start <= places[0] < one[0].stop)
+        own, optimizer, parameters = next(item for item in self.optimizers if item[0].start <= places[0] < item[0].stop)
         return optimizer, parameters, [place - own.start for place in places]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 from jupyter_server.serverapp import ServerApp
@@ -15,21 +16,26 @@ NAME = "cnnlab.cli.jupyter.PromptConnection"
 
 
 def test_the_delay_is_off_on_the_socket_before_anything_is_sent(monkeypatch):
-    left = socket.socket()
-    stream, order = IOStream(left), []
+    order = []
 
-    class Connection(PromptConnection):
-        websocket_handler = stream  # like tornado's handler, it has set_nodelay
+    async def connect() -> None:  # tornado's streams belong to a running event loop
+        with socket.socket() as end:
+            stream = IOStream(end)
 
-    monkeypatch.setattr(
-        ZMQChannelsWebsocketConnection,
-        "connect",
-        lambda _self: order.append(left.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)) or "what Jupyter returns",
-    )
-    assert not left.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-    assert Connection.__new__(Connection).connect() == "what Jupyter returns"
+            class Connection(PromptConnection):
+                websocket_handler = stream  # like tornado's handler, it has set_nodelay
+
+            monkeypatch.setattr(
+                ZMQChannelsWebsocketConnection,
+                "connect",
+                lambda _self: order.append(end.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)) or "Jupyter's",
+            )
+            assert not end.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert Connection.__new__(Connection).connect() == "Jupyter's"
+            stream.close()
+
+    asyncio.run(connect())
     assert order[0] != 0  # set by then
-    stream.close()
 
 
 def test_a_jupyter_server_takes_it_by_its_name():

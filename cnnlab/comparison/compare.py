@@ -174,11 +174,7 @@ def compare(
     {5: 'better', 7: 'cannot tell'}
     """
     question = _Question(by, (along,) if isinstance(along, str) else tuple(along), metric, at)
-    runs = distinct(runs)
-    if not runs:
-        raise ConfigError(
-            "there are no runs to compare; a filter may have left none: runs.values() shows what there is"
-        )
+    runs = _distinct_runs(runs)
     _check_fields(question)
     runs = comparable_runs(runs, metric, at, compared=(by, *question.along))
     table = _pair_runs(runs, question)
@@ -190,13 +186,7 @@ def compare(
     complete = {level: {pair: table[level][pair] for pair in pairs} for level in levels}
     values = {level: _average_blocks(of_level) for level, of_level in complete.items()}
     _, why_without, without_value = metric_values(((run.experiment.resolved()[by], run) for run in runs), metric, at)
-    if without_value:
-        why = _join_once(why_without.values())
-        warnings.warn(
-            f"{without_value} of {len(runs)} runs have no {metric} at {at!r} ({why}) and are left out: "
-            "what remains may look better than it is",
-            stacklevel=2,
-        )
+    _warn_of_missing(without_value, why_without, f"of {len(runs)} runs have no {metric} at {at!r}")
     return Comparison(
         by, question.along, metric, at, paired_rows(with_reference, values, metric, why_without), values,
         noise_floor=pooled_noise(_by_setting(complete)), left_out=len(runs) - len(levels) * len(pairs),
@@ -207,13 +197,42 @@ def compare(
 def noise_floor(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> float:
     """Return the noise floor: two single runs of one setting differ by less than this 95 times in 100.
 
-    Runs that differ in the seed alone say how large it is; several settings are pooled. NaN if each has one seed.
+    Runs that differ in the seed alone say how large it is; several settings are pooled. NaN if each has one seed. Runs
+    without a value are left out, with a warning.
+
+    Raises
+    ------
+    ConfigError
+        If there are no runs, or the metric at this epoch gives no fair comparison.
 
     >>> noise_floor(sweep(grid(Experiment(), seed=range(5))))
     0.021
     """
-    by_setting = ((run.experiment.replace(seed=0).key, run) for run in comparable_runs(runs, metric, at))
-    return pooled_noise(metric_values(by_setting, metric, at).values)
+    runs = comparable_runs(_distinct_runs(runs), metric, at)
+    by_setting = ((run.experiment.replace(seed=0).key, run) for run in runs)
+    values, why_without, without_value = metric_values(by_setting, metric, at)
+    _warn_of_missing(without_value, why_without, f"of {len(runs)} runs have no {metric} at {at!r}")
+    return pooled_noise(values)
+
+
+def _distinct_runs(runs: Iterable[Run]) -> list[Run]:
+    """Return each run once; raise ConfigError if there are none."""
+    runs = distinct(runs)
+    if not runs:
+        raise ConfigError(
+            "there are no runs to compare; a filter may have left none: runs.values() shows what there is"
+        )
+    return runs
+
+
+def _warn_of_missing(count: int, reasons: Mapping[Any, str], words: str) -> None:
+    """Warn the caller of the public function if runs have no value."""
+    if count:
+        warnings.warn(
+            f"{count} {words} ({_join_once(reasons.values())}) and are left out: "
+            "what remains may look better than it is",
+            stacklevel=3,
+        )
 
 
 class _Question(NamedTuple):
@@ -343,5 +362,5 @@ def _listed(values: Iterable[Any]) -> str:
 
 
 def _join_once(reasons: Iterable[str]) -> str:
-    """Return the reasons as one text, each once."""
-    return "; ".join(dict.fromkeys(reasons))
+    """Return the reasons as one text, each once; a text may join several with "; "."""
+    return "; ".join(dict.fromkeys(reason for text in reasons for reason in text.split("; ")))

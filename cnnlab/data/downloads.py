@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import queue
 import shutil
 import socket
 import tempfile
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,8 +28,9 @@ DOWNLOADS = {"fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}  # our name:
 def load_published(name: str) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[str, ...]]:
     """Return the training set and the test set, each as (images, labels), and the names of the classes.
 
-    Images are uint8 (N, C, H, W), labels int64 (N,). Raises DataError for a download that fails (where there is no
-    network, within 10 seconds) or a damaged copy in the cache folder.
+    Images are uint8 (N, C, H, W), labels int64 (N,). `name` is a key of `DOWNLOADS`. Raises DataError if the download
+    fails, if the cache folder can't be written, or if the copy in it is damaged. Without a network it fails within 10
+    seconds.
     """
     from torchvision import datasets
 
@@ -57,34 +60,47 @@ def _download_once(dataset: Any, folder: Path) -> None:
 
     if folder.is_dir():
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / f"{folder.name}.lock"):
-        if folder.is_dir():  # another process downloaded it while this one waited
-            return
-        for leftover in folder.parent.glob(f".{folder.name}-*"):  # of a process that was killed
-            shutil.rmtree(leftover, ignore_errors=True)
-        _check_network(dataset)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
-            part = Path(temporary) / "part"
-            try:
-                with _socket_timeout(30):
-                    dataset(part, download=True)
-            except (RuntimeError, OSError, EOFError) as error:
-                raise DataError(
-                    f"the download of {folder.name} broke off ({error}); nothing of it is kept, run the cell again; "
-                    "mnist and patterns work offline"
-                ) from error
-            os.replace(part, folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / f"{folder.name}.lock"):
+            if not folder.is_dir():  # another process may have downloaded it while this one waited
+                _download(dataset, folder)
+    except OSError as error:  # of the folder: those of the network are a DataError by now
+        raise DataError(
+            f"{folder.parent} can't be written ({error}); make room there, or set CNNLAB_CACHE to another folder"
+        ) from error
 
 
-def _check_network(dataset: Any) -> None:
-    """Raise DataError unless the server answers within 9 seconds."""
+def _download(dataset: Any, folder: Path) -> None:
+    """Download; raise DataError if that fails, and OSError if the folder can't be written or the disk is full."""
+    for leftover in folder.parent.glob(f".{folder.name}-*"):  # of a process that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
     url = getattr(dataset, "url", None) or dataset.mirrors[0] + dataset.resources[0][0]
+    _check_network(url)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
+        part = Path(temporary) / "part"
+        try:
+            with _socket_timeout(30):
+                dataset(part, download=True)
+        except (RuntimeError, OSError, EOFError) as error:
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise DataError(
+                f"the download of {folder.name} broke off ({url}: {error}); nothing of it is kept, run the cell again; "
+                "mnist and patterns work offline"
+            ) from error
+        os.replace(part, folder)
+
+
+def _check_network(url: str) -> None:
+    """Raise DataError unless the server answers within 9 seconds, whatever its answer is."""
     answers: queue.Queue[str] = queue.Queue()
 
     def ask() -> None:
         try:
             urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=8).close()
+            answers.put("")
+        except urllib.error.HTTPError:  # the server answered; the download says what is wrong
             answers.put("")
         except OSError as error:
             answers.put(str(error))
@@ -95,7 +111,7 @@ def _check_network(dataset: Any) -> None:
     except queue.Empty:
         problem = "no answer in 9 seconds"
     if problem:
-        raise DataError(f"no network ({problem}); mnist and patterns work offline")
+        raise DataError(f"no network ({url}: {problem}); mnist and patterns work offline")
 
 
 @contextlib.contextmanager

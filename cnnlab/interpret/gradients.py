@@ -32,9 +32,9 @@ class LayerGradient:
     norm : float
         The Euclidean norm of the gradient, averaged over the batches, as all that follow are.
     ratio : float
-        Gradient norm / weight norm.
+        Gradient norm / weight norm; NaN if the weights are all zero.
     update_ratio : float
-        Norm of the optimizer's step / weight norm; NaN without an optimizer.
+        Norm of the optimizer's step / weight norm; NaN without an optimizer, or if the weights are all zero.
     each : dict of str to np.ndarray
         norm, ratio and update_ratio of each batch, (batches,).
     """
@@ -56,10 +56,11 @@ def gradient_flow(
     optimizer: torch.optim.Optimizer | None = None,
     batch_size: int = 64,
 ) -> ByLayer:
-    """Return a `LayerGradient` for the weights of each layer, first to last. Biases are left out.
+    """Return a `LayerGradient` for each trained weight of two or more dimensions, first to last.
 
-    Each batch has its own gradient of the mean cross-entropy. It is computed on a copy of the model in train mode
-    without dropout; what else is random in the copy comes from a fixed seed. The model itself stays as it is.
+    Biases, normalization layers and frozen weights are left out. Each batch has its own gradient of the mean
+    cross-entropy. It is computed on a copy of the model in train mode, with its dropout layers switched off; what else
+    is random in the copy comes from a fixed seed. The model itself stays as it is.
 
     Parameters
     ----------
@@ -70,8 +71,8 @@ def gradient_flow(
     labels : Tensor, optional
         Whole numbers (N,). None: those of the Split.
     optimizer : torch.optim.Optimizer, optional
-        The optimizer that trains the model. With it, update_ratio tells of the step that it would take next: a real
-        step for each batch, on a copy of model and optimizer.
+        The optimizer that trains the model. If given, `update_ratio` is measured: for each batch, a copy of the
+        optimizer takes one step on a copy of the model.
     batch_size : int
         Images a batch.
 
@@ -145,7 +146,7 @@ def _check_optimizer(optimizer: object, model: nn.Module) -> None:
 
 
 def _backward(model: nn.Module, images: Tensor, labels: Tensor) -> None:
-    """Compute the gradient of the loss into the model's parameters, in train mode, but without dropout."""
+    """Compute the gradient of the loss into the model's parameters, in train mode, with dropout layers switched off."""
     model.train()
     for layer in model.modules():
         if isinstance(layer, nn.modules.dropout._DropoutNd):
@@ -172,7 +173,7 @@ def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 def _measure(before: Tensor, value: nn.Parameter, stepped: bool) -> tuple[float, ...]:
     """Return mean and largest |gradient|, gradient norm, and the ratios of gradient and step to the weights' norm."""
     gradient = torch.zeros_like(before) if value.grad is None else value.grad
-    norm, size = float(gradient.norm()), max(float(before.norm()), 1e-12)
+    norm, size = float(gradient.norm()), float(before.norm()) or float("nan")  # of zeros there is no share
     step = float((value.detach() - before).norm()) / size if stepped else float("nan")
     return float(gradient.abs().mean()), float(gradient.abs().max()), norm, norm / size, step
 
@@ -229,6 +230,11 @@ def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Ten
         Any network.
     initial : nn.Module or state_dict, optional
         The network before training: build_cnn with the same seed, or `run.model(epoch=0)`.
+
+    Raises
+    ------
+    ConfigError
+        If initial is of another architecture, or neither a network nor a state_dict.
 
     >>> weight_distributions(model, initial=build_cnn(seed=0))["conv1"].change
     0.3

@@ -1,6 +1,7 @@
-"""Draw saliency maps: how much each pixel matters for a network's answer. And check whether a map can be believed.
+"""Compute saliency maps, and check whether they depend on what the network learnt.
 
-All methods start from a logit, not from the softmax: its gradient vanishes where the network is sure.
+A saliency map says how strongly a network's answer depends on each pixel. All methods start from the logit of a class,
+not from its softmax: the gradient of the softmax vanishes where the network is sure.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     seed: int = 0,
     batch_size: int = 256,
 ) -> Tensor:
-    """Return how much each pixel adds to the logit of a class: signed, shaped like images.
+    """Return a saliency map for each image: how strongly the logit of a class depends on each pixel.
+
+    What a value means depends on `method`. Maps are signed, except those of "grad_cam".
 
     Parameters
     ----------
@@ -49,12 +52,13 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     targets : Tensor or int, optional
         The class to explain: one for each image, (N,), or one for all. None: the class with the largest logit.
     method : str
-        - "gradient": of the logit (Simonyan et al. 2014).
+        - "gradient": the gradient of the logit with respect to the image (Simonyan et al. 2014).
         - "gradient_x_input": the gradient times the image.
         - "smoothgrad": the mean gradient of noisy copies of the image (Smilkov et al. 2017).
-        - "integrated_gradients": from an image of zeros, by Gauss–Legendre quadrature; the map sums to the difference
-          of the two logits (Sundararajan et al. 2017).
-        - "grad_cam": of a layer's maps, ReLU, bilinear, the same for each channel (Selvaraju et al. 2017).
+        - "integrated_gradients": the image times the mean gradient on the straight line from an image of zeros to it,
+          by Gauss–Legendre quadrature. The map sums to the difference of the two logits (Sundararajan et al. 2017).
+        - "grad_cam": the sum of a layer's maps, each times its mean gradient; then ReLU, and bilinear resizing to the
+          size of the image. It is the same for each channel (Selvaraju et al. 2017).
         - "occlusion": how far the logit falls when a square is set to zero, averaged over the squares that cover a
           pixel (Zeiler & Fergus 2014).
     layer : str, optional
@@ -68,12 +72,18 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     seed : int
         For the noise.
     batch_size : int
-        How many images go through the network at once, noisy copies and points included.
+        How many images go through the network at once, noisy copies and points included. If `samples` or `steps` is
+        larger, all copies or points of one image still go through together.
 
     Returns
     -------
     Tensor
         Float (N, C, H, W), on the images' device.
+
+    Raises
+    ------
+    ConfigError
+        If an argument can't work, or if model, images, targets and method do not fit each other.
 
     >>> saliency(model, data.validation.images[:4], method="smoothgrad").shape
     torch.Size([4, 1, 28, 28])
@@ -163,6 +173,7 @@ def draw_noise(images: Tensor, samples: int, noise: float, generator: torch.Gene
 
 
 def _smoothgrad(model: nn.Module, images: Tensor, targets: Tensor, noise: Tensor) -> Tensor:
+    """Return the mean gradient of the images with each of their noises (N, samples, C, H, W) added."""
     noisy = (images[:, None] + noise).flatten(0, 1)  # (N × samples, C, H, W)
     gradients = _gradient(model, noisy, targets.repeat_interleave(noise.shape[1]))
     return gradients.unflatten(0, noise.shape[:2]).mean(1)
@@ -190,6 +201,8 @@ def _grad_cam(model: nn.Module, images: Tensor, targets: Tensor, layer: str | No
 
     with torch.enable_grad(), hooked(model, nn.Conv2d if layer is None else layer, see):
         score = _logit(model, images.clone().requires_grad_(), targets).sum()
+        if not kept and layer is None:
+            raise ConfigError("grad_cam: no convolution runs in this network's forward pass; take another method")
         if not kept:
             raise ConfigError(f"grad_cam: the network does not use {layer}; name a layer that takes part in its answer")
         maps = kept[-1]  # (N, K, h, w), of the convolution that ran last
@@ -287,10 +300,16 @@ def saliency_check(
     **options
         As in `saliency`.
 
+    Raises
+    ------
+    ConfigError
+        As in `saliency`, for each of the networks.
+
     >>> saliency_check(model, images, shuffled=other).correlation["random weights"].mean()
     """
+    batch_size = check_whole("batch_size", options.get("batch_size", 256), 1)
     logits = logits_of(check_takes(check_model(model), images))
-    targets = _targets(model, images, targets, logits.shape[1], 256)
+    targets = _targets(model, images, targets, logits.shape[1], batch_size)
     networks = {"trained": model, "random weights": _with_random_weights(model, seed)}
     if shuffled is not None:
         networks["shuffled labels"] = shuffled
@@ -307,7 +326,7 @@ def _with_random_weights(model: nn.Module, seed: int) -> nn.Module:
     Weights that no layer draws (parameters of one's own, weight_norm) are shuffled: nothing learnt may stay in place.
     """
     twin = copy.deepcopy(model)
-    with seeded(seed + 1, device_of(model)):  # not the seed that the model may have begun with
+    with seeded(seed + 2**31, device_of(model)):  # far from the small seeds that the model may have begun with
         for layer in twin.modules():
             draw_again = getattr(layer, "reset_parameters", None)
             if callable(draw_again):

@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from made_runs import levels_of
+from made_runs import levels_of, made
 from scipy import stats
 
 from cnnlab.comparison.compare import compare, noise_floor
 from cnnlab.comparison.noise_floor import paired_interval, pooled_noise
+from cnnlab.errors import ConfigError
 
 TABLES = 2000
 
@@ -32,6 +33,20 @@ def test_the_noise_floor_of_runs_pools_settings_over_their_seeds():
     assert noise_floor(runs) == pytest.approx(2.776445 * math.sqrt(2 * 0.00025))
     assert noise_floor([*runs, *runs]) == noise_floor(runs)
     assert compare(runs, by="kernel_size").noise_floor == pytest.approx(noise_floor(runs))
+
+
+def test_the_noise_floor_of_no_runs_is_refused():
+    with pytest.raises(ConfigError, match="there are no runs"):
+        noise_floor([])
+
+
+def test_the_noise_floor_warns_of_runs_without_a_value():
+    runs = [*levels_of("kernel_size", {3: [0.50, 0.51, 0.52]}), made(0.9, seed=3, stopped_by="diverged")]
+    words = r"1 of 4 runs have no validation_accuracy at 'last' \(diverged, .*\) and are left out"
+    with pytest.warns(UserWarning, match=words) as caught:
+        floor = noise_floor(runs)
+    assert caught[0].filename == __file__
+    assert floor == noise_floor(runs[:3])
 
 
 def test_two_single_runs_of_one_setting_differ_by_less_95_times_in_100():

@@ -1,10 +1,12 @@
 """Downloads of small archives in the real formats from a server on loopback: once, completely, or not at all."""
 
+import errno
 import gzip
 import hashlib
 import http.server
 import multiprocessing
 import pickle
+import re
 import shutil
 import socket
 import struct
@@ -144,6 +146,38 @@ def test_a_server_that_never_answers_counts_as_no_network(monkeypatch):
         with pytest.raises(DataError, match="no network"):
             load_data("cifar10")
     assert time.monotonic() - start < 10
+
+
+def test_a_server_that_refuses_is_no_missing_network(served, monkeypatch):
+    _, address, _ = served
+    monkeypatch.setattr(datasets.CIFAR10, "url", f"{address}moved.tar.gz")
+    with pytest.raises(DataError, match=rf"the download of cifar10 broke off \({address}moved.tar.gz: .*404"):
+        load_data("cifar10")
+
+
+def test_a_server_that_refuses_only_to_be_asked_first_is_downloaded_from(fashion, monkeypatch):
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "do_HEAD", lambda self: self.send_error(405))
+    assert len(load_data("fashion_mnist").train) == 180
+    assert any(line.startswith("HEAD") for line in fashion[1])
+
+
+@pytest.mark.usefixtures("fashion")
+def test_a_full_disk_is_named(monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(datasets.FashionMNIST, "download", full)
+    words = rf"{re.escape(str(cache_folder()))} can't be written .*No space left.*; .*CNNLAB_CACHE"
+    with pytest.raises(DataError, match=words):
+        load_data("fashion_mnist")
+
+
+@pytest.mark.usefixtures("fashion")
+def test_a_cache_folder_that_cannot_be_made_is_named(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CNNLAB_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(DataError, match=r"cache can't be written \(.*\); .*CNNLAB_CACHE"):
+        load_data("fashion_mnist")
 
 
 def test_a_download_that_breaks_off_leaves_nothing(fashion):

@@ -156,6 +156,17 @@ def test_a_frozen_layer_is_left_out_and_an_unused_one_has_gradient_zero():
     assert measured["first"].norm > 0
 
 
+def test_a_layer_of_zeros_has_no_ratio():
+    model = build_cnn(seed=1)
+    with torch.no_grad():
+        model.logits.weight.zero_()
+    measured = gradient_flow(model, IMAGES, LABELS, optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
+    row = measured["logits"]
+    assert row.norm > 0
+    assert np.isnan([row.ratio, row.update_ratio, *row.each["ratio"], *row.each["update_ratio"]]).all()
+    assert not np.isnan([measured["conv1"].ratio, measured["conv1"].update_ratio]).any()
+
+
 @pytest.mark.parametrize("name", SIZES)
 def test_torchvisions_networks_have_a_flow_too(name):
     model, size = torchvision_model(name), SIZES[name]

@@ -36,6 +36,16 @@ def data():
     return load_data("mnist", train=200, validation=100, test=10)
 
 
+def test_the_ratios_of_a_layer_of_zeros_are_left_out(data):
+    model = build_cnn(seed=1)
+    model.logits.weight = nn.Parameter(torch.zeros_like(model.logits.weight))
+    with pytest.warns(UserWarning, match="nothing will be learnt"):
+        row = fit(model, data, epochs=1, learning_rate=0.0, on_epoch=Recorder(), progress=False).rows[0]
+    assert "logits.gradient_norm" in row
+    assert "conv1.update_ratio" in row
+    assert not {"logits.gradient_ratio", "logits.update_ratio"} & set(row)
+
+
 def test_the_numbers_are_those_of_the_probes(data):
     seen = {}
 

@@ -230,6 +230,20 @@ def test_the_last_convolution_is_the_last_that_runs():
         saliency(model, images, 0, "grad_cam", layer="spare")
 
 
+def test_grad_cam_says_that_no_convolution_runs():
+    class Unused(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(1, 3, 3), nn.Linear(64, 2)
+
+        def forward(self, images):
+            return self.head(images.flatten(1))
+
+    words = "grad_cam: no convolution runs in this network's forward pass; take another method"
+    with pytest.raises(ConfigError, match=f"^{words}$"):
+        saliency(Unused(), torch.ones(1, 1, 8, 8), 0, "grad_cam")
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_inference_mode_and_half_precision(method):
     model, images = build_cnn(seed=1), images_of((1, 28, 28), count=2).float()
@@ -286,6 +300,29 @@ def test_the_check_compares_with_random_weights_and_shuffled_labels(trained):
     again = saliency_check(model, images, shuffled=other, seed=3)
     assert all(torch.equal(check.maps[name], again.maps[name]) for name in check.maps)
     assert not torch.equal(saliency_check(model, images, seed=4).maps["random weights"], check.maps["random weights"])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_random_weights_are_not_those_that_the_network_began_with(seed):
+    model, images = build_cnn(seed=seed + 1), images_of((1, 28, 28)).float()
+    with torch.no_grad():
+        model.logits.weight.mul_(1.01)  # what it learnt, and little else
+        for layer in (model.conv1, model.conv2, model.fc1):
+            layer.weight.mul_(1.01)
+            layer.bias.mul_(1.01)
+    assert (saliency_check(model, images, 3, seed=seed).correlation["random weights"] < 0.9).all()
+
+
+def test_the_check_keeps_to_the_batch_size():
+    model, images = build_cnn(seed=1), images_of((1, 28, 28), count=5).float()
+    counts = []
+    handle = model.register_forward_pre_hook(lambda _, inputs: counts.append(len(inputs[0])))
+    check = saliency_check(model, images, batch_size=2)
+    handle.remove()
+    assert max(counts) == 2
+    assert torch.equal(check.targets, model.eval()(images).argmax(1))
+    with pytest.raises(ConfigError, match="batch_size must be a whole number of 1 or more, got 0"):
+        saliency_check(model, images, batch_size=0)
 
 
 def test_the_check_tells_a_map_that_ignores_the_network(trained):

@@ -48,13 +48,13 @@ def check_number(field: str, value: object, minimum: float, below: float = math.
     return value if isinstance(value, int) else float(value)
 
 
-def check_kernel_size(value: object) -> None:
+def check_kernel_size(value: object, field: str = "kernel_size") -> None:
     """Raise ConfigError unless value is an odd whole number from 1 to 11."""
     is_whole = not isinstance(value, bool) and isinstance(value, numbers.Integral)
     if not is_whole or value < 1 or value % 2 == 0:
-        raise ConfigError(f"kernel_size must be an odd whole number of 1 or more, got {value!r}; try 3 or 5")
+        raise ConfigError(f"{field} must be an odd whole number of 1 or more, got {value!r}; try 3 or 5")
     if value > 11:
-        raise ConfigError(f"kernel_size goes up to 11, got {value!r}; try 11 or less")
+        raise ConfigError(f"{field} goes up to 11, got {value!r}; try 11 or less")
 
 
 def check_images(images: object, field: str = "images") -> None:

@@ -49,14 +49,14 @@ def check_number(field: str, value: Any, minimum: float, below: float = math.inf
     return value if isinstance(value, int) else float(value)
 
 
-def check_kernel_size(value: Any) -> None:
+def check_kernel_size(value: Any, field: str = "kernel_size") -> None:
     """Raise ConfigError unless value is an odd whole number from 1 to 11."""
     is_whole = not isinstance(value, bool) and isinstance(value, numbers.Integral)
     size = int(value) if is_whole else 0
     if size < 1 or size % 2 == 0:
-        raise ConfigError(f"kernel_size must be an odd whole number of 1 or more, got {value!r}; try 3 or 5")
+        raise ConfigError(f"{field} must be an odd whole number of 1 or more, got {value!r}; try 3 or 5")
     if size > 11:
-        raise ConfigError(f"kernel_size goes up to 11, got {value!r}; try 11 or less")
+        raise ConfigError(f"{field} goes up to 11, got {value!r}; try 11 or less")
 
 
 def check_images(images: object, field: str = "images") -> None:

@@ -2,7 +2,8 @@
 
 It has one line for each thing that the course needs, with "ok" or with what is wrong and what to do. First comes what
 every front end needs, then what only JupyterLab needs. The exit status is 1 if a line is not ok. A missing JupyterLab
-is no fault, since VS Code does not need it. No line shows the home directory or the user's name.
+is no fault, unless start.py made this installation: start.py opens JupyterLab. No line shows the home directory or the
+user's name.
 """
 
 from __future__ import annotations
@@ -168,8 +169,10 @@ def check_device() -> tuple[str, str]:
     name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
     ones = torch.ones(1, 1, 8, 8, device=device)
     output = torch.nn.functional.conv2d(ones, ones[:, :, :3, :3])
-    if not bool((output == 9).all()):
-        return (name, f"a convolution gives {output.flatten()[0]:g} for 9: set CUDA_VISIBLE_DEVICES to nothing")
+    wrong = output[output != 9]
+    if len(wrong):
+        then = "set CUDA_VISIBLE_DEVICES to nothing" if device == "cuda" else remedy("--force-reinstall torch")
+        return name, f"a convolution gives {wrong[0]:g} for 9: {then}"
     if caught:
         return name, f"torch can't use the graphics card ({str(caught[0].message)[:150]}): update its driver"
     return name, "ok"
@@ -270,8 +273,8 @@ def without_person(text: str) -> str:
     if len(home.parts) < 2:  # in a container the home can be /, which has no name
         return text
     for folder in {str(home), str(home.resolve())}:
-        text = text.replace(folder, "~")
-    return re.sub(rf"(?<=[\\/]){re.escape(home.name)}(?=[\\/\s]|$)", "~", text)
+        text = re.sub(rf"{re.escape(folder)}(?![\w.-])", "~", text)  # not in another name that begins with it
+    return re.sub(rf"(?<=[\\/]){re.escape(home.name)}(?![\w.-])", "~", text)
 
 
 def main() -> int:

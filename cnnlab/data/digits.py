@@ -82,7 +82,7 @@ def turn_and_shift(image: Tensor, *, degrees: float = 0, right: float = 0, down:
     degrees : float
         Clockwise, from −360 to 360.
     right, down : float
-        Pixels, less than the width and the height of the image; negative values shift it left and up.
+        Pixels, at most width − 1 and height − 1; negative values shift it left and up.
 
     Raises
     ------

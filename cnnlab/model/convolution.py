@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -32,7 +33,7 @@ def make_kernel(name: str, size: int = 3) -> Tensor:
     tensor([[0.]])
     """
     check_choice("kernel", name, KERNELS)
-    check_kernel_size(size)
+    check_kernel_size(size, "size")
     centre = size // 2
     identity = torch.zeros(size, size)
     identity[centre, centre] = 1
@@ -59,9 +60,8 @@ def read_kernel(numbers: Sequence[object]) -> Tensor:
     tensor([[0.5000]])
     """
     size = math.isqrt(len(numbers))
-    if size * size != len(numbers):
+    if size * size != len(numbers) or size % 2 == 0 or size > 11:
         raise ConfigError(f"a kernel has 1, 9, 25, 49, 81 or 121 numbers, got {len(numbers)}; try 9")
-    check_kernel_size(size)
     weights = [_read_weight(number, *divmod(place, size)) for place, number in enumerate(numbers)]
     return torch.tensor(weights).reshape(size, size)
 
@@ -75,7 +75,7 @@ def resize_kernel(kernel: Tensor, size: int) -> Tensor:
     tensor(1.)
     """
     _check_kernel(kernel)
-    check_kernel_size(size)
+    check_kernel_size(size, "size")
     margin = (size - len(kernel)) // 2
     return torch.nn.functional.pad(kernel, [margin] * 4)  # a negative margin cuts
 
@@ -171,8 +171,8 @@ def _check_kernel(kernel: Any) -> None:
 
 def check_inside(field: str, value: Any, length: int) -> None:
     """Raise ConfigError unless value is a whole number from 0 to length − 1."""
-    is_whole = hasattr(value, "__index__") and not isinstance(value, bool)
-    if not is_whole or not 0 <= value < length:
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_whole or not 0 <= int(value) < length:
         raise ConfigError(f"{field} must be a whole number from 0 to {length - 1}, got {value!r}")
 
 

@@ -168,6 +168,14 @@ def test_a_missing_torch_breaks_no_line(monkeypatch):
         )
 
 
+def test_the_users_name_is_hidden_before_any_mark_and_only_as_a_whole(monkeypatch):
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/ann"))
+    text = "'/home/ann' \"/home/ann\" (/media/ann) /media/ann: /media/ann, /home/ann/x '/media/ann'"
+    assert report.without_person(text) == "'~' \"~\" (/media/~) /media/~: /media/~, ~/x '/media/~'"
+    others = "/home/anna/x /home/ann.b/x /home/ann-c/x /media/anna /media/ann-c"
+    assert report.without_person(others) == others
+
+
 def test_a_home_that_is_the_root_folder_is_no_name(monkeypatch):
     monkeypatch.setattr(Path, "home", lambda: Path("/"))
     assert report.without_person("/usr/lib and 1/2") == "/usr/lib and 1/2"
@@ -238,7 +246,21 @@ def test_a_32_bit_python(monkeypatch):
 def test_a_device_that_computes_wrongly(monkeypatch):
     assert report.check_device()[1] == "ok"
     monkeypatch.setattr(torch.nn.functional, "conv2d", lambda images, _: images * 7)
-    assert report.check_device()[1] == "a convolution gives 7 for 9: set CUDA_VISIBLE_DEVICES to nothing"
+    words = "a convolution gives 7 for 9: "
+    assert report.check_device() == ("cpu", words + REMEDY)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "card")
+    ones = torch.ones
+    monkeypatch.setattr(torch, "ones", lambda *size, **_: ones(*size))
+    assert report.check_device() == ("card", words + "set CUDA_VISIBLE_DEVICES to nothing")
+
+    def wrong_later(images, _):
+        output = images * 9
+        output[0, 0, 2, 3:5] = torch.tensor([8.0, 5.0])
+        return output
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", wrong_later)
+    assert report.check_device()[1].startswith("a convolution gives 8 for 9: ")
 
 
 def test_a_graphics_card_that_torch_cannot_use(monkeypatch):

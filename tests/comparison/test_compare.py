@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from made_runs import levels_of, made, optimizers
+from made_runs import levels_of, made, optimizers, unvalidated
 from scipy import stats
 
 from cnnlab.comparison.compare import compare
@@ -207,3 +207,15 @@ def test_what_cannot_be_compared_is_refused_in_words():
         with pytest.raises(ConfigError) as caught:
             call()
         assert words in str(caught.value)
+
+
+def test_a_reason_is_named_once_also_where_another_level_joined_it():
+    runs = levels_of("kernel_size", {3: [0.5, 0.6], 5: [0.7, 0.8]})
+    for size in (3, 5):
+        runs.append(made(0.5, kernel_size=size, seed=2, stopped_by="diverged"))
+    runs.append(unvalidated(kernel_size=3, seed=3))
+    with pytest.warns(UserWarning, match="are left out") as caught:
+        compare(runs, by="kernel_size")
+    message = str(caught[0].message)
+    assert message.count("diverged, interrupted or too short") == 1
+    assert message.count("no validation images") == 1

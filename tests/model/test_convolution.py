@@ -63,12 +63,14 @@ def test_a_1_by_1_kernel_keeps_the_image_or_sees_nothing():
 def test_a_size_that_can_not_work_is_named(size):
     with pytest.raises(ConfigError) as caught:
         make_kernel("blur", size)
-    words = f"kernel_size must be an odd whole number of 1 or more, got {size!r}; try 3 or 5"
+    words = f"size must be an odd whole number of 1 or more, got {size!r}; try 3 or 5"
     assert str(caught.value) == words
+    with pytest.raises(ConfigError, match=r"^size must be an odd whole number"):
+        resize_kernel(torch.ones(1, 1), size)
 
 
 def test_a_kernel_ends_at_11():
-    with pytest.raises(ConfigError, match="kernel_size goes up to 11, got 13"):
+    with pytest.raises(ConfigError, match=r"^size goes up to 11, got 13"):
         make_kernel("blur", 13)
 
 
@@ -150,6 +152,7 @@ def test_a_wrong_kernel_is_refused_in_words(kernel):
         (-1, 0, "row must be a whole number from 0 to 5, got -1"),
         (0, 9, "column must be a whole number from 0 to 8, got 9"),
         (0, 1.0, "column must be a whole number from 0 to 8, got 1.0"),
+        (torch.tensor(1.5), 0, "row must be a whole number from 0 to 5, got tensor(1.5000)"),
     ],
 )
 def test_a_pixel_outside_is_refused(row, column, words):
@@ -171,9 +174,11 @@ def test_a_text_that_is_no_number_is_named_with_its_place(text):
     assert str(caught.value) == f"{place} must be a number from −1000 to 1000, got {text!r}; try 0.5"
 
 
-@pytest.mark.parametrize(("count", "words"), [(8, "got 8"), (0, "got 0"), (4, "kernel_size must be an odd")])
+@pytest.mark.parametrize(
+    ("count", "words"), [(8, "got 8"), (0, "got 0"), (4, "got 4"), (16, "got 16"), (169, "got 169")]
+)
 def test_the_count_of_typed_numbers_must_be_a_square(count, words):
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=f"^a kernel has 1, 9, 25, 49, 81 or 121 numbers, {words}; try 9$"):
         read_kernel([0] * count)
 
 

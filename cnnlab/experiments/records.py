@@ -18,8 +18,12 @@ from cnnlab.training.history import History
 
 
 def make_record(run: Run, *, insides: bool) -> dict[str, Any]:
-    """Return a run as plain values that JSON can hold, the weights as base64 text."""
+    """Return a run as plain values that JSON can hold: a record without `asked`, and its weights as base64 text.
+
+    `TaskQueue.keep` adds `asked`, and stores the weights in a file of their own.
+    """
     return {
+        "trajectory": run.experiment.trajectory,  # its file's name, also after a default has changed
         "experiment": run.experiment.resolved(),  # so that a later default can't change what this run was
         "history": run.history.to_dict(),
         "seconds": run.seconds,
@@ -34,6 +38,8 @@ def make_record(run: Run, *, insides: bool) -> dict[str, Any]:
 def read_record(store: Store, name: str) -> dict[str, Any] | None:
     """Return a record, with an `Experiment` and a `History` in it; None if there is no sound record of this name.
 
+    A record under a wrong name is set aside as .bad, with a warning.
+
     Raises
     ------
     DataError
@@ -44,19 +50,23 @@ def read_record(store: Store, name: str) -> dict[str, Any] | None:
         return None
     try:
         record["experiment"] = Experiment(**record["experiment"])
-    except ConfigError as error:
+        record["history"] = History.from_dict(record["history"])
+    except (ConfigError, TypeError, KeyError) as error:
         raise DataError(
             f"{store.path}: {name}.json is of another version of cnnlab: {error}; take that version, or another folder"
         ) from error
-    if record["experiment"].trajectory != name:
+    if record.get("trajectory", record["experiment"].trajectory) != name:
         store.set_aside(f"{name}.json", None, "it is the record of another run, renamed")
         return None
-    record["history"] = History.from_dict(record["history"])
     return record
 
 
 def read_runs(store: Store, name: str) -> list[Run]:
-    """Return a run for each length and patience that was asked of a record; none if there is no sound record."""
+    """Return a run for each length and patience that was asked of a record; an empty list for a record that is damaged.
+
+    The seconds of a shorter run are estimated: the record's, times its share of the epochs. Raises DataError as
+    `read_record` does.
+    """
     record = read_record(store, name)
     if record is None:
         return []

@@ -1,5 +1,6 @@
 """Records: damaged ones, those of another version, and those that an earlier version of cnnlab wrote."""
 
+import dataclasses
 import shutil
 import zipfile
 from pathlib import Path
@@ -9,7 +10,7 @@ from tiny_sweeps import TINY, numbers, quiet
 
 import cnnlab.training.options
 from cnnlab.errors import DataError
-from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.experiment import FIELDS, Experiment
 from cnnlab.experiments.runs import load_runs
 from cnnlab.experiments.store import Store, encode
 from cnnlab.experiments.sweep import grid
@@ -35,6 +36,34 @@ def test_a_damaged_record_is_set_aside_and_run_again(trained, tmp_path, damage):
     assert numbers(again[1].history) == numbers(runs[1].history)
     assert Path(f"{path}.bad").exists()
     assert len(load_runs(tmp_path)) == 3
+
+
+def test_a_record_keeps_its_name_when_a_default_changes_later(tmp_path, monkeypatch):
+    usual = TINY.replace(hidden=64)
+    (before,) = quiet([usual], tmp_path)
+    monkeypatch.setitem(FIELDS, "hidden", dataclasses.replace(FIELDS["hidden"], default=65))
+    (name,) = (path.stem for path in tmp_path.glob("*.json"))
+    assert usual.trajectory != name
+    (after,) = load_runs(tmp_path)
+    assert after.experiment.hidden == 64
+    assert numbers(after.history) == numbers(before.history)
+    assert not list(tmp_path.glob("*.bad"))
+
+
+@pytest.mark.parametrize("damage", [{"invented_later": 3}, {"columns": ...}])
+def test_a_history_of_another_version_is_refused_in_words(tmp_path, damage):
+    quiet([TINY], tmp_path)
+    store = Store(tmp_path)
+    record = store.read(TINY.trajectory)
+    for name, value in damage.items():
+        if value is ...:
+            del record["history"][name]
+        else:
+            record["history"][name] = value
+    (path,) = tmp_path.glob("*.json")
+    path.write_bytes(encode(record))
+    with pytest.raises(DataError, match="is of another version of cnnlab"):
+        load_runs(tmp_path)
 
 
 @pytest.mark.parametrize("changed", [{"format": 0}, {"format": 2}, {"experiment": {"invented_later": 3}}])

@@ -18,12 +18,12 @@ from cnnlab.training.history import History
 
 
 def make_record(run: Run, *, insides: bool) -> dict[str, Any]:
-    """Return a run as plain values that JSON can hold: a record without `asked`, and its weights as base64 text.
+    """Return a run as plain values that JSON can hold: a record without `asked` and `trajectory`, and its
+    weights as base64 text.
 
-    `TaskQueue.keep` adds `asked`, and stores the weights in a file of their own.
+    `TaskQueue.keep` adds those two, and stores the weights in a file of their own.
     """
     return {
-        "trajectory": run.experiment.trajectory,  # its file's name, also after a default has changed
         "experiment": run.experiment.resolved(),  # so that a later default can't change what this run was
         "history": run.history.to_dict(),
         "seconds": run.seconds,

@@ -134,7 +134,9 @@ class TaskQueue:
             earlier = self.store.read(task.name) or {
                 "asked": []
             }  # an earlier record that was too short or lacked these weights
-            self.store.write(task.name, record | {"asked": add_asked(task.asked, earlier["asked"])}, weights)
+            asked = add_asked(task.asked, earlier["asked"])
+            # The name tells a sound record from one that was renamed, also after a default has changed.
+            self.store.write(task.name, record | {"trajectory": task.name, "asked": asked}, weights)
 
     def end(self) -> None:
         """Cancel what has not begun, and store what is finished but not taken yet: an interrupt must not lose it."""

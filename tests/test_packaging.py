@@ -205,7 +205,11 @@ def test_the_citation_is_valid_and_says_what_pyproject_says():
     citation = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert citation["version"] == PROJECT["version"] == cnnlab.__version__
     assert citation["authors"] == PROJECT["authors"]
-    assert {citation["license"], citation["references"][0]["license"]} == set(PROJECT["license"].split(" AND "))
+    licences = [citation["license"], *(reference["license"] for reference in citation["references"])]
+    assert set(licences) == set(PROJECT["license"].split(" AND "))
+    assert [reference["title"].split(":")[0] for reference in citation["references"]] == [
+        "The MNIST database of handwritten digits", "Fashion-MNIST",
+    ]  # fmt: skip
 
 
 def test_an_editable_install_has_no_data_of_its_own(course, tmp_path):

@@ -8,6 +8,7 @@ import os
 import queue
 import shutil
 import socket
+import sys
 import tempfile
 import threading
 import urllib.error
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
+from cnnlab.data import shipped
 from cnnlab.data.dataset import ImagesAndLabels
 from cnnlab.errors import DataError
 from cnnlab.files import cache_folder
@@ -77,6 +80,7 @@ def _download(dataset: Any, folder: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
     url = getattr(dataset, "url", None) or dataset.mirrors[0] + dataset.resources[0][0]
     _check_network(url)
+    tqdm.write(f"{folder.name} is downloaded once, into {folder}", file=sys.stderr)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         part = Path(temporary) / "part"
         try:
@@ -87,9 +91,14 @@ def _download(dataset: Any, folder: Path) -> None:
                 raise
             raise DataError(
                 f"the download of {folder.name} broke off ({url}: {error}); nothing of it is kept, run the cell again; "
-                "mnist and patterns work offline"
+                "{_offline()} work offline"
             ) from error
         os.replace(part, folder)
+
+
+def _offline() -> str:
+    """Return the names of the data sets that need no network, as words."""
+    return f"{', '.join(shipped.names())} and patterns"
 
 
 def _check_network(url: str) -> None:
@@ -111,7 +120,7 @@ def _check_network(url: str) -> None:
     except queue.Empty:
         problem = "no answer in 9 seconds"
     if problem:
-        raise DataError(f"no network ({url}: {problem}); mnist and patterns work offline")
+        raise DataError(f"no network ({url}: {problem}); {_offline()} work offline")
 
 
 @contextlib.contextmanager

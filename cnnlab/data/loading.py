@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from cnnlab.checks import check_choice, check_whole
-from cnnlab.data import downloads, idx
-from cnnlab.data.dataset import Data, ImagesAndLabels, assemble
+from cnnlab.data import downloads, shipped
+from cnnlab.data.dataset import Data, assemble
 from cnnlab.data.patterns import PATTERN_KNOBS, make_patterns
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.files import data_folder, last_change
 
 if TYPE_CHECKING:
     from torchvision.datasets import ImageFolder
@@ -41,7 +37,8 @@ def load_data(
     Parameters
     ----------
     name : str
-        "mnist" or "patterns", which need no network; "fashion_mnist" or "cifar10", which are downloaded once.
+        "mnist", "fashion_mnist" or "patterns", which need no network; "cifar10", which is downloaded once. A cnnlab
+        that was installed as a wheel, on Colab for example, downloads "fashion_mnist", too.
     train, validation, test : int, optional
         Number of images. By default test is the whole test set, validation a tenth of the training set, and train the
         rest of it.
@@ -69,12 +66,8 @@ def load_data(
     for knob in knobs:
         check_choice("argument", knob, ("train", "validation", "test", "seed", *PATTERN_KNOBS))
         raise ConfigError(f"{knob} is a knob of 'patterns', not of {name!r}; leave it out")
-    if name == "mnist":
-        classes = tuple("0123456789")
-        folder = data_folder() / "MNIST" / "raw"
-        training_set, test_set = _read_mnist(folder, classes, last_change(folder))
-    else:
-        training_set, test_set, classes = downloads.load_published(name)
+    source = shipped if name in shipped.names() else downloads
+    training_set, test_set, classes = source.load_published(name)
     return assemble(name, training_set, test_set, classes, train=train, validation=validation, test=test, seed=seed)
 
 
@@ -146,42 +139,6 @@ def _find_images(folder: str | Path, transform: Callable | None = None) -> Image
         return ImageFolder(folder, transform)
     except FileNotFoundError as error:
         raise DataError(f"{folder} must hold a folder for each class, with pictures in it: {error}") from error
-
-
-def verify_checksums(folder: Path) -> None:
-    """Raise DataError unless each file that folder/checksums.txt names is there and unchanged.
-
-    A line of checksums.txt is an MD5 checksum and a path, as the program md5sum writes it.
-    """
-    if not (folder / "checksums.txt").is_file():
-        raise DataError(f"{folder / 'checksums.txt'} is missing; {idx.REMEDY}")
-    for line in (folder / "checksums.txt").read_text().splitlines():
-        expected, name = line.split()
-        if not (folder / name).is_file():
-            raise DataError(f"{folder / name} is missing; {idx.REMEDY}")
-        checksum = hashlib.md5((folder / name).read_bytes(), usedforsecurity=False).hexdigest()
-        if checksum != expected:
-            raise DataError(f"{folder / name}: expected md5 {expected}, found {checksum}; {idx.REMEDY}")
-
-
-# A worker of a sweep keeps no copy: it keeps the images of its latest runs instead (experiments/run.py).
-@functools.lru_cache(maxsize=0 if "CNNLAB_IN_WORKER" in os.environ else 1)
-def _read_mnist(
-    folder: Path, classes: tuple[str, ...], _changed: tuple[int, int]
-) -> tuple[ImagesAndLabels, ImagesAndLabels]:
-    """Return MNIST's training set and its test set: images uint8 (N, 1, 28, 28), labels int64 (N,).
-
-    One copy, 55 MB, stays in memory: reading the files takes a quarter of a second. All callers share these tensors and
-    must not write to them. _changed is what `last_change` says of the folder; where a file has changed, all are read
-    again.
-    """
-    verify_checksums(folder.parent.parent)
-
-    def read(prefix: str) -> ImagesAndLabels:
-        images, labels = idx.read_pair(folder, prefix, len(classes))
-        return torch.from_numpy(images)[:, None], torch.from_numpy(labels).long()
-
-    return read("train"), read("t10k")
 
 
 def _load_patterns(train: int | None, validation: int | None, test: int | None, seed: int, knobs: dict) -> Data:

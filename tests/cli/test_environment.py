@@ -140,7 +140,7 @@ def test_a_package_that_pip_has_not_installed_or_that_is_broken(monkeypatch, nam
 def test_what_is_broken_is_a_line_without_traceback_home_or_user(tmp_path):
     home = tmp_path / "home" / "grace"
     (home / "course").mkdir(parents=True)
-    (home / "course" / "checksums.txt").write_text(f"{'0' * 32}  absent.gz\n")
+    (home / "course" / "checksums.txt").write_text(f"{'0' * 32}  MNIST/raw/absent.gz\n")
     code = AS_STARTED + (
         "import pathlib, sys, cnnlab.files, ipywidgets\n"
         "sys.modules['seaborn'] = None  # importing it fails from now on\n"
@@ -154,7 +154,7 @@ def test_what_is_broken_is_a_line_without_traceback_home_or_user(tmp_path):
     assert lines["seaborn"].split(maxsplit=1)[1] == (
         f"failed with ModuleNotFoundError (import of seaborn halted; None in sys.modules): {REMEDY}"
     )
-    assert "~/course/absent.gz is missing" in lines["data"].replace("\\", "/")
+    assert "~/course/MNIST/raw/absent.gz is missing" in lines["data"].replace("\\", "/")
     assert "(no access to /media/~/widgets)" in lines["widget stack"]
     assert "grace" not in "".join(lines.values())
 
@@ -308,12 +308,14 @@ def test_the_number_of_workers_and_why(monkeypatch):
 
 
 def test_data_that_are_damaged(monkeypatch, tmp_path):
-    (tmp_path / "checksums.txt").write_text(f"{'0' * 32}  one.gz\n")
-    (tmp_path / "one.gz").write_bytes(b"something else")
+    archive = tmp_path / "MNIST" / "raw" / "one.gz"
+    (tmp_path / "checksums.txt").write_text(f"{'0' * 32}  MNIST/raw/one.gz\n")
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(b"something else")
     monkeypatch.setattr("cnnlab.files.data_folder", lambda: tmp_path)
     value, verdict = report.check_data()
     assert value == str(tmp_path)
-    assert f"{tmp_path / 'one.gz'}: expected md5 {'0' * 32}, found " in verdict
+    assert f"{archive}: expected md5 {'0' * 32}, found " in verdict
 
 
 def test_a_front_end_that_jupyterlab_lacks(monkeypatch, tmp_path):

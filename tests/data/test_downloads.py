@@ -19,6 +19,7 @@ import pytest
 import torch
 from torchvision import datasets
 
+from cnnlab.data import shipped
 from cnnlab.data.loading import load_data
 from cnnlab.errors import DataError
 from cnnlab.files import cache_folder
@@ -68,8 +69,9 @@ def served(tmp_path, gate):
 
 @pytest.fixture
 def fashion(served, monkeypatch):
-    """FashionMNIST's four archives, 200 and 40 images long."""
+    """FashionMNIST's four archives, 200 and 40 images long, to be downloaded, as where cnnlab is a wheel."""
     folder, address, requests = served
+    monkeypatch.setattr(shipped, "names", lambda: ["mnist"])
     values, resources = {}, []
     for prefix, count in (("train", 200), ("t10k", 40)):
         values[prefix] = RANDOM.integers(0, 256, (count, 28, 28), np.uint8), np.arange(count, dtype=np.uint8) % 10
@@ -82,9 +84,10 @@ def fashion(served, monkeypatch):
     return folder, requests, values
 
 
-def test_fashion_mnist_is_downloaded_once(fashion):
+def test_fashion_mnist_is_downloaded_once_and_says_so(fashion, capsys):
     _, requests, values = fashion
     data = load_data("fashion_mnist", train=150, validation=50)
+    assert f"fashion_mnist is downloaded once, into {cache_folder() / 'fashion_mnist'}\n" in capsys.readouterr().err
     assert data.classes[:2] == ("T-shirt/top", "Trouser")
     assert [len(data.train), len(data.validation), len(data.open_test())] == [150, 50, 40]
     pixels = torch.cat([data.train.pixels, data.validation.pixels]).double().mul(255).round()
@@ -93,6 +96,7 @@ def test_fashion_mnist_is_downloaded_once(fashion):
     before = len(requests)
     load_data("fashion_mnist", train=150, validation=50)
     assert len(requests) == before
+    assert "downloaded" not in capsys.readouterr().err
 
 
 def test_cifar10_is_downloaded_and_has_colours(served, monkeypatch):
@@ -126,15 +130,23 @@ def test_cifar10_is_downloaded_and_has_colours(served, monkeypatch):
     assert data.open_test().pixels.double().mul(255).round().sum((0, 2, 3)).tolist() == [red, green, blue]
 
 
-@pytest.mark.parametrize("name", ["fashion_mnist", "cifar10"])
-def test_without_a_network_there_are_words_within_ten_seconds(monkeypatch, name):
+@pytest.mark.parametrize(
+    ("name", "offline"),
+    [
+        ("fashion_mnist", ["mnist"]),  # as from a wheel
+        ("cifar10", ["mnist"]),
+        ("cifar10", ["mnist", "fashion_mnist"]),
+    ],
+)
+def test_without_a_network_there_are_words_within_ten_seconds(monkeypatch, name, offline):
+    monkeypatch.setattr(shipped, "names", lambda: offline)
     with socket.socket() as closed:  # a port that nobody listens on
         closed.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{closed.getsockname()[1]}/"
         monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [address])
         monkeypatch.setattr(datasets.CIFAR10, "url", address)
         start = time.monotonic()
-        with pytest.raises(DataError, match=r"^no network \(.*\); mnist and patterns work offline$"):
+        with pytest.raises(DataError, match=rf"^no network \(.*\); {', '.join(offline)} and patterns work offline$"):
             load_data(name)
     assert time.monotonic() - start < 10
 
@@ -214,6 +226,7 @@ def _load(mirrors, resources, cache, results):
             return super().acquire(*arguments, **options)
 
     filelock.FileLock = Announced
+    shipped.names = lambda: ["mnist"]
     os.environ["CNNLAB_CACHE"] = cache
     datasets.FashionMNIST.mirrors, datasets.FashionMNIST.resources = mirrors, resources
     results.put(len(load_data("fashion_mnist").train))

@@ -8,30 +8,19 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from torchvision import datasets
 
 import cnnlab
-from cnnlab.data import idx, loading
-from cnnlab.data.loading import count_images, load_data, load_images, verify_checksums
+from cnnlab.data import shipped
+from cnnlab.data.loading import count_images, load_data, load_images
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import data_folder
-
-
-def test_torchvision_reads_the_same_pixels_from_a_copy_and_needs_no_network(tmp_path):
-    shutil.copytree(data_folder() / "MNIST", tmp_path / "MNIST")
-    training_set, test_set = loading._read_mnist(data_folder() / "MNIST" / "raw", tuple("0123456789"), (0, 0))
-    for train, (images, labels) in ((True, training_set), (False, test_set)):
-        oracle = datasets.MNIST(tmp_path, train=train, download=True)  # finds the archives, unpacks, downloads nothing
-        assert torch.equal(oracle.data, images[:, 0])
-        assert torch.equal(oracle.targets, labels)
-    assert [len(training_set[1]), len(test_set[1])] == [60_000, 10_000]
 
 
 def test_train_and_validation_are_disjoint_and_come_from_the_published_training_set(monkeypatch):
     # every image of this training set is its own number, so that we see who went where
     training_set = torch.arange(3000.0).reshape(-1, 1, 1, 1) / 3000, torch.arange(3000) % 10
     test_set = -torch.ones(50, 1, 1, 1), torch.arange(50) % 10
-    monkeypatch.setattr(loading, "_read_mnist", lambda *_: (training_set, test_set))
+    monkeypatch.setattr(shipped, "_read_archives", lambda *_: (training_set, test_set))
     data = load_data("mnist", train=1000, validation=500, seed=1)
 
     def numbers(split):
@@ -121,23 +110,6 @@ def test_what_can_not_be_is_named_with_a_remedy(call, words):
     assert words in str(caught.value)
 
 
-def test_a_changed_archive_is_named(tmp_path):
-    shutil.copytree(data_folder(), tmp_path / "data")
-    verify_checksums(tmp_path / "data")
-    archive = tmp_path / "data" / "MNIST" / "raw" / "t10k-labels-idx1-ubyte.gz"
-    content = bytearray(archive.read_bytes())
-    content[100] ^= 1
-    archive.write_bytes(content)
-    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.gz: expected md5 ec29112dd5afa0611ce80d1b7f02629c, "):
-        verify_checksums(tmp_path / "data")
-    archive.unlink()
-    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.gz is missing; fetch it again"):
-        verify_checksums(tmp_path / "data")
-    shutil.rmtree(tmp_path / "data")
-    with pytest.raises(DataError, match=r"checksums.txt is missing; fetch it again"):
-        verify_checksums(tmp_path / "data")
-
-
 def test_reading_writes_nothing_and_any_path_will_do(tmp_path):
     """As on a read-only disk: in another process every opening of a file for writing is refused."""
     package = tmp_path / "a folder ü" / "cnnlab"
@@ -166,19 +138,3 @@ print(len(data.train), "ü" in cnnlab.data_folder().as_posix())
         check=True,
     )
     assert result.stdout.split() == ["refuses", "100", "True"]
-
-
-def test_the_shipped_files_are_read_once_until_one_of_them_changes(tmp_path, monkeypatch):
-    folder = tmp_path / "data"
-    shutil.copytree(loading.data_folder(), folder)
-    monkeypatch.setattr(loading, "data_folder", lambda: folder)
-    first = load_data("mnist", train=50, validation=10, test=10)
-    with monkeypatch.context() as patch:
-        patch.setattr(idx, "read_pair", None)  # nothing is read again
-        first.train.images.zero_()  # nor do they share memory
-        again = load_data("mnist", train=50, validation=10, test=10)
-    assert again.train.images.abs().sum() > 0
-    damaged = folder / "MNIST" / "raw" / "train-labels-idx1-ubyte.gz"
-    damaged.write_bytes(damaged.read_bytes()[:-1])
-    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\.gz: expected md5"):
-        load_data("mnist", train=50, validation=10, test=10)

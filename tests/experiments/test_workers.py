@@ -12,7 +12,7 @@ import psutil
 import pytest
 from tiny_sweeps import TINY, quiet, records, wait_for
 
-from cnnlab.data import loading
+from cnnlab.data import loading, shipped
 from cnnlab.experiments.runs import load_runs
 from cnnlab.experiments.sweep import grid, train_record
 from cnnlab.experiments.workers import LocalWorkers, WorkerDied
@@ -24,13 +24,13 @@ def test_a_worker_keeps_no_published_images_beside_its_own():
     """They are 55 MB each time; the images of its runs are kept."""
     with LocalWorkers(1) as workers:
         assert workers.submit(size_of_the_cache, {}).result() == {"published": 0}
-    assert loading._read_mnist.cache_info().maxsize == 1
+    assert shipped._read_archives.cache_info().maxsize == 1
 
 
 def size_of_the_cache(_payload):
     """Return how many published sets this process keeps."""
     loading.load_data("mnist", train=10, validation=10, test=10)
-    return {"published": loading._read_mnist.cache_info().currsize}
+    return {"published": shipped._read_archives.cache_info().currsize}
 
 
 def test_workers_say_when_they_were_ended():

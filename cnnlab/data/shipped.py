@@ -1,0 +1,78 @@
+"""Read the published data sets that come with cnnlab from their archives, after a look at their checksums."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from pathlib import Path
+
+import torch
+
+from cnnlab.data import idx
+from cnnlab.data.dataset import ImagesAndLabels
+from cnnlab.errors import DataError
+from cnnlab.files import data_folder, last_change
+
+FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}  # our name: the folder in data_folder()
+CLASSES = {
+    "mnist": tuple("0123456789"),
+    "fashion_mnist": (
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    ),
+}  # fmt: skip
+
+
+def names() -> list[str]:
+    """Return the names of the data sets that need no network here, but for "patterns".
+
+    MNIST comes with every installation. Fashion-MNIST is in the repository, and not in the wheel.
+    """
+    return [name for name, folder in FOLDERS.items() if name == "mnist" or (data_folder() / folder).is_dir()]
+
+
+def load_published(name: str) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[str, ...]]:
+    """Return the training set and the test set, each as (images, labels), and the names of the classes.
+
+    Images are uint8 (N, 1, 28, 28), labels int64 (N,). All callers share these tensors and must not write to them.
+    Raises DataError for a file that is missing or damaged.
+    """
+    folder = data_folder() / FOLDERS[name] / "raw"
+    return *_read_archives(folder, len(CLASSES[name]), last_change(folder)), CLASSES[name]
+
+
+# A worker of a sweep keeps no copy: it keeps the images of its latest runs instead (experiments/run.py).
+@functools.lru_cache(maxsize=0 if "CNNLAB_IN_WORKER" in os.environ else 1)
+def _read_archives(folder: Path, classes: int, _changed: tuple[int, int]) -> tuple[ImagesAndLabels, ImagesAndLabels]:
+    """Return the training set and the test set of the archives in a folder.
+
+    One copy, 55 MB, stays in memory: reading the files takes a quarter of a second. _changed is what `last_change` says
+    of the folder; where a file has changed, all are read again.
+    """
+    verify_checksums(folder)
+
+    def read(prefix: str) -> ImagesAndLabels:
+        images, labels = idx.read_pair(folder, prefix, classes)
+        return torch.from_numpy(images)[:, None], torch.from_numpy(labels).long()
+
+    return read("train"), read("t10k")
+
+
+def verify_checksums(folder: Path) -> None:
+    """Raise DataError unless each archive that should be in the folder is there and unchanged.
+
+    The names of the archives stand in checksums.txt, two folders up. A line of it is an MD5 checksum and a path, as the
+    program md5sum writes it.
+    """
+    root = folder.parent.parent
+    if not (root / "checksums.txt").is_file():
+        raise DataError(f"{root / 'checksums.txt'} is missing; {idx.REMEDY}")
+    for line in (root / "checksums.txt").read_text().splitlines():
+        expected, name = line.split()
+        if (root / name).parent != folder:
+            continue
+        if not (root / name).is_file():
+            raise DataError(f"{root / name} is missing; {idx.REMEDY}")
+        checksum = hashlib.md5((root / name).read_bytes(), usedforsecurity=False).hexdigest()
+        if checksum != expected:
+            raise DataError(f"{root / name}: expected md5 {expected}, found {checksum}; {idx.REMEDY}")

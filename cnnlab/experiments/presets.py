@@ -29,8 +29,10 @@ OPTIMIZER_DIGITS = Experiment(train_size=1000, validation_size=500, channels=(4,
 MNIST_EXPERIMENT = Experiment(train_size=5000, validation_size=2000, **SMALL_NETWORK)
 
 # Notebook 07: experiment A of the results bank. With so few images, long training overfits.
+_FEW_DIGITS = Experiment(train_size=500, validation_size=500, **SMALL_NETWORK)
 FULL_GRID = {
-    "mnist": Experiment(train_size=500, validation_size=500, **SMALL_NETWORK),
+    "mnist": _FEW_DIGITS,
+    "fashion_mnist": _FEW_DIGITS.replace(dataset="fashion_mnist"),
     "patterns": Experiment(
         dataset="patterns", structure="coarse", noise=0.5, train_size=500, validation_size=500, **SMALL_NETWORK
     ),

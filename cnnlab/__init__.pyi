@@ -64,6 +64,7 @@ from .comparison.predictions import (
 )
 from .plots.images import plot_images as plot_images, plot_maps as plot_maps, plot_filters as plot_filters
 from .plots.history import plot_history as plot_history
+from .plots.gallery import plot_gallery as plot_gallery
 from .plots.runs import (
     plot_curves as plot_curves,
     plot_noise_floor as plot_noise_floor,

@@ -10,10 +10,10 @@ from cnnlab.model.convolution import (
     apply_kernel,
     describe_pixel,
     explain_pixel,
+    format_number,
     make_kernel,
     read_kernel,
     resize_kernel,
-    format_number,
 )
 from cnnlab.widgets.base import Panel, control_row, picture_row
 from cnnlab.widgets.examples import check_planes, mnist_digits

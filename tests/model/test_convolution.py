@@ -11,10 +11,10 @@ from cnnlab.model.convolution import (
     apply_kernel,
     describe_pixel,
     explain_pixel,
+    format_number,
     make_kernel,
     read_kernel,
     resize_kernel,
-    format_number,
 )
 
 SIZES = (1, 3, 5, 7, 9, 11)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 
 
@@ -20,6 +19,30 @@ def cache_folder() -> Path:
     return Path(os.environ.get("CNNLAB_CACHE") or Path.home() / ".cache" / "cnnlab")
 
 
+def course_folder() -> Path:
+    """Return the folder of what a student makes in the course, such as predictions; it may not exist yet.
+
+    It is `$CNNLAB_COURSE`; else `my_course/` in the working folder (that of the notebook), if that can be written; else
+    `~/my_course`.
+
+    >>> course_folder()
+    PosixPath('/home/ada/course/notebooks/my_course')
+    """
+    if chosen := os.environ.get("CNNLAB_COURSE"):
+        return Path(chosen).expanduser()
+    here = Path.cwd() / "my_course"
+    return here if _can_write(here if here.is_dir() else here.parent) else Path.home() / "my_course"
+
+
+def _can_write(folder: Path) -> bool:
+    """Return whether a file can be made in the folder; only a trial tells, on a read-only disk or on Windows."""
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
 def atomic_write(path: str | os.PathLike, content: bytes) -> None:
     """Write content to path in one step: a reader sees the old file or the new one, never a part of either.
 
@@ -32,40 +55,28 @@ def atomic_write(path: str | os.PathLike, content: bytes) -> None:
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path} can't be saved: the folder {path.parent} does not exist; make it first")
-    temporary = None
+    # In the same folder, since os.replace works within one file system. Made by `open`, which gives the permissions of
+    # a new file: those of the module tempfile are for their owner alone.
+    temporary = path.parent / f".{path.name[:40]}.{os.urandom(8).hex()}"
     try:
-        # In the same folder, since os.replace works within one file system only.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _usual_mode())  # mkstemp makes files that only their owner may read
         os.replace(temporary, path)
     except OSError as error:
         raise OSError(
             error.errno, f"{path} was not saved ({error.strerror}); the earlier file, if any, is intact"
         ) from error
     finally:
-        if temporary is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
 
 
-def _usual_mode() -> int:
-    """Return the permissions that `open` gives to a new file.
+def folder_version(folder: str | Path | None) -> tuple[int, int]:
+    """Return two numbers that change with the content of a folder: its number of entries, and the latest change.
 
-    The process's mask can only be read by setting it: a file that another thread makes at that moment is not masked.
-    """
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
-def last_change(folder: str | Path | None) -> tuple[int, int]:
-    """Return how many entries a folder has at all depths, and the time of the latest change to one of them.
-
-    The time is in nanoseconds since 1970. folder=None gives (0, 0).
+    Entries are counted at all depths; the change is a time in nanoseconds since 1970. folder=None gives (0, 0).
     """
     times = [path.lstat().st_mtime_ns for path in Path(folder).rglob("*")] if folder else []
     return len(times), max(times, default=0)

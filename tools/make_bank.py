@@ -150,7 +150,9 @@ def write_exam_scores(winners: Runs, target: Path) -> None:
     entries = []
     for name in winners.values()["dataset"]:
         of_data = winners.filter(dataset=name)
-        entries.append({"runs": exam_key(of_data), "score": take_exam(of_data).score._asdict()})
+        exam = take_exam(of_data)
+        scores = {"validation": exam.validation._asdict(), "test": exam.test._asdict()}
+        entries.append({"runs": exam_key(of_data), **scores})
     atomic_write(target, json.dumps(entries, indent=1).encode())
 
 

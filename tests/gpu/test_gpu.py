@@ -19,10 +19,11 @@ from cnnlab.experiments.run import run
 from cnnlab.experiments.sweep import grid, sweep
 from cnnlab.interpret.activations import activation_statistics
 from cnnlab.interpret.capture import capture
-from cnnlab.interpret.gradients import gradient_flow, weight_distributions
+from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.recorder import Recorder
 from cnnlab.interpret.saliency import METHODS, saliency, saliency_check
 from cnnlab.interpret.top_images import top_images
+from cnnlab.interpret.weight_distributions import weight_distributions
 from cnnlab.model.cnn import Dropout, build_cnn
 from cnnlab.model.evaluation import evaluate, mistakes
 from cnnlab.training.fit import fit

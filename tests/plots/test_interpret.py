@@ -12,7 +12,8 @@ from torch import nn
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.activations import activation_statistics
 from cnnlab.interpret.capture import capture
-from cnnlab.interpret.gradients import gradient_flow, weight_distributions
+from cnnlab.interpret.gradients import gradient_flow
+from cnnlab.interpret.weight_distributions import weight_distributions
 from cnnlab.model.cnn import build_cnn
 from cnnlab.plots.interpret import (
     plot_activations,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,9 +44,10 @@ class LayerWeights:
 
 
 def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Tensor] | None = None) -> ByLayer:
-    """Return a `LayerWeights` for each convolutional and fully connected layer.
+    """Return a `LayerWeights` for each weight of two or more dimensions, by the names that `gradient_flow` uses.
 
-    A histogram of weights mostly shows how they were initialized. The change since then shows what was learnt.
+    Biases and normalization layers are left out. A histogram of weights mostly shows how they were initialized. The
+    change since then shows what was learnt.
 
     Parameters
     ----------
@@ -63,36 +64,44 @@ def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Ten
     >>> weight_distributions(model, initial=build_cnn(seed=0))["conv1"].change
     0.3
     """
-    before = _weights_by_name(initial)
+    before = _initial_weights(initial)
+    kinds = {name: type(layer).__name__ for name, layer in check_model(model).named_modules()}
     measured = ByLayer()
-    for name, layer in check_model(model).named_modules():
-        if isinstance(layer, WEIGHTED):
-            values, key = _flat(layer.weight), f"{name}.weight".removeprefix(".")
-            if initial is not None and (key not in before or before[key].shape != layer.weight.shape):
-                there = tuple(before[key].shape) if key in before else "missing"
-                raise ConfigError(
-                    f"initial is another architecture: {key} is {tuple(layer.weight.shape)} here and {there} there; "
-                    "build it with the same settings"
-                )
-            start = _flat(before[key]) if initial is not None else np.empty(0)
-            measured[name] = LayerWeights(
-                type(layer).__name__, len(values), float(values.mean()), float(values.std()),
-                *_changed(values, start), values, start,
-            )  # fmt: skip
+    for name, weight in _weights(model):
+        if before is not None and (name not in before or before[name].shape != weight.shape):
+            there = tuple(before[name].shape) if name in before else "missing"
+            raise ConfigError(
+                f"initial is another architecture: {name} is {tuple(weight.shape)} here and {there} there; "
+                "build it with the same settings"
+            )
+        layer, values = name.removesuffix(".weight"), _flat(weight)
+        start = np.empty(0) if before is None else _flat(before[name])
+        measured[layer] = LayerWeights(
+            kinds.get(layer, "weight"), len(values), float(values.mean()), float(values.std()),
+            *_changed(values, start), values, start,
+        )  # fmt: skip
     return measured
 
 
-WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
-
-
-def _weights_by_name(initial: object) -> Mapping[str, Tensor]:
-    """Return name → weight of a network or a state_dict; empty for None."""
-    if isinstance(initial, nn.Module):  # not its state_dict(), which lacks computed weights, as with weight_norm
-        layers = {name: layer for name, layer in initial.named_modules() if isinstance(layer, WEIGHTED)}
-        return {f"{name}.weight".removeprefix("."): layer.weight for name, layer in layers.items()}
+def _initial_weights(initial: object) -> Mapping[str, Tensor] | None:
+    """Return the name of a weight → its value, for a network or a state_dict; None for None."""
+    if isinstance(initial, nn.Module):
+        return dict(_weights(initial))
     if initial is not None and not isinstance(initial, Mapping):
         raise ConfigError(f"initial wants a network or its state_dict(), got {type(initial).__name__}")
-    return initial or {}
+    return initial
+
+
+def _weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Yield the name and the value of each weight of two or more dimensions.
+
+    A weight that is computed from parameters (as by weight_norm) takes their place.
+    """
+    for name, layer in model.named_modules():
+        if "parametrizations" not in name.split("."):  # in there are the parameters from which a weight is computed
+            own = [*dict(layer.named_parameters(recurse=False)), *getattr(layer, "parametrizations", ())]
+            weights = ((f"{name}.{weight}".removeprefix("."), getattr(layer, weight)) for weight in own)
+            yield from ((weight, value) for weight, value in weights if value.ndim > 1)
 
 
 def _flat(weights: Tensor) -> np.ndarray:

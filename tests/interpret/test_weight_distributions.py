@@ -10,6 +10,7 @@ from torch import nn
 
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
+from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.weight_distributions import weight_distributions
 from cnnlab.model.cnn import build_cnn
 from cnnlab.training.fit import fit
@@ -50,6 +51,27 @@ def test_weights_and_their_change_from_the_start():
     assert again["conv1"].change == measured["conv1"].change
     assert weight_distributions(start, start)["fc1"].change == 0
     assert weight_distributions(start, start)["fc1"].similarity == pytest.approx(1)
+
+
+def test_the_names_are_those_of_gradient_flow():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1, 28))
+            self.norm = nn.BatchNorm2d(1)
+            self.rnn = nn.GRU(28, 4)
+            self.head = nn.Linear(4, 3)
+
+        def forward(self, images):
+            return self.head(self.rnn(self.norm(images)[:, 0] * self.scale)[0].mean(1))
+
+    images, labels = torch.randn(6, 1, 28, 28, generator=torch.Generator().manual_seed(0)), torch.arange(6) % 3
+    for model in (build_cnn(), Recurrent()):
+        flow = gradient_flow(model, images, labels)
+        measured = weight_distributions(model, copy.deepcopy(model))
+        assert {name: row.kind for name, row in flow.items()} == {name: row.kind for name, row in measured.items()}
+        assert all(row.change == 0 for row in measured.values())
+    assert list(measured) == ["scale", "rnn.weight_ih_l0", "rnn.weight_hh_l0", "head"]
 
 
 def test_without_a_start_there_is_no_change_to_tell():

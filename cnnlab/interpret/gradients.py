@@ -27,25 +27,25 @@ class LayerGradient:
     ----------
     kind : str
         The layer's class.
-    mean, maximum : float
+    gradient_mean, gradient_maximum : float
         The mean of |gradient|, averaged over the batches, and the largest |gradient|.
-    norm : float
+    gradient_norm : float
         The Euclidean norm of the gradient, averaged over the batches, as all that follow are.
-    ratio : float
+    gradient_ratio : float
         Gradient norm / weight norm; NaN if the weights are all zero.
     update_ratio : float
         Norm of the optimizer's step / weight norm; NaN without an optimizer, or if the weights are all zero.
-    each : dict of str to np.ndarray
-        norm, ratio and update_ratio of each batch, (batches,).
+    each_batch : dict of str to np.ndarray
+        gradient_norm, gradient_ratio and update_ratio of each batch, (batches,).
     """
 
     kind: str
-    mean: float
-    maximum: float
-    norm: float
-    ratio: float
+    gradient_mean: float
+    gradient_maximum: float
+    gradient_norm: float
+    gradient_ratio: float
     update_ratio: float
-    each: dict[str, np.ndarray]
+    each_batch: dict[str, np.ndarray]
 
 
 def gradient_flow(
@@ -173,16 +173,18 @@ def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 def _measure(before: Tensor, value: nn.Parameter, stepped: bool) -> tuple[float, ...]:
     """Return mean and largest |gradient|, gradient norm, and the ratios of gradient and step to the weights' norm."""
     gradient = torch.zeros_like(before) if value.grad is None else value.grad
-    norm, size = float(gradient.norm()), float(before.norm()) or float("nan")  # of zeros there is no share
-    step = float((value.detach() - before).norm()) / size if stepped else float("nan")
-    return float(gradient.abs().mean()), float(gradient.abs().max()), norm, norm / size, step
+    gradient_norm = float(gradient.norm())
+    weight_norm = float(before.norm()) or float("nan")  # there is no ratio to a norm of 0
+    step_norm = float((value.detach() - before).norm()) if stepped else float("nan")
+    mean, maximum = float(gradient.abs().mean()), float(gradient.abs().max())
+    return mean, maximum, gradient_norm, gradient_norm / weight_norm, step_norm / weight_norm
 
 
 def _summary(kind: str, rows: np.ndarray) -> LayerGradient:
-    """Return the summary over the batches; a row (5,) of `_measure` each."""
-    mean, maximum, norm, ratio, update_ratio = rows.T  # (batches,) each
-    each = {"norm": norm, "ratio": ratio, "update_ratio": update_ratio}
+    """Return the summary over the batches; each row (5,) is what `_measure` returned for one of them."""
+    means, maxima, *averaged = rows.T  # (batches,) each
+    each_batch = dict(zip(("gradient_norm", "gradient_ratio", "update_ratio"), averaged, strict=True))
+    averages = {name: float(values.mean()) for name, values in each_batch.items()}
     return LayerGradient(
-        kind, float(mean.mean()), float(maximum.max()), float(norm.mean()), float(ratio.mean()),
-        float(update_ratio.mean()), each,
-    )  # fmt: skip
+        kind, gradient_mean=float(means.mean()), gradient_maximum=float(maxima.max()), **averages, each_batch=each_batch
+    )

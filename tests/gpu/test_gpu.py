@@ -67,7 +67,7 @@ def test_statistics_gradients_and_weights_are_the_same(both, data):
         adam = torch.optim.Adam(model.parameters())
         flows.append(gradient_flow(model, images, data.validation.labels, optimizer=adam))
     for name, row in flows[0].items():
-        assert row.norm == pytest.approx(flows[1][name].norm, rel=1e-9)
+        assert row.gradient_norm == pytest.approx(flows[1][name].gradient_norm, rel=1e-9)
         assert row.update_ratio == pytest.approx(flows[1][name].update_ratio, rel=1e-6)
     assert weight_distributions(there, here)["conv1"].change == 0
 

@@ -44,11 +44,17 @@ def test_gradients_are_torchs_own():
     for name, row in measured.items():
         gradients = [gradient[name] for gradient in by_hand]
         norms = [float(gradient.norm()) for gradient in gradients]
-        assert row.each["norm"] == pytest.approx(norms, rel=1e-5)
-        assert row.norm == pytest.approx(np.mean(norms), rel=1e-5)
-        assert row.mean == pytest.approx(np.mean([float(gradient.abs().mean()) for gradient in gradients]), rel=1e-5)
-        assert row.maximum == pytest.approx(max(float(gradient.abs().max()) for gradient in gradients), rel=1e-5)
-        assert row.ratio == pytest.approx(row.norm / float(getattr(model, name).weight.detach().norm()), rel=1e-5)
+        assert row.each_batch["gradient_norm"] == pytest.approx(norms, rel=1e-5)
+        assert row.gradient_norm == pytest.approx(np.mean(norms), rel=1e-5)
+        assert row.gradient_mean == pytest.approx(
+            np.mean([float(gradient.abs().mean()) for gradient in gradients]), rel=1e-5
+        )
+        assert row.gradient_maximum == pytest.approx(
+            max(float(gradient.abs().max()) for gradient in gradients), rel=1e-5
+        )
+        assert row.gradient_ratio == pytest.approx(
+            row.gradient_norm / float(getattr(model, name).weight.detach().norm()), rel=1e-5
+        )
         assert np.isnan(row.update_ratio)
 
 
@@ -73,7 +79,7 @@ def test_every_batch_steps_from_the_same_point():
         model, IMAGES[:16].repeat(3, 1, 1, 1), LABELS[:16].repeat(3), optimizer=optimizer, batch_size=16
     )
     for row in measured.values():
-        assert np.ptp(row.each["update_ratio"]) == 0
+        assert np.ptp(row.each_batch["update_ratio"]) == 0
 
 
 def test_the_model_and_its_optimizer_are_not_touched():
@@ -101,11 +107,11 @@ def test_batch_norm_is_in_train_mode_and_dropout_is_off():
     )
     model.eval()
     measured = [gradient_flow(model, IMAGES[:16] * 5 + 3, LABELS[:16]) for _ in range(2)]
-    assert measured[0]["0"].norm == measured[1]["0"].norm  # no dropout, so no chance
+    assert measured[0]["0"].gradient_norm == measured[1]["0"].gradient_norm  # no dropout, so no chance
     twin = copy.deepcopy(model).train()
     twin[3].p = 0.0
     functional.cross_entropy(twin(IMAGES[:16] * 5 + 3), LABELS[:16]).backward()
-    assert measured[0]["0"].norm == pytest.approx(float(twin[0].weight.grad.norm()), rel=1e-5)
+    assert measured[0]["0"].gradient_norm == pytest.approx(float(twin[0].weight.grad.norm()), rel=1e-5)
     assert torch.equal(model[1].running_mean, torch.zeros(2))
 
 
@@ -119,7 +125,7 @@ def test_no_random_number_of_the_process_is_drawn_and_every_call_gives_the_same(
             return self.head(functional.dropout(images.flatten(1), 0.5, self.training))
 
     model, before = Random(), torch.random.get_rng_state()
-    measured = [gradient_flow(model, IMAGES, LABELS)["head"].norm for _ in range(2)]
+    measured = [gradient_flow(model, IMAGES, LABELS)["head"].gradient_norm for _ in range(2)]
     assert measured[0] == measured[1]
     assert torch.equal(torch.random.get_rng_state(), before)
 
@@ -128,7 +134,7 @@ def test_inside_inference_mode_there_is_a_gradient_too():
     model = build_cnn()
     with torch.inference_mode():
         inside = gradient_flow(model, IMAGES + 0, LABELS)
-    assert inside["conv1"].norm == gradient_flow(model, IMAGES, LABELS)["conv1"].norm
+    assert inside["conv1"].gradient_norm == gradient_flow(model, IMAGES, LABELS)["conv1"].gradient_norm
 
 
 def test_a_frozen_layer_is_left_out_and_an_unused_one_has_gradient_zero():
@@ -138,8 +144,8 @@ def test_a_frozen_layer_is_left_out_and_an_unused_one_has_gradient_zero():
     stranger = UsedTwice()
     stranger.unused = nn.Linear(2, 2)
     measured = gradient_flow(stranger, IMAGES, LABELS % 5)
-    assert (measured["unused"].norm, measured["unused"].ratio) == (0, 0)
-    assert measured["first"].norm > 0
+    assert (measured["unused"].gradient_norm, measured["unused"].gradient_ratio) == (0, 0)
+    assert measured["first"].gradient_norm > 0
 
 
 def test_a_layer_of_zeros_has_no_ratio():
@@ -148,9 +154,11 @@ def test_a_layer_of_zeros_has_no_ratio():
         model.logits.weight.zero_()
     measured = gradient_flow(model, IMAGES, LABELS, optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
     row = measured["logits"]
-    assert row.norm > 0
-    assert np.isnan([row.ratio, row.update_ratio, *row.each["ratio"], *row.each["update_ratio"]]).all()
-    assert not np.isnan([measured["conv1"].ratio, measured["conv1"].update_ratio]).any()
+    assert row.gradient_norm > 0
+    assert np.isnan(
+        [row.gradient_ratio, row.update_ratio, *row.each_batch["gradient_ratio"], *row.each_batch["update_ratio"]]
+    ).all()
+    assert not np.isnan([measured["conv1"].gradient_ratio, measured["conv1"].update_ratio]).any()
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -160,7 +168,9 @@ def test_torchvisions_networks_have_a_flow_too(name):
     measured = gradient_flow(model, images, torch.arange(4), optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
     wanted = [key for key, layer in model.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
     assert list(measured) == wanted
-    assert all(row.update_ratio == pytest.approx(0.1 * row.ratio, rel=1e-2, abs=1e-6) for row in measured.values())
+    assert all(
+        row.update_ratio == pytest.approx(0.1 * row.gradient_ratio, rel=1e-2, abs=1e-6) for row in measured.values()
+    )
 
 
 def test_a_tuple_output_and_a_split():
@@ -170,7 +180,7 @@ def test_a_tuple_output_and_a_split():
         gradient_flow(build_cnn(), data.train),
         gradient_flow(build_cnn(), data.train.images, data.train.labels),
     )
-    assert first["conv1"].norm == second["conv1"].norm
+    assert first["conv1"].gradient_norm == second["conv1"].gradient_norm
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,12 @@ the number of replicas that were training, not the time until the run ended.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import itertools
 import math
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import torch
@@ -31,7 +30,7 @@ from cnnlab.model.layer_table import layer_table
 from cnnlab.model.weights import pack_tensors
 from cnnlab.training.early_stopping import replay
 from cnnlab.training.environment import environment
-from cnnlab.training.fit import EpochState, is_out_of_memory, what_to_try
+from cnnlab.training.fit import EpochState, is_out_of_memory, reproducible_gpu, what_to_try
 from cnnlab.training.history import History
 from cnnlab.training.options import (
     LEARNING_RATES,
@@ -99,7 +98,7 @@ def train_replicas(
     """
     device, training, words = choose_device(device), None, ""
     try:
-        with one_thread(), _exact(device):
+        with one_thread(), reproducible_gpu(device):
             training = _Training(payloads, device, dtype, graphs)
             while not training.is_over:
                 yield training.train_epoch()
@@ -113,21 +112,6 @@ def train_replicas(
         if device.type == "cuda":
             torch.cuda.empty_cache()
         raise MemoryError(words)
-
-
-@contextlib.contextmanager
-def _exact(device: torch.device) -> Iterator[None]:
-    """Within the block, let a GPU compute with all 32 bits and deterministically; restore its settings afterwards."""
-    if device.type != "cuda":
-        yield
-        return
-    before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = before
 
 
 class _Training:

@@ -74,7 +74,7 @@ def _time_step(experiments, kernel: int, device, graphs: bool, steps: int) -> tu
         wait(device)
         start = time.perf_counter()
         for _ in range(steps):
-            step.go()
+            step.run()
         wait(device)
     memory = torch.cuda.max_memory_reserved(device) / 1e9 if device.type == "cuda" else 0.0
     return 1000 * (time.perf_counter() - start) / steps, training.graphs == graphs, memory

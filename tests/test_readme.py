@@ -92,25 +92,25 @@ def test_every_block_is_run_here_or_by_a_test_that_is_there():
 
 
 @pytest.fixture
-def client(tmp_path):
-    """A client of a Dask scheduler on this computer, with one worker."""
+def scheduler(tmp_path):
+    """The address of a Dask scheduler on this computer, with one worker."""
     import dask
     import distributed
 
     places = {"host": "127.0.0.1", "dashboard_address": None, "worker_dashboard_address": None}
     with (
         dask.config.set({"temporary-directory": str(tmp_path / "dask")}),
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **places) as cluster,
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, **places) as cluster,
     ):
         yield cluster.scheduler_address
 
 
 @pytest.mark.timeout(600)  # about 40 s on two quiet cores
-def test_the_python_examples_print_what_is_shown(client, tmp_path, monkeypatch):
+def test_the_python_examples_print_what_is_shown(scheduler, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     space: dict[str, object] = {}
     for example in PYTHON:
-        code = example.code.replace("tcp://HOST:8786", client)
+        code = example.code.replace("tcp://HOST:8786", scheduler)
         if not torch.cuda.is_available():
             code = code.replace('device="cuda"', 'device="cpu"')
         printed = io.StringIO()

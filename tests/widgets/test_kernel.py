@@ -78,7 +78,7 @@ def test_the_axes_hold_what_plot_comparison_draws_and_nothing_of_before(panel):
     assert [line.get_ydata() for line in shown.lines] == [pytest.approx(line.get_ydata()) for line in fresh.lines]
     assert [one.get_text() for one in shown.get_xticklabels()] == [one.get_text() for one in fresh.get_xticklabels()]
     assert shown.get_ylabel() == fresh.get_ylabel()
-    assert [text.get_text() for text in shown.get_legend().get_texts()] == ["one run alone: chance"]
+    assert [text.get_text() for text in shown.get_legend().get_texts()] == ["noise floor: two single runs\ndiffer by less 95 times in 100"]
 
 
 def test_after_many_moves_the_picture_is_that_of_a_fresh_panel(panel):

@@ -9,7 +9,8 @@ import pytest
 from places import NOTEBOOKS
 
 FILES = sorted(NOTEBOOKS.glob("*.ipynb"))
-ASKS = ["00_start_here", "01_kernel_size", "02_pooling", "03_epochs", "08_playground"]  # ask with commit_guess and answer with score_guess; in the end all of them
+# Ask with commit_guess and answer with score_guess; in the end all of them.
+ASKS = ["00_start_here", "01_kernel_size", "02_pooling", "03_epochs", "08_playground"]
 LINES = 20
 COMPARED = 8
 

@@ -27,7 +27,6 @@ def test_a_turned_image_gets_an_answer_as_well_and_often_a_sure_one():
     names = run_cells(NAME, only=["check", "data", "fit", "mistakes"], names={"plt": plt}).names
     image, label = names["data"].train.images[:1], names["data"].train.labels[0]
     chances = [names["predict"](names["model"], torch.rot90(image, turns, dims=(2, 3)))[0] for turns in range(4)]
-    print([(chance.argmax().item(), chance.max().item()) for chance in chances])
     assert chances[0].argmax() == label
     assert chances[0].max() > 0.9
     assert any(chance.argmax() != label and chance.max() > 0.6 for chance in chances[1:])

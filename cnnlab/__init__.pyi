@@ -3,7 +3,7 @@
 __version__: str
 
 from .errors import ConfigError as ConfigError, DataError as DataError
-from .files import data_folder as data_folder, cache_folder as cache_folder
+from .files import data_folder as data_folder, cache_folder as cache_folder, course_folder as course_folder
 from .data.patterns import make_patterns as make_patterns
 from .model.convolution import (
     KERNELS as KERNELS,
@@ -55,13 +55,10 @@ from .experiments.kernel_sizes import kernel_experiments as kernel_experiments, 
 from .comparison.compare import Comparison as Comparison, compare as compare, noise_floor as noise_floor
 from .comparison.settings import compare_settings as compare_settings
 from .comparison.ranking import rank_stability as rank_stability
-from .comparison.predictions import (
-    Guess as Guess,
-    Scorebook as Scorebook,
-    record_guess as record_guess,
-    right_answer as right_answer,
-    scorebook as scorebook,
-)
+from .comparison.question import Guess as Guess
+from .comparison.right_answer import right_answer as right_answer
+from .comparison.predictions import commit_guess as commit_guess, score_guess as score_guess
+from .comparison.guesses import Guesses as Guesses, show_guesses as show_guesses
 from .plots.images import plot_images as plot_images, plot_maps as plot_maps, plot_filters as plot_filters
 from .plots.history import plot_history as plot_history
 from .plots.runs import (

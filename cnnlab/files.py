@@ -20,6 +20,30 @@ def cache_folder() -> Path:
     return Path(os.environ.get("CNNLAB_CACHE") or Path.home() / ".cache" / "cnnlab")
 
 
+def course_folder() -> Path:
+    """Return the folder of what a student makes in the course, such as predictions; it may not exist yet.
+
+    It is `$CNNLAB_COURSE`; else `my_course/` in the working folder (that of the notebook), if that can be written; else
+    `~/my_course`.
+
+    >>> course_folder()
+    PosixPath('/home/ada/course/notebooks/my_course')
+    """
+    if chosen := os.environ.get("CNNLAB_COURSE"):
+        return Path(chosen).expanduser()
+    here = Path.cwd() / "my_course"
+    return here if _can_write(here if here.is_dir() else here.parent) else Path.home() / "my_course"
+
+
+def _can_write(folder: Path) -> bool:
+    """Return whether a file can be made in the folder; only a trial tells, on a read-only disk or on Windows."""
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
 def atomic_write(path: str | os.PathLike, content: bytes) -> None:
     """Write content to path in one step: a reader sees the old file or the new one, never a part of either.
 

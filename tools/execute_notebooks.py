@@ -1,14 +1,16 @@
 """Run the course's notebooks from top to bottom and keep their outputs: `python tools/execute_notebooks.py [NAME …]`.
 
 Cell ids, execution counts and what an author writes into the metadata (tags, slides, nbgrader's and jupytext's fields)
-stay. Widget state, timings and whether an output is folded or scrolled go. A picture over the limit is refused, so
-that the notebooks stay small enough for GitHub to show.
+stay. Widget state, timings and whether an output is folded or scrolled go. The outputs of cells with the tag "answer"
+are folded, until a student runs the cell: she shall predict first. A picture over the limit is refused, so that the
+notebooks stay small enough for GitHub to show.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -31,6 +33,7 @@ LANGUAGE = {
 # Metadata that an author or her tools write and that no run changes. All other metadata are dropped.
 OF_NOTEBOOKS = {"authors", "title", "jupytext", "nbgrader", "rise", "livereveal"}
 OF_CELLS = {"tags", "name", "jupyter", "alt", "slideshow", "nbgrader", "editable", "deletable"}
+OF_CELLS |= {"cnnlab"}  # reasons for numbers in prose: tests/notebooks/test_prose_numbers.py
 OF_CELLS |= {"format", "raw_mimetype"}  # of raw cells
 OF_CELLS |= {"active", "cell_depth", "cell_marker", "region_name", "title"}  # jupytext's
 OF_CELLS |= {"lines_to_next_cell", "lines_to_end_of_cell_marker"}
@@ -39,11 +42,13 @@ OF_CELLS |= {"lines_to_next_cell", "lines_to_end_of_cell_marker"}
 def execute(path: Path) -> float:
     """Execute one notebook in its own folder, write it back tidied, and return the seconds it took."""
     notebook = nbformat.read(path, as_version=4)
-    start = time.perf_counter()
-    NotebookClient(
+    client = NotebookClient(
         notebook, timeout=120, kernel_name="python3", store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
-    ).execute()  # fmt: skip
+    )  # fmt: skip
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as course:  # what is stored has no predictions
+        client.execute(env=os.environ | {"CNNLAB_COURSE": course})
     seconds = time.perf_counter() - start
     tidy(notebook)
     nbformat.validate(notebook)
@@ -59,12 +64,24 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
         cell.metadata = nbformat.from_dict({key: value for key, value in cell.metadata.items() if key in OF_CELLS})
         if cell.cell_type != "code":
             continue
+        _fold(cell)
         cell.outputs = _merged(cell.outputs)
         for output in cell.outputs:
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # its kernel has ended
             picture = output.get("data", {}).get("image/png", "")
             if len(picture) > LARGEST_PICTURE:
                 raise SystemExit(f"cell {cell.id}: the picture has {len(picture):,} bytes; draw it smaller")
+
+
+def _fold(cell: nbformat.NotebookNode) -> None:
+    """Fold the outputs of a cell with the tag "answer", and of no other; JupyterLab unfolds them when the cell runs."""
+    jupyter = {key: value for key, value in cell.metadata.get("jupyter", {}).items() if key != "outputs_hidden"}
+    if "answer" in cell.metadata.get("tags", []):
+        jupyter["outputs_hidden"] = True
+    if jupyter:
+        cell.metadata["jupyter"] = nbformat.from_dict(jupyter)
+    else:
+        cell.metadata.pop("jupyter", None)
 
 
 def _merged(outputs: list) -> list:

@@ -1,351 +1,148 @@
-"""Score guesses: whether each was right, and how well the confidence agrees with that.
+"""Write a student's guesses down before the answer is known, and score them afterwards.
 
-Nobody types the right answer: `right_answer` takes it from the verdicts of a comparison.
-The score is Brier's: G. W. Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather Review
-78, 1950. It is the sum over all answers of (probability given − 1 if right, else 0)²: 0 is perfect, and 2 is all
-confidence on a wrong answer.
+A notebook asks in one cell, and answers in a later one:
+
+>>> my_guess = ...
+>>> commit_guess("01-kernel-digits", my_guess, choices=[3, 5, 7, "cannot tell"])
+No prediction yet. Write 3, 5, 7 or "cannot tell" in place of ... and run this cell again.
+>>> score_guess("01-kernel-digits", compare(runs, by="kernel_size"))
+No prediction was made. The answer: 5 is best.
 """
 
 from __future__ import annotations
 
-import statistics
-import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
-from cnnlab.checks import check_choice, check_number, check_whole
-from cnnlab.comparison.compare import Comparison
-from cnnlab.comparison.metrics import higher_is_better
-from cnnlab.comparison.verdicts import CANNOT_TELL, FEWEST_SEEDS, LOWER, WORSE
+from cnnlab.comparison.prediction import Prediction
+from cnnlab.comparison.prediction_file import editing, read_predictions
+from cnnlab.comparison.question import Rule, ask, check_guess, check_question, check_rule, is_missing
+from cnnlab.comparison.right_answer import Outcome, find_outcome
 from cnnlab.errors import ConfigError
-from cnnlab.experiments.experiment import in_order
+
+ON_DRIVE = """
+Colab deletes this when it disconnects. To keep it on your Drive, run these two lines first, in a cell of their own:
+from google.colab import drive; drive.mount("/content/drive")
+import os; os.environ["CNNLAB_COURSE"] = "/content/drive/MyDrive/my_course\""""
 
 
-@dataclass(frozen=True)
-class Guess:
-    """An answer, and the confidence in it: a probability, 0–1.
+class Words(str):
+    """A text that a notebook shows without quotation marks."""
 
-    >>> Guess("5", 0.6)
-    Guess(answer='5', confidence=0.6)
-    """
-
-    answer: str
-    confidence: float
-
-    def __str__(self) -> str:
-        return f"{self.answer} ({100 * self.confidence:.0f} % sure)"
+    __repr__ = str.__str__
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A question and the guess that was committed.
+_asked: dict[str, Rule] = {}  # by this kernel, also without a guess: so a notebook whose evidence does not fit fails
+
+
+def commit_guess(
+    question: str,
+    guess: object,
+    *,
+    choices: Any = None,
+    tolerance: Any = None,
+    factor: Any = None,
+    confidence: Any = None,
+) -> Words:
+    """Write a guess down before the answer is known, and return that in words; the first guess to a question counts.
+
+    Nothing is written as long as the guess is `...`, nor if it is no answer to the question: the words say what to do.
+    Without choices, tolerance and factor the guess is free words, which are shown beside the answer and not scored.
 
     Parameters
     ----------
     question : str
-        A sentence.
-    choices : tuple of str
-        The answers that could be given, "cannot tell" included.
-    guess : Guess
-        What was committed.
-    comparison : Comparison, optional
-        What answers the question; None until `Scorebook.score` has it.
+        A short name that begins with the notebook's number, such as "01-kernel-digits".
+    guess : object
+        One of the choices, a number, free words, or `...`. Several answers at once: a dict of name → guess. Then each
+        of the other arguments may be a dict with these names, too.
+    choices : list, optional
+        The answers to choose from. For a comparison its levels and "cannot tell", or the verdicts "better", "worse" and
+        "cannot tell".
+    tolerance : float, optional
+        A number is right if it is at most this far off.
+    factor : float, optional
+        A number is right if it is at most this many times too large or too small.
+    confidence : float, optional
+        How sure the student is, 0–1, or `...`. None: nobody asks, and there is no Brier score.
+
+    >>> commit_guess("00-digits", 80, tolerance=5)
+    Written down: 80.
     """
-
-    question: str
-    choices: tuple[str, ...]
-    guess: Guess
-    comparison: Comparison | None = None
-
-    @property
-    def right_answer(self) -> str | None:
-        """The answer of the comparison; None as long as there is no comparison."""
-        return None if self.comparison is None else right_answer(self.comparison)
-
-    @property
-    def was_right(self) -> bool:
-        """True if the guess is the answer of the comparison; False as long as there is no comparison."""
-        return self.guess.answer == self.right_answer
-
-    @property
-    def brier(self) -> float:
-        """The Brier score of the guess; NaN as long as there is no comparison."""
-        if self.comparison is None:
-            return float("nan")
-        return brier_score(self.guess.confidence, right=self.was_right, choices=len(self.choices))
-
-    @property
-    def words(self) -> str:
-        """The guess, the right answer and the score, in words."""
-        if self.comparison is None:
-            return f"Your guess: {self.guess}. The comparison has not been made."
-        outcome = "Right" if self.was_right else "Not so"
-        return f"Your guess: {self.guess}. {outcome}: {say_answer(self.comparison)}. Brier score {self.brier:.2f}."
-
-    def __repr__(self) -> str:
-        return f"{self.question}\n{self.words}"
+    check_question(question)
+    options = {"choices": choices, "tolerance": tolerance, "factor": factor, "confidence": confidence}
+    if isinstance(guess, Mapping):
+        lines = []
+        for name, part in guess.items():
+            of_part = {key: value[name] if isinstance(value, Mapping) else value for key, value in options.items()}
+            lines.append(f"{name}: {commit_guess(f'{question}/{name}', part, **of_part)}")
+        return Words("\n".join(lines))
+    rule = _asked[question] = check_rule(choices, tolerance, factor)
+    if is_missing(guess):
+        kept = read_predictions().get(question)
+        return Words(ask(choices, rule, confidence) if kept is None else f"Written down earlier: {kept.guess}.")
+    try:
+        new = Prediction(question, check_guess(guess, confidence, rule), rule)
+    except ConfigError as error:
+        return Words(f"Not written down: {error}.")
+    kept = keep_first(new)
+    done = f"Written down: {kept.guess}."
+    if kept.guess != new.guess:
+        done = f"You answered this already: {kept.guess}. The first guess counts."
+    is_lost = "google.colab" in sys.modules and not os.environ.get("CNNLAB_COURSE")
+    return Words(done + ON_DRIVE if is_lost else done)
 
 
-class Bin(NamedTuple):
-    """Guesses of similar confidence: how many they are, their mean confidence, and the share that was right (0–1)."""
-
-    guesses: int
-    confidence: float
-    right: float
+def keep_first(prediction: Prediction) -> Prediction:
+    """Write a prediction into the file, and return the one that counts: an earlier one stays as it is."""
+    with editing() as predictions:
+        return predictions.setdefault(prediction.question, prediction)
 
 
-@dataclass
-class Scorebook:
-    """A list of questions with their guesses and scores. The first guess to a question counts.
+def score_guess(question: str, evidence: object, *, level: object = None) -> Words:
+    """Compare the guess with the evidence, and return the guess, the answer and the score in words.
+
+    Without a guess the words give the answer alone. A score stays as it is, however often the cell is run. A question
+    that the evidence leaves open is scored by later evidence; `cnnlab.comparison.right_answer` has the rule.
 
     Parameters
     ----------
-    entries : dict
-        Question → `Entry`.
+    question : str
+        The name that `commit_guess` got.
+    evidence : Comparison, number, text, bool, dict or function
+        What answers the question. A whole number is exact; a number with a point is written with ≈. Several answers at
+        once: a dict of name → evidence. A function without arguments returns one of these.
+    level : object, optional
+        If the choices are verdicts: the level that is judged, where the comparison has more than two.
 
-    >>> book = Scorebook()
-    >>> book.commit("Which kernel reads best?", ["3", "5"], "5", 0.6)
+    >>> score_guess("00-digits", 84)
+    Your guess: 80. Right: 84; your guess is 4 too low (up to 5 off counts as right).
     """
-
-    entries: dict[str, Entry] = field(default_factory=dict)
-
-    def commit(self, question: str, choices: Iterable[object], answer: object, confidence: float) -> Entry:
-        """Write a guess down before the answer is known, and return its entry; an earlier guess stays as it is.
-
-        Parameters
-        ----------
-        question : str
-            A sentence; the entry is known by it.
-        choices : iterable
-            The levels. "cannot tell" is added.
-        answer : object
-            One of the choices.
-        confidence : float
-            A probability, 0–1.
-
-        Raises
-        ------
-        ConfigError
-            If the answer is none of the choices, or the confidence is outside 0–1.
-        """
-        check_question(question)
-        choices = answers(choices)
-        check_choice("answer", str(answer), choices)
-        if check_number("confidence", confidence, 0) > 1:
-            raise ConfigError(f"confidence must lie in 0–1, got {confidence!r}; try {confidence / 100:g} for per cent")
-        entry = Entry(question, choices, Guess(str(answer), float(confidence)))
-        return self.entries.setdefault(question, entry)
-
-    def score(self, question: str, comparison: Comparison) -> Entry:
-        """Compare the guess with a comparison, and return its entry with the score; a scored entry stays as it is.
-
-        Raises ConfigError if the comparison has other levels than the question had choices, or has too few seeds for
-        any verdict: "cannot tell" would always be right.
-        """
-        if question not in self.entries:
-            raise ConfigError(f"no guess was committed for {question!r}; commit one first")
-        entry = self.entries[question]
-        if entry.comparison is None:
-            compared = answers(check_comparison(comparison).values)
-            if set(compared) != set(entry.choices):
-                raise ConfigError(
-                    f"asked were {', '.join(entry.choices)}, compared were {', '.join(compared)}: give both"
-                )
-            fewest = min(level.seeds for level in comparison.levels)
-            if fewest < FEWEST_SEEDS:
-                raise ConfigError(
-                    f"no verdict is possible with {fewest} seed{'' if fewest == 1 else 's'} in common, so that there "
-                    f"is nothing to score; train {FEWEST_SEEDS} seeds or more of each"
-                )
-            entry = self.entries[question] = replace(entry, comparison=comparison)
-        return entry
-
-    @property
-    def scored(self) -> list[Entry]:
-        """The entries that have a comparison."""
-        return [entry for entry in self.entries.values() if entry.comparison is not None]
-
-    @property
-    def words(self) -> str:
-        """The score of all guesses together, in words."""
-        scored = self.scored
-        if not scored:
-            return "No guess has been scored yet."
-        right = sum(entry.was_right for entry in scored)
-        sure = statistics.fmean(entry.guess.confidence for entry in scored)
-        brier = statistics.fmean(entry.brier for entry in scored)
-        nothing = statistics.fmean(know_nothing_score(len(entry.choices)) for entry in scored)
-        guesses = "1 guess" if len(scored) == 1 else f"{len(scored)} guesses"
-        return (
-            f"This session: {guesses}, {right} right ({100 * right / len(scored):.0f} %), {100 * sure:.0f} % sure on "
-            f"average. Mean Brier score {brier:.2f} (perfect: 0; knowing nothing, and saying so: {nothing:.2f})."
+    check_question(question)
+    evidence = evidence() if callable(evidence) else evidence
+    if isinstance(evidence, Mapping):
+        parts = ((name, score_guess(f"{question}/{name}", part, level=level)) for name, part in evidence.items())
+        return Words("\n".join(f"{name}: {words}" for name, words in parts))
+    prediction = read_predictions().get(question)
+    rule = _asked.get(question, prediction and prediction.rule)
+    outcome = find_outcome(evidence, rule, level)
+    if prediction is None:
+        return Words(f"No prediction was made. The answer: {outcome}.")
+    if prediction.rule != rule:
+        return Words(
+            f"Your guess: {prediction.guess}. The question has changed since then, and nothing is scored. "
+            f"The answer: {outcome}. To answer the new question: show_guesses(clear={question!r})."
         )
-
-    def calibration(self, *, bins: int = 5) -> list[Bin]:
-        """Return the scored guesses in bins of equal width of confidence; empty bins are left out.
-
-        A person is calibrated where the share that was right equals the confidence.
-        """
-        bins = check_whole("bins", bins, 1)
-        filled: dict[int, list[Entry]] = {}
-        for entry in self.scored:
-            filled.setdefault(min(int(entry.guess.confidence * bins + 1e-9), bins - 1), []).append(entry)
-        return [
-            Bin(
-                len(entries),
-                statistics.fmean(entry.guess.confidence for entry in entries),
-                statistics.fmean(entry.was_right for entry in entries),
-            )
-            for _, entries in sorted(filled.items())
-        ]
-
-    def __repr__(self) -> str:
-        return f"Scorebook: {self.words}"
+    return Words(keep_outcome(question, outcome).words)
 
 
-scorebook = Scorebook()
-"""The scorebook of this kernel: every guess that names no other goes into it, until the kernel is restarted."""
-
-
-def choose_scorebook(chosen: Scorebook | None) -> Scorebook:
-    """Return the chosen scorebook, or that of this kernel for None; raise ConfigError if it is no Scorebook."""
-    if chosen is None:
-        return scorebook
-    if not isinstance(chosen, Scorebook):
-        raise ConfigError(f"scorebook wants a Scorebook, got {chosen!r:.60}; leave it out for that of this kernel")
-    return chosen
-
-
-def record_guess(
-    question: str, answer: object, confidence: float, comparison: Comparison, *, scorebook: Scorebook | None = None
-) -> Entry:
-    """Commit a guess, compare it with a comparison, and return its entry with the score.
-
-    `PredictThenRun` does the same at a click. The first guess to a question counts, however often its cell is run;
-    another guess gives a warning.
-
-    Parameters
-    ----------
-    question : str
-        A sentence; the guess is known by it.
-    answer : object
-        One of the comparison's levels, or "cannot tell".
-    confidence : float
-        A probability, 0–1.
-    comparison : Comparison
-        What answers the question.
-    scorebook : Scorebook, optional
-        Where the guess is written down. None: the scorebook of this kernel.
-
-    >>> record_guess("Which kernel reads best?", 5, 0.6, compare(runs, by="kernel_size"))
-    """
-    book = choose_scorebook(scorebook)
-    check_comparison(comparison)
-    known = question in book.entries
-    entry = book.commit(question, comparison.values, answer, confidence)
-    if known and entry.guess != Guess(str(answer), float(confidence)):
-        warnings.warn(f"you answered this already: {entry.guess}; the first guess counts", stacklevel=2)
-    return book.score(question, comparison)
-
-
-def right_answer(comparison: Comparison) -> str:
-    """Return the level that is better than all others by verdict, as text, or "cannot tell".
-
-    The only level that can win is the one with the best mean: compared with it, every other level must be worse. If two
-    levels are left that cannot be told apart, the answer is "cannot tell", although both may be better than a third.
-
-    The level is chosen after looking at the means, and still a wrong winner is named at most 5 times in 100. With m + 1
-    levels, the interval of each pair errs in one direction at most 0.025 / m of the time (Bonferroni). A wrong winner
-    needs such an error against a level that is as good or better, and at most m + 1 levels can be that wrong winner.
-
-    If neither direction of the metric is better, the winner is the highest.
-
-    >>> right_answer(compare(runs, by="kernel_size"))
-    '5'
-    """
-    left = contenders(comparison)
-    return left[0] if len(left) == 1 else CANNOT_TELL
-
-
-def contenders(comparison: Comparison) -> list[str]:
-    """Return the level with the best mean, and all levels that cannot be told from it, in order, as text."""
-    left = [row.level for row in leading(comparison).levels if row.verdict not in (WORSE, LOWER)]
-    return [str(level) for level in sorted(left, key=in_order)]
-
-
-def leading(comparison: Comparison) -> Comparison:
-    """Return the comparison with the level of the best mean as the reference."""
-    falls = higher_is_better(check_comparison(comparison).metric) is False
-    rows = [row for row in comparison.levels if comparison.values[row.level]]  # all runs of a setting may diverge
-    best = (min if falls else max)(rows, key=lambda row: row.mean)
-    return comparison.against(best.level)
-
-
-def say_answer(comparison: Comparison) -> str:
-    """Return the comparison's answer in words."""
-    word = "highest" if higher_is_better(comparison.metric) is None else "best"
-    left = contenders(comparison)
-    if len(left) == 1:
-        return f"{left[0]} is {word}"
-    return f"these runs cannot tell which is {word}: {' or '.join([', '.join(left[:-1]), left[-1]])}"
-
-
-def answers(levels: Iterable[object]) -> tuple[str, ...]:
-    """Return the possible answers: each level as text, and "cannot tell".
-
-    Raises ConfigError if there are fewer than two levels.
-    """
-    if isinstance(levels, str) or not isinstance(levels, Iterable):
-        raise ConfigError(f"choices wants a list of the levels, such as [3, 5, 7], got {levels!r}")
-    named = list(dict.fromkeys(map(str, levels)))
-    named = [name for name in named if name != CANNOT_TELL]
-    if len(named) < 2:
-        raise ConfigError(f"choices wants two levels or more to choose from, got {named}")
-    return (*named, CANNOT_TELL)
-
-
-def brier_score(confidence: float, *, right: bool, choices: int) -> float:
-    """Return the Brier score of a guess; what confidence leaves is spread evenly over the other answers.
-
-    Parameters
-    ----------
-    confidence : float
-        The probability given to the guessed answer, 0–1.
-    right : bool
-        Whether the guess was right.
-    choices : int
-        The number of possible answers.
-
-    >>> brier_score(1.0, right=True, choices=4)
-    0.0
-    """
-    rest = (1 - confidence) / (choices - 1)
-    if right:
-        return (1 - confidence) ** 2 + (choices - 1) * rest**2
-    return confidence**2 + (1 - rest) ** 2 + (choices - 2) * rest**2
-
-
-def know_nothing_score(choices: int) -> float:
-    """Return the Brier score of a person who finds all answers equally likely: 1 − 1 / choices.
-
-    >>> know_nothing_score(4)
-    0.75
-    """
-    return 1 - 1 / choices
-
-
-def check_question(question: object) -> str:
-    """Return the question; raise ConfigError unless it is a sentence."""
-    if not isinstance(question, str) or not question.strip():
-        raise ConfigError(f"a question is a sentence, such as 'Which kernel reads best?', got {question!r:.60}")
-    return question
-
-
-def check_comparison(comparison: object) -> Comparison:
-    """Return the comparison; raise ConfigError unless it is a Comparison of two levels or more."""
-    if not isinstance(comparison, Comparison):
-        raise ConfigError(f"wanted a comparison, such as compare(runs, by='kernel_size'), got {comparison!r:.60}")
-    if len(comparison.levels) < 2:
-        raise ConfigError("this comparison has one level, and nothing to be better than; compare two or more")
-    return comparison
+def keep_outcome(question: str, outcome: Outcome) -> Prediction:
+    """Write an outcome into the file, and return the prediction with it; one that is scored stays as it is."""
+    with editing() as predictions:
+        prediction = predictions[question]
+        if prediction.outcome is None or prediction.outcome.answer is None:
+            prediction = predictions[question] = replace(prediction, outcome=outcome)
+        return prediction

@@ -1,4 +1,4 @@
-"""Draw guesses: a comparison with the guess marked in it, and the calibration of all guesses of a session."""
+"""Draw guesses: a comparison with the guess marked in it, and the calibration of all guesses."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ from scipy import stats
 
 from cnnlab.checks import check_choice
 from cnnlab.comparison.compare import Comparison
+from cnnlab.comparison.guesses import Guesses, show_guesses
 from cnnlab.comparison.noise_floor import CONFIDENCE
-from cnnlab.comparison.predictions import (
-    Guess,
-    Scorebook,
-    answers,
-    choose_scorebook,
-    leading,
-    right_answer,
-    say_answer,
-)
+from cnnlab.comparison.question import Guess, which_is_best
+from cnnlab.comparison.right_answer import best_level, leading
 from cnnlab.comparison.verdicts import CANNOT_TELL
 from cnnlab.errors import ConfigError
 from cnnlab.plots.runs import plot_comparison
@@ -42,11 +36,13 @@ def plot_guess(comparison: Comparison, guess: Guess, *, ax: Axes | None = None) 
     >>> plot_guess(compare(runs, by="kernel_size"), Guess("5", 0.6))
     """
     best_first = leading(comparison)
-    check_choice("answer", guess.answer, answers(comparison.values))
+    check_choice("answer", guess.answer, which_is_best(comparison.values))
     ax = plot_comparison(best_first, ax=new_axes(ax))
     _mark_guess(best_first, guess, ax)
-    outcome = "✔ Right" if guess.answer == right_answer(comparison) else "✘ Not so"
-    ax.set_title(f"{outcome}: {say_answer(comparison)}", pad=24, loc="left", fontsize=11, parse_math=False)
+    outcome = best_level(comparison)
+    is_open = outcome.answer is None
+    result = "Open" if is_open else "✔ Right" if guess.answer == outcome.answer else "✘ Not so"
+    ax.set_title(f"{result}: {outcome.words}", pad=24, loc="left", fontsize=11, parse_math=False)
     return ax
 
 
@@ -62,21 +58,22 @@ def _mark_guess(comparison: Comparison, guess: Guess, ax: Axes) -> None:
     if place is not None:
         ax.axvspan(*span, facecolor="none", edgecolor=GUESS_COLOUR, linestyle="--", linewidth=1.5, zorder=0)
     ax.plot(span, [1, 1], color=GUESS_COLOUR, linewidth=4, transform=ax.get_xaxis_transform(), clip_on=False)
-    words = f"your guess: {answer}, {100 * guess.confidence:.0f} % sure"
+    sure = "" if guess.confidence is None else f", {100 * guess.confidence:.0f} % sure"
+    words = f"your guess: {answer}{sure}"
     look = {"color": "0.15", "ha": "center", "va": "bottom", "parse_math": False, "fontweight": "bold"}
     ax.annotate(words, (middle, 1), (0, 5), xycoords=ax.get_xaxis_transform(), textcoords="offset points", **look)
 
 
-def plot_calibration(scorebook: Scorebook | None = None, *, bins: int = 5, ax: Axes | None = None) -> Axes:
+def plot_calibration(guesses: Guesses | None = None, *, bins: int = 5, ax: Axes | None = None) -> Axes:
     """Draw how often the guesses of each confidence were right; on the dashed line, confidence and truth agree.
 
-    The bars are 95 % intervals of the share (E. B. Wilson, JASA 22, 1927): with few guesses they are long. Raises
-    ConfigError if no guess has been scored.
+    The bars are 95 % intervals of the share (E. B. Wilson, JASA 22, 1927): with few guesses they are long. Without a
+    scored guess there is the line alone, and words that say so.
 
     Parameters
     ----------
-    scorebook : Scorebook
-        The guesses; None takes those of this kernel.
+    guesses : Guesses
+        What `show_guesses` returns; None takes all guesses of the student.
     bins : int
         The number of equal intervals of confidence.
     ax : Axes
@@ -84,11 +81,13 @@ def plot_calibration(scorebook: Scorebook | None = None, *, bins: int = 5, ax: A
 
     >>> plot_calibration()
     """
-    book = choose_scorebook(scorebook)
-    groups = book.calibration(bins=bins)
-    if not groups:
-        raise ConfigError("plot_calibration: no guess has been scored yet; make one with PredictThenRun")
+    guesses = show_guesses() if guesses is None else guesses
+    if not isinstance(guesses, Guesses):
+        raise ConfigError(f"guesses wants what show_guesses returns, got {guesses!r:.60}; leave it out for all guesses")
+    groups = guesses.calibration(bins=bins)
     ax = new_axes(ax, (4.2, 3.8))
+    ax.set(xlabel="confidence (0–1)", ylabel="share that was right (0–1)", xlim=(-0.03, 1.1), ylim=(-0.05, 1.08))
+    ax.spines[["top", "right"]].set_visible(False)
     ax.plot([0, 1], [0, 1], color="0.5", linestyle="--", linewidth=1, label="as sure as right")
     for group in groups:
         at = group.confidence, group.right
@@ -96,9 +95,10 @@ def plot_calibration(scorebook: Scorebook | None = None, *, bins: int = 5, ax: A
         interval = right.proportion_ci(CONFIDENCE, "wilson")
         ax.vlines(group.confidence, interval.low, interval.high, color=GUESS_COLOUR, alpha=0.5, linewidth=2)
         ax.annotate(f"n = {group.guesses}", at, (7, 4), textcoords="offset points", fontsize=9)
-    confidences, shares = zip(*((group.confidence, group.right) for group in groups), strict=True)
-    ax.plot(confidences, shares, "D", color=GUESS_COLOUR, label="your guesses, 95 % interval")
-    ax.set(xlabel="confidence (0–1)", ylabel="share that was right (0–1)", xlim=(-0.03, 1.1), ylim=(-0.05, 1.08))
+    if groups:
+        confidences, shares = zip(*((group.confidence, group.right) for group in groups), strict=True)
+        ax.plot(confidences, shares, "D", color=GUESS_COLOUR, label="your guesses, 95 % interval")
+    else:
+        ax.text(0.5, 0.25, "no guess with a confidence\nhas been scored yet", ha="center", fontsize=9, color="0.3")
     ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize=9)
-    ax.spines[["top", "right"]].set_visible(False)
     return ax

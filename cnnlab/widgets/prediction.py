@@ -11,46 +11,53 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from cnnlab.comparison.compare import Comparison
-from cnnlab.comparison.predictions import Entry, Guess, Scorebook, answers, check_question, choose_scorebook
+from cnnlab.comparison.guesses import show_guesses
+from cnnlab.comparison.prediction import Prediction
+from cnnlab.comparison.prediction_file import read_predictions
+from cnnlab.comparison.predictions import keep_first, keep_outcome
+from cnnlab.comparison.question import Guess, Rule, check_question, which_is_best
+from cnnlab.comparison.right_answer import check_comparison, find_outcome
 from cnnlab.errors import ConfigError
 from cnnlab.plots.predictions import plot_guess
 from cnnlab.widgets.base import Panel, picture_row
 from cnnlab.widgets.web.live_plot import LivePlot
 from cnnlab.widgets.web.status_line import StatusLine
 
-COMMIT, TRY_AGAIN, COMMITTED = "Commit", "Run again", "Committed"
+COMMIT, AGAIN, COMMITTED = "Commit", "Show the comparison", "Committed"
 
 
 class PredictThenRun(Panel):
     """Ask a question, take a guess that cannot be changed, and then show the comparison with the guess marked in it.
 
-    A question is identified by its words: the same cell, run again, shows the first guess and takes no second one.
-    `record_guess` and `plot_guess` do the same without a click.
+    A question is identified by its words: the same cell, run again, shows the first guess and takes no second one, also
+    in another kernel. `commit_guess` and `score_guess` do the same without a click, in the same file.
 
     Parameters
     ----------
     question : str
         A sentence.
     run : Comparison or function
-        A comparison, or a function without arguments that returns one. The function is called after the guess is
-        committed. It should read stored runs: the panel shows no progress while it works.
+        A comparison: the usual case, and nothing of it is shown before the guess. Where it takes long, a function
+        without arguments that returns it; it is called after the guess is committed, so give it no variable that a
+        later cell may change: write `partial(compare, runs, by="pooling")`, not a lambda. It should read stored runs:
+        the panel shows no progress while it works.
     choices : iterable
         The settings that are compared; may be left out with a Comparison.
-    scorebook : Scorebook
-        Where the guess is written down; None takes that of this kernel.
 
     Attributes
     ----------
     answer, confidence, commit
         The controls; `confidence` is in per cent.
-    entry : Entry or None
-        The guess and its comparison.
+    prediction : Prediction or None
+        The guess and its score.
+    comparison : Comparison or None
+        What is shown; None before the guess is committed.
     plot : LivePlot
         The picture.
     status, score : StatusLine
-        The result of this guess and of the whole session, in words.
+        The result of this guess, and of all guesses of the course, in words.
 
-    >>> PredictThenRun("Which kernel reads best?", lambda: compare(runs, by="kernel_size"), choices=[3, 5, 7])
+    >>> PredictThenRun("Which kernel reads best?", compare(runs, by="kernel_size"))
     """
 
     def __init__(
@@ -59,17 +66,18 @@ class PredictThenRun(Panel):
         run: Comparison | Callable[[], Comparison],
         *,
         choices: Iterable[object] | None = None,
-        scorebook: Scorebook | None = None,
     ) -> None:
         self.question, self.run = check_question(question), run
         self.choices = _check_choices(run, tuple(choices) if isinstance(choices, Iterator) else choices)
-        self.scorebook = choose_scorebook(scorebook)
-        entry = self.scorebook.entries.get(question)
-        self.entry = None if entry is None else self._check_entry(entry)
+        self.comparison: Comparison | None = None
+        prediction = read_predictions().get(question)
+        self.prediction = None if prediction is None else self._check_prediction(prediction)
         super().__init__()
-        self._answered_before = self.entry is not None
+        self._answered_before = self.prediction is not None
         self._make_parts()
         with self._lock:
+            if self.prediction is not None and isinstance(run, Comparison):
+                self._compare()
             self._draw()
         self.commit.on_click(lambda _button: self._guarded(self._commit))
         how_sure = ipywidgets.VBox([self.confidence, self.commit])
@@ -88,65 +96,69 @@ class PredictThenRun(Panel):
         self.plot = LivePlot(7.2, 3.9, label="")
         self.score = StatusLine()
 
-    def _check_entry(self, entry: Entry) -> Entry:
-        """Return the entry; raise ConfigError if its answer is none of the choices."""
-        if entry.guess.answer not in self.choices:
+    def _check_prediction(self, prediction: Prediction) -> Prediction:
+        """Return the prediction; raise ConfigError if its answer is none of the choices."""
+        if prediction.guess.answer not in self.choices:
             raise ConfigError(
-                f"you answered this already: {entry.guess}, which is no choice any more; put the question in other "
-                "words to ask anew"
+                f"you answered this already: {prediction.guess}, which is no choice any more; put the question in "
+                "other words to ask anew"
             )
-        return entry
+        return prediction
 
     def _commit(self) -> None:
         """Write the guess down first, then make the comparison and show it."""
-        if self.entry is None:
+        if self.prediction is None:
             if self.answer.value is None:
                 raise ConfigError("choose an answer, say how sure you are, and commit then")
             guess = Guess(self.answer.value, self.confidence.value / 100)
-            entry = self.scorebook.commit(self.question, self.choices, guess.answer, guess.confidence)
-            self.entry = self._check_entry(entry)  # a panel with the same question may have other choices
-            self._answered_before = self.entry.guess != guess  # in another panel
-        self._lock_controls(self.entry, working=True)
+            kept = keep_first(Prediction(self.question, guess, Rule(self.choices)))
+            self.prediction = self._check_prediction(kept)  # a panel with the same question may have other choices
+            self._answered_before = kept.guess != guess  # in another panel
+        self._lock_controls(self.prediction, working=True)
         self.status.say("Your guess is committed. Working…")
         try:
-            if self.scorebook.entries[self.question].comparison is None:
-                self.scorebook.score(self.question, self.run() if callable(self.run) else self.run)
-            self.entry = self.scorebook.entries[self.question]
+            self._compare()
             self._draw()
         finally:
-            self._lock_controls(self.entry)
+            self._lock_controls(self.prediction)
 
-    def _lock_controls(self, entry: Entry, *, working: bool = False) -> None:
+    def _compare(self) -> None:
+        """Make the comparison, and score the guess."""
+        comparison = check_comparison(self.run() if callable(self.run) else self.run)
+        self.prediction = keep_outcome(self.question, find_outcome(comparison, Rule(self.choices)))
+        self.comparison = comparison
+
+    def _lock_controls(self, prediction: Prediction, *, working: bool = False) -> None:
         """Show the guess and disable its controls; the button stays enabled until there is a comparison.
 
         working: the comparison is being made, so that the button is disabled, too.
         """
-        is_waiting = entry.comparison is None
-        self.answer.value, self.answer.disabled = entry.guess.answer, True
-        percent = round(100 * entry.guess.confidence)
+        is_waiting = self.comparison is None
+        self.answer.value, self.answer.disabled = prediction.guess.answer, True
+        percent = round(100 * (prediction.guess.confidence or 0))
         self.confidence.min = min(self.confidence.min, percent)
         self.confidence.value, self.confidence.disabled = percent, True
-        self.commit.description = TRY_AGAIN if is_waiting and not working else COMMITTED
+        self.commit.description = AGAIN if is_waiting and not working else COMMITTED
         self.commit.disabled = working or not is_waiting
 
     def _draw(self) -> None:
         """Show the comparison if the guess is committed and the comparison is made; else a frame without numbers."""
-        entry = self.entry
-        words = "Choose an answer, say how sure you are, and commit." if entry is None else entry.words
+        prediction = self.prediction
+        words = "Choose an answer, say how sure you are, and commit." if prediction is None else prediction.words
         label = "no comparison yet"
         self.plot.figure.clear()
-        if entry is None or entry.comparison is None:
+        if prediction is None or self.comparison is None:
             _draw_placeholder(self.plot.figure)
         else:
-            plot_guess(entry.comparison, entry.guess, ax=self.plot.figure.subplots())
-            label = f"{entry.comparison.title}; {words}"
+            plot_guess(self.comparison, prediction.guess, ax=self.plot.figure.subplots())
+            label = f"{self.comparison.title}; {words}"
         self.plot.freeze([])
         self.plot.show(label=label)
         before = "You answered this already; the first guess counts. " if self._answered_before else ""
         self.status.say(f"{before}{words}")
-        self.score.say(self.scorebook.words)
-        if entry is not None:
-            self._lock_controls(entry)
+        self.score.say(show_guesses().words)
+        if prediction is not None:
+            self._lock_controls(prediction)
 
 
 def _draw_placeholder(figure: Figure) -> None:
@@ -160,12 +172,12 @@ def _draw_placeholder(figure: Figure) -> None:
 def _check_choices(run: object, choices: Iterable[object] | None) -> tuple[str, ...]:
     """Return the answers to choose from; raise ConfigError if run and choices do not fit together."""
     if isinstance(run, Comparison):
-        compared = answers(run.values)
-        if choices is not None and set(answers(choices)) != set(compared):
+        compared = which_is_best(run.values)
+        if choices is not None and set(which_is_best(choices)) != set(compared):
             raise ConfigError(f"choices={choices!r}, but compared were {', '.join(compared[:-1])}; leave choices out")
-        return compared if choices is None else answers(choices)
+        return compared if choices is None else which_is_best(choices)
     if not callable(run):
         raise ConfigError(f"run wants a Comparison or a function that returns one, got {run!r:.60}")
     if choices is None:
         raise ConfigError("choices is missing: run is called after the guess, so name the levels, as in [3, 5, 7]")
-    return answers(choices)
+    return which_is_best(choices)

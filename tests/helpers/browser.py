@@ -157,6 +157,7 @@ def jupyterlab(folder: Path, settings: Path) -> Iterator[str]:
         name: str(settings / name.lower())
         for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     }
+    environment["CNNLAB_COURSE"] = str(settings / "my_course")
     command = [sys.executable, "-m", "jupyter", "lab", f"--port={port}", "--ServerApp.port_retries=0"]
     command += ["--ip=127.0.0.1", "--no-browser", "--allow-root", f"--ServerApp.root_dir={folder}"]
     command += [f"--IdentityProvider.token={TOKEN}", "--expose-app-in-browser"]

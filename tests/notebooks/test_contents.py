@@ -1,5 +1,6 @@
 """What every notebook of the course must be, without running it; strict nbval runs them."""
 
+import ast
 import itertools
 import re
 
@@ -8,6 +9,8 @@ import pytest
 from places import NOTEBOOKS
 
 FILES = sorted(NOTEBOOKS.glob("*.ipynb"))
+# Ask with commit_guess and answer with score_guess; in the end all of them.
+ASKS = ["00_start_here", "01_kernel_size", "02_pooling", "03_epochs", "08_playground"]
 LINES = 20
 COMPARED = 8
 
@@ -77,6 +80,82 @@ def test_it_asks_for_a_guess_first(notebook):
         before = notebook.cells[notebook.cells.index(guess) - 1]
         assert before.cell_type == "markdown"
         assert "redict" in before.source
+
+
+def calls(cell, function):
+    """The calls of a function in a cell."""
+    nodes = ast.walk(ast.parse(cell.source))
+    return [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == function]
+
+
+def first_argument(call):
+    """A question's name, or the name of the variable that holds it."""
+    return getattr(call.args[0], "value", getattr(call.args[0], "id", None))
+
+
+def given(cell):
+    """Name → what the cell assigns to it, of what a student fills in: `my_guess…` and `my_confidence…`."""
+    values = {}
+    for node in ast.walk(ast.parse(cell.source)):
+        if isinstance(node, ast.Assign):
+            (target,) = node.targets
+            pairs = [(target, node.value)]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = list(zip(target.elts, node.value.elts, strict=True))
+            names = ((getattr(name, "id", ""), value) for name, value in pairs)
+            values |= {name: value for name, value in names if re.match("my_(guess|confidence)", name)}
+    return values
+
+
+def is_empty(value):
+    """Whether a value is `...`, or a dict of nothing else."""
+    parts = value.values if isinstance(value, ast.Dict) else [value]
+    return all(isinstance(part, ast.Constant) and part.value is ... for part in parts)
+
+
+def printed(cell):
+    texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+    return "".join(texts)
+
+
+def skip_unless_it_asks(notebook):
+    if notebook.path.stem not in ASKS:
+        pytest.skip("its predictions are not converted yet")
+
+
+def test_each_question_is_asked_empty_once_and_answered_once_below(notebook):
+    skip_unless_it_asks(notebook)
+    cells = code_cells(notebook)
+    asked = [(place, first_argument(call)) for place, cell in enumerate(cells) for call in calls(cell, "commit_guess")]
+    scored = [(place, first_argument(call)) for place, cell in enumerate(cells) for call in calls(cell, "score_guess")]
+    assert asked
+    assert sorted(name for _, name in asked) == sorted({name for _, name in asked})
+    assert sorted(name for _, name in scored) == sorted(name for _, name in asked)
+    later = {name: place for place, name in scored}
+    assert all(place < later[name] for place, name in asked)
+    number = notebook.path.stem.split("_")[0]
+    assert all(re.fullmatch(rf"{number}-[a-z0-9-]+|my_question", name) for _, name in asked)
+
+
+def test_no_cell_makes_a_guess_for_the_student(notebook):
+    skip_unless_it_asks(notebook)
+    for cell in code_cells(notebook):
+        empty = given(cell)
+        assert all(map(is_empty, empty.values())), cell.id
+        for call in calls(cell, "commit_guess"):
+            sure = [word.value for word in call.keywords if word.arg == "confidence"]
+            assert {argument.id for argument in (call.args[1], *sure)} <= empty.keys(), cell.id
+            assert "No prediction yet. Write " in printed(cell), cell.id
+        assert ".commit.click" not in cell.source
+
+
+def test_answers_are_folded_until_the_student_runs_the_cell(notebook):
+    for cell in code_cells(notebook):
+        is_answer = "answer" in cell.metadata.get("tags", [])
+        assert cell.metadata.get("jupyter", {}).get("outputs_hidden", False) is is_answer, cell.id
+        if calls(cell, "score_guess"):
+            assert is_answer, cell.id
+            assert "No prediction was made. The answer: " in printed(cell), cell.id
 
 
 def test_cells_are_short_and_never_more_than_two_without_words_between(notebook):

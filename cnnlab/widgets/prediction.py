@@ -106,7 +106,9 @@ class PredictThenRun(Panel):
         return prediction
 
     def _commit(self) -> None:
-        """Write the guess down first, then make the comparison and show it."""
+        """Write the guess down first, then make the comparison and show it, once."""
+        if self.comparison is not None:
+            return
         if self.prediction is None:
             if self.answer.value is None:
                 raise ConfigError("choose an answer, say how sure you are, and commit then")

@@ -21,6 +21,7 @@ from itertools import takewhile, zip_longest
 from pathlib import Path
 
 COURSE = Path(__file__).resolve().parents[1]
+SANITIZE = COURSE / "tools" / "nbval_sanitize.cfg"  # numbers after ≈ are not compared
 # The longest first, so that no processor waits for a long one at the end. Files with other names come before these.
 LONGEST_FIRST = [
     "03_epochs", "05_inside_the_network", "06_mnist_experiment", "07_full_grid", "02_pooling", "01_kernel_size",
@@ -133,7 +134,7 @@ def check_one(name: str, lax: bool) -> dict:
     # "." and not the name: pytest would read a name such as "03_epochs [1].ipynb" as that of a test.
     arguments = [".", f"--rootdir={folder}", f"--config-file={os.devnull}", "--noconftest", "--capture=no"]
     arguments += ["-p", "no:cacheprovider", "-p", "nbval.plugin", "--nbval-lax" if lax else "--nbval"]
-    arguments += ["--nbval-current-env", f"--nbval-cell-timeout={CELL_SECONDS}"]
+    arguments += ["--nbval-current-env", f"--nbval-cell-timeout={CELL_SECONDS}", f"--nbval-sanitize-with={SANITIZE}"]
     status = pytest.main(arguments, plugins=[cells])
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:
         cells.report["faults"] = ["it has no code cell, so there is nothing to check"]

@@ -33,6 +33,7 @@ LANGUAGE = {
 # Metadata that an author or her tools write and that no run changes. All other metadata are dropped.
 OF_NOTEBOOKS = {"authors", "title", "jupytext", "nbgrader", "rise", "livereveal"}
 OF_CELLS = {"tags", "name", "jupyter", "alt", "slideshow", "nbgrader", "editable", "deletable"}
+OF_CELLS |= {"cnnlab"}  # reasons for numbers in prose: tests/notebooks/test_prose_numbers.py
 OF_CELLS |= {"format", "raw_mimetype"}  # of raw cells
 OF_CELLS |= {"active", "cell_depth", "cell_marker", "region_name", "title"}  # jupytext's
 OF_CELLS |= {"lines_to_next_cell", "lines_to_end_of_cell_marker"}

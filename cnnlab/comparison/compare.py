@@ -7,6 +7,7 @@ that are there at every level, average the blocks within each seed, judge by the
 
 from __future__ import annotations
 
+import math
 import statistics
 import warnings
 from collections.abc import Hashable, Iterable, Mapping
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnlab.checks import check_choice
+from cnnlab.comparison.html_table import html_table
 from cnnlab.comparison.metrics import WHEN, comparable_runs, distinct, metric_values, value_at, why_missing
 from cnnlab.comparison.noise_floor import pooled_noise
 from cnnlab.comparison.verdicts import Level, paired_rows
@@ -120,12 +122,23 @@ class Comparison:
 
     def __repr__(self) -> str:
         table = self.table().map(lambda value: f"{value:.4f}" if isinstance(value, float) else value)
+        left_out = "".join(f"\n{note}" for note in self._left_out())
+        return f"{self.title}\n{table.replace('nan', '').to_string()}{left_out}"
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it."""
+        floor = f"{self.noise_floor:.4f}"
+        noise = f"Noise floor: two single runs of one setting differ by less than {floor} 95 times in 100."
+        notes = [noise] if math.isfinite(self.noise_floor) else []
+        return html_table(self.title, self.by, self.levels, [*notes, *self._left_out()])
+
+    def _left_out(self) -> list[str]:
+        """Return a line for each reason why runs take no part, with their number."""
         reasons = {
             f"no number there ({_join_once(self.why_without.values())})": self.without_value,
             "no partner at every level": self.left_out - self.without_value,
         }
-        left_out = "".join(f"\nruns left out, {why}: {count}" for why, count in reasons.items() if count)
-        return f"{self.title}\n{table.replace('nan', '').to_string()}{left_out}"
+        return [f"runs left out, {why}: {count}" for why, count in reasons.items() if count]
 
 
 def compare(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
@@ -18,6 +19,12 @@ METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accura
 # What cnnlab.interpret.recorder records: of the whole network, and of a layer, as in "conv1.update_ratio".
 INSIDES = ("update_ratio", "dead_share", "activation_scale", "saliency_concentration")
 LAYER_NUMBERS = ("gradient_norm", "gradient_ratio", "update_ratio", "dead_share", "activation_scale", "scale_change")
+
+# `History.diverged` compares the last losses with these, in nats. Guessing costs ln(classes), at least ln 2: where the
+# validation loss is lower, the network has recovered. 10 nats are more than guessing among 22,000 classes costs, as
+# e^10 = 22,026. Overfitting can't be meant, since its training loss is low.
+DIVERGED_TRAIN_LOSS = 10.0
+CHEAPEST_GUESS = math.log(2)
 
 
 @dataclass
@@ -38,7 +45,7 @@ class History:
     best_epoch : int
         The epoch with the lowest validation loss, where a fall of at most min_delta does not count; 0 without one.
     stopped_by : str
-        "epochs", "patience", "stop", "interrupt" or "diverged"; "" while it trains.
+        "epochs", "patience", "stop", "interrupt" or "diverged" (the loss became NaN or infinite); "" while it trains.
     stopped_in : int
         The epoch in which the training ended.
     diverged_in_batch : int
@@ -82,6 +89,18 @@ class History:
         return len(self) if self.settings["patience"] is None else self.best_epoch
 
     @property
+    def diverged(self) -> bool:
+        """Whether the training diverged: the loss became NaN or infinite, or ended far above that of guessing.
+
+        Far above: the training loss of the last epoch exceeds 10 nats, and the validation loss, if there is one, is no
+        better than a guess between two classes. Such a training was not cut short, so its numbers can be compared.
+        """
+        if self.stopped_by not in ("epochs", "patience") or not self.rows:
+            return self.stopped_by == "diverged"
+        last = self.rows[-1]
+        return last["train_loss"] > DIVERGED_TRAIN_LOSS and last.get("validation_loss", math.inf) >= CHEAPEST_GUESS
+
+    @property
     def message(self) -> str:
         """How the training ended, and which weights the model has, in one sentence."""
         trained = f"trained {len(self)} epoch{'' if len(self) == 1 else 's'}"
@@ -94,13 +113,22 @@ class History:
                 f"{self.settings['learning_rate']:g}: the loss is no finite number any more; {kept}; "
                 "try a smaller learning_rate"
             )
+        if self.diverged:
+            return (
+                f"diverged at learning_rate={self.settings['learning_rate']:g}: the training loss of epoch {len(self)} "
+                f"is {self.rows[-1]['train_loss']:.3g}, far worse than guessing; {kept}; try a smaller learning_rate"
+            )
         if self.settings["epochs"] == 0:
             return f"{trained}: {kept}"
         return trained if self.settings["patience"] is None else f"{trained}: {kept}, the best one"
 
     def __repr__(self) -> str:
         last = self.rows[-1] if self.rows else {}
-        numbers = [f"{metric} {last[metric]:.3f}" for metric in METRICS[:4] if metric in last]
+        numbers = [
+            f"{metric} {last[metric]:{'.3f' if last[metric] < 1e4 else '.3g'}}"
+            for metric in METRICS[:4]
+            if metric in last
+        ]
         return f"History({self.message}{'; last epoch: ' if numbers else ''}{', '.join(numbers)})"
 
     def to_dict(self) -> dict[str, Any]:

@@ -141,7 +141,7 @@ class Progress(contextlib.AbstractContextManager):
         self.line.close()
         if self.shown:
             write_line(history.message)
-        elif self.call is None and (history.stopped_by == "diverged" or history.settings["epochs"] == 0):
+        elif self.call is None and (history.diverged or history.settings["epochs"] == 0):
             warnings.warn(history.message, TrainingWarning, stacklevel=3)
 
 

@@ -28,6 +28,7 @@ from cnnlab.files import data_folder
 from cnnlab.training.environment import environment
 
 LENGTHS = [5, 50, 100, 250, 350]
+PARTS = sorted(path.stem for path in (data_folder() / "bank").glob("*.zip"))
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,17 @@ def test_it_is_small_and_an_unknown_part_is_named():
     assert sum(path.stat().st_size for path in (data_folder() / "bank").iterdir()) < 15e6
     with pytest.raises(ConfigError, match=r"unknown part of the bank 'experiment_c'; did you mean 'experiment_"):
         bank("experiment_c")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_only_trainings_that_really_diverged_are_called_so(banked, part):
+    """Take each epoch as the last one: only networks that classify no better than chance have diverged."""
+    for each in banked(part):
+        assert each.history.diverged == (each.history.stopped_by == "diverged"), each.history.message
+        for end in range(1, len(each.history) + 1):
+            shorter = dataclasses.replace(each.history, rows=each.history.rows[:end], stopped_by="epochs")
+            if shorter.diverged:
+                assert shorter.last("validation_accuracy") < 1.5 / len(each.class_names)
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "patterns"])

@@ -56,7 +56,9 @@ def hand_in(tmp_path_factory) -> Path:
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --nonsense\n")
     (folder / "conftest.py").write_text("raise SystemExit('not of the course')\n")
     (folder / "test_own.py").write_text("def test_own():\n    assert False\n")
-    write(folder / "good.ipynb", cell("sum", "1 + 1"), cell("file", "print(open('beside.txt').read())", "hello\n"))
+    live = cell("live", "print('≈ 0.95 after 3 epochs')", "≈ 0.93 after 3 epochs\n")
+    beside = cell("file", "print(open('beside.txt').read())", "hello\n")
+    write(folder / "good.ipynb", cell("sum", "1 + 1"), beside, live)
     notebook = nbformat.read(folder / "good.ipynb", as_version=4)
     notebook.cells[0].outputs = [new_output("execute_result", {"text/plain": "2"}, execution_count=7)]
     nbformat.write(notebook, folder / "good.ipynb")
@@ -109,7 +111,7 @@ def test_each_fault_of_a_folder_has_its_line_and_nothing_is_left_there(hand_in):
     assert sorted(lines[1:-1]) == sorted([
         "my work ?/broken.ipynb  this is no notebook: Notebook does not appear to be JSON: '[1,'",
         "my work ?/empty.ipynb  it has no code cell, so there is nothing to check",
-        "my work ?/good.ipynb  passed  (2 cells, N s)",
+        "my work ?/good.ipynb  passed  (3 cells, N s)",
         "my work ?/half.ipynb  cell kept: it has an output but was never run: run it, or clear its output",
         "my work ?/half.ipynb  2 of 3 cells were never run, so nothing is compared there",
         *(f"my work ?/faults [1].ipynb  {fault}" for fault in FAULTS),

@@ -33,6 +33,7 @@ WRITTEN_INTO_CELLS = {
     "editable": False,
     "deletable": False,
     "raw_mimetype": "text/markdown",
+    "cnnlab": {"numbers": {"5.4": "49 / 9"}},
     # jupytext's
     "title": "A title",
     "active": "ipynb",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -93,5 +94,7 @@ def test_a_changed_output_fails_and_a_broken_kernel_of_the_persons_own_does_not(
         output = nbformat.v4.new_output("stream", name="stdout", text=printed)
         notebook.cells.append(nbformat.v4.new_code_cell(source, execution_count=count, outputs=[output]))
     nbformat.write(notebook, Path(start.ROOT, "notebooks", "sums.ipynb"))
+    Path(start.ROOT, "tools").mkdir()
+    shutil.copy(REPOSITORY / "tools" / "nbval_sanitize.cfg", Path(start.ROOT, "tools"))  # pyproject.toml names it
     assert script.run_tests(["notebooks/sums.ipynb", "-n", "0"]) == 1
     assert "1 failed, 1 passed" in capfd.readouterr().out

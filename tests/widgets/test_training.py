@@ -144,6 +144,18 @@ def test_a_diverged_run_says_so_and_is_kept(panel):
     assert "<td>B</td>\n      <td>learning_rate=1e+30</td>" in panel.table.value
 
 
+def test_a_run_whose_loss_is_finite_but_huge_has_diverged_and_can_be_compared(panel):
+    panel.optimizer.value = "sgd"
+    panel.learning_rate.options = [*panel.learning_rate.options, ("1000", 1e3)]
+    panel.learning_rate.value = 1e3
+    panel.train()
+    assert "diverged at learning_rate=1000: the training loss of epoch 2 is" in panel.news.value
+    panel.learning_rate.value = 0.01
+    panel.train()
+    assert "<td>learning_rate=1000</td>" in panel.table.value.replace("1000.0", "1000")
+    assert "no number there" not in panel.table.value
+
+
 def test_a_missing_folder_is_said_before_the_start_and_a_folder_may_be_called_usual(panel, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     panel.dataset.value = "images"

@@ -107,7 +107,8 @@ class PredictThenRun(Panel):
 
     def _commit(self) -> None:
         """Write the guess down first, then make the comparison and show it, once."""
-        if self.comparison is not None:
+        if self.prediction is not None and self.comparison is not None:
+            self._lock_controls(self.prediction)
             return
         if self.prediction is None:
             if self.answer.value is None:

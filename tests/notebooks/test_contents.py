@@ -73,7 +73,7 @@ def test_set_up_is_the_same_everywhere(notebook):
 
 
 def test_it_asks_for_a_guess_first(notebook):
-    guesses = [cell for cell in code_cells(notebook) if re.match(r"my_\w+(, my_\w+)* = ", cell.source)]
+    guesses = [cell for cell in code_cells(notebook) if re.search(r"^my_\w+(, my_\w+)* = ", cell.source, re.MULTILINE)]
     assert guesses
     for guess in guesses:
         before = notebook.cells[notebook.cells.index(guess) - 1]
@@ -101,7 +101,9 @@ def given(cell):
             pairs = [(target, node.value)]
             if isinstance(target, ast.Tuple):
                 pairs = list(zip(target.elts, node.value.elts, strict=True))
-            values |= {name.id: value for name, value in pairs if re.match("my_(guess|confidence)", name.id)}
+            values |= {
+                name.id: value for name, value in pairs if re.match("my_(guess|confidence)", getattr(name, "id", ""))
+            }
     return values
 
 

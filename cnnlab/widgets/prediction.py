@@ -57,7 +57,7 @@ class PredictThenRun(Panel):
     status, score : StatusLine
         The result of this guess, and of all guesses of the course, in words.
 
-    >>> PredictThenRun("Which kernel reads best?", compare(runs, by="kernel_size"))
+    >>> PredictThenRun("Which kernel is best?", compare(runs, by="kernel_size"))
     """
 
     def __init__(
@@ -106,7 +106,10 @@ class PredictThenRun(Panel):
         return prediction
 
     def _commit(self) -> None:
-        """Write the guess down first, then make the comparison and show it."""
+        """Write the guess down first, then make the comparison and show it, once."""
+        if self.prediction is not None and self.comparison is not None:
+            self._lock_controls(self.prediction)
+            return
         if self.prediction is None:
             if self.answer.value is None:
                 raise ConfigError("choose an answer, say how sure you are, and commit then")

@@ -11,7 +11,8 @@ COVERED = [
     "01_kernel_size",
     "02_pooling",
     "03_epochs",
-]  # in the end all of them
+    "08_playground",
+]  # names of notebooks; at last of all
 FAILS = pytest.mark.xfail(reason="not yet covered", strict=False)
 
 

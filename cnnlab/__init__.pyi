@@ -61,12 +61,14 @@ from .comparison.predictions import commit_guess as commit_guess, score_guess as
 from .comparison.guesses import Guesses as Guesses, show_guesses as show_guesses
 from .plots.images import plot_images as plot_images, plot_maps as plot_maps, plot_filters as plot_filters
 from .plots.history import plot_history as plot_history
+from .plots.gallery import plot_gallery as plot_gallery
 from .plots.runs import (
     plot_curves as plot_curves,
     plot_noise_floor as plot_noise_floor,
     plot_comparison as plot_comparison,
     plot_grid as plot_grid,
 )
+from .plots.summary import plot_summary as plot_summary
 from .plots.early_stopping import plot_stopping as plot_stopping
 from .plots.predictions import plot_calibration as plot_calibration, plot_guess as plot_guess
 from .plots.interpret import (

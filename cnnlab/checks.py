@@ -65,10 +65,9 @@ def check_images(images: object, field: str = "images") -> None:
 
     if isinstance(images, Tensor) and images.is_floating_point() and images.ndim == 4:
         return
-    got = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
     is_single = isinstance(images, Tensor) and images.is_floating_point() and images.ndim == 3
-    hint = "; for a single image (C, H, W) write images[None]" if is_single else ""
-    raise ConfigError(f"{field}: want float (N, C, H, W), got {got}{hint}")
+    hint = f"; for a single image (C, H, W) write {field}[None]" if is_single else ""
+    raise ConfigError(f"{field} must be a float tensor (N, C, H, W), got {describe_tensor(images)}{hint}")
 
 
 def check_plane(field: str, value: object) -> None:

@@ -56,40 +56,28 @@ def atomic_write(path: str | os.PathLike, content: bytes) -> None:
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path} can't be saved: the folder {path.parent} does not exist; make it first")
-    temporary = None
+    # In the same folder, since os.replace works within one file system. Made by `open`, which gives the permissions of
+    # a new file: those of the module tempfile are for their owner alone.
+    temporary = path.parent / f".{path.name[:40]}.{os.urandom(8).hex()}"
     try:
-        # In the same folder, since os.replace works within one file system only.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _usual_mode())  # mkstemp makes files that only their owner may read
         os.replace(temporary, path)
     except OSError as error:
         raise OSError(
             error.errno, f"{path} was not saved ({error.strerror}); the earlier file, if any, is intact"
         ) from error
     finally:
-        if temporary is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
 
 
-def _usual_mode() -> int:
-    """Return the permissions that `open` gives to a new file.
+def folder_version(folder: str | Path | None) -> tuple[int, int]:
+    """Return two numbers that change with the content of a folder: its number of entries, and the latest change.
 
-    The process's mask can only be read by setting it: a file that another thread makes at that moment is not masked.
-    """
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
-def last_change(folder: str | Path | None) -> tuple[int, int]:
-    """Return how many entries a folder has at all depths, and the time of the latest change to one of them.
-
-    The time is in nanoseconds since 1970. folder=None gives (0, 0).
+    Entries are counted at all depths; the change is a time in nanoseconds since 1970. folder=None gives (0, 0).
     """
     times = [path.lstat().st_mtime_ns for path in Path(folder).rglob("*")] if folder else []
     return len(times), max(times, default=0)

@@ -122,10 +122,13 @@ def test_a_kernel_size_above_11_is_named():
 @pytest.mark.parametrize(
     ("images", "words"),
     [
-        (torch.zeros(2, 1, 28, 28, dtype=torch.uint8), "want float (N, C, H, W), got torch.uint8 (2, 1, 28, 28)"),
-        (torch.zeros(1, 28, 28), "got torch.float32 (1, 28, 28); for a single image (C, H, W) write images[None]"),
-        (torch.zeros(28, 28), "want float (N, C, H, W), got torch.float32 (28, 28)"),
-        ([1, 2], "want float (N, C, H, W), got list"),
+        (
+            torch.zeros(2, 1, 28, 28, dtype=torch.uint8),
+            "images must be a float tensor (N, C, H, W), got uint8 (2, 1, 28, 28)",
+        ),
+        (torch.zeros(1, 28, 28), "got float32 (1, 28, 28); for a single image (C, H, W) write images[None]"),
+        (torch.zeros(28, 28), "images must be a float tensor (N, C, H, W), got float32 (28, 28)"),
+        ([1, 2], "images must be a float tensor (N, C, H, W), got list"),
     ],
 )
 def test_images_of_another_kind_are_named(images, words):
@@ -137,7 +140,7 @@ def test_images_of_another_kind_are_named(images, words):
 def test_float_images_pass_in_every_precision_and_the_message_names_the_argument():
     for dtype in (torch.float16, torch.float32, torch.float64):
         assert check_images(torch.zeros(2, 1, 3, 3, dtype=dtype)) is None
-    assert message(check_images, None, "maps") == "maps: want float (N, C, H, W), got NoneType"
+    assert message(check_images, None, "maps") == "maps must be a float tensor (N, C, H, W), got NoneType"
 
 
 @pytest.mark.parametrize(

@@ -33,10 +33,10 @@ def test_a_full_disk_leaves_the_earlier_file_and_nothing_else(tmp_path, monkeypa
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
-    def refuse(**_):
+    def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(files.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(files, "open", refuse, raising=False)
     with pytest.raises(OSError, match=r"file was not saved \(Permission denied\); the earlier file, if any, is intact"):
         files.atomic_write(tmp_path / "file", b"content")
 
@@ -67,18 +67,26 @@ def test_a_file_has_the_permissions_that_open_gives(tmp_path):
         assert os.umask(before) == 0o027
 
 
+def test_the_process_keeps_its_mask_of_permissions_meanwhile(tmp_path, monkeypatch):
+    """Another thread may make a file at any moment."""
+    masks = []
+    monkeypatch.setattr(os, "umask", masks.append)
+    files.atomic_write(tmp_path / "file", b"content")
+    assert masks == []
+
+
 def test_the_data_folder_holds_mnist_with_its_checksums():
     assert (files.data_folder() / "checksums.txt").is_file()
     assert len(list((files.data_folder() / "MNIST" / "raw").glob("*.gz"))) == 4
 
 
-def test_the_last_change_of_a_folder_is_that_of_its_newest_entry_at_any_depth(tmp_path):
-    assert files.last_change(None) == (0, 0)
-    assert files.last_change(tmp_path) == (0, 0)
+def test_the_version_of_a_folder_counts_its_entries_and_has_the_latest_change_at_any_depth(tmp_path):
+    assert files.folder_version(None) == (0, 0)
+    assert files.folder_version(tmp_path) == (0, 0)
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "1.png").write_bytes(b"")
     os.utime(tmp_path / "cat" / "1.png", ns=(10**18, 10**18))
     os.utime(tmp_path / "cat", ns=(10**17, 10**17))
-    assert files.last_change(tmp_path) == (2, 10**18)
+    assert files.folder_version(tmp_path) == (2, 10**18)
     os.utime(tmp_path / "cat", ns=(2 * 10**18, 2 * 10**18))
-    assert files.last_change(str(tmp_path)) == (2, 2 * 10**18)
+    assert files.folder_version(str(tmp_path)) == (2, 2 * 10**18)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.checks import check_images, check_whole
+from cnnlab.checks import check_images, check_whole, describe_tensor
 from cnnlab.errors import ConfigError
 
 ImagesAndLabels = tuple[Tensor, Tensor]  # (N, C, H, W), uint8 or float in 0–1; int64 (N,)
@@ -175,11 +175,11 @@ def shuffle_labels(data: Data, *, seed: int = 0) -> Data:
 
 def _check_labels(labels: Any, count: int) -> Tensor:
     """Return labels as int64 (N,) on the CPU; raise ConfigError unless they are count whole numbers from 0."""
-    kind = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
     whole = isinstance(labels, Tensor) and not labels.is_floating_point() and labels.ndim == 1
     if not whole or len(labels) != count or count == 0 or labels.min() < 0:
         raise ConfigError(
-            f"labels: want a tensor of whole numbers (N,) from 0, one for each of {count} images, got {kind}"
+            f"labels must be a tensor of whole numbers (N,) from 0, one for each of {count} images, "
+            f"got {describe_tensor(labels)}"
         )
     return labels.long().cpu()
 

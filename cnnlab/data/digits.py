@@ -1,4 +1,4 @@
-"""Turn a drawing or a photo of a digit into a picture like those of MNIST, and describe what networks read in it.
+"""Turn a drawing or a photo of a digit into a picture like those of MNIST, and describe how networks classify it.
 
 Ink is a float tensor (H, W): 0 where the paper is empty, 1 where it is fully covered.
 """
@@ -28,13 +28,16 @@ MOST_MEGABYTES = 20
 MOST_PIXELS = 5000  # of each side
 KEPT_PIXELS = 800  # of each side; for a picture of 28 pixels, more add nothing
 FAINTEST = 0.15  # share of the darkest ink; fainter pixels are dust and shadow
+LEAST_CONTRAST = 0.1  # between ink and paper, as a share of the brightest pixel: a photo may be dim
+LEAST_DIFFERENCE = 0.02  # between ink and paper, five of 256 levels of grey; less is a camera's noise
 
 
 def as_mnist(ink: Tensor, *, scale: int = 1) -> Tensor:
     """Return ink as a picture like those of MNIST: white on black, float (28·scale, 28·scale) in 0–1.
 
-    The digit is cut out, resized (anti-aliased) so that its longer side is 20 pixels, and placed so that its centre of
-    mass is the centre of the picture (LeCun et al. 1998, section III.A). Then it is scaled so that its maximum is 1.
+    The digit is cut out, resized (anti-aliased) so that its longer side is 20 pixels, and moved by whole pixels until
+    its centre of mass is nearest to the centre of the picture (LeCun et al. 1998, section III.A). Then it is scaled so
+    that its maximum is 1.
 
     Parameters
     ----------
@@ -110,30 +113,32 @@ def turn_and_shift(image: Tensor, *, degrees: float = 0, right: float = 0, down:
 def read_picture(file: bytes) -> Tensor:
     """Return the ink, float (H, W) in 0–1, of a PNG or JPEG file with one digit on paper.
 
-    The border of the picture shows the paper, which may be light or dark; what differs from it is ink. Use even light:
-    a shadow counts as ink, too. A larger picture is resized to at most 800 pixels on its longer side. Raises DataError
-    for a file that can't be read, is too large (20 MB, 5000 pixels on a side), or shows no ink.
+    The border of the picture shows the paper, which may be light or dark; what differs most from it is ink. The photo
+    may be dim. Use even light: a shadow counts as ink, too. A larger picture is resized to at most 800 pixels on its
+    longer side. Raises DataError for a file that can't be read, is too large (20 MB, 5000 pixels on a side), or shows
+    no ink.
 
     >>> as_mnist(read_picture(Path("seven.png").read_bytes()))
     """
     grey = _read_grey(bytes(file))  # (H, W)
     edge = torch.cat([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    if edge.median() > 0.5:
+    least = max(LEAST_CONTRAST * grey.max(), LEAST_DIFFERENCE)
+    if edge.median() - grey.min() > grey.max() - edge.median():  # dark ink on light paper
         grey, edge = 1 - grey, 1 - edge
     paper, brightest = edge.quantile(0.9), grey.max()
-    if brightest - paper < 0.1:
+    if brightest - paper < least:
         raise DataError("this picture is empty: nothing stands out from the paper; take one with a dark pen")
     ink = ((grey - paper) / (brightest - paper)).clamp(0, 1)
     return torch.where(ink < FAINTEST, 0.0, ink)
 
 
 def describe_readings(readings: Mapping[str, Tensor], classes: Sequence[str] | None = None) -> str:
-    """Return one line about what each network reads, and how sure it is; it ends by saying so where they disagree.
+    """Return one line with each network's answer and its probability; at the end, whether the networks disagree.
 
     Parameters
     ----------
     readings : mapping of str to Tensor
-        The name of a network, and its probabilities (classes,).
+        The name of a network → the probabilities that it gives to the classes, (classes,).
     classes : sequence of str, optional
         The names of the classes; by default their numbers from 0.
 

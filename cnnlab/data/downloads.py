@@ -89,9 +89,10 @@ def _download(dataset: Any, folder: Path) -> None:
         except (RuntimeError, OSError, EOFError) as error:
             if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
                 raise
+            reason = " ".join(str(error).split())  # torchvision's words are several lines
             raise DataError(
-                f"the download of {folder.name} broke off ({url}: {error}); nothing of it is kept, run the cell again; "
-                "{_offline()} work offline"
+                f"the download of {folder.name} broke off ({url}: {reason}); nothing of it is kept, run the cell "
+                f"again; {_offline()} work offline"
             ) from error
         os.replace(part, folder)
 

@@ -12,7 +12,7 @@ import torch
 from cnnlab.data import idx
 from cnnlab.data.dataset import ImagesAndLabels
 from cnnlab.errors import DataError
-from cnnlab.files import data_folder, last_change
+from cnnlab.files import data_folder, folder_version
 
 FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}  # our name: the folder in data_folder()
 CLASSES = {
@@ -38,16 +38,16 @@ def load_published(name: str) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[s
     Raises DataError for a file that is missing or damaged.
     """
     folder = data_folder() / FOLDERS[name] / "raw"
-    return *_read_archives(folder, len(CLASSES[name]), last_change(folder)), CLASSES[name]
+    return *_read_archives(folder, len(CLASSES[name]), folder_version(folder)), CLASSES[name]
 
 
 # A worker of a sweep keeps no copy: it keeps the images of its latest runs instead (experiments/run.py).
 @functools.lru_cache(maxsize=0 if "CNNLAB_IN_WORKER" in os.environ else 1)
-def _read_archives(folder: Path, classes: int, _changed: tuple[int, int]) -> tuple[ImagesAndLabels, ImagesAndLabels]:
+def _read_archives(folder: Path, classes: int, _version: tuple[int, int]) -> tuple[ImagesAndLabels, ImagesAndLabels]:
     """Return the training set and the test set of the archives in a folder.
 
-    One copy, 55 MB, stays in memory: reading the files takes a quarter of a second. _changed is what `last_change` says
-    of the folder; where a file has changed, all are read again.
+    One copy, 55 MB, stays in memory: reading the files takes a quarter of a second. `_version` is the folder's
+    `folder_version`: with another one, all are read again.
     """
     verify_checksums(folder)
 

@@ -17,7 +17,7 @@ from cnnlab.checks import check_whole
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import NETWORK, TRAINING, Experiment, load_from
-from cnnlab.files import last_change
+from cnnlab.files import folder_version
 from cnnlab.interpret.recorder import Recorder
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.weights import pack_tensors, unpack_tensors
@@ -162,7 +162,7 @@ def load_once(experiment: Experiment) -> Data:
     This process keeps the data of the latest two calls in memory, so that runs of a sweep that follow each other load
     their data once.
     """
-    return _load_once(*experiment.of_data(), 0, last_change(experiment.folder))
+    return _load_once(*experiment.of_data(), 0, folder_version(experiment.folder))
 
 
 @functools.lru_cache(maxsize=2)

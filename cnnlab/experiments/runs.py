@@ -118,30 +118,35 @@ class Runs:
             rows = [_row(run) for run in self]
         return pandas.DataFrame(rows, columns=None if rows else [*FIELDS, *ENDED, *METRICS, "key"])
 
-    def summary(self, metric: str = "validation_accuracy") -> pandas.DataFrame:
+    def summary(self, metric: str | Iterable[str] = "validation_accuracy") -> pandas.DataFrame:
         """Return a DataFrame with one row for each setting; runs of one setting differ in the seed alone.
 
         Its columns are the fields that vary, the number of seeds, the metric's mean and standard deviation (std) over
-        the seeds after the last epoch, the mean number of epochs trained, and the seconds of all runs together.
+        the seeds after the last epoch, the mean number of epochs trained, and the seconds of all runs together. Of
+        several metrics, each has its own standard deviation, such as "train_loss_std". `plot_summary` draws the table.
 
         >>> runs.summary("validation_loss")
+        >>> runs.summary(["train_loss", "validation_loss", "dead_share"]).sort_values("validation_loss")
         """
         import pandas
 
-        frame = self.to_frame()
+        metrics = [metric] if isinstance(metric, str) else list(metric)
         known = metrics_of(run.history for run in self)
-        check_metric(metric, [name for name in known if name != "seconds"])
+        for name in metrics:
+            check_metric(name, [name for name in known if name != "seconds"])
+        spreads = {name: "std" if isinstance(metric, str) else f"{name}_std" for name in metrics}
         varied = [name for name, values in self.values().items() if len(values) > 1 and name != "seed"]
-        columns = [*varied, "seeds", metric, "std", "trained_epochs", "seconds"]
+        pairs = [column for name in metrics for column in (name, spreads[name])]
+        columns = [*varied, "seeds", *pairs, "trained_epochs", "seconds"]
         if not len(self):
             return pandas.DataFrame(columns=columns)
+        frame = self.to_frame()
         frame["channels"] = frame["channels"].map(str)
         groups = frame.groupby(varied or "dataset", dropna=False, sort=False)
-        table = groups.agg(
-            seeds=("seed", "nunique"), mean=(metric, "mean"), std=(metric, "std"),
-            trained_epochs=("trained_epochs", "mean"), seconds=("seconds", "sum"),
-        )  # fmt: skip
-        return table.rename(columns={"mean": metric}).reset_index().reindex(columns=columns)
+        means = groups[[*metrics, "trained_epochs"]].mean()
+        table = means.join(groups[metrics].std().rename(columns=spreads))
+        table = table.assign(seeds=groups["seed"].nunique(), seconds=groups["seconds"].sum())
+        return table.reset_index().reindex(columns=columns)
 
     def curves(self) -> pandas.DataFrame:
         """Return a DataFrame with one row for each epoch of each run: every field, `epoch`, and the epoch's metrics.

@@ -193,7 +193,7 @@ def _tensors(name: str, values: Any) -> Iterator[tuple[str, Tensor]]:
 def check_model(model: object) -> nn.Module:
     """Return model; raise ConfigError unless it is an nn.Module."""
     if not isinstance(model, nn.Module):
-        raise ConfigError(f"model: want an nn.Module, such as build_cnn(), got {model!r:.60}")
+        raise ConfigError(f"model must be an nn.Module, such as build_cnn(), got {model!r:.60}")
     return model
 
 
@@ -247,7 +247,9 @@ def logits_of(output: Any) -> Tensor:
     logits = next((values for _, values in _tensors("", output)), None)
     if logits is None or logits.ndim != 2:
         got = type(output).__name__ if logits is None else tuple(logits.shape)
-        raise ConfigError(f"the model's output: want logits (N, classes), or a tuple that begins with them, got {got}")
+        raise ConfigError(
+            f"the model's output must be logits (N, classes), or a tuple that begins with them, got {got}"
+        )
     return logits
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.checks import check_images, check_whole
+from cnnlab.checks import check_images, check_whole, describe_tensor
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import ByLayer, check_model, check_not_empty, logits_of
@@ -126,8 +126,8 @@ def _images_and_labels(images: Split | Tensor, labels: Tensor | None) -> tuple[T
         or labels.dtype == torch.bool
         or labels.shape != (len(images),)
     ):
-        got = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
-        raise ConfigError(f"labels: want whole numbers (N,), one for each of {len(images)} images, got {got}")
+        got = describe_tensor(labels)
+        raise ConfigError(f"labels must be whole numbers (N,), one for each of {len(images)} images, got {got}")
     return images, labels.long()
 
 

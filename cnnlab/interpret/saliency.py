@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.checks import check_choice, check_images, check_number, check_whole
+from cnnlab.checks import check_choice, check_images, check_number, check_whole, describe_tensor
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import check_model, check_not_empty, hooked, logits_of
 from cnnlab.interpret.seeding import seeded
@@ -143,8 +143,7 @@ def _targets(model: nn.Module, images: Tensor, targets: object, classes: int, ba
         targets = torch.full((len(images),), check_whole("targets", targets, 0))
     if targets.is_floating_point() or targets.dtype == torch.bool or targets.shape != (len(images),):
         raise ConfigError(
-            f"targets: want one class for each of {len(images)} images, or one for all, got {tuple(targets.shape)} of "
-            f"{targets.dtype}"
+            f"targets must be one class, or one for each of {len(images)} images, got {describe_tensor(targets)}"
         )
     targets = targets.cpu().long()
     if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < classes:

@@ -151,13 +151,13 @@ def describe_pixel(image: Tensor, kernel: Tensor, row: int, column: int) -> str:
     words = f"{count} product" + "s" * (count > 1)
     if outside:
         words += f" ({outside} with a zero from outside the picture)"
-    return f"row {row}, column {column}: {words}, sum {write_number(total)}"
+    return f"row {row}, column {column}: {words}, sum {format_number(total)}"
 
 
-def write_number(value: float) -> str:
-    """Return value as text with two decimals and a true minus sign; a rounded zero has no sign.
+def format_number(value: float) -> str:
+    """Return a value as text with two decimals and a true minus sign; a rounded zero has no sign.
 
-    >>> write_number(-1.234)
+    >>> format_number(-1.234)
     '−1.23'
     """
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from cnnlab.checks import check_choice, check_plane, check_whole
 from cnnlab.errors import ConfigError
-from cnnlab.model.convolution import check_inside, write_number
+from cnnlab.model.convolution import check_inside, format_number
 
 POOL_KINDS = {"max": "maximum", "avg": "mean"}
 
@@ -83,7 +83,7 @@ def describe_window(
     """
     window, result = explain_window(plane, row, column, kind=kind, size=size, stride=stride)
     values = "1 value" if window.numel() == 1 else f"{window.numel()} values"
-    return f"row {row}, column {column}: the {POOL_KINDS[kind]} of {values} is {write_number(result)}"
+    return f"row {row}, column {column}: the {POOL_KINDS[kind]} of {values} is {format_number(result)}"
 
 
 def shift_image(plane: Tensor, down: int = 0, right: int = 0) -> Tensor:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import seaborn
 from matplotlib.axes import Axes
+from matplotlib.patches import StepPatch
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
@@ -20,6 +20,8 @@ from cnnlab.interpret.gradients import LayerGradient, LayerWeights
 from cnnlab.plots.style import PALETTE, RECORDER_LABELS, bin_edges, line_look, log_scale, new_axes, plain_legend
 from cnnlab.training.history import LAYER_NUMBERS, History, check_metric
 
+FILLED = {"color": PALETTE[0], "alpha": 0.6, "fill": True}
+OUTLINE = {"color": "0.2", "fill": False}
 FLOW_LABELS = {
     "norm": "gradient norm",
     "mean": "mean |gradient|",
@@ -29,10 +31,48 @@ FLOW_LABELS = {
 }
 
 
+class _Histogram(NamedTuple):
+    """A histogram to draw.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        All numbers (N,). The bars show shares of them.
+    look : dict
+        Options of `Axes.stairs`.
+    note : str
+        What stands at the right.
+    nonzero : bool
+        Leave out the values that are exactly zero.
+    """
+
+    values: np.ndarray
+    look: dict[str, Any]
+    note: str = ""
+    nonzero: bool = False
+
+    @property
+    def drawn(self) -> np.ndarray:
+        """The values that the bars count."""
+        return self.values[self.values != 0] if self.nonzero else self.values
+
+    @property
+    def shown(self) -> np.ndarray:
+        """The values that the axis must reach: 0, too, if only the bar of the zeros is left out."""
+        return np.append(self.drawn, 0.0) if self.nonzero else self.drawn
+
+
 def plot_distributions(
-    values: Mapping[Any, Tensor | np.ndarray], *, xlabel: str = "value", zeros: bool = False, ax: Axes | None = None
+    values: Mapping[Any, Tensor | np.ndarray],
+    *,
+    xlabel: str = "value",
+    zeros: bool = False,
+    own_scales: bool = False,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw distributions of layers or of epochs, one below the other on one scale; every peak has the same height.
+    """Draw distributions of layers or of epochs, one below the other.
+
+    The bars go from the lowest to the highest value, so that none is left out. Their heights are shares of all values.
 
     Parameters
     ----------
@@ -43,68 +83,76 @@ def plot_distributions(
     zeros : bool
         Leave out the values that are exactly zero, and write their share at the right. After a ReLU, zeros would hide
         all other values.
+    own_scales : bool
+        Give each distribution a horizontal axis of its own, as for layers; by default they share one, as for epochs.
     ax : Axes
-        Where to draw; None makes a new figure.
+        Where to draw; None makes a new figure. The histograms are its `child_axes`.
 
     >>> plot_distributions({epoch: run.model(epoch).conv1.weight for epoch in run.snapshots}, xlabel="weight")
     """
     if not isinstance(values, Mapping) or not values:
         raise ConfigError(f"plot_distributions wants a dict of name: numbers, got {type(values).__name__}")
-    rows = {str(name): _numbers(numbers) for name, numbers in values.items()}
-    drawn = [numbers[numbers != 0] if zeros else numbers for numbers in rows.values()]
-    ax = new_axes(ax, (6.0, 0.9 + 0.5 * len(rows)))
-    edges = bin_edges(np.concatenate(drawn))
-    for place, numbers in enumerate(rows.values()):
-        _ridge(ax, -place, drawn[place], edges, {"color": PALETTE[0]})
-        if zeros and len(numbers):
-            _note(ax, -place, f"{np.mean(numbers == 0):.0%} zeros")
-    return _finish_ridges(ax, list(rows), xlabel)
+    rows = {str(name): [_histogram(_numbers(numbers), FILLED, zeros)] for name, numbers in values.items()}
+    return _draw_histograms(ax, rows, xlabel, own_scales)
 
 
 def plot_activations(
-    seen: Captured | Mapping[str, LayerActivity | Tensor | np.ndarray] | Tensor, *, ax: Axes | None = None
+    seen: Captured | Mapping[str, Any] | Tensor,
+    *,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw the distribution of the activations of one layer or of several; the share of zeros stands at the right.
+    """Draw the distribution of the activations of each layer on an axis of its own; zeros are counted at the right.
 
     Parameters
     ----------
-    seen : Captured, ByLayer or Tensor
+    seen : Captured, ByLayer, Tensor, or dict of name: one of these
         What `capture` or `activation_statistics` returns, or a tensor of one layer. With `activation_statistics`, the
-        plot says how many units are dead.
+        plot shows the sample of each layer, and says how many units are dead. Several networks, or one after several
+        epochs, come as a dict with their names: then each layer has one axis for all of them.
     ax : Axes
-        Where to draw; None makes a new figure.
+        Where to draw; None makes a new figure. The histograms are its `child_axes`.
 
     >>> plot_activations(activation_statistics(model, data.validation, layers=nn.ReLU))
+    >>> plot_activations({"3×3": small, "5×5": large})
     """
     if isinstance(seen, Tensor):
         seen = {"": seen}
     if not isinstance(seen, Mapping) or not seen:
         got = type(seen).__name__
         raise ConfigError(f"plot_activations wants what capture or activation_statistics gives, got {got}")
-    values = {name: layer.sample if isinstance(layer, LayerActivity) else layer for name, layer in seen.items()}
-    ax = plot_distributions(values, xlabel="activation", zeros=True, ax=ax)
-    for place, layer in enumerate(seen.values()):
-        if isinstance(layer, LayerActivity) and layer.zeros:  # before a ReLU no unit is dead
-            _note(ax, -place + 0.35, f"{layer.dead} of {layer.units} dead")
-    return ax
+    rows: dict[str, list[_Histogram]] = {}
+    for look, layers in _looks_and_layers(seen):
+        for name, layer in layers.items():
+            rows.setdefault(name, []).append(_activation_histogram(layer, look))
+    return _draw_histograms(ax, rows, "activation", own_scales=True)
 
 
-def plot_weights(weights: ByLayer, *, ax: Axes | None = None) -> Axes:
-    """Draw the weights of each layer now (filled) and before training (a line), and write their change at the right.
+def plot_weights(weights: ByLayer | Mapping[str, ByLayer], *, ax: Axes | None = None) -> Axes:
+    """Draw the weights of each layer on an axis of its own, and write how far they have changed at the right.
+
+    Parameters
+    ----------
+    weights : ByLayer or dict of name: ByLayer
+        What `weight_distributions` returns: the weights now are filled, those before training a line. Several
+        networks, or one after several epochs, come as a dict with their names: then each layer has one axis for all of
+        them, without the weights before training.
+    ax : Axes
+        Where to draw; None makes a new figure. The histograms are its `child_axes`.
 
     >>> plot_weights(weight_distributions(model, initial=build_cnn(seed=0)))
+    >>> plot_weights({epoch: weight_distributions(run.model(epoch), run.model(0)) for epoch in (5, 100)})
     """
-    rows = _check_rows(weights, LayerWeights, "plot_weights", "weight_distributions")
-    ax = new_axes(ax, (6.0, 0.9 + 0.6 * len(rows)))
-    edges = bin_edges(np.concatenate([values for row in rows.values() for values in (row.values, row.initial)]))
-    for place, row in enumerate(rows.values()):
-        _ridge(ax, -place, row.values, edges, {"color": PALETTE[0]}, label="now" if place == 0 else None)
-        if len(row.initial):
-            label = "before training" if place == 0 else None
-            _ridge(ax, -place, row.initial, edges, {"color": "0.2"}, filled=False, label=label)
-            _note(ax, -place, f"changed by {row.change:.0%}")
-    ax.legend(frameon=False, loc="upper right", ncols=2, fontsize=9, borderpad=0)
-    return _finish_ridges(ax, list(rows), "weight", room=0.5)
+    is_single = isinstance(weights, ByLayer) or not isinstance(weights, Mapping)
+    rows: dict[str, list[_Histogram]] = {}
+    for look, layers in [(FILLED | {"label": "now"}, weights)] if is_single else _looks_and_layers(weights):
+        for name, layer in _check_rows(layers, LayerWeights, "plot_weights", "weight_distributions").items():
+            note = f"changed by {layer.change:.0%}" if len(layer.initial) else ""
+            rows.setdefault(name, []).append(_Histogram(layer.values, look, note))
+            if is_single and len(layer.initial):
+                rows[name].append(_Histogram(layer.initial, OUTLINE | {"label": "before training"}))
+    if not rows:
+        raise ConfigError("plot_weights wants what weight_distributions gives, got an empty dict")
+    return _draw_histograms(ax, rows, "weight", own_scales=True)
 
 
 def plot_gradient_flow(flow: ByLayer | Mapping[str, ByLayer], number: str = "norm", *, ax: Axes | None = None) -> Axes:
@@ -198,26 +246,61 @@ def _positive(values: np.ndarray) -> np.ndarray:
     return np.where(np.asarray(values) > 0, values, np.nan)
 
 
-def _note(ax: Axes, height: float, text: str) -> None:
-    """Write a text at the right of the Axes, at this height in data units."""
-    ax.text(1.01, height, text, transform=ax.get_yaxis_transform(), fontsize=9)
+def _looks_and_layers(networks: Mapping[str, Any]) -> list[tuple[dict[str, Any], Mapping[str, Any]]]:
+    """Return the look and the layers of each network; networks: layers by name, or a dict of name: layers by name."""
+    if not all(isinstance(layers, Mapping) for layers in networks.values()):
+        return [(FILLED, networks)]
+    result = []
+    for place, (name, layers) in enumerate(networks.items()):
+        look = {option: line_look(place)[option] for option in ("color", "linestyle")}
+        result.append((OUTLINE | look | {"label": str(name)}, layers))
+    return result
 
 
-def _ridge(ax: Axes, base: float, values: np.ndarray, edges: np.ndarray, look: dict, filled=True, label=None) -> None:
-    """Draw a histogram 0.8 high on the line y = base, filled or as an outline."""
-    counts, _ = np.histogram(values, edges)
-    heights = base + 0.8 * counts / max(1, counts.max())
-    middles = np.array([(low + high) / 2 for low, high in pairwise(edges)])
-    if filled:
-        ax.fill_between(middles, base, heights, alpha=0.5, linewidth=0.8, step="mid", label=label, **look)
-    else:
-        ax.step(middles, heights, where="mid", linewidth=1, label=label, **look)
+def _histogram(values: np.ndarray, look: dict[str, Any], nonzero: bool) -> _Histogram:
+    """Return a histogram of all values, or of those that are not zero; then the note is the share of zeros."""
+    return _Histogram(values, look, f"{np.mean(values == 0):.0%} zeros" if nonzero and len(values) else "", nonzero)
 
 
-def _finish_ridges(ax: Axes, names: list[str], xlabel: str, room: float = 0.0) -> Axes:
-    """Name every ridge at the left, leave this room above the first one for a legend, and return the Axes."""
-    ax.set_yticks([-place for place in range(len(names))], names, parse_math=False)
-    ax.set(xlabel=xlabel, ylim=(-len(names) + 0.8, 1.0 + room))
-    ax.tick_params(axis="y", length=0)
-    seaborn.despine(ax=ax, left=True)
+def _activation_histogram(layer: LayerActivity | Tensor | np.ndarray, look: dict[str, Any]) -> _Histogram:
+    """Return the histogram of a layer's activations without zeros."""
+    if not isinstance(layer, LayerActivity):
+        return _histogram(_numbers(layer), look, nonzero=True)
+    dead = f", {layer.dead} of {layer.units} dead" if layer.zeros else ""  # before a ReLU no unit is dead
+    return _Histogram(_numbers(layer.sample), look, f"{layer.zeros:.0%} zeros{dead}", nonzero=True)
+
+
+def _draw_histograms(ax: Axes | None, rows: Mapping[str, list[_Histogram]], xlabel: str, own_scales: bool) -> Axes:
+    """Draw a row of histograms for each name, on a horizontal axis of its own or on one that all rows share."""
+    everything = [histogram for row in rows.values() for histogram in row]
+    legend = {histogram.look["label"]: histogram.look for histogram in everything if "label" in histogram.look}
+    gap, room = (0.5 if own_scales else 0.1), (0.6 if len(legend) > 1 else 0.0)  # in heights of a row
+    total = len(rows) + room
+    ax = new_axes(ax, (6.0, 0.7 + (0.75 if own_scales else 0.5) * total))
+    for place, (name, row) in enumerate(rows.items()):
+        bottom = 1 - (room + place + 1 - gap) / total
+        panel = ax.inset_axes((0, bottom, 1, (1 - gap) / total))
+        compared = row if own_scales else everything
+        _draw_row(panel, row, bin_edges(np.concatenate([histogram.shown for histogram in compared])))
+        panel.set_ylabel(name, rotation=0, ha="right", va="center", parse_math=False)
+        panel.tick_params(labelsize=8, labelbottom=own_scales or place == len(rows) - 1)
+    ax.set(xticks=[], yticks=[], xlabel=xlabel)
+    ax.xaxis.labelpad = 0 if own_scales else 16  # below the numbers of the last row
+    seaborn.despine(ax=ax, left=True, bottom=True)
+    if len(legend) > 1:
+        handles = [StepPatch([0], [0, 1], **look) for look in legend.values()]
+        plain_legend(ax, handles=handles, loc="upper right", ncols=len(handles), frameon=False, fontsize=9, borderpad=0)
     return ax
+
+
+def _draw_row(panel: Axes, row: list[_Histogram], edges: np.ndarray) -> None:
+    """Draw histograms with these edges, each with its note at the right."""
+    for place, histogram in enumerate(row):
+        counts, _ = np.histogram(histogram.drawn, edges)
+        panel.stairs(counts / max(1, len(histogram.values)), edges, **histogram.look)
+        outside = len(histogram.drawn) - counts.sum()
+        notes = [histogram.note] * bool(histogram.note) + [f"{outside} not finite"] * bool(outside)
+        colour = "0" if histogram.look["fill"] else histogram.look["color"]
+        panel.text(1.01, 0.75 - 0.5 * place, ", ".join(notes), transform=panel.transAxes, fontsize=8, color=colour)
+    panel.set(yticks=[], xlim=(edges[0], edges[-1]))
+    seaborn.despine(ax=panel, left=True)

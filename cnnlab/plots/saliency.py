@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from cnnlab.checks import describe_tensor
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.top_images import TopImages
@@ -108,8 +109,8 @@ def _in_colour(images: Split | Tensor) -> np.ndarray:
         low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
         pixels = (images - low) / (high - low).clamp_min(1e-12)
     else:
-        got = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
-        raise ConfigError(f"images: want a Split, or float (N, C, H, W) with one or three channels, got {got}")
+        got = describe_tensor(images)
+        raise ConfigError(f"images must be a Split or a tensor (N, C, H, W) with one or three channels, got {got}")
     return pixels.detach().cpu().float().expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
 
 

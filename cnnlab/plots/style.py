@@ -29,7 +29,7 @@ RECORDER_LABELS = {  # the axis label of each number that cnnlab.Recorder record
     "update_ratio": "update / weights",
     "dead_share": "dead units (share, 0–1)",
     "activation_scale": "activation scale (rms)",
-    "scale_change": "scale behind the pool / in front",
+    "scale_change": "scale after the pool / before it",
     "saliency_concentration": "saliency concentration",
 }
 BINS = 40  # of every histogram
@@ -85,23 +85,30 @@ def log_scale(ax: Axes) -> None:
 
 
 class _PowersOfTen(LogFormatter):
-    """Write powers of ten as 10⁻³ and all other numbers as they are; matplotlib chooses the ticks with a label."""
+    """Write powers of ten as 10⁻³; where other numbers are labelled, too, write all as they are, such as 0.1 and 0.2.
+
+    matplotlib chooses the ticks with a label: on an axis of up to a factor of ten, numbers between the powers, too.
+    """
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         if not super().__call__(x, pos):
             return ""
+        low, high = sorted(self.axis.get_view_interval())
         power = round(math.log10(x))
-        return "10" + str(power).translate(_RAISED) if math.isclose(x, 10.0**power) else f"{x:.3g}"
+        if high <= 10 * low or not math.isclose(x, 10.0**power):
+            return f"{x:.3g}"
+        return "10" + str(power).translate(_RAISED)
 
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def bin_edges(values: np.ndarray) -> np.ndarray:
-    """Return the BINS + 1 edges of equal bins over the values, without the outermost thousandth of them.
+    """Return the BINS + 1 edges of equal bins from the lowest to the highest finite value: no finite value is outside.
 
-    >>> bin_edges(np.zeros(0))[[0, -1]].tolist()
-    [0.0, 1.0]
+    >>> bin_edges(np.array([1.0, 5.0, 2.0]))[[0, -1]].tolist()
+    [1.0, 5.0]
     """
-    low, high = np.quantile(values, [0.0005, 0.9995]) if len(values) else (0.0, 1.0)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     return np.linspace(low, high if high > low else low + 1, BINS + 1)

@@ -130,6 +130,14 @@ class Stopping:
     last: Scores
 
     @property
+    def best_epoch(self) -> int:
+        """The epoch with the lowest validation loss among those trained, as in `History`; patience keeps its weights.
+
+        A later epoch of the recording may be better: that is `best.epoch`.
+        """
+        return self.waited_from
+
+    @property
     def saved(self) -> int:
         """How many epochs fewer than the recording would have been trained."""
         return self.recorded - self.stopped_in

@@ -110,7 +110,9 @@ def check_numbers(returned: object) -> dict[str, float]:
 def _check_outputs(model: nn.Module, data: Data) -> None:
     """Raise ConfigError unless the model takes the data's images and has an output for each of its classes."""
     if not isinstance(model, nn.Module) or not any(value.requires_grad for value in model.parameters()):
-        raise ConfigError(f"model: want an nn.Module with parameters to train, such as build_cnn(); got {model!r:.60}")
+        raise ConfigError(
+            f"model must be an nn.Module with parameters to train, such as build_cnn(); got {model!r:.60}"
+        )
     logits = check_takes(model, data.train.images, len(data.classes))
     remedy = f"build_cnn(input_shape={data.input_shape}, classes={len(data.classes)}) fits"
     outputs = tuple(logits.shape[1:]) if isinstance(logits, Tensor) else type(logits).__name__

@@ -10,10 +10,10 @@ from cnnlab.model.convolution import (
     apply_kernel,
     describe_pixel,
     explain_pixel,
+    format_number,
     make_kernel,
     read_kernel,
     resize_kernel,
-    write_number,
 )
 from cnnlab.widgets.base import Panel, control_row, picture_row
 from cnnlab.widgets.examples import check_planes, mnist_digits
@@ -114,7 +114,7 @@ class ConvolutionExplorer(Panel):
         self.patch.show(patch, grey_pixels(patch))
         self.weights.show(kernel, kernel_colours)
         self.products.show(
-            products, diverging_pixels(products, strongest), title=f"= products, sum {write_number(total)}"
+            products, diverging_pixels(products, strongest), title=f"= products, sum {format_number(total)}"
         )
         self.status.say(words)
 

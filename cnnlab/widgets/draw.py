@@ -16,7 +16,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import load_once
 from cnnlab.interpret.capture import capture, check_model, logits_of
 from cnnlab.interpret.saliency import saliency
-from cnnlab.model.convolution import write_number
+from cnnlab.model.convolution import format_number
 from cnnlab.model.evaluation import check_takes, predict
 from cnnlab.model.pooling import describe_shift
 from cnnlab.plots.evaluation import plot_probabilities, set_probabilities
@@ -232,7 +232,7 @@ class DrawDigit(Panel):
         self.maps.show(
             sequential_pixels(torch.from_numpy(tiles[1:, :, 0]), limit),
             title=f"Feature maps of {layer}" if layer else "This network has no feature maps",
-            caption=f"{count}, dark 0 or less, yellow {write_number(limit)}" if layer else "",
+            caption=f"{count}, dark 0 or less, yellow {format_number(limit)}" if layer else "",
             label=f"feature maps of {layer}: {count}" if layer else "no feature maps",
         )
 

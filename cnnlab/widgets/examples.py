@@ -9,6 +9,7 @@ import functools
 import torch
 from torch import Tensor, nn
 
+from cnnlab.checks import describe_tensor
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import load_once
@@ -70,12 +71,12 @@ def check_pair(model: nn.Module | None, images: Split | None) -> tuple[nn.Module
 
 def check_planes(images: object) -> Tensor:
     """Return images as float32 (N, H, W); raise ConfigError unless they are float (N, 1, H, W) or (N, H, W) in 0–1."""
+    must_be = "images must be a float tensor (N, 1, H, W) or (N, H, W) with pixels"
     if not isinstance(images, Tensor) or not images.is_floating_point():
-        got = images.dtype if isinstance(images, Tensor) else type(images).__name__
-        raise ConfigError(f"want float images (N, 1, H, W) or (N, H, W), got {got}")
+        raise ConfigError(f"{must_be}, got {describe_tensor(images)}")
     planes = images[:, 0] if images.ndim == 4 and images.shape[1] == 1 else images
     if planes.ndim != 3 or planes.numel() == 0:
-        raise ConfigError(f"want float images (N, 1, H, W) or (N, H, W), got {tuple(images.shape)}")
+        raise ConfigError(f"{must_be}, got {describe_tensor(images)}")
     low, high = planes.min().item(), planes.max().item()
     if not 0 <= low <= high <= 1:
         raise ConfigError(f"images must lie in 0–1, got {low:.3g} to {high:.3g}; try data.train.pixels")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import capture
-from cnnlab.model.convolution import write_number
+from cnnlab.model.convolution import format_number
 from cnnlab.model.pooling import describe_shift, describe_window, pool_map, relative_change, shift_image
 from cnnlab.widgets.base import TWO_COLUMNS, Panel, control_row, in_columns, picture_row
 from cnnlab.widgets.examples import check_pair
@@ -136,7 +136,7 @@ class PoolingExplorer(Panel):
 
     def _show_map(self, plane: Tensor, limit: float, window: list[int]) -> None:
         """Show the feature map (H, W), and mark the window [top, left, height, width] in it."""
-        scale = blue_to_red(limit) if self._signed else f"dark 0, yellow {write_number(limit)}"
+        scale = blue_to_red(limit) if self._signed else f"dark 0, yellow {format_number(limit)}"
         self.map.show(
             self._colours(plane, limit),
             rectangle=window,

@@ -91,13 +91,13 @@ FAULTS = [
     ),
     (
         lambda: Data.from_tensors(torch.zeros(3, 28, 28), torch.zeros(3).long()),
-        "images: want float (N, C, H, W), got torch.float32 (3, 28, 28)",
+        "images must be a float tensor (N, C, H, W), got float32 (3, 28, 28)",
     ),
     (
         lambda: Data.from_tensors(torch.zeros(3, 1, 8, 8), torch.zeros(4).long()),
-        "labels: want a tensor of whole numbers (N,) from 0, one for each of 3 images, got torch.int64 (4,)",
+        "labels must be a tensor of whole numbers (N,) from 0, one for each of 3 images, got int64 (4,)",
     ),
-    (lambda: Data.from_tensors(torch.zeros(3, 1, 8, 8), torch.zeros(3)), "got torch.float32 (3,)"),
+    (lambda: Data.from_tensors(torch.zeros(3, 1, 8, 8), torch.zeros(3)), "got float32 (3,)"),
     (
         lambda: Data.from_tensors(torch.zeros(3, 1, 8, 8), torch.arange(3), classes=("a", "b")),
         "labels go up to 2, but classes has 2 names: ('a', 'b')",

@@ -165,6 +165,20 @@ def test_ink_is_what_stands_out_from_the_paper(kind, is_dark_on_light):
     assert (as_mnist(result) - as_mnist(ink)).abs().mean() < (0.001 if kind == "PNG" else 0.03)
 
 
+@pytest.mark.parametrize(("paper", "pen"), [(90, 25), (26, 8), (3, 20)])
+def test_a_dim_photo_is_read_like_a_bright_one(paper, pen):
+    ink = a_seven()
+    result = read_picture(as_file((paper + (pen - paper) * ink).numpy().astype(np.uint8)))
+    torch.testing.assert_close(result, ink)
+
+
+@pytest.mark.parametrize(("grey", "grain"), [(2, 1.0), (128, 2.0), (230, 4.0)])
+def test_the_grain_of_a_picture_without_a_digit_is_no_ink(grey, grain):
+    noise = grain * torch.randn(100, 80, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(DataError, match=r"^this picture is empty: nothing stands out from the paper"):
+        read_picture(as_file((grey + noise).clamp(0, 255).round().numpy().astype(np.uint8)))
+
+
 def test_grain_of_the_paper_is_no_ink():
     ink = a_seven()
     grey = 200 - 150 * ink + 6 * torch.randn(ink.shape, generator=torch.Generator().manual_seed(0))

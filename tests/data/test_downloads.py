@@ -197,7 +197,7 @@ def test_a_download_that_breaks_off_leaves_nothing(fashion):
     archive = folder / "t10k-labels-idx1-ubyte.gz"
     sound = archive.read_bytes()
     archive.write_bytes(sound[:-9])
-    with pytest.raises(DataError, match="the download of fashion_mnist broke off"):
+    with pytest.raises(DataError, match=r"download of fashion_mnist broke off .*; mnist and patterns work offline$"):
         load_data("fashion_mnist")
     assert [entry.name for entry in cache_folder().iterdir()] == ["fashion_mnist.lock"]
     (cache_folder() / ".fashion_mnist-killed").mkdir()  # what kill -9 leaves

@@ -73,6 +73,15 @@ def test_tables(folder):
     assert line["std"] == pytest.approx(abs(mine[0] - mine[1]) / 2**0.5)
     with pytest.raises(ConfigError, match="unknown metric 'seconds'"):
         runs.summary("seconds")
+    several = runs.summary(["train_loss", "validation_accuracy"])
+    assert several.columns.tolist() == [
+        "kernel_size", "channels", "epochs", "seeds", "train_loss", "train_loss_std", "validation_accuracy",
+        "validation_accuracy_std", "trained_epochs", "seconds",
+    ]  # fmt: skip
+    assert several["validation_accuracy_std"].tolist() == told["std"].tolist()
+    assert several["train_loss"].tolist() == runs.summary("train_loss")["train_loss"].tolist()
+    with pytest.raises(ConfigError, match="unknown metric 'validation_los'"):
+        runs.summary(["train_loss", "validation_los"])
     nothing = Runs([])
     assert (len(nothing.to_frame()), len(nothing.curves()), len(nothing.summary())) == (0, 0, 0)
     assert {"key", "stopped_by"} <= set(nothing.to_frame().columns)

@@ -147,7 +147,7 @@ def test_a_layer_used_twice_and_a_tuple_output():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"images": IMAGES[0]}, r"want float \(N, C, H, W\)"),
+        ({"images": IMAGES[0]}, r"must be a float tensor \(N, C, H, W\)"),
         ({"images": IMAGES[:0]}, "images: got none"),
         (
             {"images": IMAGES.double()},

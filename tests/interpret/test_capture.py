@@ -218,8 +218,8 @@ def test_memory_has_a_limit_that_is_told_before_it_is_passed(model):
 @pytest.mark.parametrize(
     ("images", "words"),
     [
-        (IMAGES[0], r"want float \(N, C, H, W\), got torch.float32 \(1, 28, 28\); for a single image"),
-        ((IMAGES * 10).long(), "got torch.int64"),
+        (IMAGES[0], r"must be a float tensor \(N, C, H, W\), got float32 \(1, 28, 28\); for a single image"),
+        ((IMAGES * 10).long(), "got int64"),
         ([1, 2], "got list"),
     ],
 )
@@ -278,7 +278,10 @@ def test_layers_of_another_kind_are_named(model, layers, words):
 
 
 def test_something_that_is_no_model_is_refused():
-    with pytest.raises(ConfigError, match=r"want an nn.Module, such as build_cnn\(\), got 'model'"), capture("model"):
+    with (
+        pytest.raises(ConfigError, match=r"must be an nn.Module, such as build_cnn\(\), got 'model'"),
+        capture("model"),
+    ):
         pass
 
 

@@ -190,13 +190,13 @@ def test_a_tuple_output_and_a_split():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"labels": None}, r"labels: want whole numbers \(N,\), one for each of 48 images, got NoneType"),
-        ({"labels": LABELS[:5]}, r"got torch.int64 \(5,\)"),
-        ({"labels": LABELS.float()}, "got torch.float32"),
+        ({"labels": None}, r"labels must be whole numbers \(N,\), one for each of 48 images, got NoneType"),
+        ({"labels": LABELS[:5]}, r"got int64 \(5,\)"),
+        ({"labels": LABELS.float()}, "got float32"),
         ({"labels": LABELS + 5}, "labels go from 5 to 14; the model has 10 outputs"),
-        ({"images": IMAGES[0]}, r"want float \(N, C, H, W\)"),
+        ({"images": IMAGES[0]}, r"must be a float tensor \(N, C, H, W\)"),
         ({"batch_size": 0}, "batch_size must be"),
-        ({"labels": LABELS > 5}, "got torch.bool"),
+        ({"labels": LABELS > 5}, "got bool"),
         ({"images": IMAGES[:0], "labels": LABELS[:0]}, "images: got none"),
         ({"model": build_cnn().requires_grad_(False)}, "no weights that are trained"),
         ({"optimizer": torch.optim.LBFGS(build_cnn().parameters())}, "LBFGS takes several looks"),

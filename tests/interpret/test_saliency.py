@@ -183,14 +183,14 @@ def test_an_in_place_first_layer_and_a_tuple_output():
     [
         ({"method": "smooth"}, "unknown method 'smooth'; did you mean 'smoothgrad'"),
         ({"images": torch.zeros(1, 28, 28)}, r"for a single image \(C, H, W\) write images\[None\]"),
-        ({"images": torch.zeros(2, 1, 28, 28, dtype=torch.uint8)}, "got torch.uint8"),
+        ({"images": torch.zeros(2, 1, 28, 28, dtype=torch.uint8)}, "got uint8"),
         ({"targets": 10}, r"the model has the classes 0 to 9, got \[10\]"),
         ({"targets": -1}, "targets must be a whole number of 0 or more"),
-        ({"targets": torch.tensor([1, 2, 3])}, r"want one class for each of 2 images, or one for all, got \(3,\)"),
-        ({"targets": [1, 2, 3]}, r"want one class for each of 2 images, or one for all, got \(3,\)"),
-        ({"targets": torch.tensor([True, False])}, r"got \(2,\) of torch.bool"),
+        ({"targets": torch.tensor([1, 2, 3])}, r"must be one class, or one for each of 2 images, got int64 \(3,\)"),
+        ({"targets": [1, 2, 3]}, r"must be one class, or one for each of 2 images, got int64 \(3,\)"),
+        ({"targets": torch.tensor([True, False])}, r"got bool \(2,\)"),
         ({"images": torch.zeros(0, 1, 28, 28)}, "images: got none"),
-        ({"targets": torch.tensor([1.0, 2.0])}, r"got \(2,\) of torch.float32"),
+        ({"targets": torch.tensor([1.0, 2.0])}, r"got float32 \(2,\)"),
         ({"method": "grad_cam", "layer": "conv3"}, "unknown layer 'conv3'"),
         ({"method": "grad_cam", "layer": "fc1"}, r"wants a layer that gives maps \(N, C, H, W\); fc1 gives \(2, 64\)"),
         ({"method": "occlusion", "window": 29}, "stride <= window <= the image's side, got stride=2, window=29"),
@@ -265,7 +265,7 @@ def test_concentration_is_the_gini_index():
     indices = concentration(torch.stack([single, even, half, torch.zeros(1, 10, 10)]))
     assert indices.tolist() == pytest.approx([0.99, 0.0, 0.5, 0.0])
     assert concentration(torch.full((1, 1, 4, 4), float("nan"))).isnan().all()
-    with pytest.raises(ConfigError, match="maps: want float"):
+    with pytest.raises(ConfigError, match="maps must be a float"):
         concentration(torch.zeros(3, 16, 16))
     values = torch.rand(1, 3, 6, 7, dtype=torch.float64) - 0.5
     flat = values.abs().sum(1).flatten().numpy()

@@ -78,7 +78,7 @@ def test_outputs_are_named_as_capture_names_them():
         ({"unit": -1}, "unit must be a whole number of 0 or more"),
         ({"layer": "conv9"}, "unknown layer 'conv9'"),
         ({"count": 0}, "count must be"),
-        ({"images": torch.zeros(1, 28, 28)}, r"want float \(N, C, H, W\)"),
+        ({"images": torch.zeros(1, 28, 28)}, r"must be a float tensor \(N, C, H, W\)"),
     ],
 )
 def test_bad_input_is_named(change, words):

@@ -11,10 +11,10 @@ from cnnlab.model.convolution import (
     apply_kernel,
     describe_pixel,
     explain_pixel,
+    format_number,
     make_kernel,
     read_kernel,
     resize_kernel,
-    write_number,
 )
 
 SIZES = (1, 3, 5, 7, 9, 11)
@@ -201,4 +201,4 @@ def test_one_line_says_what_happens_at_a_pixel():
 
 
 def test_a_rounded_zero_has_no_sign():
-    assert [write_number(value) for value in (-0.001, 0.005001, -1.5)] == ["0.00", "0.01", "−1.50"]
+    assert [format_number(value) for value in (-0.001, 0.005001, -1.5)] == ["0.00", "0.01", "−1.50"]

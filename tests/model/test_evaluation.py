@@ -78,7 +78,9 @@ def test_images_that_the_model_cant_take_are_named(data):
 
 
 def test_what_can_not_be_evaluated_is_named(data):
-    with pytest.raises(ConfigError, match=r"want float \(N, C, H, W\), got torch.float32 \(1, 28, 28\); for a single"):
+    with pytest.raises(
+        ConfigError, match=r"must be a float tensor \(N, C, H, W\), got float32 \(1, 28, 28\); for a single"
+    ):
         predict(small(), data.validation.images[0])
     with pytest.raises(ConfigError, match=r"images are torch.float32 and the model is torch.float64; give images.to"):
         predict(small().double(), data.validation.images)

@@ -129,7 +129,7 @@ def test_each_question_is_asked_empty_once_and_answered_once_below(notebook):
     assert asked
     assert sorted(name for _, name in asked) == sorted({name for _, name in asked})
     assert sorted(name for _, name in scored) == sorted(name for _, name in asked)
-    later = dict((name, place) for place, name in scored)
+    later = {name: place for place, name in scored}
     assert all(place < later[name] for place, name in asked)
     number = notebook.path.stem.split("_")[0]
     assert all(re.fullmatch(rf"{number}-[a-z0-9-]+|my_question", name) for _, name in asked)

@@ -21,20 +21,28 @@ from cnnlab.plots.interpret import (
     plot_insides,
     plot_weights,
 )
+from cnnlab.plots.style import BINS
 from cnnlab.training.history import History
 
 IMAGES = torch.randn(20, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(20) % 10
 
 
-def heights(ax, place):
-    """Return the outline of the place-th filled ridge: x and y."""
-    path = ax.collections[place].get_paths()[0].vertices
-    return path[:, 0], path[:, 1]
+def bars(ax, place):
+    """Return the histograms in the place-th row: of each the heights of the bars, and their edges."""
+    return [(patch.get_data().values, patch.get_data().edges) for patch in ax.child_axes[place].patches]
 
 
 def names(ax):
-    return [label.get_text() for label in ax.get_yticklabels()]
+    return [panel.get_ylabel() for panel in ax.child_axes]
+
+
+def notes(ax):
+    return [text.get_text() for panel in ax.child_axes for text in panel.texts]
+
+
+def legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()] if ax.get_legend() else []
 
 
 def test_each_distribution_stands_below_the_one_before_on_one_scale():
@@ -43,49 +51,112 @@ def test_each_distribution_stands_below_the_one_before_on_one_scale():
     )
     assert names(ax) == ["$a", "5"]
     assert ax.get_xlabel() == "w"
-    for place, peak in enumerate([0.0, 3.0]):
-        x, y = heights(ax, place)
-        assert y.min() == -place
-        assert y.max() == pytest.approx(-place + 0.8)
-        assert abs(x[y.argmax()] - peak) < 0.15
+    assert ax.child_axes[0].get_position().y0 > ax.child_axes[1].get_position().y1
+    for place, shares in enumerate([{0: 0.75, 1: 0.25}, {3: 0.75, 1: 0.25}]):
+        ((heights, edges),) = bars(ax, place)
+        assert (edges[0], edges[-1]) == ax.child_axes[place].get_xlim() == (0, 3)
+        for value, share in shares.items():
+            assert heights[min(BINS - 1, int(value / 3 * BINS))] == share
     ax.figure.canvas.draw()
+
+
+def test_layers_with_scales_of_their_own_reach_from_their_lowest_to_their_highest_value():
+    ax = plot_distributions({"conv1": torch.tensor([-9.0, 1.0]), "fc1": torch.tensor([0.0, 0.01])}, own_scales=True)
+    assert [panel.get_xlim() for panel in ax.child_axes] == [(-9, 1), (0, pytest.approx(0.01))]
+
+
+@pytest.mark.parametrize("own_scales", [True, False])
+def test_no_value_is_outside_of_the_bars(own_scales):
+    generator = torch.Generator().manual_seed(0)
+    layers = {scale: scale * torch.randn(2000, generator=generator) ** 3 for scale in (0.001, 1, 100)}  # long tails
+    ax = plot_distributions(layers, own_scales=own_scales)
+    for place, values in enumerate(layers.values()):
+        ((heights, _),) = bars(ax, place)
+        assert round(heights.sum() * len(values)) == 2000
+    assert not any(notes(ax))
+
+
+def test_values_that_are_not_finite_are_counted_at_the_right():
+    ax = plot_distributions({"fc1": torch.tensor([1.0, 2.0, float("nan"), float("inf")])})
+    assert notes(ax) == ["2 not finite"]
+    assert bars(ax, 0)[0][0].sum() == 0.5
+    nothing = plot_distributions({"fc1": torch.full((3,), float("nan"))}, zeros=True)
+    assert notes(nothing) == ["0% zeros, 3 not finite"]
 
 
 def test_zeros_are_told_not_drawn():
     values = torch.tensor([0.0, 0.0, 0.0, 2.0, 2.0, 2.5, 3.0, 2.0])
     ax = plot_distributions({"relu1": values}, zeros=True)
-    assert [text.get_text() for text in ax.texts] == ["38% zeros"]
-    x, _ = heights(ax, 0)
-    assert x.min() > 1.9
-    everything_zero = plot_distributions({"relu1": torch.zeros(5)}, zeros=True)
-    assert [text.get_text() for text in everything_zero.texts] == ["100% zeros"]
+    assert notes(ax) == ["38% zeros"]
+    ((heights, edges),) = bars(ax, 0)
+    assert edges[0] == 0  # the axis begins where the zeros would stand
+    assert heights[edges[1:] < 1.9].sum() == 0
+    assert heights.sum() == 5 / 8  # with the zeros: all values
+    assert notes(plot_distributions({"relu1": torch.zeros(5)}, zeros=True)) == ["100% zeros"]
 
 
 def test_activations_of_a_capture_of_statistics_and_of_one_tensor():
     model = build_cnn()
     with capture(model, nn.ReLU) as seen:
         model(IMAGES)
-    assert names(plot_activations(seen)) == ["relu1", "relu2", "relu_fc1"]
+    ax = plot_activations(seen)
+    assert names(ax) == ["relu1", "relu2", "relu_fc1"]
+    assert [panel.get_xlim()[1] for panel in ax.child_axes] == pytest.approx([float(seen[name].max()) for name in seen])
     assert names(plot_activations(seen["relu1"])) == [""]
     result = activation_statistics(model, IMAGES, layers=nn.ReLU)
-    texts = [text.get_text() for text in plot_activations(result).texts]
-    assert texts[:3] == [f"{np.mean(row.sample == 0):.0%} zeros" for row in result.values()]
-    assert texts[3:] == [f"{row.dead} of {row.units} dead" for row in result.values()]
+    ax = plot_activations(result)
+    assert notes(ax) == [f"{row.zeros:.0%} zeros, {row.dead} of {row.units} dead" for row in result.values()]
+    for place, row in enumerate(result.values()):
+        ((heights, _),) = bars(ax, place)
+        assert round(heights.sum() * len(row.sample)) == (row.sample != 0).sum()
+    assert legend(ax) == []
 
 
-def test_weights_now_and_then_share_their_bins():
+def test_activations_of_two_networks_share_the_axis_of_each_layer():
+    small, large = build_cnn(seed=0), build_cnn(seed=1, channels=(8,))
+    with torch.no_grad():
+        large.conv1.weight.mul_(50)
+    seen = {name: activation_statistics(model, IMAGES, layers=nn.ReLU) for name, model in (("$s", small), (5, large))}
+    ax = plot_activations(seen)
+    assert names(ax) == ["relu1", "relu2", "relu_fc1"]
+    assert legend(ax) == ["$s", "5"]
+    (first, edges), (second, same_edges) = bars(ax, 0)
+    assert list(edges) == list(same_edges)
+    assert edges[-1] == pytest.approx(max(seen[name]["relu1"].sample.max() for name in seen))
+    for heights, layers in ((first, seen["$s"]), (second, seen[5])):
+        assert round(heights.sum() * len(layers["relu1"].sample)) == (layers["relu1"].sample != 0).sum()
+    assert len(bars(ax, 1)) == 1  # the second network has one convolution
+    ax.figure.canvas.draw()
+
+
+def test_weights_now_and_then_share_the_axis_of_their_layer():
     model, start = build_cnn(seed=0), build_cnn(seed=0)
     with torch.no_grad():
         model.fc1.weight.mul_(3)
-    ax = plot_weights(weight_distributions(model, start))
+    result = weight_distributions(model, start)
+    ax = plot_weights(result)
     assert names(ax) == ["conv1", "conv2", "fc1", "logits"]
-    assert [text.get_text() for text in ax.texts] == [f"changed by {change}" for change in ("0%", "0%", "200%", "0%")]
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["now", "before training"]
-    for place, line in enumerate(ax.lines):
-        _, y = heights(ax, place)
-        same = set(np.round(y, 6)) == set(np.round([-place, *line.get_ydata()], 6))
-        assert same == (place != 2)
-    assert len(plot_weights(weight_distributions(model)).lines) == 0
+    assert [note for note in notes(ax) if note] == [f"changed by {change}" for change in ("0%", "0%", "200%", "0%")]
+    assert legend(ax) == ["now", "before training"]
+    for place, (name, row) in enumerate(result.items()):
+        (now, edges), (before, same_edges) = bars(ax, place)
+        assert list(edges) == list(same_edges)
+        assert (edges[0], edges[-1]) == (row.values.min(), row.values.max())
+        assert round(now.sum() * row.count) == round(before.sum() * row.count) == row.count  # none is outside
+        assert (list(now) == list(before)) == (name != "fc1")
+    assert [len(bars(plot_weights(weight_distributions(model)), place)) for place in range(4)] == [1] * 4
+
+
+def test_weights_after_several_epochs_share_the_axis_of_their_layer():
+    start, model = build_cnn(seed=0), build_cnn(seed=0)
+    with torch.no_grad():
+        model.conv1.weight.mul_(4)
+    ax = plot_weights({epoch: weight_distributions(network, start) for epoch, network in ((0, start), (5, model))})
+    assert legend(ax) == ["0", "5"]
+    assert notes(ax)[:2] == ["changed by 0%", "changed by 300%"]
+    (first, edges), (last, _) = bars(ax, 0)
+    assert edges[-1] == pytest.approx(float(model.conv1.weight.detach().max()))
+    assert round(first.sum() * 200) == round(last.sum() * 200) == 200
 
 
 @pytest.mark.parametrize("number", ["norm", "mean", "maximum", "ratio", "update_ratio"])
@@ -139,6 +210,7 @@ def test_the_insides_are_drawn_over_the_epochs():
     ("plot", "words"),
     [
         (lambda: plot_distributions({}), "wants a dict of name: numbers"),
+        (lambda: plot_weights({}), "wants what weight_distributions gives, got an empty dict"),
         (lambda: plot_activations([1]), "wants what capture or activation_statistics gives, got list"),
         (lambda: plot_weights(gradient_flow(build_cnn(), IMAGES, LABELS)), "wants what weight_distributions gives"),
         (lambda: plot_gradient_flow(weight_distributions(build_cnn())), "wants what gradient_flow gives"),

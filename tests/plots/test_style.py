@@ -9,7 +9,9 @@ import pytest
 from cnnlab.plots.style import BINS, DASHES, MARKS, PALETTE, axis_label, bin_edges, line_look, log_scale, plain_legend
 
 
-@pytest.mark.parametrize("limits", [(1e-6, 1e3), (0.03, 40), (0.11, 1.2), (0.2, 0.9), (1.1, 8), (1e-9, 1e-2)])
+@pytest.mark.parametrize(
+    "limits", [(1e-6, 1e3), (0.03, 40), (0.11, 1.2), (0.2, 0.9), (1.1, 8), (1e-9, 1e-2), (0.08, 0.7)]
+)
 def test_a_logarithmic_axis_says_what_matplotlib_says_but_not_as_formulas(limits):
     ours, theirs = plt.subplots(1, 2)[1]
     log_scale(ours)
@@ -26,9 +28,18 @@ def test_a_logarithmic_axis_says_what_matplotlib_says_but_not_as_formulas(limits
     assert result[0].keys() == result[1].keys()
     for at, text in result[0].items():
         power = re.fullmatch(r"\$\\mathdefault\{10\^\{(-?\d+)\}\}\$", result[1][at])
-        assert text == (
-            "10" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(d)] if d != "-" else "⁻" for d in power[1]) if power else f"{at:.3g}"
-        )
+        raised = power and "10" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(d)] if d != "-" else "⁻" for d in power[1])
+        assert text == (raised if raised and limits[1] > 10 * limits[0] else f"{at:.3g}")
+
+
+def test_an_axis_never_mixes_raised_powers_with_other_numbers():
+    _, ax = plt.subplots()
+    log_scale(ax)
+    ax.set_ylim(0.08, 0.7)
+    ax.figure.canvas.draw()
+    labels = [text.get_text() for which in ("major", "minor") for text in ax.get_yticklabels(which=which)]
+    assert {"0.1", "0.2"} <= {*labels}
+    assert not any("10" in label for label in labels)
 
 
 def test_ten_lines_have_ten_colours_and_every_look_can_be_told_apart():
@@ -54,9 +65,10 @@ def test_the_label_of_an_axis_has_the_unit_of_its_metric(metric, label):
     assert axis_label(metric) == label
 
 
-def test_bins_leave_out_the_outermost_thousandth():
-    values = np.arange(10_001.0)  # its quantiles are at 10,000 times the share
-    assert bin_edges(values) == pytest.approx(np.linspace(5, 9995, BINS + 1))
+def test_bins_go_from_the_lowest_to_the_highest_value():
+    values = np.array([0.0, 3.0, 1.0, 10_000.0, -2.0])
+    assert bin_edges(values) == pytest.approx(np.linspace(-2, 10_000, BINS + 1))
+    assert bin_edges(np.array([1.0, np.nan, np.inf, 5.0]))[[0, -1]].tolist() == [1, 5]
     assert bin_edges(np.full(3, 2.0))[[0, -1]].tolist() == [2, 3]  # equal values
     assert bin_edges(np.zeros(0))[[0, -1]].tolist() == [0, 1]
 

@@ -29,7 +29,7 @@ def test_stopping_and_replay_agree_with_a_bare_loop():
     for losses, epochs, patience, min_delta in random_cases(200, 30):
         last, best = bare_loop(losses, epochs, patience, min_delta)
         result = stopping(recorded(losses), epochs=epochs, patience=patience, min_delta=min_delta)
-        assert (result.stopped_in, result.kept.epoch) == (last, best)
+        assert (result.stopped_in, result.kept.epoch, result.best_epoch) == (last, best, best)
         assert result.kept.loss == losses[best - 1]
         part = replay(recorded(losses), epochs=epochs, patience=patience, min_delta=min_delta)
         assert (len(part), part.best_epoch, part.kept_epoch) == (last, best, best)
@@ -53,6 +53,12 @@ def test_fit_agrees_with_a_bare_loop(monkeypatch):
         assert torch.equal(model[1].weight, weights[best - 1])
         stopped_early += last < epochs
     assert 5 < stopped_early < 35
+
+
+def test_the_best_epoch_is_the_best_of_those_trained_not_of_the_recording():
+    result = stopping(recorded(LOSSES), patience=1)
+    assert (result.best_epoch, result.best.epoch) == (3, 6)  # LOSSES: 1.0, 0.6, 0.5, 0.55, 0.52, 0.45, …
+    assert stopping(recorded(LOSSES)).best_epoch == 6  # without patience the last weights are kept
 
 
 def test_the_rule_says_best_and_end_after_each_epoch():

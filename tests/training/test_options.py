@@ -30,7 +30,7 @@ def test_helpers_of_another_kind_are_named(data, tmp_path):
         assert words in str(caught.value)
     frozen = small().requires_grad_(False)
     for model in (build_cnn, None, nn.Flatten(), frozen):
-        with pytest.raises(ConfigError, match=r"want an nn.Module with parameters to train, such as build_cnn"):
+        with pytest.raises(ConfigError, match=r"must be an nn.Module with parameters to train, such as build_cnn"):
             quiet(model, data, epochs=1)
 
 
@@ -86,7 +86,9 @@ def test_a_model_that_does_not_fit_the_data_is_told_what_does(data):
 def test_wrong_kinds_of_data_are_named(data):
     with pytest.raises(ConfigError, match=r"fit wants Data from load_data or Data.from_tensors, got Split"):
         quiet(small(), data.train, epochs=1)
-    with pytest.raises(ConfigError, match=r"want float \(N, C, H, W\), got torch.float32 \(1, 28, 28\); for a single"):
+    with pytest.raises(
+        ConfigError, match=r"must be a float tensor \(N, C, H, W\), got float32 \(1, 28, 28\); for a single"
+    ):
         predict(small(), data.train.images[0])
     with pytest.raises(ConfigError, match=r"evaluate wants a Split with images in it, .* got Split\(0 images"):
         evaluate(small(), data.train[:0])
@@ -95,7 +97,7 @@ def test_wrong_kinds_of_data_are_named(data):
         quiet(small(), without, epochs=1, patience=3)
     wrong = load_data("mnist", train=100, validation=0)
     wrong.train = wrong.train.__class__(wrong.train.images.int(), *list(vars(wrong.train).values())[1:])
-    with pytest.raises(ConfigError, match=r"data.train.images: want float \(N, C, H, W\), got torch.int32"):
+    with pytest.raises(ConfigError, match=r"data.train.images must be a float tensor \(N, C, H, W\), got int32"):
         quiet(small(), wrong, epochs=1)
 
 

@@ -289,7 +289,7 @@ def test_every_control_and_picture_has_a_name(panel):
         (None, DATA, "models wants a dict of name: network, 1 to 6, got NoneType; try {'mine': model}"),
         ({}, DATA, "models wants a dict of name: network, 1 to 6, got 0 of them; try {'mine': model}"),
         (MODELS["small"], DATA, "models wants a dict of name: network, 1 to 6, got Sequential; try {'mine': model}"),
-        ({"a": 1}, DATA, "model: want an nn.Module, such as build_cnn(), got 1"),
+        ({"a": 1}, DATA, "model must be an nn.Module, such as build_cnn(), got 1"),
         ({"a": build_cnn(classes=3)}, DATA, "model 'a' knows 3 classes, the data 10; give its own data"),
         (
             MODELS,

@@ -7,15 +7,17 @@ import cnnlab
 from cnnlab.errors import ConfigError
 from cnnlab.widgets import ConvolutionExplorer
 
+MUST_BE = "images must be a float tensor (N, 1, H, W) or (N, H, W) with pixels"
+
 
 @pytest.mark.parametrize(
     ("images", "words"),
     [
-        (torch.zeros(2, 3, 4, 4), "want float images (N, 1, H, W) or (N, H, W), got (2, 3, 4, 4)"),
-        (torch.zeros(4, 4), "want float images (N, 1, H, W) or (N, H, W), got (4, 4)"),
-        (torch.zeros(0, 4, 4), "want float images (N, 1, H, W) or (N, H, W), got (0, 4, 4)"),
-        (torch.zeros(2, 4, 4, dtype=torch.uint8), "want float images (N, 1, H, W) or (N, H, W), got torch.uint8"),
-        ([1], "want float images (N, 1, H, W) or (N, H, W), got list"),
+        (torch.zeros(2, 3, 4, 4), f"{MUST_BE}, got float32 (2, 3, 4, 4)"),
+        (torch.zeros(4, 4), f"{MUST_BE}, got float32 (4, 4)"),
+        (torch.zeros(0, 4, 4), f"{MUST_BE}, got float32 (0, 4, 4)"),
+        (torch.zeros(2, 4, 4, dtype=torch.uint8), f"{MUST_BE}, got uint8 (2, 4, 4)"),
+        ([1], f"{MUST_BE}, got list"),
         (torch.full((1, 2, 2), -0.5), "images must lie in 0–1, got -0.5 to -0.5; try data.train.pixels"),
         (torch.full((1, 2, 2), torch.nan), "images must lie in 0–1, got nan to nan; try data.train.pixels"),
     ],

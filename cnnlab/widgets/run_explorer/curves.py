@@ -42,19 +42,20 @@ class RunCurves:
 
     def __init__(self, plot: LivePlot, pair: Sequence[Side], layer: str) -> None:
         self.plot, self.pair, self.layer = plot, pair, layer
-        self._counts: dict[tuple[str, int], tuple[np.ndarray, float]] = {}
+        self._counts: dict[tuple[str, int], tuple[np.ndarray, str]] = {}
         plot.figure.clear()
         losses, flow, activations, weights = plot.figure.subplots(2, 2, gridspec_kw=PLACES).flat
         self._draw_losses(losses)
         self._flow = self._draw_flow(flow)
-        last_activations = [side.activations(side.run.snapshots[-1], layer) for side in pair]
-        self._edges = _edges_of([values[values != 0] for values in last_activations])
-        self._activations = self._distribution(activations, f"activation, {layer}", self._edges)
-        self._zeros = [_note(activations, place) for place in range(2)]
         first_and_last = [(side, side.run.snapshots[end]) for side in pair for end in (0, -1)]
+        self._edges = _edges_of([side.activations(epoch, layer) for side, epoch in first_and_last])
+        self._activations = self._distribution(activations, f"activation, {layer}", self._edges)
+        self._activation_notes = [_note(activations, place) for place in range(2)]
         self._weight_edges = _edges_of([side.weights(epoch, layer) for side, epoch in first_and_last])
-        self._weights = self._distribution(weights, f"weight in front of {layer}", self._weight_edges)
-        moving = [self._cursor, *self._dots, *self._flow, *self._activations, *self._zeros, *self._weights]
+        self._weights = self._distribution(weights, f"weight before {layer}", self._weight_edges)
+        self._weight_notes = [_note(weights, place) for place in range(2)]
+        moving = [self._cursor, *self._dots, *self._flow, *self._activations, *self._weights]
+        moving += self._activation_notes + self._weight_notes
         for ax in plot.figure.axes:
             ax.spines[["top", "right"]].set_visible(False)
         plot.freeze(moving, solve=False)
@@ -67,18 +68,22 @@ class RunCurves:
             has_loss = 1 <= epoch <= len(losses)
             self._dots[place].set_data(([epoch], [losses[epoch - 1]]) if has_loss else ([], []))
             self._flow[place].set_data(*_flow_at(side.run.history, epoch, self._layers))
-            heights, zeros = self._activation_heights(side, epoch)
+            heights, note = self._activation_heights(side, epoch)
             self._activations[place].set_ydata(heights)
-            self._zeros[place].set_text(f"{side.name}: {zeros:.0%} zeros")
-            self._weights[place].set_ydata(_heights(side.weights(epoch, self.layer), self._weight_edges))
+            self._activation_notes[place].set_text(f"{side.name}: {note}")
+            heights, outside = _heights(side.weights(epoch, self.layer), self._weight_edges)
+            self._weights[place].set_ydata(heights)
+            self._weight_notes[place].set_text(f"{side.name}: {outside:,} outside" if outside else "")
         self.plot.show(label=self._in_words(epoch))
 
-    def _activation_heights(self, side: Side, epoch: int) -> tuple[np.ndarray, float]:
-        """Return the histogram of the layer's activations without zeros, and the share of zeros."""
+    def _activation_heights(self, side: Side, epoch: int) -> tuple[np.ndarray, str]:
+        """Return the histogram of the layer's activations without zeros; and in words, what the bars do not count."""
         key = side.run.experiment.key, epoch
         if key not in self._counts:  # keep the histograms: the activations are large
             values = side.activations(epoch, self.layer)
-            self._counts[key] = _heights(values[values != 0], self._edges), float((values == 0).float().mean())
+            heights, outside = _heights(values[values != 0], self._edges)
+            note = f"{float((values == 0).float().mean()):.0%} zeros"
+            self._counts[key] = heights, note + (f", {outside:,} outside" if outside else "")
         return self._counts[key]
 
     def _depth(self, name: str) -> int:
@@ -123,7 +128,7 @@ class RunCurves:
     def _distribution(self, ax: Axes, xlabel: str, edges: np.ndarray) -> list[Line2D]:
         """Draw the axes of a distribution, and return an empty outline for each run."""
         middles = (edges[:-1] + edges[1:]) / 2
-        ax.set(xlabel=xlabel, ylabel="share of the peak", ylim=(0, 1.3), xlim=(edges[0], edges[-1]))
+        ax.set(xlabel=xlabel, ylabel="tallest bar = 1", ylim=(0, 1.3), xlim=(edges[0], edges[-1]))
         looks = [{name: look[name] for name in ("color", "linestyle")} for look in LOOKS]
         return [ax.step(middles, np.zeros(len(middles)), where="mid", **look)[0] for look in looks]
 
@@ -163,7 +168,7 @@ def _edges_of(tensors: list[Tensor]) -> np.ndarray:
     return bin_edges(np.concatenate([values.numpy() for values in tensors]))
 
 
-def _heights(values: Tensor, edges: np.ndarray) -> np.ndarray:
-    """Return the histogram of the values in these equal bins, as shares of its peak."""
+def _heights(values: Tensor, edges: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the histogram of the values in these equal bins, its tallest bar 1, and how many values are outside."""
     counts, _ = np.histogram(values.numpy(), len(edges) - 1, (edges[0], edges[-1]))  # faster than with the edges
-    return counts / max(1, counts.max())
+    return counts / max(1, counts.max()), values.numel() - int(counts.sum())

@@ -14,7 +14,7 @@ from cnnlab.comparison.settings import setting_names
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
-from cnnlab.model.convolution import write_number
+from cnnlab.model.convolution import format_number
 from cnnlab.plots.images import montage
 from cnnlab.widgets.base import TWO_COLUMNS, Panel, control_row, in_columns, offer, picture_row
 from cnnlab.widgets.examples import bank_runs
@@ -187,7 +187,7 @@ class RunExplorer(Panel):
         """Describe the answers of both runs, and the values and the receptive fields of the unit that is explained."""
         epoch, layer, pair = self.epoch.value, self.layer.value, self._pair
         answers = "; ".join(f"{side.name} reads {side.answer(epoch, self._image())}" for side in pair)
-        values = " and ".join(write_number(float(values[pointed])) for values in maps)
+        values = " and ".join(format_number(float(values[pointed])) for values in maps)
         unit, row, column = pointed
         return (
             f"After epoch {epoch}: {answers}. {layer}, unit {unit}, row {row}, column {column}: {values}; it sees "
@@ -217,7 +217,7 @@ class RunExplorer(Panel):
                 sequential_pixels(picture, limit),
                 cursor=list(self._cursors[place]),
                 title=f"{layer}: {side.name}",
-                caption=f"{zero}, yellow {write_number(limit)}; point at a unit, or use the arrow keys",
+                caption=f"{zero}, yellow {format_number(limit)}; point at a unit, or use the arrow keys",
                 label=f"maps of {layer}, {side.name}; the arrow keys move the cursor",
             )
 

@@ -7,7 +7,7 @@ import numpy as np
 import traitlets
 from torch import Tensor
 
-from cnnlab.model.convolution import write_number
+from cnnlab.model.convolution import format_number
 from cnnlab.widgets.web.widget import WebWidget, read_asset
 
 # Blue below zero, white at zero, red above: RdBu of C. Brewer's ColorBrewer 2.0, safe for colour-blind readers;
@@ -49,7 +49,7 @@ def blue_to_red(limit: float) -> str:
     >>> blue_to_red(0.5)
     'blue −0.50, white 0, red 0.50'
     """
-    number = write_number(limit) if limit >= 0.01 else f"{limit:.1g}"  # never "0.00"
+    number = format_number(limit) if limit >= 0.01 else f"{limit:.1g}"  # never "0.00"
     return f"blue −{number}, white 0, red {number}" if limit else "all zero"
 
 

@@ -6,6 +6,7 @@ import torch
 from two_runs import BASE, train
 
 from cnnlab import RunExplorer, TrainingPanel
+from cnnlab.plots.style import BINS
 from cnnlab.widgets.run_explorer.curves import NOT_RECORDED
 
 
@@ -16,13 +17,38 @@ def test_before_training_there_is_no_loss_and_no_gradient(panel):
     assert panel.status.value.startswith("After epoch 0: pooling=max reads ")
 
 
-def test_the_zeros_behind_a_relu_are_told_and_not_drawn(panel, trained):
+def test_the_zeros_after_a_relu_are_told_and_not_drawn(panel, trained):
     with torch.no_grad():
         values = trained[0].model(2)[:2](trained[0].experiment.load_data().validation.images[:100])
     text = f"pooling=max: {float((values == 0).float().mean()):.0%} zeros"
-    assert panel._curves._zeros[0].get_text() == text
+    assert panel._curves._activation_notes[0].get_text() == text
     counts, _ = np.histogram(values[values != 0], panel._curves._edges)
+    assert counts.sum() == (values != 0).sum()  # none is outside
     assert list(panel._curves._activations[0].get_ydata()) == pytest.approx(counts / counts.max())
+
+
+def test_the_bars_reach_over_the_first_and_the_last_epoch_of_both_runs(panel, trained):
+    with torch.no_grad():
+        weights = torch.cat([run.model(epoch).conv1.weight.flatten() for run in trained for epoch in (0, 2)])
+    edges = panel._curves._weight_edges
+    assert (edges[0], edges[-1]) == pytest.approx((float(weights.min()), float(weights.max())))
+
+
+def test_values_outside_of_the_bars_are_counted_and_told(panel, trained):
+    curves = panel._curves
+    curves._edges = curves._weight_edges = np.linspace(-0.05, 0.05, BINS + 1)
+    curves._counts.clear()
+    curves.move_to(2)
+    model = trained[1].model(2)
+    with torch.no_grad():
+        values = model[:2](trained[1].experiment.load_data().validation.images[:100])
+        weights = model.conv1.weight
+    too_high = int((values > 0.05).sum())
+    assert too_high > 1000
+    zeros = f"{float((values == 0).float().mean()):.0%} zeros"
+    assert curves._activation_notes[1].get_text() == f"pooling=avg: {zeros}, {too_high:,} outside"
+    outside = int((weights.abs() > 0.05).sum())
+    assert curves._weight_notes[1].get_text() == f"pooling=avg: {outside} outside"
 
 
 def test_the_words_for_missing_insides_name_the_box_to_tick():

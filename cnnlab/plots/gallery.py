@@ -1,0 +1,181 @@
+"""Draw many trainings as small pictures on one scale, each with its training and its validation curve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from cnnlab.checks import check_choice
+from cnnlab.comparison.metrics import distinct
+from cnnlab.errors import ConfigError
+from cnnlab.experiments.experiment import FIELDS, in_order
+from cnnlab.experiments.run import Run
+from cnnlab.plots.style import TRAIN, UNITS, VALIDATION, log_scale
+from cnnlab.training.history import warn_if_environments_differ
+
+LENGTH_LINES = {"color": "0.85", "linewidth": 0.8, "zorder": 0}
+
+
+def plot_gallery(
+    runs: Iterable[Run],
+    *,
+    rows: str | tuple[str, ...] = (),
+    columns: str | tuple[str, ...] = (),
+    metric: str = "loss",
+    log: bool = False,
+) -> np.ndarray:
+    """Draw training and validation over the epochs for every setting: one panel each, all on one scale.
+
+    A line is the mean over the seeds, and its band goes from the lowest to the highest seed. Runs that differ in
+    `epochs` alone are points of one training: the longest is drawn, with a tick, a thin line and two markers at each of
+    the lengths. The training loss is the running mean over an epoch, in train mode, as `fit` records it. Where some of
+    a panel's runs end before the others, the panel says so; from there on the line is the mean of the others.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+        What `sweep` or `load_runs` returns.
+    rows, columns : str or tuple of str
+        The field of Experiment, or several fields, that the rows and the columns of panels differ in. None are needed
+        for runs of one setting.
+    metric : str
+        "loss" (nats) or "accuracy" (0–1).
+    log : bool
+        Draw the metric on a logarithmic scale.
+
+    Returns
+    -------
+    array of Axes
+        (rows, columns). The figure is `axes[0, 0].figure`.
+
+    Raises
+    ------
+    ConfigError
+        If a field or the metric is unknown, if there is no run with a finished epoch, or if the runs of a panel differ
+        in more than `epochs` and the seed.
+
+    >>> plot_gallery(runs, rows="kernel_size", columns="pooling", metric="accuracy")
+    >>> plot_gallery(runs.filter(kernel_size=3, pooling="max", epochs=5))   # one setting, at its own length
+    """
+    rows, columns = ((names,) if isinstance(names, str) else tuple(names) for names in (rows, columns))
+    for name in (*rows, *columns):
+        check_choice("field of Experiment", name, FIELDS)
+    check_choice("metric", metric, UNITS)
+    panels = _runs_by_panel(runs, rows, columns)
+    down, across = (sorted({key[side] for key in panels}, key=lambda key: [*map(in_order, key)]) for side in (0, 1))
+    size = max(5.6, 1.2 + 1.55 * len(across)), 1.6 + 1.3 * len(down)  # inches
+    axes = plt.subplots(
+        len(down), len(across), figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
+    )[1]  # fmt: skip
+    lengths = sorted({run.experiment.epochs for panel in panels.values() for run in panel})
+    if log:
+        log_scale(axes[0, 0])  # the others share it
+    for row, row_axes in zip(down, axes, strict=True):
+        for column, ax in zip(across, row_axes, strict=True):
+            _draw_panel(ax, panels.get((row, column), []), metric, lengths)
+    _name_panels(axes, [_words(rows, key) for key in down], [_words(columns, key) for key in across])
+    if len(lengths) > 1:
+        axes[0, 0].set_xticks(lengths)
+    else:
+        axes[0, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[0, 0].set_xlim(0, 1.03 * lengths[-1])
+    _name_figure(axes, metric, seeds=sorted({_seeds(panel) for panel in panels.values()}))
+    return axes
+
+
+def _runs_by_panel(
+    runs: Iterable[Run], rows: tuple[str, ...], columns: tuple[str, ...]
+) -> dict[tuple[tuple, tuple], list[Run]]:
+    """Return (row settings, column settings) → the runs there; raise ConfigError where a panel has two settings."""
+    panels: dict[tuple[tuple, tuple], list[Run]] = {}
+    for run in distinct(runs):
+        settings = run.experiment.resolved()
+        key = tuple(settings[name] for name in rows), tuple(settings[name] for name in columns)
+        if len(run.history):
+            panels.setdefault(key, []).append(run)
+    if not panels:
+        raise ConfigError("plot_gallery: no run has a finished epoch; give it runs that were trained")
+    for panel in panels.values():
+        settings = [run.experiment.resolved() for run in panel]
+        mixed = [name for name in FIELDS if len({other[name] for other in settings}) > 1]
+        if mixed := [name for name in mixed if name not in ("epochs", "seed")]:
+            raise ConfigError(
+                f"plot_gallery: a panel would mix runs that differ in {', '.join(mixed)}; name {mixed[0]} in rows or "
+                f"columns, or filter the runs, as in runs.filter({mixed[0]}={settings[0][mixed[0]]!r})"
+            )
+    everything = [run.history for panel in panels.values() for run in panel]
+    warn_if_environments_differ(everything, paired=[], stacklevel=4)
+    return panels
+
+
+def _draw_panel(ax: Axes, runs: list[Run], metric: str, lengths: list[int]) -> None:
+    """Draw the training and the validation curve of runs that differ in `epochs` and the seed alone."""
+    for length in lengths:
+        ax.axvline(length, **LENGTH_LINES)
+    longest = {run.experiment.trajectory: run for run in sorted(runs, key=lambda run: len(run.history))}
+    own_lengths = {run.experiment.epochs for run in runs}
+    recorded = [len(run.history) for run in longest.values()]
+    for look, split in ((TRAIN, "train"), (VALIDATION, "validation")):
+        values = _values(list(longest.values()), f"{split}_{metric}")  # (seeds, epochs)
+        if not values.size:
+            continue
+        epochs = np.arange(1, values.shape[1] + 1)
+        marked = [length - 1 for length in own_lengths if length <= len(epochs)]
+        band = {"color": look["color"], "alpha": 0.25, "linewidth": 0}
+        ax.fill_between(epochs, np.nanmin(values, 0), np.nanmax(values, 0), **band)
+        ax.plot(epochs, np.nanmean(values, 0), markevery=marked, markersize=3.5, linewidth=1.2, **look)
+    early = sum(length < max(recorded) for length in recorded)
+    note = "no run" if not runs else f"{early} of {len(recorded)} end early" if early else ""
+    ax.text(0.97, 0.95, note, transform=ax.transAxes, fontsize=7, ha="right", va="top")
+    seaborn.despine(ax=ax)
+
+
+def _values(runs: list[Run], metric: str) -> np.ndarray:
+    """Return the metric of runs after each epoch, (seeds, epochs), NaN where a run has none; empty if none has any."""
+    curves = [[row.get(metric, np.nan) for row in run.history.rows] for run in runs]
+    longest = max(map(len, curves), default=0)
+    values = np.array([[*curve, *[np.nan] * (longest - len(curve))] for curve in curves])
+    has_value = ~np.isnan(values).all(0) if values.size else np.zeros(0, bool)
+    return values[:, : has_value.nonzero()[0][-1] + 1] if has_value.any() else np.empty((0, 0))
+
+
+def _words(names: tuple[str, ...], values: tuple) -> str:
+    """Return the settings of a row or a column in words, such as "kernel_size 3 · max"."""
+    return " · ".join(
+        str(value) if isinstance(value, str) else f"{name} {value}" for name, value in zip(names, values, strict=True)
+    )
+
+
+def _name_panels(axes: np.ndarray, rows: list[str], columns: list[str]) -> None:
+    """Write the settings of the columns above the first row, and those of the rows at the left."""
+    for ax, words in zip(axes[0], columns, strict=True):
+        ax.set_title(words, fontsize=9, parse_math=False)
+    for ax, words in zip(axes[:, 0], rows, strict=True):
+        ax.set_ylabel(words, fontsize=9, parse_math=False)
+    for ax in axes.flat:
+        ax.tick_params(labelsize=8)
+
+
+def _seeds(runs: list[Run]) -> int:
+    """Return how many seeds these runs have."""
+    return len({run.experiment.seed for run in runs})
+
+
+def _name_figure(axes: np.ndarray, metric: str, seeds: list[int]) -> None:
+    """Give the figure one title, one legend, and one label for each axis; seeds: the numbers of seeds in the panels."""
+    figure = axes[0, 0].figure
+    count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    spread = f", mean and range of {count} seeds" if seeds[-1] > 1 else ""
+    figure.suptitle(f"{metric}: training beside validation{spread}", fontsize=10)
+    figure.supxlabel("epoch", fontsize=10)
+    figure.supylabel(UNITS[metric], fontsize=10)
+    handles = {line.get_label(): line for ax in axes.flat for line in ax.lines if line.get_label() in LABELS}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower right", ncols=2, frameon=False, fontsize=9)
+
+
+LABELS = (TRAIN["label"], VALIDATION["label"])

@@ -1,0 +1,83 @@
+"""Draw a table of several metrics, in which the colours of a column show where its metric is high."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from cnnlab.errors import ConfigError
+from cnnlab.plots.style import axis_label, new_axes
+
+if TYPE_CHECKING:
+    import pandas
+
+LOG_RANGE = 100  # the colours of a metric that varies by more than this factor follow its logarithm
+
+
+def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the table of `Runs.summary` as a picture: a row for each setting, a column for each metric.
+
+    A cell says the mean over the seeds ± their standard deviation. Each column has colours of its own, from dark at
+    its lowest mean to light at its highest; if a metric varies by more than a factor of 100, its colours follow its
+    logarithm.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What `Runs.summary` returns; sort it as you like.
+    ax : Axes
+        Where to draw; None makes a new figure.
+
+    >>> table = runs.summary(["train_loss", "validation_loss", "dead_share"])
+    >>> plot_summary(table.sort_values("validation_loss"))
+    """
+    columns = list(getattr(table, "columns", ()))
+    metrics = [name for name, spread in pairwise(columns) if spread in ("std", f"{name}_std")]
+    if not metrics or "seeds" not in columns or not len(table):
+        raise ConfigError(f"plot_summary wants the table that runs.summary(…) returns, got {type(table).__name__}")
+    fields = columns[: columns.index("seeds")]
+    names = [" · ".join(map(str, row)) for row in table[fields].itertuples(index=False)]
+    ax = new_axes(ax, (0.9 + 0.08 * max(map(len, names)) + 1.35 * len(metrics), 1.1 + 0.28 * len(table)))
+    shades = np.column_stack([_shades(table[metric].to_numpy(float)) for metric in metrics])  # (settings, metrics)
+    ax.imshow(plt.get_cmap("viridis")(shades), aspect="auto")
+    for column, metric in enumerate(metrics):
+        for row, (mean, spread) in enumerate(
+            table[[metric, columns[columns.index(metric) + 1]]].itertuples(index=False)
+        ):
+            colour = "black" if shades[row, column] > 0.6 else "white"
+            ax.text(column, row, _plus_minus(mean, spread), ha="center", va="center", fontsize=8, color=colour)
+    ax.set_xticks(range(len(metrics)), [axis_label(metric).replace(" (", "\n(") for metric in metrics], fontsize=8)
+    ax.set_yticks(range(len(names)), names, fontsize=8, parse_math=False)
+    ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+    ax.set(ylabel=" · ".join(fields))
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def _shades(means: np.ndarray) -> np.ndarray:
+    """Return the place of each mean between the lowest (0) and the highest (1); 0.5 where all are equal."""
+    low, high = np.nanmin(means), np.nanmax(means)
+    if low > 0 and high > LOG_RANGE * low:
+        means, low, high = np.log(means), np.log(low), np.log(high)
+    return (means - low) / (high - low) if high > low else np.full(len(means), 0.5)
+
+
+def _plus_minus(mean: float, spread: float) -> str:
+    """Return mean ± spread, with two digits of the spread; of one seed, the mean alone.
+
+    >>> _plus_minus(0.97312, 0.00214), _plus_minus(2.94e-06, 5.1e-07)
+    ('0.9731 ± 0.0021', '2.94e-06 ± 5.1e-07')
+    """
+    if math.isnan(mean):
+        return "–"
+    if not spread > 0:  # one seed, or seeds that agree
+        return f"{mean:.4g}"
+    if 0 < abs(mean) < 1e-3:
+        return f"{mean:.2e} ± {spread:.1e}"
+    digits = max(0, 1 - math.floor(math.log10(spread)))
+    return f"{mean:.{digits}f} ± {spread:.{digits}f}"

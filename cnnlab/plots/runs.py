@@ -98,7 +98,8 @@ def plot_noise_floor(
 ) -> Axes:
     """Draw the runs of one setting, a dot for each seed, their mean, and the noise floor around it as a grey band.
 
-    Two single runs inside the band differ by chance alone. The same band stands in every comparison.
+    From the line to the edge of the band is the noise floor: two single runs of one setting differ by less than this 95
+    times in 100. The same band stands in every comparison.
 
     Parameters
     ----------
@@ -138,8 +139,10 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     """Draw a comparison: for each setting a dot for each seed, the mean, the interval of its difference, the verdict.
 
     The horizontal line is the mean of the reference, the first setting. An interval that crosses the line cannot tell.
-    Two single runs inside the grey band differ by chance alone. If a setting shares only some seeds with the reference,
-    the line there is the reference's mean over these seeds; a hollow dot is a seed that is in no mean.
+    From the line to the edge of the grey band is the noise floor: two single runs of one setting differ by less than
+    this 95 times in 100, while a dot may be an average of several runs of its seed. If a setting shares only some seeds
+    with the reference, the line there is the reference's mean over these seeds; a hollow dot is a seed that is in no
+    mean.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ import pytest
 import torch
 from small_replicas import TINY, assert_alike
 
+import cnnlab.experiments.device_work
 import cnnlab.experiments.replicas
 import cnnlab.experiments.stacks
 import cnnlab.experiments.sweep
@@ -99,14 +100,14 @@ def test_stacks_are_no_larger_than_asked_for_and_than_memory_allows(stacked, mon
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
 def test_out_of_memory_splits_the_stack(stacked, monkeypatch, tmp_path, error):
-    work = cnnlab.experiments.replicas._Step.work
+    work = cnnlab.experiments.device_work.TrainingStep.work
 
     def too_much(step):
         if step.network.count > 2:
             raise error
         work(step)
 
-    monkeypatch.setattr(cnnlab.experiments.replicas._Step, "work", too_much)
+    monkeypatch.setattr(cnnlab.experiments.device_work.TrainingStep, "work", too_much)
     runs = sweep(grid(TINY.replace(epochs=1), seed=range(5)), tmp_path, replicas=5, progress=False)
     assert stacked == [5, 2, 3, 1, 2]
     assert [one.experiment.seed for one in runs] == [0, 1, 2, 3, 4]
@@ -151,7 +152,7 @@ def test_the_line_of_progress_takes_back_what_is_trained_anew(monkeypatch, stack
         def __exit__(self, *_):
             lines.append((self.line.n, self.line.total))
 
-    work, steps = cnnlab.experiments.replicas._Step.work, []
+    work, steps = cnnlab.experiments.device_work.TrainingStep.work, []
 
     def too_much(step):
         steps.append(step.network.count)
@@ -159,7 +160,7 @@ def test_the_line_of_progress_takes_back_what_is_trained_anew(monkeypatch, stack
             raise MemoryError
         work(step)
 
-    monkeypatch.setattr(cnnlab.experiments.replicas._Step, "work", too_much)
+    monkeypatch.setattr(cnnlab.experiments.device_work.TrainingStep, "work", too_much)
     monkeypatch.setattr(cnnlab.experiments.sweep, "SweepProgress", Board)
     runs = sweep(grid(TINY.replace(epochs=3), seed=range(4)), replicas=4, progress=False)
     assert (len(runs), stacked) == (4, [4, 2, 2])

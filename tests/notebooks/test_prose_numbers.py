@@ -11,6 +11,9 @@ COVERED = [
     "01_kernel_size",
     "02_pooling",
     "03_epochs",
+    "04_optimizers",
+    "05a_signals",
+    "05b_saliency",
 ]  # in the end all of them
 FAILS = pytest.mark.xfail(reason="not yet covered", strict=False)
 

@@ -1,10 +1,12 @@
-"""Give every notebook its set-up cell and its "Open in Colab" badge: `python tools/colab.py [OWNER/NAME]`.
+"""Write what all notebooks share: set-up cell, badge "Open in Colab", link to the glossary.
 
-OWNER/NAME is the course's repository on GitHub. The script writes it into pyproject.toml and makes cells and badges
-from it. Without an address there is no badge, and the set-up cell on Colab installs the wheel that was uploaded to the
-notebook's folder. Where cnnlab is not installed, the cell stops the notebook with one sentence. In JupyterLab the cell
-is folded to its first line, and exports can leave it out by its tag. Nothing else in a notebook changes, and a second
-run changes nothing.
+`python tools/colab.py [OWNER/NAME]` writes them into every notebook. OWNER/NAME is the course's repository on GitHub:
+the script writes it into pyproject.toml and makes cells and badges from it. Without an address there is no badge, and
+the set-up cell on Colab installs the wheel that was uploaded to the notebook's folder. Where cnnlab is not installed,
+the cell stops the notebook with one sentence. In JupyterLab the cell is folded to its first line, and exports can leave
+it out by its tag. The title links to the glossary beside the notebook. On Colab nothing is beside it, so that below
+the badge there is a link to the glossary on GitHub. Nothing else in a notebook changes, and a second run changes
+nothing.
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ PUBLISHED = """\
         source = "git+@ADDRESS@"
         source = max(glob("cnnlab-*.whl"), default=source)"""
 
+GLOSSARY = "**Words:** the [glossary](glossary.md) explains them, in English and Indonesian."
+
 # Folded to its first line, which a click opens; exports leave it out by its tag (CONTRIBUTING.md).
 METADATA = {"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]}
 
@@ -63,13 +67,25 @@ def set_up_cell(address: str) -> str:
 
 
 def badge(address: str, notebook: str) -> str:
-    """Return the Markdown of the badge that opens notebooks/NOTEBOOK.ipynb in Colab.
+    """Return the Markdown of the badge that opens notebooks/NOTEBOOK.ipynb in Colab, and of a link to the glossary.
 
     >>> badge("alice/cnnlab", "02_pooling")[:29]
     '[![Open this notebook in Cola'
     """
     picture = f"![Open this notebook in Colab]({COLAB}assets/colab-badge.svg)"
-    return f"[{picture}]({COLAB}github/{address}/blob/main/notebooks/{notebook}.ipynb)"
+    glossary = f"[glossary]({GITHUB}{address}/blob/main/notebooks/glossary.md)"
+    words = f"On Colab, the {glossary} opens here."
+    return f"[{picture}]({COLAB}github/{address}/blob/main/notebooks/{notebook}.ipynb)\n\n{words}"
+
+
+def with_glossary(title: str) -> str:
+    """Return the text of a title cell that ends with the link to the glossary.
+
+    >>> with_glossary("# What is a kernel?").splitlines()[-1]
+    '**Words:** the [glossary](glossary.md) explains them, in English and Indonesian.'
+    """
+    lines = [line for line in title.splitlines() if not line.startswith("**Words:**")]
+    return "\n".join(lines).rstrip() + f"\n\n{GLOSSARY}"
 
 
 def read_address(root: Path) -> str:
@@ -101,7 +117,7 @@ def check_address(address: str) -> None:
 
 
 def update(path: Path, address: str) -> bool:
-    """Write set-up cell and badge into a notebook, and return whether that changed it."""
+    """Write set-up cell, badge and link into a notebook, and return whether that changed it."""
     before = path.read_text(encoding="utf-8")
     notebook = json.loads(before)
     cells = [cell for cell in notebook["cells"] if cell["id"] != "colab"]
@@ -110,8 +126,9 @@ def update(path: Path, address: str) -> bool:
         raise SystemExit(f"{path.name} has no cell with the id 'setup': put an empty code cell with it below the title")
     cells[place]["source"] = set_up_cell(address).splitlines(keepends=True)
     cells[place]["metadata"] = METADATA
+    cells[0]["source"] = with_glossary("".join(cells[0]["source"])).splitlines(keepends=True)
     if address:
-        words = [badge(address, path.stem)]
+        words = badge(address, path.stem).splitlines(keepends=True)
         cells.insert(place, {"cell_type": "markdown", "id": "colab", "metadata": {}, "source": words})
     notebook["cells"] = cells
     after = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"

@@ -1,7 +1,8 @@
 """Bring the course's notebooks into the folder of a person who opens a shared installation; start.py runs this.
 
-A notebook that she has changed stays as it is. The file .cnnlab/copied.json in her folder holds the SHA-256 of each
-notebook as it was copied, which shows what she has changed since.
+The glossary, to which they link, comes with them. A notebook that she has changed stays as it is. The file
+.cnnlab/copied.json in her folder holds the SHA-256 of each file as it was copied, which shows what she has changed
+since.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ def copy_notebooks() -> int:
         os.makedirs(os.path.join(own, name), exist_ok=True)
     copied, newer = start.read_json(os.path.join(own, ".cnnlab", "copied.json")), []
     for name in sorted(os.listdir(os.path.join(start.ROOT, "notebooks"))):
-        if name.endswith(".ipynb"):
+        if name.endswith((".ipynb", ".md")):
             source, target = os.path.join(start.ROOT, "notebooks", name), os.path.join(own, "notebooks", name)
             new, current = checksum(source), checksum(target)
             if current in ("", new, copied.get(name)):  # missing, or as it was copied

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
-from collections.abc import Callable
-from typing import Any, NoReturn
 
 from cnnlab.checks import check_whole
+from cnnlab.cli.parser import Parser, plain_warnings, reader
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment
 from cnnlab.experiments.fields import Setting
@@ -21,8 +19,7 @@ def main(arguments: list[str]) -> int:
     seeds, store = options.pop("seeds"), options.pop("store")
     how = {name: options.pop(name) for name in ("workers", "device", "replicas")}
     lists = {name: values for name, values in options.items() if values is not None}
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: sys.stderr.write(f"{message}\n")
+    with plain_warnings():
         try:
             if seeds is not None:
                 if "seed" in lists:
@@ -38,18 +35,13 @@ def main(arguments: list[str]) -> int:
     return 0 if len(runs) == len({experiment.key for experiment in experiments}) else 1
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one sentence, without the thirty options first."""
-        self.exit(2, f"{message}; {self.prog} --help shows every option\n")
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the parser: one option for each field of `Experiment`, which takes one value or several."""
-    arguments = _Parser(
+    arguments = Parser(
         prog="python -m cnnlab sweep", allow_abbrev=False,
         description="Train every combination of the values given, each as often as there are seeds, and keep each run.",
-        epilog="The same command goes on where it was stopped. load_runs(FOLDER) reads the runs in a notebook.",
+        epilog="The same command goes on where it was stopped. `python -m cnnlab compare FOLDER --by FIELD` "
+        "compares the runs; load_runs(FOLDER) reads them in a notebook.",
     )  # fmt: skip
     for group in ("Data", "Network", "Training"):
         options = arguments.add_argument_group(group, "Each takes one value or several, such as --kernel-size 3 5.")
@@ -85,15 +77,3 @@ def default_of(known: Setting) -> str:
         return f"default: none ({known.none})" if known.none != "none" else "default: none"
     value = ",".join(map(str, known.default)) if known.kind is tuple else known.default
     return f"default: {value}"
-
-
-def reader(name: str, known: Setting) -> Callable[[str], Any]:
-    """Return the function with which argparse reads a value of the field."""
-
-    def read(word: str) -> Any:
-        try:
-            return known.read(name, word)
-        except ConfigError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read

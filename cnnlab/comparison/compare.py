@@ -127,10 +127,14 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """Return the table as a notebook shows it."""
-        floor = f"{self.noise_floor:.4f}"
-        noise = f"Noise floor: two single runs of one setting differ by less than {floor} 95 times in 100."
-        notes = [noise] if math.isfinite(self.noise_floor) else []
-        return html_table(self.title, self.by, self.levels, [*notes, *self._left_out()])
+        return html_table(self.title, self.by, self.levels, filter(None, [self.noise_sentence, *self._left_out()]))
+
+    @property
+    def noise_sentence(self) -> str:
+        """What the noise floor means, in words; "" where no setting has two seeds."""
+        if math.isnan(self.noise_floor):
+            return ""
+        return f"noise floor: two single runs of one setting differ by less than {self.noise_floor:.4f} 95 times in 100"
 
     def _left_out(self) -> list[str]:
         """Return a line for each reason why runs take no part, with their number."""

@@ -30,7 +30,7 @@ def test_the_numbers_are_those_of_the_text():
     for number in ("0.6200", "0.0200", "-0.0158", "0.0558", "-0.1358"):
         assert number in text
     assert notes == [
-        f"Noise floor: two single runs of one setting differ by less than {found.noise_floor:.4f} 95 times in 100."
+        f"noise floor: two single runs of one setting differ by less than {found.noise_floor:.4f} 95 times in 100"
     ]
 
 

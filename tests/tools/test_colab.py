@@ -73,6 +73,7 @@ def test_the_notebooks_are_what_the_script_makes_of_pyproject(path):
     assert ("colab" in cells(path)) is bool(address)
     if address:
         assert source(path, "colab") == colab.badge(address, path.stem)
+    assert source(path, "title").splitlines()[-2:] == ["", colab.GLOSSARY]
 
 
 def test_without_an_address_there_is_no_badge_and_nothing_that_leads_to_github(copy):
@@ -95,7 +96,8 @@ def test_one_command_sets_the_address_everywhere(copy, capsys):
         assert list(after)[:3] == ["title", "colab", "setup"]
         assert source(path, "colab") == (
             "[![Open this notebook in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
-            f"(https://colab.research.google.com/github/alice/cnn-lab/blob/main/notebooks/{path.name})"
+            f"(https://colab.research.google.com/github/alice/cnn-lab/blob/main/notebooks/{path.name})\n\n"
+            "On Colab, the [glossary](https://github.com/alice/cnn-lab/blob/main/notebooks/glossary.md) opens here."
         )
         assert "git+https://github.com/alice/cnn-lab" in source(path, "setup")
         assert after["setup"] | {"source": None} == before[path.name]["setup"] | {"source": None}

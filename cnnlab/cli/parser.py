@@ -1,0 +1,41 @@
+"""What the commands share: how they read values of `Experiment`'s fields, and how they say what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+from cnnlab.errors import ConfigError
+from cnnlab.experiments.fields import Setting
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence, without a list of all options before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end with the status 2."""
+        self.exit(2, f"{message}; {self.prog} --help shows every option\n")
+
+
+def reader(name: str, known: Setting) -> Callable[[str], Any]:
+    """Return the function with which argparse reads a value of the field."""
+
+    def read(word: str) -> Any:
+        try:
+            return known.read(name, word)
+        except ConfigError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+@contextlib.contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Within the block, write each warning as one line, without the file and the line of code that it comes from."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: sys.stderr.write(f"{message}\n")
+        yield

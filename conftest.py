@@ -1,14 +1,15 @@
-"""Let pytest be started in any folder, and give what it runs an empty folder for predictions.
-
-A student's own predictions would change what notebooks print.
-"""
+"""Prepare all that pytest runs in the repository: an empty folder for predictions, and the file of nbval's numbers."""
 
 import os
 import tempfile
 
 
 def pytest_configure(config):
-    """Look for the file of `--nbval-sanitize-with` beside pyproject.toml, which names it, unless it is here."""
+    """Give the tests an empty folder for predictions, and nbval the path of its file of approximate numbers.
+
+    A student's own predictions would change what notebooks print. pyproject.toml names nbval's file as it lies from
+    there, and pytest may be started in any folder of the repository.
+    """
     folder = tempfile.TemporaryDirectory(prefix="cnnlab-course-")
     config.add_cleanup(folder.cleanup)
     os.environ["CNNLAB_COURSE"] = folder.name

@@ -24,8 +24,8 @@ COURSE = Path(__file__).resolve().parents[1]
 SANITIZE = COURSE / "tools" / "nbval_sanitize.cfg"  # numbers after ≈ are not compared
 # The longest first, so that no processor waits for a long one at the end. Files with other names come before these.
 LONGEST_FIRST = [
-    "03_epochs", "05_inside_the_network", "06_mnist_experiment", "07_full_grid", "02_pooling", "01_kernel_size",
-    "00_start_here", "04_optimizers", "08_playground",
+    "03_epochs", "05a_signals", "06_mnist_experiment", "07_full_grid", "05b_saliency", "02_pooling",
+    "01_kernel_size", "00_start_here", "04_optimizers", "08_playground",
 ]  # fmt: skip
 PROCESSES = 2
 CELL_SECONDS = 120
@@ -256,7 +256,8 @@ def check_all(notebooks: dict[Path, str], lax: bool) -> int:
 def find(text: str) -> list[Path]:
     """Return the notebooks that an argument names: a notebook of the course, a file, or a folder of files."""
     course = COURSE / "notebooks"
-    named = [path for path in course.glob("*.ipynb") if text in (path.stem, path.stem.split("_")[0])]
+    numbers = {path: path.stem.split("_")[0] for path in sorted(course.glob("*.ipynb"))}
+    named = [path for path, number in numbers.items() if text in (path.stem, number, number.rstrip("ab"))]  # 05: both
     if named:
         return named
     for path in (Path(text).expanduser(), COURSE / text, course / text):

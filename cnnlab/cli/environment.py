@@ -37,13 +37,13 @@ class Line(NamedTuple):
 def report() -> tuple[str, bool]:
     """Return the report's text, and whether every line is ok.
 
-    text, good = report()
+    >>> text, all_ok = report()
     """
     checks = {"python": check_python, "platform": check_platform, "cnnlab": check_cnnlab}
-    packages = floors()
+    packages = minimum_versions()
     jupyterlab = packages.pop("jupyterlab", "0")
-    for name, floor in packages.items():
-        checks[name] = lambda name=name, floor=floor: check_package(name, floor)
+    for name, minimum in packages.items():
+        checks[name] = lambda name=name, minimum=minimum: check_package(name, minimum)
     checks |= {"device": check_device, "threads": check_threads, "workers": check_workers, "data": check_data}
     checks["widget stack"] = check_widgets
     groups = {"The course, in every front end": [run_check(name, check) for name, check in checks.items()]}
@@ -55,7 +55,7 @@ def report() -> tuple[str, bool]:
         f"{title}:\n" + "\n".join(f"{name:13} {value:{width}}  {verdict}" for name, value, verdict in group)
         for title, group in groups.items()
     )
-    return without_person(text), all(line.verdict == "ok" or line.verdict.startswith(OPTIONAL) for line in lines)
+    return hide_user_name(text), all(line.verdict == "ok" or line.verdict.startswith(OPTIONAL) for line in lines)
 
 
 def made_by_start() -> bool:
@@ -64,13 +64,16 @@ def made_by_start() -> bool:
     return environment.name == ".venv" and (environment.parent / "start.py").is_file()
 
 
-def remedy(arguments: str = "") -> str:
-    """Return the command that repairs this installation: that of start.py, conda or pip, whichever made it.
+def repair_command(arguments: str = "") -> str:
+    """Return in words which command repairs this installation: that of start.py, conda or pip, whichever made it.
 
     Parameters
     ----------
     arguments : str
         The arguments of `pip install` for the package that is wrong; "" for the course itself.
+
+    >>> repair_command('"tqdm>=4.66"')
+    'run `python -m pip install "tqdm>=4.66"`'
     """
     if made_by_start():
         return "run `python start.py` again (if that does not help, delete the folder .venv first)"
@@ -88,13 +91,13 @@ def run_check(name: str, check: Callable[[], tuple[str, str]]) -> Line:
 
 
 def failure(error: Exception, arguments: str = "") -> str:
-    """Return the verdict on a check that raised an error; `arguments` are those of `remedy`."""
+    """Return the verdict on a check that raised an error; `arguments` are those of `repair_command`."""
     message = " ".join(str(error).split())[:200] or "no message"
-    return f"failed with {type(error).__name__} ({message}): {remedy(arguments)}"
+    return f"failed with {type(error).__name__} ({message}): {repair_command(arguments)}"
 
 
-def floors() -> dict[str, str]:
-    """Return package -> lowest version, for all that cnnlab's metadata requires, with its extra "lab"."""
+def minimum_versions() -> dict[str, str]:
+    """Return package → lowest version that will do, for all that cnnlab's metadata requires, with its extra "lab"."""
     packages: dict[str, str] = dict.fromkeys(NAMED_FIRST, "0")
     try:
         requirements = importlib.metadata.requires("cnnlab") or []
@@ -107,8 +110,12 @@ def floors() -> dict[str, str]:
     return packages
 
 
-def numbers(version: str) -> tuple[int, ...]:
-    """Return the leading numbers of a version: "2.15.0+cpu" gives (2, 15, 0)."""
+def version_numbers(version: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version.
+
+    >>> version_numbers("2.15.0+cpu")
+    (2, 15, 0)
+    """
     match = re.match(r"\d*(?:\.\d+)*", version)
     return tuple(int(part) for part in match[0].split(".") if part) if match else ()
 
@@ -118,7 +125,7 @@ def check_python() -> tuple[str, str]:
     version = platform.python_version()
     wanted = importlib.metadata.metadata("cnnlab")["Requires-Python"] or ""
     for sign, bound in re.findall(r"(>=|<)\s*([\d.]+)", wanted):
-        if (numbers(version) >= numbers(bound)) != (sign == ">="):
+        if (version_numbers(version) >= version_numbers(bound)) != (sign == ">="):
             return version, f"the course needs Python {wanted}: install one of those and run `python start.py` with it"
     return version, "ok"
 
@@ -137,21 +144,22 @@ def check_cnnlab() -> tuple[str, str]:
     try:
         installed = importlib.metadata.version("cnnlab")
     except importlib.metadata.PackageNotFoundError:
-        return cnnlab.__version__, f"it is not installed: {remedy()}"
+        return cnnlab.__version__, f"it is not installed: {repair_command()}"
     if installed != cnnlab.__version__:
-        return cnnlab.__version__, f"{installed} was installed, and the folder holds another version: {remedy()}"
+        verdict = f"{installed} was installed, and the folder holds another version: {repair_command()}"
+        return cnnlab.__version__, verdict
     return cnnlab.__version__, "ok"
 
 
-def check_package(name: str, floor: str) -> tuple[str, str]:
-    """Compare a package's version with its floor, and import it."""
-    requirement = f'"{name}>={floor}"'
+def check_package(name: str, minimum: str) -> tuple[str, str]:
+    """Compare a package's version with the lowest one that will do, and import it."""
+    requirement = f'"{name}>={minimum}"'
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return "-", f"missing: {remedy(requirement)}"
-    if numbers(version) < numbers(floor):
-        return version, f"older than {floor}, which the course needs: {remedy(requirement)}"
+        return "-", f"missing: {repair_command(requirement)}"
+    if version_numbers(version) < version_numbers(minimum):
+        return version, f"older than {minimum}, which the course needs: {repair_command(requirement)}"
     try:
         module = importlib.import_module(name.replace("-", "_"))
     except Exception as error:
@@ -171,8 +179,9 @@ def check_device() -> tuple[str, str]:
     output = torch.nn.functional.conv2d(ones, ones[:, :, :3, :3])
     wrong = output[output != 9]
     if len(wrong):
-        then = "set CUDA_VISIBLE_DEVICES to nothing" if device == "cuda" else remedy("--force-reinstall torch")
-        return name, f"a convolution gives {wrong[0]:g} for 9: {then}"
+        reinstall = repair_command("--force-reinstall torch")
+        repair = "set CUDA_VISIBLE_DEVICES to nothing" if device == "cuda" else reinstall
+        return name, f"a convolution gives {wrong[0]:g} for 9: {repair}"
     if caught:
         return name, f"torch can't use the graphics card ({str(caught[0].message)[:150]}): update its driver"
     return name, "ok"
@@ -230,14 +239,14 @@ def check_widgets() -> tuple[str, str]:
     return "widgets can be made", "ok"
 
 
-def check_jupyterlab(floor: str) -> list[Line]:
+def check_jupyterlab(minimum: str) -> list[Line]:
     """Return JupyterLab's lines. Where pip or conda did not install it, a single line says so, and is no fault."""
     try:
         importlib.metadata.version("jupyterlab")
     except importlib.metadata.PackageNotFoundError:
         if not made_by_start():  # start.py opens JupyterLab
-            return [Line("jupyterlab", "-", OPTIONAL + remedy(f'"jupyterlab>={floor}"'))]
-    checks = {"jupyterlab": lambda: check_package("jupyterlab", floor)}
+            return [Line("jupyterlab", "-", OPTIONAL + repair_command(f'"jupyterlab>={minimum}"'))]
+    checks = {"jupyterlab": lambda: check_package("jupyterlab", minimum)}
     checks |= {"front ends": check_front_ends, "kernel": check_kernel}
     return [run_check(name, check) for name, check in checks.items()]
 
@@ -251,8 +260,8 @@ def check_front_ends() -> tuple[str, str]:
         ("anywidget", "anywidget"),
     ):
         if not any(Path(folder, front_end, "package.json").is_file() for folder in jupyter_path("labextensions")):
-            again = remedy(f"--force-reinstall --no-deps {package}")
-            return "-", f"JupyterLab can't show widgets, it lacks {package}: {again}"
+            repair = repair_command(f"--force-reinstall --no-deps {package}")
+            return "-", f"JupyterLab can't show widgets, it lacks {package}: {repair}"
     return "widgets can be shown", "ok"
 
 
@@ -268,8 +277,12 @@ def check_kernel() -> tuple[str, str]:
     return "python3", "ok"
 
 
-def without_person(text: str) -> str:
-    """Replace the home directory by ~, and every other folder that has its name, which is the user's."""
+def hide_user_name(text: str) -> str:
+    """Replace the home directory by ~, and every other folder that has its name, which is the user's.
+
+    >>> hide_user_name("/home/ann/course and /media/ann")  # where /home/ann is the home directory
+    '~/course and /media/~'
+    """
     home = Path.home()
     if len(home.parts) < 2:  # in a container the home can be /, which has no name
         return text
@@ -282,7 +295,7 @@ def main() -> int:
     """Print the report and return the exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a pipe on Windows may not know every letter of a path
         sys.stdout.reconfigure(errors="backslashreplace")
-    text, good = report()
+    text, all_ok = report()
     print(text)
-    print("\neverything is ok" if good else "\nnot everything is ok: the lines above say what to do")
-    return 0 if good else 1
+    print("\neverything is ok" if all_ok else "\nnot everything is ok: the lines above say what to do")
+    return 0 if all_ok else 1

@@ -1,8 +1,8 @@
 """Compare the levels of one field: pair the runs, average, and judge each level.
 
 A level is a value of the compared field. Two runs at different levels are paired if they agree in the seed and in every
-other field; their block is the values of these other fields. The steps of `compare` are: pair the runs, keep the pairs
-that are there at every level, average the blocks within each seed, judge by the rule in verdicts.py.
+other field; the values of these other fields are their block. `compare` pairs the runs, keeps the pairs that are there
+at every level, averages over the blocks of each seed, and judges by the rule in verdicts.py.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class Comparison:
     along : tuple of str
         The fields that move together with it.
     metric : str
-        What the levels are compared by.
+        The name of the compared metric.
     at : str or int
         The epoch at which the metric is taken; see `compare`.
     levels : tuple of Level
         A row for each level, the reference first: its mean, its paired difference from the reference, and the interval
-        low–high. All intervals of the table together hold the true differences with 95 % confidence; they are NaN where
-        chance can't be judged.
+        low–high. All intervals of the table together hold the true differences with 95 % confidence. They are NaN with
+        fewer than three shared seeds, or if all differences are equal.
     values : mapping
         Level → seed → the metric, averaged over the blocks.
     noise_floor : float
@@ -156,9 +156,15 @@ def compare(
 ) -> Comparison:
     """Compare the levels of one field: each is better or worse than the reference, or chance cannot tell.
 
-    Runs are paired on every other field, the seed included. In a crossed grid the blocks of a seed are averaged first,
-    so that n is the number of seeds. The interval is Student's t on the paired differences, at confidence 1 − 0.05 / m
-    with m differences (Bonferroni), so that all verdicts of a table hold together.
+    Two runs are paired if they agree in the seed and in every other field. The values of these other fields are their
+    block. If other fields vary too (kernel_size × pooling, say), the values of one seed are first averaged over the
+    blocks, so that each seed counts once.
+
+    A verdict is drawn from Student's interval of the mean paired difference. With m differences in the table each
+    interval has confidence 1 − 0.05 / m (Bonferroni), so that all verdicts hold together. The interval assumes that the
+    differences are roughly normal. With five seeds every verdict rests on this: a sign test, which does without, can't
+    reach 5 % with five pairs (2 × 0.5⁵ = 6 %). The interval knows no bounds: the reference's accuracy plus an end of it
+    may be more than 1.
 
     Parameters
     ----------
@@ -177,8 +183,9 @@ def compare(
     at : str or int
         "last" epoch; "stopped": the epoch whose weights patience kept, else the last; "best": the epoch of the lowest
         validation loss; or an epoch from 1.
-    reference : object, optional
-        The level that the others are compared with. Left out: the first in order.
+    reference : object
+        The level that the others are compared with. The default `...` takes the first in order. It is not None, since
+        None can be a level (patience=None).
 
     Returns
     -------
@@ -200,16 +207,16 @@ def compare(
     table = _pair_runs(runs, question)
     levels = _levels_in_order(table, by)
     with_reference = levels if reference is ... else _reference_first(levels, by, reference)
-    pairs = [pair for pair in table[with_reference[0]] if all(pair in table[level] for level in levels)]
-    if not pairs:
+    keys = [key for key in table[with_reference[0]] if all(key in table[level] for level in levels)]
+    if not keys:
         raise ConfigError(_why_no_pairs(runs, table, with_reference, question))
-    complete = {level: {pair: table[level][pair] for pair in pairs} for level in levels}
+    complete = {level: {key: table[level][key] for key in keys} for level in levels}
     values = {level: _average_blocks(of_level) for level, of_level in complete.items()}
     _, why_without, without_value = metric_values(((run.experiment.resolved()[by], run) for run in runs), metric, at)
     _warn_of_missing(without_value, why_without, f"of {len(runs)} runs have no {metric} at {at!r}")
     return Comparison(
         by, question.along, metric, at, paired_rows(with_reference, values, metric, why_without), values,
-        noise_floor=pooled_noise(_by_setting(complete)), left_out=len(runs) - len(levels) * len(pairs),
+        noise_floor=pooled_noise(_by_setting(complete)), left_out=len(runs) - len(levels) * len(keys),
         without_value=without_value, why_without=why_without,
     )  # fmt: skip
 
@@ -264,14 +271,14 @@ class _Question(NamedTuple):
     at: str | int
 
 
-class _Pair(NamedTuple):
+class _PairKey(NamedTuple):
     """What paired runs have in common: the seed, and the values of every other field that is not compared."""
 
     seed: int
     block: tuple[Any, ...]
 
 
-_Table = dict[Any, dict[_Pair, float]]  # level → pair → the metric
+_Table = dict[Any, dict[_PairKey, float]]  # level → key → the metric
 
 
 def _check_fields(question: _Question) -> None:
@@ -286,7 +293,7 @@ def _check_fields(question: _Question) -> None:
 
 
 def _pair_runs(runs: list[Run], question: _Question) -> _Table:
-    """Return the metric of each run, by its level and its pair; a run without a value is left out.
+    """Return level → key → the metric of a run; a run without a value is left out.
 
     Raises ConfigError if a level has several values of what moves along, within one block.
     """
@@ -296,9 +303,9 @@ def _pair_runs(runs: list[Run], question: _Question) -> _Table:
     for run in runs:
         settings = run.experiment.resolved()
         level, moving = settings[by], tuple(settings[name] for name in along)
-        pair = _Pair(settings["seed"], tuple(settings[name] for name in FIELDS if name not in (by, "seed", *along)))
-        # By the block, not by the pair: seeds of one block that differ in more than the seed are no repetitions.
-        earlier = moved.setdefault((level, pair.block), moving)
+        key = _PairKey(settings["seed"], tuple(settings[name] for name in FIELDS if name not in (by, "seed", *along)))
+        # By the block, not by the key: seeds of one block that differ in more than the seed are no repetitions.
+        earlier = moved.setdefault((level, key.block), moving)
         if earlier != moving:
             raise ConfigError(
                 f"{by}={level!r} has several values of {' and '.join(along)} "
@@ -307,7 +314,7 @@ def _pair_runs(runs: list[Run], question: _Question) -> _Table:
         of_level = table.setdefault(level, {})
         value = value_at(run, question.metric, question.at)
         if value is not None:
-            of_level[pair] = value
+            of_level[key] = value
     return table
 
 
@@ -326,11 +333,11 @@ def _reference_first(levels: list[Any], by: str, reference: Hashable) -> list[An
     return [reference, *(level for level in levels if level != reference)]
 
 
-def _average_blocks(of_level: Mapping[_Pair, float]) -> dict[int, float]:
+def _average_blocks(of_level: Mapping[_PairKey, float]) -> dict[int, float]:
     """Return seed → the mean over the blocks, of one level."""
     blocks: dict[int, list[float]] = {}
-    for pair, value in of_level.items():
-        blocks.setdefault(pair.seed, []).append(value)
+    for key, value in of_level.items():
+        blocks.setdefault(key.seed, []).append(value)
     return {seed: statistics.fmean(blocks[seed]) for seed in sorted(blocks)}
 
 
@@ -338,8 +345,8 @@ def _by_setting(table: _Table) -> dict[tuple, dict[int, float]]:
     """Return setting → seed → the metric of a single run; a setting is a level and a block."""
     settings: dict[tuple, dict[int, float]] = {}
     for level, of_level in table.items():
-        for pair, value in of_level.items():
-            settings.setdefault((level, pair.block), {})[pair.seed] = value
+        for key, value in of_level.items():
+            settings.setdefault((level, key.block), {})[key.seed] = value
     return settings
 
 

@@ -1,9 +1,9 @@
-"""Measure what training does to each layer: gradients, the optimizer's steps, and the change of the weights."""
+"""Measure the gradient of the loss at each layer, and the optimizer's step that follows from it."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,25 +27,25 @@ class LayerGradient:
     ----------
     kind : str
         The layer's class.
-    mean, maximum : float
+    gradient_mean, gradient_maximum : float
         The mean of |gradient|, averaged over the batches, and the largest |gradient|.
-    norm : float
+    gradient_norm : float
         The Euclidean norm of the gradient, averaged over the batches, as all that follow are.
-    ratio : float
+    gradient_ratio : float
         Gradient norm / weight norm; NaN if the weights are all zero.
     update_ratio : float
         Norm of the optimizer's step / weight norm; NaN without an optimizer, or if the weights are all zero.
-    each : dict of str to np.ndarray
-        norm, ratio and update_ratio of each batch, (batches,).
+    each_batch : dict of str to np.ndarray
+        gradient_norm, gradient_ratio and update_ratio of each batch, (batches,).
     """
 
     kind: str
-    mean: float
-    maximum: float
-    norm: float
-    ratio: float
+    gradient_mean: float
+    gradient_maximum: float
+    gradient_norm: float
+    gradient_ratio: float
     update_ratio: float
-    each: dict[str, np.ndarray]
+    each_batch: dict[str, np.ndarray]
 
 
 def gradient_flow(
@@ -173,112 +173,18 @@ def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 def _measure(before: Tensor, value: nn.Parameter, stepped: bool) -> tuple[float, ...]:
     """Return mean and largest |gradient|, gradient norm, and the ratios of gradient and step to the weights' norm."""
     gradient = torch.zeros_like(before) if value.grad is None else value.grad
-    norm, size = float(gradient.norm()), float(before.norm()) or float("nan")  # of zeros there is no share
-    step = float((value.detach() - before).norm()) / size if stepped else float("nan")
-    return float(gradient.abs().mean()), float(gradient.abs().max()), norm, norm / size, step
+    gradient_norm = float(gradient.norm())
+    weight_norm = float(before.norm()) or float("nan")  # there is no ratio to a norm of 0
+    step_norm = float((value.detach() - before).norm()) if stepped else float("nan")
+    mean, maximum = float(gradient.abs().mean()), float(gradient.abs().max())
+    return mean, maximum, gradient_norm, gradient_norm / weight_norm, step_norm / weight_norm
 
 
 def _summary(kind: str, rows: np.ndarray) -> LayerGradient:
-    """Return the summary over the batches; a row (5,) of `_measure` each."""
-    mean, maximum, norm, ratio, update_ratio = rows.T  # (batches,) each
-    each = {"norm": norm, "ratio": ratio, "update_ratio": update_ratio}
+    """Return the summary over the batches; each row (5,) is what `_measure` returned for one of them."""
+    means, maxima, *averaged = rows.T  # (batches,) each
+    each_batch = dict(zip(("gradient_norm", "gradient_ratio", "update_ratio"), averaged, strict=True))
+    averages = {name: float(values.mean()) for name, values in each_batch.items()}
     return LayerGradient(
-        kind, float(mean.mean()), float(maximum.max()), float(norm.mean()), float(ratio.mean()),
-        float(update_ratio.mean()), each,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class LayerWeights:
-    """The weights of one layer, and how far they are from their initial values.
-
-    Parameters
-    ----------
-    kind : str
-        The layer's class.
-    count : int
-        How many weights the layer has.
-    mean, std : float
-        Of the weights.
-    change : float
-        Norm of (weights − initial weights) / norm of the initial weights. NaN without initial weights, or if they are
-        all zero; so is similarity.
-    similarity : float
-        The cosine of the angle between weights and initial weights; 1 before training.
-    values, initial : np.ndarray
-        The weights, and the initial ones, float64 (count,); initial is (0,) without initial weights.
-    """
-
-    kind: str
-    count: int
-    mean: float
-    std: float
-    change: float
-    similarity: float
-    values: np.ndarray
-    initial: np.ndarray
-
-
-def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Tensor] | None = None) -> ByLayer:
-    """Return a `LayerWeights` for each convolutional and fully connected layer.
-
-    A histogram of weights mostly shows how they were initialized. The change since then shows what was learnt.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Any network.
-    initial : nn.Module or state_dict, optional
-        The network before training: build_cnn with the same seed, or `run.model(epoch=0)`.
-
-    Raises
-    ------
-    ConfigError
-        If initial is of another architecture, or neither a network nor a state_dict.
-
-    >>> weight_distributions(model, initial=build_cnn(seed=0))["conv1"].change
-    0.3
-    """
-    before = _weights_by_name(initial)
-    measured = ByLayer()
-    for name, layer in check_model(model).named_modules():
-        if isinstance(layer, WEIGHTED):
-            values, key = _flat(layer.weight), f"{name}.weight".removeprefix(".")
-            if initial is not None and (key not in before or before[key].shape != layer.weight.shape):
-                there = tuple(before[key].shape) if key in before else "missing"
-                raise ConfigError(
-                    f"initial is another architecture: {key} is {tuple(layer.weight.shape)} here and {there} there; "
-                    "build it with the same settings"
-                )
-            start = _flat(before[key]) if initial is not None else np.empty(0)
-            measured[name] = LayerWeights(
-                type(layer).__name__, len(values), float(values.mean()), float(values.std()),
-                *_changed(values, start), values, start,
-            )  # fmt: skip
-    return measured
-
-
-WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
-
-
-def _weights_by_name(initial: object) -> Mapping[str, Tensor]:
-    """Return name → weight of a network or a state_dict; empty for None."""
-    if isinstance(initial, nn.Module):  # not its state_dict(), which lacks computed weights, as with weight_norm
-        layers = {name: layer for name, layer in initial.named_modules() if isinstance(layer, WEIGHTED)}
-        return {f"{name}.weight".removeprefix("."): layer.weight for name, layer in layers.items()}
-    if initial is not None and not isinstance(initial, Mapping):
-        raise ConfigError(f"initial wants a network or its state_dict(), got {type(initial).__name__}")
-    return initial or {}
-
-
-def _flat(weights: Tensor) -> np.ndarray:
-    """Return the weights as float64 (count,)."""
-    return weights.detach().flatten().double().cpu().numpy()
-
-
-def _changed(values: np.ndarray, start: np.ndarray) -> tuple[float, float]:
-    """Return the relative change of the weights, and the cosine between them and the initial ones."""
-    if not start.any():
-        return float("nan"), float("nan")
-    size, now = np.linalg.norm(start), np.linalg.norm(values)
-    return float(np.linalg.norm(values - start) / size), float(values @ start / (now * size)) if now else float("nan")
+        kind, gradient_mean=float(means.mean()), gradient_maximum=float(maxima.max()), **averages, each_batch=each_batch
+    )

@@ -87,8 +87,8 @@ class Recorder:
         numbers = {}
         for name, layer in flow.items():
             numbers |= {
-                f"{name}.gradient_norm": layer.norm,
-                f"{name}.gradient_ratio": layer.ratio,
+                f"{name}.gradient_norm": layer.gradient_norm,
+                f"{name}.gradient_ratio": layer.gradient_ratio,
                 f"{name}.update_ratio": layer.update_ratio,
             }
         steps = [layer.update_ratio for layer in flow.values()]

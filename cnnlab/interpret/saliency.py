@@ -249,9 +249,9 @@ def concentration(maps: Tensor) -> Tensor:
     return torch.where(total == 0, 0.0, 1 - 2 * share / count)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SaliencyCheck:
-    """The maps of the same images from a trained network and from networks that have learnt nothing of the classes.
+    """The maps of the same images from a trained network and from the networks that it is compared with.
 
     Parameters
     ----------
@@ -260,10 +260,10 @@ class SaliencyCheck:
     targets : Tensor
         The class of each image that is explained, (N,).
     maps : dict of str to Tensor
-        "trained", "random weights" and, if there is one, "shuffled labels": (N, C, H, W) each.
+        "trained", "random weights" and, where they were given, "shuffled labels" and "another seed": (N, C, H, W) each.
     correlation : dict of str to np.ndarray
-        Spearman's rank correlation of |map| with that of the trained network, (N,), for each of the others. Near 1, the
-        map does not depend on what was learnt.
+        Spearman's rank correlation of |map| with that of the trained network, (N,), for each of the others. It is NaN
+        for an image where one of the two maps has the same value everywhere, since its pixels have no order then.
     """
 
     method: str
@@ -271,6 +271,29 @@ class SaliencyCheck:
     targets: Tensor
     maps: dict[str, Tensor]
     correlation: dict[str, np.ndarray]
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Return the mean correlation for each of the other networks, over the images that have one; NaN if none has.
+
+        >>> saliency_check(model, images).means["random weights"]
+        0.11
+        """
+        having = {name: values[~np.isnan(values)] for name, values in self.correlation.items()}
+        return {name: float(values.mean()) if len(values) else float("nan") for name, values in having.items()}
+
+    def __repr__(self) -> str:
+        lines = [f"{self.method}, {len(self.images)} images: mean rank correlation with the trained network's maps"]
+        for name, mean in self.means.items():
+            missing = int(np.isnan(self.correlation[name]).sum())
+            lines.append(f"  {name}: {mean:.2f}" + (f" ({missing} left out)" if missing else ""))
+        if any(np.isnan(values).any() for values in self.correlation.values()):
+            lines.append(
+                "  left out: images where a map has the same value everywhere, so that its pixels have no order"
+            )
+            if self.method == "grad_cam":
+                lines.append("  (grad_cam keeps what speaks for the class: where nothing does, its map is all zero)")
+        return "\n".join(lines)
 
 
 def saliency_check(
@@ -280,6 +303,7 @@ def saliency_check(
     method: str = "gradient",
     *,
     shuffled: nn.Module | None = None,
+    another_seed: nn.Module | None = None,
     seed: int = 0,
     **options,
 ) -> SaliencyCheck:
@@ -294,6 +318,9 @@ def saliency_check(
     shuffled : nn.Module, optional
         Another network to compare with: of the same kind, trained on `shuffle_labels(data)`, so that it has learnt
         nothing of the classes.
+    another_seed : nn.Module, optional
+        The positive control: a network of the same kind, trained on the same data from another seed. Two networks that
+        have both learnt the classes agree only so far. Compare the other correlations with this one, not with 1.
     seed : int
         For the weights, and for `saliency`.
     **options
@@ -312,6 +339,8 @@ def saliency_check(
     networks = {"trained": model, "random weights": _with_random_weights(model, seed)}
     if shuffled is not None:
         networks["shuffled labels"] = shuffled
+    if another_seed is not None:
+        networks["another seed"] = another_seed
     maps = {
         name: saliency(network, images, targets, method, seed=seed, **options) for name, network in networks.items()
     }

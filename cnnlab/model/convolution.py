@@ -51,10 +51,10 @@ def make_kernel(name: str, size: int = 3) -> Tensor:
 
 
 def read_kernel(numbers: Sequence[object]) -> Tensor:
-    """Return the kernel, float32 (K, K), that a person typed as K·K numbers or texts, row by row.
+    """Return a kernel, float32 (K, K), from K·K numbers or strings that a person typed, row by row.
 
-    Raises ConfigError for a text that is not a number from −1000 to 1000 (the message names its row and column), and
-    for a count that is not the square of an odd K.
+    Raises ConfigError for a string that is not a number from −1000 to 1000 (the message names its row and column), and
+    if there are not 1, 9, 25, 49, 81 or 121 of them.
 
     >>> read_kernel(["0.5"])
     tensor([[0.5000]])

@@ -16,18 +16,19 @@ from cnnlab.checks import check_choice
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.activations import LayerActivity
 from cnnlab.interpret.capture import ByLayer, Captured
-from cnnlab.interpret.gradients import LayerGradient, LayerWeights
+from cnnlab.interpret.gradients import LayerGradient
+from cnnlab.interpret.weight_distributions import LayerWeights
 from cnnlab.plots.style import PALETTE, RECORDER_LABELS, bin_edges, line_look, log_scale, new_axes, plain_legend
 from cnnlab.training.history import LAYER_NUMBERS, History, check_metric
 
 FILLED = {"color": PALETTE[0], "alpha": 0.6, "fill": True}
 OUTLINE = {"color": "0.2", "fill": False}
 FLOW_LABELS = {
-    "norm": "gradient norm",
-    "mean": "mean |gradient|",
-    "maximum": "largest |gradient|",
-    "ratio": "gradient / weights",
-    "update_ratio": "update / weights",
+    "gradient_norm": RECORDER_LABELS["gradient_norm"],
+    "gradient_mean": "mean |gradient|",
+    "gradient_maximum": "largest |gradient|",
+    "gradient_ratio": RECORDER_LABELS["gradient_ratio"],
+    "update_ratio": RECORDER_LABELS["update_ratio"],
 }
 
 
@@ -155,7 +156,9 @@ def plot_weights(weights: ByLayer | Mapping[str, ByLayer], *, ax: Axes | None = 
     return _draw_histograms(ax, rows, "weight", own_scales=True)
 
 
-def plot_gradient_flow(flow: ByLayer | Mapping[str, ByLayer], number: str = "norm", *, ax: Axes | None = None) -> Axes:
+def plot_gradient_flow(
+    flow: ByLayer | Mapping[str, ByLayer], number: str = "gradient_norm", *, ax: Axes | None = None
+) -> Axes:
     """Draw a number of the gradient by layer, from input to output, on a logarithmic scale.
 
     Parameters
@@ -163,12 +166,12 @@ def plot_gradient_flow(flow: ByLayer | Mapping[str, ByLayer], number: str = "nor
     flow : ByLayer or dict of name: ByLayer
         What `gradient_flow` returns for one network, or for several with their names.
     number : str
-        "norm", "mean", "maximum", "ratio" or "update_ratio", as in `gradient_flow`. The line is the mean of the
-        batches; for the norm and the ratios, thin dots are single batches.
+        "gradient_norm", "gradient_mean", "gradient_maximum", "gradient_ratio" or "update_ratio", as in `gradient_flow`.
+        The line is the mean of the batches; for the norm and the ratios, thin dots are single batches.
     ax : Axes
         Where to draw; None makes a new figure.
 
-    >>> plot_gradient_flow({"healthy": flow, "sick": other}, "ratio")
+    >>> plot_gradient_flow({"healthy": flow, "sick": other}, "gradient_ratio")
     """
     check_choice("number", number, FLOW_LABELS)
     flows = {"": flow} if isinstance(flow, ByLayer) else flow
@@ -183,7 +186,7 @@ def plot_gradient_flow(flow: ByLayer | Mapping[str, ByLayer], number: str = "nor
         look = line_look(place)
         dots = look | {"linestyle": "none", "alpha": 0.3, "markersize": 3}
         for column, row in enumerate(rows.values()):
-            batches = row.each.get(number, np.empty(0))
+            batches = row.each_batch.get(number, np.empty(0))
             ax.plot([column] * len(batches), _positive(batches), **dots)
         ax.plot(list(rows), _positive(means), label=str(name), **look)
     log_scale(ax)

@@ -104,37 +104,38 @@ def test_where_start_py_opens_jupyterlab_it_must_be_there(monkeypatch):
     assert report.check_jupyterlab("4.2") == [("jupyterlab", "-", verdict)]
 
 
-def test_the_remedy_is_that_of_how_it_was_installed(monkeypatch, tmp_path):
+def test_the_repair_is_that_of_how_it_was_installed(monkeypatch, tmp_path):
     monkeypatch.undo()
     folder, conda, plain = tmp_path / ".venv", tmp_path / "envs" / "cnnlab", tmp_path / "envs" / "base"
     (conda / "conda-meta").mkdir(parents=True)
     (plain / "conda-meta").mkdir(parents=True)
     by_pip = 'run `python -m pip install "tqdm>=4.66"`'
     monkeypatch.setattr(sys, "prefix", str(folder))
-    assert report.remedy('"tqdm>=4.66"') == by_pip  # somebody's own .venv
+    assert report.repair_command('"tqdm>=4.66"') == by_pip  # somebody's own .venv
     (tmp_path / "start.py").touch()
-    assert report.remedy('"tqdm>=4.66"') == report.remedy() == REMEDY
+    assert report.repair_command('"tqdm>=4.66"') == report.repair_command() == REMEDY
+    by_conda = "run `conda env update -f environment.yml`"
     monkeypatch.setattr(sys, "prefix", str(conda))
-    assert report.remedy('"tqdm>=4.66"') == report.remedy() == "run `conda env update -f environment.yml`"
+    assert report.repair_command('"tqdm>=4.66"') == report.repair_command() == by_conda
     monkeypatch.setattr(sys, "prefix", str(plain))  # environment.yml would change another environment than this one
-    assert report.remedy('"tqdm>=4.66"') == by_pip
-    assert report.remedy() == "install cnnlab again with pip (README.md)"
+    assert report.repair_command('"tqdm>=4.66"') == by_pip
+    assert report.repair_command() == "install cnnlab again with pip (README.md)"
 
 
-@pytest.mark.parametrize(("name", "floor"), [("ipykernel", "6.29"), ("torch", "2.6")])
-def test_a_package_that_pip_has_not_installed_or_that_is_broken(monkeypatch, name, floor):
+@pytest.mark.parametrize(("name", "minimum"), [("ipykernel", "6.29"), ("torch", "2.6")])
+def test_a_package_that_pip_has_not_installed_or_that_is_broken(monkeypatch, name, minimum):
     monkeypatch.setattr(report, "made_by_start", lambda: False)
     monkeypatch.setitem(sys.modules, name, None)
-    assert report.check_package(name, floor)[1] == (
+    assert report.check_package(name, minimum)[1] == (
         f"failed with ModuleNotFoundError (import of {name} halted; None in sys.modules): "
-        f'run `python -m pip install --force-reinstall --no-deps "{name}>={floor}"`'
+        f'run `python -m pip install --force-reinstall --no-deps "{name}>={minimum}"`'
     )
 
     def missing(_):
         raise importlib.metadata.PackageNotFoundError
 
     monkeypatch.setattr(importlib.metadata, "version", missing)
-    assert report.check_package(name, floor) == ("-", f'missing: run `python -m pip install "{name}>={floor}"`')
+    assert report.check_package(name, minimum) == ("-", f'missing: run `python -m pip install "{name}>={minimum}"`')
 
 
 def test_what_is_broken_is_a_line_without_traceback_home_or_user(tmp_path):
@@ -171,20 +172,20 @@ def test_a_missing_torch_breaks_no_line(monkeypatch):
 def test_the_users_name_is_hidden_before_any_mark_and_only_as_a_whole(monkeypatch):
     monkeypatch.setattr(Path, "home", lambda: Path("/home/ann"))
     text = "'/home/ann' \"/home/ann\" (/media/ann) /media/ann: /media/ann, /home/ann/x '/media/ann'"
-    assert report.without_person(text) == "'~' \"~\" (/media/~) /media/~: /media/~, ~/x '/media/~'"
+    assert report.hide_user_name(text) == "'~' \"~\" (/media/~) /media/~: /media/~, ~/x '/media/~'"
     others = "/home/anna/x /home/ann.b/x /home/ann-c/x /media/anna /media/ann-c"
-    assert report.without_person(others) == others
+    assert report.hide_user_name(others) == others
 
 
 def test_a_home_that_is_the_root_folder_is_no_name(monkeypatch):
     monkeypatch.setattr(Path, "home", lambda: Path("/"))
-    assert report.without_person("/usr/lib and 1/2") == "/usr/lib and 1/2"
+    assert report.hide_user_name("/usr/lib and 1/2") == "/usr/lib and 1/2"
 
 
 # --- One check at a time
 
 
-def test_a_package_below_its_floor(monkeypatch):
+def test_a_package_below_its_minimum(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", {"torch": "2.5.1+cu121", "tqdm": "4.66.0rc1"}.get)
     assert report.check_package("torch", "2.6") == ("2.5.1+cu121", f"older than 2.6, which the course needs: {REMEDY}")
     assert report.check_package("tqdm", "4.66")[1] == "ok"
@@ -199,17 +200,17 @@ def test_a_package_that_was_never_installed():
     [("2.15.0+cpu", (2, 15, 0)), ("8", (8,)), ("3.0rc1", (3, 0)), ("2026.9.21.13", (2026, 9, 21, 13))],
 )
 def test_versions_are_compared_by_their_numbers(version, numbers):
-    assert report.numbers(version) == numbers
+    assert report.version_numbers(version) == numbers
 
 
-def test_the_floors_are_those_of_the_installed_metadata(monkeypatch):
-    floors = report.floors()
-    assert list(floors)[:2] == ["torch", "torchvision"]
-    assert (floors["torch"], floors["lazy-loader"], floors["ipykernel"]) == ("2.6", "0.3", "6.29")
-    assert "captum" not in floors  # of the extra "test"
-    assert "keras" not in floors
+def test_the_minimum_versions_are_those_of_the_installed_metadata(monkeypatch):
+    minimum = report.minimum_versions()
+    assert list(minimum)[:2] == ["torch", "torchvision"]
+    assert (minimum["torch"], minimum["lazy-loader"], minimum["ipykernel"]) == ("2.6", "0.3", "6.29")
+    assert "captum" not in minimum  # of the extra "test"
+    assert "keras" not in minimum
     monkeypatch.setattr(report, "HOSTED", True)
-    assert not {"jupyterlab", "ipykernel"} & set(report.floors())
+    assert not {"jupyterlab", "ipykernel"} & set(report.minimum_versions())
 
 
 def test_cnnlab_that_was_not_installed_or_in_another_version(monkeypatch):
@@ -223,7 +224,7 @@ def test_cnnlab_that_was_not_installed_or_in_another_version(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", nothing)
     monkeypatch.setattr(importlib.metadata, "requires", nothing)
     assert report.check_cnnlab() == (cnnlab.__version__, f"it is not installed: {REMEDY}")
-    assert report.floors()["torch"] == "0"
+    assert report.minimum_versions()["torch"] == "0"
 
 
 @pytest.mark.parametrize(

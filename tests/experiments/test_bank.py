@@ -130,7 +130,7 @@ def test_its_insides_are_those_of_its_weights(banked):
     maps = saliency(model, data.validation.images[:100])
     assert one.history["saliency_concentration"][-1] == pytest.approx(float(concentration(maps).mean()), rel=1e-3)
     flow = gradient_flow(model, data.train[:128])
-    assert one.history["conv1.gradient_norm"][-1] == pytest.approx(flow["conv1"].norm, rel=1e-3)
+    assert one.history["conv1.gradient_norm"][-1] == pytest.approx(flow["conv1"].gradient_norm, rel=1e-3)
 
 
 # Where a run was trained: with all of this equal, the same seed gives the same bits.

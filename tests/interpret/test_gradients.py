@@ -1,4 +1,4 @@
-"""Gradients, steps and weights, compared with those that torch computes by itself."""
+"""Gradients and steps, compared with those that torch computes by itself."""
 
 import copy
 
@@ -11,9 +11,8 @@ from torch.nn import functional
 
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.gradients import gradient_flow, weight_distributions
+from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.model.cnn import build_cnn
-from cnnlab.training.fit import fit
 from cnnlab.training.options import make_optimizer
 
 IMAGES = torch.randn(48, 1, 28, 28, generator=torch.Generator().manual_seed(0))
@@ -45,11 +44,17 @@ def test_gradients_are_torchs_own():
     for name, row in measured.items():
         gradients = [gradient[name] for gradient in by_hand]
         norms = [float(gradient.norm()) for gradient in gradients]
-        assert row.each["norm"] == pytest.approx(norms, rel=1e-5)
-        assert row.norm == pytest.approx(np.mean(norms), rel=1e-5)
-        assert row.mean == pytest.approx(np.mean([float(gradient.abs().mean()) for gradient in gradients]), rel=1e-5)
-        assert row.maximum == pytest.approx(max(float(gradient.abs().max()) for gradient in gradients), rel=1e-5)
-        assert row.ratio == pytest.approx(row.norm / float(getattr(model, name).weight.detach().norm()), rel=1e-5)
+        assert row.each_batch["gradient_norm"] == pytest.approx(norms, rel=1e-5)
+        assert row.gradient_norm == pytest.approx(np.mean(norms), rel=1e-5)
+        assert row.gradient_mean == pytest.approx(
+            np.mean([float(gradient.abs().mean()) for gradient in gradients]), rel=1e-5
+        )
+        assert row.gradient_maximum == pytest.approx(
+            max(float(gradient.abs().max()) for gradient in gradients), rel=1e-5
+        )
+        assert row.gradient_ratio == pytest.approx(
+            row.gradient_norm / float(getattr(model, name).weight.detach().norm()), rel=1e-5
+        )
         assert np.isnan(row.update_ratio)
 
 
@@ -74,7 +79,7 @@ def test_every_batch_steps_from_the_same_point():
         model, IMAGES[:16].repeat(3, 1, 1, 1), LABELS[:16].repeat(3), optimizer=optimizer, batch_size=16
     )
     for row in measured.values():
-        assert np.ptp(row.each["update_ratio"]) == 0
+        assert np.ptp(row.each_batch["update_ratio"]) == 0
 
 
 def test_the_model_and_its_optimizer_are_not_touched():
@@ -102,11 +107,11 @@ def test_batch_norm_is_in_train_mode_and_dropout_is_off():
     )
     model.eval()
     measured = [gradient_flow(model, IMAGES[:16] * 5 + 3, LABELS[:16]) for _ in range(2)]
-    assert measured[0]["0"].norm == measured[1]["0"].norm  # no dropout, so no chance
+    assert measured[0]["0"].gradient_norm == measured[1]["0"].gradient_norm  # no dropout, so no chance
     twin = copy.deepcopy(model).train()
     twin[3].p = 0.0
     functional.cross_entropy(twin(IMAGES[:16] * 5 + 3), LABELS[:16]).backward()
-    assert measured[0]["0"].norm == pytest.approx(float(twin[0].weight.grad.norm()), rel=1e-5)
+    assert measured[0]["0"].gradient_norm == pytest.approx(float(twin[0].weight.grad.norm()), rel=1e-5)
     assert torch.equal(model[1].running_mean, torch.zeros(2))
 
 
@@ -120,7 +125,7 @@ def test_no_random_number_of_the_process_is_drawn_and_every_call_gives_the_same(
             return self.head(functional.dropout(images.flatten(1), 0.5, self.training))
 
     model, before = Random(), torch.random.get_rng_state()
-    measured = [gradient_flow(model, IMAGES, LABELS)["head"].norm for _ in range(2)]
+    measured = [gradient_flow(model, IMAGES, LABELS)["head"].gradient_norm for _ in range(2)]
     assert measured[0] == measured[1]
     assert torch.equal(torch.random.get_rng_state(), before)
 
@@ -129,20 +134,7 @@ def test_inside_inference_mode_there_is_a_gradient_too():
     model = build_cnn()
     with torch.inference_mode():
         inside = gradient_flow(model, IMAGES + 0, LABELS)
-    assert inside["conv1"].norm == gradient_flow(model, IMAGES, LABELS)["conv1"].norm
-
-
-def test_parametrized_layers_and_weights_of_zero():
-    model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)))
-    start = copy.deepcopy(model)
-    assert weight_distributions(model, start)["0"].change == 0
-    zero = nn.Linear(3, 2)
-    with torch.no_grad():
-        zero.weight.zero_()
-    row = weight_distributions(nn.Sequential(zero), start)["0"]
-    assert row.change == pytest.approx(1)
-    assert np.isnan(row.similarity)
-    assert np.isnan(weight_distributions(start, nn.Sequential(zero))["0"].change)
+    assert inside["conv1"].gradient_norm == gradient_flow(model, IMAGES, LABELS)["conv1"].gradient_norm
 
 
 def test_a_frozen_layer_is_left_out_and_an_unused_one_has_gradient_zero():
@@ -152,8 +144,8 @@ def test_a_frozen_layer_is_left_out_and_an_unused_one_has_gradient_zero():
     stranger = UsedTwice()
     stranger.unused = nn.Linear(2, 2)
     measured = gradient_flow(stranger, IMAGES, LABELS % 5)
-    assert (measured["unused"].norm, measured["unused"].ratio) == (0, 0)
-    assert measured["first"].norm > 0
+    assert (measured["unused"].gradient_norm, measured["unused"].gradient_ratio) == (0, 0)
+    assert measured["first"].gradient_norm > 0
 
 
 def test_a_layer_of_zeros_has_no_ratio():
@@ -162,9 +154,11 @@ def test_a_layer_of_zeros_has_no_ratio():
         model.logits.weight.zero_()
     measured = gradient_flow(model, IMAGES, LABELS, optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
     row = measured["logits"]
-    assert row.norm > 0
-    assert np.isnan([row.ratio, row.update_ratio, *row.each["ratio"], *row.each["update_ratio"]]).all()
-    assert not np.isnan([measured["conv1"].ratio, measured["conv1"].update_ratio]).any()
+    assert row.gradient_norm > 0
+    assert np.isnan(
+        [row.gradient_ratio, row.update_ratio, *row.each_batch["gradient_ratio"], *row.each_batch["update_ratio"]]
+    ).all()
+    assert not np.isnan([measured["conv1"].gradient_ratio, measured["conv1"].update_ratio]).any()
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -174,7 +168,9 @@ def test_torchvisions_networks_have_a_flow_too(name):
     measured = gradient_flow(model, images, torch.arange(4), optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
     wanted = [key for key, layer in model.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
     assert list(measured) == wanted
-    assert all(row.update_ratio == pytest.approx(0.1 * row.ratio, rel=1e-2, abs=1e-6) for row in measured.values())
+    assert all(
+        row.update_ratio == pytest.approx(0.1 * row.gradient_ratio, rel=1e-2, abs=1e-6) for row in measured.values()
+    )
 
 
 def test_a_tuple_output_and_a_split():
@@ -184,7 +180,7 @@ def test_a_tuple_output_and_a_split():
         gradient_flow(build_cnn(), data.train),
         gradient_flow(build_cnn(), data.train.images, data.train.labels),
     )
-    assert first["conv1"].norm == second["conv1"].norm
+    assert first["conv1"].gradient_norm == second["conv1"].gradient_norm
 
 
 @pytest.mark.parametrize(
@@ -212,44 +208,3 @@ def test_bad_input_is_named(change, words):
     arguments = {"model": build_cnn(), "images": IMAGES, "labels": LABELS} | change
     with pytest.raises(ConfigError, match=words):
         gradient_flow(arguments.pop("model"), arguments.pop("images"), arguments.pop("labels"), **arguments)
-
-
-def test_weights_and_their_change_from_the_start():
-    data = load_data("mnist", train=200, validation=50, test=10)
-    model = build_cnn(seed=3)
-    fit(model, data, epochs=2, progress=False)
-    start = build_cnn(seed=3)
-    measured = weight_distributions(model, start)
-    assert {name: row.kind for name, row in measured.items()} == {
-        "conv1": "Conv2d", "conv2": "Conv2d", "fc1": "Linear", "logits": "Linear",
-    }  # fmt: skip
-    for name, row in measured.items():
-        now, then = (getattr(network, name).weight.detach().double().flatten() for network in (model, start))
-        assert np.array_equal(row.values, now.numpy())
-        assert np.array_equal(row.initial, then.numpy())
-        assert (row.count, row.mean) == (now.numel(), pytest.approx(now.mean().item(), rel=1e-9))
-        assert row.std == pytest.approx(now.std(correction=0).item(), rel=1e-9)
-        assert row.change == pytest.approx(((now - then).norm() / then.norm()).item(), rel=1e-9)
-        assert row.similarity == pytest.approx(torch.cosine_similarity(now, then, dim=0).item(), rel=1e-9)
-        assert row.change > 0
-    again = weight_distributions(model, start.state_dict())
-    assert again["conv1"].change == measured["conv1"].change
-    assert weight_distributions(start, start)["fc1"].change == 0
-    assert weight_distributions(start, start)["fc1"].similarity == pytest.approx(1)
-
-
-def test_without_a_start_there_is_no_change_to_tell():
-    row = weight_distributions(build_cnn())["conv1"]
-    assert np.isnan(row.change)
-    assert np.isnan(row.similarity)
-    assert len(row.initial) == 0
-
-
-def test_a_start_of_another_architecture_is_refused():
-    with pytest.raises(ConfigError, match=r"conv1.weight is \(16, 1, 3, 3\) here and \(16, 1, 5, 5\) there"):
-        weight_distributions(build_cnn(), build_cnn(5))
-    with pytest.raises(ConfigError, match=r"conv1.weight is \(16, 1, 3, 3\) here and missing there"):
-        weight_distributions(build_cnn(), {})
-    with pytest.raises(ConfigError, match="initial wants a network or its state_dict"):
-        weight_distributions(build_cnn(), 5)
-    assert len(weight_distributions(torchvision_model("resnet18"))) == 21  # 20 convolutions and one Linear

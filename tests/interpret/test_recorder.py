@@ -62,8 +62,8 @@ def test_the_numbers_are_those_of_the_probes(data):
     for epoch, (flow, activity, gini) in seen.items():
         row = history.rows[epoch - 1]
         for name, layer in flow.items():
-            assert row[f"{name}.gradient_norm"] == pytest.approx(layer.norm, rel=1e-5)
-            assert row[f"{name}.gradient_ratio"] == pytest.approx(layer.ratio, rel=1e-5)
+            assert row[f"{name}.gradient_norm"] == pytest.approx(layer.gradient_norm, rel=1e-5)
+            assert row[f"{name}.gradient_ratio"] == pytest.approx(layer.gradient_ratio, rel=1e-5)
             assert row[f"{name}.update_ratio"] == pytest.approx(layer.update_ratio, rel=1e-5)
         assert row["update_ratio"] == pytest.approx(
             np.exp(np.mean(np.log([layer.update_ratio for layer in flow.values()]))), rel=1e-5

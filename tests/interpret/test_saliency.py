@@ -11,7 +11,7 @@ from torch import nn
 from cnnlab.data.dataset import shuffle_labels
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.saliency import METHODS, concentration, draw_noise, saliency, saliency_check
+from cnnlab.interpret.saliency import METHODS, SaliencyCheck, concentration, draw_noise, saliency, saliency_check
 from cnnlab.model.cnn import build_cnn
 from cnnlab.training.fit import fit
 
@@ -332,6 +332,48 @@ def test_the_check_tells_a_map_that_ignores_the_network(trained):
     assert (saliency_check(model, images).correlation["random weights"] < 0.9).all()
     same = saliency_check(model, images, shuffled=model).correlation["shuffled labels"]
     assert same == pytest.approx(np.ones(20))
+
+
+def test_the_check_takes_a_positive_control(trained):
+    data, model, _ = trained
+    images = data.validation.images[:20]
+    check = saliency_check(model, images, another_seed=model)
+    assert list(check.maps) == ["trained", "random weights", "another seed"]
+    assert check.means["another seed"] == pytest.approx(1)  # the same network
+    assert check.means["random weights"] == pytest.approx(check.correlation["random weights"].mean())
+
+
+def made_check(method, **correlation):
+    return SaliencyCheck(method, torch.zeros(3, 1, 4, 4), torch.zeros(3), {}, correlation)
+
+
+def test_the_check_says_its_means_in_few_words_and_explains_a_missing_one():
+    check = made_check("gradient", random=np.array([0.1, 0.2, 0.3]))
+    assert repr(check) == (
+        "gradient, 3 images: mean rank correlation with the trained network's maps\n"  # no tensors
+        "  random: 0.20"
+    )
+    check = made_check("grad_cam", random=np.array([0.1, np.nan, 0.3]), other=np.full(3, np.nan))
+    assert check.means == {"random": pytest.approx(0.2), "other": pytest.approx(np.nan, nan_ok=True)}
+    assert repr(check) == (
+        "grad_cam, 3 images: mean rank correlation with the trained network's maps\n"
+        "  random: 0.20 (1 left out)\n"
+        "  other: nan (3 left out)\n"
+        "  left out: images where a map has the same value everywhere, so that its pixels have no order\n"
+        "  (grad_cam keeps what speaks for the class: where nothing does, its map is all zero)"
+    )
+    assert "grad_cam" not in repr(made_check("occlusion", random=np.array([0.1, np.nan, 0.3])))
+
+
+def test_a_map_that_is_zero_everywhere_has_no_correlation():
+    """The last convolution is far below zero here: no gradient comes back to it, and Grad-CAM has nothing to add."""
+    model, images = build_cnn(seed=1), images_of((1, 28, 28), count=2).float()
+    with torch.no_grad():
+        model.conv2.bias.fill_(-1000)
+    check = saliency_check(model, images, 3, "grad_cam")
+    assert check.maps["trained"].eq(0).all()
+    assert np.isnan(check.correlation["random weights"]).all()
+    assert np.isnan(check.means["random weights"])
 
 
 def test_the_check_on_a_stranger_draws_every_layer_anew():

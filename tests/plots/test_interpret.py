@@ -12,7 +12,8 @@ from torch import nn
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.activations import activation_statistics
 from cnnlab.interpret.capture import capture
-from cnnlab.interpret.gradients import gradient_flow, weight_distributions
+from cnnlab.interpret.gradients import gradient_flow
+from cnnlab.interpret.weight_distributions import weight_distributions
 from cnnlab.model.cnn import build_cnn
 from cnnlab.plots.interpret import (
     plot_activations,
@@ -159,7 +160,9 @@ def test_weights_after_several_epochs_share_the_axis_of_their_layer():
     assert round(first.sum() * 200) == round(last.sum() * 200) == 200
 
 
-@pytest.mark.parametrize("number", ["norm", "mean", "maximum", "ratio", "update_ratio"])
+@pytest.mark.parametrize(
+    "number", ["gradient_norm", "gradient_mean", "gradient_maximum", "gradient_ratio", "update_ratio"]
+)
 def test_the_flow_is_drawn_by_layer_on_a_log_scale(number):
     model = build_cnn()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -169,8 +172,8 @@ def test_the_flow_is_drawn_by_layer_on_a_log_scale(number):
     means = ax.lines[-1]
     assert list(means.get_xdata()) == list(flow)
     assert means.get_ydata() == pytest.approx([getattr(row, number) for row in flow.values()])
-    if number in ("norm", "ratio", "update_ratio"):
-        assert ax.lines[0].get_ydata() == pytest.approx(flow["conv1"].each[number])
+    if number in ("gradient_norm", "gradient_ratio", "update_ratio"):
+        assert ax.lines[0].get_ydata() == pytest.approx(flow["conv1"].each_batch[number])
     ax.figure.canvas.draw()
     both = plot_gradient_flow({"one": flow, "$two": flow}, number)
     assert [text.get_text() for text in both.get_legend().get_texts()] == ["one", "$two"]
@@ -215,8 +218,8 @@ def test_the_insides_are_drawn_over_the_epochs():
         (lambda: plot_weights(gradient_flow(build_cnn(), IMAGES, LABELS)), "wants what weight_distributions gives"),
         (lambda: plot_gradient_flow(weight_distributions(build_cnn())), "wants what gradient_flow gives"),
         (
-            lambda: plot_gradient_flow(gradient_flow(build_cnn(), IMAGES, LABELS), "nrm"),
-            "unknown number 'nrm'; did you",
+            lambda: plot_gradient_flow(gradient_flow(build_cnn(), IMAGES, LABELS), "gradient_nrm"),
+            "unknown number 'gradient_nrm'; did you",
         ),
         (
             lambda: plot_gradient_flow(gradient_flow(build_cnn(), IMAGES, LABELS), "update_ratio"),

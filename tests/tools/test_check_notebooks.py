@@ -247,6 +247,8 @@ def test_a_notebook_is_found_by_number_name_and_path(tmp_path, monkeypatch):
         monkeypatch.chdir(folder)
         for text in ("03", "03_epochs", "03_epochs.ipynb", "notebooks/03_epochs.ipynb", str(course)):
             assert script.find(text) == [course] or script.find(text) == [course.relative_to(folder)]
+    assert [path.stem for path in script.find("05")] == ["05a_signals", "05b_saliency"]
+    assert [path.stem for path in script.find("05b")] == ["05b_saliency"]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))

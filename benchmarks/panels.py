@@ -344,9 +344,11 @@ def appearing(notebook: Notebook) -> Iterator[Row]:
 
 
 QUESTION = """
+import os, tempfile
+os.environ["CNNLAB_COURSE"] = tempfile.mkdtemp()  # nobody has answered
 import cnnlab
 runs = cnnlab.load_runs(cnnlab.bank("pooling")).filter(dataset="mnist", learning_rate=0.001)
-panel = cnnlab.PredictThenRun("Which?", cnnlab.compare(runs, by="pooling"), scorebook=cnnlab.Scorebook())
+panel = cnnlab.PredictThenRun("Which?", cnnlab.compare(runs, by="pooling"))
 panel
 """
 TRAINING = """

@@ -89,7 +89,7 @@ def makers() -> dict[str, Callable[[], cnnlab.ConvolutionExplorer]]:
     """Return name -> the function that makes this panel, for all nine."""
     names = widgets.__all__
     comparison = cnnlab.compare(cnnlab.load_runs(cnnlab.bank("pooling")).filter(**POOLING), by="pooling")
-    special = {"PredictThenRun": lambda: cnnlab.PredictThenRun("Which?", comparison, scorebook=cnnlab.Scorebook())}
+    special = {"PredictThenRun": lambda: cnnlab.PredictThenRun("Which?", comparison)}
     return {name: getattr(cnnlab, name) for name in names} | special
 
 

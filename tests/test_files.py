@@ -90,3 +90,29 @@ def test_the_version_of_a_folder_counts_its_entries_and_has_the_latest_change_at
     assert files.folder_version(tmp_path) == (2, 10**18)
     os.utime(tmp_path / "cat", ns=(2 * 10**18, 2 * 10**18))
     assert files.folder_version(str(tmp_path)) == (2, 2 * 10**18)
+
+
+def test_the_course_folder_is_where_the_person_wants_it(monkeypatch):
+    monkeypatch.setenv("CNNLAB_COURSE", "~/ai")
+    assert files.course_folder() == files.Path.home() / "ai"
+
+
+def test_the_course_folder_is_beside_the_notebook_and_is_not_made(monkeypatch, tmp_path):
+    monkeypatch.delenv("CNNLAB_COURSE")
+    monkeypatch.chdir(tmp_path)
+    assert files.course_folder() == tmp_path / "my_course"
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["the notebook's folder", "its my_course"])
+def test_where_the_disk_is_read_only_the_course_folder_is_at_home(monkeypatch, tmp_path, there):
+    def refuse(*, dir):
+        assert dir == (tmp_path / "my_course" if there else tmp_path)
+        raise OSError(30, "Read-only file system")
+
+    if there:
+        (tmp_path / "my_course").mkdir()
+    monkeypatch.delenv("CNNLAB_COURSE")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", refuse)
+    assert files.course_folder() == files.Path.home() / "my_course"

@@ -106,7 +106,10 @@ class PredictThenRun(Panel):
         return prediction
 
     def _commit(self) -> None:
-        """Write the guess down first, then make the comparison and show it."""
+        """Write the guess down first, then make the comparison and show it, once."""
+        if self.prediction is not None and self.comparison is not None:
+            self._lock_controls(self.prediction)
+            return
         if self.prediction is None:
             if self.answer.value is None:
                 raise ConfigError("choose an answer, say how sure you are, and commit then")

@@ -6,7 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 
 NASTY = "<img src=x onerror=document.title='x'>"
 MAKE_PANEL = f"""
-from cnnlab import PredictThenRun, bank, compare, load_runs, scorebook
+from cnnlab import PredictThenRun, bank, compare, load_runs, show_guesses
 
 def answer():
     if broken:
@@ -15,13 +15,16 @@ def answer():
     return compare(runs, by="pooling")
 
 broken = False
-scorebook.entries.clear()
+show_guesses(clear="all")
 panel = PredictThenRun("{NASTY}: which pooling reads best?", answer, choices=["max", "avg"])
 panel
 """
 PIXELS = "canvas => canvas.toDataURL()"
 NAME_OF_FOCUSED = "() => document.activeElement.ariaLabel ?? document.activeElement.labels?.[0].textContent"
-RIGHT = "Your guess: max (75 % sure). Right: max is best. Brier score 0.09."  # 0.25² + 2 × 0.125²
+RIGHT = (
+    "Your guess: max (75 % sure). Right: max is best. "
+    "Brier score 0.09 (0 is perfect, knowing nothing gives 0.67)."  # 0.25² + 2 × 0.125²
+)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +75,9 @@ def test_a_guess_is_committed_by_keys_and_shown_with_the_comparison(page):
     assert canvas.evaluate(PIXELS) == before
     guess(page)
     expect(status).to_have_text(RIGHT)
-    expect(score).to_contain_text("This session: 1 guess, 1 right (100 %), 75 % sure on average.")
+    expect(score).to_contain_text(
+        "1 prediction scored, 1 right (100 %). Where you said how sure you are (1): 75 % sure on average"
+    )
     page.wait_for_function("before => document.querySelector('canvas.cnnlab-plot').toDataURL() !== before", arg=before)
     for control in (radio(page, "max"), radio(page, "avg"), button(page, "Committed")):
         expect(control).to_be_disabled()
@@ -87,9 +92,9 @@ def test_a_run_that_raises_is_red_and_can_be_tried_again(page):
     expect(status.locator(".cnnlab-error")).to_have_css("color", "rgb(211, 47, 47)")
     expect(radio(page, "max")).to_be_disabled()
     browser.execute(page, "broken = False")
-    button(page, "Run again").click()
+    button(page, "Show the comparison").click()
     expect(status).to_have_text(RIGHT)
-    expect(page.get_by_role("status").nth(1)).to_contain_text("This session: 1 guess, 1 right")
+    expect(page.get_by_role("status").nth(1)).to_contain_text("1 prediction scored, 1 right")
 
 
 def test_tab_alone_reaches_every_control_and_each_has_a_name(page):

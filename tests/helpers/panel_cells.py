@@ -4,9 +4,11 @@ from cnnlab import widgets
 
 MAKE = "import cnnlab\ncnnlab.{}()"
 QUESTION = """
+import os, tempfile
+os.environ["CNNLAB_COURSE"] = tempfile.mkdtemp()  # nobody has answered
 import cnnlab
 runs = cnnlab.load_runs(cnnlab.bank("pooling")).filter(dataset="mnist", learning_rate=0.001)
-cnnlab.PredictThenRun("Which?", cnnlab.compare(runs, by="pooling"), scorebook=cnnlab.Scorebook())
+cnnlab.PredictThenRun("Which?", cnnlab.compare(runs, by="pooling"))
 """
 TRAINED = """
 panel = cnnlab.TrainingPanel()  # with a table of runs

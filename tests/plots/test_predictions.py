@@ -10,7 +10,9 @@ from made_runs import TWO_LEFT, WINNER, comparison, levels_of
 from scipy import stats
 
 from cnnlab.comparison.compare import compare
-from cnnlab.comparison.predictions import Guess, Scorebook, record_guess
+from cnnlab.comparison.guesses import show_guesses
+from cnnlab.comparison.predictions import commit_guess, score_guess
+from cnnlab.comparison.question import Guess
 from cnnlab.errors import ConfigError
 from cnnlab.plots.predictions import plot_calibration, plot_guess
 
@@ -64,10 +66,10 @@ def test_a_guess_that_is_no_level_is_refused():
 
 
 def test_calibration_shows_each_bin_with_wilsons_interval():
-    book = Scorebook()
-    for place, (answer, confidence) in enumerate([("5", 0.9), ("5", 0.9), ("3", 0.9), ("7", 0.5)]):
-        record_guess(f"question {place}", answer, confidence, comparison(), scorebook=book)
-    ax = plot_calibration(book)
+    for place, (answer, confidence) in enumerate([(5, 0.9), (5, 0.9), (3, 0.9), (7, 0.5)]):
+        commit_guess(f"question {place}", answer, choices=[3, 5, 7, "cannot tell"], confidence=confidence)
+        score_guess(f"question {place}", comparison())
+    ax = plot_calibration(show_guesses())
     (dots,) = [line for line in ax.lines if line.get_marker() == "D"]
     assert list(dots.get_xdata()) == pytest.approx([0.5, 0.9])
     assert list(dots.get_ydata()) == pytest.approx([0, 2 / 3])
@@ -79,6 +81,18 @@ def test_calibration_shows_each_bin_with_wilsons_interval():
     assert [text.get_text() for text in ax.texts] == ["n = 1", "n = 3"]
 
 
-def test_without_a_guess_there_is_no_calibration():
-    with pytest.raises(ConfigError, match="no guess has been scored yet; make one with PredictThenRun"):
-        plot_calibration(Scorebook())
+def test_without_a_guess_there_is_the_line_alone():
+    ax = plot_calibration()
+    assert [text.get_text() for text in ax.texts] == ["no guess with a confidence\nhas been scored yet"]
+    assert [list(line.get_xdata()) for line in ax.lines] == [[0, 1]]
+
+
+def test_what_is_no_guesses_is_refused():
+    with pytest.raises(ConfigError, match=r"guesses wants what show_guesses returns, got \{\}; leave it out for all"):
+        plot_calibration({})
+
+
+def test_an_open_question_is_called_open():
+    ax = plot_guess(comparison({3: [0.50, 0.60, 0.40], 5: [0.62, 0.55, 0.50]}), Guess("5"))
+    assert ax.get_title(loc="left") == "Open: these runs cannot tell which is best: 3 or 5"
+    assert [text.get_text() for text in ax.texts] == ["your guess: 5"]

@@ -6,7 +6,10 @@ from IPython.core.formatters import DisplayFormatter
 from living import living_widgets
 from made_runs import QUESTION, TWO_LEFT, comparison
 
-from cnnlab.comparison.predictions import Guess, Scorebook, scorebook
+from cnnlab.comparison.guesses import show_guesses
+from cnnlab.comparison.prediction_file import read_predictions
+from cnnlab.comparison.predictions import commit_guess, score_guess
+from cnnlab.comparison.question import Guess
 from cnnlab.errors import ConfigError
 from cnnlab.widgets import PredictThenRun
 
@@ -26,10 +29,8 @@ class Asked:
         return comparison(**self.options)
 
 
-def ask(run=None, book=None, **options) -> PredictThenRun:
-    return PredictThenRun(
-        QUESTION, run or Asked(), choices=[3, 5, 7], scorebook=Scorebook() if book is None else book, **options
-    )
+def ask(run=None) -> PredictThenRun:
+    return PredictThenRun(QUESTION, run or Asked(), choices=[3, 5, 7])
 
 
 def guess(panel, answer="5", confidence=70) -> None:
@@ -48,9 +49,9 @@ def test_before_the_guess_nothing_is_chosen_and_nothing_runs():
     assert panel.answer.value is None
     assert (panel.confidence.value, panel.confidence.max) == (25, 100)  # one of four
     assert state(panel) == (True, True, True)
-    assert (run.calls, panel.entry) == (0, None)
+    assert (run.calls, panel.prediction) == (0, None)
     assert panel.plot.label == "no comparison yet"
-    assert panel.score.value == "No guess has been scored yet."
+    assert panel.score.value == "No prediction has been scored yet."
 
 
 def test_a_click_without_an_answer_commits_nothing():
@@ -59,19 +60,21 @@ def test_a_click_without_an_answer_commits_nothing():
     assert panel.status.value == (
         '<span class="cnnlab-error">choose an answer, say how sure you are, and commit then</span>'
     )
-    assert (run.calls, panel.scorebook.entries, state(panel)) == (0, {}, (True, True, True))
+    assert (run.calls, read_predictions(), state(panel)) == (0, {}, (True, True, True))
 
 
 def test_the_committed_guess_is_scored_shown_and_locked():
     panel = ask(run := Asked())
     empty = panel.plot.picture
     guess(panel)
-    assert panel.scorebook.entries[QUESTION].guess == Guess("5", 0.7)
+    assert read_predictions()[QUESTION].guess == Guess("5", 0.7)
     assert run.calls == 1
     assert state(panel) == (False, False, False)
     assert panel.commit.description == "Committed"
-    assert panel.status.value == "Your guess: 5 (70 % sure). Right: 5 is best. Brier score 0.12."
-    assert panel.score.value.startswith("This session: 1 guess, 1 right (100 %), 70 % sure on average.")
+    assert panel.status.value == (
+        "Your guess: 5 (70 % sure). Right: 5 is best. Brier score 0.12 (0 is perfect, knowing nothing gives 0.75)."
+    )
+    assert panel.score.value.startswith("1 prediction scored, 1 right (100 %). Where you said how sure you are (1): 70")
     assert panel.plot.picture != empty
     assert panel.plot.label.startswith("validation_accuracy by kernel_size, after the last epoch")
     assert panel.plot.label.endswith(panel.status.value)
@@ -81,7 +84,7 @@ def test_while_it_runs_the_guess_is_locked_already_and_the_status_says_so():
     seen = []
 
     def run():
-        seen.append((state(panel), panel.status.value, panel.plot.label, dict(panel.scorebook.entries)))
+        seen.append((state(panel), panel.status.value, panel.plot.label, dict(read_predictions())))
         return comparison()
 
     panel = ask(run)
@@ -96,37 +99,63 @@ def test_a_second_click_changes_nothing():
     panel = ask(run := Asked())
     guess(panel)
     guess(panel, "7", 100)
-    assert panel.scorebook.entries[QUESTION].guess == Guess("5", 0.7)
+    assert read_predictions()[QUESTION].guess == Guess("5", 0.7)
     assert (panel.answer.value, panel.confidence.value) == ("5", 70)
     assert run.calls == 1
 
 
 def test_the_cell_run_again_shows_the_first_guess_and_counts_nothing_twice():
-    book = Scorebook()
-    first = ask(book=book)
+    first = ask()
     guess(first, "7", 90)
-    again = ask(run := Asked(), book)
-    assert state(again) == (False, False, False)
+    again = ask(run := Asked())
+    assert state(again) == (False, False, True)
     assert (again.answer.value, again.confidence.value) == ("7", 90)
     assert again.status.value == (
         "You answered this already; the first guess counts. Your guess: 7 (90 % sure). Not so: 5 is best. "
-        "Brier score 1.75."  # 0.9² + (1 − 0.1/3)² + 2 × (0.1/3)² = 1.7467
+        "Brier score 1.75 (0 is perfect, knowing nothing gives 0.75)."  # 0.9² + (1 − 0.1/3)² + 2 × (0.1/3)² = 1.7467
     )
-    assert again.plot.label == first.plot.label
+    assert (again.plot.label, run.calls) == ("no comparison yet", 0)  # it may take long
+    assert again.commit.description == "Show the comparison"
     guess(again, "5", 100)
-    assert run.calls == 0
+    assert run.calls == 1
+    assert state(again) == (False, False, False)
+    assert again.plot.label == first.plot.label
     assert again.score.value == first.score.value
-    assert again.score.value.startswith("This session: 1 guess, 0 right")
+    assert again.score.value.startswith("1 prediction scored, 0 right")
+
+
+def test_the_cell_run_again_with_a_finished_comparison_shows_it_at_once():
+    first, again = PredictThenRun(QUESTION, comparison()), None
+    guess(first, "7", 90)
+    again = PredictThenRun(QUESTION, comparison())
+    assert again.plot.label == first.plot.label
+    assert again.status.value.startswith("You answered this already; the first guess counts. Your guess: 7 (90 % sure)")
+    assert state(again) == (False, False, False)
+
+
+def test_a_question_that_stays_open_is_shown_and_not_scored():
+    panel = PredictThenRun(QUESTION, comparison({3: [0.50, 0.60, 0.40], 5: [0.62, 0.55, 0.50]}))
+    guess(panel, "cannot tell", 100)
+    assert "The question stays open, and nothing is scored: these runs cannot tell" in panel.status.value
+    assert panel.score.value == "No prediction has been scored yet."
+    assert panel.plot.label.startswith("validation_accuracy by kernel_size")
+
+
+def test_a_guess_of_a_cell_is_the_panels_guess_too():
+    commit_guess(QUESTION, 7, choices=[3, 5, 7, "cannot tell"], confidence=0.9)
+    panel = PredictThenRun(QUESTION, comparison())
+    assert (panel.answer.value, panel.confidence.value) == ("7", 90)
+    words = panel.status.value.removeprefix("You answered this already; the first guess counts. ")
+    assert score_guess(QUESTION, comparison()) == words
 
 
 def test_an_older_panel_that_asks_the_same_gives_no_second_guess():
-    book = Scorebook()
-    older, newer = ask(book=book), ask(book=book)
+    older, newer = ask(), ask()
     guess(newer, "7", 90)
     guess(older, "5", 100)
     assert older.answer.value == "7"
     assert older.status.value.startswith("You answered this already; the first guess counts. Your guess: 7 (90 % sure)")
-    assert len(book.scored) == 1
+    assert len(show_guesses().scored) == 1
 
 
 def test_where_the_run_raises_the_guess_stays_and_one_can_try_again():
@@ -135,9 +164,9 @@ def test_where_the_run_raises_the_guess_stays_and_one_can_try_again():
     assert panel.status.value == ('<span class="cnnlab-error">RuntimeError: &lt;img src=x onerror=alert(1)&gt;</span>')
     assert isinstance(panel.status.error, RuntimeError)
     assert state(panel) == (False, False, True)
-    assert panel.commit.description == "Run again"
-    assert panel.scorebook.entries[QUESTION].guess == Guess("5", 0.7)
-    assert panel.scorebook.scored == []
+    assert panel.commit.description == "Show the comparison"
+    assert read_predictions()[QUESTION].guess == Guess("5", 0.7)
+    assert show_guesses().scored == []
     panel.commit.click()
     assert run.calls == 2
     assert panel.status.value.startswith("Your guess: 5 (70 % sure). Right")
@@ -145,14 +174,13 @@ def test_where_the_run_raises_the_guess_stays_and_one_can_try_again():
 
 
 def test_a_cell_run_again_after_a_failure_keeps_the_guess_and_can_be_scored():
-    book = Scorebook()
-    guess(ask(Asked(failures=1), book))
-    again = ask(book=book)
+    guess(ask(Asked(failures=1)))
+    again = ask()
     assert state(again) == (False, False, True)
-    assert "The comparison has not been made." in again.status.value
+    assert "The answer has not been looked at." in again.status.value
     again.commit.click()
-    assert len(book.scored) == 1
-    assert book.entries[QUESTION].guess == Guess("5", 0.7)
+    assert len(show_guesses().scored) == 1
+    assert read_predictions()[QUESTION].guess == Guess("5", 0.7)
 
 
 def test_an_interrupt_leaves_the_button_for_another_try():
@@ -169,28 +197,19 @@ def test_a_run_that_compares_something_else_is_said_in_red_and_scores_nothing():
     panel = ask(lambda: comparison({3: [0.1, 0.2, 0.3], 5: [0.2, 0.3, 0.5]}))
     guess(panel)
     assert "asked were 3, 5, 7, cannot tell, compared were 3, 5, cannot tell" in panel.status.value
-    assert panel.scorebook.scored == []
+    assert show_guesses().scored == []
     assert state(panel) == (False, False, True)
 
 
 def test_a_finished_comparison_needs_no_choices_and_no_function():
-    panel = PredictThenRun(QUESTION, comparison(TWO_LEFT), scorebook=Scorebook())
+    panel = PredictThenRun(QUESTION, comparison(TWO_LEFT))
     assert panel.plot.label == "no comparison yet"
     guess(panel, "cannot tell", 50)
-    assert panel.entry.was_right
-
-
-def test_without_a_scorebook_it_is_that_of_the_kernel():
-    try:
-        panel = PredictThenRun(QUESTION, comparison())
-        guess(panel)
-        assert scorebook.entries[QUESTION].guess == Guess("5", 0.7)
-    finally:
-        scorebook.entries.clear()
+    assert panel.prediction.was_right
 
 
 def test_the_question_is_shown_as_text():
-    panel = PredictThenRun(NASTY, comparison(), scorebook=Scorebook())
+    panel = PredictThenRun(NASTY, comparison())
     assert panel.asked.value == "<b>&lt;img src=x onerror=alert(1)&gt;</b>"
 
 
@@ -228,18 +247,17 @@ def test_what_cannot_be_asked_is_refused(run, options, words):
 
 
 def test_a_question_that_is_none_is_refused():
-    with pytest.raises(ConfigError, match=r"a question is a sentence, such as .*, got \['Which\?'\]"):
+    with pytest.raises(ConfigError, match=r"a question is a name, such as .*, got \['Which\?'\]"):
         PredictThenRun(["Which?"], comparison())
 
 
 def test_another_panels_answer_that_is_no_choice_here_is_told_in_words():
-    book = Scorebook()
 
     def never():
         raise AssertionError
 
-    one = PredictThenRun("Which?", never, choices=iter([3, 5]), scorebook=book)
-    other = PredictThenRun("Which?", never, choices=[3, 7], scorebook=book)
+    one = PredictThenRun("Which?", never, choices=iter([3, 5]))
+    other = PredictThenRun("Which?", never, choices=[3, 7])
     other.answer.value = "7"
     other.commit.click()
     for _ in range(2):
@@ -250,14 +268,8 @@ def test_another_panels_answer_that_is_no_choice_here_is_told_in_words():
     other.close()
 
 
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        (lambda _: PredictThenRun("Which?", print, choices=[1, 2], scorebook={}), "wants a Scorebook"),
-    ],
-)
-def test_wrong_arguments_are_told_in_words_and_leave_no_widget_behind(wrong, words):
+def test_wrong_arguments_leave_no_widget_behind():
     before = living_widgets()
-    with pytest.raises(ConfigError, match=words):
-        wrong(None)
+    with pytest.raises(ConfigError, match="choices wants two levels or more"):
+        PredictThenRun("Which?", print, choices=[1])
     assert living_widgets() == before

@@ -1,0 +1,82 @@
+"""The file of predictions: it outlives kernels, loses nothing, and what is damaged is kept."""
+
+import contextlib
+import json
+import subprocess
+import sys
+
+import pytest
+
+from cnnlab.comparison.prediction import Prediction
+from cnnlab.comparison.prediction_file import editing, file_of_predictions, read_predictions
+from cnnlab.comparison.question import Guess, Rule
+from cnnlab.comparison.right_answer import Outcome
+
+KINDS = [
+    Prediction("01-ü", Guess("5", 0.6), Rule(("3", "5", "cannot tell")), Outcome(None, "open", "because")),
+    Prediction("02", Guess(80), Rule(tolerance=5.0), Outcome(84, "84")),
+    Prediction("03", Guess(0.25), Rule(factor=2.0)),
+    Prediction("04", Guess("a stroke"), Rule()),
+]
+
+
+def test_each_kind_is_read_as_it_was_written():
+    with editing() as predictions:
+        predictions.update({each.question: each for each in KINDS})
+    assert list(read_predictions().values()) == KINDS
+    assert list(json.loads(file_of_predictions().read_bytes())) == ["01-ü", "02", "03", "04"]
+
+
+def test_reading_makes_no_folder_and_a_block_that_changes_nothing_no_file():
+    assert read_predictions() == {}
+    assert not file_of_predictions().parent.exists()
+    with editing():
+        pass
+    assert not file_of_predictions().exists()
+
+
+def test_a_block_that_raises_writes_nothing():
+    with contextlib.suppress(ZeroDivisionError), editing() as predictions:
+        predictions["02"] = KINDS[1]
+        raise ZeroDivisionError
+    assert read_predictions() == {}
+
+
+def write_one():
+    """Write one prediction, and return what was there before."""
+    with editing() as predictions:
+        before = dict(predictions)
+        predictions["02"] = KINDS[1]
+    return before
+
+
+DAMAGED = [b"", b"{", b"[]", b'{"01": 3}', b'{"01": {"question": "01"}}', b"\xff\xfe"]
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=range(len(DAMAGED)))
+@pytest.mark.parametrize("way", ["read", "edit"])
+def test_a_damaged_file_is_kept_under_another_name_and_a_new_one_begun(content, way):
+    ways = {"read": read_predictions, "edit": write_one}
+    path = file_of_predictions()
+    path.parent.mkdir()
+    for number in (1, 2):
+        path.write_bytes(content)
+        words = rf"predictions.json can't be read \(.*\). It is kept as predictions.damaged-{number}.json, and a new"
+        with pytest.warns(UserWarning, match=words):
+            assert ways[way]() == {}
+        assert path.with_name(f"predictions.damaged-{number}.json").read_bytes() == content
+        assert path.exists() == (way == "edit")
+
+
+MANY = """
+import sys
+from cnnlab.comparison.predictions import commit_guess
+for number in range(20):
+    commit_guess(f"{sys.argv[1]}-{number}", number, tolerance=1)
+"""
+
+
+def test_two_notebooks_at_once_lose_nothing():
+    processes = [subprocess.Popen([sys.executable, "-c", MANY, name]) for name in ("00", "01")]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert sorted(read_predictions()) == sorted(f"{name}-{number}" for name in ("00", "01") for number in range(20))

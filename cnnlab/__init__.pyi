@@ -28,7 +28,12 @@ from .model.layer_table import layer_table as layer_table
 from .model.weights import save_weights as save_weights, load_weights as load_weights
 from .data.dataset import Data as Data, Split as Split, shuffle_labels as shuffle_labels
 from .data.loading import load_data as load_data, load_images as load_images
-from .model.evaluation import evaluate as evaluate, mistakes as mistakes, predict as predict
+from .model.evaluation import (
+    evaluate as evaluate,
+    evaluate_all as evaluate_all,
+    mistakes as mistakes,
+    predict as predict,
+)
 from .interpret.capture import capture as capture
 from .interpret.activations import activation_statistics as activation_statistics
 from .interpret.gradients import gradient_flow as gradient_flow
@@ -52,6 +57,7 @@ from .experiments.experiment import Experiment as Experiment
 from .experiments.run import Run as Run, run as run
 from .experiments.runs import Runs as Runs, bank as bank, load_runs as load_runs
 from .experiments.sweep import grid as grid, sweep as sweep
+from .experiments.exam import Exam as Exam, take_exam as take_exam
 from .experiments.kernel_sizes import kernel_experiments as kernel_experiments, along_with as along_with
 from .comparison.compare import Comparison as Comparison, compare as compare, noise_floor as noise_floor
 from .comparison.settings import compare_settings as compare_settings

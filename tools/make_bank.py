@@ -9,12 +9,14 @@ packed into data/bank. With --train-size or --seeds, which may take hours, nothi
 from __future__ import annotations
 
 import argparse
+import json
 import time
 import zipfile
 from pathlib import Path
 
-from cnnlab import Experiment, Runs, build_cnn, grid, match_channels, rank_stability, sweep
+from cnnlab import Experiment, Runs, build_cnn, grid, load_runs, match_channels, rank_stability, sweep, take_exam
 from cnnlab.experiments import presets
+from cnnlab.experiments.exam import exam_key
 from cnnlab.files import atomic_write
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -143,6 +145,17 @@ def pack(folder: Path, target: Path) -> None:
     made.unlink()
 
 
+def write_exam_scores(winners: Runs, target: Path) -> None:
+    """Write the winners' scores on the test set into a file: a wheel has no Fashion-MNIST to open."""
+    entries = []
+    for name in winners.values()["dataset"]:
+        of_data = winners.filter(dataset=name)
+        exam = take_exam(of_data)
+        scores = {"validation": exam.validation._asdict(), "test": exam.test._asdict()}
+        entries.append({"runs": exam_key(of_data), **scores})
+    atomic_write(target, json.dumps(entries, indent=1).encode())
+
+
 def main() -> None:
     """Train every part, or go on where it was stopped."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -188,6 +201,7 @@ def main() -> None:
             best = winner(runs)
             train("winners", best, folder, workers=options.workers, snapshots=[best[0].epochs])
             pack(folder / "winners", bank / "winners.zip")
+            write_exam_scores(load_runs(folder / "winners"), bank / "exam_scores.json")
         pack(folder / name, bank / f"{name}.zip")
 
 

@@ -175,8 +175,11 @@ def compare(
     along : iterable of str
         The fields that move together with it, such as ("learning_rate",) where each optimizer has its own rate.
     metric : str
-        A metric of the `History`, such as "validation_loss"; "seconds" of the whole run; or one that `Recorder` wrote,
-        such as "dead_share". Where neither direction is better, the verdicts are "higher" and "lower".
+        A metric of the `History`, such as "validation_loss"; one that `Recorder` wrote, such as "dead_share";
+        "loss_gap", the validation loss minus the training loss; or one of the whole run: "seconds",
+        "epochs_to_converge" (the first epoch whose validation accuracy is within 0.02 of the highest) or "fluctuation"
+        (the median change of the validation loss from an epoch to the next in the second half, as a share of the loss).
+        Where neither direction is better, the verdicts are "higher" and "lower".
     at : str or int
         "last" epoch; "stopped": the epoch whose weights patience kept, else the last; "best": the epoch of the lowest
         validation loss; or an epoch from 1.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import statistics
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -10,6 +13,10 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.training.history import METRICS, History, check_metric, metrics_of, warn_if_environments_differ
 
+# Metrics that are computed from the recorded ones; the last two describe the curve of a whole run.
+DERIVED = ("loss_gap", "epochs_to_converge", "fluctuation")
+OF_WHOLE_RUN = ("seconds", "epochs_to_converge", "fluctuation")
+CONVERGED_WITHIN = 0.02  # of the highest validation accuracy; accuracies are 0–1
 WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "best": "at the best epoch"}
 
 
@@ -26,13 +33,14 @@ def distinct(runs: Iterable[Run]) -> list[Run]:
 
 def check_metric_at(runs: list[Run], metric: str, at: str | int, *, compared: Iterable[str]) -> None:
     """Raise ConfigError unless the metric at this epoch is a fair way to compare runs that differ in these fields."""
-    check_metric(metric, metrics_of(run.history for run in runs))
+    check_metric(metric, [*metrics_of(run.history for run in runs), *DERIVED])
     if isinstance(at, str):
         check_choice("at", at, WHEN)
     else:
         check_whole("at", at, 1)
-    if metric == "seconds" and at not in ("last", "stopped"):
-        raise ConfigError(f"seconds are those of the whole run, so that at={at!r} has none; take at='last'")
+    if metric in OF_WHOLE_RUN and at not in ("last", "stopped"):
+        verb = "are those" if metric == "seconds" else "is that"
+        raise ConfigError(f"{metric} {verb} of the whole run, so that at={at!r} has none; take at='last'")
     keeps_best = at == "stopped" and any(run.experiment.patience is not None for run in runs)
     # Patience keeps the epoch of the lowest validation loss, so that it is no fair judge of that loss.
     unfair_with_patience = ("epochs", "patience", "min_delta") if metric == "validation_loss" else ("epochs",)
@@ -141,7 +149,7 @@ def _why_missing(run: Run, metric: str, at: str | int) -> str:
     """Return why a run has no value of a metric."""
     rows = run.history.rows
     was_validated = run.experiment.validation_size != 0 and (not rows or any("validation_loss" in row for row in rows))
-    if not was_validated and (metric.startswith("validation_") or at == "best"):
+    if not was_validated and (metric.startswith("validation_") or metric in DERIVED or at == "best"):
         return "no validation images: train with a larger validation_size"
     if metric not in METRICS and rows and not any(metric in row for row in rows):
         return "not recorded: sweep(…, insides=True)" + (", or no such layer" if "." in metric else "")
@@ -156,7 +164,8 @@ def value_at(run: Run, metric: str, at: str | int) -> float | None:
     run : Run
         A run with patience may have stopped early.
     metric : str
-        "seconds" are those of the whole run.
+        A metric of the `History`; or "loss_gap", the validation loss minus the training loss; or one of the whole run:
+        "seconds", "epochs_to_converge" and "fluctuation".
     at : str or int
         An epoch from 1, or a name of `WHEN`: "last", "stopped" (the epoch whose weights patience kept), "best" (the
         epoch of the lowest validation loss; a fall of min_delta or less makes no epoch the best). A run that was
@@ -172,11 +181,47 @@ def value_at(run: Run, metric: str, at: str | int) -> float | None:
     unfinished = ("stop", "interrupt", "diverged") if at == "last" else ("stop", "interrupt")
     if isinstance(at, str) and history.stopped_by in unfinished:
         return None
-    if metric == "seconds":
-        return run.seconds
+    if metric in OF_WHOLE_RUN:
+        return run.seconds if metric == "seconds" else WHOLE_CURVES[metric](history)
     named = {"last": len(history), "stopped": history.best_epoch, "best": history.best_epoch}
     epoch = named[at] if isinstance(at, str) else at
-    return history.rows[epoch - 1].get(metric) if 1 <= epoch <= len(history) else None
+    row = history.rows[epoch - 1] if 1 <= epoch <= len(history) else {}
+    if metric == "loss_gap":
+        return row["validation_loss"] - row["train_loss"] if {"validation_loss", "train_loss"} <= row.keys() else None
+    return row.get(metric)
+
+
+def epochs_to_converge(history: History) -> int | None:
+    """Return the first epoch whose validation accuracy is within 0.02 of the highest one of the run.
+
+    None without validation images.
+
+    >>> epochs_to_converge(run.history)
+    9
+    """
+    accuracies = history["validation_accuracy"]
+    if not accuracies:
+        return None
+    enough = max(accuracies) - CONVERGED_WITHIN
+    return next(epoch for epoch, accuracy in enumerate(accuracies, start=1) if accuracy >= enough - 1e-12)
+
+
+def fluctuation(history: History) -> float | None:
+    """Return how much the validation loss changes from an epoch to the next, in the second half of the run.
+
+    It is the median of |log(loss / loss of the epoch before)|: 0.01 means that a typical change is 1 % of the loss.
+    None for fewer than two validated epochs there, or where a loss is 0.
+
+    >>> fluctuation(run.history)
+    0.0031
+    """
+    losses = history["validation_loss"][len(history) // 2 :]
+    if len(losses) < 2 or min(losses) <= 0:
+        return None
+    return statistics.median(abs(math.log(after / before)) for before, after in itertools.pairwise(losses))
+
+
+WHOLE_CURVES = {"epochs_to_converge": epochs_to_converge, "fluctuation": fluctuation}
 
 
 def higher_is_better(metric: str) -> bool | None:

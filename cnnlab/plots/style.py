@@ -34,6 +34,11 @@ RECORDER_LABELS = {  # the axis label of each number that cnnlab.Recorder record
     "scale_change": "scale after the pool / before it",
     "saliency_concentration": "saliency concentration",
 }
+DERIVED_LABELS = {  # of the metrics that comparison/metrics.py computes from the curves
+    "loss_gap": "validation loss − training loss (nats)",
+    "epochs_to_converge": "epochs until within 0.02 of the best accuracy",
+    "fluctuation": "change of the validation loss per epoch (share)",
+}
 BINS = 40  # of every histogram
 
 
@@ -56,6 +61,8 @@ def axis_label(metric: str) -> str:
     >>> axis_label("validation_loss")
     'validation loss (nats)'
     """
+    if metric in DERIVED_LABELS:
+        return DERIVED_LABELS[metric]
     layer, _, number = metric.rpartition(".")
     if number in RECORDER_LABELS:
         return f"{layer}: {RECORDER_LABELS[number]}" if layer else RECORDER_LABELS[number]

@@ -1,5 +1,7 @@
 """Metrics: of which epoch, why one is missing, which comparison would be unfair, and mixed environments."""
 
+import math
+
 import pytest
 from made_runs import NO_IMAGES, levels_of, made, optimizers, unvalidated
 
@@ -24,6 +26,42 @@ def test_at_reads_the_epoch_that_it_names():
     ]  # fmt: skip
     assert value_at(waited, "seconds", "stopped") == 4.0
     assert value_at(waited, "train_accuracy", "last") is None
+
+
+def test_metrics_that_are_computed_from_the_curves():
+    """Worked out by hand: the highest accuracy is 0.80, so that 0.78 is enough; the losses double, then halve."""
+    accuracies, losses = [0.5, 0.77, 0.78, 0.8, 0.7, 0.79], [9.0, 9.0, 9.0, 1.0, 2.0, 1.0]
+    curves = made(accuracies, epochs=6)
+    for row, loss in zip(curves.history.rows, losses, strict=True):
+        row |= {"validation_loss": loss, "train_loss": 0.25}
+    assert value_at(curves, "epochs_to_converge", "last") == 3
+    assert value_at(curves, "fluctuation", "last") == pytest.approx(math.log(2))  # of epochs 4 to 6
+    assert value_at(curves, "loss_gap", "last") == 0.75
+    assert value_at(curves, "loss_gap", 1) == 8.75
+    assert value_at(curves, "loss_gap", 7) is None
+    curves.history.rows[4]["validation_loss"] = 0.0  # no logarithm
+    assert value_at(curves, "fluctuation", "last") is None
+    assert value_at(made([0.5], epochs=1), "fluctuation", "last") is None
+
+
+def test_metrics_of_curves_are_compared_and_drawn_like_others():
+    slow_epochs = {3: (2, 3, 4), 5: (0, 0, 1)}  # before the curve rises
+    runs = [
+        made([0.5] * slow + [0.8] * (6 - slow), kernel_size=size, epochs=6, seed=seed)
+        for size, of_seeds in slow_epochs.items() for seed, slow in enumerate(of_seeds)
+    ]  # fmt: skip
+    comparison = compare(runs, by="kernel_size", metric="epochs_to_converge")
+    assert [row.mean for row in comparison.levels] == pytest.approx([4, 4 / 3])
+    assert comparison.verdicts == {5: "lower"}  # neither direction is better
+    for metric in ("epochs_to_converge", "fluctuation"):
+        with pytest.raises(ConfigError, match=f"{metric} is that of the whole run, so that at=2 has none"):
+            compare(runs, by="kernel_size", metric=metric, at=2)
+    ax = plot_grid(runs, rows="kernel_size", columns="epochs", metric="epochs_to_converge")
+    assert [text.get_text() for text in ax.texts] == ["4.000", "1.333"]
+    unvalidated_runs = [unvalidated(kernel_size=size, seed=seed) for size in (3, 5) for seed in range(3)]
+    for metric in ("loss_gap", "fluctuation", "epochs_to_converge"):
+        with pytest.raises(ConfigError, match=NO_IMAGES):
+            compare(unvalidated_runs, by="kernel_size", metric=metric)
 
 
 def test_a_run_that_did_not_end_has_no_last_epoch():

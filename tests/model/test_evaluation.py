@@ -12,7 +12,7 @@ from cnnlab.data.dataset import Data, Split
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.model.cnn import build_cnn
-from cnnlab.model.evaluation import check_takes, device_of, evaluate, evaluating, mistakes, predict
+from cnnlab.model.evaluation import check_takes, device_of, evaluate, evaluate_all, evaluating, mistakes, predict
 
 
 @pytest.fixture(scope="module")
@@ -178,3 +178,37 @@ def test_data_from_tensors_can_be_evaluated():
     images, labels = torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 2
     data = Data.from_tensors(images, labels)
     assert evaluate(small(input_shape=(1, 8, 8), classes=2), data.train).loss == pytest.approx(math.log(2), abs=0.3)
+
+
+class Reversed(Answers):
+    """The same with the pixels in reverse."""
+
+    def forward(self, images):
+        return super().forward(images).flip(1)
+
+
+def test_several_networks_on_three_images_by_hand():
+    """Network 1 gives the right class 3/4, 1/2, 3/4; network 2 gives it 1/4, 1/2, 1/4. Of two equal logits the first is
+    the answer, so that both are right on image 2."""
+    split = split_of([[math.log(3), 0], [0, 0], [0, math.log(3)]], [0, 0, 1], classes=2)
+    score = evaluate_all([Answers(), Reversed()], split)
+    each = (math.log(4 / 3) + math.log(4)) / 2, math.log(2), (math.log(4 / 3) + math.log(4)) / 2
+    mean = sum(each) / 3
+    deviation = math.sqrt(sum((loss - mean) ** 2 for loss in each) / 2)  # n − 1
+    assert score.loss == pytest.approx(mean)
+    assert score.loss_error == pytest.approx(deviation / math.sqrt(3))
+    assert score.accuracy == pytest.approx((0.5 + 1 + 0.5) / 3)
+    assert score.accuracy_error == pytest.approx(math.sqrt(((1 / 6) ** 2 * 2 + (1 / 3) ** 2) / 2 / 3))
+    assert str(score) == f"loss ≈ {mean:.3f} ± {score.loss_error:.3f}, accuracy ≈ 0.667 ± 0.167 (3 images)"
+
+
+def test_one_network_scores_as_by_evaluate(data):
+    model = small(dropout=0.5).train()
+    alone, together = evaluate(model, data.validation), evaluate_all([model], data.validation, batch_size=33)
+    assert (together.loss, together.accuracy, together.images) == (pytest.approx(alone.loss), alone.accuracy, 100)
+    share = alone.accuracy
+    assert together.accuracy_error == pytest.approx(math.sqrt(share * (1 - share) / 99))  # of a yes or no
+    assert model.training
+    for models, split in (([], data.validation), ([model], data.validation[:1])):
+        with pytest.raises(ConfigError, match="evaluate_all wants networks and a Split of two images or more, got "):
+            evaluate_all(models, split)

@@ -14,6 +14,7 @@ COVERED = [
     "04_optimizers",
     "05a_signals",
     "05b_saliency",
+    "06_mnist_experiment",
 ]  # in the end all of them
 FAILS = pytest.mark.xfail(reason="not yet covered", strict=False)
 

@@ -170,8 +170,8 @@ def _without_verdict(comparison: Comparison, rows: list[Level], which: str) -> O
     if width < floor and fewest >= ENOUGH_SEEDS:
         return Outcome(CANNOT_TELL, words, "though they would have shown a difference as large as the noise floor")
     if width < floor:
-        seeds = f"{fewest} seeds know too little about their own scatter"
-        return Outcome(None, words, f"and a real difference could hide ({seeds}); {ENOUGH_SEEDS} of each would show it")
+        seeds = f"{fewest} seeds know too little about their own scatter; {ENOUGH_SEEDS} of each are the least"
+        return Outcome(None, words, f"and a real difference could hide ({seeds})")
     if not width >= floor:  # there is no interval, or no noise floor
         return Outcome(None, words, f"and nobody could ({widest.why})")
     needed = seeds_needed(widest, floor, len(comparison.levels) - 1)

@@ -67,7 +67,7 @@ def test_where_the_interval_is_wider_than_the_noise_floor_the_question_stays_ope
     assert few.against(5).levels[-1].high - few.against(5).levels[-1].low < few.noise_floor
     assert best_level(few) == Outcome(
         None, "these runs cannot tell which is best: 5 or 7",
-        "and a real difference could hide (4 seeds know too little about their own scatter); 5 of each would show it",
+        "and a real difference could hide (4 seeds know too little about their own scatter; 5 of each are the least)",
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Each *Try it* of 02_pooling, done as a student would."""
 
+import matplotlib.pyplot as plt
 from notebook_code import run_cells
 
 from cnnlab import build_cnn, compare, grid, layer_table, sweep
@@ -29,3 +30,18 @@ def test_after_both_blocks_a_shift_by_one_pixel_changes_about_as_much_as_after_o
     layers["after both blocks"] = lambda maps: model.pool2(model.relu2(model.conv2(model.pool1(maps))))
     changes = {name: [round(change(layer, pixels), 2) for pixels in range(5)] for name, layer in layers.items()}
     assert changes["after both blocks"][1] < changes["no pooling"][1]
+
+
+def test_larger_marks_survive_average_pooling():
+    cells = ["small", "small-guess", "compare-guess", "compare", "patterns-look"]
+    marks = run_cells(NAME, {"compare": [("digits = sweep(", "digits = (")]}, only=cells, names={"plt": plt}).names[
+        "marks"
+    ]
+    gaps = {}
+    for scale in (2, 4):  # 3 is between them
+        larger = sweep(grid(marks.replace(scale=scale), pooling=["max", "avg"], seed=range(2)))
+        comparison = compare(larger, by="pooling")
+        gaps[scale] = -comparison.levels[1].difference
+    assert 0.01 < gaps[2] < 0.08
+    assert gaps[4] < 0.005
+    assert comparison.levels[0].mean > 0.99

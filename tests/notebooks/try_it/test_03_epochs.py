@@ -1,0 +1,49 @@
+"""Each *Try it* of 03_epochs, done as a student would."""
+
+import statistics
+
+from notebook_code import run_cells
+
+from cnnlab import build_cnn, fit, load_data, replay
+
+NAME = "03_epochs"
+
+
+def test_with_ten_times_the_images_the_lowest_loss_is_lower_and_rises_less():
+    names = run_cells(NAME, only=["small"]).names
+    shape, rule = names["shape"], names["rule"]
+    rise = {}
+    for train, epochs in ((3000, 12), (300, 50)):  # the answer trains 50 epochs
+        many = load_data("mnist", train=train, validation=500)
+        longer = fit(build_cnn(seed=0, **shape), many, epochs=epochs, seed=0, **rule)
+        rise[train] = min(longer["validation_loss"])
+    assert rise[3000] < 0.6 * rise[300]
+
+
+def test_no_patience_ends_above_the_lowest_loss_and_min_delta_raises_it():
+    five = run_cells(NAME, only=["five"]).names["five"]
+    above = {0.0: [], 0.05: []}
+    for run in five.filter(epochs=350):
+        lowest = min(run.history["validation_loss"])
+        for min_delta, ends in above.items():
+            stopped = replay(run.history, epochs=350, patience=0, min_delta=min_delta)
+            ends.append((len(stopped), min(stopped["validation_loss"]) - lowest))
+    lengths = {min_delta: [length for length, _ in ends] for min_delta, ends in above.items()}
+    assert [(min(each), max(each)) for each in lengths.values()] == [(6, 10), (4, 6)]
+    rises = {min_delta: [round(rise, 2) for _, rise in ends] for min_delta, ends in above.items()}
+    assert [(min(each), max(each)) for each in rises.values()] == [(0.0, 0.21), (0.12, 0.35)]
+
+
+def test_with_exams_of_100_images_the_push_and_the_scatter_grow():
+    change = [("order.split(500), order.split(500)[::-1]", "order[:200].split(100), order[:200].split(100)[::-1]")]
+    cells = ["small", "exam", "halves"]
+    records = run_cells(NAME, {"exam": [("range(5)", "range(2)")]}, only=cells[:2])
+    pushes, scatters = [], []
+    for changes in ({}, {"halves": change}):
+        values = run_cells(NAME, changes, only=["halves"], names=dict(records.names)).names["too_high"]["by the exam"]
+        pushes.append(statistics.mean(values))
+        scatters.append(statistics.stdev(values))
+    print(pushes, scatters)
+    print(pushes, scatters)
+    assert pushes[1] > 1.5 * pushes[0]
+    assert scatters[1] > 1.5 * scatters[0]

@@ -17,6 +17,8 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from places import NOTEBOOKS, REPOSITORY
 from scripts import load_script
 
+from cnnlab import commit_guess
+
 SCRIPT = REPOSITORY / "tools" / "check_notebooks.py"
 COURSE = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 FIFOS = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="two programs meet at a named pipe")
@@ -277,3 +279,29 @@ def test_a_name_that_does_not_exist_is_said_with_the_nearest_and_the_list(text, 
         f'start.py check: error: there is no notebook "{text}"{near} course has {", ".join(COURSE)}; '
         "a path to a file or a folder elsewhere works, too.",
     ]
+
+
+GUESS = """
+from cnnlab import commit_guess, show_guesses
+print(commit_guess("01-kernel", ..., choices=[3, 5]))
+print(show_guesses())
+"""
+NO_GUESS = """No prediction yet. Write 3 or 5 in place of ... and run this cell again.
+No prediction has been made yet.
+"""
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["beside the notebook", "in $CNNLAB_COURSE"])
+def test_a_students_own_predictions_change_nothing(tmp_path, monkeypatch, named):
+    """They are there, the notebook would print them, and the check neither reads nor writes them."""
+    write(tmp_path / "asks.ipynb", cell("guess", GUESS, NO_GUESS))
+    full = tmp_path / ("elsewhere" if named else "my_course") / "predictions.json"
+    monkeypatch.setenv("CNNLAB_COURSE", str(full.parent))
+    commit_guess("01-kernel", 5, choices=[3, 5])
+    before = full.read_bytes()
+    if not named:
+        monkeypatch.delenv("CNNLAB_COURSE")
+    status, lines, _ = check("asks.ipynb", folder=tmp_path)
+    assert status == 0, lines
+    assert full.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["asks.ipynb", full.parent.name])

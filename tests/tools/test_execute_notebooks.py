@@ -15,6 +15,8 @@ from nbconvert import ScriptExporter
 from places import NOTEBOOKS, REPOSITORY
 from scripts import load_script
 
+from cnnlab import course_folder
+
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
@@ -92,6 +94,32 @@ def test_an_execution_keeps_the_metadata_of_its_notebook(tmp_path):
     script.execute(path)
     (after,) = nbformat.read(path, as_version=4).cells
     assert (after.id, after.outputs[0].text, after.metadata) == ("product", "42\n", WRITTEN_INTO_CELLS)
+
+
+@pytest.mark.parametrize(
+    ("tags", "jupyter", "after"),
+    [
+        (["answer"], {}, {"outputs_hidden": True}),
+        (["answer"], {"source_hidden": True}, {"source_hidden": True, "outputs_hidden": True}),
+        ([], {"outputs_hidden": True, "source_hidden": True}, {"source_hidden": True}),
+        ([], {"outputs_hidden": True}, None),
+    ],
+)
+def test_the_outputs_of_answers_are_folded_and_no_others(tags, jupyter, after):
+    cell = nbformat.v4.new_code_cell("x", metadata={"tags": tags, "jupyter": jupyter})
+    script.tidy(nbformat.v4.new_notebook(cells=[cell]))
+    assert cell.metadata.get("jupyter") == after
+
+
+def test_an_execution_sees_no_predictions_of_the_author(tmp_path):
+    code = "from cnnlab import commit_guess\nprint(commit_guess('01', 5, tolerance=1))"
+    path = tmp_path / "one.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), path)
+    for _ in range(2):
+        script.execute(path)
+        assert nbformat.read(path, as_version=4).cells[0].outputs[0].text == "Written down: 5.\n"
+    assert not course_folder().exists()
+    assert [file.name for file in tmp_path.iterdir()] == ["one.ipynb"]
 
 
 @every_notebook

@@ -9,7 +9,8 @@ import pytest
 from places import NOTEBOOKS
 
 FILES = sorted(NOTEBOOKS.glob("*.ipynb"))
-ASKS = ["06_mnist_experiment", "08_playground"]  # ask with commit_guess and answer with score_guess; in the end all of them
+# They ask with commit_guess and answer with score_guess; in the end all of them.
+ASKS = ["06_mnist_experiment", "08_playground"]
 LINES = 20
 COMPARED = 8
 

@@ -16,8 +16,9 @@ from collections.abc import Iterable
 import torch
 
 from cnnlab import Experiment, Runs, bank, load_runs, run, sweep
-from cnnlab.experiments.replicas import _exact, _Training
+from cnnlab.experiments.replicas import _Training
 from cnnlab.training.environment import environment
+from cnnlab.training.fit import reproducible_gpu
 
 SETTING = ("kernel_size", "pooling", "optimizer")
 LAST = 20  # epochs whose median is compared: with RMSprop single epochs are far off now and then
@@ -64,7 +65,7 @@ def _time_step(experiments, kernel: int, device, graphs: bool, steps: int) -> tu
         for experiment in experiments
         if (experiment.kernel_size, experiment.pooling) == (kernel, "max")
     ]
-    with _exact(device):
+    with reproducible_gpu(device):
         payloads = [{"experiment": experiment.to_dict(), "snapshots": []} for experiment in chosen]
         training = _Training(payloads, device, torch.float32, graphs)
         for _ in range(2):  # eager, then as a graph
@@ -73,7 +74,7 @@ def _time_step(experiments, kernel: int, device, graphs: bool, steps: int) -> tu
         wait(device)
         start = time.perf_counter()
         for _ in range(steps):
-            step.go()
+            step.run()
         wait(device)
     memory = torch.cuda.max_memory_reserved(device) / 1e9 if device.type == "cuda" else 0.0
     return 1000 * (time.perf_counter() - start) / steps, training.graphs == graphs, memory

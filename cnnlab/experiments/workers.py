@@ -1,8 +1,8 @@
-"""Run functions in worker processes on this computer, with one torch thread each.
+"""Call functions in worker processes on this computer, with one torch thread each.
 
 A worker reads a function's name and its argument as JSON from a pipe, and writes the answer as JSON to another pipe.
 Each worker has its own pipes. So if a worker is killed, only the run that it was training is lost, and if its parent
-ends, the worker ends, too. Nothing is pickled, and the code of the notebook or script is never run again.
+ends, the worker ends, too. Unlike multiprocessing, it pickles nothing and does not import the caller's script.
 """
 
 from __future__ import annotations
@@ -22,34 +22,45 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 
 class WorkerDied(RuntimeError):
-    """Raised when a worker process ended before it had answered."""
+    """Raised when a worker process ended before it answered."""
 
 
 class LocalWorkers(Executor):
-    """An executor (PEP 3148) of worker processes; it calls functions of one argument that JSON can hold.
+    """Call module-level functions in worker processes, as an executor (PEP 3148).
+
+    A function takes one dict and returns one, both plain JSON. If it raises an exception, its worker ends: the future
+    raises WorkerDied with the last line of the traceback, and the next call starts a new worker. So a function that may
+    fail should return what went wrong, as `train_record` does.
 
     Parameters
     ----------
     count : int
-        The number of processes. Each starts with the first task that it gets.
+        The number of processes. Each starts with its first call.
 
     >>> with LocalWorkers(2) as workers:
     ...     workers.submit(train_record, {"experiment": Experiment().to_dict(), "snapshots": []}).result()
     """
 
     def __init__(self, count: int) -> None:
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix="cnnlab-worker")
-        self._mine = threading.local()
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="cnnlab-worker")  # each speaks to one process
+        self._in_this_thread = threading.local()
         self._workers: list[_Worker] = []
         self._changing = threading.Lock()
         self._ended = False
 
     def submit(self, function: Callable[[dict], dict], /, payload: dict) -> Future:
-        """Send a payload to a free worker; the future brings its answer, or WorkerDied."""
+        """Return a future of function(payload), which a free worker computes; it raises WorkerDied if the worker ends.
+
+        The worker imports the function by its name: it must stand at the top level of a module.
+        """
         return self._threads.submit(self._ask, f"{function.__module__}:{function.__qualname__}", payload)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 (it always waits)
-        """End every worker process; with cancel_futures, kill it in the middle of its work."""
+        """End every worker process, and wait until it has ended, whatever `wait` says.
+
+        The calls that were submitted are finished first. With cancel_futures those that wait are cancelled, and those
+        that run are killed.
+        """
         if cancel_futures:
             with self._changing:
                 self._ended = True
@@ -61,21 +72,21 @@ class LocalWorkers(Executor):
 
     def _ask(self, function: str, payload: dict) -> dict:
         """Return the answer of this thread's worker process, which is started if there is none."""
-        worker = getattr(self._mine, "worker", None)
+        worker = getattr(self._in_this_thread, "worker", None)
         if worker is None or worker.process.poll() is not None:
             with self._changing:
                 if self._ended:
                     raise WorkerDied("the workers were shut down")
-                worker = self._mine.worker = _Worker()
+                worker = self._in_this_thread.worker = _Worker()
                 self._workers.append(worker)
         return worker.ask(function, payload)
 
 
 class InThisProcess(Executor):
-    """An executor that does the work at once, in this process."""
+    """Call functions at once, in this process, as an executor (PEP 3148)."""
 
-    def submit(self, function, /, payload) -> Future:
-        """Call the function, and return a future that is done."""
+    def submit(self, function: Callable[[dict], dict], /, payload: dict) -> Future:
+        """Call the function, and return a future that is done: with the answer, or with the exception it raised."""
         future: Future = Future()
         try:
             future.set_result(function(payload))

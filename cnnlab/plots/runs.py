@@ -98,7 +98,8 @@ def plot_noise_floor(
 ) -> Axes:
     """Draw the runs of one setting, a dot for each seed, their mean, and the noise floor around it as a grey band.
 
-    Two single runs inside the band differ by chance alone. The same band stands in every comparison.
+    From the line to the edge of the band is the noise floor: two single runs of one setting differ by less than this 95
+    times in 100. The same band stands in every comparison.
 
     Parameters
     ----------
@@ -138,8 +139,10 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     """Draw a comparison: for each setting a dot for each seed, the mean, the interval of its difference, the verdict.
 
     The horizontal line is the mean of the reference, the first setting. An interval that crosses the line cannot tell.
-    Two single runs inside the grey band differ by chance alone. If a setting shares only some seeds with the reference,
-    the line there is the reference's mean over these seeds; a hollow dot is a seed that is in no mean.
+    From the line to the edge of the grey band is the noise floor: two single runs of one setting differ by less than
+    this 95 times in 100, while a dot may be an average of several runs of its seed. If a setting shares only some seeds
+    with the reference, the line there is the reference's mean over these seeds; a hollow dot is a seed that is in no
+    mean.
 
     Parameters
     ----------
@@ -265,13 +268,18 @@ def plot_grid(
     room = 0.08 * longest_row, 0.08 * longest_column if is_wide else 0.0  # inches
     ax = new_axes(ax, (1.6 + 0.8 * len(across) + room[0], 1.2 + 0.45 * len(down) + room[1]))
     seaborn.heatmap(
-        means, annot=True, fmt=".3f", cmap="viridis", xticklabels=False, yticklabels=False,
+        means, annot=True, fmt=_number_format(means), cmap="viridis", xticklabels=False, yticklabels=False,
         cbar_kws={"label": axis_label(metric)}, ax=ax, annot_kws={"fontsize": 8},
     )  # fmt: skip
     ax.set_xticks(np.arange(len(across)) + 0.5, column_names, parse_math=False, rotation=90 if is_wide else 0)
     ax.set_yticks(np.arange(len(down)) + 0.5, row_names, parse_math=False)
     ax.set(xlabel=" · ".join(columns), ylabel=" · ".join(rows))
     return ax
+
+
+def _number_format(values: np.ndarray) -> str:
+    """Return the format of the numbers in a heat map: three decimals, or three digits where all are small or large."""
+    return ".3f" if 0.01 <= np.nanmax(np.abs(values)) < 10 else ".3g"
 
 
 def _cell_values(

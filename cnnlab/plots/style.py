@@ -20,7 +20,9 @@ MARKS = "osD^vPX*"
 DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))]
 TRAIN = {"color": PALETTE[0], "linestyle": "-", "marker": "o", "label": "training"}
 VALIDATION = {"color": PALETTE[1], "linestyle": "--", "marker": "s", "label": "validation"}
-NOISE_BAND = {"facecolor": "0.92", "edgecolor": "0.6", "linewidth": 0.8, "zorder": 0, "label": "one run alone: chance"}
+# From the line to the edge of the band is the noise floor.
+NOISE_FLOOR = "noise floor: two single runs\ndiffer by less 95 times in 100"
+NOISE_BAND = {"facecolor": "0.92", "edgecolor": "0.6", "linewidth": 0.8, "zorder": 0, "label": NOISE_FLOOR}
 
 UNITS = {"loss": "loss (nats)", "accuracy": "accuracy (0–1)"}
 RECORDER_LABELS = {  # the axis label of each number that cnnlab.Recorder records
@@ -33,9 +35,9 @@ RECORDER_LABELS = {  # the axis label of each number that cnnlab.Recorder record
     "saliency_concentration": "saliency concentration",
 }
 DERIVED_LABELS = {  # of the metrics that comparison/metrics.py computes from the curves
-    "loss_gap": "validation loss − training loss (nats)",
-    "epochs_to_converge": "epochs until within 0.02 of the best accuracy",
-    "fluctuation": "change of the validation loss per epoch (share)",
+    "loss_gap": "loss gap (nats)",
+    "epochs_to_converge": "epochs to converge",
+    "fluctuation": "fluctuation (share per epoch)",
 }
 BINS = 40  # of every histogram
 

@@ -163,7 +163,7 @@ def fit(  # noqa: PLR0913 (a training's settings)
         settings["learning_rate"] = LEARNING_RATES[optimizer]
     device = choose_device(device)
     check_helpers(on_epoch, stop, checkpoint)
-    with _prepared(model, device), deterministic_cudnn(device), Progress(progress, data, settings) as bar:
+    with _prepared(model, device), reproducible_gpu(device), Progress(progress, data, settings) as bar:
         training = _Training(model, data, settings, device, checkpoint)
         try:
             training.begin()
@@ -207,6 +207,7 @@ class _Training:
             layer.generator.manual_seed(settings["seed"] + index + 1)
         self.early_stopping = EarlyStopping(settings["patience"], settings["min_delta"])
         self.finished = Finished([], _copy_weights(model), 0, {})
+        # A number that is not finite from the start, such as in a buffer, is no sign that the training has diverged.
         self.watched = [name for name, value in self.finished.weights.items() if bool(value.isfinite().all())]
         self.fingerprint = "" if checkpoint is None else fingerprint(model, data)
         self.epoch, self.stopped_by, self.diverged_in_batch = 0, "", 0
@@ -328,14 +329,22 @@ def _prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
         model.to(home, memory_format=torch.contiguous_format).eval()  # pyright: ignore[reportCallIssue]
 
 
-def deterministic_cudnn(device: torch.device) -> contextlib.AbstractContextManager:
-    """Within the block, let cuDNN compute with all 32 bits, and with the same bits each time; on a CPU, do nothing.
+@contextlib.contextmanager
+def reproducible_gpu(device: torch.device) -> Iterator[None]:
+    """Within the block, let a GPU compute with all 32 bits, and with the same bits each time; on a CPU, do nothing.
 
     These are settings of the whole process: meanwhile they hold in every thread. Afterwards they are as they were.
     """
     if device.type != "cuda":
-        return contextlib.nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+        yield
+        return
+    matmul = torch.backends.cuda.matmul
+    before, matmul.allow_tf32 = matmul.allow_tf32, False
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        matmul.allow_tf32 = before
 
 
 def _on(device: torch.device, split: Split) -> Split:

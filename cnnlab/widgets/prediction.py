@@ -57,7 +57,7 @@ class PredictThenRun(Panel):
     status, score : StatusLine
         The result of this guess, and of all guesses of the course, in words.
 
-    >>> PredictThenRun("Which kernel reads best?", compare(runs, by="kernel_size"))
+    >>> PredictThenRun("Which kernel is best?", compare(runs, by="kernel_size"))
     """
 
     def __init__(

@@ -5,6 +5,7 @@ import torch
 from small_replicas import TINY, WILD, alone, assert_alike, together
 
 import cnnlab.experiments.replicas
+import cnnlab.experiments.stacked_network
 import cnnlab.experiments.stacks
 import cnnlab.experiments.sweep
 from cnnlab.comparison.compare import compare
@@ -106,7 +107,7 @@ def test_a_network_that_shrinks_goes_on_as_before(monkeypatch):
     ]
     sizes = []
 
-    network = cnnlab.experiments.replicas._Network
+    network = cnnlab.experiments.stacked_network.StackedNetwork
     forward = network.logits
     monkeypatch.setattr(network, "logits", lambda self, *inputs: sizes.append(self.count) or forward(self, *inputs))
     for one, experiment in zip(together(experiments), experiments, strict=True):

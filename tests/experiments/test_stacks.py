@@ -4,6 +4,7 @@ import pytest
 import torch
 from small_replicas import TINY, assert_alike
 
+import cnnlab.experiments.device_work
 import cnnlab.experiments.replicas
 import cnnlab.experiments.stacks
 import cnnlab.experiments.sweep
@@ -99,14 +100,14 @@ def test_stacks_are_no_larger_than_asked_for_and_than_memory_allows(stacked, mon
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
 def test_out_of_memory_splits_the_stack(stacked, monkeypatch, tmp_path, error):
-    work = cnnlab.experiments.replicas._Step.work
+    work = cnnlab.experiments.device_work.TrainingStep.work
 
     def too_much(step):
         if step.network.count > 2:
             raise error
         work(step)
 
-    monkeypatch.setattr(cnnlab.experiments.replicas._Step, "work", too_much)
+    monkeypatch.setattr(cnnlab.experiments.device_work.TrainingStep, "work", too_much)
     runs = sweep(grid(TINY.replace(epochs=1), seed=range(5)), tmp_path, replicas=5, progress=False)
     assert stacked == [5, 2, 3, 1, 2]
     assert [one.experiment.seed for one in runs] == [0, 1, 2, 3, 4]
@@ -151,7 +152,7 @@ def test_the_line_of_progress_takes_back_what_is_trained_anew(monkeypatch, stack
         def __exit__(self, *_):
             lines.append((self.line.n, self.line.total))
 
-    work, steps = cnnlab.experiments.replicas._Step.work, []
+    work, steps = cnnlab.experiments.device_work.TrainingStep.work, []
 
     def too_much(step):
         steps.append(step.network.count)
@@ -159,7 +160,7 @@ def test_the_line_of_progress_takes_back_what_is_trained_anew(monkeypatch, stack
             raise MemoryError
         work(step)
 
-    monkeypatch.setattr(cnnlab.experiments.replicas._Step, "work", too_much)
+    monkeypatch.setattr(cnnlab.experiments.device_work.TrainingStep, "work", too_much)
     monkeypatch.setattr(cnnlab.experiments.sweep, "SweepProgress", Board)
     runs = sweep(grid(TINY.replace(epochs=3), seed=range(4)), replicas=4, progress=False)
     assert (len(runs), stacked) == (4, [4, 2, 2])
@@ -184,15 +185,15 @@ def test_an_interrupt_keeps_what_is_finished(monkeypatch, tmp_path, capsys):
 
 
 def test_an_interrupt_while_storing_loses_nothing(monkeypatch, tmp_path):
-    keep, calls = TaskQueue.keep, []
+    store_record, calls = TaskQueue.store_record, []
 
     def interrupt(*arguments):
         calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        keep(*arguments)
+        store_record(*arguments)
 
-    monkeypatch.setattr(TaskQueue, "keep", interrupt)
+    monkeypatch.setattr(TaskQueue, "store_record", interrupt)
     assert len(sweep(grid(TINY, seed=range(4)), tmp_path, replicas=4, progress=False)) == 4
 
 
@@ -200,7 +201,7 @@ def test_a_store_that_cannot_be_written_ends_the_sweep(stacked, monkeypatch):
     def full(*_):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(TaskQueue, "keep", full)
+    monkeypatch.setattr(TaskQueue, "store_record", full)
     with pytest.raises(OSError, match="No space left"):
         sweep(grid(TINY, seed=range(4)), replicas=4, progress=False)
     assert stacked == [4]

@@ -33,6 +33,26 @@ def size_of_the_cache(_payload):
     return {"published": shipped._read_archives.cache_info().currsize}
 
 
+def test_a_function_that_raises_ends_its_worker_and_the_next_call_has_another():
+    with LocalWorkers(1) as workers:
+        first = workers.submit(name_this_process, {}).result()
+        with pytest.raises(WorkerDied, match=r"ended with status 1: ValueError: no such thing as -1$"):
+            workers.submit(refuse, {"value": -1}).result()
+        with pytest.raises(WorkerDied, match="AttributeError"):
+            workers.submit(lambda payload: payload, {}).result()  # it has no name in its module
+        assert workers.submit(name_this_process, {}).result() != first
+
+
+def refuse(payload):
+    """Raise an exception in the worker."""
+    raise ValueError(f"no such thing as {payload['value']}")
+
+
+def name_this_process(_payload):
+    """Return the number of the process that computes this."""
+    return {"process": os.getpid()}
+
+
 def test_workers_say_when_they_were_ended():
     workers = LocalWorkers(1)
     workers.shutdown(cancel_futures=True)

@@ -24,7 +24,7 @@ EXCEPTIONS = [
     r"\b[Nn]otebooks?(?:(?:,| and| to| or)? ?\d\d[ab]?\b)+",  # notebooks 06 and 07
     r"(?<![\w.])0\d[ab]?\b(?!\.)",  # 05a
     r"\b[A-Z][\w-]+,? \(?(?:19|20)\d\d\b",  # Prechelt 1998
-    r"\b95 (?:% confidence|times in 100)",  # the level of every interval and noise floor of the course
+    r"\b95 (?:% confidence|% interval|times in 100)",  # the level of every interval and noise floor of the course
 ]
 MINUTES = r"\d+(?: (?:to|or) \d+)? (?:minutes?|seconds?)\b"  # of work, in What you need and Try it
 OPERATORS = {

@@ -15,6 +15,8 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.runs import Runs
 from cnnlab.plots.runs import plot_comparison, plot_curves, plot_grid, plot_noise_floor
 
+FLOOR = "noise floor: two single runs\ndiffer by less 95 times in 100"  # in legends
+
 ODD = ["$x^2 <b>one</b>", r"a $\frac{$ folder"]  # the second is no formula that matplotlib could read
 
 
@@ -82,7 +84,7 @@ def test_the_band_is_the_noise_floor_around_the_reference():
     (band,) = ax.patches
     base = result.levels[0].mean
     assert (band.get_y(), band.get_height()) == pytest.approx((base - result.noise_floor, 2 * result.noise_floor))
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one run alone: chance"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [FLOOR]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("kernel_size", "validation accuracy (0–1)")
 
 
@@ -117,7 +119,7 @@ def test_where_only_some_seeds_are_paired_the_picture_shows_what_the_mean_is_of(
     assert dots == [[0.9, 0.50, 0.60, 0.40], [0.52, 0.63, 0.44]]
     assert [list(line.get_ydata()) for line in hollow] == [[0.1, 0.2], []]  # the second stands in the legend
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == ["one run alone: chance", "seed that the first lacks: in no mean"]
+    assert texts == [FLOOR, "seed that the first lacks: in no mean"]
     # the line in a setting's column is the first one's mean over the same seeds, so that picture and verdict agree
     steps = [patch.get_data() for patch in ax.patches]
     assert [list(step.edges) for step in steps] == [[-0.5, 0.5, 1.5]] * 2

@@ -63,6 +63,16 @@ def experiment_a(base: Experiment, tried: Runs, seeds: int, momentum: float) -> 
     return every
 
 
+def full_grid(name: str, base: Experiment, tried: Runs, seeds: int) -> dict[str, tuple[list[Experiment], dict]]:
+    """Return notebook 07's parts of one data set: name → its experiments and the settings of `sweep`."""
+    parts = {f"experiment_a_{name}": (experiment_a(base, tried, seeds, 0.0), {})}
+    if name != "fashion_mnist":
+        parts[f"momentum_{name}"] = experiment_a(base, tried, seeds, 0.9), {}
+    if name == "mnist":
+        parts["other_images"] = other_images(base, tried, 2 * seeds), {}
+    return parts
+
+
 def winner(runs: Runs) -> list[Experiment]:
     """Return the configuration with the lowest last validation loss: one experiment per seed."""
     best = rank_stability(runs).iloc[0]
@@ -87,6 +97,13 @@ def kernel_size(seeds: int) -> list[Experiment]:
     for patterns in (presets.COARSE_PATTERNS, presets.FINE_PATTERNS):
         every += grid(patterns, kernel_size=[3, 5, 7], seed=range(seeds))
     return every
+
+
+def other_images(base: Experiment, tried: Runs, seeds: int) -> list[Experiment]:
+    """Return notebook 07's comparison of the poolings: on the same images for all seeds, and on other ones for each."""
+    base = base.replace(kernel_size=5, epochs=50, learning_rate=best_rate(tried, "adam", 0.0))
+    same = grid(base, pooling=["max", "avg"], seed=range(seeds))
+    return same + [one.replace(data_seed=one.seed) for one in same if one.seed]
 
 
 def pooling(seeds: int) -> list[Experiment]:
@@ -175,9 +192,7 @@ def main() -> None:
         tried = train(f"rates_{name}", rates(base.replace(**size)), folder, workers=options.workers)
         pack(folder / f"rates_{name}", bank / f"rates_{name}.zip")
         if "a" in options.only:
-            parts[f"experiment_a_{name}"] = experiment_a(base.replace(**size), tried, options.seeds, 0.0), {}
-            if name != "fashion_mnist":
-                parts[f"momentum_{name}"] = experiment_a(base.replace(**size), tried, options.seeds, 0.9), {}
+            parts |= full_grid(name, base.replace(**size), tried, options.seeds)
     if "b" in options.only:
         base = presets.MNIST_EXPERIMENT.replace(**size)
         tried = train("rates_b", rates(base, ("adam",)), folder, workers=options.workers)

@@ -8,6 +8,7 @@ user's name.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import io
@@ -43,7 +44,7 @@ def report() -> tuple[str, bool]:
     packages = minimum_versions()
     jupyterlab = packages.pop("jupyterlab", "0")
     for name, minimum in packages.items():
-        checks[name] = lambda name=name, minimum=minimum: check_package(name, minimum)
+        checks[name] = functools.partial(check_package, name, minimum)
     checks |= {"device": check_device, "threads": check_threads, "workers": check_workers, "data": check_data}
     checks["widget stack"] = check_widgets
     groups = {"The course, in every front end": [run_check(name, check) for name, check in checks.items()]}
@@ -246,7 +247,7 @@ def check_jupyterlab(minimum: str) -> list[Line]:
     except importlib.metadata.PackageNotFoundError:
         if not made_by_start():  # start.py opens JupyterLab
             return [Line("jupyterlab", "-", OPTIONAL + repair_command(f'"jupyterlab>={minimum}"'))]
-    checks = {"jupyterlab": lambda: check_package("jupyterlab", minimum)}
+    checks = {"jupyterlab": functools.partial(check_package, "jupyterlab", minimum)}
     checks |= {"front ends": check_front_ends, "kernel": check_kernel}
     return [run_check(name, check) for name, check in checks.items()]
 

@@ -362,10 +362,10 @@ def _why_no_pairs(runs: list[Run], table: _Table, levels: list[Any], question: _
             )
     moving = _fields_that_move(runs, levels, by, along)
     if moving:
-        names = (*along, *moving)
+        names, verb = (*along, *moving), "moves" if len(moving) == 1 else "move"
         return (
-            f"{' and '.join(moving.values())} move{'s' if len(moving) == 1 else ''} together with {by}, so that nobody "
-            f"can tell which of them did it; train runs that differ in {by} alone, or name what moves: along={names!r}"
+            f"{' and '.join(moving.values())} {verb} together with {by}, so the cause of a difference can't be told; "
+            f"train runs that differ in {by} alone, or name what moves: along={names!r}"
         )
     return (
         f"no two runs at all levels of {by} ({_listed(levels)}) agree in the seed and all else; train the missing ones"

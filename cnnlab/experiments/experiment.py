@@ -209,9 +209,8 @@ class Experiment:
     def network(self) -> dict[str, Any]:
         """Return the arguments of `build_cnn`, as far as they are known before any data is loaded.
 
-        Of your own pictures 4 stands for the number of classes, which is not known yet.
+        Patterns have four classes by default. How many your own pictures have is not known yet: 4 stands for it.
         """
-        # Patterns have four classes by default; how many your own pictures have is not known yet.
         shape, classes = PUBLISHED.get(self.dataset, (self._own_shape(), self.classes or 4))
         return {name: getattr(self, name) for name in NETWORK} | {"input_shape": shape, "classes": classes}
 

@@ -18,10 +18,9 @@ from cnnlab.training.history import History
 
 
 def make_record(run: Run, *, insides: bool) -> dict[str, Any]:
-    """Return a run as plain values that JSON can hold: a record without `asked` and `trajectory`, and its
-    weights as base64 text.
+    """Return a run as plain values that JSON can hold: a record without `asked` and `trajectory`.
 
-    `TaskQueue.keep` adds those two, and stores the weights in a file of their own.
+    Its weights are base64 text. `TaskQueue.store_record` adds what is missing, and keeps the weights in another file.
     """
     return {
         "experiment": run.experiment.resolved(),  # so that a later default can't change what this run was

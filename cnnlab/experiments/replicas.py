@@ -107,9 +107,12 @@ def train_replicas(
 
 
 class _Training:
-    """The replicas that still train, their network, and the images on the device."""
+    """The replicas that still train, their network, and the images on the device.
 
-    def __init__(self, payloads, device: torch.device, dtype: torch.dtype, graphs: bool) -> None:
+    The parameters are those of `train_replicas`.
+    """
+
+    def __init__(self, payloads: list[dict[str, Any]], device: torch.device, dtype: torch.dtype, graphs: bool) -> None:
         start = time.perf_counter()
         experiments = [Experiment(**payload["experiment"]) for payload in payloads]
         data = {experiment.of_data(): load_once(experiment) for experiment in experiments}
@@ -139,6 +142,7 @@ class _Training:
 
     @property
     def is_over(self) -> bool:
+        """Whether every replica has ended, and `train_epoch` has returned its run."""
         return not self.ended and all(replica.run is not None for replica in self.replicas)
 
     def _begin(self, network: StackedNetwork) -> None:
@@ -171,6 +175,7 @@ class _Training:
         return ended
 
     def _train_epoch(self, running: list[_Replica]) -> None:
+        """Train one epoch of the whole network, and add it to the replicas that still run."""
         start = time.perf_counter()
         if self.epochs_of_network == 1 and self.graphs:  # all that is made at the first step is there now
             self._record_graphs()
@@ -196,6 +201,7 @@ class _Training:
         self._drop_ended()
 
     def _end(self, replica: _Replica) -> None:
+        """Note the replica's run if this was its last epoch."""
         run = replica.end()
         if run is not None:
             self.ended[replica.place] = run
@@ -251,6 +257,7 @@ class _Epoch:
             self.columns["validation_accuracy"] = (validation.hits.cpu().sum(0).double() / validation_size).tolist()
 
     def row(self, place: int) -> dict[str, float]:
+        """Return the numbers of one replica, as a row of its history."""
         return {name: values[place] for name, values in self.columns.items()}
 
     def first_bad_batch(self, place: int) -> int:
@@ -280,6 +287,7 @@ class _Replica:
         self.run: Run | None = None
 
     def next_order(self, count: int) -> Tensor:
+        """Return the order of the images in the next epoch, (count,): that which `fit` draws."""
         return torch.randperm(count, generator=self.order)
 
     def next_kept(self, count: int) -> Tensor:

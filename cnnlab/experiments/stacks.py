@@ -81,7 +81,7 @@ def _keep_ended(ended: dict[int, Run], left: dict[int, Task], queue: TaskQueue, 
     """Store the runs that have ended, and remove their tasks from `left`; `epoch` epochs were counted before."""
     for place in [place for place in ended if place in left]:
         task = left[place]
-        queue.keep(make_record(ended[place], insides=task.insides), task)
+        queue.store_record(make_record(ended[place], insides=task.insides), task)
         task.claim.close()
         del left[place]
         queue.line.done(len(task.asked), task.cost - task.cost_until(epoch))

@@ -115,11 +115,11 @@ def sweep(  # noqa: PLR0913 (what, where, and how)
     retries = check_whole("retries", retries, 0)
     workers = None if workers is None else check_whole("workers", workers, 1)
     _check_executor(executor)
-    chosen = _check_device(device, replicas, executor, workers)
-    if chosen is None:
+    device_of_stacks = _check_device(device, replicas, executor, workers)
+    if device_of_stacks is None:
         train = functools.partial(_train_by_executor, executor=executor, workers=workers)
     else:
-        train = functools.partial(train_stacks, device=chosen, replicas=replicas)
+        train = functools.partial(train_stacks, device=device_of_stacks, replicas=replicas)
     opened = Store(store)
     failures: list[Failure] = []
     interrupted = False
@@ -136,8 +136,8 @@ def sweep(  # noqa: PLR0913 (what, where, and how)
     except KeyboardInterrupt:
         interrupted = True
     stored: dict[str, Run] = {}
-    for group in group_by_trajectory(experiments):
-        stored |= find_stored(group, opened, snapshots, insides)
+    for alike in group_by_trajectory(experiments):
+        stored |= find_stored(alike, opened, snapshots, insides)
     runs = Runs([stored[experiment.key] for experiment in experiments if experiment.key in stored], failures)
     _report(runs, len(experiments), None if opened.read_only else store, interrupted, progress)
     return runs
@@ -187,7 +187,7 @@ def _train_by_executor(tasks: list[Task], queue: TaskQueue, executor: Executor |
         queue.train(tasks, executor, at_once)
         finished = True
     finally:
-        queue.end()
+        queue.stop()
         if own is not None:
             own.shutdown(cancel_futures=not finished)
 

@@ -64,8 +64,8 @@ class TaskQueue:
             for future in wait(self.running, timeout=0.5, return_when=FIRST_COMPLETED).done:
                 task = self.running.pop(future)
                 with contextlib.closing(task.claim):
-                    tried_again = self.take(future, task)
-                if tried_again:
+                    must_retry = self.collect(future, task)
+                if must_retry:
                     self.waiting.append(task)
                 else:
                     self.line.done(*size_of([task]))
@@ -103,8 +103,11 @@ class TaskQueue:
             )
             return future
 
-    def take(self, future: Future, task: Task) -> bool:
-        """Store what a finished future brings; return True if the task must be tried again."""
+    def collect(self, future: Future, task: Task) -> bool:
+        """Store the record of a finished future, or note why there is none; return True if the task must be retried.
+
+        Raises KeyboardInterrupt if the training was interrupted.
+        """
         error = CancelledError("it was cancelled") if future.cancelled() else future.exception()
         if error is not None:  # the worker has failed, not the training
             task.attempts += 1
@@ -119,7 +122,7 @@ class TaskQueue:
         if "failed" in record:
             self.note_failure(record["failed"], task)
         else:
-            self.keep(record, task)
+            self.store_record(record, task)
         return False
 
     def note_failure(self, reason: str, task: Task) -> None:
@@ -127,24 +130,22 @@ class TaskQueue:
         self.store.note_failure(task.name, task.experiment.to_dict(), reason)
         self.failures.extend(Failure(experiment, reason) for experiment in task.asked)
 
-    def keep(self, record: dict[str, Any], task: Task) -> None:
+    def store_record(self, record: dict[str, Any], task: Task) -> None:
         """Store a task's record. The lengths for which an earlier record was asked are kept."""
         weights = base64.b64decode(record.pop("weights"))
         with self.store.editing():
-            earlier = self.store.read(task.name) or {
-                "asked": []
-            }  # an earlier record that was too short or lacked these weights
-            asked = add_asked(task.asked, earlier["asked"])
+            earlier = self.store.read(task.name)  # it was too short, or lacked these weights
+            asked = add_asked(task.asked, earlier["asked"] if earlier else [])
             # The name tells a sound record from one that was renamed, also after a default has changed.
             self.store.write(task.name, record | {"trajectory": task.name, "asked": asked}, weights)
 
-    def end(self) -> None:
-        """Cancel what has not begun, and store what is finished but not taken yet: an interrupt must not lose it."""
+    def stop(self) -> None:
+        """Cancel what has not begun, and store what is finished but not collected: an interrupt must not lose it."""
         self.retries = 0
         for future, task in self.running.items():
             if not future.cancel() and future.done():
                 with contextlib.suppress(Exception, KeyboardInterrupt):
-                    self.take(future, task)
+                    self.collect(future, task)
 
 
 def size_of(tasks: list[Task]) -> tuple[int, int]:

@@ -268,13 +268,18 @@ def plot_grid(
     room = 0.08 * longest_row, 0.08 * longest_column if is_wide else 0.0  # inches
     ax = new_axes(ax, (1.6 + 0.8 * len(across) + room[0], 1.2 + 0.45 * len(down) + room[1]))
     seaborn.heatmap(
-        means, annot=True, fmt=".3f", cmap="viridis", xticklabels=False, yticklabels=False,
+        means, annot=True, fmt=_number_format(means), cmap="viridis", xticklabels=False, yticklabels=False,
         cbar_kws={"label": axis_label(metric)}, ax=ax, annot_kws={"fontsize": 8},
     )  # fmt: skip
     ax.set_xticks(np.arange(len(across)) + 0.5, column_names, parse_math=False, rotation=90 if is_wide else 0)
     ax.set_yticks(np.arange(len(down)) + 0.5, row_names, parse_math=False)
     ax.set(xlabel=" · ".join(columns), ylabel=" · ".join(rows))
     return ax
+
+
+def _number_format(values: np.ndarray) -> str:
+    """Return the format of the numbers in a heat map: three decimals, or three digits where all are small or large."""
+    return ".3f" if 0.01 <= np.nanmax(np.abs(values)) < 10 else ".3g"
 
 
 def _cell_values(

@@ -35,9 +35,9 @@ RECORDER_LABELS = {  # the axis label of each number that cnnlab.Recorder record
     "saliency_concentration": "saliency concentration",
 }
 DERIVED_LABELS = {  # of the metrics that comparison/metrics.py computes from the curves
-    "loss_gap": "validation loss − training loss (nats)",
-    "epochs_to_converge": "epochs until within 0.02 of the best accuracy",
-    "fluctuation": "change of the validation loss per epoch (share)",
+    "loss_gap": "loss gap (nats)",
+    "epochs_to_converge": "epochs to converge",
+    "fluctuation": "fluctuation (share per epoch)",
 }
 BINS = 40  # of every histogram
 

@@ -207,6 +207,7 @@ class _Training:
             layer.generator.manual_seed(settings["seed"] + index + 1)
         self.early_stopping = EarlyStopping(settings["patience"], settings["min_delta"])
         self.finished = Finished([], _copy_weights(model), 0, {})
+        # A number that is not finite from the start, such as in a buffer, is no sign that the training has diverged.
         self.watched = [name for name, value in self.finished.weights.items() if bool(value.isfinite().all())]
         self.fingerprint = "" if checkpoint is None else fingerprint(model, data)
         self.epoch, self.stopped_by, self.diverged_in_batch = 0, "", 0

@@ -89,10 +89,7 @@ class DrawDigit(Panel):
         self.canvas = DrawingCanvas(title="Draw a digit", label=f"drawing: {HOW_TO_DRAW}", caption=HOW_TO_DRAW)
         self.clear = ipywidgets.Button(description="Clear", icon="eraser", layout=_fitting())
         names = [self.images.classes[label] for label in self.images.labels]
-        look = {
-            "layout": _fitting(),
-            "style": ipywidgets.ButtonStyle(),
-        }  # shared by all buttons, so that the page makes them once
+        look = {"layout": _fitting(), "style": ipywidgets.ButtonStyle()}  # one for all, so that the page makes it once
         self.samples = [ipywidgets.Button(description=name, **look) for name in names]
         self.upload = ipywidgets.FileUpload(
             accept="image/png,image/jpeg", multiple=False, description="Upload a picture", layout=_fitting()

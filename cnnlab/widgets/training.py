@@ -152,9 +152,8 @@ class TrainingPanel(Trainer):
             ax.set(xlabel="epoch", ylabel=UNITS[metric], ylim=(0, 1))
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
             ax.spines[["top", "right"]].set_visible(False)
-        axes[1].legend(
-            frameon=False, loc="lower right", bbox_to_anchor=(1, 0.97), ncols=2
-        )  # above the axes, over no curve
+        above = (1, 0.97)  # of the axes, so that the legend hides no curve
+        axes[1].legend(frameon=False, loc="lower right", bbox_to_anchor=above, ncols=2)
         self._loss_axes, self._drawn = axes[0], 0.0
         self._show_curves(None, epochs=5)
         self._show_runs()

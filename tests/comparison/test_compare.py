@@ -138,8 +138,8 @@ def test_a_field_that_moves_along_is_refused_until_it_is_named():
     with pytest.raises(ConfigError) as caught:
         compare(runs, by="optimizer")
     assert str(caught.value) == (
-        "learning_rate (sgd: 0.1; adam: 0.002) moves together with optimizer, so that nobody can tell which of them "
-        "did it; train runs that differ in optimizer alone, or name what moves: along=('learning_rate',)"
+        "learning_rate (sgd: 0.1; adam: 0.002) moves together with optimizer, so the cause of a difference "
+        "can't be told; train runs that differ in optimizer alone, or name what moves: along=('learning_rate',)"
     )
     found = compare(runs, by="optimizer", along=("learning_rate",))
     assert "optimizer (with its own learning_rate)," in found.title

@@ -44,8 +44,11 @@ def banked():
     return load
 
 
+DATASETS = ["mnist", "fashion_mnist", "patterns"]
+
+
 def test_it_is_small_and_an_unknown_part_is_named():
-    assert sum(path.stat().st_size for path in (data_folder() / "bank").iterdir()) < 15e6
+    assert sum(path.stat().st_size for path in (data_folder() / "bank").iterdir()) < 16e6
     with pytest.raises(ConfigError, match=r"unknown part of the bank 'experiment_c'; did you mean 'experiment_"):
         bank("experiment_c")
 
@@ -61,18 +64,17 @@ def test_only_trainings_that_really_diverged_are_called_so(banked, part):
                 assert shorter.last("validation_accuracy") < 1.5 / len(each.class_names)
 
 
-@pytest.mark.parametrize("dataset", ["mnist", "patterns"])
+@pytest.mark.parametrize("dataset", DATASETS)
 def test_experiment_a_is_whole(banked, dataset):
     runs = banked(f"experiment_a_{dataset}")
-    ninety = runs.filter(momentum=0.0)
-    values = ninety.values()
+    values = runs.values()
+    assert (values["dataset"], values["momentum"]) == ([dataset], [0.0])
     assert values["kernel_size"] == [3, 5, 7]
     assert values["pooling"] == ["max", "avg"]
     assert values["optimizer"] == ["sgd", "rmsprop", "adam"]
     assert values["epochs"] == LENGTHS
     assert values["seed"] == [0, 1, 2, 3, 4]
-    assert len(ninety) == 3 * 2 * 3 * 5 * 5 == len({one.experiment.key for one in ninety})
-    assert len(runs.filter(momentum=0.9)) == 3 * 2 * 5 * 5
+    assert len(runs) == 3 * 2 * 3 * 5 * 5 == len({one.experiment.key for one in runs})
     assert {one.experiment.train_size for one in runs} == {one.experiment.validation_size for one in runs} == {500}
     for one in runs:
         assert one.history.environment["threads"] == 1
@@ -80,9 +82,24 @@ def test_experiment_a_is_whole(banked, dataset):
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "patterns"])
-def test_each_optimizer_has_the_rate_that_its_sweep_chose(banked, dataset):
+def test_momentum_has_a_part_of_its_own_and_agrees_in_all_else(banked, dataset):
+    runs, sgd = banked(f"momentum_{dataset}"), banked(f"experiment_a_{dataset}").filter(optimizer="sgd")
+    assert runs.values()["momentum"] == [0.9]
+    assert len(runs) == 3 * 2 * 5 * 5
+    without = {one.experiment.replace(momentum=0.0, learning_rate=None).key for one in runs}
+    assert without == {one.experiment.replace(learning_rate=None).key for one in sgd}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_each_optimizer_has_the_rate_that_its_sweep_chose_with_seeds_of_its_own(banked, dataset):
     tried, runs = banked(f"rates_{dataset}"), banked(f"experiment_a_{dataset}")
+    if dataset != "fashion_mnist":
+        runs += banked(f"momentum_{dataset}")
+    assert tried.values()["seed"] == [100, 101, 102]
+    assert not set(tried.values()["seed"]) & set(runs.values()["seed"])
     for optimizer, momentum in (("sgd", 0.0), ("sgd", 0.9), ("rmsprop", 0.0), ("adam", 0.0)):
+        if (dataset, momentum) == ("fashion_mnist", 0.9):
+            continue  # its grid has no momentum
         sweep = tried.filter(optimizer=optimizer, momentum=momentum)
         rates = sweep.values()["learning_rate"]
         assert (len(rates), len(sweep)) == (5, 15)
@@ -139,11 +156,15 @@ LOSSES, ACCURACIES = ("train_loss", "validation_loss"), ("train_accuracy", "vali
 AGAIN = {
     "a, digits, sgd": (
         "experiment_a_mnist",
-        {"kernel_size": 3, "pooling": "max", "optimizer": "sgd", "momentum": 0.0, "seed": 0},
+        {"kernel_size": 3, "pooling": "max", "optimizer": "sgd", "seed": 0},
     ),
     "a, patterns, rmsprop": (
         "experiment_a_patterns",
         {"kernel_size": 7, "pooling": "avg", "optimizer": "rmsprop", "seed": 4},
+    ),
+    "a, clothes, sgd": (
+        "experiment_a_fashion_mnist",
+        {"kernel_size": 3, "pooling": "max", "optimizer": "sgd", "seed": 1},
     ),
     "a, digits, adam": ("experiment_a_mnist", {"kernel_size": 5, "pooling": "avg", "optimizer": "adam", "seed": 2}),
     "b": ("experiment_b", {"kernel_size": 5, "pooling": "max", "seed": 1}),

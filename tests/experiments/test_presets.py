@@ -70,6 +70,8 @@ def test_the_bank_holds_what_make_bank_would_train():
     assert keys(script.pooling(10)) == banked("pooling")
     for name, base in presets.FULL_GRID.items():
         assert keys(script.rates(base)) == banked(f"rates_{name}")
+        for part, (experiments, _) in script.full_grid(name, base, load_runs(bank(f"rates_{name}")), 5).items():
+            assert keys(experiments) == banked(part)
     assert keys(script.rates(presets.MNIST_EXPERIMENT, ("adam",))) == banked("rates_b")
     rate = script.best_rate(load_runs(bank("rates_b")), "adam", 0.0)
     assert keys(script.experiment_b(presets.MNIST_EXPERIMENT.replace(learning_rate=rate), 5)) == banked("experiment_b")

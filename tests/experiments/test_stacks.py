@@ -185,15 +185,15 @@ def test_an_interrupt_keeps_what_is_finished(monkeypatch, tmp_path, capsys):
 
 
 def test_an_interrupt_while_storing_loses_nothing(monkeypatch, tmp_path):
-    keep, calls = TaskQueue.keep, []
+    store_record, calls = TaskQueue.store_record, []
 
     def interrupt(*arguments):
         calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        keep(*arguments)
+        store_record(*arguments)
 
-    monkeypatch.setattr(TaskQueue, "keep", interrupt)
+    monkeypatch.setattr(TaskQueue, "store_record", interrupt)
     assert len(sweep(grid(TINY, seed=range(4)), tmp_path, replicas=4, progress=False)) == 4
 
 
@@ -201,7 +201,7 @@ def test_a_store_that_cannot_be_written_ends_the_sweep(stacked, monkeypatch):
     def full(*_):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(TaskQueue, "keep", full)
+    monkeypatch.setattr(TaskQueue, "store_record", full)
     with pytest.raises(OSError, match="No space left"):
         sweep(grid(TINY, seed=range(4)), replicas=4, progress=False)
     assert stacked == [4]

@@ -18,6 +18,7 @@ ASKS = [
     "04_optimizers",
     "05a_signals",
     "05b_saliency",
+    "06_mnist_experiment",
     "08_playground",
 ]
 LINES = 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import floor
 
 import numpy as np
 import seaborn
@@ -45,6 +46,8 @@ def plot_confusion(mistakes: Mistakes, *, ax: Axes | None = None) -> Axes:
 def plot_mistakes(mistakes: Mistakes, *, count: int = 8, ax: Axes | None = None) -> Axes:
     """Draw the images with a wrong answer of high confidence; the title says true class → answer, confidence.
 
+    The confidence is rounded down, so that 100% means certain.
+
     Parameters
     ----------
     mistakes : Mistakes
@@ -63,7 +66,7 @@ def plot_mistakes(mistakes: Mistakes, *, count: int = 8, ax: Axes | None = None)
     images, names = mistakes.images[:count], mistakes.images.classes
     rows = zip(images.labels.tolist(), mistakes.answers.tolist(), mistakes.confidence.tolist(), strict=False)
     titles = [
-        f"{names[label]} → {names[answer] if answer < len(names) else answer}, {confidence:.0%}"
+        f"{names[label]} → {names[answer] if answer < len(names) else answer}, {floor(100 * confidence)}%"
         for label, answer, confidence in rows
     ]
     return plot_images(images, titles=titles, ax=ax)

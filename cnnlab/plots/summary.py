@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
         raise ConfigError(f"plot_summary wants the table that runs.summary(…) returns, got {type(table).__name__}")
     fields = columns[: columns.index("seeds")]
     names = [" · ".join(map(str, row)) for row in table[fields].itertuples(index=False)]
-    ax = new_axes(ax, (0.9 + 0.08 * max(map(len, names)) + 1.35 * len(metrics), 1.1 + 0.28 * len(table)))
+    ax = new_axes(ax, (0.9 + 0.08 * max(map(len, names)) + 1.15 * len(metrics), 1.0 + 0.25 * len(table)))
     shades = np.column_stack([_shades(table[metric].to_numpy(float)) for metric in metrics])  # (settings, metrics)
     ax.imshow(plt.get_cmap("viridis")(shades), aspect="auto")
     for column, metric in enumerate(metrics):
@@ -50,8 +51,8 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
             table[[metric, columns[columns.index(metric) + 1]]].itertuples(index=False)
         ):
             colour = "black" if shades[row, column] > 0.6 else "white"
-            ax.text(column, row, _plus_minus(mean, spread), ha="center", va="center", fontsize=8, color=colour)
-    ax.set_xticks(range(len(metrics)), [axis_label(metric).replace(" (", "\n(") for metric in metrics], fontsize=8)
+            ax.text(column, row, _plus_minus(mean, spread), ha="center", va="center", fontsize=7.5, color=colour)
+    ax.set_xticks(range(len(metrics)), [textwrap.fill(axis_label(metric), 15) for metric in metrics], fontsize=8)
     ax.set_yticks(range(len(names)), names, fontsize=8, parse_math=False)
     ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
     ax.set(ylabel=" · ".join(fields))
@@ -68,16 +69,19 @@ def _shades(means: np.ndarray) -> np.ndarray:
 
 
 def _plus_minus(mean: float, spread: float) -> str:
-    """Return mean ± spread, with two digits of the spread; of one seed, the mean alone.
+    """Return mean ± spread, both to the first digit of the spread, or to its second if the first is 1.
 
-    >>> _plus_minus(0.97312, 0.00214), _plus_minus(2.94e-06, 5.1e-07)
-    ('0.9731 ± 0.0021', '2.94e-06 ± 5.1e-07')
+    Of one seed, or of seeds that agree, return the mean alone.
+
+    >>> _plus_minus(0.97312, 0.00214), _plus_minus(0.0595, 0.0114), _plus_minus(2.94e-06, 5.1e-07)
+    ('0.973 ± 0.002', '0.060 ± 0.011', '2.9e-06 ± 5e-07')
     """
     if math.isnan(mean):
         return "–"
-    if not spread > 0:  # one seed, or seeds that agree
+    if not spread > 0:
         return f"{mean:.4g}"
     if 0 < abs(mean) < 1e-3:
-        return f"{mean:.2e} ± {spread:.1e}"
-    digits = max(0, 1 - math.floor(math.log10(spread)))
+        return f"{mean:.1e} ± {spread:.0e}"
+    first_digit, _, power = f"{spread:.1e}".partition(".")
+    digits = max(0, (first_digit == "1") - int(power.partition("e")[2]))
     return f"{mean:.{digits}f} ± {spread:.{digits}f}"

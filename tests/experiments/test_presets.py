@@ -13,7 +13,7 @@ from cnnlab.experiments import presets
 def written_in(notebook: str, *cells: str) -> dict[str, object]:
     """Return the names that these cells assign; `sweep` returns its experiments and trains nothing."""
     stored = json.loads((REPOSITORY / "notebooks" / notebook).read_text(encoding="utf-8"))["cells"]
-    names = {"Experiment": Experiment, "grid": grid, "sweep": list}
+    names = {"Experiment": Experiment, "bank": bank, "grid": grid, "sweep": lambda experiments, **_: list(experiments)}
     for cell in (cell for cell in stored if cell["id"] in cells):
         lines = [node for node in ast.parse("".join(cell["source"])).body if _assigns_a_name(node)]
         exec(compile(ast.Module(lines, []), notebook, "exec"), names)

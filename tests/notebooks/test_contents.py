@@ -10,7 +10,17 @@ from places import NOTEBOOKS
 
 FILES = sorted(NOTEBOOKS.glob("*.ipynb"))
 # Ask with commit_guess and answer with score_guess; in the end all of them.
-ASKS = ["00_start_here", "01_kernel_size", "02_pooling", "03_epochs", "08_playground"]
+ASKS = [
+    "00_start_here",
+    "01_kernel_size",
+    "02_pooling",
+    "03_epochs",
+    "04_optimizers",
+    "05a_signals",
+    "05b_saliency",
+    "06_mnist_experiment",
+    "08_playground",
+]
 LINES = 20
 COMPARED = 8
 

@@ -35,7 +35,14 @@ def test_mistakes_are_drawn_with_what_was_said_instead(data):
     ax = plot_mistakes(found, count=5)
     told = [text.get_text() for text in ax.texts]
     assert len(told) == 5
-    assert told[0] == f"{found.images.labels[0]} → {found.answers[0]}, {found.confidence[0]:.0%}"
+    whole = int(100 * found.confidence[0])  # rounded down
+    assert told[0] == f"{found.images.labels[0]} → {found.answers[0]}, {whole}%"
+
+
+def test_only_a_certain_mistake_is_called_100_percent(data):
+    found = mistakes(build_cnn(seed=3), data.validation)
+    nearly = found._replace(confidence=torch.full_like(found.confidence, 0.9997))
+    assert plot_mistakes(nearly, count=1).texts[0].get_text().endswith(", 99%")
 
 
 def test_a_network_with_more_outputs_than_classes_may_name_one_that_is_none(data):

@@ -40,7 +40,7 @@ def labels(texts):
 def test_a_cell_says_the_mean_and_the_standard_deviation_over_the_seeds():
     ax = plot_summary(made_table())
     assert labels(ax.get_yticklabels()) == ["3", "5", "7"]
-    assert labels(ax.get_xticklabels()) == ["validation loss\n(nats)", "validation accuracy\n(0–1)"]
+    assert labels(ax.get_xticklabels()) == ["validation loss\n(nats)", "validation\naccuracy (0–1)"]
     assert ax.get_ylabel() == "kernel_size"
     assert cells(ax) == [["0.50 ± 0.10", "0.50 ± 0.10"], ["0.30 ± 0.11", "0.70 ± 0.11"], ["0.1", "0.9"]]
     ax.figure.canvas.draw()
@@ -74,7 +74,9 @@ def test_small_numbers_one_seed_and_no_number():
          "std": [5.1e-7, float("nan"), float("nan")]}
     )  # fmt: skip
     ax = plot_summary(table)
-    assert cells(ax) == [["2.94e-06 ± 5.1e-07"], ["12.35"], ["–"]]
+    assert cells(ax) == [["2.9e-06 ± 5e-07"], ["12.35"], ["–"]]
+    table = pandas.DataFrame({"seed": [1, 2, 3], "seeds": 5, "x": [0.97312, 8.96, 123.4], "std": [0.00214, 0.96, 12.0]})
+    assert cells(plot_summary(table)) == [["0.973 ± 0.002"], ["9.0 ± 1.0"], ["123 ± 12"]]
     ax.figure.canvas.draw()  # "$x^" is no formula
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnlab.checks import check_choice
-from cnnlab.comparison.html_table import html_table
+from cnnlab.comparison.html_table import decimals, html_table
 from cnnlab.comparison.metrics import WHEN, comparable_runs, distinct, metric_values, value_at, why_missing
 from cnnlab.comparison.noise_floor import pooled_noise
 from cnnlab.comparison.verdicts import Level, paired_rows
@@ -121,7 +121,8 @@ class Comparison:
         return pandas.DataFrame([row[1:] for row in self.levels], index=index, columns=Level._fields[1:])
 
     def __repr__(self) -> str:
-        table = self.table().map(lambda value: f"{value:.4f}" if isinstance(value, float) else value)
+        digits = decimals(self.levels)
+        table = self.table().map(lambda value: f"{value:.{digits}f}" if isinstance(value, float) else value)
         left_out = "".join(f"\n{note}" for note in self._left_out())
         return f"{self.title}\n{table.replace('nan', '').to_string()}{left_out}"
 
@@ -134,7 +135,8 @@ class Comparison:
         """What the noise floor means, in words; "" where no setting has two seeds."""
         if math.isnan(self.noise_floor):
             return ""
-        return f"noise floor: two single runs of one setting differ by less than {self.noise_floor:.4f} 95 times in 100"
+        floor = f"{self.noise_floor:.{decimals(self.levels)}f}"
+        return f"noise floor: two single runs of one setting differ by less than {floor} 95 times in 100"
 
     def _left_out(self) -> list[str]:
         """Return a line for each reason why runs take no part, with their number."""

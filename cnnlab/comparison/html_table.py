@@ -25,8 +25,10 @@ def html_table(caption: str, by: str, levels: Iterable[Level], notes: Iterable[s
     notes : iterable of str
         Sentences below the table.
     """
+    levels = list(levels)
+    digits = decimals(levels)
     headings = "".join(f'<th scope="col">{escape(name)}</th>' for name in (by, *HEADINGS))
-    rows = "\n".join(f"<tr>{_row(level)}</tr>" for level in levels)
+    rows = "\n".join(f"<tr>{_row(level, digits)}</tr>" for level in levels)
     below = "".join(f"\n<p>{escape(note)}</p>" for note in notes)
     # The classes keep MathJax from reading a $ in a folder's name as the begin of a formula.
     return (
@@ -36,18 +38,28 @@ def html_table(caption: str, by: str, levels: Iterable[Level], notes: Iterable[s
     )
 
 
-def _row(level: Level) -> str:
+def decimals(levels: Iterable[Level]) -> int:
+    """Return how many decimals the numbers of these rows need: four, and more where even the largest mean is tiny.
+
+    >>> decimals([Level(3, 5, 0.00312)])
+    6
+    """
+    largest = max((abs(level.mean) for level in levels if not math.isnan(level.mean)), default=0.0)
+    return 3 - math.floor(math.log10(largest)) if 0 < largest < 0.01 else 4
+
+
+def _row(level: Level, digits: int) -> str:
     """Return the cells of a level."""
-    interval = "—" if math.isnan(level.low) else f"{_signed(level.low)} to {_signed(level.high)}"
-    mean = "—" if math.isnan(level.mean) else f"{level.mean:.4f}"
-    cells = (str(level.seeds), mean, _signed(level.difference), interval, level.verdict, level.why)
+    interval = "—" if math.isnan(level.low) else f"{_signed(level.low, digits)} to {_signed(level.high, digits)}"
+    mean = "—" if math.isnan(level.mean) else f"{level.mean:.{digits}f}"
+    cells = (str(level.seeds), mean, _signed(level.difference, digits), interval, level.verdict, level.why)
     return f'<th scope="row">{escape(str(level.level))}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
 
 
-def _signed(value: float) -> str:
-    """Return a difference with its sign and four decimals; a dash for NaN.
+def _signed(value: float, digits: int) -> str:
+    """Return a difference with its sign; a dash for NaN.
 
-    >>> _signed(-0.01234)
+    >>> _signed(-0.01234, 4)
     '−0.0123'
     """
-    return "—" if math.isnan(value) else f"{value:+z.4f}".replace("-", "−")
+    return "—" if math.isnan(value) else f"{value:+z.{digits}f}".replace("-", "−")

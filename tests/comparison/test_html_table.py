@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 from made_runs import comparison, levels_of, made
 
 from cnnlab.comparison.compare import compare
+from cnnlab.comparison.html_table import decimals
 
 
 def read(found):
@@ -53,6 +54,20 @@ def test_what_is_missing_is_a_dash_and_what_is_left_out_is_said():
 def test_a_tiny_negative_difference_is_no_minus_zero():
     _, rows, _ = read(comparison({3: [0.5, 0.6, 0.7], 5: [0.49999, 0.6, 0.69999]}))
     assert rows[2][3] == "+0.0000"
+
+
+def test_tiny_numbers_keep_four_digits():
+    runs = levels_of("kernel_size", {3: [0.5] * 3, 5: [0.5] * 3})
+    for run, change in zip(runs, [2e-3, 1e-3, 3e-3, 2.5e-3, 1.4e-3, 3.6e-3], strict=True):
+        run.history.rows[0]["gradient_noise"] = change
+    found = compare(runs, by="kernel_size", metric="gradient_noise")
+    _, rows, notes = read(found)
+    # Differences 0.0005, 0.0004, 0.0006: mean 0.0005, half width 4.302653 · 0.0001 / √3 = 0.000248.
+    assert rows[2][2:5] == ["0.002500", "+0.000500", "+0.000252 to +0.000748"]
+    assert "0.002500   0.000500  0.000252" in repr(found)
+    assert f"{found.noise_floor:.6f}" in notes[0]
+    assert decimals(found.levels) == 6
+    assert decimals(comparison().levels) == decimals([]) == 4
 
 
 def test_a_level_is_text_and_no_markup():

@@ -182,9 +182,13 @@ def _measure(before: Tensor, value: nn.Parameter, stepped: bool) -> tuple[float,
 
 def _summary(kind: str, rows: np.ndarray) -> LayerGradient:
     """Return the summary over the batches; each row (5,) is what `_measure` returned for one of them."""
-    means, maxima, *averaged = rows.T  # (batches,) each
-    each_batch = dict(zip(("gradient_norm", "gradient_ratio", "update_ratio"), averaged, strict=True))
-    averages = {name: float(values.mean()) for name, values in each_batch.items()}
+    means, maxima, norms, ratios, updates = rows.T  # (batches,) each
     return LayerGradient(
-        kind, gradient_mean=float(means.mean()), gradient_maximum=float(maxima.max()), **averages, each_batch=each_batch
+        kind,
+        gradient_mean=float(means.mean()),
+        gradient_maximum=float(maxima.max()),
+        gradient_norm=float(norms.mean()),
+        gradient_ratio=float(ratios.mean()),
+        update_ratio=float(updates.mean()),
+        each_batch={"gradient_norm": norms, "gradient_ratio": ratios, "update_ratio": updates},
     )

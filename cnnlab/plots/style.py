@@ -102,6 +102,7 @@ class _PowersOfTen(LogFormatter):
     def __call__(self, x: float, pos: int | None = None) -> str:
         if not super().__call__(x, pos):
             return ""
+        assert self.axis is not None  # matplotlib gives a formatter its axis
         low, high = sorted(self.axis.get_view_interval())
         power = round(math.log10(x))
         if high <= 10 * low or not math.isclose(x, 10.0**power):

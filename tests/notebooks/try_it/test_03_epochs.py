@@ -43,7 +43,5 @@ def test_with_exams_of_100_images_the_push_and_the_scatter_grow():
         values = run_cells(NAME, changes, only=["halves"], names=dict(records.names)).names["too_high"]["by the exam"]
         pushes.append(statistics.mean(values))
         scatters.append(statistics.stdev(values))
-    print(pushes, scatters)
-    print(pushes, scatters)
     assert pushes[1] > 1.5 * pushes[0]
     assert scatters[1] > 1.5 * scatters[0]

@@ -55,7 +55,19 @@ def test_from_a_wheel_without_a_network_fashion_mnists_exam_comes_with_the_bank(
         raise DataError("no network")
 
     monkeypatch.setattr(downloads, "load_published", refuse)
-    only = [*GRID, "best-train", "best", "best-score", "again", "exam-guess", "exam", "exam-error", "speed", "bet", "other"]
+    only = [
+        *GRID,
+        "best-train",
+        "best",
+        "best-score",
+        "again",
+        "exam-guess",
+        "exam",
+        "exam-error",
+        "speed",
+        "bet",
+        "other",
+    ]
     page = run_cells(NAME, only=only)
     assert "fashion_mnist: 3 · avg · sgd · 50" in page.printed["other"]
     assert page.printed["other"].count("stored with the bank") == 1

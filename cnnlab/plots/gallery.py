@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -120,7 +121,8 @@ def _draw_panel(ax: Axes, runs: list[Run], metric: str, lengths: list[int]) -> N
     longest = {run.experiment.trajectory: run for run in sorted(runs, key=lambda run: len(run.history))}
     own_lengths = {run.experiment.epochs for run in runs}
     recorded = [len(run.history) for run in longest.values()]
-    for look, split in ((TRAIN, "train"), (VALIDATION, "validation")):
+    looks: dict[str, dict[str, Any]] = {"train": TRAIN, "validation": VALIDATION}
+    for split, look in looks.items():
         values = _values(list(longest.values()), f"{split}_{metric}")  # (seeds, epochs)
         if not values.size:
             continue
@@ -140,8 +142,8 @@ def _values(runs: list[Run], metric: str) -> np.ndarray:
     curves = [[row.get(metric, np.nan) for row in run.history.rows] for run in runs]
     longest = max(map(len, curves), default=0)
     values = np.array([[*curve, *[np.nan] * (longest - len(curve))] for curve in curves])
-    has_value = ~np.isnan(values).all(0) if values.size else np.zeros(0, bool)
-    return values[:, : has_value.nonzero()[0][-1] + 1] if has_value.any() else np.empty((0, 0))
+    recorded = np.flatnonzero(~np.isnan(values).all(0))  # the epochs, from 0, in which a run has a value
+    return values[:, : recorded[-1] + 1] if len(recorded) else np.empty((0, 0))
 
 
 def _words(names: tuple[str, ...], values: tuple) -> str:

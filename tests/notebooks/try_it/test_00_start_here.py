@@ -4,14 +4,15 @@ import matplotlib.pyplot as plt
 import torch
 from notebook_code import run_cells
 
-from cnnlab import noise_floor
+from cnnlab import noise_floor, score_guess
 
 NAME = "00_start_here"
 
 
 def test_the_noise_floor_gets_wider_with_fewer_images():
     changes = {"noise": [("train_size=1000", "train_size=300")]}
-    few, usual = (run_cells(NAME, each, only=["noise", "noise-plot"], names={"plt": plt}) for each in (changes, {}))
+    cells, names = ["noise", "noise-plot", "noise-range"], {"plt": plt, "score_guess": score_guess}
+    few, usual = (run_cells(NAME, each, only=cells, names=dict(names)) for each in (changes, {}))
     assert noise_floor(few.names["same"]) > 2 * noise_floor(usual.names["same"])
 
 

@@ -143,8 +143,8 @@ class Runs:
         frame = self.to_frame()
         frame["channels"] = frame["channels"].map(str)
         groups = frame.groupby(varied or "dataset", dropna=False, sort=False)
-        means = groups[[*metrics, "trained_epochs"]].mean()
-        table = means.join(groups[metrics].std().rename(columns=spreads))
+        means, deviations = groups[[*metrics, "trained_epochs"]].mean(), groups[metrics].std()
+        table = pandas.concat([means, pandas.DataFrame(deviations).rename(columns=spreads)], axis=1)
         table = table.assign(seeds=groups["seed"].nunique(), seconds=groups["seconds"].sum())
         return table.reset_index().reindex(columns=columns)
 

@@ -143,9 +143,9 @@ class Runs:
         frame = self.to_frame()
         frame["channels"] = frame["channels"].map(str)
         groups = frame.groupby(varied or "dataset", dropna=False, sort=False)
-        means, deviations = groups[[*metrics, "trained_epochs"]].mean(), groups[metrics].std()
-        table = pandas.concat([means, pandas.DataFrame(deviations).rename(columns=spreads)], axis=1)
-        table = table.assign(seeds=groups["seed"].nunique(), seconds=groups["seconds"].sum())
+        columns_of = {name: (name, "mean") for name in [*metrics, "trained_epochs"]}
+        columns_of |= {spreads[name]: (name, "std") for name in metrics}
+        table = groups.agg(seeds=("seed", "nunique"), seconds=("seconds", "sum"), **columns_of)
         return table.reset_index().reindex(columns=columns)
 
     def curves(self) -> pandas.DataFrame:

@@ -37,7 +37,7 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> table = runs.summary(["train_loss", "validation_loss", "dead_share"])
     >>> plot_summary(table.sort_values("validation_loss"))
     """
-    columns = list(getattr(table, "columns", ()))
+    columns: list[str] = list(getattr(table, "columns", ()))
     metrics = [name for name, spread in pairwise(columns) if spread in ("std", f"{name}_std")]
     if not metrics or "seeds" not in columns or not len(table):
         raise ConfigError(f"plot_summary wants the table that runs.summary(…) returns, got {type(table).__name__}")

@@ -125,11 +125,16 @@ def _escaped(text):
     return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;").replace("'", "&#x27;")
 
 
-def test_a_diverged_run_says_so_and_is_kept(panel):
+def train_far_too_fast(panel, rate):
+    """Train with SGD at a learning rate that the slider does not offer."""
     panel.optimizer.value = "sgd"
-    panel.learning_rate.options = [*panel.learning_rate.options, ("1e30", 1e30)]
-    panel.learning_rate.value = 1e30
+    panel.learning_rate.options = [*panel.learning_rate.options, (f"{rate:g}", rate)]
+    panel.learning_rate.value = rate
     panel.train()
+
+
+def test_a_diverged_run_says_so_and_is_kept(panel):
+    train_far_too_fast(panel, 1e30)
     assert "diverged in epoch" in panel.news.value
     assert len(panel.runs) == 1
     words = "none of these 1 runs has validation_accuracy at &#x27;last&#x27;: diverged, interrupted or too short"
@@ -145,10 +150,7 @@ def test_a_diverged_run_says_so_and_is_kept(panel):
 
 
 def test_a_run_whose_loss_is_finite_but_huge_has_diverged_and_can_be_compared(panel):
-    panel.optimizer.value = "sgd"
-    panel.learning_rate.options = [*panel.learning_rate.options, ("1000", 1e3)]
-    panel.learning_rate.value = 1e3
-    panel.train()
+    train_far_too_fast(panel, 1e3)
     assert "diverged at learning_rate=1000: the training loss of epoch 2 is" in panel.news.value
     panel.learning_rate.value = 0.01
     panel.train()

@@ -22,8 +22,6 @@ from cnnlab.files import atomic_write
 REPOSITORY = Path(__file__).resolve().parents[1]
 LENGTHS_A, LENGTHS_B = [5, 50, 100, 250, 350], [5, 50, 100]
 RATE_SEEDS = range(100, 103)  # apart from the grids' seeds: a rate that was lucky there has no luck left in the grid
-# With RATE_SEEDS the patterns' sweep chooses 0.1 for SGD. Their grid has 0.3, and is to be trained again.
-PATTERN_RATE_SEEDS = range(3)
 # Five learning rates each, the middle one near what is usual; momentum is an extra.
 RATES = {
     ("sgd", 0.0): [0.01, 0.03, 0.1, 0.3, 1.0],
@@ -38,15 +36,14 @@ LARGE = 1_000_000  # bytes
 def rates(base: Experiment, optimizers: tuple[str, ...] = ("sgd", "rmsprop", "adam")) -> list[Experiment]:
     """Return the sweep that chooses each optimizer's learning rate, on the middle kernel."""
     base = base.replace(kernel_size=5, epochs=30)
-    seeds = PATTERN_RATE_SEEDS if base.dataset == "patterns" else RATE_SEEDS
     return [
         experiment
         for (optimizer, momentum), values in RATES.items()
         if optimizer in optimizers
         for experiment in grid(
-            base.replace(optimizer=optimizer, momentum=momentum), learning_rate=values, seed=seeds
+            base.replace(optimizer=optimizer, momentum=momentum), learning_rate=values, seed=RATE_SEEDS
         )
-    ]  # fmt: skip
+    ]
 
 
 def best_rate(runs: Runs, optimizer: str, momentum: float) -> float:

@@ -1,6 +1,7 @@
 """The probes say the same of a network on a GPU as on the processor.
 
-Runs on a GPU where there is one, and on a pretend GPU when test_pretend_gpu.py starts it in a process of its own.
+Runs on a GPU where there is one and this file is named (`python -m pytest tests/gpu/test_gpu.py`: the other tests hide
+it), and on a pretend GPU when test_pretend_gpu.py starts it in a process of its own.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ DEVICE = pretend_gpu.NAME if PRETENDS else "cuda"
 if PRETENDS:
     pretend_gpu.register()
 
-pytestmark = pytest.mark.skipif(not PRETENDS and not torch.cuda.is_available(), reason="needs a GPU")
+pytestmark = pytest.mark.skipif(
+    not PRETENDS and not torch.cuda.is_available(),
+    reason="needs a GPU, and this file named: `python -m pytest tests/gpu/test_gpu.py`",
+)
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import tempfile
+import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import filelock
 
 
 def data_folder() -> Path:
@@ -41,6 +47,45 @@ def _can_write(folder: Path) -> bool:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError:
         return False
+    return True
+
+
+def file_lock(path: Path) -> filelock.BaseFileLock | NoLock:
+    """Return a lock that one process at a time can hold; make its folder where that is missing.
+
+    Some mounted folders, such as those of a cloud drive, have no locks. There nothing is locked, and a warning says so.
+    """
+    import filelock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return filelock.FileLock(path) if _can_lock(path.parent) else NoLock()
+
+
+class NoLock(contextlib.nullcontext):
+    """Stand in for a lock where there are none: a lock that everybody gets."""
+
+    def acquire(self, blocking: bool = True) -> None:
+        """Do nothing."""
+
+    def release(self) -> None:
+        """Do nothing."""
+
+
+@functools.cache
+def _can_lock(folder: Path) -> bool:
+    """Return whether files in the folder can be locked; warn once if not."""
+    try:
+        import fcntl
+    except ImportError:
+        return True  # Windows
+    with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:  # read-only: FileLock says it better
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            warnings.warn(
+                f"{folder} can't lock files ({error.strerror}), so use it from one notebook at a time", stacklevel=3
+            )
+            return False
     return True
 
 

@@ -1,10 +1,12 @@
 """The folders that cnnlab uses, and files that are written completely or not at all."""
 
+import errno
 import os
 
+import filelock
 import pytest
 
-from cnnlab import files
+from cnnlab import Experiment, commit_guess, files, load_runs, show_guesses, sweep
 
 
 def test_writes_and_replaces(tmp_path):
@@ -116,3 +118,30 @@ def test_where_the_disk_is_read_only_the_course_folder_is_at_home(monkeypatch, t
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(files.tempfile, "TemporaryFile", refuse)
     assert files.course_folder() == files.Path.home() / "my_course"
+
+
+def test_one_process_at_a_time_holds_a_lock(tmp_path):
+    path = tmp_path / "new" / "edit.lock"
+    with files.file_lock(path), pytest.raises(filelock.Timeout):
+        files.file_lock(path).acquire(blocking=False)
+    files.file_lock(path).acquire(blocking=False).lock.release()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK])
+def test_a_folder_without_locks_is_used_all_the_same_and_said_once(tmp_path, monkeypatch, code):
+    """As mounted cloud drives do; the predictions and the store write as ever."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setenv("CNNLAB_COURSE", str(tmp_path / "drive"))
+    with pytest.warns(UserWarning, match=r"drive can't lock files \(.+\), so use it from one notebook at a time"):
+        commit_guess("01-kernels", 3.0)
+    commit_guess("01-pooling", 2.0)  # without a warning: here every warning is an error
+    assert list(show_guesses().predictions) == ["01-kernels", "01-pooling"]
+    tiny = Experiment(train_size=40, validation_size=20, batch_size=20, channels=(2,), hidden=4, epochs=1)
+    with pytest.warns(UserWarning, match="can't lock files"):
+        assert len(sweep([tiny], tmp_path / "drive" / "runs", workers=1, progress=False)) == 1
+    assert len(load_runs(tmp_path / "drive" / "runs")) == 1

@@ -16,7 +16,7 @@ from pathlib import Path
 from cnnlab.comparison.prediction import Prediction
 from cnnlab.comparison.question import Guess, Rule
 from cnnlab.comparison.right_answer import Outcome
-from cnnlab.files import atomic_write, course_folder
+from cnnlab.files import atomic_write, course_folder, file_lock
 
 Predictions = dict[str, Prediction]  # question → prediction, in the order in which they were made
 
@@ -34,7 +34,7 @@ def read_predictions() -> Predictions:
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, KeyError, AttributeError):
-        with _locked(path):
+        with file_lock(path.with_name(".predictions.lock")):
             return _read_or_rename(path)
 
 
@@ -46,19 +46,12 @@ def editing() -> Iterator[Predictions]:
     ...     predictions.pop("00-digits")
     """
     path = file_of_predictions()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path):
+    with file_lock(path.with_name(".predictions.lock")):
         predictions = _read_or_rename(path)
         before = dict(predictions)
         yield predictions
         if predictions != before:
             atomic_write(path, _encode(predictions))
-
-
-def _locked(path: Path) -> contextlib.AbstractContextManager:
-    import filelock
-
-    return filelock.FileLock(path.with_name(".predictions.lock"))
 
 
 def _read_or_rename(path: Path) -> Predictions:

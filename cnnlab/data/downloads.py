@@ -23,7 +23,7 @@ from tqdm import tqdm
 from cnnlab.data import shipped
 from cnnlab.data.dataset import ImagesAndLabels
 from cnnlab.errors import DataError
-from cnnlab.files import cache_folder
+from cnnlab.files import cache_folder, file_lock
 
 DOWNLOADS = {"fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}  # our name: the class in torchvision.datasets
 
@@ -59,13 +59,10 @@ def _download_once(dataset: Any, folder: Path) -> None:
 
     dataset is a class of torchvision.datasets. A second process that wants the same one waits, and downloads nothing.
     """
-    from filelock import FileLock
-
     if folder.is_dir():
         return
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.parent / f"{folder.name}.lock"):
+        with file_lock(folder.parent / f"{folder.name}.lock"):
             if not folder.is_dir():  # another process may have downloaded it while this one waited
                 _download(dataset, folder)
     except OSError as error:  # of the folder: those of the network are a DataError by now

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.files import atomic_write
+from cnnlab.files import NoLock, atomic_write, file_lock
 from cnnlab.model.weights import unpack_tensors
 
 if TYPE_CHECKING:
@@ -167,10 +167,10 @@ class Store:
     def claim(self, name: str) -> Claim | None:
         """Return the right to train a record, which the caller closes; None while another process has it."""
         if self._folder is None:
-            return Claim(None)
+            return Claim(NoLock())
         import filelock
 
-        lock = _lock_in(self._folder, f"{name}.lock")
+        lock = file_lock(self._folder / ".locks" / f"{name}.lock")
         try:
             lock.acquire(blocking=False)
         except filelock.Timeout:
@@ -183,7 +183,7 @@ class Store:
         if self._folder is None:
             yield
             return
-        self._edit = self._edit or _lock_in(self._folder, "edit.lock")
+        self._edit = self._edit or file_lock(self._folder / ".locks" / "edit.lock")
         with self._edit:
             yield
 
@@ -238,20 +238,12 @@ class Store:
 class Claim:
     """The right of one process to train one record. It ends with the process at the latest, even if that is killed."""
 
-    def __init__(self, lock: filelock.BaseFileLock | None) -> None:
+    def __init__(self, lock: filelock.BaseFileLock | NoLock) -> None:
         self._lock = lock
 
     def close(self) -> None:
         """Give the right back."""
-        if self._lock is not None:
-            self._lock.release()
-
-
-def _lock_in(folder: Path, file: str) -> filelock.BaseFileLock:
-    import filelock
-
-    (folder / ".locks").mkdir(parents=True, exist_ok=True)
-    return filelock.FileLock(folder / ".locks" / file)
+        self._lock.release()
 
 
 def encode(record: dict[str, Any]) -> bytes:

@@ -8,6 +8,8 @@ notebooks stay small enough for GitHub to show.
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import sys
 import tempfile
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LARGEST_PICTURE = 150_000  # bytes, as base64
@@ -68,9 +71,23 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
         cell.outputs = _merged(cell.outputs)
         for output in cell.outputs:
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # its kernel has ended
-            picture = output.get("data", {}).get("image/png", "")
-            if len(picture) > LARGEST_PICTURE:
-                raise SystemExit(f"cell {cell.id}: the picture has {len(picture):,} bytes; draw it smaller")
+            if "image/png" in output.get("data", {}):
+                output.data["image/png"] = picture = _with_palette(output.data["image/png"])
+                if len(picture) > LARGEST_PICTURE:
+                    raise SystemExit(f"cell {cell.id}: the picture has {len(picture):,} bytes; draw it smaller")
+
+
+def _with_palette(picture: str) -> str:
+    """Return a picture (PNG as base64) with its 256 best colours: it looks the same and takes a third of the bytes."""
+    image = Image.open(io.BytesIO(base64.b64decode(picture)))
+    if image.mode == "P":
+        return picture
+    page = Image.new("RGBA", image.size, "white")
+    page.alpha_composite(image.convert("RGBA"))
+    content = io.BytesIO()
+    colours = page.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    colours.save(content, "PNG", optimize=True)
+    return base64.b64encode(content.getvalue()).decode()
 
 
 def _fold(cell: nbformat.NotebookNode) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import shlex
@@ -9,9 +11,12 @@ import subprocess
 import sys
 
 import nbformat
+import numpy as np
 import pytest
 from jupytext.cli import jupytext
+from matplotlib.figure import Figure
 from nbconvert import ScriptExporter
+from PIL import Image
 from places import NOTEBOOKS, REPOSITORY
 from scripts import load_script
 
@@ -109,6 +114,30 @@ def test_the_outputs_of_answers_are_folded_and_no_others(tags, jupyter, after):
     cell = nbformat.v4.new_code_cell("x", metadata={"tags": tags, "jupyter": jupyter})
     script.tidy(nbformat.v4.new_notebook(cells=[cell]))
     assert cell.metadata.get("jupyter") == after
+
+
+def test_a_picture_looks_the_same_and_takes_half_the_bytes_or_less():
+    figure = Figure(figsize=(5, 3))
+    curve, picture = figure.subplots(1, 2)
+    curve.plot([3, 1, 2], label="loss")
+    curve.legend()
+    picture.imshow(np.linspace(0, 1, 30).reshape(5, 6))
+    content = io.BytesIO()
+    figure.savefig(content, transparent=True)
+    before = base64.b64encode(content.getvalue()).decode()
+    output = nbformat.v4.new_output("display_data", {"image/png": before})
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=[output])])
+    script.tidy(notebook)
+    after = notebook.cells[0].outputs[0].data["image/png"]
+    assert len(after) < len(before) / 2
+    pixels = [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(each))).convert("RGBA"), int) for each in (before, after)
+    ]
+    on_white = 255 + (pixels[0][..., :3] - 255) * pixels[0][..., 3:] / 255
+    differences = np.abs(on_white - pixels[1][..., :3]).max(2)
+    assert np.quantile(differences, 0.995) < 16  # of 255
+    script.tidy(notebook)
+    assert notebook.cells[0].outputs[0].data["image/png"] == after
 
 
 def test_an_execution_sees_no_predictions_of_the_author(tmp_path):

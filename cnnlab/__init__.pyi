@@ -38,7 +38,8 @@ from .interpret.capture import capture as capture
 from .interpret.activations import activation_statistics as activation_statistics
 from .interpret.gradients import gradient_flow as gradient_flow
 from .interpret.weight_distributions import weight_distributions as weight_distributions
-from .interpret.saliency import saliency as saliency, saliency_check as saliency_check, concentration as concentration
+from .interpret.saliency import saliency as saliency, concentration as concentration
+from .interpret.saliency_check import saliency_check as saliency_check
 from .interpret.receptive_field import receptive_field as receptive_field
 from .interpret.top_images import top_images as top_images
 from .interpret.recorder import Recorder as Recorder

@@ -1,14 +1,12 @@
-"""Compute saliency maps, and check whether they depend on what the network learnt.
+"""Compute saliency maps: how strongly a network's answer depends on each pixel.
 
-A saliency map says how strongly a network's answer depends on each pixel. All methods start from the logit of a class,
-not from its softmax: the gradient of the softmax vanishes where the network is sure.
+All methods start from the logit of a class, not from its softmax: the gradient of the softmax vanishes where the
+network is sure. Whether a map depends on what the network learnt is the question of saliency_check.py.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,7 +16,6 @@ from torch.nn import functional
 from cnnlab.checks import check_choice, check_images, check_number, check_whole, describe_tensor
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import check_model, check_not_empty, hooked, logits_of
-from cnnlab.interpret.seeding import seeded
 from cnnlab.model.evaluation import check_takes, device_of, evaluating
 
 METHODS = ("gradient", "gradient_x_input", "smoothgrad", "integrated_gradients", "grad_cam", "occlusion")
@@ -90,7 +87,7 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     """
     numbers = {"samples": samples, "steps": steps, "window": window, "stride": stride, "batch_size": batch_size}
     logits = _first_logits(model, images, method, numbers, noise)
-    targets = _targets(model, images, targets, logits.shape[1], batch_size)
+    targets = class_targets(model, images, targets, logits.shape[1], batch_size)
     generator = torch.Generator().manual_seed(check_whole("seed", seed, 0))
     # For each method: how many passes it makes for an image, and the function (images, targets) → maps.
     methods: dict[str, tuple[int, Callable[[Tensor, Tensor], Tensor]]] = {
@@ -130,7 +127,7 @@ def _first_logits(model: nn.Module, images: Tensor, method: str, numbers: dict[s
     return logits_of(check_takes(check_model(model), images))
 
 
-def _targets(model: nn.Module, images: Tensor, targets: object, classes: int, batch_size: int) -> Tensor:
+def class_targets(model: nn.Module, images: Tensor, targets: object, classes: int, batch_size: int) -> Tensor:
     """Return one class an image, int64 (N,), on the CPU."""
     if targets is None:
         device = device_of(model)
@@ -247,131 +244,3 @@ def concentration(maps: Tensor) -> Tensor:
     total = pixels.sum(1)
     share = (pixels * (count - rank + 0.5)).sum(1) / total.clamp_min(1e-300)
     return torch.where(total == 0, 0.0, 1 - 2 * share / count)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class SaliencyCheck:
-    """The maps of the same images from a trained network and from the networks that it is compared with.
-
-    Parameters
-    ----------
-    method, images
-        The arguments of `saliency_check`.
-    targets : Tensor
-        The class of each image that is explained, (N,).
-    maps : dict of str to Tensor
-        "trained", "random weights" and, where they were given, "shuffled labels" and "another seed": (N, C, H, W) each.
-    correlation : dict of str to np.ndarray
-        Spearman's rank correlation of |map| with that of the trained network, (N,), for each of the others. It is NaN
-        for an image where one of the two maps has the same value everywhere, since its pixels have no order then.
-    """
-
-    method: str
-    images: Tensor
-    targets: Tensor
-    maps: dict[str, Tensor]
-    correlation: dict[str, np.ndarray]
-
-    @property
-    def means(self) -> dict[str, float]:
-        """Return the mean correlation for each of the other networks, over the images that have one; NaN if none has.
-
-        >>> saliency_check(model, images).means["random weights"]
-        0.11
-        """
-        having = {name: values[~np.isnan(values)] for name, values in self.correlation.items()}
-        return {name: float(values.mean()) if len(values) else float("nan") for name, values in having.items()}
-
-    def __repr__(self) -> str:
-        lines = [f"{self.method}, {len(self.images)} images: mean rank correlation with the trained network's maps"]
-        for name, mean in self.means.items():
-            missing = int(np.isnan(self.correlation[name]).sum())
-            lines.append(f"  {name}: {mean:.2f}" + (f" ({missing} left out)" if missing else ""))
-        if any(np.isnan(values).any() for values in self.correlation.values()):
-            lines.append(
-                "  left out: images where a map has the same value everywhere, so that its pixels have no order"
-            )
-            if self.method == "grad_cam":
-                lines.append("  (grad_cam keeps what speaks for the class: where nothing does, its map is all zero)")
-        return "\n".join(lines)
-
-
-def saliency_check(
-    model: nn.Module,
-    images: Tensor,
-    targets: Tensor | int | None = None,
-    method: str = "gradient",
-    *,
-    shuffled: nn.Module | None = None,
-    another_seed: nn.Module | None = None,
-    seed: int = 0,
-    **options,
-) -> SaliencyCheck:
-    """Check whether a saliency map depends on what was learnt (Adebayo et al. 2018).
-
-    The map of the trained network is compared with that of a copy whose weights are drawn anew.
-
-    Parameters
-    ----------
-    model, images, targets, method
-        As in `saliency`.
-    shuffled : nn.Module, optional
-        Another network to compare with: of the same kind, trained on `shuffle_labels(data)`, so that it has learnt
-        nothing of the classes.
-    another_seed : nn.Module, optional
-        The positive control: a network of the same kind, trained on the same data from another seed. Two networks that
-        have both learnt the classes agree only so far. Compare the other correlations with this one, not with 1.
-    seed : int
-        For the weights, and for `saliency`.
-    **options
-        As in `saliency`.
-
-    Raises
-    ------
-    ConfigError
-        As in `saliency`, for each of the networks.
-
-    >>> saliency_check(model, images, shuffled=other).correlation["random weights"].mean()
-    """
-    batch_size = check_whole("batch_size", options.get("batch_size", 256), 1)
-    logits = logits_of(check_takes(check_model(model), images))
-    targets = _targets(model, images, targets, logits.shape[1], batch_size)
-    networks = {"trained": model, "random weights": _with_random_weights(model, seed)}
-    if shuffled is not None:
-        networks["shuffled labels"] = shuffled
-    if another_seed is not None:
-        networks["another seed"] = another_seed
-    maps = {
-        name: saliency(network, images, targets, method, seed=seed, **options) for name, network in networks.items()
-    }
-    correlation = {name: _rank_correlation(maps["trained"], maps[name]) for name in maps if name != "trained"}
-    return SaliencyCheck(method, images, targets, maps, correlation)
-
-
-def _with_random_weights(model: nn.Module, seed: int) -> nn.Module:
-    """Return a copy whose layers have drawn their weights again.
-
-    Weights that no layer draws (parameters of one's own, weight_norm) are shuffled: nothing learnt may stay in place.
-    """
-    twin = copy.deepcopy(model)
-    with seeded(seed + 2**31, device_of(model)):  # far from the small seeds that the model may have begun with
-        for layer in twin.modules():
-            draw_again = getattr(layer, "reset_parameters", None)
-            if callable(draw_again):
-                draw_again()
-        for before, value in zip(model.parameters(), twin.parameters(), strict=True):
-            if torch.equal(before, value):
-                with torch.no_grad():
-                    value.copy_(value.flatten()[torch.randperm(value.numel()).to(value.device)].view_as(value))
-    return twin
-
-
-def _rank_correlation(maps: Tensor, other_maps: Tensor) -> np.ndarray:
-    """Return Spearman's rank correlation of the magnitudes, (N,); NaN where all pixels of a map are alike."""
-    from scipy import stats
-
-    magnitudes = [each.abs().sum(1).flatten(1).cpu().double().numpy() for each in (maps, other_maps)]
-    ranks = [stats.rankdata(values, axis=1) for values in magnitudes]
-    first, second = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
-    with np.errstate(invalid="ignore"):
-        return (first * second).sum(1) / np.sqrt((first**2).sum(1) * (second**2).sum(1))

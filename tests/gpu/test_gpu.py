@@ -22,7 +22,8 @@ from cnnlab.interpret.activations import activation_statistics
 from cnnlab.interpret.capture import capture
 from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.recorder import Recorder
-from cnnlab.interpret.saliency import METHODS, saliency, saliency_check
+from cnnlab.interpret.saliency import METHODS, saliency
+from cnnlab.interpret.saliency_check import saliency_check
 from cnnlab.interpret.top_images import top_images
 from cnnlab.interpret.weight_distributions import weight_distributions
 from cnnlab.model.cnn import Dropout, build_cnn

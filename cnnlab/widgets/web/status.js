@@ -11,6 +11,26 @@ function nameSliders(panel) {
   }
 }
 
+const spoken = new WeakSet(); // the sliders whose handle says what their readout shows
+
+// Let a screen reader say what a slider shows: ipywidgets lets it say the place among the options, or the exponent.
+function speakReadouts(panel) {
+  for (const slider of panel.querySelectorAll(".widget-slider")) {
+    const [handle, second] = slider.querySelectorAll(".noUi-handle");
+    const readout = slider.querySelector(".widget-readout");
+    if (!handle || second || !readout || spoken.has(slider)) continue;
+    const speak = () => {
+      const words = readout.textContent;
+      if (handle.getAttribute("aria-valuetext") !== words) handle.setAttribute("aria-valuetext", words);
+    };
+    const observer = new MutationObserver(speak);
+    observer.observe(readout, { childList: true, characterData: true, subtree: true });
+    observer.observe(handle, { attributeFilter: ["aria-valuetext"] });
+    spoken.add(slider);
+    speak();
+  }
+}
+
 // Hide keys that are meant for a control from JupyterLab, where b adds a cell and d d deletes one.
 function keepKey(event) {
   const isCommand = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
@@ -30,6 +50,7 @@ function render({ model, el }) {
     const panel = el.closest(".widget-vbox");
     if (!panel) return;
     nameSliders(panel);
+    speakReadouts(panel);
     panel.addEventListener("keydown", keepKey);
   }
 

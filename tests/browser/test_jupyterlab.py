@@ -101,6 +101,11 @@ def test_pointing_at_an_output_pixel_tells_its_sum_and_marks_what_it_reads(page)
     np.testing.assert_allclose(shown, IMAGE[2:5, 19:22].flatten(), atol=0.0051)
 
 
+def test_a_number_says_in_which_grid_it_stands(page):
+    for grid in ("patch of the image", "kernel", "products"):
+        expect(page.get_by_role("textbox", name=f"{grid}, row 0, column 2", exact=True)).to_have_count(2)  # two views
+
+
 def test_the_arrow_keys_move_the_cursor_and_nothing_else(page):
     chosen_cell = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
     output_of(page).focus()

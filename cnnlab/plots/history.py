@@ -39,12 +39,14 @@ def plot_history(history: History | Mapping[str, History], metric: str = "loss",
     else:
         warn_if_environments_differ(history.values())
         for place, (name, run_history) in enumerate(history.items()):
-            look = line_look(place) | {"linestyle": VALIDATION["linestyle"], "label": str(name)}
+            label = f"{name} (diverged)" if run_history.diverged else str(name)
+            look = line_look(place) | {"linestyle": VALIDATION["linestyle"], "label": label}
             _draw_curve(ax, run_history[f"validation_{metric}"], look)
     split = "" if isinstance(history, History) else "validation "
     ax.set(xlabel="epoch", ylabel=f"{split}{UNITS[metric]}")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    plain_legend(ax, frameon=False)
+    diverged = isinstance(history, History) and history.diverged
+    plain_legend(ax, frameon=False, title="this training diverged" if diverged else None)
     seaborn.despine(ax=ax)
     return ax
 

@@ -104,7 +104,8 @@ class RunCurves:
         for side, look, which in zip(self.pair, LOOKS, WHICH, strict=True):
             losses = side.run.history["validation_loss"]
             line = {name: look[name] for name in ("color", "linestyle")}
-            ax.plot(range(1, len(losses) + 1), losses, label=f"{which} run", **line)
+            label = f"{which}: diverged" if side.run.history.diverged else f"{which} run"
+            ax.plot(range(1, len(losses) + 1), losses, label=label, **line)
         self._cursor = ax.axvline(0, color="0.4", linewidth=1)
         self._dots = [ax.plot([], [], **look)[0] for look in LOOKS]
         _name(ax, f"validation {UNITS['loss']}", "epoch")

@@ -6,8 +6,9 @@ function nameSliders(panel) {
     const name = slider.querySelector(".widget-label")?.textContent ?? "";
     slider.querySelectorAll(".noUi-handle").forEach((handle) => handle.setAttribute("aria-label", name));
     const readout = slider.querySelector(".widget-readout");
-    readout?.setAttribute("role", "textbox");
-    readout?.setAttribute("aria-label", `${name}, as a number`);
+    if (!readout?.isContentEditable) continue;
+    readout.setAttribute("role", "textbox");
+    readout.setAttribute("aria-label", `${name}, as a number`);
   }
 }
 

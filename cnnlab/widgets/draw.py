@@ -139,6 +139,7 @@ class DrawDigit(Panel):
             slider.style.description_width = "8em"  # one width, so that the sliders are aligned
         beside = ipywidgets.VBox([looks, moves])
         self.canvas.layout.flex, beside.layout.flex = f"0 1 {SHEET}px", "1 1 340px"
+        beside.layout.overflow = "visible"  # the frame of a picture at the edge
         beside.layout.min_width = "min(340px, 100%)"  # on a narrow page it is below the sheet
         samples = [ipywidgets.Label("or take a sample:"), *self.samples]
         return [

@@ -36,6 +36,8 @@ def plot_history(history: History | Mapping[str, History], metric: str = "loss",
     if isinstance(history, History):
         _draw_curve(ax, history[f"train_{metric}"], TRAIN)
         _draw_curve(ax, history[f"validation_{metric}"], VALIDATION)
+        if history.diverged:
+            ax.set_title("this training diverged", fontsize=10)
     else:
         warn_if_environments_differ(history.values())
         for place, (name, run_history) in enumerate(history.items()):
@@ -45,8 +47,7 @@ def plot_history(history: History | Mapping[str, History], metric: str = "loss",
     split = "" if isinstance(history, History) else "validation "
     ax.set(xlabel="epoch", ylabel=f"{split}{UNITS[metric]}")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    diverged = isinstance(history, History) and history.diverged
-    plain_legend(ax, frameon=False, title="this training diverged" if diverged else None)
+    plain_legend(ax, frameon=False)
     seaborn.despine(ax=ax)
     return ax
 

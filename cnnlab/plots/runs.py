@@ -124,17 +124,18 @@ def plot_noise_floor(
     values = {seed: value for seed, value in sorted(by_seed.items()) if value is not None}
     if not values:
         raise ConfigError(f"plot_noise_floor: no run has {metric} at {at!r}")
+    diverged = sorted(run.experiment.seed for run in runs if run.history.diverged and run.experiment.seed in values)
     mean = float(np.mean(list(values.values())))
     ax = new_axes(ax, (5.0, 3.0))
+    if diverged:
+        ax.set_title(f"diverged: seed {', '.join(map(str, diverged))}", fontsize=10)
     ax.axhline(mean, color="0.4", linewidth=1)
     if np.isfinite(floor):
         ax.axhspan(mean - floor, mean + floor, **NOISE_BAND)
         ax.legend(frameon=False)
     ax.plot(range(len(values)), list(values.values()), MARKS[0], color=PALETTE[0], linestyle="none")
     ax.set_xticks(range(len(values)), [str(seed) for seed in values])
-    diverged = [seed for seed in values if any(run.history.diverged for run in runs if run.experiment.seed == seed)]
-    note = f" (diverged: {', '.join(map(str, diverged))})" if diverged else ""
-    ax.set(xlabel=f"seed{note}", ylabel=axis_label(metric))
+    ax.set(xlabel="seed", ylabel=axis_label(metric))
     seaborn.despine(ax=ax)
     return ax
 

@@ -178,7 +178,7 @@ CASES = [
     ),
     Case(
         "StoppingExplorer", PANEL.format("StoppingExplorer"), "epochs", left, PLOT_CANVAS, PLOT,
-        (("patience", "Home"), ("epochs", "End")),
+        (("show up to epoch", "End"), ("patience", "Home"), ("epochs", "End")),
         rival="`interact`, the stopping plot", truth=("panel.epochs.value", SLIDER_SAYS.format(0)),
     ),
     Case(
@@ -186,7 +186,7 @@ CASES = [
         (("seeds", "Home"),), rival="`interact`, the comparison", truth=("panel.seeds.value", SLIDER_SAYS.format(0)),
     ),
     Case(
-        "RunExplorer, all five pictures", PANEL.format("RunExplorer"), "after epoch", there_and_back(11), RUN_PICTURES,
+        "RunExplorer, all six pictures", PANEL.format("RunExplorer"), "after epoch", there_and_back(11), RUN_PICTURES,
         MANY, (("after epoch", "Home"),), truth=("panel.epoch.index", SLIDER_SAYS.format(0)),
     ),
 ]  # fmt: skip

@@ -11,12 +11,20 @@ import math
 import statistics
 import warnings
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnlab.checks import check_choice
 from cnnlab.comparison.html_table import decimals, html_table
-from cnnlab.comparison.metrics import WHEN, comparable_runs, distinct, metric_values, value_at, why_missing
+from cnnlab.comparison.metrics import (
+    WHEN,
+    comparable_runs,
+    distinct,
+    diverged_with_value,
+    metric_values,
+    value_at,
+    why_missing,
+)
 from cnnlab.comparison.noise_floor import pooled_noise
 from cnnlab.comparison.verdicts import Level, paired_rows
 from cnnlab.errors import ConfigError
@@ -55,6 +63,8 @@ class Comparison:
         How many of them have no value of the metric.
     why_without : mapping
         Level → why runs of it have no value; only for levels with such runs.
+    diverged : mapping
+        Level → how many of its runs diverged and have a value all the same, finite; only for levels with such runs.
     """
 
     by: str
@@ -67,6 +77,7 @@ class Comparison:
     left_out: int
     without_value: int
     why_without: Mapping[Any, str]
+    diverged: Mapping[Any, int] = field(default_factory=dict)
 
     @property
     def verdicts(self) -> dict[Any, str]:
@@ -139,12 +150,19 @@ class Comparison:
         return f"noise floor: two single runs of one setting differ by less than {floor} 95 times in 100"
 
     def _left_out(self) -> list[str]:
-        """Return a line for each reason why runs take no part, with their number."""
+        """Return a line for each reason why runs take no part, with their number, and one for runs that diverged."""
         reasons = {
             f"no number there ({_join_once(self.why_without.values())})": self.without_value,
             "no partner at every level": self.left_out - self.without_value,
         }
-        return [f"runs left out, {why}: {count}" for why, count in reasons.items() if count]
+        left_out = [f"runs left out, {why}: {count}" for why, count in reasons.items() if count]
+        return left_out + ([self.diverged_sentence] if self.diverged else [])
+
+    @property
+    def diverged_sentence(self) -> str:
+        """How many runs of which levels diverged with finite numbers, in words; "" if none did."""
+        levels = ", ".join(f"{level} ({count})" for level, count in self.diverged.items())
+        return f"runs that diverged, with their finite numbers in the means: {levels}" if levels else ""
 
 
 def compare(
@@ -220,6 +238,7 @@ def compare(
         by, question.along, metric, at, paired_rows(with_reference, values, metric, why_without), values,
         noise_floor=pooled_noise(_by_setting(complete)), left_out=len(runs) - len(levels) * len(keys),
         without_value=without_value, why_without=why_without,
+        diverged=diverged_with_value(((run.experiment.resolved()[by], run) for run in runs), metric, at),
     )  # fmt: skip
 
 

@@ -136,6 +136,12 @@ def metric_values(grouped: Iterable[tuple[Any, Run]], metric: str, at: str | int
     return MetricValues(values, why, sum(map(len, without.values())))
 
 
+def diverged_with_value(grouped: Iterable[tuple[Any, Run]], metric: str, at: str | int) -> dict[Any, int]:
+    """Return group → how many of its runs diverged and have a value of the metric all the same."""
+    diverged = [group for group, run in grouped if run.history.diverged and value_at(run, metric, at) is not None]
+    return {group: diverged.count(group) for group in dict.fromkeys(diverged)}
+
+
 def why_missing(runs: Iterable[Run], metric: str, at: str | int) -> str:
     """Return why these runs have no value of a metric, each reason once.
 

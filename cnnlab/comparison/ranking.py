@@ -31,7 +31,8 @@ def rank_stability(
     Parameters
     ----------
     runs : iterable of Run
-        Seeds that not every setting has are left out. A run that diverged comes last in its seed.
+        Seeds that not every setting has are left out. A run that diverged comes last in its seed,
+        unless `at` is an epoch before that.
     metric, at
         As in `compare`.
     resamples : int
@@ -68,10 +69,10 @@ def rank_stability(
     for run, settings in zip(runs, resolved, strict=True):
         of_setting = scores.setdefault(tuple(settings[name] for name in varied), {})
         value = value_at(run, metric, at)
-        if value is not None:
-            of_setting[settings["seed"]] = sign * value
-        elif run.history.stopped_by == "diverged":
+        if run.history.diverged and (value is None or at == "last"):
             of_setting[settings["seed"]] = -math.inf
+        elif value is not None:
+            of_setting[settings["seed"]] = sign * value
     seeds = sorted(set.intersection(*map(set, scores.values()))) if scores else []
     if not seeds:
         raise ConfigError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cnnlab.comparison.compare import Comparison
-from cnnlab.comparison.metrics import comparable_runs, distinct, metric_values, why_missing
+from cnnlab.comparison.metrics import comparable_runs, distinct, diverged_with_value, metric_values, why_missing
 from cnnlab.comparison.noise_floor import pooled_noise
 from cnnlab.comparison.verdicts import paired_rows
 from cnnlab.errors import ConfigError
@@ -47,7 +47,9 @@ def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy"
         raise ConfigError(f"none of these {len(runs)} runs has {metric} at {at!r}: {why_missing(runs, metric, at)}")
     values = {first: values.pop(first)} | values
     rows = paired_rows(list(values), values, metric, why_without)
-    return Comparison("setting", (), metric, at, rows, values, pooled_noise(values), missing, missing, why_without)
+    diverged = diverged_with_value(zip(setting_names(runs), runs, strict=True), metric, at)
+    noise = pooled_noise(values)
+    return Comparison("setting", (), metric, at, rows, values, noise, missing, missing, why_without, diverged)
 
 
 def setting_names(runs: Iterable[Run]) -> list[str]:

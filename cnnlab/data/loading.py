@@ -51,7 +51,7 @@ def load_data(
     Raises
     ------
     ConfigError
-        For a name, a size or a knob that can't work.
+        For a name, a size or a setting that can't work.
     DataError
         For a file that is damaged, or a download that fails.
 
@@ -65,7 +65,7 @@ def load_data(
         return _load_patterns(train, validation, test, seed, knobs)
     for knob in knobs:
         check_choice("argument", knob, ("train", "validation", "test", "seed", *PATTERN_KNOBS))
-        raise ConfigError(f"{knob} is a knob of 'patterns', not of {name!r}; leave it out")
+        raise ConfigError(f"{knob} is a setting of 'patterns', not of {name!r}; leave it out")
     source = shipped if name in shipped.names() else downloads
     training_set, test_set, classes = source.load_published(name)
     return assemble(name, training_set, test_set, classes, train=train, validation=validation, test=test, seed=seed)
@@ -144,7 +144,7 @@ def _find_images(folder: str | Path, transform: Callable | None = None) -> Image
 def _load_patterns(train: int | None, validation: int | None, test: int | None, seed: int, knobs: dict) -> Data:
     """Make a training set of at least 10,000 patterns and a test set (by default of 2,000), and split them."""
     for knob in knobs:
-        check_choice("knob of 'patterns'", knob, ("train", "validation", "test", *PATTERN_KNOBS))
+        check_choice("setting of 'patterns'", knob, ("train", "validation", "test", *PATTERN_KNOBS))
     for split, size in (("train", train), ("validation", validation), ("test", test)):
         if size is not None:
             check_whole(split, size, 0)

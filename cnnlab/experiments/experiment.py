@@ -184,7 +184,7 @@ class Experiment:
             if known.datasets and getattr(self, knob) is not None and self.dataset not in known.datasets:
                 owners = " and ".join(map(repr, known.datasets))
                 raise ConfigError(
-                    f"{knob}={getattr(self, knob)!r} is a knob of {owners}, not of {self.dataset!r}; leave it out"
+                    f"{knob}={getattr(self, knob)!r} is a setting of {owners}, not of {self.dataset!r}; leave it out"
                 )
         if self.dataset == "patterns":
             check_knobs(**fill_knobs(self._given_knobs()))

@@ -49,7 +49,7 @@ def read_record(store: Store, name: str) -> dict[str, Any] | None:
         return None
     try:
         record["experiment"] = Experiment(**record["experiment"])
-        record["history"] = History.from_dict(record["history"])
+        record["history"] = History.from_dict(record["history"] | {"classes": len(record["class_names"])})
     except (ConfigError, TypeError, KeyError) as error:
         raise DataError(
             f"{store.path}: {name}.json is of another version of cnnlab: {error}; take that version, or another folder"

@@ -279,7 +279,7 @@ class _Replica:
         check_sizes(settings["batch_size"], settings["patience"], len(self.data.train), len(self.data.validation))
         if settings["learning_rate"] is None:
             settings["learning_rate"] = LEARNING_RATES[settings["optimizer"]]
-        self.history = History(settings, environment(device))
+        self.history = History(settings, environment(device), classes=len(data.classes))
         self.order = torch.Generator().manual_seed(settings["seed"])
         self.dropout = torch.Generator().manual_seed(settings["seed"] + 1)  # as `fit` sets the first Dropout's
         self.tensors: dict[str, Tensor] = {}

@@ -21,7 +21,7 @@ from cnnlab.training.history import METRICS, check_metric, metrics_of
 if TYPE_CHECKING:
     import pandas
 
-ENDED = ("trained_epochs", "stopped_by", "best_epoch", "kept_epoch")
+ENDED = ("trained_epochs", "stopped_by", "diverged", "best_epoch", "kept_epoch")
 
 
 class Failure(NamedTuple):
@@ -123,7 +123,8 @@ class Runs:
 
         Its columns are the fields that vary, the number of seeds, the metric's mean and standard deviation (std) over
         the seeds after the last epoch, the mean number of epochs trained, and the seconds of all runs together. Of
-        several metrics, each has its own standard deviation, such as "train_loss_std". `plot_summary` draws the table.
+        several metrics, each has its own standard deviation, such as "train_loss_std". If any training diverged, a last
+        column counts these; a finite number of theirs is in the mean. `plot_summary` draws the table.
 
         >>> runs.summary("validation_loss")
         >>> runs.summary(["train_loss", "validation_loss", "dead_share"]).sort_values("validation_loss")
@@ -145,6 +146,9 @@ class Runs:
         groups = frame.groupby(varied or "dataset", dropna=False, sort=False)
         columns_of = {name: (name, "mean") for name in [*metrics, "trained_epochs"]}
         columns_of |= {spreads[name]: (name, "std") for name in metrics}
+        if frame["diverged"].any():
+            columns_of["diverged"] = ("diverged", "sum")
+            columns.append("diverged")
         table = groups.agg(seeds=("seed", "nunique"), seconds=("seconds", "sum"), **columns_of)
         return table.reset_index().reindex(columns=columns)
 
@@ -164,7 +168,7 @@ class Runs:
 def _row(run: Run) -> dict[str, Any]:
     """Return the row of one run in `to_frame`."""
     history, last = run.history, run.history.rows[-1] if run.history.rows else {}
-    ended = (len(history), history.stopped_by, history.best_epoch, history.kept_epoch)
+    ended = (len(history), history.stopped_by, history.diverged, history.best_epoch, history.kept_epoch)
     row = run.experiment.resolved() | dict(zip(ENDED, ended, strict=True))
     row |= {metric: last.get(metric) for metric in METRICS[:4]} | last | {"seconds": run.seconds}
     row.pop("epoch", None)

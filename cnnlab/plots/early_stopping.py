@@ -62,18 +62,24 @@ class StoppingPicture:
 
     def __init__(self, recordings: list[History], metric: str, ax: Axes) -> None:
         check_choice("metric", metric, UNITS)
-        longest = max(check_recording(history) for history in recordings)
-        self.ax, self.metric = ax, metric
+        self.recordings, self.ax, self.metric = recordings, ax, metric
         self._make_artists()
-        values = [value for history in recordings for name in LOOKS for value in history[f"{name}_{metric}"]]
-        low, high = min(values), max(values)
-        room = 0.05 * ((high - low) or 1.0)
-        margin = max(0.5, 0.015 * longest)
-        ax.set(xlim=(1 - margin, longest + margin), ylim=(low - room, high + room))
+        self.set_limits(max(check_recording(history) for history in recordings))
         ax.set(xlabel="epoch", ylabel=UNITS[metric])
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, fontsize=9)
+
+    def set_limits(self, epochs: int) -> None:
+        """Let the axes show this many epochs of every recording, from the first one on."""
+        metrics = [f"{name}_{self.metric}" for name in LOOKS]
+        values = [value for history in self.recordings for name in metrics for value in history[name][:epochs]]
+        low, high = min(values), max(values)
+        room = 0.05 * ((high - low) or 1.0)
+        margin = max(0.5, 0.015 * epochs)
+        self.ax.set(xlim=(1 - margin, epochs + margin), ylim=(low - room, high + room))
+        for curve in self.curves.values():
+            curve.set_markevery(max(1, epochs // 10))
 
     def _make_artists(self) -> None:
         ax, full_height = self.ax, self.ax.get_xaxis_transform()
@@ -102,9 +108,8 @@ class StoppingPicture:
         for name, curve in self.curves.items():
             values = history[f"{name}_{self.metric}"]
             curve.set_data(range(1, len(values) + 1), values)
-            curve.set_markevery(max(1, len(values) // 10))
         end = self.ax.get_xlim()[1]
-        self.untrained.set(x=result.stopped_in, width=end - result.stopped_in if result.saved else 0)
+        self.untrained.set(x=result.stopped_in, width=max(0, end - result.stopped_in) if result.saved else 0)
         waited = result.stopped_in - result.waited_from if result.patience is not None else 0
         self.wait.set(x=result.waited_from, width=waited)
         self.stop.set_xdata([result.stopped_in] * 2)

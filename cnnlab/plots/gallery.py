@@ -35,7 +35,8 @@ def plot_gallery(
     A line is the mean over the seeds, and its band goes from the lowest to the highest seed. Runs that differ in
     `epochs` alone are points of one training: the longest is drawn, with a tick, a thin line and two markers at each of
     the lengths. The training loss is the running mean over an epoch, in train mode, as `fit` records it. Where some of
-    a panel's runs end before the others, the panel says so; from there on the line is the mean of the others.
+    a panel's runs end before the others, the panel says so; from there on the line is the mean of the others. It says
+    how many of its runs diverged, too.
 
     Parameters
     ----------
@@ -132,7 +133,9 @@ def _draw_panel(ax: Axes, runs: list[Run], metric: str, lengths: list[int]) -> N
         ax.fill_between(epochs, np.nanmin(values, 0), np.nanmax(values, 0), **band)
         ax.plot(epochs, np.nanmean(values, 0), markevery=marked, markersize=3.5, linewidth=1.2, **look)
     early = sum(length < max(recorded) for length in recorded)
-    note = "no run" if not runs else f"{early} of {len(recorded)} end early" if early else ""
+    counts = {"end early": early, "diverged": sum(run.history.diverged for run in longest.values())}
+    notes = [f"{count} of {len(recorded)} {what}" for what, count in counts.items() if count]
+    note = "\n".join(notes) if runs else "no run"
     ax.text(0.97, 0.95, note, transform=ax.transAxes, fontsize=7, ha="right", va="top")
     seaborn.despine(ax=ax)
 

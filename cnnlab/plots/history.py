@@ -36,10 +36,13 @@ def plot_history(history: History | Mapping[str, History], metric: str = "loss",
     if isinstance(history, History):
         _draw_curve(ax, history[f"train_{metric}"], TRAIN)
         _draw_curve(ax, history[f"validation_{metric}"], VALIDATION)
+        if history.diverged:
+            ax.set_title("this training diverged", fontsize=10)
     else:
         warn_if_environments_differ(history.values())
         for place, (name, run_history) in enumerate(history.items()):
-            look = line_look(place) | {"linestyle": VALIDATION["linestyle"], "label": str(name)}
+            label = f"{name} (diverged)" if run_history.diverged else str(name)
+            look = line_look(place) | {"linestyle": VALIDATION["linestyle"], "label": label}
             _draw_curve(ax, run_history[f"validation_{metric}"], look)
     split = "" if isinstance(history, History) else "validation "
     ax.set(xlabel="epoch", ylabel=f"{split}{UNITS[metric]}")

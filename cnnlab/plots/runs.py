@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.checks import check_choice
 from cnnlab.comparison.compare import Comparison, noise_floor
-from cnnlab.comparison.metrics import comparable_runs, distinct, paired_histories, value_at
+from cnnlab.comparison.metrics import comparable_runs, distinct, diverged_with_value, paired_histories, value_at
 from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE, Level
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, in_order
@@ -62,7 +62,9 @@ def plot_curves(
         level_runs = runs.filter(**{by: [level]})
         lengths = [len(run.history) for run in level_runs]
         early = sum(length < max(1, *lengths) for length in lengths)
-        label = f"{by} {level}" + (f" ({early} of {len(level_runs)} runs end early)" if early else "")
+        counts = {"end early": early, "diverged": sum(run.history.diverged for run in level_runs)}
+        notes = [f"{count} of {len(level_runs)} runs {what}" for what, count in counts.items() if count]
+        label = f"{by} {level}" + (f" ({', '.join(notes)})" if notes else "")
         curves = level_runs.curves().reindex(columns=["epoch", "seed", metric]).astype(float).dropna()
         seeds = curves.pivot_table(index="epoch", columns="seed", values=metric)  # means (epochs, seeds)
         look = line_look(place)
@@ -122,8 +124,11 @@ def plot_noise_floor(
     values = {seed: value for seed, value in sorted(by_seed.items()) if value is not None}
     if not values:
         raise ConfigError(f"plot_noise_floor: no run has {metric} at {at!r}")
+    diverged = sorted(run.experiment.seed for run in runs if run.history.diverged and run.experiment.seed in values)
     mean = float(np.mean(list(values.values())))
     ax = new_axes(ax, (5.0, 3.0))
+    if diverged:
+        ax.set_title(f"diverged: seed {', '.join(map(str, diverged))}", fontsize=10)
     ax.axhline(mean, color="0.4", linewidth=1)
     if np.isfinite(floor):
         ax.axhspan(mean - floor, mean + floor, **NOISE_BAND)
@@ -167,7 +172,8 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     ax.set_xticks(range(len(names)), names, parse_math=False)
     ax.set_xlim(-0.5, len(names) - 0.5)
     left_out = f"\n{comparison.without_value} runs left out" if comparison.without_value else ""
-    ax.set(xlabel=f"{comparison.what}{left_out}", ylabel=axis_label(comparison.metric))
+    diverged = f"\n{sum(comparison.diverged.values())} runs diverged" if comparison.diverged else ""
+    ax.set(xlabel=f"{comparison.what}{left_out}{diverged}", ylabel=axis_label(comparison.metric))
     if has_unpaired:
         ax.plot([], [], "o", color="0.4", fillstyle="none", markersize=5, label=UNPAIRED)
     if has_unpaired or np.isfinite(comparison.noise_floor):
@@ -273,7 +279,9 @@ def plot_grid(
     )  # fmt: skip
     ax.set_xticks(np.arange(len(across)) + 0.5, column_names, parse_math=False, rotation=90 if is_wide else 0)
     ax.set_yticks(np.arange(len(down)) + 0.5, row_names, parse_math=False)
-    ax.set(xlabel=" · ".join(columns), ylabel=" · ".join(rows))
+    diverged = sum(diverged_with_value(((metric, run) for run in runs), metric, at).values())
+    note = f"\n{diverged} of {len(runs)} runs diverged" if diverged else ""
+    ax.set(xlabel=f"{' · '.join(columns)}{note}", ylabel=" · ".join(rows))
     return ax
 
 

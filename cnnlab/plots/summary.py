@@ -43,6 +43,11 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
         raise ConfigError(f"plot_summary wants the table that runs.summary(…) returns, got {type(table).__name__}")
     fields = columns[: columns.index("seeds")]
     names = [" · ".join(map(str, row)) for row in table[fields].itertuples(index=False)]
+    if "diverged" in columns:
+        names = [
+            f"{name} ({count} diverged)" if count else name
+            for name, count in zip(names, table["diverged"], strict=True)
+        ]
     ax = new_axes(ax, (0.9 + 0.08 * max(map(len, names)) + 1.15 * len(metrics), 1.0 + 0.25 * len(table)))
     shades = np.column_stack([_shades(table[metric].to_numpy(float)) for metric in metrics])  # (settings, metrics)
     ax.imshow(plt.get_cmap("viridis")(shades), aspect="auto")

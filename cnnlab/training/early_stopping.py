@@ -80,7 +80,8 @@ def replay(history: History, *, epochs: int, patience: int | None = None, min_de
             break
     if rule.ends or len(rows) == epochs:
         stopped_by = "patience" if rule.ends else "epochs"
-        return History(settings, history.environment, rows, rule.best_epoch, stopped_by, len(rows))
+        ended = (rule.best_epoch, stopped_by, len(rows))
+        return History(settings, history.environment, rows, *ended, classes=history.classes)
     if history.stopped_by == "diverged":
         return replace(history, settings=settings, rows=rows, best_epoch=rule.best_epoch)
     return None

@@ -246,7 +246,7 @@ class _Training:
         rows = [dict(row) for row in self.finished.rows]
         return History(
             dict(self.settings), dict(self.environment), rows, self.finished.best_epoch,
-            self.stopped_by, self.epoch, self.diverged_in_batch,
+            self.stopped_by, self.epoch, self.diverged_in_batch, len(self.data.classes),
         )  # fmt: skip
 
     def restore(self) -> None:

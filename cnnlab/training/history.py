@@ -20,11 +20,12 @@ METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accura
 INSIDES = ("update_ratio", "dead_share", "activation_scale", "saliency_concentration")
 LAYER_NUMBERS = ("gradient_norm", "gradient_ratio", "update_ratio", "dead_share", "activation_scale", "scale_change")
 
-# `History.diverged` compares the last losses with these, in nats. Guessing costs ln(classes), at least ln 2: where the
-# validation loss is lower, the network has recovered. 10 nats are more than guessing among 22,000 classes costs, as
-# e^10 = 22,026. Overfitting can't be meant, since its training loss is low.
-DIVERGED_TRAIN_LOSS = 10.0
-CHEAPEST_GUESS = math.log(2)
+# `History.diverged` compares the losses of the last epoch with these. Guessing costs ln(classes) nats. No loss that is
+# 1,000 times as high comes from learning. A training loss is the mean over an epoch: above 10 nats, which is more than
+# guessing among 22,000 classes costs, there was a leap, and a validation loss below that of guessing says that the
+# network has recovered from it. Overfitting can't be meant, since its training loss is low.
+FAR = 1000
+LEAP = 10.0  # nats
 
 
 @dataclass
@@ -50,6 +51,8 @@ class History:
         The epoch in which the training ended.
     diverged_in_batch : int
         The batch of that epoch, from 1, in which the loss became NaN or infinite; 0 if none did.
+    classes : int
+        The number of classes of the data; 0 if it is not known.
 
     >>> history["validation_accuracy"][-1]
     0.95
@@ -62,6 +65,7 @@ class History:
     stopped_by: str = ""
     stopped_in: int = 0
     diverged_in_batch: int = 0
+    classes: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -92,13 +96,24 @@ class History:
     def diverged(self) -> bool:
         """Whether the training diverged: the loss became NaN or infinite, or ended far above that of guessing.
 
-        Far above: the training loss of the last epoch exceeds 10 nats, and the validation loss, if there is one, is no
-        better than a guess between two classes. Such a training was not cut short, so its numbers can be compared.
+        Far above: a loss of the last epoch is more than 1,000 times that of guessing, which is ln(classes); or the
+        training loss exceeds 10 nats, and the validation loss, if there is one, is no better than guessing. Such a
+        training was not cut short (`stopped_by` is not "diverged"), so its numbers can be compared.
         """
+        return self.stopped_by == "diverged" or bool(self._far_loss())
+
+    def _far_loss(self) -> str:
+        """Return the loss of the last epoch, in words, that is far above that of guessing; "" if none is."""
         if self.stopped_by not in ("epochs", "patience") or not self.rows:
-            return self.stopped_by == "diverged"
+            return ""
+        guess = math.log(max(2, self.classes))
         last = self.rows[-1]
-        return last["train_loss"] > DIVERGED_TRAIN_LOSS and last.get("validation_loss", math.inf) >= CHEAPEST_GUESS
+        train, validation = last["train_loss"], last.get("validation_loss")
+        if train > FAR * guess or (train > LEAP and (validation is None or validation >= guess)):
+            return f"training loss of epoch {len(self)} is {train:.3g}"
+        if validation is not None and validation > FAR * guess:
+            return f"validation loss of epoch {len(self)} is {validation:.3g}"
+        return ""
 
     @property
     def message(self) -> str:
@@ -115,8 +130,8 @@ class History:
             )
         if self.diverged:
             return (
-                f"diverged at learning_rate={self.settings['learning_rate']:g}: the training loss of epoch {len(self)} "
-                f"is {self.rows[-1]['train_loss']:.3g}, far worse than guessing; {kept}; try a smaller learning_rate"
+                f"diverged at learning_rate={self.settings['learning_rate']:g}: the {self._far_loss()}, far worse "
+                f"than guessing; {kept}; try a smaller learning_rate"
             )
         if self.settings["epochs"] == 0:
             return f"{trained}: {kept}"

@@ -71,20 +71,18 @@ class ConvolutionExplorer(Panel):
         self.output = PixelCanvas(title="Output", interactive=True, cursor=[height // 2, width // 2])
         self.input.label = f"input, {height} by {width} pixels"
         self.output.label = f"output, {height} by {width} pixels; the arrow keys move the cursor"
-        self.patch = NumberGrid(title="Patch under the kernel", label="patch")
+        self.patch = NumberGrid(title="Patch under the kernel", label="patch of the image")
         self.weights = NumberGrid(title="× kernel: type your own", label="kernel", editable=True)
         self.products = NumberGrid(label="products")
 
     def _rows(self) -> list[ipywidgets.Widget]:
-        # The pictures stay side by side however narrow the page is; the tables wrap, which would be too small to use.
+        # On a narrow page both rows wrap, the tables earlier: their cells would be too small to use.
+        columns = "repeat(auto-fit, minmax(max({}px, calc((100% - 56px) / 3)), 1fr))"
         return [
             control_row(self.image_index, self.preset, self.kernel_size),
-            picture_row([self.input, self.kernel, self.output], "repeat(3, minmax(0, 1fr))"),
+            picture_row([self.input, self.kernel, self.output], columns.format(165)),
             self.status,
-            picture_row(
-                [self.patch, self.weights, self.products],
-                "repeat(auto-fit, minmax(max(175px, calc((100% - 56px) / 3)), 1fr))",
-            ),
+            picture_row([self.patch, self.weights, self.products], columns.format(175)),
         ]
 
     def _draw_own_numbers(self) -> None:

@@ -21,7 +21,7 @@ from cnnlab.model.evaluation import check_takes, predict
 from cnnlab.model.pooling import describe_shift
 from cnnlab.plots.evaluation import plot_probabilities, set_probabilities
 from cnnlab.plots.images import montage
-from cnnlab.widgets.base import Panel, control_row, picture_row
+from cnnlab.widgets.base import Panel, control_row, flowing_row, in_columns, picture_row
 from cnnlab.widgets.examples import bank_runs, one_of_each, own_copy
 from cnnlab.widgets.web.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
 from cnnlab.widgets.web.drawing_canvas import DrawingCanvas
@@ -30,7 +30,8 @@ from cnnlab.widgets.web.live_plot import LivePlot
 FARTHEST = 8  # pixels of a shift
 MOST_MODELS = 6
 LONGEST_NAME = 26  # letters of a name above the bars
-BARS = 1.9  # inches, the height of a row of bars
+SHEET, LOOK = 300, 190  # CSS pixels, the side of the sheet, and of the two pictures beside it
+BARS = 1.7  # inches, the height of a row of bars
 SCALE = 4  # pixels of the sheet for a pixel of MNIST
 HOW_TO_DRAW = (
     "mouse, finger or pen; or keys: arrows move the pen, Shift + arrow draws, Space puts it down, Delete clears"
@@ -86,7 +87,8 @@ class DrawDigit(Panel):
         self.children = self._rows()
 
     def _make_controls(self) -> None:
-        self.canvas = DrawingCanvas(title="Draw a digit", label=f"drawing: {HOW_TO_DRAW}", caption=HOW_TO_DRAW)
+        words = {"title": "Draw a digit", "label": f"drawing: {HOW_TO_DRAW}", "caption": HOW_TO_DRAW}
+        self.canvas = DrawingCanvas(display_width=SHEET, **words)
         self.clear = ipywidgets.Button(description="Clear", icon="eraser", layout=_fitting())
         names = [self.images.classes[label] for label in self.images.labels]
         look = {"layout": _fitting(), "style": ipywidgets.ButtonStyle()}  # one for all, so that the page makes it once
@@ -104,9 +106,11 @@ class DrawDigit(Panel):
         self.layer = ipywidgets.Dropdown(options=layers, value=first, description="layer")
 
     def _make_pictures(self) -> None:
-        self.seen = PixelCanvas(title="What the networks see", caption="28×28 pixels, centred as in MNIST")
+        centred = "28×28 pixels, centred as in MNIST"
+        self.seen = PixelCanvas(title="What the networks see", caption=centred, display_width=LOOK)
         self.status.layout.min_height = "3em"  # two lines of a narrow page, so that the rows below do not move
-        self.saliency = PixelCanvas(caption="red: more ink here, a higher score\nblue: a lower one")
+        score = "red: more ink here, a higher score\nblue: a lower one"
+        self.saliency = PixelCanvas(caption=score, display_width=LOOK)
         self.maps = PixelCanvas(display_width=820)
         columns = min(3, len(self.models))
         rows = -(-len(self.models) // columns)
@@ -129,14 +133,20 @@ class DrawDigit(Panel):
     def _rows(self) -> list[ipywidgets.Widget]:
         wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="center", max_width="820px")
         looks = picture_row([self.seen, self.saliency], "repeat(2, minmax(0, 1fr))")
-        looks.layout.padding = "0"
+        moves = in_columns([self.right, self.down, self.degrees], "minmax(0, 1fr)")
+        looks.layout.padding = moves.layout.padding = "0"
+        for slider in moves.children:
+            slider.style.description_width = "8em"  # one width, so that the sliders are aligned
+        beside = ipywidgets.VBox([looks, moves])
+        self.canvas.layout.flex, beside.layout.flex = f"0 1 {SHEET}px", "1 1 340px"
+        beside.layout.overflow = "visible"  # the frame of a picture at the edge
+        beside.layout.min_width = "min(340px, 100%)"  # on a narrow page it is below the sheet
         samples = [ipywidgets.Label("or take a sample:"), *self.samples]
         return [
             ipywidgets.HBox([self.clear, *samples, self.upload], layout=wrapping),
-            picture_row([self.canvas, looks], "repeat(auto-fit, minmax(max(230px, calc((100% - 28px) / 2)), 1fr))"),
+            flowing_row(self.canvas, beside),
             self.status,
             self.bars,
-            control_row(self.right, self.down, self.degrees),
             control_row(self.model, self.layer),
             picture_row([self.maps], "minmax(0, 1fr)"),
         ]

@@ -30,6 +30,7 @@ BASES = {  # the experiments of notebook 01, which are in the results bank
     "fine patterns": presets.FINE_PATTERNS,
 }
 SIZES = (3, 5, 7)
+CHANCE = 0.05  # at most, that a comparison says better or worse where the settings do not differ
 HOW = "run panel.train() in a cell" if ON_COLAB else "press Start"
 
 
@@ -50,6 +51,8 @@ class KernelExperiment(Trainer):
         The controls. `sizes[3]` is a checkbox; `stack` puts two 3×3 convolutions in place of one.
     comparison : Comparison or None
         What is shown; None while runs are missing.
+    tried : set
+        The comparisons that were shown so far; the panel says how many, and what that means for a verdict.
     plot : LivePlot
         The picture.
     status : StatusLine
@@ -68,10 +71,11 @@ class KernelExperiment(Trainer):
         self._bases = BASES if base is None else {"yours": base} | BASES
         self._trained: dict[str, Run] = {}
         self.comparison: Comparison | None = None
+        self.tried: set[tuple] = set()
         self._make_controls()
         self.plot = LivePlot(6.4, 3.4, label="")
         self._axes = self.plot.figure.subplots()
-        self.status.layout.min_height = "3em"  # two lines, so that the rows below do not move
+        self.status.layout.min_height = "6em"  # four lines, so that the rows below do not move
         self._frozen_for, self._words_below = (), []
         self._scale = (0.0, 1.0)
         self._guarded(self._draw)
@@ -154,7 +158,7 @@ class KernelExperiment(Trainer):
             words = self._compare(planned, known, names)
         self._show(words)
         each = (f"{_name(experiment)} {_parameters(experiment):,}" for experiment in planned if experiment.seed == 0)
-        self.status.say(f"{words}. Parameters: {', '.join(each)}.")
+        self.status.say(f"{words}. Parameters: {', '.join(each)}.{_tried_in_words(len(self.tried))}")
 
     def _compare(self, planned: list[Experiment], known: dict[str, Run], names: dict[int, str]) -> str:
         """Compare the planned runs, and return the verdicts in words; raise ConfigError if all of a size diverged."""
@@ -165,6 +169,7 @@ class KernelExperiment(Trainer):
             self._show("no number to compare: with these settings training diverged")
             raise
         self.comparison, self._scale = comparison, self._limits(known)
+        self.tried.add((frozenset(experiment.key for experiment in planned), self.metric.value, self.reference.value))
         verdicts = "; ".join(f"{names[size]} {verdict}" for size, verdict in comparison.verdicts.items())
         beyond = " (an interval reaches beyond the picture)" if _reaches_beyond(comparison, self._scale) else ""
         return f"Against {names[self.reference.value]}: {verdicts}{beyond}"
@@ -221,6 +226,19 @@ def _reaches_beyond(comparison: Comparison, limits: tuple[float, float]) -> bool
     # An interval is drawn at the mean of the reference over the seeds that both settings have.
     ends = [level.mean - level.difference + end for level in levels for end in (level.low, level.high)]
     return any(not low <= end <= high for end in ends)
+
+
+def _tried_in_words(count: int) -> str:
+    """Say how many comparisons were tried, and what that means for a verdict; nothing for the first one."""
+    if count < 2:
+        return ""
+    expected = CHANCE * count
+    risk = f"the chance of one is up to {expected:.0%}" if expected < 1 else f"expect up to {expected:.0f}"
+    return (
+        f" Comparisons tried here: {count}. Where the size makes no difference, up to {100 * CHANCE:.0f} of 100 "
+        f"comparisons still say better or worse; with {count} tries {risk}. Test a verdict that you searched for with "
+        "new seeds."
+    )
 
 
 def _remove_artists(ax: Axes) -> None:

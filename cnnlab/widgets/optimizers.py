@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import ipywidgets
 import numpy as np
 
 from cnnlab.plots.descent import NAMES, add_losses, add_path, add_start, look_of, plot_surface, style_losses
-from cnnlab.training.descent import SURFACES, Descent, descend, describe_descents
-from cnnlab.widgets.base import TWO_COLUMNS, Panel, control_row, in_columns, picture_row
+from cnnlab.training.descent import SURFACES, Descent, Surface, descend, describe_descents
+from cnnlab.widgets.base import TWO_COLUMNS, Panel, control_row, flowing_row, in_columns
 from cnnlab.widgets.web.live_plot import LivePlot
 
 MOST_STEPS = 200
-# The position of the axes in both figures, with room for their labels. To let matplotlib find it takes half the time.
-PLACES = {"left": 0.168, "right": 0.956, "bottom": 0.131, "top": 0.935}
+RATES = (*(float(f"{step}e{power}") for power in (-3, -2, -1, 0) for step in (1, 1.5, 2, 3, 5, 7)), 10.0)
+MAP, LOSSES = (4.7, 3.5), (3.1, 3.5)  # inches: the map is wide, because the ravine is
+# The position of the axes, with room for their labels. To let matplotlib find it takes half the time.
+PLACES = {
+    MAP: {"left": 0.15, "right": 0.97, "bottom": 0.135, "top": 0.925},
+    LOSSES: {"left": 0.21, "right": 0.94, "bottom": 0.135, "top": 0.925},
+}
 
 
 class OptimizerExplorer(Panel):
@@ -37,7 +43,7 @@ class OptimizerExplorer(Panel):
 
     >>> panel = OptimizerExplorer()
     >>> panel.one_rate.value = False
-    >>> panel.rates["SGD"].value = 1.5
+    >>> panel.rates["SGD"].value = 1.5   # one of `RATES`
     """
 
     def __init__(self) -> None:
@@ -59,7 +65,7 @@ class OptimizerExplorer(Panel):
             control_row(self.surface, self.start_x, self.start_y, self.momentum, self.steps, self.one_rate),
             rates,
             in_columns(list(self.shown.values()), "repeat(auto-fit, minmax(150px, 1fr))"),
-            picture_row([self.map, self.losses], TWO_COLUMNS),
+            flowing_row(self.map, self.losses),
             self.status,
         ]
 
@@ -70,18 +76,19 @@ class OptimizerExplorer(Panel):
         self.momentum = ipywidgets.FloatSlider(0.9, min=0, max=0.99, step=0.01, description="momentum")
         self.steps = ipywidgets.IntSlider(80, 1, MOST_STEPS, description="steps")
         self.one_rate = ipywidgets.Checkbox(True, description="same learning rate for all", indent=False)
-        rate = {"base": 10, "min": -3, "max": 1, "step": 0.02, "readout_format": ".3g"}
-        self.rates = {name: ipywidgets.FloatLogSlider(0.1, description=f"{name} rate", **rate) for name in NAMES}
+        options = [(f"{rate:g}", rate) for rate in RATES]
+        slider = ipywidgets.SelectionSlider
+        self.rates = {name: slider(options=options, value=0.1, description=f"{name} rate") for name in NAMES}
         self.shown = {name: ipywidgets.Checkbox(True, description=f"show {name}", indent=False) for name in NAMES}
 
     def _make_pictures(self) -> None:
-        self.map = LivePlot(4.0, 3.6, label="map")
-        self.losses = LivePlot(4.0, 3.6, label="loss")
-        self._map_axes = self.map.figure.subplots(gridspec_kw=PLACES)
-        axes = self.losses.figure.subplots(gridspec_kw=PLACES)
+        self.map, self.losses = LivePlot(*MAP, label="map"), LivePlot(*LOSSES, label="loss")
+        self._map_axes = self.map.figure.subplots(gridspec_kw=PLACES[MAP])
+        axes = self.losses.figure.subplots(gridspec_kw=PLACES[LOSSES])
         self._loss_lines = {name: add_losses(axes, look_of(name)) for name in NAMES}
         style_losses(axes, MOST_STEPS).set_title("loss over the steps", fontsize=10)
-        axes.legend(frameon=False, fontsize=9, ncols=2, loc="upper right")
+        tight = {"handlelength": 1.6, "columnspacing": 1, "borderaxespad": 0}
+        axes.legend(frameon=False, fontsize=8.5, ncols=2, loc="upper right", **tight)
         self.losses.freeze(list(self._loss_lines.values()), solve=False)
         self._draw_map()
 
@@ -89,7 +96,7 @@ class OptimizerExplorer(Panel):
         """Draw the chosen surface, and set the limits and the values of the start's sliders to those of the surface."""
         surface = SURFACES[self.surface.value]
         self._map_axes.clear()
-        plot_surface(surface, ax=self._map_axes)
+        plot_surface(_on_equal_scales(surface), ax=self._map_axes)
         self._paths = {name: add_path(self._map_axes, look_of(name)) for name in NAMES}
         self._start = add_start(self._map_axes)
         moving = [*(artist for path in self._paths.values() for artist in path), self._start]
@@ -145,3 +152,16 @@ class OptimizerExplorer(Panel):
         self.map.show(label=f"map of the {self.surface.value} with paths: {names}")
         self.losses.show(label=f"loss over {self.steps.value} steps: {names}")
         self.status.say(words)
+
+
+def _on_equal_scales(surface: Surface) -> Surface:
+    """Return the surface with a wider x or y range, so that a unit is as long on both axes of the map."""
+    place = PLACES[MAP]
+    width, height = MAP[0] * (place["right"] - place["left"]), MAP[1] * (place["top"] - place["bottom"])
+    (left, right), (bottom, top) = surface.x_range, surface.y_range
+    scale = max((right - left) / width, (top - bottom) / height)  # units an inch
+    ranges = [
+        ((low + high - inches * scale) / 2, (low + high + inches * scale) / 2)
+        for low, high, inches in ((left, right, width), (bottom, top, height))
+    ]
+    return dataclasses.replace(surface, x_range=ranges[0], y_range=ranges[1])

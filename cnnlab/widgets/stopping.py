@@ -19,6 +19,7 @@ from cnnlab.widgets.web.live_plot import LivePlot
 
 NO_PATIENCE = "none"
 MOST_PATIENCE = 50  # epochs
+VIEWS = (25, 50, 100, 200)  # epochs that the picture may show, besides all of them
 MIN_DELTAS = (0, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 
 
@@ -36,8 +37,8 @@ class StoppingExplorer(Panel):
 
     Attributes
     ----------
-    recording, metric, epochs, patience, min_delta
-        The controls; `patience` is a number of epochs or "none".
+    recording, metric, epochs, patience, min_delta, view
+        The controls; `patience` is a number of epochs or "none", `view` the number of epochs that the picture shows.
     plot : LivePlot
         The picture.
     status : StatusLine
@@ -55,10 +56,12 @@ class StoppingExplorer(Panel):
         self.plot = LivePlot(7.2, 3.7, label="loss over the epochs")
         self._draw_axes()
         self._watch(self.recording, self.epochs, self.patience, self.min_delta)
-        self._watch(self.metric, then=self._draw_axes)
+        self._watch(self.metric, self.view, then=self._draw_axes)
         controls = [self.metric, self.epochs, self.patience, self.min_delta]
         if len(self.recordings) > 1:
             controls.insert(0, self.recording)
+        if len(self.view.options) > 1:
+            controls.append(self.view)
         self.children = [control_row(*controls), self.plot, self.status]
 
     def _make_controls(self) -> None:
@@ -70,12 +73,21 @@ class StoppingExplorer(Panel):
         min_deltas = [(f"{min_delta:g}", min_delta) for min_delta in MIN_DELTAS]
         self.patience = ipywidgets.SelectionSlider(options=patiences, value=10, description="patience")
         self.min_delta = ipywidgets.SelectionSlider(options=min_deltas, value=0, description="min_delta")
+        views = [*(epochs for epochs in VIEWS if epochs < longest), longest]
+        self.view = ipywidgets.SelectionSlider(options=views, value=self._enough(views), description="show up to epoch")
+
+    def _enough(self, views: list[int]) -> int:
+        """Return the first view in which every recording stops, by the rule that the sliders begin with."""
+        rule = {"patience": self.patience.value, "min_delta": self.min_delta.value}
+        last = max(stopping(history, **rule).stopped_in for history in self.recordings.values())
+        return next(view for view in views if view >= last)
 
     def _draw_axes(self) -> None:
-        """Draw the axes and the legend, the same for all recordings of this metric; then draw the recording."""
+        """Draw the axes and the legend, the same for all recordings of this metric and view; then the recording."""
         self.plot.figure.clear()
         axes = self.plot.figure.subplots()
         self._picture = StoppingPicture(list(self.recordings.values()), self.metric.value, axes)
+        self._picture.set_limits(self.view.value)
         self.plot.freeze(self._picture.moving)
         self._draw()
 
@@ -89,7 +101,8 @@ class StoppingExplorer(Panel):
             label=f"training and validation {self.metric.value} over {result.recorded} epochs; stopped after epoch "
             f"{result.stopped_in}, weights of epoch {result.kept.epoch} kept"
         )
-        self.status.say(f"{result.words}{self._left_out}")
+        beyond = " This is beyond the picture: show more epochs." if result.stopped_in > self.view.value else ""
+        self.status.say(f"{result.words}{beyond}{self._left_out}")
 
 
 @functools.lru_cache(maxsize=1)

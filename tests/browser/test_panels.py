@@ -130,11 +130,12 @@ def test_the_kernel_experiment_answers_its_switches(kernel):
 
 def test_one_slider_moves_every_picture_of_the_run_explorer(runs):
     pictures = [
-        runs.get_by_role("img", name=re.compile("^loss, gradient flow")),
+        runs.get_by_role("img", name=re.compile("^loss and gradient flow")),
+        runs.get_by_role("img", name=re.compile("^activations and weights")),
         *runs.get_by_role("application", name=re.compile("^maps of relu1")).all(),
         *runs.get_by_role("img", name=re.compile("^Saliency")).all(),
     ]
-    assert len(pictures) == 5
+    assert len(pictures) == 6
     before = [browser.read_pixels(picture) for picture in pictures]
     press(runs.get_by_role("slider", name="after epoch"), "Home")
     expect(runs.get_by_role("status")).to_contain_text("After epoch 0: kernel_size=3, pooling=")

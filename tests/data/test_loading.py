@@ -97,9 +97,9 @@ FAULTS = [
     (lambda: load_data("mnist", train=10.0), "train must be a whole number of 1 or more, got 10.0"),
     (lambda: load_data("mnist", test=10_001), "test=10001 asks for more than the 10000 test images of 'mnist'"),
     (lambda: load_data("mnist", seed=-1), "seed must be a whole number of 0 or more, got -1"),
-    (lambda: load_data("mnist", noise=0.1), "noise is a knob of 'patterns', not of 'mnist'; leave it out"),
+    (lambda: load_data("mnist", noise=0.1), "noise is a setting of 'patterns', not of 'mnist'; leave it out"),
     (lambda: load_data("mnist", trian=5), "unknown argument 'trian'; did you mean 'train'?"),
-    (lambda: load_data("patterns", nois=0.1), "unknown knob of 'patterns' 'nois'; did you mean 'noise'?"),
+    (lambda: load_data("patterns", nois=0.1), "unknown setting of 'patterns' 'nois'; did you mean 'noise'?"),
 ]
 
 

@@ -154,7 +154,7 @@ def test_a_knob_of_another_data_set_is_refused(dataset, knob):
     if knob in knobs_of(dataset):
         assert getattr(Experiment(dataset=dataset, **needs | {knob: value}), knob) == value
         return
-    with pytest.raises(ConfigError, match=rf"{knob}={value!r} is a knob of .*, not of '{dataset}'"):
+    with pytest.raises(ConfigError, match=rf"{knob}={value!r} is a setting of .*, not of '{dataset}'"):
         Experiment(dataset=dataset, **needs | {knob: value})
 
 

@@ -100,7 +100,7 @@ def test_a_panel_says_when_it_has_no_run_and_when_runs_end_early():
         made([0.5, 0.6], kernel_size=5, pooling="avg", epochs=2, seed=0),
     ]
     axes = plot_gallery(runs, rows="kernel_size", columns="pooling")
-    assert [texts(ax) for ax in axes.flat] == [["1 of 2 end early"], ["no run"], ["no run"], []]
+    assert [texts(ax) for ax in axes.flat] == [["1 of 2 end early\n1 of 2 diverged"], ["no run"], ["no run"], []]
     assert curve(axes[0, 0], VALIDATION).get_ydata() == pytest.approx([0.4, 0.4])  # (0.5 + 0.3) / 2, then 0.4 alone
     assert axes[0, 0].figure.get_suptitle().endswith("mean and range of 1 to 2 seeds")
 

@@ -188,7 +188,8 @@ def test_runs_that_end_early_are_told_of():
     assert ax.lines[1].get_ydata() == pytest.approx([0.3, 0.4, 0.6])
     assert len(ax.lines[0].get_ydata()) == 0
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
-        "optimizer sgd (1 of 1 runs end early)", "optimizer adam (2 of 3 runs end early)",
+        "optimizer sgd (1 of 1 runs end early, 1 of 1 runs diverged)",
+        "optimizer adam (2 of 3 runs end early, 2 of 3 runs diverged)",
     ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from small_training import quiet, small
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.model.cnn import build_cnn
+from cnnlab.training.early_stopping import replay
 from cnnlab.training.history import History
 from cnnlab.training.progress import TrainingWarning
 
@@ -38,12 +39,12 @@ def test_what_was_not_recorded_is_named_with_the_remedy(data):
         history["conv1.colour"]
 
 
-def ended(train_loss, validation_loss=None, *, stopped_by="epochs", patience=None):
+def ended(train_loss, validation_loss=None, *, stopped_by="epochs", patience=None, classes=0):
     """A record of two epochs; the second ends with these losses."""
     last = {"epoch": 2, "train_loss": train_loss, "train_accuracy": 0.1}
     last |= {} if validation_loss is None else {"validation_loss": validation_loss, "validation_accuracy": 0.1}
     settings = {"epochs": 2, "learning_rate": 1.0, "patience": patience}
-    return History(settings, {}, [last | {"epoch": 1, "train_loss": 1.0}, last], 1, stopped_by, 2)
+    return History(settings, {}, [last | {"epoch": 1, "train_loss": 1.0}, last], 1, stopped_by, 2, 0, classes)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,40 @@ def ended(train_loss, validation_loss=None, *, stopped_by="epochs", patience=Non
 def test_a_finite_loss_far_above_guessing_is_a_divergence(losses, diverged):
     assert ended(*losses).diverged == diverged
     assert ended(*losses).message.startswith("diverged at learning_rate=1: " if diverged else "trained 2 epochs")
+
+
+@pytest.mark.parametrize(
+    ("losses", "diverged"),
+    [  # of ten classes: guessing costs ln 10 = 2.303 nats, and 1,000 times that is 2,302.6
+        ((24.7, 2.15), False),  # an epoch that has recovered from its leap
+        ((24.7, 2.31), True),
+        ((2302.5, 2.15), False),
+        ((2302.6, 2.15), True),
+        ((0.01, 2302.5), False),
+        ((0.01, 2302.6), True),  # the last steps of the epoch went astray
+        ((5.4e24, 3.4e25), True),
+        ((10.0, None), False),
+        ((10.1, None), True),
+    ],
+)
+def test_with_the_number_of_classes_a_guess_is_known_exactly(losses, diverged):
+    assert ended(*losses, classes=10).diverged == diverged
+    assert ended(*losses, classes=10).stopped_by == "epochs"
+
+
+def test_the_loss_that_is_far_above_guessing_is_named():
+    assert ended(0.01, 5e6, classes=10).message.startswith(
+        "diverged at learning_rate=1: the validation loss of epoch 2 is 5e+06, far worse than guessing; "
+    )
+
+
+def test_every_history_knows_its_number_of_classes(data):
+    history = quiet(small(), data, epochs=2)
+    assert history.classes == len(data.classes)
+    assert replay(history, epochs=1).classes == replay(history, epochs=2, patience=0).classes == len(data.classes)
+    old = history.to_dict()
+    del old["classes"]  # as earlier versions wrote it
+    assert History.from_dict(old).classes == 0
 
 
 def test_a_divergence_is_called_one_in_every_sentence():

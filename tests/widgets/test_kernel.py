@@ -54,6 +54,27 @@ def test_at_the_start_it_shows_the_banks_digits(panel):
     assert panel.plot.label.startswith("kernel sizes compared: Against 3×3")
 
 
+def test_more_than_one_comparison_is_counted_with_what_that_means_for_a_verdict(panel):
+    assert "tried" not in panel.status.value
+    panel.seeds.value = 6
+    panel.seeds.value = 5  # seen before
+    assert panel.status.value.endswith(
+        " Comparisons tried here: 2. Where the size makes no difference, up to 5 of 100 comparisons still say better "
+        "or worse; with 2 tries the chance of one is up to 10%. Test a verdict that you searched for with new seeds."
+    )
+    panel.sizes[5].value = panel.sizes[7].value = False  # nothing to compare
+    panel.sizes[5].value = panel.sizes[7].value = True
+    panel.metric.value = "validation_loss"
+    for data in list(BASES):
+        panel.data.value = data
+        for seeds in range(2, 11):
+            panel.seeds.value = seeds
+    count = len(panel.tried)
+    assert count >= 4 * 9
+    assert f"Comparisons tried here: {count}." in panel.status.value
+    assert f"with {count} tries expect up to {count / 20:.0f}. Test" in panel.status.value
+
+
 @pytest.mark.parametrize("data", list(BASES))
 def test_every_data_set_of_notebook_01_is_in_the_bank_with_ten_seeds(panel, data):
     panel.data.value = data

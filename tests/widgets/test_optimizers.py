@@ -1,5 +1,7 @@
 """Test OptimizerExplorer without a browser: set controls from Python, and check the paths that it draws."""
 
+import itertools
+
 import ipywidgets
 import numpy as np
 import pytest
@@ -65,10 +67,19 @@ def test_one_rate_moves_all_four(panel):
 def test_each_its_own_rate_and_back_to_the_one_that_was_moved_last(panel):
     panel.one_rate.value = False
     panel.rates["SGD"].value = 1.5
-    panel.rates["Adam"].value = 0.4
-    expect_paths(panel, "ravine", {"SGD": 1.5, "momentum": 0.1, "RMSprop": 0.1, "Adam": 0.4})
+    panel.rates["Adam"].value = 0.5
+    expect_paths(panel, "ravine", {"SGD": 1.5, "momentum": 0.1, "RMSprop": 0.1, "Adam": 0.5})
     panel.one_rate.value = True
-    expect_paths(panel, "ravine", dict.fromkeys(NAMES, 0.4))
+    expect_paths(panel, "ravine", dict.fromkeys(NAMES, 0.5))
+
+
+def test_a_rate_reads_as_a_plain_number_and_a_few_presses_cross_a_decade(panel):
+    for rate in panel.rates.values():
+        labels = list(rate._options_labels)
+        assert [float(label) for label in labels] == list(optimizers.RATES)
+        assert (labels[0], labels[-1]) == ("0.001", "10")
+        assert all(low < high < 1.7 * low for low, high in itertools.pairwise(optimizers.RATES))
+        assert labels.index("1") - labels.index("0.1") == 6
 
 
 def test_momentum_steps_and_start_are_used(panel):
@@ -92,6 +103,28 @@ def test_hidden_optimizers_are_neither_drawn_nor_told(panel):
     assert panel.map.label == "map of the ravine with paths: none"
 
 
+def expect_equal_scales(panel, surface):
+    """Check that a unit is as long on both axes, that the surface is whole, and that one of its sides is all of it."""
+    box = panel._map_axes.bbox
+    (left, right), (bottom, top) = panel._map_axes.get_xlim(), panel._map_axes.get_ylim()
+    assert box.width / (right - left) == pytest.approx(box.height / (top - bottom))
+    ranges = SURFACES[surface].x_range, SURFACES[surface].y_range
+    rooms = [
+        (low - first, last - high)
+        for (first, last), (low, high) in zip(((left, right), (bottom, top)), ranges, strict=True)
+    ]
+    assert sorted(rooms)[0] == pytest.approx((0, 0), abs=1e-9)
+    assert sorted(rooms)[1][0] >= 0
+
+
+def test_the_ravine_is_drawn_on_equal_scales_four_times_as_long_as_wide(panel):
+    expect_equal_scales(panel, "ravine")
+    lines = panel._map_axes.collections[-1].get_paths()  # of equal loss: x²/40 + y²/2, axes as √20 to 1
+    sizes = [line.get_extents().size for line in lines if len(line)]
+    around = next(size for size in sizes if 0 < size[0] < 10)
+    assert around[0] / around[1] == pytest.approx(20**0.5, rel=0.05)
+
+
 @pytest.mark.parametrize("surface", ["bowl", "saddle"])
 def test_another_surface_brings_its_map_and_its_start(panel, surface):
     panel.start_x.value = 2
@@ -100,7 +133,7 @@ def test_another_surface_brings_its_map_and_its_start(panel, surface):
     assert (panel.start_x.value, panel.start_y.value) == SURFACES[surface].start
     assert (panel.start_x.min, panel.start_x.max) == SURFACES[surface].x_range
     assert (panel.start_y.min, panel.start_y.max) == SURFACES[surface].y_range
-    assert panel._map_axes.get_xlim() == SURFACES[surface].x_range
+    expect_equal_scales(panel, surface)
     panel.surface.value = "ravine"
     expect_paths(panel, "ravine", dict.fromkeys(NAMES, 0.1))
 

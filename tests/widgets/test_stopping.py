@@ -107,6 +107,44 @@ def test_without_a_recording_five_seeds_come_from_the_bank():
     assert len(set(stops)) == 5  # the best epoch has a noise floor
 
 
+def test_the_picture_begins_with_the_epochs_in_which_something_happens():
+    panel = StoppingExplorer()
+    assert panel.view.options == (25, 50, 100, 200, 350)
+    assert panel.view in panel.children[0].children
+    last = max(bare_loop(history["validation_loss"], 350, 10, 0)[0] for history in panel.recordings.values())
+    assert panel.view.value == min(view for view in panel.view.options if view >= last) < 350
+    ax = panel._picture.ax
+    assert ax.get_xlim()[1] == pytest.approx(panel.view.value, rel=0.02)
+    stop = bare_loop(panel.recordings["seed 0"]["validation_loss"], 350, 10, 0)[0]
+    assert panel._picture.untrained.get_x() == stop
+    assert panel._picture.untrained.get_width() == ax.get_xlim()[1] - stop
+    panel.patience.value = "none"
+    assert panel.status.value.endswith("This is beyond the picture: show more epochs.")
+    assert panel._picture.untrained.get_width() == 0
+    panel.view.value = 350
+    assert "beyond" not in panel.status.value
+    assert ax is not panel._picture.ax  # drawn anew
+    assert panel._picture.ax.get_xlim()[1] > 350
+    panel.close()
+
+
+def test_the_vertical_axis_fits_the_epochs_that_are_shown():
+    recording = recorded([9.0] * 30 + [1.0] * 30, [0.5] * 60)
+    panel = StoppingExplorer(recording)
+    panel.view.value = 25
+    low, high = panel._picture.ax.get_ylim()
+    assert low > 1
+    panel.view.value = 60
+    low, high = panel._picture.ax.get_ylim()
+    assert low < 1 < 9 < high
+    panel.close()
+
+
+def test_a_short_recording_has_nothing_to_zoom(panel):
+    assert panel.view.options == (10,)
+    assert panel.view not in panel.children[0].children
+
+
 def test_an_exception_in_a_callback_is_shown_escaped_until_the_next_good_words(panel, monkeypatch):
     def fail(*_arguments, **_options):
         raise RuntimeError(NASTY)
@@ -131,8 +169,8 @@ def test_one_change_is_one_picture(panel, monkeypatch):
 
 
 def test_every_control_has_a_name_and_the_text_is_the_same_in_every_kernel(panel):
-    controls = (panel.recording, panel.metric, panel.epochs, panel.patience, panel.min_delta)
-    names = ["recording", "metric", "epochs", "patience", "min_delta"]
+    controls = (panel.recording, panel.metric, panel.epochs, panel.patience, panel.min_delta, panel.view)
+    names = ["recording", "metric", "epochs", "patience", "min_delta", "show up to epoch"]
     assert [control.description for control in controls] == names
     text = "<StoppingExplorer: a live panel; run this cell to use it>"
     assert DisplayFormatter().format(panel)[0]["text/plain"] == text == repr(panel)

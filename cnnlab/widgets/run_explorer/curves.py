@@ -1,4 +1,4 @@
-"""The plot of RunExplorer: axes that are drawn once for two runs and a layer, and lines that follow the epoch."""
+"""The plots of RunExplorer: axes that are drawn once for two runs and a layer, and lines that follow the epoch."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from cnnlab.widgets.run_explorer.side import Side
 from cnnlab.widgets.web.live_plot import LivePlot
 
 FLOW = "gradient_norm"
-NOT_RECORDED = "not recorded: train with insides=True\n(in TrainingPanel: tick “record the insides”)"
+NOT_RECORDED = "not recorded: train with\ninsides=True (TrainingPanel:\ntick “record the insides”)"
+WHICH = ("first", "second")  # what the plots and the pictures call the two runs
+PLOT = (3.9, 2.15)  # inches, the size of a plot
+SMALL = 8.5  # points
 LONG_AXIS = 100  # a longer axis has labels at powers of ten only, and is drawn faster
 # The position of the axes, with room for their labels. To let matplotlib find it takes as long as all the rest.
-PLACES = {"left": 0.085, "right": 0.985, "bottom": 0.115, "top": 0.975, "wspace": 0.24, "hspace": 0.42}
+PLACES = {"left": 0.115, "right": 0.985, "bottom": 0.2, "top": 0.88, "wspace": 0.34}
 LOOKS = (
     {"color": PALETTE[2], "linestyle": "-", "marker": "o", "markersize": 4},
     {"color": PALETTE[4], "linestyle": "--", "marker": "s", "markersize": 4},
@@ -32,33 +35,37 @@ class RunCurves:
 
     Parameters
     ----------
-    plot : LivePlot
-        Where to draw; its figure is cleared.
+    plot, distributions : LivePlot
+        Where to draw the curves and the histograms; their figures are cleared.
     pair : sequence of two Side
         The runs.
     layer : str
         The layer whose activations and weights are drawn.
     """
 
-    def __init__(self, plot: LivePlot, pair: Sequence[Side], layer: str) -> None:
-        self.plot, self.pair, self.layer = plot, pair, layer
+    def __init__(self, plot: LivePlot, distributions: LivePlot, pair: Sequence[Side], layer: str) -> None:
+        self.plots, self.pair, self.layer = (plot, distributions), pair, layer
         self._counts: dict[tuple[str, int], tuple[np.ndarray, str]] = {}
-        plot.figure.clear()
-        losses, flow, activations, weights = plot.figure.subplots(2, 2, gridspec_kw=PLACES).flat
+        for each in self.plots:
+            each.figure.clear()
+        losses, flow = plot.figure.subplots(1, 2, gridspec_kw=PLACES)
+        activations, weights = distributions.figure.subplots(1, 2, gridspec_kw=PLACES)
         self._draw_losses(losses)
         self._flow = self._draw_flow(flow)
         first_and_last = [(side, side.run.snapshots[end]) for side in pair for end in (0, -1)]
         self._edges = _edges_of([side.activations(epoch, layer) for side, epoch in first_and_last])
-        self._activations = self._distribution(activations, f"activation, {layer}", self._edges)
+        self._activations = self._distribution(activations, f"activations of {layer}", self._edges)
         self._activation_notes = [_note(activations, place) for place in range(2)]
         self._weight_edges = _edges_of([side.weights(epoch, layer) for side, epoch in first_and_last])
-        self._weights = self._distribution(weights, f"weight before {layer}", self._weight_edges)
+        self._weights = self._distribution(weights, f"weights before {layer}", self._weight_edges)
         self._weight_notes = [_note(weights, place) for place in range(2)]
-        moving = [self._cursor, *self._dots, *self._flow, *self._activations, *self._weights]
-        moving += self._activation_notes + self._weight_notes
-        for ax in plot.figure.axes:
+        for ax in (losses, flow, activations, weights):
             ax.spines[["top", "right"]].set_visible(False)
-        plot.freeze(moving, solve=False)
+            ax.tick_params(labelsize=SMALL)
+        flow.tick_params(axis="x", labelsize=SMALL - (1 if len(self._layers) <= 4 else 2.5))  # so that all names fit
+        plot.freeze([self._cursor, *self._dots, *self._flow], solve=False)
+        notes = self._activation_notes + self._weight_notes
+        distributions.freeze([*self._activations, *self._weights, *notes], solve=False)
 
     def move_to(self, epoch: int) -> None:
         """Show both runs after this epoch."""
@@ -70,11 +77,13 @@ class RunCurves:
             self._flow[place].set_data(*_flow_at(side.run.history, epoch, self._layers))
             heights, note = self._activation_heights(side, epoch)
             self._activations[place].set_ydata(heights)
-            self._activation_notes[place].set_text(f"{side.name}: {note}")
+            self._activation_notes[place].set_text(f"{WHICH[place]}: {note}")
             heights, outside = _heights(side.weights(epoch, self.layer), self._weight_edges)
             self._weights[place].set_ydata(heights)
-            self._weight_notes[place].set_text(f"{side.name}: {outside:,} outside" if outside else "")
-        self.plot.show(label=self._in_words(epoch))
+            self._weight_notes[place].set_text(f"{WHICH[place]}: {outside:,} outside" if outside else "")
+        words = self._in_words(epoch)
+        self.plots[0].show(label=f"loss and gradient flow {words}")
+        self.plots[1].show(label=f"activations and weights {words}")
 
     def _activation_heights(self, side: Side, epoch: int) -> tuple[np.ndarray, str]:
         """Return the histogram of the layer's activations without zeros; and in words, what the bars do not count."""
@@ -92,16 +101,18 @@ class RunCurves:
 
     def _draw_losses(self, ax: Axes) -> None:
         """Draw the validation losses of both runs, and make the cursor and the dots of the epoch."""
-        for side, look in zip(self.pair, LOOKS, strict=True):
+        for side, look, which in zip(self.pair, LOOKS, WHICH, strict=True):
             losses = side.run.history["validation_loss"]
             line = {name: look[name] for name in ("color", "linestyle")}
-            ax.plot(range(1, len(losses) + 1), losses, label=side.name, **line)
+            label = f"{which}: diverged" if side.run.history.diverged else f"{which} run"
+            ax.plot(range(1, len(losses) + 1), losses, label=label, **line)
         self._cursor = ax.axvline(0, color="0.4", linewidth=1)
         self._dots = [ax.plot([], [], **look)[0] for look in LOOKS]
-        ax.set(xlabel="epoch", ylabel=f"validation {UNITS['loss']}", ylim=(0, None))
+        _name(ax, f"validation {UNITS['loss']}", "epoch")
+        ax.set_ylim(0, None)
         ax.set_xlim(-0.5, 1.03 * max(len(side.run.history) for side in self.pair))
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        plain_legend(ax, frameon=False, fontsize=9)
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        plain_legend(ax, frameon=False, fontsize=SMALL, loc="upper right")
 
     def _draw_flow(self, ax: Axes) -> list[Line2D]:
         """Draw the axes of the gradient flow, and return an empty line for each run."""
@@ -111,9 +122,8 @@ class RunCurves:
         names = sorted({name: 0 for flow in flows for name in flow}, key=self._depth)
         self._layers = names  # a network that lacks a layer has no marker there
         ax.set_xticks(range(len(names)), names)
-        ax.set(
-            xlabel="layer, from input to output", ylabel=RECORDER_LABELS[FLOW], xlim=(-0.3, max(1, len(names)) - 0.7)
-        )
+        _name(ax, RECORDER_LABELS[FLOW], "layer, input to output")
+        ax.set_xlim(-0.3, max(1, len(names)) - 0.7)
         if norms:
             log_scale(ax)
             ax.set_ylim(min(norms) / 1.5, max(norms) * 1.5)
@@ -121,14 +131,15 @@ class RunCurves:
                 ax.minorticks_off()
         else:
             ax.set_yticks([])
-            look = {"ha": "center", "va": "center", "transform": ax.transAxes, "color": "0.4"}
+            look = {"ha": "center", "va": "center", "transform": ax.transAxes, "color": "0.4", "fontsize": SMALL}
             ax.text(0.5, 0.5, NOT_RECORDED, **look)
         return lines
 
-    def _distribution(self, ax: Axes, xlabel: str, edges: np.ndarray) -> list[Line2D]:
+    def _distribution(self, ax: Axes, title: str, edges: np.ndarray) -> list[Line2D]:
         """Draw the axes of a distribution, and return an empty outline for each run."""
         middles = (edges[:-1] + edges[1:]) / 2
-        ax.set(xlabel=xlabel, ylabel="tallest bar = 1", ylim=(0, 1.3), xlim=(edges[0], edges[-1]))
+        _name(ax, title, "value (tallest bar = 1)")
+        ax.set(ylim=(0, 1.45), xlim=(edges[0], edges[-1]), yticks=(0, 0.5, 1))
         looks = [{name: look[name] for name in ("color", "linestyle")} for look in LOOKS]
         return [ax.step(middles, np.zeros(len(middles)), where="mid", **look)[0] for look in looks]
 
@@ -139,7 +150,7 @@ class RunCurves:
             losses = side.run.history["validation_loss"]
             if 1 <= epoch <= len(losses):
                 facts.append(f"{side.name} validation loss {losses[epoch - 1]:.3f}")
-        return f"loss, gradient flow, activations and weights after epoch {epoch}: {', '.join(facts) or 'no losses'}"
+        return f"after epoch {epoch}: {', '.join(facts) or 'no losses'}"
 
 
 def _flow_of(history: History) -> dict[str, list[float]]:
@@ -155,10 +166,16 @@ def _flow_at(history: History, epoch: int, layers: list[str]) -> tuple[list[int]
     return list(norms), list(norms.values())
 
 
+def _name(ax: Axes, title: str, xlabel: str) -> None:
+    """Name what small axes show, above them, and what their horizontal axis is."""
+    ax.set_title(title, fontsize=SMALL + 0.5)
+    ax.set_xlabel(xlabel, fontsize=SMALL)
+
+
 def _note(ax: Axes, place: int) -> Text:
     """Return an empty text at the upper right, in the colour of the run at this place."""
-    look = {"color": LOOKS[place]["color"], "fontsize": 9, "ha": "right", "va": "top"}
-    text = ax.text(0.99, 0.98 - 0.13 * place, "", transform=ax.transAxes, **look)
+    look = {"color": LOOKS[place]["color"], "fontsize": SMALL, "ha": "right", "va": "top"}
+    text = ax.text(0.99, 1 - 0.13 * place, "", transform=ax.transAxes, **look)
     text.set_parse_math(False)
     return text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable
 
 import ipywidgets
@@ -16,16 +17,17 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.model.convolution import format_number
 from cnnlab.plots.images import montage
-from cnnlab.widgets.base import TWO_COLUMNS, Panel, control_row, in_columns, offer, picture_row
+from cnnlab.widgets.base import TWO_COLUMNS, Panel, control_row, flowing_row, in_columns, offer, picture_row
 from cnnlab.widgets.examples import bank_runs
-from cnnlab.widgets.run_explorer.curves import RunCurves
+from cnnlab.widgets.run_explorer.curves import PLOT, WHICH, RunCurves
 from cnnlab.widgets.run_explorer.side import Side
 from cnnlab.widgets.web.canvas import PixelCanvas, grey_pixels, sequential_pixels
 from cnnlab.widgets.web.live_plot import LivePlot
 
 IMAGES = 30  # validation images to choose from
-COLUMNS = 4  # feature maps in a row
-WHICH = ("first", "second")
+# The pictures of a run: its maps, twice as wide as high, and its saliency. The image stands at their right, or below.
+FOUR_COLUMNS = "repeat(auto-fill, minmax(max(164px, calc((100% - 84px) / 4)), 1fr))"  # two on a narrow page
+MAPS, SIDE = 330, 164  # CSS pixels, the width of the maps and of a single picture
 
 
 class RunExplorer(Panel):
@@ -44,8 +46,8 @@ class RunExplorer(Panel):
     ----------
     first, second, epoch, layer, image_index
         The controls.
-    plot, input
-        The curves and the image.
+    plot, distributions, input
+        The curves, the histograms and the image.
     maps, saliency : tuple
         A picture for each run; `maps[0].cursor` is the [row, column] of the unit that is explained.
     status : StatusLine
@@ -78,12 +80,15 @@ class RunExplorer(Panel):
         self._watch(self.epoch, self.image_index)
         for place, canvas in enumerate(self.maps):
             self._watch(canvas, trait="cursor", then=lambda place=place: self._point(place))
+        for canvas in self.maps:
+            canvas.layout.grid_area = "auto / span 2"  # two columns; ipywidgets applies no grid_column
+        (maps, saliency), (other_maps, other_saliency) = zip(self.maps, self.saliency, strict=True)
+        # The controls stand between the curves and the pictures, so that both are in sight while a slider moves.
         self.children = [
             in_columns([self.first, self.second], TWO_COLUMNS),  # their names are long
+            flowing_row(self.plot, self.distributions),
             control_row(self.layer, self.epoch, self.image_index),
-            self.plot,
-            picture_row([self.input, *self.maps], "minmax(0, 2fr) minmax(0, 4fr) minmax(0, 4fr)"),
-            picture_row(list(self.saliency), "repeat(2, minmax(0, 13em))"),
+            picture_row([maps, saliency, self.input, other_maps, other_saliency], FOUR_COLUMNS),
             self.status,
         ]
 
@@ -96,10 +101,12 @@ class RunExplorer(Panel):
         self.image_index = ipywidgets.IntSlider(0, 0, IMAGES - 1, description="image")
 
     def _make_pictures(self) -> None:
-        self.plot = LivePlot(8.2, 4.2, label="loss, gradient flow, activations and weights of both runs")
-        self.input = PixelCanvas(title="Image")
-        self.maps = tuple(PixelCanvas(interactive=True, cursor=[0, 0], display_width=400) for _ in range(2))
-        self.saliency = tuple(PixelCanvas(caption="yellow: moves its answer most") for _ in range(2))
+        self.plot = LivePlot(*PLOT, label="loss and gradient flow of both runs")
+        self.distributions = LivePlot(*PLOT, label="activations and weights of both runs")
+        self.input = PixelCanvas(title="Image", display_width=SIDE)
+        self.maps = tuple(PixelCanvas(interactive=True, cursor=[0, 0], display_width=MAPS) for _ in range(2))
+        hint = "yellow: moves the answer"
+        self.saliency = tuple(PixelCanvas(caption=hint, display_width=SIDE) for _ in range(2))
 
     @property
     def _pair(self) -> tuple[Side, Side]:
@@ -136,23 +143,24 @@ class RunExplorer(Panel):
     def _choose_layer(self) -> None:
         """Draw the axes for this pair of runs and this layer, then the epoch on them."""
         self._check_pair()
-        self._curves = RunCurves(self.plot, self._pair, self.layer.value)
+        self._curves = RunCurves(self.plot, self.distributions, self._pair, self.layer.value)
         self._draw()
 
     def _point(self, place: int) -> None:
         """Explain the unit, and the place in its map, at the cursor of the picture of this run."""
         side, canvas = self._pair[place], self.maps[place]
         count, height, width = side.maps(self.epoch.value, self.layer.value, self._image()).shape
+        columns = _columns(count)
         row, column = canvas.cursor
         # An arrow key may move the cursor into the gap between two maps: go on in the same direction.
         old_row, old_column = self._cursors[place]
         row += (row % (height + 1) == 0) * (1 if row > old_row else -1)
         column += (column % (width + 1) == width) * (1 if column > old_column else -1)
-        across = min(max(column, 0) // (width + 1), COLUMNS - 1)
+        across = min(max(column, 0) // (width + 1), columns - 1)
         down = max(row, 0) // (height + 1)
-        unit = min(down * COLUMNS + across, count - 1)
-        row = min(max(row - unit // COLUMNS * (height + 1) - 1, 0), height - 1)
-        column = min(max(column - unit % COLUMNS * (width + 1), 0), width - 1)
+        unit = min(down * columns + across, count - 1)
+        row = min(max(row - unit // columns * (height + 1) - 1, 0), height - 1)
+        column = min(max(column - unit % columns * (width + 1), 0), width - 1)
         self._pointed, self._pointed_in = (unit, row, column), place
         self._draw()
 
@@ -217,7 +225,7 @@ class RunExplorer(Panel):
                 sequential_pixels(picture, limit),
                 cursor=list(self._cursors[place]),
                 title=f"{layer}: {side.name}",
-                caption=f"{zero}, yellow {format_number(limit)}; point at a unit, or use the arrow keys",
+                caption=f"{zero}, yellow {format_number(limit)}; point, or use the arrow keys",
                 label=f"maps of {layer}, {side.name}; the arrow keys move the cursor",
             )
 
@@ -268,5 +276,10 @@ def _names(runs: list[Run]) -> list[str]:
 
 def _montage(maps: Tensor) -> tuple[Tensor, list[tuple[int, int]]]:
     """Return maps (C, H, W) as one picture (H, W), and the corner (top, left) of each map in it."""
-    picture, corners = montage(maps.numpy()[..., None], COLUMNS, gap=1)
+    picture, corners = montage(maps.numpy()[..., None], _columns(len(maps)), gap=1)
     return torch.from_numpy(picture[..., 0]), corners
+
+
+def _columns(maps: int) -> int:
+    """Return how many maps are in a row of a montage of this many, so that it is about twice as wide as high."""
+    return math.ceil(math.sqrt(2 * maps))

@@ -97,7 +97,8 @@ function render({ model, el }) {
       const focused = cell === cell.getRootNode().activeElement;
       cell.value = focused ? full(value) : shorten(value, narrow);
       cell.readOnly = !model.get("editable");
-      cell.setAttribute("aria-label", `row ${Math.floor(place / columns)}, column ${place % columns}`);
+      const where = `row ${Math.floor(place / columns)}, column ${place % columns}`;
+      cell.setAttribute("aria-label", `${model.get("label")}, ${where}`);
       cell.setAttribute("aria-invalid", typeof value === "string" && Number.isNaN(Number(value)));
       if (!hasColours) return;
       const [red, green, blue] = [0, 1, 2].map((channel) => bytes.getUint8(4 * place + channel));
@@ -113,7 +114,7 @@ function render({ model, el }) {
   }
 
   const drawers = [
-    [drawNumbers, "change:values change:columns change:pixels change:editable"],
+    [drawNumbers, "change:values change:columns change:pixels change:editable change:label"],
     [drawWords, "change:title change:label change:display_width"],
   ];
   for (const [draw, names] of drawers) {

@@ -6,8 +6,29 @@ function nameSliders(panel) {
     const name = slider.querySelector(".widget-label")?.textContent ?? "";
     slider.querySelectorAll(".noUi-handle").forEach((handle) => handle.setAttribute("aria-label", name));
     const readout = slider.querySelector(".widget-readout");
-    readout?.setAttribute("role", "textbox");
-    readout?.setAttribute("aria-label", `${name}, as a number`);
+    if (!readout?.isContentEditable) continue;
+    readout.setAttribute("role", "textbox");
+    readout.setAttribute("aria-label", `${name}, as a number`);
+  }
+}
+
+const spoken = new WeakSet(); // the sliders whose handle says what their readout shows
+
+// Let a screen reader say what a slider shows: ipywidgets lets it say the place among the options, or the exponent.
+function speakReadouts(panel) {
+  for (const slider of panel.querySelectorAll(".widget-slider")) {
+    const [handle, second] = slider.querySelectorAll(".noUi-handle");
+    const readout = slider.querySelector(".widget-readout");
+    if (!handle || second || !readout || spoken.has(slider)) continue;
+    const speak = () => {
+      const words = readout.textContent;
+      if (handle.getAttribute("aria-valuetext") !== words) handle.setAttribute("aria-valuetext", words);
+    };
+    const observer = new MutationObserver(speak);
+    observer.observe(readout, { childList: true, characterData: true, subtree: true });
+    observer.observe(handle, { attributeFilter: ["aria-valuetext"] });
+    spoken.add(slider);
+    speak();
   }
 }
 
@@ -30,6 +51,7 @@ function render({ model, el }) {
     const panel = el.closest(".widget-vbox");
     if (!panel) return;
     nameSliders(panel);
+    speakReadouts(panel);
     panel.addEventListener("keydown", keepKey);
   }
 

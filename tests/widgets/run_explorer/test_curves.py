@@ -20,7 +20,7 @@ def test_before_training_there_is_no_loss_and_no_gradient(panel):
 def test_the_zeros_after_a_relu_are_told_and_not_drawn(panel, trained):
     with torch.no_grad():
         values = trained[0].model(2)[:2](trained[0].experiment.load_data().validation.images[:100])
-    text = f"pooling=max: {float((values == 0).float().mean()):.0%} zeros"
+    text = f"first: {float((values == 0).float().mean()):.0%} zeros"
     assert panel._curves._activation_notes[0].get_text() == text
     counts, _ = np.histogram(values[values != 0], panel._curves._edges)
     assert counts.sum() == (values != 0).sum()  # none is outside
@@ -46,9 +46,9 @@ def test_values_outside_of_the_bars_are_counted_and_told(panel, trained):
     too_high = int((values > 0.05).sum())
     assert too_high > 1000
     zeros = f"{float((values == 0).float().mean()):.0%} zeros"
-    assert curves._activation_notes[1].get_text() == f"pooling=avg: {zeros}, {too_high:,} outside"
+    assert curves._activation_notes[1].get_text() == f"second: {zeros}, {too_high:,} outside"
     outside = int((weights.abs() > 0.05).sum())
-    assert curves._weight_notes[1].get_text() == f"pooling=avg: {outside} outside"
+    assert curves._weight_notes[1].get_text() == f"second: {outside} outside"
 
 
 def test_the_words_for_missing_insides_name_the_box_to_tick():

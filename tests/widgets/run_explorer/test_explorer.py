@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from living import living_widgets
-from pictures import picture
+from pictures import assert_all_within, picture
 from two_runs import BASE, train
 
 from cnnlab import Experiment, RunExplorer, bank, load_runs, run, saliency, sweep
@@ -159,6 +159,8 @@ def test_two_runs_with_weights_are_needed(trained):
 
 def test_without_runs_it_shows_the_bank():
     panel = RunExplorer()
+    for plot in (panel.plot, panel.distributions):
+        assert_all_within(plot)
     assert len(panel.first.options) == len(load_runs(bank("experiment_b")).filter(epochs=100, seed=0)) == 4
     assert len(panel.epoch.options) == 12
     panel.close()

@@ -1,0 +1,66 @@
+"""Test how much room each panel takes, in a real JupyterLab and Chromium, with the list of files open.
+
+A person who moves a control must see what it changes: both are on one screen of a small laptop, 1280 by 900.
+"""
+
+import browser
+import pytest
+from panel_cells import MAKE
+from playwright.sync_api import Locator
+
+from cnnlab import widgets
+
+LARGEST = 900  # CSS pixels, the height of a panel
+SMALLEST = 160  # CSS pixels, the side of a picture on a narrow page
+# Panel → the label of a control, and a selector of the pictures that it changes.
+CHANGES = {
+    "ConvolutionExplorer": ("kernel size", "canvas, .cnnlab-numbers"),
+    "DrawDigit": ("turn (degrees)", ".cnnlab-sheet, [aria-label^='what the networks'], .cnnlab-plot"),
+    "KernelExperiment": ("seeds", ".cnnlab-plot"),
+    "OptimizerExplorer": ("SGD rate", ".cnnlab-plot"),
+    "PoolingExplorer": ("shift right", "canvas"),
+    "RunExplorer": ("after epoch", "canvas"),
+    "StoppingExplorer": ("patience", ".cnnlab-plot"),
+}
+HAVE_TESTS_OF_THEIR_OWN = {"PredictThenRun", "TrainingPanel"}
+
+
+@pytest.fixture(scope="module")
+def lab(shared_lab):
+    """Yield the page with the panels in one notebook."""
+    with shared_lab.running([MAKE.format(name) for name in CHANGES], height=900) as page:
+        yield page
+
+
+def show(lab, name: str, width: int) -> Locator:
+    """Return the panel in a window of this width and 900 pixels height, laid out and in sight."""
+    lab.set_viewport_size({"width": width, "height": 900})
+    panel = lab.locator(".jp-CodeCell").nth(list(CHANGES).index(name)).locator(".cnnlab-panel").first
+    panel.evaluate("panel => panel.scrollIntoView({ block: 'start' })")
+    panel.locator("canvas").last.wait_for()
+    browser.wait_until_still(panel)
+    return panel
+
+
+def test_every_panel_has_its_line():
+    assert set(CHANGES) == set(widgets.__all__) - HAVE_TESTS_OF_THEIR_OWN
+
+
+@pytest.mark.parametrize("width", [1280, 1440])
+@pytest.mark.parametrize("name", list(CHANGES))
+def test_a_control_and_what_it_changes_are_on_one_screen(lab, name, width):
+    panel = show(lab, name, width)
+    assert panel.bounding_box()["height"] <= LARGEST
+    label, pictures = CHANGES[name]
+    boxes = [picture.bounding_box() for picture in panel.locator(pictures).all()]
+    boxes.append(panel.get_by_role("slider", name=label, exact=True).bounding_box())
+    assert len(boxes) > 1
+    extent = max(box["y"] + box["height"] for box in boxes) - min(box["y"] for box in boxes)
+    assert extent <= lab.locator(".jp-WindowedPanel-outer").first.bounding_box()["height"]
+
+
+@pytest.mark.parametrize("name", list(CHANGES))
+def test_on_a_narrow_page_no_picture_is_tiny(lab, name):
+    pictures = show(lab, name, 800).locator("canvas").all()
+    widths = {picture.evaluate("canvas => canvas.clientWidth") for picture in pictures}
+    assert min(widths) >= SMALLEST

@@ -34,10 +34,10 @@ def compute_logits(model: nn.Module, images: Tensor) -> Tensor:
     >>> torch.equal(compute_logits(model, images), model(images))
     True
     """
-    if not _is_plain(model):
+    if not (isinstance(model, nn.Sequential) and _is_plain(model)):
         return model(images)
     values, before = images, None
-    for _, layer in relu_after_max(list(model._modules.items())):
+    for _, layer in relu_after_max(list(zip(model._modules, model, strict=True))):
         if isinstance(layer, nn.ReLU) and isinstance(before, FORGET_OUTPUT):
             values = torch.relu_(values)
         else:
@@ -61,12 +61,11 @@ def relu_after_max(layers: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Mo
     return layers
 
 
-def _is_plain(model: nn.Module) -> bool:
+def _is_plain(model: nn.Sequential) -> bool:
     """Return whether the network is a chain of torch's own layers, which nothing watches or changes."""
     if type(model) is not nn.Sequential or torch_module._has_any_global_hook():
         return False
-    layers = model._modules.values()
-    return all(type(layer) in LAYERS for layer in layers) and not any(map(_is_changed, (model, *layers)))
+    return all(type(layer) in LAYERS for layer in model) and not any(map(_is_changed, (model, *model)))
 
 
 def _is_changed(layer: nn.Module) -> bool:

@@ -29,7 +29,10 @@ LABELS = {
     "skorch": "skorch",
     "fastai": "fastai",
     "keras": "Keras (on torch)",
+    "fit-avg": "`fit`, average pooling",
+    "bare-avg": "bare loop, average pooling",
 }
+REFERENCES = {"fit-avg": "fit", "bare-avg": "fit-avg"}  # what the others are divided by: fit
 PLAIN = ("bare", "loader")  # nothing but torch: their accuracy is the reference
 PEERS = ("lightning", "skorch", "fastai", "keras")
 
@@ -72,7 +75,7 @@ def refuse_others(results: dict[str, list[dict] | str]) -> tuple[list[str], str]
     accuracies = {
         name: [result["accuracy"] for result in finished]
         for name, finished in results.items()
-        if isinstance(finished, list)
+        if isinstance(finished, list) and not name.endswith("-avg")  # another network
     }
     means = {name: statistics.fmean(values) for name, values in accuracies.items()}
     expected = statistics.fmean(means[name] for name in PLAIN)
@@ -86,8 +89,8 @@ def refuse_others(results: dict[str, list[dict] | str]) -> tuple[list[str], str]
 
 
 def ratios(results: dict[str, list[dict] | str], name: str) -> list[float]:
-    """Return the contestant's seconds divided by those of `fit`, round by round."""
-    pairs = zip(results[name], results["fit"], strict=True)
+    """Return the contestant's seconds divided by those of `fit` (of the same pooling, for the bare loop), by round."""
+    pairs = zip(results[name], results[REFERENCES.get(name, "fit")], strict=True)
     return [own["seconds"] / ours["seconds"] for own, ours in pairs]
 
 
@@ -116,9 +119,10 @@ def targets(results: dict[str, list[dict] | str], refused: list[str]) -> list[st
     middle = {name: statistics.median(ratios(results, name)) for name in fair if "fit" in fair}
     fastest = min((name for name in PEERS if name in middle), key=middle.get, default=None)
     wanted = [
-        ("`fit` within 5 % of the bare loop", "bare", 1 / 1.05, "takes {inverse:.3f} × its seconds"),
-        ("2 × as fast as the transform idiom", "transforms", 2, "{figure:.2f} ×"),
-        ("1.2 × as fast as the fastest framework", fastest, 1.2, "{figure:.2f} × ({name})"),
+        ("1.2 × as fast as the bare loop", "bare", 1.2, "{figure:.2f} ×"),
+        ("not slower than the bare loop with average pooling", "bare-avg", 1, "{figure:.2f} ×"),
+        ("2.4 × as fast as the transform idiom", "transforms", 2.4, "{figure:.2f} ×"),
+        ("1.6 × as fast as the fastest framework", fastest, 1.6, "{figure:.2f} × ({name})"),
     ]
     lines = []
     for words, name, limit, shown in wanted:
@@ -126,7 +130,7 @@ def targets(results: dict[str, list[dict] | str], refused: list[str]) -> list[st
             lines.append(f"- not measured: {words}")
             continue
         verdict = "reached" if middle[name] >= limit else "NOT reached"
-        figure = shown.format(figure=middle[name], inverse=1 / middle[name], name=LABELS.get(name))
+        figure = shown.format(figure=middle[name], name=LABELS.get(name))
         lines.append(f"- {verdict}: {words}: {figure}")
     return lines
 
@@ -180,8 +184,8 @@ def main() -> None:
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
         say(f"the machine is busy (load {os.getloadavg()[0]:.1f}): wait until it is quiet, or trust no figure")
     results = run_rounds(options.epochs, options.rounds)
-    if any(results[name] == "failed" for name in ("fit", *PLAIN)):
-        say("without fit and the plain loops there is nothing to compare with")
+    if any(results[name] == "failed" for name in ("fit", "fit-avg", *PLAIN)):
+        say("without `fit` and the plain loops there is nothing to compare with")
         return
     refused, accuracy_line = refuse_others(results)
     print(heading(results, options.epochs, options.rounds), "", *table(results, refused), "", sep="\n")

@@ -194,13 +194,16 @@ CONTESTANTS = {
     "skorch": (train_skorch, as_arrays, "skorch"),
     "fastai": (train_fastai, lambda data: data, "fastai"),
     "keras": (train_keras, as_arrays, "keras"),
+    "fit-avg": (train_fit, lambda data: data, "cnnlab"),
+    "bare-avg": (train_bare, lambda data: data, "torch"),
 }
 
 
 def race(name: str, images: int, epochs: int, seed: int) -> dict:
     """Warm up, train once with the clock running, and return the measurements."""
     train, prepare, package = CONTESTANTS[name]
-    build = build_keras if name == "keras" else lambda seed: build_cnn(seed=seed)
+    pooling = "avg" if name.endswith("-avg") else "max"
+    build = build_keras if name == "keras" else lambda seed: build_cnn(pooling=pooling, seed=seed)
     data = load_data("mnist", train=images, validation=0, test=2000)
     held_out = data.open_test()
     warm_up = Data(data.name, data.train[:WARM_UP], data.validation, held_out)

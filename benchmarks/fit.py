@@ -37,8 +37,11 @@ PLAIN = ("bare", "loader")  # nothing but torch: their accuracy is the reference
 PEERS = ("lightning", "skorch", "fastai", "keras")
 
 
-def run_rounds(epochs: int, rounds: int) -> dict[str, list[dict] | str]:
-    """Return each contestant's results, one per round, or the word that says why it has none: absent or failed."""
+def run_rounds(epochs: int, rounds: int, *more: str) -> dict[str, list[dict] | str]:
+    """Return each contestant's results, one per round, or the word that says why it has none: absent or failed.
+
+    more are options that fit_contestants.py gets.
+    """
     results: dict[str, list[dict] | str] = {
         name: "absent" if name in PEERS and importlib.util.find_spec(name) is None else [] for name in LABELS
     }
@@ -46,7 +49,7 @@ def run_rounds(epochs: int, rounds: int) -> dict[str, list[dict] | str]:
         for name, finished in results.items():
             if isinstance(finished, str):
                 continue
-            result = run_once(name, epochs, seed)
+            result = run_once(name, epochs, seed, *more)
             if result is None:
                 results[name] = "failed"
                 continue
@@ -55,10 +58,10 @@ def run_rounds(epochs: int, rounds: int) -> dict[str, list[dict] | str]:
     return results
 
 
-def run_once(name: str, epochs: int, seed: int) -> dict | None:
+def run_once(name: str, epochs: int, seed: int, *more: str) -> dict | None:
     """Let a contestant train in a fresh process; return its result, or None after printing why it failed."""
     script = Path(__file__).with_name("fit_contestants.py")
-    order = [sys.executable, script, name, "--images", IMAGES, "--epochs", epochs, "--seed", seed]
+    order = [sys.executable, script, name, "--images", IMAGES, "--epochs", epochs, "--seed", seed, *more]
     process = subprocess.run([str(part) for part in order], capture_output=True, text=True)
     if process.returncode == 0:
         return json.loads(process.stdout.splitlines()[-1])
@@ -173,17 +176,21 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, help="torch's own choice where it is not given")
+    parser.add_argument("--processor-time", action="store_true", help="do not count waiting; only with --threads 1")
     parser.add_argument("--quick", action="store_true", help="one epoch, two rounds: does it all work?")
     options = parser.parse_args()
     if min(options.epochs, options.rounds) < 1:
         parser.error("--epochs and --rounds want 1 or more")
+    if options.processor_time and options.threads != 1:
+        parser.error("--processor-time adds up the time of all threads: give --threads 1 with it")
     if options.quick:
         options.epochs, options.rounds = 1, 2
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)  # for every process started from here
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
         say(f"the machine is busy (load {os.getloadavg()[0]:.1f}): wait until it is quiet, or trust no figure")
-    results = run_rounds(options.epochs, options.rounds)
+    more = ["--processor-time"] if options.processor_time else []
+    results = run_rounds(options.epochs, options.rounds, *more)
     if any(results[name] == "failed" for name in ("fit", "fit-avg", *PLAIN)):
         say("without `fit` and the plain loops there is nothing to compare with")
         return

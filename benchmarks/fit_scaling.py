@@ -28,14 +28,17 @@ RUNS = (10, 100, 1_000, 10_000)
 def time_both(data: Data, rounds: int, **network) -> tuple[float, float, float]:
     """Return the seconds of an epoch of `fit`, those of the bare loop (the least of each), and their median ratio."""
     seconds: dict[Callable, list[float]] = {fit_contestants.train_fit: [], fit_contestants.train_bare: []}
-    for round_ in range(rounds + 1):
+    few = Data(data.name, data.train[: fit_contestants.WARM_UP], data.validation, data.validation)
+    for train in seconds:
+        train(build_cnn(**network), few, 1)
+    for round_ in range(rounds):
         for train, taken in seconds.items():
             model = build_cnn(**network)
             torch.manual_seed(round_)
             start = time.process_time()
             train(model, data, 1)
             taken.append(time.process_time() - start)
-    ours, bare = (taken[1:] for taken in seconds.values())  # the first round warms up
+    ours, bare = seconds.values()
     return min(ours), min(bare), statistics.median(other / own for own, other in zip(ours, bare, strict=True))
 
 

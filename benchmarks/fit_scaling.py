@@ -10,7 +10,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fit_contestants
@@ -42,23 +42,21 @@ def time_both(data: Data, rounds: int, **network) -> tuple[float, float, float]:
     return min(ours), min(bare), statistics.median(other / own for own, other in zip(ours, bare, strict=True))
 
 
-def compare_loops(rounds: int, least: int) -> list[str]:
-    """Return the tables of images and of channels; least is the number of images that a quick check takes."""
-    lines = []
+def compare_loops(rounds: int, most: int) -> Iterator[str]:
+    """Yield the lines of the tables of images and of channels; most is the largest number of images to train on."""
     for title, settings in (
-        ("images", [(f"{count:,}", min(count, least), {}) for count in IMAGES]),
+        ("images", [(f"{count:,}", count, {}) for count in IMAGES]),
         ("channels", [(f"{first}, {second}", 2_000, {"channels": (first, second)}) for first, second in CHANNELS]),
     ):
-        lines += [f"| {title} | `fit`, max (s) | bare / `fit` | `fit`, average (s) | bare / `fit` |"]
-        lines += ["| ---: | ---: | ---: | ---: | ---: |"]
+        yield f"| {title} | `fit`, max (s) | bare / `fit` | `fit`, average (s) | bare / `fit` |"
+        yield "| ---: | ---: | ---: | ---: | ---: |"
         for label, count, network in settings:
-            data = load_data("mnist", train=min(count, least), validation=0)
+            data = load_data("mnist", train=min(count, most), validation=0)
             repeats = max(2, rounds * 2_000 // count) if count > 2_000 else rounds
             results = [time_both(data, repeats, pooling=pooling, **network) for pooling in ("max", "avg")]
             cells = [cell for ours, _, ratio in results for cell in (f"{ours:.3f}", f"{ratio:.2f}")]
-            lines.append(f"| {label} | {' | '.join(cells)} |")
-        lines.append("")
-    return lines
+            yield f"| {label} | {' | '.join(cells)} |"
+        yield ""
 
 
 def time_workers(epochs: int) -> list[str]:
@@ -97,7 +95,8 @@ def main() -> None:
         options.rounds, options.epochs = 1, 1
     torch.set_num_threads(1)
     least = 10 if options.quick else max(RUNS)
-    print(*compare_loops(options.rounds, 128 if options.quick else max(IMAGES)), sep="\n", flush=True)
+    for line in compare_loops(options.rounds, 128 if options.quick else max(IMAGES)):
+        print(line, flush=True)
     print(*time_workers(options.epochs), *time_store(least), sep="\n")
 
 

@@ -30,7 +30,8 @@ def fill(folder: str, count: int, epochs: int) -> None:
         copied = trained.replace(seed=seed)
         settings = record["history"]["settings"] | {"seed": seed}
         history = record["history"] | {"settings": settings}
-        store.write(copied.trajectory, record | {"experiment": copied.to_dict(), "history": history})
+        own = {"trajectory": copied.trajectory, "experiment": copied.to_dict(), "history": history}
+        store.write(copied.trajectory, record | own)
 
 
 def load(folder: str, count: int) -> float:

@@ -12,6 +12,7 @@ from torch.nn import functional
 from cnnlab.data.dataset import Data
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.model.cnn import Dropout
+from cnnlab.model.forward_pass import relu_after_max
 from cnnlab.training.options import make_optimizer
 
 
@@ -40,7 +41,7 @@ class StackedNetwork:
         self.weights = {name: value.contiguous().requires_grad_() for name, value in weights.items()}
         first = next(iter(weights.values()))
         self.count, self.dtype, self.device = len(first), first.dtype, first.device
-        self.layers = _max_before_relu(list(model.named_children()))
+        self.layers = relu_after_max(list(model.named_children()))
         self.dropout = next((layer for _, layer in self.layers if isinstance(layer, Dropout)), None)
         # For each optimizer: the replicas that it steps, itself, and their weights as its parameters.
         self.optimizers: list[tuple[slice, torch.optim.Optimizer, list[nn.Parameter]]] = []
@@ -130,11 +131,3 @@ class StackedNetwork:
 def optimizer_settings(settings: dict[str, Any]) -> tuple:
     """Return what two replicas must have in common to share one of torch's optimizers."""
     return tuple(settings[name] for name in ("optimizer", "learning_rate", "momentum", "weight_decay"))
-
-
-def _max_before_relu(layers: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]:
-    """Put ReLU after max pooling: the same values and gradients, of a quarter of the numbers."""
-    for place in range(len(layers) - 1):
-        if isinstance(layers[place][1], nn.ReLU) and isinstance(layers[place + 1][1], nn.MaxPool2d):
-            layers[place : place + 2] = [layers[place + 1], layers[place]]
-    return layers

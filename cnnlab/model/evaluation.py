@@ -13,6 +13,7 @@ from torch.nn import functional
 from cnnlab.checks import check_images
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
+from cnnlab.model.forward_pass import compute_logits
 
 
 class MeanScore(NamedTuple):
@@ -66,7 +67,7 @@ def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> LossAn
     losses, correct = [], []
     with evaluating(model), torch.no_grad():
         for images, labels in zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True):
-            logits, labels = model(images.to(device)), labels.to(device)
+            logits, labels = compute_logits(model, images.to(device)), labels.to(device)
             losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
             correct.append((logits.argmax(1) == labels).sum())
     loss = float(torch.stack(losses).cpu().double().sum())

@@ -67,6 +67,18 @@ def test_equals_a_bare_loop_weight_for_weight(data, settings):
     assert history["validation_accuracy"][-1] == pytest.approx(validation_accuracy)
 
 
+@pytest.mark.parametrize("network", [{}, {"pooling": "avg", "dropout": 0.3}, {"convs_per_block": 2, "dropout": 0.3}])
+@pytest.mark.parametrize("settings", [{"optimizer": "sgd", "momentum": 0.9}, {"optimizer": "rmsprop"}, {}], ids=str)
+def test_a_hook_that_does_nothing_changes_no_bit(data, network, settings):
+    """A network with hooks is called layer by layer; without them, fit computes the same in another order."""
+    watched, quick = small(**network), small(**network)
+    watched.register_forward_hook(lambda *_: None)
+    histories = [quiet(model, data, epochs=3, **settings) for model in (watched, quick)]
+    assert same_weights(watched, quick)
+    for metric in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"):
+        assert histories[0][metric] == histories[1][metric]
+
+
 def test_learns_mnist_and_leaves_the_model_ready(data):
     model = small()
     history = quiet(model, data, epochs=15, learning_rate=0.005)

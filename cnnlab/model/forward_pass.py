@@ -1,0 +1,82 @@
+"""Compute the logits of a network of `build_cnn` faster than by calling it, with the same bits.
+
+Three changes save memory traffic, and each keeps every bit of the values and of the gradients:
+
+- **ReLU comes after max pooling**, where a quarter of the numbers is left. ReLU never changes which of two numbers is
+  larger, so the largest of a window is the same before and after. If it is above 0, it is at the same place, also among
+  equal numbers, and the gradient goes there. If it is not, ReLU lets no gradient through, in either order. Average
+  pooling adds numbers, so there the order matters: it stays. (torch's ReLU leaves the sign of −0.0 as it is. So a zero
+  may get another sign, which changes no other number. A convolution returns −0.0 only where its bias is −0.0.)
+- **ReLU writes into its input** where no backward pass needs that input: after a convolution, a linear layer or max
+  pooling.
+- **The gradient of `flatten` is copied into channels_last**, the order of the maps' memory, before the layers below
+  read it. Otherwise each of them would read memory in two orders.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
+
+from cnnlab.model.cnn import Dropout
+
+LAYERS = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Flatten, nn.Linear, Dropout)  # those of build_cnn
+FORGET_OUTPUT = (nn.Conv2d, nn.Linear, nn.MaxPool2d)  # their backward pass does not read what they returned
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def compute_logits(model: nn.Module, images: Tensor) -> Tensor:
+    """Return model(images), faster where nothing can see the difference.
+
+    A network with hooks, with layers that `build_cnn` does not have, compiled, or with a changed `forward`, is called.
+
+    >>> torch.equal(compute_logits(model, images), model(images))
+    True
+    """
+    if not (isinstance(model, nn.Sequential) and _is_plain(model)):
+        return model(images)
+    values, before = images, None
+    for _, layer in relu_after_max(list(zip(model._modules, model, strict=True))):
+        if isinstance(layer, nn.ReLU) and isinstance(before, FORGET_OUTPUT):
+            values = torch.relu_(values)
+        else:
+            if isinstance(layer, nn.Flatten) and values.requires_grad and _is_channels_last(values):
+                values.register_hook(_to_channels_last)
+            values = layer(values)
+        before = layer
+    return values
+
+
+def relu_after_max(layers: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]:
+    """Return the named layers in order, but each ReLU that is followed by max pooling after it.
+
+    >>> [name for name, _ in relu_after_max(list(build_cnn().named_children()))][:3]
+    ['conv1', 'pool1', 'relu1']
+    """
+    layers = list(layers)
+    for place in range(len(layers) - 1):
+        if isinstance(layers[place][1], nn.ReLU) and isinstance(layers[place + 1][1], nn.MaxPool2d):
+            layers[place : place + 2] = [layers[place + 1], layers[place]]
+    return layers
+
+
+def _is_plain(model: nn.Sequential) -> bool:
+    """Return whether the network is a chain of torch's own layers, which nothing watches or changes."""
+    if type(model) is not nn.Sequential or torch_module._has_any_global_hook():
+        return False
+    return all(type(layer) in LAYERS for layer in model) and not any(map(_is_changed, (model, *model)))
+
+
+def _is_changed(layer: nn.Module) -> bool:
+    """Return whether a layer has hooks, is compiled, or has a `forward` of its own."""
+    own = vars(layer)
+    return "forward" in own or layer._compiled_call_impl is not None or any(own[name] for name in HOOKS)
+
+
+def _is_channels_last(values: Tensor) -> bool:
+    return values.dim() == 4 and values.is_contiguous(memory_format=torch.channels_last)
+
+
+def _to_channels_last(gradient: Tensor) -> Tensor:
+    return gradient.contiguous(memory_format=torch.channels_last)

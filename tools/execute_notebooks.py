@@ -71,6 +71,7 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
             picture = output.get("data", {}).get("image/png", "")
             if len(picture) > LARGEST_PICTURE:
                 raise SystemExit(f"cell {cell.id}: the picture has {len(picture):,} bytes; draw it smaller")
+        cell.outputs = [output for output in cell.outputs if output.get("data") != {}]  # a view alone
 
 
 def _fold(cell: nbformat.NotebookNode) -> None:

@@ -11,10 +11,14 @@ import weakref
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 
 LONGEST = 300  # letters
+NAMES = 170  # letters of them for the names of many plots
+MOST = 4  # plots in a figure that are described one by one
 _SAID: weakref.WeakKeyDictionary[Axes | Figure, str] = weakref.WeakKeyDictionary()
 
 
@@ -35,19 +39,14 @@ def alt_text(figure: Figure) -> str:
     axes = [part for ax in figure.axes if ax.get_visible() for part in (ax, *ax.child_axes)]
     axes = [ax for ax in axes if not hasattr(ax, "_colorbar")]
     title = _plain(figure.get_suptitle())
-    parts = [_SAID[figure]] if figure in _SAID else list(filter(None, map(_describe_axes, axes)))
-    count = f"{len(parts)} plots. " if len(parts) > 1 else ""
-    words = f"{title}. " if title else ""
-    room = LONGEST - len(words) - len(count)
-    each = max(40, room // max(1, len(parts)) - 2)
-    return _cut(words + count + " ".join(_cut(part, each if len(parts) > 1 else room) for part in parts), LONGEST)
+    words = _SAID.get(figure) or (_overview(axes) if len(axes) > MOST else " ".join(map(_describe_axes, axes)))
+    return _cut(f"{title}. {words}" if title else words.strip(), LONGEST)
 
 
 def show_in_jupyter() -> None:
     """Let Jupyter store the alt text with every figure that it shows; in plain Python do nothing.
 
-    A formatter of whole bundles, unlike one of PNGs, stays when the
-    inline backend starts or `%config InlineBackend` chooses another format.
+    A formatter of whole bundles, unlike one of PNGs, stays when the inline backend starts.
     """
     if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()) is not None:
         shell.display_formatter.mimebundle_formatter.for_type(Figure, _metadata_alone)
@@ -66,25 +65,56 @@ def _describe_axes(ax: Axes) -> str:
     return f"{': '.join(filter(None, [title, drawn]))}." if title or drawn else ""
 
 
+def _overview(axes: list[Axes]) -> str:
+    """Describe many Axes together: their names, and between which values each curve ends on all of them."""
+    shown = [ax for ax in axes if _describe_axes(ax)]
+    names = dict.fromkeys(_plain(ax.get_title() or ax.get_ylabel() or ax.get_xlabel()) for ax in shown)
+    ends: dict[str, list[float]] = {}
+    for ax in shown:
+        for name, _, ys in _curves(ax):
+            if name:
+                ends.setdefault(" ".join(filter(None, [_plain(ax.get_ylabel()), name])), []).append(ys[-1])
+    between = "; ".join(f"{name} ends {_between(values)}" for name, values in ends.items())
+    words = _cut(f"{len(shown)} plots: {', '.join(filter(None, names))}", NAMES)
+    return f"{words}. {between or ' '.join(map(_describe_axes, shown))}"
+
+
+def _between(values: list[float]) -> str:
+    low, high = _number(min(values)), _number(max(values))
+    return f"at {low}" if low == high else f"between {low} and {high}"
+
+
 def _axis(ax: Axes) -> str:
     """Return "accuracy over epoch", from the labels of both axes."""
     return " over ".join(filter(None, [_plain(ax.get_ylabel()), _plain(ax.get_xlabel())]))
 
 
+def _curves(ax: Axes) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Return the name, x and y of each curve; the name is "" if the legend does not show it.
+
+    Lines of two or fewer places are marks, and so is an unnamed level line.
+    """
+    curves = []
+    for line in ax.lines:
+        xs, ys = _finite(line.get_xdata(), line.get_ydata())
+        name = _plain(str(line.get_label()))
+        name = "" if name.startswith("_") else name
+        if line.get_visible() and line.get_transform() == ax.transData and len(xs) > 2 and (name or np.ptp(ys) > 0):
+            curves.append((name, xs, ys))
+    return curves
+
+
 def _lines(ax: Axes) -> str:
     """Describe the curves: each by its name, its first and last value, and a lowest or highest value between them."""
-    curves = [(line, *_finite(line.get_xdata(), line.get_ydata())) for line in ax.lines if line.get_visible()]
-    curves = [curve for curve in curves if len(curve[1]) > 2 or (len(curve[1]) == 2 and curve[1][0] != curve[1][1])]
-    curves = [curve for curve in curves if curve[0].get_transform() == ax.transData]
+    curves = _curves(ax)
     if not curves:
         return ""
     lowest, highest = min(xs.min() for _, xs, _ in curves), max(xs.max() for _, xs, _ in curves)
     where = f"{_axis(ax) or 'curves'} {_number(lowest)} to {_number(highest)}"
-    names = [_plain(str(line.get_label())) for line, *_ in curves]
-    named = [(name, ys) for name, (_, _, ys) in zip(names, curves, strict=True) if name and not name.startswith("_")]
+    named = [(name, ys) for name, _, ys in curves if name]
     if not named or len(named) > 6:
-        ends = [ys[-1] for _, _, ys in curves]
-        return f"{where}: {len(curves)} curves that end between {_number(min(ends))} and {_number(max(ends))}"
+        count = "1 curve that ends" if len(curves) == 1 else f"{len(curves)} curves that end"
+        return f"{where}: {count} {_between([ys[-1] for _, _, ys in curves])}"
     return f"{where}: {'; '.join(f'{name} {_course(ys)}' for name, ys in named)}"
 
 
@@ -110,11 +140,34 @@ def _images(ax: Axes) -> str:
     grey = ax.images[0].get_cmap().name.startswith(("gr", "Gr")) or np.ndim(ax.images[0].get_array()) == 3
     colours = "" if grey else f"{label or 'values'} from {_number(low)} to {_number(high)}"
     if titles:
-        many = f"{len(titles)} labels: " if len(titles) > 1 else ""
-        return ", ".join(filter(None, [_axis(ax), colours, f"{many}{', '.join(titles)}"]))
-    rows, columns = np.shape(ax.images[0].get_array())[:2]
-    size = f"image of {rows}×{columns} pixels, mean {_number(float(np.nanmean(ax.images[0].get_array())))}"
+        return ", ".join(filter(None, [_axis(ax), colours, f"pictures with the labels {', '.join(titles)}"]))
+    values = np.ma.filled(np.ma.asarray(ax.images[0].get_array(), dtype=float), np.nan)
+    size = f"picture of {values.shape[0]}×{values.shape[1]} pixels, mean {_number(float(np.nanmean(values)))}"
     return ", ".join(filter(None, [size, _axis(ax), colours]))
+
+
+def _table(ax: Axes) -> str:
+    """Describe a heat map: its size, and its lowest and highest value with the names of their row and column."""
+    meshes = [mesh for mesh in ax.collections if isinstance(mesh, QuadMesh)]
+    if not meshes:
+        return ""
+    values = np.ma.filled(np.ma.asarray(meshes[0].get_array(), dtype=float), np.nan)
+    rows, columns = (size - 1 for size in meshes[0].get_coordinates().shape[:2])
+    values = values.reshape(rows, columns)
+    if np.isnan(values).all():
+        return _axis(ax)
+    words = []
+    for extreme, place in (("lowest", np.nanargmin(values)), ("highest", np.nanargmax(values))):
+        row, column = divmod(int(place), columns)
+        names = (_tick(ax.yaxis, row + 0.5), _tick(ax.xaxis, column + 0.5))
+        words.append(f"{extreme} {_number(values[row, column])} at {', '.join(filter(None, names))}")
+    return f"{_axis(ax) or 'heat map'}, {rows}×{columns} values: {'; '.join(words)}"
+
+
+def _tick(axis: Axis, place: float) -> str:
+    """Return the label at a place of the axis; "" if there is none."""
+    labels = zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=False)
+    return next((_plain(label.get_text()) for tick, label in labels if abs(tick - place) < 0.45), "")
 
 
 def _bars(ax: Axes) -> str:
@@ -126,10 +179,9 @@ def _bars(ax: Axes) -> str:
     sideways = getattr(groups[0], "orientation", "vertical") == "horizontal"
     sizes = np.array([bar.get_width() if sideways else bar.get_height() for bar in bars])
     place = int(np.nanargmax(sizes))
-    middle = bars[place].get_y() + bars[place].get_height() / 2 if sideways else bars[place].get_x()
-    middle += 0 if sideways else bars[place].get_width() / 2
-    ticks = (ax.get_yticks(), ax.get_yticklabels()) if sideways else (ax.get_xticks(), ax.get_xticklabels())
-    at = next((_plain(text.get_text()) for tick, text in zip(*ticks, strict=True) if abs(tick - middle) < 0.45), "")
+    x, y, width, height = bars[place].get_bbox().bounds
+    middle = y + height / 2 if sideways else x + width / 2
+    at = _tick(ax.yaxis if sideways else ax.xaxis, middle)
     highest = f"highest {_number(sizes[place])} at {at or _number(middle)}"
     return f"{_axis(ax) or 'values'}: {len(bars)} bars, lowest {_number(np.nanmin(sizes))}, {highest}"
 
@@ -161,7 +213,7 @@ def _dots(ax: Axes) -> str:
     return f"{_axis(ax) or 'values'}: {len(ys)} dots from {_number(ys.min())} to {_number(ys.max())}{levels}"
 
 
-LOOKS = (_lines, _images, _histograms, _bars, _dots)  # the first that finds something describes the Axes
+LOOKS = (_lines, _table, _images, _histograms, _bars, _dots)  # the first that finds something describes the Axes
 
 
 def _finite(xs: object, ys: object) -> tuple[np.ndarray, np.ndarray]:

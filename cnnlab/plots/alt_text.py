@@ -18,6 +18,7 @@ from matplotlib.patches import StepPatch
 
 LONGEST = 300  # letters
 NAMES = 170  # letters of them for the names of many plots
+MANY = 24  # words on pictures: more than these are numbers in a table
 MOST = 4  # plots in a figure that are described one by one
 _SAID: weakref.WeakKeyDictionary[Axes | Figure, str] = weakref.WeakKeyDictionary()
 
@@ -140,6 +141,8 @@ def _images(ax: Axes) -> str:
     grey = ax.images[0].get_cmap().name.startswith(("gr", "Gr")) or np.ndim(ax.images[0].get_array()) == 3
     colours = "" if grey else f"{label or 'values'} from {_number(low)} to {_number(high)}"
     if titles:
+        if len(titles) > MANY:
+            return f"{_axis(ax) or 'table'}: {len(titles)} cells, the first {titles[0]}, the last {titles[-1]}"
         return ", ".join(filter(None, [_axis(ax), colours, f"pictures with the labels {', '.join(titles)}"]))
     values = np.ma.filled(np.ma.asarray(ax.images[0].get_array(), dtype=float), np.nan)
     size = f"picture of {values.shape[0]}×{values.shape[1]} pixels, mean {_number(float(np.nanmean(values)))}"

@@ -560,6 +560,7 @@ def start_server(python: str, port: int, token: str, browser: bool) -> subproces
     command += [
         "--ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection"
     ]  # sliders answer at once
+    command += ["--HTMLExporter.preprocessors=cnnlab.cli.export.AltText"]  # File > Save and Export Notebook As > HTML
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         say("You are root, so JupyterLab is started with --allow-root; an ordinary account is safer.")
         command.append("--allow-root")

@@ -75,6 +75,7 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
                 output.data["image/png"] = picture = _with_palette(output.data["image/png"])
                 if len(picture) > LARGEST_PICTURE:
                     raise SystemExit(f"cell {cell.id}: the picture has {len(picture):,} bytes; draw it smaller")
+        cell.outputs = [output for output in cell.outputs if output.get("data") != {}]  # a view alone
 
 
 def _with_palette(picture: str) -> str:

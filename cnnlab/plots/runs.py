@@ -19,6 +19,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
+from cnnlab.plots.alt_text import describe
 from cnnlab.plots.style import MARKS, NOISE_BAND, PALETTE, axis_label, line_look, log_scale, new_axes, plain_legend
 from cnnlab.training.history import check_metric, metrics_of, warn_if_environments_differ
 
@@ -179,7 +180,18 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     if has_unpaired or np.isfinite(comparison.noise_floor):
         ax.legend(frameon=False, loc="best")
     seaborn.despine(ax=ax)
+    describe(ax, _in_words(comparison, ax.get_title()))
     return ax
+
+
+def _in_words(comparison: Comparison, title: str) -> str:
+    """Return what the comparison shows, for its alt text: each setting's mean and verdict."""
+    means = ", ".join(
+        f"{level.level} {level.mean:.3g}" + (f" ({level.verdict})" if place else " (reference)")
+        for place, level in enumerate(comparison.levels)
+    )
+    words = f"{axis_label(comparison.metric)} by {comparison.what}, mean and verdict: {means}."
+    return f"{title}: {words}" if title else words
 
 
 def _draw_reference(comparison: Comparison, ax: Axes) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import gc
+import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 
 import ipywidgets
+from IPython.display import display, update_display
 from ipywidgets.widgets.widget_description import DescriptionWidget
+from matplotlib.figure import Figure
 
 from cnnlab.experiments.run import one_thread
+from cnnlab.widgets.panel_picture import draw_panel, plain_words, png_of
 from cnnlab.widgets.web.status_line import StatusLine
 
+VIEW = "application/vnd.jupyter.widget-view+json"
+LONGEST_ALT = 300  # letters
+REST = 1.0  # seconds without a change until the picture in the notebook is renewed
 # Values of CSS's grid-template-columns.
 TWO_COLUMNS = "repeat(auto-fit, minmax(max(min(300px, 100%), calc((100% - 28px) / 2)), 1fr))"  # one on a narrow page
 
@@ -39,6 +48,10 @@ class Panel(ipywidgets.VBox):
     status : StatusLine
         The line of words below the pictures. An error stands there in red until the next words.
     """
+
+    # Set here, too: Jupyter closes even a panel whose __init__ raised.
+    _display_id: str | None = None  # of the picture in the notebook
+    _resting: threading.Timer | None = None
 
     def __init__(self) -> None:
         super().__init__(_dom_classes=["cnnlab-panel"])
@@ -74,10 +87,54 @@ class Panel(ipywidgets.VBox):
                 return error
             finally:
                 self._updating = False
+                self._renew_picture_at_rest()
         return None
+
+    def picture(self) -> Figure:
+        """Return the pictures, settings and words of the panel as they are now, in a figure of its own.
+
+        >>> panel.picture().savefig("panel.png")
+        """
+        with self._lock:
+            return draw_panel(self, plain_words(self.status.value))
+
+    def _ipython_display_(self, **_options: object) -> None:
+        """Show the panel, and leave its picture in the notebook, for GitHub, nbviewer and exports.
+
+        The picture is an output of its own: a page draws an output anew when it is updated, which would take the focus
+        from the panel. An empty model_id makes JupyterLab hide it.
+        """
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        if "google.colab" in sys.modules:  # which hides no output
+            display({"text/plain": repr(self), VIEW: view}, raw=True)
+            return
+        display({VIEW: view}, raw=True)
+        self._display_id = self._display_id or uuid.uuid4().hex
+        self._show_picture(display)
+
+    def _show_picture(self, show: Callable[..., object]) -> None:
+        """Send the picture to the notebook; show is `display` or `update_display`."""
+        hidden = {"version_major": 2, "version_minor": 0, "model_id": ""}
+        png = base64.b64encode(png_of(self.picture())).decode()
+        data = {"text/plain": repr(self), "image/png": png, VIEW: hidden}
+        words = f"{type(self).__name__}: {plain_words(self.status.value)}"
+        show(data, metadata={"image/png": {"alt": words[:LONGEST_ALT]}}, raw=True, display_id=self._display_id)
+
+    def _renew_picture_at_rest(self) -> None:
+        """Renew the picture in the notebook as soon as the panel has not changed for a moment."""
+        if self._display_id is None:
+            return
+        if self._resting is not None:
+            self._resting.cancel()
+        self._resting = threading.Timer(REST, self._show_picture, [update_display])
+        self._resting.daemon = True
+        self._resting.start()
 
     def close(self) -> None:
         """Close the panel and every part of it; no widget of it stays in the kernel or in the page."""
+        if self._resting is not None:
+            self._resting.cancel()
+        self._display_id = None
         own = [value for value in vars(self).values() if isinstance(value, ipywidgets.Widget)]  # also if not shown
         for part in [part for widget in (self, *own) for part in _parts(widget) if part is not self]:
             part.close()

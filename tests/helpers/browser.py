@@ -163,6 +163,7 @@ def jupyterlab(folder: Path, settings: Path) -> Iterator[str]:
     command += [f"--IdentityProvider.token={TOKEN}", "--expose-app-in-browser"]
     command += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
     command += ["--ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection"]  # as start.py does
+    command += ["--HTMLExporter.preprocessors=cnnlab.cli.export.AltText"]  # as start.py does
     address = f"http://127.0.0.1:{port}"
     _ask_for_no_news(settings)
     with open(settings / "jupyterlab.log", "w") as log:

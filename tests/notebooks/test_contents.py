@@ -6,7 +6,11 @@ import re
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
+from nbconvert import HTMLExporter
 from places import NOTEBOOKS
+
+from cnnlab.cli.export import AltText
 
 FILES = sorted(NOTEBOOKS.glob("*.ipynb"))
 # Ask with commit_guess and answer with score_guess; in the end all of them.
@@ -188,6 +192,26 @@ def test_every_picture_is_introduced_and_read(notebook):
             around = notebook.cells[max(0, index - 2) : index] + notebook.cells[index + 1 : index + 3]
             words = [other.source for other in around if other.cell_type == "markdown"]
             assert len(words) >= 2, cell.id
+
+
+def test_every_picture_has_an_alt_text_of_its_own(notebook):
+    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    words = [output.metadata.get("image/png", {}).get("alt", "") for output in pictures]
+    assert pictures
+    assert all(20 <= len(text) <= 300 for text in words), [text for text in words if not 20 <= len(text) <= 300]
+    assert len(set(words)) == len(words), sorted(text for text in words if words.count(text) > 1)
+    html, _ = HTMLExporter(preprocessors=[AltText]).from_notebook_node(notebook)
+    images = BeautifulSoup(html, "html.parser").select(".jp-OutputArea-output img")
+    assert [image["alt"] for image in images] == words
+
+
+def test_every_panel_has_left_its_picture(notebook):
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if "a live panel" in data.get("text/plain", ""):
+                assert 1000 < len(data["image/png"]) <= 60_000, cell.id
 
 
 def test_prose_is_plain(notebook):

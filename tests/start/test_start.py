@@ -795,6 +795,7 @@ def test_root_is_allowed_with_a_warning(start, monkeypatch, capsys, user, as_roo
     assert options["env"]["JUPYTER_TOKEN"] == "secret"
     assert not [argument for argument in command if "secret" in argument]
     assert "--ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection" in command
+    assert "--HTMLExporter.preprocessors=cnnlab.cli.export.AltText" in command
 
 
 def test_no_setting_of_the_persons_own_reaches_the_course(start, monkeypatch):

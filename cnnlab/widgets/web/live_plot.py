@@ -87,6 +87,13 @@ class LivePlot(WebWidget):
             self.figure.draw_artist(artist)
         self.send_together(picture=run_lengths(np.asarray(self._canvas.buffer_rgba())), **traits)
 
+    def pixels(self) -> np.ndarray:
+        """Return the picture that was sent last, uint8 (height, width, 4)."""
+        count = len(self.picture) // 6
+        colours = np.frombuffer(self.picture, "<u4", count)
+        lengths = np.frombuffer(self.picture, "<u2", count, offset=4 * count)
+        return np.repeat(colours, lengths).view(np.uint8).reshape(self.height, self.width, 4)
+
 
 def run_lengths(pixels: np.ndarray) -> bytes:
     """Return RGBA pixels, uint8 (H, W, 4), run-length encoded: the colours of all runs, then the lengths of all runs.

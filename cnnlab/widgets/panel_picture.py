@@ -1,0 +1,179 @@
+"""Draw what a panel shows into one figure, for notebooks that are read where no panel can run."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+import textwrap
+from collections.abc import Iterator
+
+import ipywidgets
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from cnnlab.model.convolution import format_number
+from cnnlab.widgets.web.canvas import NumberGrid, PixelCanvas
+from cnnlab.widgets.web.drawing_canvas import SIDE, DrawingCanvas
+from cnnlab.widgets.web.live_plot import LivePlot
+
+Picture = PixelCanvas | NumberGrid | DrawingCanvas | LivePlot
+DPI = 100
+WIDTH = 840  # pixels
+GAP = 14  # pixels between two pictures
+LINE = 15  # pixels of a line of words
+LETTER = 6.4  # pixels of a letter, about
+MOST = 4  # pictures in a line
+COLOURS = 64  # of the PNG, so that a notebook stays small
+
+
+def draw_panel(panel: ipywidgets.VBox, words: str) -> Figure:
+    """Return a figure with the pictures of a panel as they are now, the values of its controls, and these words.
+
+    >>> draw_panel(ConvolutionExplorer(), "row 14, column 14: 9 products, sum −0.33")
+    """
+    rows = [line for row in _rows_of(panel) for line in _lines(row)]
+    lines = [*textwrap.wrap(_settings(panel), int(WIDTH / LETTER))[:3], *textwrap.wrap(words, int(WIDTH / LETTER))]
+    heights = [max(_height(part, width) for part, width in row) for row in rows]
+    total = sum(heights) + GAP * (len(rows) + 1) + LINE * len(lines)
+    figure = Figure((WIDTH / DPI, total / DPI), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    top = GAP
+    for row, height in zip(rows, heights, strict=True):
+        left = GAP
+        for part, width in row:
+            _draw(figure, part, left, top, width)
+            left += width + GAP
+        top += height + GAP
+    for place, line in enumerate(lines):
+        y = 1 - (top + LINE * place) / total
+        figure.text(GAP / WIDTH, y, line, va="top", fontsize=8, color="0.2", parse_math=False)
+    return figure
+
+
+def png_of(figure: Figure) -> bytes:
+    """Return the figure as a PNG of few colours: a third of the bytes."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    file = io.BytesIO()
+    pixels.quantize(COLOURS, dither=Image.Dither.NONE).save(file, format="png", optimize=True)
+    return file.getvalue()
+
+
+def plain_words(status: str) -> str:
+    """Return the words of a status line, whose value is HTML.
+
+    >>> plain_words('<span class="cnnlab-error">3 &lt; 5</span>')
+    '3 < 5'
+    """
+    return html.unescape(re.sub(r"<[^>]*>", "", status))
+
+
+def _is_shown(widget: ipywidgets.Widget) -> bool:
+    layout = getattr(widget, "layout", None)
+    return layout is None or (layout.display != "none" and layout.visibility != "hidden")
+
+
+def _rows_of(widget: ipywidgets.Widget) -> list[list[Picture]]:
+    """Return the pictures in the widget, row by row: a VBox stacks its children, any other box has them in one row."""
+    if not _is_shown(widget):
+        return []
+    if isinstance(widget, Picture):
+        return [[widget]]
+    inside = [row for child in getattr(widget, "children", ()) for row in _rows_of(child)]
+    if isinstance(widget, ipywidgets.VBox) or not inside:
+        return inside
+    return [[part for row in inside for part in row]]
+
+
+def _lines(row: list[Picture]) -> Iterator[list[tuple[Picture, int]]]:
+    """Yield the pictures of a row, at most four in a line, each with its width in pixels, so that the line fits."""
+    for start in range(0, len(row), MOST):
+        line = row[start : start + MOST]
+        room = WIDTH - GAP * (len(line) + 1)
+        scale = min(1, room / sum(map(_natural_width, line)))
+        yield [(part, round(scale * _natural_width(part))) for part in line]
+
+
+def _settings(panel: ipywidgets.Widget) -> str:
+    """Return the controls of the panel with their values, such as "image 0 · kernel size 3"."""
+    parts = []
+    for widget in _shown_in(panel):
+        name, value = getattr(widget, "description", ""), getattr(widget, "value", None)
+        if name and isinstance(value, str | int | float | bool) and not isinstance(widget, ipywidgets.FloatProgress):
+            label = getattr(widget, "label", None)  # of a choice: what the person sees
+            number = f"{value:.4g}" if isinstance(value, float) else value
+            shown = ("yes" if value else "no") if isinstance(value, bool) else label or number
+            parts.append(f"{name}: {shown}")
+    return " · ".join(parts)
+
+
+def _shown_in(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
+    if _is_shown(widget):
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from _shown_in(child)
+
+
+def _natural_width(part: Picture) -> int:
+    return part.width if isinstance(part, LivePlot) else part.display_width
+
+
+def _pixels(part: Picture) -> np.ndarray:
+    """Return what the picture shows, uint8 (H, W, 4)."""
+    if isinstance(part, LivePlot):
+        return part.pixels()
+    if isinstance(part, DrawingCanvas):
+        grey = np.frombuffer(part.ink, np.uint8).reshape(SIDE, SIDE, 1)
+        return np.concatenate([grey, grey, grey, np.full_like(grey, 255)], axis=-1)
+    width = part.columns if isinstance(part, NumberGrid) else part.width
+    return np.frombuffer(part.pixels, np.uint8).reshape(-1, width, 4)
+
+
+def _words_of(part: Picture, width: int) -> tuple[list[str], list[str]]:
+    """Return the lines above and below a picture of this width; how to draw with keys is no word for a reader."""
+    above = getattr(part, "title", "")
+    below = "" if isinstance(part, DrawingCanvas) else getattr(part, "caption", "").split("\n")[0]
+    return textwrap.wrap(above, max(12, int(width / LETTER))), textwrap.wrap(below, max(12, int(width / LETTER)))
+
+
+def _height(part: Picture, width: int) -> int:
+    rows, columns, _ = _pixels(part).shape
+    above, below = _words_of(part, width)
+    return round(width * rows / columns) + LINE * (len(above) + len(below))
+
+
+def _draw(figure: Figure, part: Picture, left: int, top: int, width: int) -> None:
+    """Draw a picture with its words; left, top and width are in pixels of the figure."""
+    pixels, (above, below) = _pixels(part), _words_of(part, width)
+    total, top = round(figure.get_figheight() * DPI), top + LINE * len(above)
+    height = round(width * pixels.shape[0] / pixels.shape[1])
+    ax = figure.add_axes((left / WIDTH, 1 - (top + height) / total, width / WIDTH, height / total))
+    ax.imshow(pixels, interpolation="antialiased" if isinstance(part, LivePlot) else "nearest", aspect="auto")
+    ax.set_axis_off()
+    _draw_marks(ax, part)
+    for words, y, look in ((above, top - 3, ("bottom", "black")), (below, top + height + 2, ("top", "0.3"))):
+        place = {"va": look[0], "color": look[1], "fontsize": 8, "parse_math": False}
+        figure.text(left / WIDTH, 1 - y / total, "\n".join(words), **place)
+
+
+def _draw_marks(ax: Axes, part: Picture) -> None:
+    """Draw the cursor and the marked rectangle of a canvas, or the numbers of a table."""
+    if isinstance(part, PixelCanvas):
+        marks = [part.rectangle, [*part.cursor, 1, 1] if part.cursor else []]
+        for row, column, rows, columns in filter(None, marks):
+            frame = {"fill": False, "edgecolor": "#e69f00", "linewidth": 1.5}
+            ax.add_patch(Rectangle((column - 0.5, row - 0.5), columns, rows, **frame))
+    if isinstance(part, NumberGrid):
+        size = min(9, 60 / part.columns)
+        for place, value in enumerate(part.values):
+            row, column = divmod(place, part.columns)
+            red, green, blue, _ = part.pixels[4 * place : 4 * place + 4]
+            ink = "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "white"  # as in number_grid.js
+            text = value if isinstance(value, str) else format_number(value)
+            ax.text(column, row, text, ha="center", va="center", fontsize=size, color=ink, parse_math=False)

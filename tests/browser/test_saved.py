@@ -1,0 +1,68 @@
+"""Test in a real JupyterLab what a used and saved notebook shows when it is exported as HTML."""
+
+import base64
+import io
+
+import browser
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+PANEL = "import cnnlab\npanel = cnnlab.ConvolutionExplorer()\npanel"
+PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 2, 4], label='rise')\nplt.title('A title')\nplt.show()"
+OUTPUTS = """() => window.jupyterapp.shell.currentWidget.model.toJSON().cells.map(cell => cell.outputs)"""
+IMAGES = "images => images.map(image => [image.alt, image.naturalWidth, image.src.split(',')[1]])"
+
+
+@pytest.fixture(scope="module")
+def page(shared_lab):
+    with shared_lab.running([PANEL, PLOT]) as page:
+        page.lab = shared_lab
+        yield page
+
+
+def picture_of(page):
+    """The output with the panel's picture, as the notebook would save it."""
+    return page.evaluate(OUTPUTS)[0][-1]
+
+
+def exported(page):
+    """Save the notebook, export it as the menu does, and return (alt, width, PNG) of its images, and its text."""
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    path = page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path")
+    export = page.context.new_page()
+    try:
+        export.goto(f"{page.lab.address}/nbconvert/html/{path}?token={browser.TOKEN}")
+        words = " ".join(export.locator(".jp-OutputArea-output").all_inner_texts())
+        return export.locator(".jp-OutputArea-output img").evaluate_all(IMAGES), words
+    finally:
+        export.close()
+
+
+def test_the_picture_follows_the_panel_which_keeps_its_focus_and_the_export_shows_both_pictures(page):
+    first = picture_of(page)
+    outputs = page.locator(".jp-Cell").first.locator(".jp-OutputArea-child")
+    expect(outputs.nth(1).locator("img")).to_have_count(0)  # beside the live panel no picture of it is seen
+    assert outputs.nth(1).bounding_box()["height"] < 12
+    slider = page.get_by_role("slider", name="kernel size")
+    slider.focus()
+    slider.evaluate("slider => { slider.isTheSame = true; }")
+    page.keyboard.press("ArrowRight")
+    browser.wait_for(page, lambda: picture_of(page)["data"]["image/png"] != first["data"]["image/png"])
+    assert slider.evaluate("slider => slider.isTheSame && document.activeElement === slider")
+    expect(page.get_by_role("img", name="Kernel 5×5")).to_be_visible()
+
+    last = picture_of(page)
+    assert "25 products" in last["metadata"]["image/png"]["alt"]
+    images, words = exported(page)
+    plot = page.evaluate(OUTPUTS)[1][0]["metadata"]["image/png"]["alt"]
+    assert [alt for alt, _, _ in images] == [last["metadata"]["image/png"]["alt"], plot]
+    assert plot == "A title: curves 0 to 2: rise from 1 to 4."
+    assert all(width > 300 for _, width, _ in images)
+    assert "a live panel" not in words
+    shown, stored = (
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+        for data in (images[0][2], last["data"]["image/png"])
+    )
+    np.testing.assert_array_equal(shown, stored)

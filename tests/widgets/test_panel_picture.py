@@ -1,0 +1,94 @@
+"""Test the picture of a panel that stays in a saved notebook."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+import torch
+from IPython.core.displaypub import CapturingDisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from panel_cells import CELLS
+from PIL import Image
+
+from cnnlab import widgets
+from cnnlab.widgets import base
+from cnnlab.widgets.panel_picture import png_of
+from cnnlab.widgets.web.canvas import diverging_pixels
+
+LARGEST = 60_000  # bytes, as base64 in the notebook
+
+
+@pytest.fixture
+def published(monkeypatch):
+    """What is sent to the notebook; InteractiveShell is what `display` publishes through."""
+    publisher = CapturingDisplayPublisher()
+    shell = type("Shell", (), {"display_pub": publisher})
+    monkeypatch.setattr(InteractiveShell, "initialized", lambda: True)
+    monkeypatch.setattr(InteractiveShell, "instance", lambda: shell)
+    return publisher.outputs
+
+
+@pytest.mark.parametrize("name", widgets.__all__)
+def test_every_panel_leaves_a_small_picture(name):
+    code = CELLS[widgets.__all__.index(name)].replace("\ncnnlab.", "\npanel = cnnlab.")
+    names = {}
+    if "runs" in code and "runs =" not in code:
+        exec(CELLS[widgets.__all__.index("PredictThenRun")], names)
+    exec(f"import cnnlab\n{code}", names)
+    panel = names["panel"]
+    png = png_of(panel.picture())
+    assert len(base64.b64encode(png)) <= LARGEST
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+    assert pixels.shape[1] == 840
+    assert (pixels != 255).any(axis=2).mean() > 0.005
+    panel.close()
+
+
+def test_the_picture_shows_the_present_state():
+    panel = widgets.ConvolutionExplorer()
+    before = png_of(panel.picture())
+    panel.preset.value = "blur"
+    figure = panel.picture()
+    assert png_of(figure) != before
+    kernel = figure.axes[1].images[0].get_array()  # after the input
+    np.testing.assert_array_equal(kernel, diverging_pixels(torch.full((3, 3), 1 / 9), 1 / 9))
+    assert "kernel: blur" in "".join(text.get_text() for text in figure.texts)
+    panel.close()
+
+
+def test_it_is_shown_beside_the_view_in_an_output_that_jupyterlab_hides(published):
+    panel = widgets.ConvolutionExplorer()
+    panel._ipython_display_()
+    view, picture = published
+    assert view["data"] == {base.VIEW: {"version_major": 2, "version_minor": 0, "model_id": panel.model_id}}
+    assert picture["data"]["text/plain"] == "<ConvolutionExplorer: a live panel; run this cell to use it>"
+    assert picture["data"][base.VIEW]["model_id"] == ""
+    assert picture["metadata"]["image/png"]["alt"].startswith("ConvolutionExplorer: row 14, column 14: 9 products")
+    panel.close()
+
+
+def test_it_is_renewed_once_when_the_panel_rests(published, monkeypatch):
+    monkeypatch.setattr(base, "REST", 0.3)
+    panel = widgets.ConvolutionExplorer()
+    panel._ipython_display_()
+    first = published[1]
+    for image in (1, 2, 3):
+        panel.image_index.value = image
+    panel._resting.join()
+    assert len(published) == 3
+    assert published[2]["transient"] == first["transient"]
+    assert published[2]["data"]["image/png"] != first["data"]["image/png"]
+    panel.image_index.value = 4
+    panel.close()
+    panel._resting.join()
+    assert len(published) == 3
+
+
+def test_on_colab_the_view_is_shown_alone_as_before(published, monkeypatch):
+    monkeypatch.setitem(base.sys.modules, "google.colab", base)
+    panel = widgets.ConvolutionExplorer()
+    panel._ipython_display_()
+    (view,) = published
+    assert set(view["data"]) == {"text/plain", base.VIEW}
+    panel.close()

@@ -57,7 +57,7 @@ class _Line(tqdm):
 
     @property
     def format_dict(self) -> dict[str, Any]:
-        """Return what tqdm puts into the line, with `left`: the time left in words; "" before anything is known of it."""
+        """Return what tqdm puts into the line, and `left`: the time left in words, "" as long as it is unknown."""
         known = super().format_dict
         done, elapsed = self.n - self.initial, known["elapsed"]
         rate = known["rate"] or (done / elapsed if elapsed else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import ipywidgets
@@ -9,6 +10,7 @@ import ipywidgets
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, Experiment, in_order, knobs_of
 from cnnlab.experiments.fields import Setting
+from cnnlab.widgets.base import offer
 
 GROUPS = {
     group: tuple(name for name, known in FIELDS.items() if known.group == group)
@@ -39,6 +41,25 @@ def show_knobs(controls: dict[str, Any]) -> None:
     for name, control in controls.items():
         if FIELDS[name].datasets:
             control.layout.display = None if _is_shown(name, controls["dataset"].value) else "none"
+
+
+def name_usual_values(controls: dict[str, Any], experiment: Experiment) -> None:
+    """Write beside each "usual" of the shown controls the value that it means, as in "usual (0.001)"."""
+    for name, known in FIELDS.items():
+        if not _can_be_usual(known) or not _is_shown(name, experiment.dataset):
+            continue
+        with contextlib.suppress(ConfigError):  # the other values may need one of its own
+            usual = experiment.replace(**{name: None}).resolved()[name]
+            label = known.none if usual is None else f"{known.none} ({_label(known, usual)})"
+            control = controls[name]
+            options = [(label if word == known.none else old, word) for old, word in control.options]
+            if options != list(control.options):
+                offer(control, options, otherwise=known.none)
+
+
+def _can_be_usual(known: Setting) -> bool:
+    """Return whether the field may be left open, for a value that the control can name."""
+    return bool(known.choices or known.steps) and known.default is None and known.none == "usual"
 
 
 def _is_shown(name: str, dataset: str) -> bool:

@@ -86,7 +86,8 @@ def _make_control(name: str, known: Setting, value: Any) -> ipywidgets.DOMWidget
         return ipywidgets.IntSlider(value, min(low, value), max(high, value), step, description=description)
     if not known.choices and not known.steps:
         return ipywidgets.Text(value=value or "", description=description, continuous_update=False)
-    kind = ipywidgets.Dropdown if known.choices else ipywidgets.SelectionSlider
+    # The readout of a slider would have no room for "usual (0.001)".
+    kind = ipywidgets.Dropdown if known.choices or _can_be_usual(known) else ipywidgets.SelectionSlider
     values = _values(known, value)
     # ipywidgets takes a value of None for nothing chosen, so that a word stands for it
     options = [(_label(known, option), known.none if option is None else option) for option in values]

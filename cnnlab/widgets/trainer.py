@@ -123,8 +123,10 @@ class Trainer(Panel):
         """Return the rows with the buttons, the others, the news and the bar; on Colab, words replace the buttons."""
         how = "On Colab a cell trains: run <code>panel.train()</code> in the next one; its ■ stops the training."
         buttons = (ipywidgets.HTML(how),) if ON_COLAB else (self.start, self.stop)
+        row = flowing_row(*buttons, *others, self.bar, self.estimate, self.time_left)
+        self.bar.layout.width = "240px"
         return [
-            flowing_row(*buttons, *others, self.bar, self.estimate, self.time_left),
+            row,
             self.news,  # close to Start, where an error is seen
         ]
 

@@ -48,7 +48,7 @@ class ComparedRuns(ipywidgets.VBox):
         for control in (self.metric, self.reference):
             control.style.description_width = "initial"
         self.table = ipywidgets.HTML()
-        self.plot = LivePlot(8.2, 2.8, label=NO_RUNS)
+        self.plot = LivePlot(8.2, 2.6, label=NO_RUNS)
         super().__init__([flowing_row(self.metric, self.reference), self.table, self.plot])
 
     def show_runs(self, runs: Iterable[Run]) -> str:
@@ -127,7 +127,9 @@ def _table_of(comparison: Comparison, letters: dict[str, str]) -> str:
     table.insert(2, "verdict", table.pop("verdict"))  # visible on a narrow page, too
     table["seeds"] = [_seeds(comparison, row) for row in comparison.levels]
     look = {"index": False, "border": 0, "classes": "cnnlab-table", "na_rep": "", "float_format": "{:.4f}".format}
-    note = f"<p>{PAIRED.format(letters[comparison.levels[0].level])}</p>" if len(letters) > 1 else ""
+    note = (
+        f'<p class="cnnlab-note">{PAIRED.format(letters[comparison.levels[0].level])}</p>' if len(letters) > 1 else ""
+    )
     return f'<div class="cnnlab-scroll cnnlab-low" {TABLE}>{table.to_html(**look)}</div>{note}'
 
 

@@ -116,10 +116,10 @@ def test_a_damaged_file_is_named_and_the_others_are_shown():
 
 def test_a_record_of_another_version_is_named_and_stays(monkeypatch):
     KeptRuns().keep(made(0.5))
-    monkeypatch.setattr("cnnlab.experiments.store.FORMAT", 2)
-    panel = show()
+    with monkeypatch.context() as context:
+        context.setattr("cnnlab.experiments.store.FORMAT", 2)
+        panel = show()
     assert "has format 1, and this cnnlab reads 2" in panel.kept.value
-    monkeypatch.undo()
     assert len(show().earlier_runs) == 1
 
 
@@ -150,7 +150,7 @@ def _keep_all(folder, pooling):
 
 
 @pytest.mark.parametrize("kind", ["kernels", "panels of one kernel"])
-def test_several_writers_lose_nothing(tmp_path, kind):
+def test_several_writers_lose_nothing(kind):
     make = multiprocessing.get_context("spawn").Process if kind == "kernels" else threading.Thread
     writers = [make(target=_keep_all, args=(os.environ["CNNLAB_COURSE"], pooling)) for pooling in ("max", "avg")]
     for writer in writers:

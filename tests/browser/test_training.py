@@ -20,6 +20,11 @@ CUT = """() => [...document.querySelectorAll('.jp-OutputArea-output .widget-labe
   .filter(label => label.scrollWidth > label.clientWidth + 1).map(label => label.textContent)"""
 SHORTEST_SLIDER = """() => Math.min(...[...document.querySelectorAll('.jp-OutputArea-output .noUi-target')]
   .filter(slider => slider.offsetParent).map(slider => slider.offsetWidth))"""
+FORGET = """
+import shutil
+from cnnlab.files import course_folder
+shutil.rmtree(course_folder() / "panel_runs", ignore_errors=True)
+"""
 BELOW = "(one, other) => Math.round(one.getBoundingClientRect().y - other.getBoundingClientRect().y)"
 READ = "canvas => canvas.toDataURL()"
 
@@ -33,7 +38,8 @@ def notebook(shared_lab):
 
 @pytest.fixture
 def lab(notebook):
-    """Yield the page with a fresh panel in it, shown twice."""
+    """Yield the page with a fresh panel in it, shown twice; no earlier run is kept."""
+    browser.execute(notebook, FORGET)
     with browser.anew(notebook):
         expect(notebook.locator(".cnnlab-status").first).to_contain_text("1 run of 350 epochs")
         yield notebook
@@ -161,22 +167,6 @@ def test_forgetting_asks(lab):
     expect(lab.get_by_text("No runs yet.").first).to_be_visible()
 
 
-def test_runs_are_shown_again_after_a_restart_of_the_kernel(shared_lab):
-    nbformat.write(
-        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELLS[0].strip())]), shared_lab.folder / "again.ipynb"
-    )
-    with shared_lab.page() as page, browser.new_kernel(page, "again.ipynb"):
-        browser.run_all_cells(page)
-        browser.execute(page, "panel.epochs.value, panel.seeds.value = 1, 3\npanel.train()")
-        page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-        browser.run_all_cells(page)
-        expect(page.locator(".cnnlab-table").first).to_contain_text("one setting")  # seen without a click
-        expect(page.locator(".cnnlab-table").first).to_contain_text("3")
-        expect(page.get_by_text("earlier runs (3)").first).to_be_visible()
-        expect(button(page, "Start")).to_be_enabled()
-        browser.execute(page, "panel._forget()")
-
-
 def test_labels_are_whole_and_sliders_long_on_a_page_of_any_width(lab):
     # no label is cut, and every slider is long enough to be moved, on a page of any width
     for width in (1600, 1280, 800, 640):
@@ -191,3 +181,22 @@ def test_every_control_has_a_name(lab):
         for control in lab.locator(".jp-OutputArea-output").first.get_by_role(role).all():
             named = control.get_attribute("aria-label") or control.evaluate("e => e.labels?.[0]?.textContent")
             assert named, control.evaluate("e => e.outerHTML")
+
+
+def test_runs_are_shown_again_after_a_restart_of_the_kernel(shared_lab, notebook):
+    """Last, because the page leaves the notebook of the other tests, and comes back to it."""
+    name = notebook.evaluate("() => window.jupyterapp.shell.currentWidget.context.path")
+    again = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELLS[0])])
+    nbformat.write(again, shared_lab.folder / "again.ipynb")
+    with browser.new_kernel(notebook, "again.ipynb"):
+        browser.execute(notebook, FORGET)
+        browser.run_all_cells(notebook)
+        browser.execute(notebook, "panel.epochs.value, panel.seeds.value = 1, 3\npanel.train()")
+        notebook.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        browser.run_all_cells(notebook)
+        table = notebook.locator(".cnnlab-table").first
+        expect(table).to_be_visible()  # without a click
+        expect(table.locator("td")).to_contain_text(["A", "one setting", "reference", "3"])
+        expect(notebook.get_by_text("earlier runs (3)").first).to_be_visible()
+        expect(button(notebook, "Start")).to_be_enabled()
+    browser.switch_notebook(notebook, name, shared_lab.kernel)

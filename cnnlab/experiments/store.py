@@ -13,7 +13,7 @@ import stat
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -163,6 +163,13 @@ class Store:
         """Return the note of a failure, with "experiment" and "reason"; None if there is none."""
         content = self._content(f"{name}.failed")
         return None if content is None else json.loads(content)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Delete these records with their weights; a record that is not there is ignored."""
+        with self.editing():
+            for name in names:
+                for kind in ("json", "safetensors"):
+                    self._remove(f"{name}.{kind}")
 
     def claim(self, name: str) -> Claim | None:
         """Return the right to train a record, which the caller closes; None while another process has it."""

@@ -1,4 +1,4 @@
-"""Show how far a training or a sweep is, and the time left, in one line that is replaced in place.
+"""Show how far a training or a sweep is, and the time left, in one line that is replaced in place; say times in words.
 
 At the end the line is empty: notebook runners compare and keep the outputs of a cell, which must not differ from run to
 run. What stays is one sentence on standard output.
@@ -13,13 +13,14 @@ import math
 import sys
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 from tqdm import tqdm
 
 from cnnlab.data.dataset import Data
 from cnnlab.training.history import History
 
-WORDS = "{desc}, {remaining} left"
+WORDS = "{desc}{left}"
 PAUSE = 0.25  # seconds between two updates of the line
 
 
@@ -54,6 +55,15 @@ class _Line(tqdm):
             disable=None if shown and not notebook else not shown,  # None: unless it is a terminal
         )  # fmt: skip
 
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """Return what tqdm puts into the line, and `left`: the time left in words, "" as long as it is unknown."""
+        known = super().format_dict
+        done, elapsed = self.n - self.initial, known["elapsed"]
+        rate = known["rate"] or (done / elapsed if elapsed else 0)
+        left = f", about {time_in_words((self.total - self.n) / rate)} left" if rate and self.total else ""
+        return known | {"left": left}
+
     def show(self, words: str) -> None:
         """Change the text, and draw it unless the line was drawn less than PAUSE seconds ago."""
         self.set_description_str(words, refresh=False)
@@ -67,6 +77,26 @@ class _Line(tqdm):
         bar = f'<progress value="{self.n}" max="{self.total}"></progress>'
         self.cell_display.update(_bundle(words, f"<label>{bar} {words}</label>" if words else ""), raw=True)
         return None
+
+
+def time_in_words(seconds: float) -> str:
+    """Return a time as a person says it, and no more precise than an estimate is: to 5 seconds, later to a minute.
+
+    >>> [time_in_words(seconds) for seconds in (0.2, 21, 97, 1500, 25403)]
+    ['1 s', '20 s', '1 min 40 s', '25 min', '7 h 3 min']
+    """
+    short = round(seconds) if seconds < 9.5 else 5 * round(seconds / 5)
+    if short < 60:
+        return f"{max(1, short)} s"
+    tens = 10 * round(seconds / 10)
+    if tens < 600:
+        return _two_units(*divmod(tens, 60), "min", "s")
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else _two_units(*divmod(minutes, 60), "h", "min")
+
+
+def _two_units(large: int, small: int, unit: str, part: str) -> str:
+    return f"{large} {unit} {small} {part}" if small else f"{large} {unit}"
 
 
 def _bundle(plain: str = "", html: str = "") -> dict[str, str]:

@@ -9,7 +9,7 @@ from cnnlab.widgets.pooling import PoolingExplorer
 from cnnlab.widgets.prediction import PredictThenRun
 from cnnlab.widgets.run_explorer.explorer import RunExplorer
 from cnnlab.widgets.stopping import StoppingExplorer
-from cnnlab.widgets.training import TrainingPanel
+from cnnlab.widgets.training.panel import TrainingPanel
 
 __all__ = [
     "ConvolutionExplorer",

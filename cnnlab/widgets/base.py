@@ -163,9 +163,10 @@ def control_row(*controls: DescriptionWidget, compact: bool = False) -> ipywidge
         control.layout.width = "auto"
         control.style.description_width = "initial"  # a long name is never cut
     if compact:
-        row = picture_row(list(controls), "repeat(auto-fit, minmax(240px, 1fr))")
+        row = picture_row(list(controls), "repeat(auto-fit, minmax(196px, 1fr))")
+        row.add_class("cnnlab-form")
         row.layout.align_items = "center"
-        row.layout.grid_gap, row.layout.padding, row.layout.max_width = "0 20px", "0 2px", "1200px"
+        row.layout.grid_gap, row.layout.padding, row.layout.max_width = "0 12px", "0 2px", "1200px"
         return row
     return picture_row(list(controls), "repeat(auto-fit, minmax(max(210px, calc((100% - 56px) / 3)), 1fr))")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import ipywidgets
@@ -9,6 +10,7 @@ import ipywidgets
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, Experiment, in_order, knobs_of
 from cnnlab.experiments.fields import Setting
+from cnnlab.widgets.base import offer
 
 GROUPS = {
     group: tuple(name for name, known in FIELDS.items() if known.group == group)
@@ -41,6 +43,25 @@ def show_knobs(controls: dict[str, Any]) -> None:
             control.layout.display = None if _is_shown(name, controls["dataset"].value) else "none"
 
 
+def name_usual_values(controls: dict[str, Any], experiment: Experiment) -> None:
+    """Write beside each "usual" of the shown controls the value that it means, as in "usual (0.001)"."""
+    for name, known in FIELDS.items():
+        if not _can_be_usual(known) or not _is_shown(name, experiment.dataset):
+            continue
+        with contextlib.suppress(ConfigError):  # the other values may need one of its own
+            usual = experiment.replace(**{name: None}).resolved()[name]
+            label = known.none if usual is None else f"{known.none} ({_label(known, usual)})"
+            control = controls[name]
+            options = [(label if word == known.none else old, word) for old, word in control.options]
+            if options != list(control.options):
+                offer(control, options, otherwise=known.none)
+
+
+def _can_be_usual(known: Setting) -> bool:
+    """Return whether the field may be left open, for a value that the control can name."""
+    return bool(known.choices or known.steps) and known.default is None and known.none == "usual"
+
+
 def _is_shown(name: str, dataset: str) -> bool:
     return not FIELDS[name].datasets or name in knobs_of(dataset)
 
@@ -65,7 +86,8 @@ def _make_control(name: str, known: Setting, value: Any) -> ipywidgets.DOMWidget
         return ipywidgets.IntSlider(value, min(low, value), max(high, value), step, description=description)
     if not known.choices and not known.steps:
         return ipywidgets.Text(value=value or "", description=description, continuous_update=False)
-    kind = ipywidgets.Dropdown if known.choices else ipywidgets.SelectionSlider
+    # The readout of a slider would have no room for "usual (0.001)".
+    kind = ipywidgets.Dropdown if known.choices or _can_be_usual(known) else ipywidgets.SelectionSlider
     values = _values(known, value)
     # ipywidgets takes a value of None for nothing chosen, so that a word stands for it
     options = [(_label(known, option), known.none if option is None else option) for option in values]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ipywidgets
 
 from cnnlab.errors import ConfigError
+from cnnlab.experiments.duration import estimate_seconds, learn_speed, measure_speed
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import Run, run
 from cnnlab.training.fit import EpochState
-from cnnlab.widgets.base import Panel, flowing_row, picture_row
+from cnnlab.training.progress import time_in_words
+from cnnlab.widgets.base import Panel, flowing_row
 from cnnlab.widgets.web.status_line import StatusLine
 
 ON_COLAB = "google.colab" in sys.modules  # Colab's page drops the messages of a thread, so that a cell must train
@@ -39,6 +41,8 @@ class Trainer(Panel):
         Start the training, and stop it after the current batch.
     bar, time_left : FloatProgress, Label
         The share of the training that is done, and the time left.
+    estimate : Label
+        About how long the training that Start begins will take; empty while that is unknown, and during a training.
     news : StatusLine
         What happens now, or the error that ended the training.
     """
@@ -46,6 +50,7 @@ class Trainer(Panel):
     # Set here, too: Jupyter closes even a panel whose __init__ raised.
     _training = False
     _thread: threading.Thread | None = None
+    _estimated: Sequence[Experiment] = ()
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +62,7 @@ class Trainer(Panel):
         self.bar.style.description_width = "initial"
         for control in (self.start, self.stop, self.bar):
             control.layout.width = "auto"
-        self.time_left = ipywidgets.Label("")
+        self.time_left, self.estimate = ipywidgets.Label(""), ipywidgets.Label("")
         self.news = StatusLine()
         self.news.layout.min_height = "3em"  # two lines, so that the rows below do not move
         self.news.say("Nothing is being trained.")
@@ -118,11 +123,32 @@ class Trainer(Panel):
         """Return the rows with the buttons, the others, the news and the bar; on Colab, words replace the buttons."""
         how = "On Colab a cell trains: run <code>panel.train()</code> in the next one; its ■ stops the training."
         buttons = (ipywidgets.HTML(how),) if ON_COLAB else (self.start, self.stop)
+        row = flowing_row(*buttons, *others, self.bar, self.estimate, self.time_left)
+        self.bar.layout.width = "240px"
         return [
-            flowing_row(*buttons, *others),
+            row,
             self.news,  # close to Start, where an error is seen
-            picture_row([self.bar, self.time_left], "minmax(0, 2fr) minmax(9em, 1fr)"),
         ]
+
+    def _show_estimate(self, experiments: Sequence[Experiment]) -> None:
+        """Say about how long these experiments will train, unless a training is under way."""
+        self._estimated = experiments
+        seconds = [estimate_seconds(experiment) for experiment in experiments]
+        known = [number for number in seconds if number is not None]
+        shown = known and len(known) == len(seconds) and not self._training
+        most = " at most" if any(experiment.patience is not None for experiment in experiments) else ""
+        self.estimate.value = f"takes about {time_in_words(sum(known))}{most}" if shown else ""
+
+    def _measure_speed(self) -> None:
+        """Measure the speed of this computer in a thread, then show the estimate."""
+
+        def measure() -> None:
+            measure_speed()
+            with self._lock:
+                if self.comm is not None:  # the panel is not closed
+                    self._show_estimate(self._estimated)
+
+        threading.Thread(target=measure, name="cnnlab speed", daemon=True).start()
 
     # --- The training
 
@@ -132,7 +158,7 @@ class Trainer(Panel):
             raise ConfigError("a training is under way; stop it, or panel.wait() for it")
         experiments = self._experiments()
         self._stop, self._error, self._training = threading.Event(), None, True
-        self.start.disabled, self.stop.disabled, self.bar.value = True, False, 0
+        self.start.disabled, self.stop.disabled, self.bar.value, self.estimate.value = True, False, 0, ""
         return experiments
 
     def _begin(self) -> None:
@@ -185,7 +211,7 @@ class Trainer(Panel):
             if now - last_shown > SHORTEST or done == total:
                 left = (now - begun) / done * (total - done)
                 self.bar.value, last_shown = done / total, now
-                self.time_left.value = f"about {left:.0f} s left" if left else ""
+                self.time_left.value = f"about {time_in_words(left)} left" if left else ""
 
         return show
 
@@ -201,6 +227,7 @@ class Trainer(Panel):
             progress=lambda share: show(place + share), **self._options(experiment),
         )  # fmt: skip
         was_stopped = finished.history.stopped_by in ("stop", "interrupt")
+        learn_speed(experiment, sum(finished.history["seconds"]), len(finished.history))
         left_out = "; a run that was stopped is not compared" if was_stopped else ""
         self.news.say(f"{which.capitalize()}: {finished.history.message}{left_out}.")
         return None if was_stopped else finished

@@ -3,6 +3,7 @@
 import re
 
 import browser
+import nbformat
 import pytest
 from playwright.sync_api import expect
 
@@ -19,6 +20,11 @@ CUT = """() => [...document.querySelectorAll('.jp-OutputArea-output .widget-labe
   .filter(label => label.scrollWidth > label.clientWidth + 1).map(label => label.textContent)"""
 SHORTEST_SLIDER = """() => Math.min(...[...document.querySelectorAll('.jp-OutputArea-output .noUi-target')]
   .filter(slider => slider.offsetParent).map(slider => slider.offsetWidth))"""
+FORGET = """
+import shutil
+from cnnlab.files import course_folder
+shutil.rmtree(course_folder() / "panel_runs", ignore_errors=True)
+"""
 BELOW = "(one, other) => Math.round(one.getBoundingClientRect().y - other.getBoundingClientRect().y)"
 READ = "canvas => canvas.toDataURL()"
 
@@ -32,7 +38,8 @@ def notebook(shared_lab):
 
 @pytest.fixture
 def lab(notebook):
-    """Yield the page with a fresh panel in it, shown twice."""
+    """Yield the page with a fresh panel in it, shown twice; no earlier run is kept."""
+    browser.execute(notebook, FORGET)
     with browser.anew(notebook):
         expect(notebook.locator(".cnnlab-status").first).to_contain_text("1 run of 350 epochs")
         yield notebook
@@ -42,20 +49,28 @@ def button(page, name):
     return page.locator("button.jupyter-button", has_text=name).first
 
 
+def show(page, words):
+    """Press one of the panel's tabs, with the keyboard."""
+    tab = page.locator("button.widget-toggle-button", has_text=words).first
+    tab.focus()
+    page.keyboard.press("Enter")
+
+
 def test_start_stop_and_start_again(lab):
     start, stop = button(lab, "Start"), button(lab, "Stop")
     news = lab.locator(".cnnlab-status").nth(1)
     curves = lab.get_by_role("img", name=re.compile("^loss and accuracy over the epochs")).first
     empty = curves.evaluate(READ)
-    below = lab.get_by_role("region", name="layers").first
+    below = curves
     far = below.evaluate(BELOW, start.element_handle())
+    expect(lab.get_by_text(re.compile(r"^takes about \d+ (s|min)")).first).to_be_visible()
     expect(stop).to_be_disabled()
     start.click()
     expect(news).to_have_text("Training run 1 of 1, seed 0.")
     expect(start).to_be_disabled()
     expect(curves).to_have_attribute("aria-label", re.compile(r"after epoch \d+: train loss \d"))
     assert curves.evaluate(READ) != empty
-    expect(lab.get_by_text(re.compile(r"about \d+ s left")).first).to_be_visible()
+    expect(lab.get_by_text(re.compile(r"about [\dhmins ]+ left")).first).to_be_visible()
 
     # another cell answers while it trains
     lab.evaluate("""() => {
@@ -72,6 +87,7 @@ def test_start_stop_and_start_again(lab):
     )
     expect(start).to_be_enabled()
     assert below.evaluate(BELOW, start.element_handle()) == far  # long news move nothing
+    show(lab, "Comparison")
     expect(lab.get_by_text("No runs yet.").first).to_be_visible()
 
     slider = lab.get_by_role("slider", name="epochs").first
@@ -80,6 +96,8 @@ def test_start_stop_and_start_again(lab):
     expect(lab.locator(".cnnlab-status").first).to_contain_text("1 run of 1 epoch")
     start.click()
     expect(news).to_have_text("Run 1 of 1, seed 0: trained 1 epoch.")
+    expect(curves).to_be_visible()  # Start shows them
+    show(lab, "Comparison")
     expect(lab.locator(".cnnlab-table").first).to_contain_text("one setting")
     # the panel is shown twice, and both views are live
     expect(lab.locator(".cnnlab-table")).to_have_count(2)
@@ -95,39 +113,61 @@ def test_an_impossible_setting_is_red_at_once_and_can_not_be_started(lab):
     expect(button(lab, "Start")).to_be_disabled()
     lab.get_by_role("combobox", name="optimizer").first.select_option("sgd")
     expect(status).to_contain_text("parameters; 1 run of 350 epochs")
+    show(lab, "Code")
     expect(lab.get_by_text(re.compile(r"optimizer='sgd', momentum=0\.5")).first).to_be_visible()
     expect(button(lab, "Start")).to_be_enabled()
 
 
-def test_start_and_its_news_are_seen_without_scrolling_and_stay_where_they_are(lab):
-    lab.set_viewport_size({"width": 1280, "height": 800})
+@pytest.mark.parametrize("width", [1280, 1440])
+def test_settings_start_and_curves_are_on_one_screen_and_stay_where_they_are(lab, width):
+    lab.set_viewport_size({"width": width, "height": 900})
     page = lab.locator(".jp-WindowedPanel-outer").first
-    lab.get_by_role("heading", name="Data").first.evaluate("heading => heading.scrollIntoView()")
-    layers = lab.get_by_role("region", name="layers").first
+    heading = lab.get_by_role("heading", name="Data").first
+    heading.evaluate("heading => heading.scrollIntoView()")
     seen = {
+        "settings": heading,
         "start": button(lab, "Start"),
         "stop": button(lab, "Stop"),
-        "bar": lab.get_by_role("progressbar").first,
+        "bar": lab.locator(".cnnlab-panel").first.get_by_role("progressbar"),
         "news": lab.locator(".cnnlab-status").nth(1),
-        "layers": layers,
+        "curves": lab.get_by_role("img", name=re.compile("^loss and accuracy over the epochs")).first,
     }
-    bottom = page.bounding_box()["y"] + page.bounding_box()["height"]
-    for name in ("start", "stop", "bar", "news"):
-        box = seen[name].bounding_box()
-        assert box["y"] + box["height"] <= bottom, name
-    seen["curves"] = lab.get_by_role("img", name=re.compile("^loss and accuracy over the epochs")).first
     before = {name: part.bounding_box() for name, part in seen.items()}
-    assert before["news"]["y"] < before["layers"]["y"] < before["curves"]["y"]
-
+    place = page.bounding_box()
+    for name, box in before.items():
+        assert box["y"] >= place["y"] - 1, name  # scrolled to a part of a pixel
+        assert box["y"] + box["height"] <= place["y"] + place["height"], name
+    assert before["start"]["y"] < before["news"]["y"] < before["curves"]["y"]
+    show(lab, "Layers")
+    layers = lab.get_by_role("region", name="layers").first
     slider = lab.get_by_role("slider", name="convs per block").first
     slider.focus()
     lab.keyboard.press("End")
     expect(layers).to_contain_text("conv1_3")
+    show(lab, "Curves")
+    expect(layers).not_to_be_visible()
     assert {name: part.bounding_box() for name, part in seen.items()} == before
-    slider.focus()
-    lab.keyboard.press("Home")
-    expect(layers).not_to_contain_text("conv1_3")
 
+
+def test_forgetting_asks(lab):
+    lab.get_by_role("slider", name="epochs").first.focus()
+    lab.keyboard.press("Home")
+    button(lab, "Start").click()
+    expect(lab.locator(".cnnlab-status").nth(1)).to_have_text("Run 1 of 1, seed 0: trained 1 epoch.")
+    show(lab, "Comparison")
+    question = lab.get_by_text(re.compile(r"Forget \d+ runs?( \(\d of them from earlier\))?\? They cannot")).first
+    expect(button(lab, "Forget them")).not_to_be_visible()
+    button(lab, "Forget these runs").click()
+    expect(question).to_be_visible()
+    button(lab, "Keep them").click()
+    expect(question).not_to_be_visible()
+    expect(lab.locator(".cnnlab-table").first).to_contain_text("one setting")
+    button(lab, "Forget these runs").click()
+    button(lab, "Forget them").click()
+    expect(lab.get_by_text("No runs yet.").first).to_be_visible()
+
+
+def test_labels_are_whole_and_sliders_long_on_a_page_of_any_width(lab):
     # no label is cut, and every slider is long enough to be moved, on a page of any width
     for width in (1600, 1280, 800, 640):
         lab.set_viewport_size({"width": width, "height": 800})
@@ -141,3 +181,22 @@ def test_every_control_has_a_name(lab):
         for control in lab.locator(".jp-OutputArea-output").first.get_by_role(role).all():
             named = control.get_attribute("aria-label") or control.evaluate("e => e.labels?.[0]?.textContent")
             assert named, control.evaluate("e => e.outerHTML")
+
+
+def test_runs_are_shown_again_after_a_restart_of_the_kernel(shared_lab, notebook):
+    """Last, because the page leaves the notebook of the other tests, and comes back to it."""
+    name = notebook.evaluate("() => window.jupyterapp.shell.currentWidget.context.path")
+    again = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELLS[0])])
+    nbformat.write(again, shared_lab.folder / "again.ipynb")
+    with browser.new_kernel(notebook, "again.ipynb"):
+        browser.execute(notebook, FORGET)
+        browser.run_all_cells(notebook)
+        browser.execute(notebook, "panel.epochs.value, panel.seeds.value = 1, 3\npanel.train()")
+        notebook.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        browser.run_all_cells(notebook)
+        table = notebook.locator(".cnnlab-table").first
+        expect(table).to_be_visible()  # without a click
+        expect(table.locator("td")).to_contain_text(["A", "one setting", "reference", "3"])
+        expect(notebook.get_by_text("earlier runs (3)").first).to_be_visible()
+        expect(button(notebook, "Start")).to_be_enabled()
+    browser.switch_notebook(notebook, name, shared_lab.kernel)

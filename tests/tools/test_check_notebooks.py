@@ -13,11 +13,13 @@ from types import SimpleNamespace
 import nbformat
 import psutil
 import pytest
+from made_runs import made
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from places import NOTEBOOKS, REPOSITORY
 from scripts import load_script
 
 from cnnlab import commit_guess
+from cnnlab.widgets.training.kept_runs import KeptRuns
 
 SCRIPT = REPOSITORY / "tools" / "check_notebooks.py"
 COURSE = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
@@ -305,3 +307,28 @@ def test_a_students_own_predictions_change_nothing(tmp_path, monkeypatch, named)
     assert status == 0, lines
     assert full.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["asks.ipynb", full.parent.name])
+
+
+PANEL = """
+from cnnlab import TrainingPanel
+panel = TrainingPanel()
+print("finished runs:", len(panel.runs))
+panel
+"""
+
+
+def test_a_students_own_runs_change_nothing_that_a_notebook_prints(tmp_path, monkeypatch):
+    """The panel shows them; the check has a folder of its own, and the cells print only what they trained."""
+    output = new_output(
+        "execute_result", {"text/plain": "<TrainingPanel: a live panel; run this cell to use it>"}, execution_count=1
+    )
+    shown = cell("panel", PANEL, "finished runs: 0\n")
+    shown.outputs.append(output)
+    write(tmp_path / "trains.ipynb", shown)
+    monkeypatch.setenv("CNNLAB_COURSE", str(tmp_path / "my_course"))
+    KeptRuns().keep(made(0.5))
+    monkeypatch.delenv("CNNLAB_COURSE")
+    before = sorted((tmp_path / "my_course").rglob("*"))
+    status, lines, _ = check("trains.ipynb", folder=tmp_path)
+    assert status == 0, lines
+    assert sorted((tmp_path / "my_course").rglob("*")) == before

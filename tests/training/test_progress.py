@@ -15,6 +15,7 @@ from nbconvert import HTMLExporter
 
 import cnnlab.training.progress
 from cnnlab import build_cnn, fit, load_data
+from cnnlab.training.progress import _Line, time_in_words
 
 SET_UP = """
 import threading
@@ -52,6 +53,36 @@ def test_progress_may_be_a_function_that_is_told_the_share_done(data, capsys):
     fit(small(data), data, epochs=2, progress=shares.append)
     assert shares == pytest.approx([batch / (2 * batches) for batch in range(1, 2 * batches + 1)])
     assert capsys.readouterr() == ("", "")
+
+
+# --- Times in words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "1 s"), (0.4, "1 s"), (7.4, "7 s"), (9.4, "9 s"), (9.6, "10 s"), (12, "10 s"), (13, "15 s"), (57, "55 s"),
+        (57.6, "1 min"), (64, "1 min"), (66, "1 min 10 s"), (594, "9 min 50 s"), (596, "10 min"), (1500, "25 min"),
+        (3569, "59 min"), (3571, "1 h"), (25403, "7 h 3 min"), (180_000, "50 h"),
+    ],
+)  # fmt: skip
+def test_a_time_is_said_as_a_person_says_it(seconds, words):
+    assert time_in_words(seconds) == words
+
+
+def test_hours_are_hours_in_the_line_and_nothing_is_said_before_anything_is_known(terminal):
+    with contextlib.redirect_stdout(terminal):
+        line = _Line(1000, shown=True, words="training", smoothing=0)
+        line.start_t -= 1
+        line.show("epoch 0 of 10")
+        line.start_t -= 99
+        line.n = 10
+        line.show("epoch 1 of 10")
+        line.close()
+    shown = terminal.getvalue()
+    assert "epoch 0 of 10 " in shown.replace("\r", " \r") + " "
+    assert "?" not in shown
+    assert "epoch 1 of 10, about 2 h 45 min left" in shown  # 100 s for 10 of 1000, so 990 × 10 s
 
 
 # --- A terminal, a pipe
@@ -123,8 +154,8 @@ def test_a_real_terminal_shows_the_last_lines_and_saw_the_others():
     os.close(ours)
     assert process.returncode == 0
     written = written.decode()
-    assert re.search(r"\r\|\S.*\| +\d+ %, epoch 2 of 3: validation accuracy 0\.\d{3}, \d\d:\d\d left", written)
-    assert re.search(r"\r\|.*\| +50 %, 1 of 2 runs done, 1 running, \d\d:\d\d left", written)
+    assert re.search(r"\r\|\S.*\| +\d+ %, epoch 2 of 3: validation accuracy 0\.\d{3}, about [\dhmins ]+ left", written)
+    assert re.search(r"\r\|.*\| +50 %, 1 of 2 runs done, 1 running, about [\dhmins ]+ left", written)
     assert screen(written) == ["trained 3 epochs", "2 runs"]
 
 
@@ -249,7 +280,7 @@ def test_who_wants_to_see_nothing_sees_nothing(executed, name):
 def test_the_display_says_epoch_accuracy_and_time_left(executed):
     texts = executed[1]["thirty epochs"]
     plain = [text["text/plain"] for text in texts if text != EMPTY]
-    pattern = r"epoch (\d+) of 30: validation accuracy [01]\.\d{3}, \d\d:\d\d left"
+    pattern = r"epoch (\d+) of 30: validation accuracy [01]\.\d{3}, about [\dhmins ]+ left"
     epochs = [int(match[1]) for match in (re.fullmatch(pattern, text) for text in plain) if match]
     assert sorted(set(epochs)) == list(range(1, 31))
     assert epochs == sorted(epochs)
@@ -262,7 +293,7 @@ def test_the_display_says_epoch_accuracy_and_time_left(executed):
 
 def test_the_display_of_a_sweep_counts_runs(executed):
     texts = executed[1]
-    plain = [re.sub(r", (\d\d:\d\d|\?) left$", "", text["text/plain"]) for text in texts["sweep"]]
+    plain = [re.sub(r", about [\dhmins ]+ left$", "", text["text/plain"]) for text in texts["sweep"]]
     assert list(dict.fromkeys(plain)) == [
         "", "0 of 3 runs done, 1 running", "1 of 3 runs done, 1 running", "2 of 3 runs done, 1 running",
         "3 of 3 runs done, 0 running",

@@ -4,6 +4,7 @@ import pytest
 
 from cnnlab import Experiment
 from cnnlab.experiments.experiment import FIELDS
+from cnnlab.widgets import form
 from cnnlab.widgets.form import make_controls, read_experiment
 
 SMALL = Experiment(
@@ -41,3 +42,14 @@ def test_a_value_of_its_own_takes_no_other_value_away():
         assert len(values) == len(usual) + 1
         numbers = [value for value in values if not isinstance(value, str)]
         assert numbers == sorted({*usual, getattr(read_experiment(controls), name)} - {None})
+
+
+def test_the_usual_values_have_their_numbers():
+    controls = make_controls(SMALL.replace(learning_rate=0.01))
+    form.name_usual_values(controls, SMALL.replace(learning_rate=0.01, scale=2))
+    assert controls["learning_rate"].options[0] == ("usual (0.001)", "usual")
+    assert controls["learning_rate"].value == 0.01
+    assert controls["noise"].options[0] == ("usual (0.1)", "usual")
+    form.name_usual_values(controls, SMALL.replace(optimizer="sgd"))
+    assert controls["learning_rate"].options[0] == ("usual (0.05)", "usual")
+    assert controls["learning_rate"].value == 0.01

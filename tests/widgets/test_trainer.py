@@ -10,6 +10,7 @@ from living import living_widgets
 import cnnlab
 from cnnlab import Experiment, TrainingPanel, run
 from cnnlab.errors import ConfigError
+from cnnlab.experiments.duration import learn_speed
 from cnnlab.widgets import trainer
 
 SMALL = Experiment(
@@ -39,10 +40,25 @@ def test_start_trains_in_a_thread_what_run_trains(panel):
     assert panel.time_left.value == ""
     assert not panel.start.disabled
     assert panel.stop.disabled
-    for name, line in panel._lines.items():
+    for name, line in panel.curves.lines.items():
         assert list(line.get_ydata()) == panel.runs[1].history[name]
     last = panel.runs[1].history.last("validation_accuracy")
     assert panel.curves.label.endswith(f"validation accuracy {last:.3f}")
+
+
+def test_the_time_is_said_before_the_start_and_hours_are_hours(panel):
+    learn_speed(SMALL, 2.0)  # 1 s for an epoch
+    panel.epochs.value, panel.seeds.value = 350, 2
+    assert panel.estimate.value == "takes about 12 min"  # 700 s
+    panel.epochs.value, panel.seeds.value = 10, 2
+    assert panel.estimate.value == "takes about 20 s"
+    panel.patience.value = 3
+    assert panel.estimate.value == "takes about 20 s at most"
+    learn_speed(SMALL, 7.25)
+    panel.epochs.value, panel.seeds.value = 350, 10
+    assert panel.estimate.value == "takes about 3 h 31 min at most"  # 12,687.5 s
+    panel.channels.value = "none"
+    assert panel.estimate.value == ""
 
 
 def test_train_does_the_same_in_the_cell_itself(panel):
@@ -56,7 +72,7 @@ def test_stop_ends_within_a_batch_and_start_works_again(panel, monkeypatch):
 
     def draw_and_say(state):
         draw(state)
-        if len(panel._lines["train_loss"].get_xdata()) > 0:
+        if len(panel.curves.lines["train_loss"].get_xdata()) > 0:
             is_drawn.set()
 
     monkeypatch.setattr(panel, "_after_epoch", draw_and_say)

@@ -13,7 +13,8 @@ from cnnlab import Experiment, TrainingPanel, compare
 from cnnlab.data.loading import count_images
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS
-from cnnlab.widgets import training
+from cnnlab.widgets.training import comparison
+from cnnlab.widgets.training import panel as training
 
 SMALL = Experiment(
     dataset="patterns", size=12, train_size=64, validation_size=32, channels=(2,), hidden=4, epochs=2, batch_size=16
@@ -255,8 +256,9 @@ def test_finished_runs_are_compared_with_the_first_setting(panel):
     assert panel.compared.picture != before
     assert panel.compared.label.startswith("validation_loss by setting")
     panel.forget.click()
+    panel.asking.yes.click()
     assert len(panel.runs) == 0
-    assert panel.table.value == training.NO_RUNS
+    assert panel.table.value == comparison.NO_RUNS
     assert panel.forget.disabled
 
 

@@ -13,7 +13,7 @@ from cnnlab.comparison.question import Guess, which_is_best
 from cnnlab.comparison.right_answer import best_level, leading
 from cnnlab.comparison.verdicts import CANNOT_TELL
 from cnnlab.errors import ConfigError
-from cnnlab.plots.runs import plot_comparison
+from cnnlab.plots.comparison import plot_comparison
 from cnnlab.plots.style import PALETTE, new_axes
 
 GUESS_COLOUR = PALETTE[4]

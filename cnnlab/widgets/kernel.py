@@ -18,7 +18,7 @@ from cnnlab.experiments.kernel_sizes import along_with, kernel_experiments
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import bank, load_runs
 from cnnlab.model.cnn import PADDINGS, POOLINGS
-from cnnlab.plots.runs import plot_comparison
+from cnnlab.plots.comparison import plot_comparison
 from cnnlab.widgets.base import control_row, offer
 from cnnlab.widgets.trainer import ON_COLAB, Trainer, check_base
 from cnnlab.widgets.web.live_plot import LivePlot

@@ -7,12 +7,14 @@ setting is a row, so that its name has room.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.checks import check_whole
@@ -160,12 +162,12 @@ def draw_comparison(
         ax.set_ylim(len(words) - 0.5, -0.5)
         ax.tick_params(axis="y", length=0, labelsize=font)
         ax.tick_params(axis="x", labelsize=LABEL_FONT)
-        ax.xaxis.set_major_locator(MaxNLocator(max(2, round(width / 160))))
+        ax.xaxis.set_major_locator(_few_ticks(ax.get_xlim(), width))
         ax.xaxis.set_major_formatter(_plain)
         # Right-aligned on the left and left-aligned on the right, so that long labels never meet.
         ax.set_xlabel("\n".join(label), loc=side, fontsize=LABEL_FONT)
         seaborn.despine(ax=ax, left=True)
-    left.set_ylabel(wrapped(comparison.what, max(12, height / 5.5)), fontsize=LARGEST_FONT)
+    left.set_ylabel(wrapped(comparison.what, max(16, height / 5.5)), fontsize=LARGEST_FONT)
 
 
 def _draw_seeds(comparison: Comparison, level: Level, place: int, ax: Axes) -> None:
@@ -174,11 +176,11 @@ def _draw_seeds(comparison: Comparison, level: Level, place: int, ax: Axes) -> N
     unpaired = _unpaired(comparison, level)
     down = _heights(comparison, place)
     look = line_look(place) | {"linestyle": "none", "markersize": 5, "clip_on": False}
-    ax.plot(list(paired.values()), [down[seed] for seed in paired], alpha=0.8, **look)
+    _line(ax, list(paired.values()), [down[seed] for seed in paired], alpha=0.8, **look)
     if unpaired:
-        ax.plot([values[seed] for seed in unpaired], [down[seed] for seed in unpaired], fillstyle="none", **look)
+        _line(ax, [values[seed] for seed in unpaired], [down[seed] for seed in unpaired], fillstyle="none", **look)
     mean = {"color": look["color"], "linewidth": 2.5, "solid_capstyle": "butt", "clip_on": False}
-    ax.plot([level.mean] * 2, [place + 0.1, place + 0.38], **mean)
+    _line(ax, [level.mean] * 2, [place + 0.1, place + 0.38], **mean)
 
 
 def _draw_difference(comparison: Comparison, level: Level, place: int, ax: Axes) -> None:
@@ -189,10 +191,10 @@ def _draw_difference(comparison: Comparison, level: Level, place: int, ax: Axes)
     paired, down = comparison.paired(level.level), _heights(comparison, place)
     look = line_look(place) | {"linestyle": "none"}
     differences = [value - reference[seed] for seed, value in paired.items()]
-    ax.plot(differences, [down[seed] for seed in paired], alpha=0.4, markersize=4, clip_on=False, **look)
-    ax.plot([level.difference], [place + 0.24], markersize=6, clip_on=False, **look)
+    _line(ax, differences, [down[seed] for seed in paired], alpha=0.4, markersize=4, clip_on=False, **look)
+    _line(ax, [level.difference], [place + 0.24], markersize=6, clip_on=False, **look)
     if math.isfinite(level.low):
-        ax.plot(*_interval_outline(place + 0.24, level.low, level.high), color=look["color"], linewidth=1.8)
+        _line(ax, *_interval_outline(place + 0.24, level.low, level.high), color=look["color"], linewidth=1.8)
 
 
 def _interval_outline(y: float, low: float, high: float) -> tuple[list[float], list[float]]:
@@ -215,6 +217,11 @@ def _unpaired(comparison: Comparison, level: Level) -> list[int]:
     """Return the seeds of a setting that the reference lacks, where others are paired."""
     paired = comparison.paired(level.level)
     return [seed for seed in comparison.values[level.level] if seed not in paired]
+
+
+def _line(ax: Axes, xs: Sequence[float], ys: Sequence[float], **look: Any) -> None:
+    """Add a line. `ax.plot` would also look for limits, which are set anyway: a live panel has no time for it."""
+    ax.add_artist(Line2D(xs, ys, **look))
 
 
 # --- Limits
@@ -273,6 +280,15 @@ def _number_lines(comparison: Comparison, level: Level) -> list[str]:
     return [verdict, f"{signed(level.low, digits)} to {signed(level.high, digits)}"]
 
 
+def _few_ticks(limits: tuple[float, float], width: float) -> MaxNLocator:
+    """Return a locator of ticks whose numbers have room beside each other.
+
+    limits: those of the axis. width: that of the whole comparison, in points.
+    """
+    longest = max(len(_plain(value)) for value in MaxNLocator(2).tick_values(*limits))
+    return MaxNLocator(max(1, round(width / (32 * max(4, longest)))))
+
+
 def _plain(value: float, _place: object = None) -> str:
     """Return the number at a tick, without an offset or a power of ten above the axis."""
     return f"{value:.6g}".replace("-", "−")
@@ -288,7 +304,8 @@ def _size(left: Axes, right: Axes) -> tuple[float, float]:
 
 def _words_below(comparison: Comparison, width: float, *, explained: bool) -> tuple[list[str], list[str]]:
     """Return the lines below the left Axes and those below the right ones."""
-    left_out = f"{comparison.without_value} runs left out" if comparison.without_value else ""
+    missing = comparison.without_value
+    left_out = f"{missing} run{'s' * (missing != 1)} left out" if missing else ""
     hollow = HOLLOW if any(_unpaired(comparison, level) for level in comparison.levels) else ""
     floor = FLOOR_WORDS if explained and math.isfinite(comparison.noise_floor) else ""
     both = ((axis_label(comparison.metric), left_out, hollow), (DIFFERENCE, floor))

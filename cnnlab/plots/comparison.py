@@ -286,7 +286,7 @@ def _few_ticks(limits: tuple[float, float], width: float) -> MaxNLocator:
     limits: those of the axis. width: that of the whole comparison, in points.
     """
     longest = max(len(_plain(value)) for value in MaxNLocator(2).tick_values(*limits))
-    return MaxNLocator(max(1, round(width / (32 * max(4, longest)))))
+    return MaxNLocator(max(1, int(width / (36 * max(4, longest)))))
 
 
 def _plain(value: float, _place: object = None) -> str:

@@ -50,16 +50,16 @@ def decimals(levels: Iterable[Level]) -> int:
 
 def _row(level: Level, digits: int) -> str:
     """Return the cells of a level."""
-    interval = "—" if math.isnan(level.low) else f"{signed(level.low, digits)} to {signed(level.high, digits)}"
+    interval = "—" if math.isnan(level.low) else f"{_signed(level.low, digits)} to {_signed(level.high, digits)}"
     mean = "—" if math.isnan(level.mean) else f"{level.mean:.{digits}f}"
-    cells = (str(level.seeds), mean, signed(level.difference, digits), interval, level.verdict, level.why)
+    cells = (str(level.seeds), mean, _signed(level.difference, digits), interval, level.verdict, level.why)
     return f'<th scope="row">{escape(str(level.level))}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
 
 
-def signed(value: float, digits: int) -> str:
+def _signed(value: float, digits: int) -> str:
     """Return a difference with its sign; a dash for NaN.
 
-    >>> signed(-0.01234, 4)
+    >>> _signed(-0.01234, 4)
     '−0.0123'
     """
     return "—" if math.isnan(value) else f"{value:+z.{digits}f}".replace("-", "−")

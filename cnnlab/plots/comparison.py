@@ -15,11 +15,11 @@ import numpy as np
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import Locator, MaxNLocator
 
 from cnnlab.checks import check_whole
 from cnnlab.comparison.compare import Comparison
-from cnnlab.comparison.html_table import decimals, signed
+from cnnlab.comparison.html_table import decimals
 from cnnlab.comparison.metrics import possible_range
 from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE, Level
 from cnnlab.errors import ConfigError
@@ -146,7 +146,7 @@ def draw_comparison(
     numbers = [_number_lines(comparison, level) for level in comparison.levels]
     below = _words_below(comparison, width, explained=explained)
     height -= _around(below)
-    font = _font_size(names, height) if font is None else font
+    font = min(_font_size(names, height), width / 45) if font is None else font  # a narrow picture has small words
     for place, level in enumerate(comparison.levels):
         if comparison.values[level.level]:  # else all runs of this setting diverged
             _draw_seeds(comparison, level, place, left)
@@ -263,35 +263,55 @@ def _name_lines(comparison: Comparison, level: Level, width: float) -> list[str]
     name = wrapped(str(level.level), width / 15).split("\n")
     if math.isnan(level.mean):
         return [*name, "no number"]
-    return [*name, f"{level.mean:.{decimals(comparison.levels)}f} · {level.seeds} seed{'s' * (level.seeds != 1)}"]
+    return [*name, f"{_number(level.mean, comparison)} · {level.seeds} seed{'s' * (level.seeds != 1)}"]
 
 
 def _number_lines(comparison: Comparison, level: Level) -> list[str]:
     """Return the words right of a row: the verdict, the difference, and its interval; of the reference, the floor."""
-    digits = decimals(comparison.levels)
     if level is comparison.levels[0]:
         floor = comparison.noise_floor
-        return ["reference", *([f"grey: ±{floor:.{digits}f}"] if math.isfinite(floor) else [])]
+        return ["reference", *([f"grey: ±{_number(floor, comparison)}"] if math.isfinite(floor) else [])]
     if math.isnan(level.difference):
         return [level.verdict]
-    verdict = f"{SIGNS.get(level.verdict, '')}{level.verdict}: {signed(level.difference, digits)}"
-    if math.isnan(level.low):
-        return [verdict, "no interval"]
-    return [verdict, f"{signed(level.low, digits)} to {signed(level.high, digits)}"]
+    difference, low, high = (_number(value, comparison, "+") for value in (level.difference, level.low, level.high))
+    verdict = f"{SIGNS.get(level.verdict, '')}{level.verdict}: {difference}"
+    return [verdict, "no interval" if math.isnan(level.low) else f"{low} to {high}"]
 
 
-def _few_ticks(limits: tuple[float, float], width: float) -> MaxNLocator:
+def _number(value: float, comparison: Comparison, sign: str = "") -> str:
+    """Return a number of the table as the table shows it; tiny ones as 1.23e−05, which is shorter."""
+    digits = decimals(comparison.levels)
+    return format(value, f"{sign}z.{digits}f" if digits <= 6 else f"{sign}.2e").replace("-", "−")
+
+
+def _few_ticks(limits: tuple[float, float], width: float) -> Locator:
     """Return a locator of ticks whose numbers have room beside each other.
 
     limits: those of the axis. width: that of the whole comparison, in points.
     """
     longest = max(len(_plain(value)) for value in MaxNLocator(2).tick_values(*limits))
-    return MaxNLocator(max(1, int(width / (36 * max(4, longest)))))
+    count = int(width / (36 * max(4, longest)))
+    return MaxNLocator(count) if count > 1 else _FarApart()
+
+
+class _FarApart(Locator):
+    """Put two ticks on round numbers, as far apart as the axis allows."""
+
+    def __call__(self) -> np.ndarray:
+        assert self.axis is not None  # matplotlib gives a locator its axis
+        return self.tick_values(*self.axis.get_view_interval())
+
+    def tick_values(self, vmin: float, vmax: float) -> np.ndarray:
+        """Return the ticks between these limits."""
+        power = 10.0 ** math.floor(math.log10(vmax - vmin))
+        steps = [share * power for share in (8, 6, 5, 4, 3, 2.5, 2, 1.5, 1, 0.5, 0.25)]
+        ticks = (np.arange(math.ceil(vmin / step), math.floor(vmax / step) + 1) * step for step in steps)
+        return next(places[[0, -1]] for places in ticks if len(places) >= 2)
 
 
 def _plain(value: float, _place: object = None) -> str:
     """Return the number at a tick, without an offset or a power of ten above the axis."""
-    return f"{value:.6g}".replace("-", "−")
+    return f"{value:.6g}".replace("e-0", "e-").replace("-", "−")
 
 
 def _size(left: Axes, right: Axes) -> tuple[float, float]:

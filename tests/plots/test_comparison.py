@@ -12,7 +12,7 @@ from made_runs import levels_of, made, optimizers
 from cnnlab.comparison.compare import compare
 from cnnlab.comparison.settings import compare_settings
 from cnnlab.errors import ConfigError
-from cnnlab.plots.comparison import plot_comparison, plot_comparisons
+from cnnlab.plots.comparison import _FarApart, plot_comparison, plot_comparisons
 
 FLOOR = "grey, the noise floor: two single runs of one setting differ by less than this 95 times in 100"
 TABLE = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59], 7: [0.51, 0.58, 0.42], 9: [0.2, 0.31, 0.11]}
@@ -340,3 +340,19 @@ def test_what_cannot_be_drawn_is_refused_in_words():
             call()
         assert message in str(caught.value)
     assert plt.get_fignums() == []  # refused before a figure is made
+
+
+@pytest.mark.parametrize(
+    ("limits", "ticks"),
+    [
+        ((0.9601, 0.9699), [0.964, 0.968]),
+        ((0, 9.7e-5), [0, 8e-5]),
+        ((-0.3, 0.2), [-0.25, 0.0]),
+        ((-0.6, 0.6), [-0.5, 0.5]),
+        ((0.4, 1.0), [0.5, 1.0]),
+    ],
+)
+def test_in_little_room_two_ticks_stand_far_apart(limits, ticks):
+    """Ticks are worked out by hand: multiples of the largest round step that has two of them within the limits."""
+    places = _FarApart().tick_values(*limits)
+    assert list(places) == pytest.approx(ticks)

@@ -31,6 +31,7 @@ BASES = {  # the experiments of notebook 01, which are in the results bank
     "fine patterns": presets.FINE_PATTERNS,
 }
 SIZES = (3, 5, 7)
+SAME_WIDTH = str.maketrans("123456789−", "000000000+")  # of letters that are equally wide
 HOW = "run panel.train() in a cell" if ON_COLAB else "press Start"
 
 
@@ -193,11 +194,15 @@ class KernelExperiment(Trainer):
             ax.set_xlim(limits)
         moving = [artist for ax in self._halves for artist in (*ax.patches, *ax.collections, *ax.lines)]
         moving = [*sorted(moving, key=Artist.get_zorder), left.yaxis, right.yaxis]
-        labels = left.get_xlabel(), right.get_xlabel(), left.get_ylabel()
-        frozen_for = (self.metric.value, self._scale, labels, len(comparison.levels))
+        words = [left.get_xlabel(), right.get_xlabel(), left.get_ylabel()]
+        words += [label.get_text() for ax in self._halves for label in ax.get_yticklabels()]
+        widths = "\n".join(words).translate(SAME_WIDTH)
+        frozen_for = (self.metric.value, self._scale, widths)
         if frozen_for == self._frozen_for:
             self.plot.move(moving)
         else:
+            for ax in self._halves:
+                ax.set_subplotspec(ax.get_subplotspec())  # so that the layout does not depend on the one before
             self.plot.freeze(moving)
         self._frozen_for = frozen_for
 

@@ -131,6 +131,6 @@ def draw(found: Comparison, path: Path) -> None:
 
     from cnnlab.plots.comparison import plot_comparison
 
-    figure = Figure(figsize=(1.5 + 1.5 * len(found.levels), 4.0), layout="constrained")
+    figure = Figure(figsize=(7.5, 1.2 + 0.5 * len(found.levels)), layout="constrained")
     plot_comparison(found, ax=figure.subplots())
     figure.savefig(path, dpi=150, metadata={"Title": found.title})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import ipywidgets
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from cnnlab.comparison.compare import Comparison, compare
+from cnnlab.comparison.html_table import decimals
 from cnnlab.comparison.metrics import possible_range, value_at
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments import presets
@@ -31,7 +33,6 @@ BASES = {  # the experiments of notebook 01, which are in the results bank
     "fine patterns": presets.FINE_PATTERNS,
 }
 SIZES = (3, 5, 7)
-SAME_WIDTH = str.maketrans("123456789−", "000000000+")  # of letters that are equally wide
 HOW = "run panel.train() in a cell" if ON_COLAB else "press Start"
 
 
@@ -194,17 +195,23 @@ class KernelExperiment(Trainer):
             ax.set_xlim(limits)
         moving = [artist for ax in self._halves for artist in (*ax.patches, *ax.collections, *ax.lines)]
         moving = [*sorted(moving, key=Artist.get_zorder), left.yaxis, right.yaxis]
-        words = [left.get_xlabel(), right.get_xlabel(), left.get_ylabel()]
-        words += [label.get_text() for ax in self._halves for label in ax.get_yticklabels()]
-        widths = "\n".join(words).translate(SAME_WIDTH)
-        frozen_for = (self.metric.value, self._scale, widths)
+        words = [[label.get_text() for label in ax.get_yticklabels()] for ax in self._halves]
+        widest = _widest_words(comparison)
+        frozen_for = (self._scale, left.get_xlabel(), right.get_xlabel(), left.get_ylabel(), widest)
         if frozen_for == self._frozen_for:
             self.plot.move(moving)
         else:
+            self._label_rows(widest)  # so that the layout fits all words to come
             for ax in self._halves:
                 ax.set_subplotspec(ax.get_subplotspec())  # so that the layout does not depend on the one before
             self.plot.freeze(moving)
+            self._label_rows(words)
         self._frozen_for = frozen_for
+
+    def _label_rows(self, words: Sequence[Sequence[str]]) -> None:
+        """Write these words beside the rows, left and right."""
+        for ax, labels in zip(self._halves, words, strict=True):
+            ax.set_yticks(range(len(labels)), labels, parse_math=False)
 
     def _limits(self, known: dict[str, Run]) -> tuple[tuple[float, float], tuple[float, float]]:
         """Return the limits of both horizontal axes: every known seed of these settings fits, and most intervals do.
@@ -224,6 +231,13 @@ def _reaches_beyond(comparison: Comparison, limits: tuple[tuple[float, float], t
     low, high = limits[1]  # of the differences
     ends = [end for level in comparison.levels for end in (level.low, level.high)]
     return any(not low <= end <= high for end in ends if np.isfinite(end))
+
+
+def _widest_words(comparison: Comparison) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return words left and right of the rows that are as wide as any that another number of seeds would give."""
+    zero = f"{0:.{decimals(comparison.levels)}f}"
+    left = tuple(f"{level.level}\n{zero} · 10 seeds" for level in comparison.levels)
+    return left, (f"cannot tell: +{zero}\n+{zero} to +{zero}",) * len(left)
 
 
 def _remove_artists(ax: Axes) -> None:

@@ -129,8 +129,8 @@ def draw(found: Comparison, path: Path) -> None:
     """Write the picture of a comparison to a file."""
     from matplotlib.figure import Figure  # not pyplot, which looks for a screen
 
-    from cnnlab.plots.runs import plot_comparison
+    from cnnlab.plots.comparison import plot_comparison
 
-    figure = Figure(figsize=(1.5 + 1.5 * len(found.levels), 4.0), layout="constrained")
+    figure = Figure(figsize=(7.5, 1.2 + 0.5 * len(found.levels)), layout="constrained")
     plot_comparison(found, ax=figure.subplots())
     figure.savefig(path, dpi=150, metadata={"Title": found.title})

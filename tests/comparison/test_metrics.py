@@ -6,7 +6,7 @@ import pytest
 from made_runs import NO_IMAGES, levels_of, made, optimizers, unvalidated
 
 from cnnlab.comparison.compare import compare, noise_floor
-from cnnlab.comparison.metrics import value_at
+from cnnlab.comparison.metrics import possible_range, value_at
 from cnnlab.comparison.ranking import rank_stability
 from cnnlab.comparison.settings import compare_settings
 from cnnlab.errors import ConfigError
@@ -180,3 +180,20 @@ def test_a_record_without_a_processor_counts_as_another_place():
         del run.history.environment["processor"]
     with pytest.warns(UserWarning, match=r"these runs differ in processor \(AMD, unknown\)"):
         compare(runs, by="kernel_size")
+
+
+@pytest.mark.parametrize(
+    ("metric", "limits"),
+    [
+        ("validation_accuracy", (0, 1)),
+        ("dead_share", (0, 1)),
+        ("relu1.dead_share", (0, 1)),
+        ("train_loss", (0, math.inf)),
+        ("pool1.scale_change", (0, math.inf)),
+        ("epochs_to_converge", (0, math.inf)),
+        ("loss_gap", (-math.inf, math.inf)),
+        ("my.own_number", (-math.inf, math.inf)),
+    ],
+)
+def test_the_possible_range_of_a_metric(metric, limits):
+    assert possible_range(metric) == limits

@@ -6,7 +6,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from cnnlab.plots.style import BINS, DASHES, MARKS, PALETTE, axis_label, bin_edges, line_look, log_scale, plain_legend
+from cnnlab.plots.style import (
+    BINS,
+    DASHES,
+    MARKS,
+    PALETTE,
+    axis_label,
+    bin_edges,
+    limits_within,
+    line_look,
+    log_scale,
+    plain_legend,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +82,13 @@ def test_bins_go_from_the_lowest_to_the_highest_value():
     assert bin_edges(np.array([1.0, np.nan, np.inf, 5.0]))[[0, -1]].tolist() == [1, 5]
     assert bin_edges(np.full(3, 2.0))[[0, -1]].tolist() == [2, 3]  # equal values
     assert bin_edges(np.zeros(0))[[0, -1]].tolist() == [0, 1]
+
+
+def test_limits_have_room_but_not_beyond_the_possible():
+    assert limits_within([2.0, 3.0], -np.inf, np.inf) == pytest.approx((1.92, 3.08))
+    assert limits_within([0.01, 1.0], 0.0, 1.0) == (0.0, 1.0)
+    assert limits_within([1.0, 1.0], 0.0, 1.0) == (0.95, 1.0)  # equal values
+    assert limits_within([0.0], 0.0, np.inf) == (0.0, 0.05)
 
 
 def test_a_name_in_a_legend_is_no_formula():

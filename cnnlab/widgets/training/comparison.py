@@ -15,7 +15,7 @@ from cnnlab.comparison.settings import compare_settings, setting_names
 from cnnlab.comparison.verdicts import Level
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
-from cnnlab.plots.runs import plot_comparison
+from cnnlab.plots.comparison import plot_comparison
 from cnnlab.widgets.base import flowing_row, offer
 from cnnlab.widgets.training.code import comparison_code
 from cnnlab.widgets.web.live_plot import LivePlot

@@ -19,10 +19,22 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
-from cnnlab.plots.style import MARKS, NOISE_BAND, PALETTE, axis_label, line_look, log_scale, new_axes, plain_legend
+from cnnlab.plots.style import (
+    MARKS,
+    NOISE_BAND,
+    PALETTE,
+    axis_label,
+    colour_map,
+    inner_limits,
+    legend_below,
+    line_look,
+    log_scale,
+    new_axes,
+)
 from cnnlab.training.history import check_metric, metrics_of, warn_if_environments_differ
 
 UNPAIRED = "seed that the first lacks: in no mean"
+EXTEND = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
 SIGNS = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
 
 
@@ -73,7 +85,7 @@ def plot_curves(
     if log:
         log_scale(ax)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    plain_legend(ax, frameon=False)  # a folder's name may hold a $
+    legend_below(ax)
     seaborn.despine(ax=ax)
     return ax
 
@@ -127,7 +139,7 @@ def plot_noise_floor(
     ax.axhline(mean, color="0.4", linewidth=1)
     if np.isfinite(floor):
         ax.axhspan(mean - floor, mean + floor, **NOISE_BAND)
-        ax.legend(frameon=False)
+        legend_below(ax)
     ax.plot(range(len(values)), list(values.values()), MARKS[0], color=PALETTE[0], linestyle="none")
     ax.set_xticks(range(len(values)), [str(seed) for seed in values])
     ax.set(xlabel="seed", ylabel=axis_label(metric))
@@ -236,7 +248,9 @@ def plot_grid(
 ) -> Axes:
     """Draw a heat map whose cells are a metric's mean over all runs with the same settings.
 
-    A run without the number (diverged, interrupted or too short) is in no cell. A cell without runs stays empty.
+    Light is better; for a metric of which neither end is better, light is higher. A value far from all others has the
+    colour of the end of the scale, so that the others can be told apart. A run without the number (diverged,
+    interrupted or too short) is in no cell. A cell without runs stays empty.
 
     Parameters
     ----------
@@ -267,9 +281,11 @@ def plot_grid(
     is_wide = longest_column > 8  # wider than a cell
     room = 0.08 * longest_row, 0.08 * longest_column if is_wide else 0.0  # inches
     ax = new_axes(ax, (1.6 + 0.8 * len(across) + room[0], 1.2 + 0.45 * len(down) + room[1]))
+    low, high = inner_limits(means)
+    beyond = EXTEND[bool(np.nanmin(means) < low), bool(np.nanmax(means) > high)]
     seaborn.heatmap(
-        means, annot=True, fmt=_number_format(means), cmap="viridis", xticklabels=False, yticklabels=False,
-        cbar_kws={"label": axis_label(metric)}, ax=ax, annot_kws={"fontsize": 8},
+        means, annot=True, fmt=_number_format(means), cmap=colour_map(metric), vmin=low, vmax=high, xticklabels=False,
+        yticklabels=False, cbar_kws={"label": axis_label(metric), "extend": beyond}, ax=ax, annot_kws={"fontsize": 8},
     )  # fmt: skip
     ax.set_xticks(np.arange(len(across)) + 0.5, column_names, parse_math=False, rotation=90 if is_wide else 0)
     ax.set_yticks(np.arange(len(down)) + 0.5, row_names, parse_math=False)

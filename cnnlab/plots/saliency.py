@@ -18,7 +18,7 @@ from cnnlab.interpret.top_images import TopImages
 from cnnlab.plots.images import montage, tile_side
 from cnnlab.plots.style import PALETTE, new_axes
 
-OVERLAY = np.array(to_rgb(PALETTE[3]))  # vermilion: between black and white in brightness, so it is seen on both
+OVERLAY = np.array(to_rgb("#e60026"))  # a red about as far from black as from white, so that it is seen on both
 
 
 def plot_saliency(
@@ -126,5 +126,5 @@ def _heat_map(maps: Tensor, under: np.ndarray | None) -> np.ndarray:
     share = (size / size.amax((1, 2), keepdim=True).clamp_min(1e-300)).numpy()
     if under is None:
         return matplotlib.colormaps["viridis"](share)[..., :3]
-    opacity = np.sqrt(share)[..., None]  # half of the maximum is already seven tenths opaque
+    opacity = (share**0.7)[..., None]  # half of the maximum is already six tenths opaque
     return (1 - opacity) * under + opacity * OVERLAY

@@ -4,15 +4,13 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
-from matplotlib.colors import to_rgb
 
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.saliency import saliency
 from cnnlab.interpret.top_images import top_images
 from cnnlab.model.cnn import build_cnn
-from cnnlab.plots.saliency import plot_saliency, plot_top_images
-from cnnlab.plots.style import PALETTE
+from cnnlab.plots.saliency import OVERLAY, plot_saliency, plot_top_images
 
 matplotlib.use("agg")
 
@@ -52,7 +50,7 @@ def test_a_map_laid_over_the_image_leaves_the_rest_of_it(data):
     picture = plot_saliency(images, maps, overlay=True).images[0].get_array()
     plain, over = tile(picture, 0, 0), tile(picture, 1, 0)
     assert np.allclose(over[3:], plain[3:])
-    assert np.allclose(over[:3], to_rgb(PALETTE[3]))
+    assert np.allclose(over[:3], OVERLAY)
 
 
 def luminance(colour):

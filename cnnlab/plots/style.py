@@ -91,10 +91,11 @@ def legend_below(ax: Axes, **options: Any) -> Legend:
     """Add a legend below the label of the horizontal axis, where it covers no data; a long one has several lines."""
     labels = ax.get_legend_handles_labels()[1]
     width = ax.get_position().width * ax.figure.get_figwidth()  # inches
-    ncols = int(width / (0.5 + 0.075 * max(map(len, labels), default=1)))
+    at_most = max(1, int(width / (0.45 + 0.07 * max(map(len, labels), default=1))))
+    lines = math.ceil(max(1, len(labels)) / at_most)
     under_the_label = ax.transAxes + ScaledTranslation(0, -32 / 72, ax.figure.dpi_scale_trans)  # 32 points
     look = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": under_the_label, "fontsize": 9}
-    look |= {"ncols": max(1, min(len(labels), ncols)), "frameon": False, "borderaxespad": 0.2}
+    look |= {"ncols": math.ceil(max(1, len(labels)) / lines), "frameon": False, "borderaxespad": 0.2}
     return plain_legend(ax, **(look | options))
 
 

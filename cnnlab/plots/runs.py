@@ -34,7 +34,6 @@ from cnnlab.plots.style import (
 from cnnlab.training.history import check_metric, metrics_of, warn_if_environments_differ
 
 UNPAIRED = "seed that the first lacks: in no mean"
-EXTEND = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
 SIGNS = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
 
 
@@ -139,7 +138,7 @@ def plot_noise_floor(
     ax.axhline(mean, color="0.4", linewidth=1)
     if np.isfinite(floor):
         ax.axhspan(mean - floor, mean + floor, **NOISE_BAND)
-        legend_below(ax)
+        ax.legend(frameon=False)
     ax.plot(range(len(values)), list(values.values()), MARKS[0], color=PALETTE[0], linestyle="none")
     ax.set_xticks(range(len(values)), [str(seed) for seed in values])
     ax.set(xlabel="seed", ylabel=axis_label(metric))
@@ -282,7 +281,8 @@ def plot_grid(
     room = 0.08 * longest_row, 0.08 * longest_column if is_wide else 0.0  # inches
     ax = new_axes(ax, (1.6 + 0.8 * len(across) + room[0], 1.2 + 0.45 * len(down) + room[1]))
     low, high = inner_limits(means)
-    beyond = EXTEND[bool(np.nanmin(means) < low), bool(np.nanmax(means) > high)]
+    arrows = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+    beyond = arrows[bool(np.nanmin(means) < low), bool(np.nanmax(means) > high)]
     seaborn.heatmap(
         means, annot=True, fmt=_number_format(means), cmap=colour_map(metric), vmin=low, vmax=high, xticklabels=False,
         yticklabels=False, cbar_kws={"label": axis_label(metric), "extend": beyond}, ax=ax, annot_kws={"fontsize": 8},

@@ -73,9 +73,9 @@ from .plots.gallery import plot_gallery as plot_gallery
 from .plots.runs import (
     plot_curves as plot_curves,
     plot_noise_floor as plot_noise_floor,
-    plot_comparison as plot_comparison,
     plot_grid as plot_grid,
 )
+from .plots.comparison import plot_comparison as plot_comparison, plot_comparisons as plot_comparisons
 from .plots.summary import plot_summary as plot_summary
 from .plots.early_stopping import plot_stopping as plot_stopping
 from .plots.predictions import plot_calibration as plot_calibration, plot_guess as plot_guess

@@ -129,7 +129,7 @@ def draw(found: Comparison, path: Path) -> None:
     """Write the picture of a comparison to a file."""
     from matplotlib.figure import Figure  # not pyplot, which looks for a screen
 
-    from cnnlab.plots.runs import plot_comparison
+    from cnnlab.plots.comparison import plot_comparison
 
     figure = Figure(figsize=(1.5 + 1.5 * len(found.levels), 4.0), layout="constrained")
     plot_comparison(found, ax=figure.subplots())

@@ -11,11 +11,20 @@ from typing import Any, NamedTuple
 from cnnlab.checks import check_choice, check_whole
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
-from cnnlab.training.history import METRICS, History, check_metric, metrics_of, warn_if_environments_differ
+from cnnlab.training.history import (
+    INSIDES,
+    LAYER_NUMBERS,
+    METRICS,
+    History,
+    check_metric,
+    metrics_of,
+    warn_if_environments_differ,
+)
 
 # Metrics that are computed from the recorded ones; the last two describe the curve of a whole run.
 DERIVED = ("loss_gap", "epochs_to_converge", "fluctuation")
 OF_WHOLE_RUN = ("seconds", "epochs_to_converge", "fluctuation")
+SHARES = ("train_accuracy", "validation_accuracy", "dead_share", "saliency_concentration")  # 0–1
 CONVERGED_WITHIN = 0.02  # of the highest validation accuracy; accuracies are 0–1
 WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "best": "at the best epoch"}
 
@@ -229,3 +238,16 @@ def higher_is_better(metric: str) -> bool | None:
     if metric in METRICS:
         return metric.endswith("accuracy")
     return None
+
+
+def possible_range(metric: str) -> tuple[float, float]:
+    """Return the lowest and the highest value that a metric can have; infinite where nothing bounds it.
+
+    >>> possible_range("validation_accuracy"), possible_range("conv1.gradient_norm"), possible_range("loss_gap")
+    ((0.0, 1.0), (0.0, inf), (-inf, inf))
+    """
+    number = metric.rpartition(".")[2]
+    if number in SHARES:
+        return 0.0, 1.0
+    known = {*METRICS, *OF_WHOLE_RUN, *INSIDES, *LAYER_NUMBERS}
+    return (0.0 if number in known else -math.inf), math.inf

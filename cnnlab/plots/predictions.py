@@ -13,7 +13,7 @@ from cnnlab.comparison.question import Guess, which_is_best
 from cnnlab.comparison.right_answer import best_level, leading
 from cnnlab.comparison.verdicts import CANNOT_TELL
 from cnnlab.errors import ConfigError
-from cnnlab.plots.runs import plot_comparison
+from cnnlab.plots.comparison import plot_comparison
 from cnnlab.plots.style import PALETTE, new_axes
 
 GUESS_COLOUR = PALETTE[4]
@@ -37,31 +37,28 @@ def plot_guess(comparison: Comparison, guess: Guess, *, ax: Axes | None = None) 
     """
     best_first = leading(comparison)
     check_choice("answer", guess.answer, which_is_best(comparison.values))
-    ax = plot_comparison(best_first, ax=new_axes(ax))
+    is_new = ax is None
+    ax = plot_comparison(best_first, ax=ax)
+    if is_new and ax.figure is not None:
+        ax.figure.set_figheight(ax.figure.get_figheight() + 0.45)  # inches, for the title and the guess
     _mark_guess(best_first, guess, ax)
     outcome = best_level(comparison)
     is_open = outcome.answer is None
     result = "Open" if is_open else "✔ Right" if guess.answer == outcome.answer else "✘ Not so"
-    ax.set_title(f"{result}: {outcome.words}", pad=24, loc="left", fontsize=11, parse_math=False)
+    ax.set_title(f"{result}: {outcome.words}", pad=20, loc="left", fontsize=11, parse_math=False)
     return ax
 
 
 def _mark_guess(comparison: Comparison, guess: Guess, ax: Axes) -> None:
-    """Mark the guessed setting; "cannot tell" is a guess about all settings, so that its mark spans all of them."""
+    """Mark the row of the guessed setting; "cannot tell" is a guess about all settings, so that its mark spans all."""
     levels = comparison.levels
     place = next((place for place, row in enumerate(levels) if str(row.level) == guess.answer), None)
-    if place is None:
-        middle, half, answer = (len(levels) - 1) / 2, len(levels) / 2 - 0.08, CANNOT_TELL
-    else:
-        middle, half, answer = place, 0.42, guess.answer
-    span = (middle - half, middle + half)
-    if place is not None:
-        ax.axvspan(*span, facecolor="none", edgecolor=GUESS_COLOUR, linestyle="--", linewidth=1.5, zorder=0)
-    ax.plot(span, [1, 1], color=GUESS_COLOUR, linewidth=4, transform=ax.get_xaxis_transform(), clip_on=False)
+    span = (-0.45, len(levels) - 0.55) if place is None else (place - 0.45, place + 0.45)
+    ax.plot([0, 0], span, color=GUESS_COLOUR, linewidth=5, transform=ax.get_yaxis_transform(), clip_on=False, zorder=0)
     sure = "" if guess.confidence is None else f", {100 * guess.confidence:.0f} % sure"
-    words = f"your guess: {answer}{sure}"
-    look = {"color": "0.15", "ha": "center", "va": "bottom", "parse_math": False, "fontweight": "bold"}
-    ax.annotate(words, (middle, 1), (0, 5), xycoords=ax.get_xaxis_transform(), textcoords="offset points", **look)
+    words = f"your guess: {CANNOT_TELL if place is None else guess.answer}{sure}"
+    look = {"color": "0.15", "ha": "left", "va": "bottom", "parse_math": False, "fontweight": "bold"}
+    ax.annotate(words, (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", fontsize=9, **look)
 
 
 def plot_calibration(guesses: Guesses | None = None, *, bins: int = 5, ax: Axes | None = None) -> Axes:

@@ -1,4 +1,4 @@
-"""Draw runs and comparisons: curves with bands, the noise floor, verdicts with intervals, heat maps of grids."""
+"""Draw runs: curves with bands, the noise floor, heat maps of grids."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.checks import check_choice
-from cnnlab.comparison.compare import Comparison, noise_floor
-from cnnlab.comparison.metrics import comparable_runs, distinct, paired_histories, value_at
-from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE, Level
+from cnnlab.comparison.compare import noise_floor
+from cnnlab.comparison.metrics import comparable_runs, distinct, paired_histories, possible_range, value_at
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.plots.style import (
+    FLOOR_WORDS,
     MARKS,
     NOISE_BAND,
     PALETTE,
@@ -27,14 +27,13 @@ from cnnlab.plots.style import (
     colour_map,
     inner_limits,
     legend_below,
+    limits_within,
     line_look,
     log_scale,
     new_axes,
+    wrapped,
 )
 from cnnlab.training.history import check_metric, metrics_of, warn_if_environments_differ
-
-UNPAIRED = "seed that the first lacks: in no mean"
-SIGNS = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
 
 
 def plot_curves(
@@ -110,7 +109,8 @@ def plot_noise_floor(
     """Draw the runs of one setting, a dot for each seed, their mean, and the noise floor around it as a grey band.
 
     From the line to the edge of the band is the noise floor: two single runs of one setting differ by less than this 95
-    times in 100. The same band stands in every comparison.
+    times in 100. The same band stands in every comparison. The vertical axis ends where the metric must, such as at an
+    accuracy of 1.
 
     Parameters
     ----------
@@ -136,104 +136,15 @@ def plot_noise_floor(
     mean = float(np.mean(list(values.values())))
     ax = new_axes(ax, (5.0, 3.0))
     ax.axhline(mean, color="0.4", linewidth=1)
+    words, reach = "seed", list(values.values())
     if np.isfinite(floor):
         ax.axhspan(mean - floor, mean + floor, **NOISE_BAND)
-        ax.legend(frameon=False)
-    ax.plot(range(len(values)), list(values.values()), MARKS[0], color=PALETTE[0], linestyle="none")
+        words, reach = f"seed\n{wrapped(FLOOR_WORDS, 60)}", [*reach, mean - floor, mean + floor]
+    ax.plot(range(len(values)), list(values.values()), MARKS[0], color=PALETTE[0], linestyle="none", clip_on=False)
     ax.set_xticks(range(len(values)), [str(seed) for seed in values])
-    ax.set(xlabel="seed", ylabel=axis_label(metric))
+    ax.set(xlabel=words, ylabel=axis_label(metric), ylim=limits_within(reach, *possible_range(metric)))
     seaborn.despine(ax=ax)
     return ax
-
-
-def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
-    """Draw a comparison: for each setting a dot for each seed, the mean, the interval of its difference, the verdict.
-
-    The horizontal line is the mean of the reference, the first setting. An interval that crosses the line cannot tell.
-    From the line to the edge of the grey band is the noise floor: two single runs of one setting differ by less than
-    this 95 times in 100, while a dot may be an average of several runs of its seed. If a setting shares only some seeds
-    with the reference, the line there is the reference's mean over these seeds; a hollow dot is a seed that is in no
-    mean.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What `compare` or `compare_settings` returns.
-    ax : Axes
-        Where to draw; None makes a new figure.
-
-    >>> plot_comparison(compare(runs, by="kernel_size"))
-    """
-    if not isinstance(comparison, Comparison):
-        raise ConfigError(f"plot_comparison wants what compare() returns, got {type(comparison).__name__}")
-    ax = new_axes(ax)
-    _draw_reference(comparison, ax)
-    levels = comparison.levels
-    has_unpaired = False
-    for place, level in enumerate(levels):
-        if comparison.values[level.level]:  # else all runs of this setting diverged
-            has_unpaired |= _draw_seeds(comparison, level, place, ax)
-            _draw_mean(level, place, ax)
-    names = [f"{level.level}\n{SIGNS.get(level.verdict, '')}{level.verdict}" for level in levels]
-    ax.set_xticks(range(len(names)), names, parse_math=False)
-    ax.set_xlim(-0.5, len(names) - 0.5)
-    left_out = f"\n{comparison.without_value} runs left out" if comparison.without_value else ""
-    ax.set(xlabel=f"{comparison.what}{left_out}", ylabel=axis_label(comparison.metric))
-    if has_unpaired:
-        ax.plot([], [], "o", color="0.4", fillstyle="none", markersize=5, label=UNPAIRED)
-    if has_unpaired or np.isfinite(comparison.noise_floor):
-        ax.legend(frameon=False, loc="best")
-    seaborn.despine(ax=ax)
-    return ax
-
-
-def _draw_reference(comparison: Comparison, ax: Axes) -> None:
-    """Draw the mean of the reference in its noise floor: as steps, if a setting shares only some of its seeds."""
-    base, floor = comparison.levels[0].mean, comparison.noise_floor
-    means = [base if np.isnan(level.difference) else level.mean - level.difference for level in comparison.levels]
-    if np.allclose(means, base, rtol=0, atol=1e-12):
-        ax.axhline(base, color="0.4", linewidth=1)
-        if np.isfinite(floor):
-            ax.axhspan(base - floor, base + floor, **NOISE_BAND)
-        return
-    edges, means = np.arange(len(means) + 1) - 0.5, np.array(means)
-    ax.stairs(means, edges, baseline=None, color="0.4", linewidth=1)
-    if np.isfinite(floor):
-        ax.stairs(means + floor, edges, baseline=means - floor, fill=True, **NOISE_BAND)
-
-
-def _draw_seeds(comparison: Comparison, level: Level, place: int, ax: Axes) -> bool:
-    """Draw a dot for each seed of a setting, hollow for seeds that the reference lacks; return whether there are such.
-
-    place: where the setting stands on the horizontal axis; the dots are at its left.
-    """
-    values, paired = comparison.values[level.level], comparison.paired(level.level)
-    offsets = np.linspace(-0.25, -0.1, len(values)) if len(values) > 1 else np.array([-0.15])
-    across = dict(zip(values, place + offsets, strict=True))
-    look = line_look(place) | {"linestyle": "none", "markersize": 5}
-    ax.plot([across[seed] for seed in paired], list(paired.values()), alpha=0.8, **look)
-    unpaired = [seed for seed in values if seed not in paired]
-    if unpaired:
-        ax.plot([across[seed] for seed in unpaired], [values[seed] for seed in unpaired], fillstyle="none", **look)
-    return bool(unpaired)
-
-
-def _draw_mean(level: Level, place: int, ax: Axes) -> None:
-    """Draw the mean of a setting as a bar, and the interval of its difference from the reference."""
-    colour = line_look(place)["color"]
-    ax.plot([place - 0.05, place + 0.25], [level.mean] * 2, color=colour, linewidth=2.5, solid_capstyle="butt")
-    if np.isfinite(level.low):
-        ends = level.mean - level.difference + np.array([level.low, level.high])
-        ax.plot(*_interval_outline(place + 0.1, *ends), color=colour, linewidth=1.5)
-
-
-def _interval_outline(x: float, low: float, high: float) -> tuple[list[float], list[float]]:
-    """Return the corners (x, y) of a capital I from low to high, as one line.
-
-    `errorbar` would make four artists, which a live panel draws more slowly.
-    """
-    left, right = x - 0.06, x + 0.06
-    return [left, right, x, x, left, right], [low, low, low, high, high, high]
 
 
 def plot_grid(

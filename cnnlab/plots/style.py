@@ -7,6 +7,8 @@ Training is always blue, solid and round; validation is always orange, dashed an
 from __future__ import annotations
 
 import math
+import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -24,9 +26,9 @@ MARKS = "osD^vPX*"
 DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))]
 TRAIN = {"color": PALETTE[0], "linestyle": "-", "marker": "o", "label": "training"}
 VALIDATION = {"color": PALETTE[1], "linestyle": "--", "marker": "s", "label": "validation"}
-# From the line to the edge of the band is the noise floor.
-NOISE_FLOOR = "noise floor: two single runs\ndiffer by less 95 times in 100"
-NOISE_BAND = {"facecolor": "0.92", "edgecolor": "0.6", "linewidth": 0.8, "zorder": 0, "label": NOISE_FLOOR}
+# Grey is the noise floor and nothing else: it reaches from the line to an edge of the band.
+FLOOR_WORDS = "grey, the noise floor: two single runs of one setting differ by less than this 95 times in 100"
+NOISE_BAND = {"facecolor": "0.92", "edgecolor": "0.6", "linewidth": 0.8, "zorder": 0}
 
 UNITS = {"loss": "loss (nats)", "accuracy": "accuracy (0–1)"}
 RECORDER_LABELS = {  # the axis label of each number that cnnlab.Recorder records
@@ -77,6 +79,22 @@ def axis_label(metric: str) -> str:
 def new_axes(ax: Axes | None, size: tuple[float, float] = (6.0, 3.5)) -> Axes:
     """Return `ax`, or the Axes of a new figure of this size (width, height) in inches if `ax` is None."""
     return ax if ax is not None else plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def wrapped(text: str, width: float) -> str:
+    """Return the text in lines of at most this many letters, or 8 if that is more."""
+    return textwrap.fill(text, max(8, round(width)), break_on_hyphens=False)
+
+
+def limits_within(values: Iterable[float], lowest: float, highest: float) -> tuple[float, float]:
+    """Return the limits of an axis that holds these values with some room, and nothing outside lowest to highest.
+
+    >>> limits_within([0.5, 1.0], 0.0, 1.0)
+    (0.46, 1.0)
+    """
+    low, high = min(values := [*values]), max(values)
+    room = 0.08 * (high - low) or 0.05 * abs(high) or 0.05
+    return max(low - room, lowest), min(high + room, highest)
 
 
 def plain_legend(ax: Axes, **options: object) -> Legend:

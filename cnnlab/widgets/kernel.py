@@ -10,7 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from cnnlab.comparison.compare import Comparison, compare
-from cnnlab.comparison.metrics import value_at
+from cnnlab.comparison.metrics import possible_range, value_at
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments import presets
 from cnnlab.experiments.experiment import Experiment
@@ -18,7 +18,8 @@ from cnnlab.experiments.kernel_sizes import along_with, kernel_experiments
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import bank, load_runs
 from cnnlab.model.cnn import PADDINGS, POOLINGS
-from cnnlab.plots.runs import plot_comparison
+from cnnlab.plots.comparison import draw_comparison, split
+from cnnlab.plots.style import limits_within
 from cnnlab.widgets.base import control_row, offer
 from cnnlab.widgets.trainer import ON_COLAB, Trainer, check_base
 from cnnlab.widgets.web.live_plot import LivePlot
@@ -72,8 +73,8 @@ class KernelExperiment(Trainer):
         self.plot = LivePlot(6.4, 3.4, label="")
         self._axes = self.plot.figure.subplots()
         self.status.layout.min_height = "3em"  # two lines, so that the rows below do not move
-        self._frozen_for, self._words_below = (), []
-        self._scale = (0.0, 1.0)
+        self._frozen_for: tuple = ()
+        self._halves, self._scale = split(self._axes), ((0.0, 1.0), (-1.0, 1.0))
         self._guarded(self._draw)
         self._watch(self.data, self.padding, self.match_parameters, self.stack, self.pooling, self.seeds)
         self._watch(self.metric, self.reference, *self.sizes.values())
@@ -171,10 +172,12 @@ class KernelExperiment(Trainer):
 
     def _show(self, words: str) -> None:
         """Draw the comparison; the words, if there is none."""
-        _remove_artists(self._axes)
+        for ax in self._halves:
+            _remove_artists(ax)
         if self.comparison is None:
-            self._axes.set_axis_off()
-            self._axes.text(0.5, 0.5, words, ha="center", transform=self._axes.transAxes, color="0.4")
+            for ax in self._halves:
+                ax.set_axis_off()
+            self._axes.text(0.5, 0.5, words, ha="center", transform=self.plot.figure.transFigure, color="0.4")
             self._frozen_for = ()
             self.plot.freeze([])
         else:
@@ -182,49 +185,44 @@ class KernelExperiment(Trainer):
         self.plot.show(label=f"kernel sizes compared: {words}")
 
     def _draw_comparison(self, comparison: Comparison) -> None:
-        """Draw the comparison. To be fast, draw the vertical axis and the words below only if they have changed."""
-        ax = self._axes
-        ax.set_axis_on()
-        plot_comparison(comparison, ax=ax)
-        ax.set_ylim(*self._scale)
-        moving = sorted([*ax.patches, *ax.collections, *ax.lines], key=Artist.get_zorder)
-        words_below = [ax.get_xlabel(), *(label.get_text() for label in ax.get_xticklabels())]
-        frozen_for = (self.metric.value, self._scale, words_below[0].count("\n"), ax.get_legend() is None)
+        """Draw the comparison. To be fast, draw the horizontal axes only if they have changed."""
+        left, right = self._halves
+        draw_comparison(comparison, left, right)
+        for ax, limits in zip(self._halves, self._scale, strict=True):
+            ax.set_axis_on()
+            ax.set_xlim(limits)
+        moving = [artist for ax in self._halves for artist in (*ax.patches, *ax.collections, *ax.lines)]
+        moving = [*sorted(moving, key=Artist.get_zorder), left.yaxis, right.yaxis]
+        labels = left.get_xlabel(), right.get_xlabel(), left.get_ylabel()
+        frozen_for = (self.metric.value, self._scale, labels, len(comparison.levels))
         if frozen_for == self._frozen_for:
             self.plot.move(moving)
         else:
-            if ax.get_legend():
-                ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1))  # above the axes, over no artist
-            ax.xaxis.set_animated(True)
             self.plot.freeze(moving)
-        if (frozen_for, words_below) != (self._frozen_for, self._words_below):
-            self.plot.freeze_on_top([ax.xaxis])
-        self._frozen_for, self._words_below = frozen_for, words_below
+        self._frozen_for = frozen_for
 
-    def _limits(self, known: dict[str, Run]) -> tuple[float, float]:
-        """Return the limits of the vertical axis: every known seed of these settings fits, and most intervals do.
+    def _limits(self, known: dict[str, Run]) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return the limits of both horizontal axes: every known seed of these settings fits, and most intervals do.
 
         They stay while the slider adds seeds, so that a person sees the intervals shrink.
         """
         keys = [experiment.key for experiment in self._planned(self.seeds.max)]
         values = [value_at(known[key], self.metric.value, "last") for key in keys if key in known]
         values = [value for value in values if value is not None]
-        low, high = min(values), max(values)
-        room = 0.75 * (high - low) or 0.05 * abs(high) or 0.05
-        return low - room, high + room
+        low, high = possible_range(self.metric.value)
+        spread = max(values) - min(values)
+        return limits_within(values, low, high), limits_within([-spread, spread], low - high, high - low)
 
 
-def _reaches_beyond(comparison: Comparison, limits: tuple[float, float]) -> bool:
+def _reaches_beyond(comparison: Comparison, limits: tuple[tuple[float, float], tuple[float, float]]) -> bool:
     """Return whether an interval reaches beyond the limits: with two seeds it can be twelve times as wide as both."""
-    low, high = limits
-    levels = [level for level in comparison.levels if np.isfinite(level.low)]
-    # An interval is drawn at the mean of the reference over the seeds that both settings have.
-    ends = [level.mean - level.difference + end for level in levels for end in (level.low, level.high)]
-    return any(not low <= end <= high for end in ends)
+    low, high = limits[1]  # of the differences
+    ends = [end for level in comparison.levels for end in (level.low, level.high)]
+    return any(not low <= end <= high for end in ends if np.isfinite(end))
 
 
 def _remove_artists(ax: Axes) -> None:
-    """Remove what `plot_comparison` has drawn. Unlike `ax.clear()`, keep the ticks, which take longest to make."""
+    """Remove what `draw_comparison` has drawn. Unlike `ax.clear()`, keep the ticks, which take longest to make."""
     for artist in (*ax.lines, *ax.collections, *ax.patches, *ax.texts, *filter(None, [ax.get_legend()])):
         artist.remove()
 

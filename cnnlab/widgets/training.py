@@ -21,7 +21,7 @@ from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
-from cnnlab.plots.runs import plot_comparison
+from cnnlab.plots.comparison import plot_comparison
 from cnnlab.plots.style import TRAIN, UNITS, VALIDATION
 from cnnlab.training.fit import EpochState
 from cnnlab.training.history import History

@@ -8,7 +8,7 @@ from made_runs import NO_IMAGES, levels_of, made, unvalidated
 from cnnlab.comparison.compare import compare
 from cnnlab.comparison.settings import compare_settings
 from cnnlab.errors import ConfigError
-from cnnlab.plots.runs import plot_comparison
+from cnnlab.plots.comparison import plot_comparison
 
 
 def test_whole_settings_are_named_by_what_varies_and_paired_with_the_first():
@@ -47,7 +47,7 @@ def test_a_setting_without_a_number_or_a_common_seed_keeps_its_row():
     assert math.isnan(found.levels[1].mean)
     assert found.without_value == 1
     ax = plot_comparison(found)
-    assert len(ax.get_xticks()) == 3
+    assert len(ax.get_yticks()) == 3
 
 
 def test_each_setting_has_its_own_reason():

@@ -24,15 +24,21 @@ def _closed():
 
 
 def bracket(ax) -> tuple[float, float]:
-    """Return the ends of the mark above the axes."""
-    (line,) = [line for line in ax.lines if line.get_linewidth() == 4]
-    return tuple(line.get_xdata())
+    """Return the rows between which the mark at the left edge stands."""
+    (line,) = [line for line in ax.lines if line.get_linewidth() == 5]
+    assert list(line.get_xdata()) == [0, 0]
+    return tuple(line.get_ydata())
+
+
+def levels(ax) -> list[str]:
+    return [label.get_text().split("\n")[0] for label in ax.get_yticklabels()]
 
 
 def test_the_guess_stands_over_its_level_and_the_title_says_how_it_went():
     ax = plot_guess(comparison(), Guess("7", 0.6))
-    places = [label.get_text().split("\n") for label in ax.get_xticklabels()]
-    assert places == [["5", "reference"], ["3", "▼ worse"], ["7", "▼ worse"]]  # the best one is the reference
+    assert levels(ax) == ["5", "3", "7"]  # the best one is the reference
+    verdicts = [label.get_text().split(":")[0].split("\n")[0] for label in ax.figure.axes[1].get_yticklabels()]
+    assert verdicts == ["reference", "▼ worse", "▼ worse"]
     left, right = bracket(ax)
     assert 1.5 < left < 2 < right < 2.5
     assert [text.get_text() for text in ax.texts] == ["your guess: 7, 60 % sure"]
@@ -54,7 +60,7 @@ def test_names_are_text_and_no_formulas():
     result = compare(levels_of("folder", table, dataset="images"), by="folder")
     ax = plot_guess(result, Guess("$x^2 <b>one</b>", 0.5))
     ax.figure.canvas.draw()  # a formula that is none would raise here
-    assert [text.get_text().split("\n")[0] for text in ax.get_xticklabels()] == sorted(table, reverse=True)
+    assert levels(ax) == sorted(table, reverse=True)
     assert ax.texts[0].get_text() == "your guess: $x^2 <b>one</b>, 50 % sure"
 
 

@@ -7,130 +7,20 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from made_runs import levels_of, made, optimizers
+from made_runs import levels_of, made
 
-from cnnlab.comparison.compare import compare, noise_floor
-from cnnlab.comparison.settings import compare_settings
+from cnnlab.comparison.compare import noise_floor
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.runs import Runs
-from cnnlab.plots.runs import plot_comparison, plot_curves, plot_grid, plot_noise_floor
+from cnnlab.plots.runs import plot_curves, plot_grid, plot_noise_floor
 
-FLOOR = "noise floor: two single runs\ndiffer by less 95 times in 100"  # in legends
-
+TABLE = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59]}
 ODD = ["$x^2 <b>one</b>", r"a $\frac{$ folder"]  # the second is no formula that matplotlib could read
 
 
 @pytest.fixture(autouse=True)
 def _never_shown(monkeypatch):
     monkeypatch.setattr(plt, "show", lambda *_args, **_options: pytest.fail("a plot showed itself"))
-
-
-def intervals(ax):
-    """Return x → (low, high) of the intervals drawn: vertical lines with a crossbar at both ends."""
-    ends = {}
-    for line in ax.lines:
-        xs, ys = map(np.asarray, line.get_data())
-        if len(xs) == 6:
-            assert ys.tolist() == [ys[0]] * 3 + [ys[3]] * 3
-            assert xs[2] == xs[3] == pytest.approx(xs[:2].mean()) == pytest.approx(xs[4:].mean())
-            ends[xs[2]] = ys[0], ys[3]
-    return ends
-
-
-def interval(ax, place):
-    """Return the lower and the upper end of the place-th interval drawn."""
-    return intervals(ax)[place + 1 + 0.1]  # above its own level's tick
-
-
-def reference_line(ax):
-    (line,) = [line for line in ax.lines if list(line.get_xdata()) == [0, 1]]  # axhline: from edge to edge
-    return line.get_ydata()[0]
-
-
-# --- A comparison
-
-
-TABLE = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59], 7: [0.51, 0.58, 0.42], 9: [0.2, 0.31, 0.11]}
-
-
-@pytest.mark.parametrize("metric", ["validation_accuracy", "validation_loss"])
-def test_the_interval_drawn_is_the_one_of_the_table_and_agrees_with_the_word(metric):
-    result = compare(levels_of("kernel_size", TABLE), by="kernel_size", metric=metric)
-    ax = plot_comparison(result)
-    base = reference_line(ax)
-    assert base == pytest.approx(result.levels[0].mean)
-    assert len(intervals(ax)) == 3
-    for place, row in enumerate(result.levels[1:]):
-        low, high = interval(ax, place)
-        assert (low - base, high - base) == pytest.approx((row.low, row.high))
-        assert (low <= base <= high) == (row.verdict == "cannot tell")
-    words = [label.get_text() for label in ax.get_xticklabels()]
-    assert words == ["3\nreference", "5\n▲ better", "7\ncannot tell", "9\n▼ worse"]
-
-
-def test_every_seed_is_a_dot_and_every_mean_a_bar():
-    ax = plot_comparison(compare(levels_of("kernel_size", TABLE), by="kernel_size"))
-    dots = [line for line in ax.lines if len(line.get_ydata()) == 3]
-    assert [list(line.get_ydata()) for line in dots] == list(TABLE.values())
-    for place, line in enumerate(dots):
-        assert all(abs(x - place) < 0.5 for x in line.get_xdata())
-    bars = [line.get_ydata() for line in ax.lines if line.get_linewidth() == 2.5]
-    assert bars == [pytest.approx([np.mean(values)] * 2) for values in TABLE.values()]
-
-
-def test_the_band_is_the_noise_floor_around_the_reference():
-    result = compare(levels_of("kernel_size", TABLE), by="kernel_size")
-    ax = plot_comparison(result)
-    (band,) = ax.patches
-    base = result.levels[0].mean
-    assert (band.get_y(), band.get_height()) == pytest.approx((base - result.noise_floor, 2 * result.noise_floor))
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == [FLOOR]
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("kernel_size", "validation accuracy (0–1)")
-
-
-def test_the_picture_says_what_moved_along():
-    ax = plot_comparison(compare(optimizers(sgd=0.1, adam=0.001), by="optimizer", along="learning_rate"))
-    assert ax.get_xlabel() == "optimizer (with its own learning_rate)"
-
-
-def test_what_cannot_be_judged_has_no_interval():
-    for table in ({3: [0.5, 0.6], 5: [0.9, 0.901]}, {3: [0.1, 0.2, 0.3], 5: [0.4, 0.5, 0.6]}):
-        ax = plot_comparison(compare(levels_of("kernel_size", table), by="kernel_size"))
-        assert not intervals(ax)
-        assert ax.get_xticklabels()[1].get_text() == "5\ncannot tell"
-    ax = plot_comparison(compare(levels_of("kernel_size", {3: [0.5], 5: [0.9]}), by="kernel_size"))
-    assert len(ax.patches) == 0  # one seed: no noise floor either, and no warning from an empty legend
-    ax.figure.canvas.draw()
-
-
-def test_where_only_some_seeds_are_paired_the_picture_shows_what_the_mean_is_of():
-    # kernel 3 has seeds 0 to 3; kernel 5 has 1 to 5, of which 1, 2, 3 are paired: differences 0.02, 0.03, 0.04.
-    table = {3: {0: 0.9, 1: 0.50, 2: 0.60, 3: 0.40}, 5: {1: 0.52, 2: 0.63, 3: 0.44, 4: 0.1, 5: 0.2}}
-    runs = [
-        made(value, kernel_size=size, seed=seed) for size, of_seed in table.items() for seed, value in of_seed.items()
-    ]
-    result = compare_settings(runs)
-    first, other = result.levels
-    assert result.paired(first.level) == table[3]
-    assert result.paired(other.level) == {1: 0.52, 2: 0.63, 3: 0.44}
-    ax = plot_comparison(result)
-    full, hollow = ([line for line in ax.lines if line.get_fillstyle() == style] for style in ("full", "none"))
-    dots = [list(line.get_ydata()) for line in full if line.get_linestyle() == "None" and len(line.get_ydata()) > 2]
-    assert dots == [[0.9, 0.50, 0.60, 0.40], [0.52, 0.63, 0.44]]
-    assert [list(line.get_ydata()) for line in hollow] == [[0.1, 0.2], []]  # the second stands in the legend
-    texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == [FLOOR, "seed that the first lacks: in no mean"]
-    # the line in a setting's column is the first one's mean over the same seeds, so that picture and verdict agree
-    steps = [patch.get_data() for patch in ax.patches]
-    assert [list(step.edges) for step in steps] == [[-0.5, 0.5, 1.5]] * 2
-    assert list(steps[0].values) == pytest.approx([0.6, 0.5])
-    assert list(steps[1].values) == pytest.approx([0.6 + result.noise_floor, 0.5 + result.noise_floor])
-    assert list(steps[1].baseline) == pytest.approx([0.6 - result.noise_floor, 0.5 - result.noise_floor])
-    low, high = interval(ax, 0)
-    assert (low - 0.5, high - 0.5) == pytest.approx((other.low, other.high))
-    assert other.verdict == "better"
-    assert 0.5 < low < 0.6  # the first one's mean over all its seeds would have crossed it: "cannot tell"
-    ax.figure.canvas.draw()
 
 
 # --- Curves
@@ -274,9 +164,6 @@ def test_names_from_outside_are_shown_as_text():
     runs = [made(0.5 + 0.1 * place * seed, dataset="images", folder=folder, seed=seed)
             for place, folder in enumerate(ODD) for seed in range(3)]  # fmt: skip
     names = sorted(ODD)
-    ax = plot_comparison(compare(runs, by="folder"))
-    ax.figure.canvas.draw()
-    assert [label.get_text().partition("\n")[0] for label in ax.get_xticklabels()] == names
     ax = plot_curves(runs, by="folder")
     ax.figure.canvas.draw()
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [f"folder {name}" for name in names]
@@ -285,12 +172,6 @@ def test_names_from_outside_are_shown_as_text():
         ax.figure.canvas.draw()
         labels = ax.get_yticklabels() if rows == "folder" else ax.get_xticklabels()
         assert [label.get_text() for label in labels] == names
-
-
-def test_axes_that_are_given_are_used():
-    _, ax = plt.subplots()
-    assert plot_comparison(compare(levels_of("kernel_size", TABLE), by="kernel_size"), ax=ax) is ax
-    assert len(plt.get_fignums()) == 1
 
 
 def test_what_cannot_be_drawn_is_refused_in_words():
@@ -303,7 +184,6 @@ def test_what_cannot_be_drawn_is_refused_in_words():
         (lambda: plot_curves([nothing], by="pooling"), "none of these 1 runs has validation_loss in any epoch"),
         (lambda: plot_curves(Runs([]), by="pooling"), "none of these 0 runs has"),
         (lambda: plot_curves(runs, by="pooling", metric="train_accuracy"), "has train_accuracy in any epoch"),
-        (lambda: plot_comparison(runs), "plot_comparison wants what compare() returns, got list"),
         (lambda: plot_grid(runs, "kernel_size", "pool"), "unknown field of Experiment 'pool'"),
         (lambda: plot_grid(runs, "kernel_size", "pooling", at="end"), "unknown at 'end'"),
         (lambda: plot_grid(runs, "kernel_size", "epochs", at="best"), "at='best' can't compare epochs"),
@@ -334,7 +214,17 @@ def test_the_noise_floor_of_one_setting_is_a_band_round_its_mean():
     assert (band.get_y(), band.get_height()) == pytest.approx((0.5 - noise_floor(runs), 2 * noise_floor(runs)))
     (dots,) = [line for line in ax.lines if line.get_linestyle() == "None"]
     assert list(dots.get_ydata()) == [0.5, 0.6, 0.4]
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("seed", "validation accuracy (0–1)")
+    words = "seed grey, the noise floor: two single runs of one setting differ by less than this 95 times in 100"
+    assert (ax.get_xlabel().split(), ax.get_ylabel()) == (words.split(), "validation accuracy (0–1)")
+    assert ax.get_legend() is None  # it would lie over the dots
+
+
+def test_the_axis_of_the_noise_floor_ends_at_an_accuracy_of_1():
+    ax = plot_noise_floor(levels_of("kernel_size", {3: [0.95, 0.99, 1.0]}))
+    (band,) = ax.patches
+    assert band.get_y() + band.get_height() > 1
+    assert ax.get_ylim()[1] == 1
+    assert ax.get_ylim()[0] < band.get_y()
 
 
 def test_the_noise_floor_of_several_settings_is_refused():

@@ -17,6 +17,7 @@ from cnnlab.plots.style import (
     colour_map,
     inner_limits,
     legend_below,
+    limits_within,
     line_look,
     log_scale,
     plain_legend,
@@ -119,6 +120,13 @@ def test_the_limits_of_colours_leave_out_what_lies_far_from_the_others():
     assert inner_limits(np.array([1.0, 2.0, 3.0, 4.0, 50.0, np.nan])) == (1, 4)
     assert inner_limits(np.array([-9.0, 2.0, 3.0, 4.0, 7.0])) == (2, 7)
     assert inner_limits(np.array([[1.0, 1.0], [1.0, 1.0]])) == (1, 1)
+
+
+def test_limits_have_room_but_not_beyond_the_possible():
+    assert limits_within([2.0, 3.0], -np.inf, np.inf) == pytest.approx((1.92, 3.08))
+    assert limits_within([0.01, 1.0], 0.0, 1.0) == (0.0, 1.0)
+    assert limits_within([1.0, 1.0], 0.0, 1.0) == (0.95, 1.0)  # equal values
+    assert limits_within([0.0], 0.0, np.inf) == (0.0, 0.05)
 
 
 def test_a_name_in_a_legend_is_no_formula():

@@ -21,7 +21,7 @@ from cnnlab.experiments.presets import KERNEL_DIGITS
 from cnnlab.widgets import kernel
 from cnnlab.widgets.kernel import BASES
 
-FLOOR = "noise floor: two single runs\ndiffer by less 95 times in 100"  # in legends
+FLOOR = "grey, the noise floor: two single runs of one setting differ by less than this 95 times in 100"
 
 TINY = Experiment(
     dataset="patterns", size=12, train_size=64, validation_size=32, channels=(2,), hidden=4, epochs=1, batch_size=16
@@ -70,17 +70,18 @@ def test_the_axes_hold_what_plot_comparison_draws_and_nothing_of_before(panel):
     assert panel.comparison is None
     for name, value in {"padding": "same", "match_parameters": False, "reference": 7, "seeds": 3}.items():
         getattr(panel, name).value = value
-    fresh = Figure((6.4, 3.4)).subplots()
-    plot_comparison(panel.comparison, ax=fresh)
-    (shown,) = panel.plot.figure.axes
-    for one in (fresh, shown):
-        one.figure.canvas.draw()
-    kinds = [type(artist).__name__ for artist in fresh.get_children()]
-    assert sorted(type(artist).__name__ for artist in shown.get_children()) == sorted(kinds)
-    assert [line.get_ydata() for line in shown.lines] == [pytest.approx(line.get_ydata()) for line in fresh.lines]
-    assert [one.get_text() for one in shown.get_xticklabels()] == [one.get_text() for one in fresh.get_xticklabels()]
-    assert shown.get_ylabel() == fresh.get_ylabel()
-    assert [text.get_text() for text in shown.get_legend().get_texts()] == [FLOOR]
+    figure = Figure((6.4, 3.4), layout="constrained")
+    plot_comparison(panel.comparison, ax=figure.subplots())
+    figure.canvas.draw()
+    assert len(panel.plot.figure.axes) == len(figure.axes) == 2
+    for shown, fresh in zip(panel.plot.figure.axes, figure.axes, strict=True):
+        kinds = [type(artist).__name__ for artist in fresh.get_children()]
+        assert sorted(type(artist).__name__ for artist in shown.get_children()) == sorted(kinds)
+        assert [line.get_xdata() for line in shown.lines] == [pytest.approx(line.get_xdata()) for line in fresh.lines]
+        words = [[one.get_text() for one in ax.get_yticklabels()] for ax in (shown, fresh)]
+        assert words[0] == words[1]
+        assert (shown.get_xlabel(), shown.get_ylabel()) == (fresh.get_xlabel(), fresh.get_ylabel())
+    assert FLOOR in panel.plot.figure.axes[1].get_xlabel().replace("\n", " ")
 
 
 def test_after_many_moves_the_picture_is_that_of_a_fresh_panel(panel):
@@ -106,14 +107,16 @@ def test_after_many_moves_the_picture_is_that_of_a_fresh_panel(panel):
 @pytest.mark.parametrize("data", list(BASES))
 def test_the_scale_stands_still_while_seeds_are_added_and_holds_every_dot(panel, data):
     panel.data.value = data
-    (ax,) = panel.plot.figure.axes
-    low, high = ax.get_ylim()
+    left, right = panel.plot.figure.axes
+    scales = left.get_xlim(), right.get_xlim()
     for seeds in range(2, 11):
         panel.seeds.value = seeds
-        assert ax.get_ylim() == (low, high)
+        assert (left.get_xlim(), right.get_xlim()) == scales
     values = [value for level in panel.comparison.values.values() for value in level.values()]
-    room = 0.75 * (max(values) - min(values))
-    assert (low, high) == pytest.approx((min(values) - room, max(values) + room))
+    spread = max(values) - min(values)
+    room = 0.08 * spread
+    assert scales[0] == pytest.approx((max(0, min(values) - room), min(1, max(values) + room)))
+    assert scales[1] == pytest.approx((-spread - 2 * room, spread + 2 * room))
 
 
 def test_an_interval_larger_than_the_scale_is_told(panel):
@@ -124,9 +127,9 @@ def test_an_interval_larger_than_the_scale_is_told(panel):
             panel.reference.value = reference
             for seeds in (3, 4, 10):
                 panel.seeds.value = seeds
-                (ax,) = panel.plot.figure.axes
-                ends = [end for line in ax.lines if len(line.get_ydata()) == 6 for end in line.get_ydata()]
-                low, high = ax.get_ylim()
+                _, ax = panel.plot.figure.axes
+                ends = [end for line in ax.lines if len(line.get_xdata()) == 6 for end in line.get_xdata()]
+                low, high = ax.get_xlim()
                 beyond = any(not low <= end <= high for end in ends)
                 assert ("an interval reaches beyond the picture" in panel.status.value) == beyond
                 mentions.append(beyond)

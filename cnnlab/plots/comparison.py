@@ -1,0 +1,354 @@
+"""Draw comparisons as estimation plots: the settings with their seeds, and beside them the differences.
+
+The form is from Gardner and Altman (British Medical Journal 292, 1986) and Ho et al. (Nature Methods 16, 2019). Each
+setting is a row, so that its name has room.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import Locator, MaxNLocator
+
+from cnnlab.checks import check_whole
+from cnnlab.comparison.compare import Comparison
+from cnnlab.comparison.html_table import decimals
+from cnnlab.comparison.metrics import possible_range
+from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE, Level
+from cnnlab.errors import ConfigError
+from cnnlab.plots.style import FLOOR_WORDS, NOISE_BAND, axis_label, limits_within, line_look, wrapped
+
+SIGNS = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
+DIFFERENCE = "difference from the reference"
+HOLLOW = "hollow: a seed that the reference lacks, in no mean"
+LARGEST_FONT, SMALLEST_FONT, LABEL_FONT = 9.0, 5.0, 8.0  # points; the last one is that of the axes' labels and ticks
+LINE = 1.3  # the height of a line of text, in font sizes
+ROW = 1.15  # the height of a row, in heights of its words
+WIDE = 7.5  # inches
+
+
+def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
+    """Draw a comparison: left each setting with its seeds and their mean, right its difference from the reference.
+
+    A row is a setting. Left, a dot is a seed and the thick line below the dots their mean. Right, a pale dot is the
+    difference of one seed, and the bar below is the interval of the mean difference: if it crosses the zero line, the
+    comparison cannot tell. From zero to an edge of the grey band is the noise floor: two single runs of one setting
+    differ by less than this 95 times in 100, while a dot may be an average of several runs of its seed. A hollow dot is
+    a seed that the reference lacks; it is in no mean. An interval that reaches beyond the possible is cut there.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What `compare` or `compare_settings` returns.
+    ax : Axes
+        Axes that `plt.subplots` made: they keep the settings, and give their right half to the differences. At least
+        4.5 inches wide, words are easy to read. None makes a new figure.
+
+    Returns
+    -------
+    Axes
+        The Axes of the settings.
+
+    >>> plot_comparison(compare(runs, by="kernel_size"))
+    """
+    if not isinstance(comparison, Comparison):
+        raise ConfigError(f"plot_comparison wants what compare() returns, got {type(comparison).__name__}")
+    if ax is None:
+        return plot_comparisons([comparison])[0]
+    left, right = split(ax)
+    draw_comparison(comparison, left, right)
+    return left
+
+
+def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison], *, columns: int = 1) -> list[Axes]:
+    """Draw several comparisons in one new figure, each as in `plot_comparison`.
+
+    Comparisons by the same metric share their scales.
+
+    Parameters
+    ----------
+    comparisons : mapping or iterable
+        Title → comparison; or comparisons, which then have no titles.
+    columns : int
+        How many stand side by side.
+
+    Returns
+    -------
+    list of Axes
+        The Axes of the settings of each comparison.
+
+    >>> plot_comparisons({"coarse": on_coarse, "fine": on_fine})
+    """
+    check_whole("columns", columns, 1)
+    titles: Iterable[str] = ()
+    if isinstance(comparisons, Mapping):
+        titles, comparisons = [*comparisons], comparisons.values()
+    shown = [comparisons] if isinstance(comparisons, Comparison) else [*comparisons]
+    for comparison in shown:
+        if not isinstance(comparison, Comparison):
+            raise ConfigError(f"plot_comparisons wants comparisons of compare(), got {type(comparison).__name__}")
+    if not shown:
+        raise ConfigError("plot_comparisons wants one comparison or more, got none")
+    columns = min(columns, len(shown))
+    width = max(WIDE, 5.5 * columns)
+    last = len(shown) - columns  # from here on, nothing stands below
+    heights = [_height(comparison, width / columns, place >= last) for place, comparison in enumerate(shown)]
+    lines = [max(heights[start : start + columns]) for start in range(0, len(shown), columns)]
+    look = {"height_ratios": lines, "squeeze": False, "layout": "constrained"}
+    _, cells = plt.subplots(len(lines), columns, figsize=(width, sum(lines)), **look)
+    cells = [*cells.flat]
+    for empty in cells[len(shown) :]:
+        empty.remove()
+    halves = [split(ax) for ax in cells[: len(shown)]]
+    for place, (comparison, (left, right)) in enumerate(zip(shown, halves, strict=True)):
+        draw_comparison(comparison, left, right, font=LARGEST_FONT, explained=place >= last)
+    for (left, _), title in zip(halves, titles, strict=False):
+        left.set_title(title, loc="left", fontsize=10, fontweight="bold", parse_math=False)
+    _share_scales(shown, halves)
+    return [left for left, _ in halves]
+
+
+def split(ax: Axes) -> tuple[Axes, Axes]:
+    """Give the right half of these Axes to new ones; return both."""
+    cell = ax.get_subplotspec()
+    if cell is None or ax.figure is None:
+        raise ConfigError("ax has no place in a grid, which could be split; make it with plt.subplots")
+    left, right = cell.subgridspec(1, 2, width_ratios=(1, 1.2))
+    ax.set_subplotspec(left)
+    return ax, ax.figure.add_subplot(right)
+
+
+def draw_comparison(
+    comparison: Comparison, left: Axes, right: Axes, *, font: float | None = None, explained: bool = True
+) -> None:
+    """Draw the settings in the left Axes and their differences from the reference in the right ones.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What is drawn.
+    left, right : Axes
+        What `split` returns.
+    font : float
+        The size of the words beside the rows, in points; None takes the largest that fits.
+    explained : bool
+        Say below the right Axes what the grey band is.
+    """
+    width, height = _size(left, right)
+    names = [_name_lines(comparison, level, width) for level in comparison.levels]
+    numbers = [_number_lines(comparison, level) for level in comparison.levels]
+    below = _words_below(comparison, width, explained=explained)
+    height -= _around(below)
+    font = min(_font_size(names, height), width / 45) if font is None else font  # a narrow picture has small words
+    for place, level in enumerate(comparison.levels):
+        if comparison.values[level.level]:  # else all runs of this setting diverged
+            _draw_seeds(comparison, level, place, left)
+            _draw_difference(comparison, level, place, right)
+    right.axvline(0, color="0.25", linewidth=1)
+    if math.isfinite(comparison.noise_floor):
+        right.axvspan(-comparison.noise_floor, comparison.noise_floor, **NOISE_BAND)
+    left.set_xlim(level_limits(comparison))
+    right.set_xlim(difference_limits(comparison))
+    right.yaxis.tick_right()
+    for ax, words, label, side in ((left, names, below[0], "right"), (right, numbers, below[1], "left")):
+        ax.set_yticks(range(len(words)), ["\n".join(lines) for lines in words], parse_math=False)
+        ax.set_ylim(len(words) - 0.5, -0.5)
+        ax.tick_params(axis="y", length=0, labelsize=font)
+        ax.tick_params(axis="x", labelsize=LABEL_FONT)
+        ax.xaxis.set_major_locator(_few_ticks(ax.get_xlim(), width))
+        ax.xaxis.set_major_formatter(_plain)
+        # Right-aligned on the left and left-aligned on the right, so that long labels never meet.
+        ax.set_xlabel("\n".join(label), loc=side, fontsize=LABEL_FONT)
+        seaborn.despine(ax=ax, left=True)
+    left.set_ylabel(wrapped(comparison.what, max(16, height / 5.5)), fontsize=LARGEST_FONT)
+
+
+def _draw_seeds(comparison: Comparison, level: Level, place: int, ax: Axes) -> None:
+    """Draw a dot for each seed of a setting, hollow for seeds that the reference lacks, and below them the mean."""
+    values, paired = comparison.values[level.level], comparison.paired(level.level)
+    unpaired = _unpaired(comparison, level)
+    down = _heights(comparison, place)
+    look = line_look(place) | {"linestyle": "none", "markersize": 5, "clip_on": False}
+    _line(ax, list(paired.values()), [down[seed] for seed in paired], alpha=0.8, **look)
+    if unpaired:
+        _line(ax, [values[seed] for seed in unpaired], [down[seed] for seed in unpaired], fillstyle="none", **look)
+    mean = {"color": look["color"], "linewidth": 2.5, "solid_capstyle": "butt", "clip_on": False}
+    _line(ax, [level.mean] * 2, [place + 0.1, place + 0.38], **mean)
+
+
+def _draw_difference(comparison: Comparison, level: Level, place: int, ax: Axes) -> None:
+    """Draw the difference of each paired seed, and below them the mean difference with its interval."""
+    if math.isnan(level.difference):  # of the reference, or without a seed in common
+        return
+    reference = comparison.values[comparison.levels[0].level]
+    paired, down = comparison.paired(level.level), _heights(comparison, place)
+    look = line_look(place) | {"linestyle": "none"}
+    differences = [value - reference[seed] for seed, value in paired.items()]
+    _line(ax, differences, [down[seed] for seed in paired], alpha=0.4, markersize=4, clip_on=False, **look)
+    _line(ax, [level.difference], [place + 0.24], markersize=6, clip_on=False, **look)
+    if math.isfinite(level.low):
+        _line(ax, *_interval_outline(place + 0.24, level.low, level.high), color=look["color"], linewidth=1.8)
+
+
+def _interval_outline(y: float, low: float, high: float) -> tuple[list[float], list[float]]:
+    """Return the corners (x, y) of a bar with ends, from low to high, as one line.
+
+    `errorbar` would make four artists, which a live panel draws more slowly.
+    """
+    above, below = y - 0.12, y + 0.12
+    return [low, low, low, high, high, high], [above, below, y, y, below, above]
+
+
+def _heights(comparison: Comparison, place: int) -> dict[int, float]:
+    """Return seed → the height of its dot in the row at this place: a seed has the same height in every row."""
+    seeds = sorted({seed for values in comparison.values.values() for seed in values})
+    offsets = np.linspace(-0.36, -0.04, len(seeds)) if len(seeds) > 1 else [-0.2]
+    return {seed: place + float(offset) for seed, offset in zip(seeds, offsets, strict=True)}
+
+
+def _unpaired(comparison: Comparison, level: Level) -> list[int]:
+    """Return the seeds of a setting that the reference lacks, where others are paired."""
+    paired = comparison.paired(level.level)
+    return [seed for seed in comparison.values[level.level] if seed not in paired]
+
+
+def _line(ax: Axes, xs: Sequence[float], ys: Sequence[float], **look: Any) -> None:
+    """Add a line. `ax.plot` would also look for limits, which are set anyway: a live panel has no time for it."""
+    ax.add_artist(Line2D(xs, ys, **look))
+
+
+# --- Limits
+
+
+def level_limits(comparison: Comparison) -> tuple[float, float]:
+    """Return the limits of the left axis: every seed fits, and nothing that the metric cannot be."""
+    values = [value for of_level in comparison.values.values() for value in of_level.values()]
+    return limits_within(values, *possible_range(comparison.metric))
+
+
+def difference_limits(comparison: Comparison) -> tuple[float, float]:
+    """Return the limits of the right axis: zero, the noise floor, all intervals and all seeds fit."""
+    reference = comparison.values[comparison.levels[0].level]
+    values = [0.0, -1.15 * comparison.noise_floor, 1.15 * comparison.noise_floor]  # so that both edges are seen
+    for level in comparison.levels:
+        values += [level.low, level.high]
+        of_level = comparison.values[level.level]
+        values += [value - reference[seed] for seed, value in of_level.items() if seed in reference]
+    low, high = possible_range(comparison.metric)
+    return limits_within([value for value in values if math.isfinite(value)], low - high, high - low)
+
+
+def _share_scales(comparisons: list[Comparison], halves: list[tuple[Axes, Axes]]) -> None:
+    """Give the same limits to all comparisons by one metric."""
+    for metric in {comparison.metric for comparison in comparisons}:
+        same = [both for comparison, both in zip(comparisons, halves, strict=True) if comparison.metric == metric]
+        for axes in zip(*same, strict=True):  # first all left ones, then all right ones
+            lows, highs = zip(*(ax.get_xlim() for ax in axes), strict=True)
+            for ax in axes:
+                ax.set_xlim(min(lows), max(highs))
+
+
+# --- Words, and room for them
+
+
+def _name_lines(comparison: Comparison, level: Level, width: float) -> list[str]:
+    """Return the words left of a row: the setting, its mean and its number of seeds."""
+    name = wrapped(str(level.level), width / 15).split("\n")
+    if math.isnan(level.mean):
+        return [*name, "no number"]
+    return [*name, f"{_number(level.mean, comparison)} · {level.seeds} seed{'s' * (level.seeds != 1)}"]
+
+
+def _number_lines(comparison: Comparison, level: Level) -> list[str]:
+    """Return the words right of a row: the verdict, the difference, and its interval; of the reference, the floor."""
+    if level is comparison.levels[0]:
+        floor = comparison.noise_floor
+        return ["reference", *([f"grey: ±{_number(floor, comparison)}"] if math.isfinite(floor) else [])]
+    if math.isnan(level.difference):
+        return [level.verdict]
+    difference, low, high = (_number(value, comparison, "+") for value in (level.difference, level.low, level.high))
+    verdict = f"{SIGNS.get(level.verdict, '')}{level.verdict}: {difference}"
+    return [verdict, "no interval" if math.isnan(level.low) else f"{low} to {high}"]
+
+
+def _number(value: float, comparison: Comparison, sign: str = "") -> str:
+    """Return a number of the table as the table shows it; tiny ones as 1.23e−05, which is shorter."""
+    digits = decimals(comparison.levels)
+    return format(value, f"{sign}z.{digits}f" if digits <= 6 else f"{sign}.2e").replace("-", "−")
+
+
+def _few_ticks(limits: tuple[float, float], width: float) -> Locator:
+    """Return a locator of ticks whose numbers have room beside each other.
+
+    limits: those of the axis. width: that of the whole comparison, in points.
+    """
+    longest = max(len(_plain(value)) for value in MaxNLocator(2).tick_values(*limits))
+    count = int(width / (36 * max(4, longest)))
+    return MaxNLocator(count) if count > 1 else _FarApart()
+
+
+class _FarApart(Locator):
+    """Put two ticks on round numbers, as far apart as the axis allows."""
+
+    def __call__(self) -> np.ndarray:
+        assert self.axis is not None  # matplotlib gives a locator its axis
+        return self.tick_values(*self.axis.get_view_interval())
+
+    def tick_values(self, vmin: float, vmax: float) -> np.ndarray:
+        """Return the ticks between these limits."""
+        power = 10.0 ** math.floor(math.log10(vmax - vmin))
+        steps = [share * power for share in (8, 6, 5, 4, 3, 2.5, 2, 1.5, 1, 0.5, 0.25)]
+        ticks = (np.arange(math.ceil(vmin / step), math.floor(vmax / step) + 1) * step for step in steps)
+        return next(places[[0, -1]] for places in ticks if len(places) >= 2)
+
+
+def _plain(value: float, _place: object = None) -> str:
+    """Return the number at a tick, without an offset or a power of ten above the axis."""
+    return f"{value:.6g}".replace("e-0", "e-").replace("-", "−")
+
+
+def _size(left: Axes, right: Axes) -> tuple[float, float]:
+    """Return the width and the height of the cell that both Axes share, in points, before a layout is solved."""
+    boxes = [ax.get_subplotspec().get_position(ax.figure) for ax in (left, right)]
+    wide, high = left.figure.get_size_inches() * 72
+    # Without a layout, a grid takes 0.775 of the figure's width and 0.77 of its height.
+    return float((boxes[1].x1 - boxes[0].x0) * wide / 0.775), float(boxes[0].height * high / 0.77)
+
+
+def _words_below(comparison: Comparison, width: float, *, explained: bool) -> tuple[list[str], list[str]]:
+    """Return the lines below the left Axes and those below the right ones."""
+    missing = comparison.without_value
+    left_out = f"{missing} run{'s' * (missing != 1)} left out" if missing else ""
+    hollow = HOLLOW if any(_unpaired(comparison, level) for level in comparison.levels) else ""
+    floor = FLOOR_WORDS if explained and math.isfinite(comparison.noise_floor) else ""
+    both = ((axis_label(comparison.metric), left_out, hollow), (DIFFERENCE, floor))
+    left, right = ([line for text in texts if text for line in wrapped(text, width / 10).split("\n")] for texts in both)
+    return left, right
+
+
+def _around(below: tuple[list[str], list[str]]) -> float:
+    """Return the points above and below the rows, for a title, the ticks and the lines below."""
+    return LABEL_FONT * LINE * (3.5 + max(map(len, below)))
+
+
+def _font_size(names: list[list[str]], height: float) -> float:
+    """Return the largest size at which the words of a row fit between those of its neighbours."""
+    lines = max(2, *map(len, names))
+    return min(LARGEST_FONT, max(SMALLEST_FONT, height / len(names) / (ROW * LINE * lines)))
+
+
+def _height(comparison: Comparison, width: float, explained: bool) -> float:
+    """Return the height, in inches, at which the words of a comparison have their full size.
+
+    width: that of the comparison, in inches. explained: as in `draw_comparison`.
+    """
+    lines = max(2, *(len(_name_lines(comparison, level, 72 * width)) for level in comparison.levels))
+    around = _around(_words_below(comparison, 72 * width, explained=explained))
+    return (around + len(comparison.levels) * lines * ROW * LINE * LARGEST_FONT) / 72

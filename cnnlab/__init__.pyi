@@ -67,7 +67,8 @@ from .comparison.question import Guess as Guess
 from .comparison.right_answer import right_answer as right_answer
 from .comparison.predictions import commit_guess as commit_guess, score_guess as score_guess
 from .comparison.guesses import Guesses as Guesses, show_guesses as show_guesses
-from .plots.images import plot_images as plot_images, plot_maps as plot_maps, plot_filters as plot_filters
+from .plots.images import plot_images as plot_images
+from .plots.maps import plot_maps as plot_maps, plot_filters as plot_filters
 from .plots.history import plot_history as plot_history
 from .plots.gallery import plot_gallery as plot_gallery
 from .plots.runs import (
@@ -79,13 +80,12 @@ from .plots.comparison import plot_comparison as plot_comparison, plot_compariso
 from .plots.summary import plot_summary as plot_summary
 from .plots.early_stopping import plot_stopping as plot_stopping
 from .plots.predictions import plot_calibration as plot_calibration, plot_guess as plot_guess
-from .plots.interpret import (
+from .plots.histograms import (
     plot_activations as plot_activations,
     plot_distributions as plot_distributions,
-    plot_gradient_flow as plot_gradient_flow,
-    plot_insides as plot_insides,
     plot_weights as plot_weights,
 )
+from .plots.flow import plot_gradient_flow as plot_gradient_flow, plot_insides as plot_insides
 from .plots.descent import plot_losses as plot_losses, plot_paths as plot_paths, plot_surface as plot_surface
 from .plots.evaluation import (
     plot_confusion as plot_confusion,

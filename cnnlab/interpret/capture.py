@@ -276,3 +276,10 @@ class ByLayer(dict):
 
     def __repr__(self) -> str:
         return self.to_frame().to_string(float_format="{:.3g}".format, na_rep="")
+
+
+def check_rows(rows: object, kind: type, plot: str, source: str) -> ByLayer:
+    """Return rows; raise ConfigError unless they are a ByLayer of this kind, as the function `source` returns."""
+    if not isinstance(rows, ByLayer) or not rows or not all(isinstance(row, kind) for row in rows.values()):
+        raise ConfigError(f"{plot} wants what {source} gives, got {type(rows).__name__}")
+    return rows

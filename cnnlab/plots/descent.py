@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.errors import ConfigError
-from cnnlab.plots.style import line_look, log_scale, new_axes, plain_legend
+from cnnlab.plots.style import legend_below, line_look, log_scale, new_axes, plain_legend
 from cnnlab.training.descent import Descent, Surface, find_surface
 
 NAMES = ("SGD", "momentum", "RMSprop", "Adam")
@@ -28,7 +28,7 @@ def look_of(name: str, names: Collection[str] = ()) -> dict:
     Each of NAMES has a look of its own. Any other name of `names` has a look that none of NAMES has.
 
     >>> look_of("Adam")["marker"]
-    'D'
+    '^'
     """
     places = [*NAMES, *(other for other in (*names, name) if other not in NAMES)]
     return line_look(places.index(name)) | {"label": name}
@@ -90,7 +90,7 @@ def plot_paths(descents: Mapping[str, Descent], surface: Surface | str, *, ax: A
         end.set_data(*descent.places[-1:].T)
         add_start(ax).set_data(*descent.places[:1].T)
         lines.append(line)
-    plain_legend(ax, handles=lines, fontsize=9)
+    legend_below(ax, handles=lines)
     return ax
 
 

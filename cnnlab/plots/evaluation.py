@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import floor
 
 import numpy as np
 import seaborn
@@ -33,7 +32,7 @@ def plot_confusion(mistakes: Mistakes, *, ax: Axes | None = None) -> Axes:
     ax = new_axes(ax, (size + 0.8, size))
     seaborn.heatmap(
         shares, annot=np.where(counts > 0, counts.astype(str), ""), fmt="", cmap="viridis", vmin=0, vmax=1, square=True,
-        xticklabels=False, yticklabels=False, cbar_kws={"label": "share of the true class"}, ax=ax,
+        xticklabels=False, yticklabels=False, cbar_kws={"label": "share of the true class (0–1)"}, ax=ax,
         annot_kws={"fontsize": 8},
     )  # fmt: skip
     are_long = max(map(len, names)) > 3
@@ -46,7 +45,7 @@ def plot_confusion(mistakes: Mistakes, *, ax: Axes | None = None) -> Axes:
 def plot_mistakes(mistakes: Mistakes, *, count: int = 8, ax: Axes | None = None) -> Axes:
     """Draw the images with a wrong answer of high confidence; the title says true class → answer, confidence.
 
-    The confidence is rounded down, so that 100% means certain.
+    The confidence is rounded down; from 99% on it is ">99%", since no answer of a softmax is certain.
 
     Parameters
     ----------
@@ -66,10 +65,20 @@ def plot_mistakes(mistakes: Mistakes, *, count: int = 8, ax: Axes | None = None)
     images, names = mistakes.images[:count], mistakes.images.classes
     rows = zip(images.labels.tolist(), mistakes.answers.tolist(), mistakes.confidence.tolist(), strict=False)
     titles = [
-        f"{names[label]} → {names[answer] if answer < len(names) else answer}, {floor(100 * confidence)}%"
+        f"{names[label]} → {names[answer] if answer < len(names) else answer}, {_rounded_down(confidence)}"
         for label, answer, confidence in rows
     ]
     return plot_images(images, titles=titles, ax=ax)
+
+
+def _rounded_down(confidence: float) -> str:
+    """Return a confidence (0–1) in whole percent, rounded down.
+
+    >>> _rounded_down(0.429), _rounded_down(0.9997)
+    ('42%', '>99%')
+    """
+    percent = int(100 * confidence)
+    return f"{percent}%" if percent < 99 else ">99%"
 
 
 def plot_probabilities(

@@ -82,12 +82,24 @@ def plot_gallery(
             _draw_panel(ax, panels.get((row, column), []), metric, lengths)
     _name_panels(axes, [_words(rows, key) for key in down], [_words(columns, key) for key in across])
     if len(lengths) > 1:
-        axes[0, 0].set_xticks(lengths)
+        axes[0, 0].set_xticks(lengths, _labels_with_room(lengths, (size[0] - 1.2) / len(across)))
     else:
         axes[0, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0, 0].set_xlim(0, 1.03 * lengths[-1])
     _name_figure(axes, metric, seeds=sorted({_seeds(panel) for panel in panels.values()}))
     return axes
+
+
+def _labels_with_room(lengths: list[int], width: float) -> list[str]:
+    """Return the label of each length, or "" where it would touch the one before; width: that of a panel, in inches."""
+    labels, free_from = [], -1.0  # inches from the left
+    for length in lengths:
+        label, middle = str(length), width * length / lengths[-1]
+        half = 0.035 * len(label)
+        has_room = middle - half > free_from
+        labels.append(label if has_room else "")
+        free_from = middle + half + 0.1 if has_room else free_from
+    return labels
 
 
 def _runs_by_panel(

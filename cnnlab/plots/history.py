@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.checks import check_choice
 from cnnlab.errors import ConfigError
-from cnnlab.plots.style import TRAIN, UNITS, VALIDATION, line_look, new_axes, plain_legend
+from cnnlab.plots.style import TRAIN, UNITS, VALIDATION, legend_below, line_look, new_axes
 from cnnlab.training.history import History, warn_if_environments_differ
 
 
@@ -47,7 +47,7 @@ def plot_history(history: History | Mapping[str, History], metric: str = "loss",
     split = "" if isinstance(history, History) else "validation "
     ax.set(xlabel="epoch", ylabel=f"{split}{UNITS[metric]}")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    plain_legend(ax, frameon=False)
+    legend_below(ax)
     seaborn.despine(ax=ax)
     return ax
 

@@ -1,4 +1,4 @@
-"""Draw images, feature maps and filters side by side in one picture."""
+"""Draw images side by side in one picture."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from torch import Tensor, nn
+from torch import Tensor
 
-from cnnlab.checks import check_choice, check_images, check_whole
+from cnnlab.checks import check_images, check_whole
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.plots.style import new_axes
@@ -40,9 +40,9 @@ def plot_images(
     _check_drawable(images)
     check_whole("columns", columns, 1)
     tiles = images.detach().cpu().permute(0, 2, 3, 1).numpy()  # (N, H, W, C)
-    ax = _montage_axes(tiles, columns, ax, room=0.28 if titles is not None else 0)
-    above = _gap(tiles, 0.08 if titles is None else 0.35)
-    picture, corners = montage(tiles, columns, gap=_gap(tiles, 0.08 if titles is None else 0.2), above=above)
+    ax = montage_axes(tiles, columns, ax, room=0.28 if titles is not None else 0)
+    above = gap_of(tiles, 0.08 if titles is None else 0.35)
+    picture, corners = montage(tiles, columns, gap=gap_of(tiles, 0.08 if titles is None else 0.2), above=above)
     picture = picture.squeeze(-1) if tiles.shape[3] == 1 else picture
     ax.imshow(picture, cmap="grey", vmin=0, vmax=1, interpolation="nearest")
     for title, (top, left) in zip(titles if titles is not None else (), corners, strict=False):
@@ -60,64 +60,6 @@ def _check_drawable(images: Tensor) -> None:
         )
     if images.shape[1] not in (1, 3):
         raise ConfigError(f"plot_images wants one or three channels, got {images.shape[1]}; plot_maps draws any number")
-
-
-def plot_maps(maps: Tensor, *, columns: int = 8, ax: Axes | None = None, limit: float | None = None) -> Axes:
-    """Draw the feature maps of one image side by side, all on one scale.
-
-    Parameters
-    ----------
-    maps : Tensor
-        Float (C, H, W): what a layer puts out for one image.
-    columns : int
-        The number of maps in a row.
-    ax : Axes
-        Where to draw; None makes a new figure.
-    limit : float
-        The activation at the bright end of the scale; None takes the maximum of the maps. The dark end is zero, or the
-        minimum of the maps where that is below zero.
-
-    >>> plot_maps(model.conv1(images)[0])
-    """
-    if not isinstance(maps, Tensor) or maps.ndim != 3:
-        got = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
-        raise ConfigError(f"plot_maps wants feature maps (C, H, W) of one image, got {got}; take one with maps[0]")
-    tiles = maps.detach().cpu().numpy()[..., None]
-    ax = _montage_axes(tiles, columns, ax)
-    picture, _ = montage(tiles, columns, gap=_gap(tiles, 0.08))
-    low, high = min(0.0, float(tiles.min())), limit or float(tiles.max()) or 1.0
-    drawn = ax.imshow(picture.squeeze(-1), cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
-    ax.figure.colorbar(drawn, ax=ax, label="activation", shrink=0.8)
-    return ax
-
-
-def plot_filters(model: nn.Module, layer: str = "conv1", *, columns: int = 8, ax: Axes | None = None) -> Axes:
-    """Draw the kernels of a convolutional layer, for its first input channel: blue below zero, red above.
-
-    Parameters
-    ----------
-    model : nn.Module
-        The network.
-    layer : str
-        The name of one of its nn.Conv2d layers.
-    columns : int
-        The number of kernels in a row.
-    ax : Axes
-        Where to draw; None makes a new figure.
-
-    >>> plot_filters(model, "conv1")
-    """
-    convolutions = {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv2d)}
-    check_choice("layer", layer, convolutions)
-    weights = convolutions[layer].weight[:, 0].detach().cpu()  # (filters, height, width)
-    tiles = weights.numpy()[..., None]
-    ax = _montage_axes(tiles, columns, ax)
-    picture, _ = montage(tiles, columns, gap=1)
-    limit = float(weights.abs().max()) or 1.0
-    drawn = ax.imshow(picture.squeeze(-1), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
-    ax.figure.colorbar(drawn, ax=ax, label="weight", shrink=0.8)
-    ax.set_title(f"{layer}: {len(tiles)} kernels of {tiles.shape[1]}×{tiles.shape[2]}")
-    return ax
 
 
 def montage(
@@ -151,17 +93,26 @@ def montage(
     return picture, corners
 
 
-def _gap(tiles: np.ndarray, share: float) -> int:
+def gap_of(tiles: np.ndarray, share: float) -> int:
     """Return this share of a tile's height, in whole pixels."""
     return max(1, round(tiles.shape[1] * share))
 
 
-def _montage_axes(tiles: np.ndarray, columns: int, ax: Axes | None, room: float = 0.0) -> Axes:
-    """Return Axes without ticks, large enough for the tiles; room is the share of a tile's height for its title."""
+def tile_side(columns: int, rows: int) -> float:
+    """Return the side of a tile in inches: it fills a picture 8 inches wide and high, but is no larger than 1.8."""
+    return min(1.8, 8 / columns, 8 / rows)
+
+
+def montage_axes(tiles: np.ndarray, columns: int, ax: Axes | None, *, room: float = 0.0, right: float = 0.0) -> Axes:
+    """Return Axes without ticks, large enough for the tiles.
+
+    room: the share of a tile's height for its title. right: inches for a colour bar.
+    """
     if len(tiles) == 0:
         raise ConfigError("there is nothing to draw: got 0 pictures; take at least one")
     columns = min(columns, len(tiles))
     rows = math.ceil(len(tiles) / columns)
-    ax = new_axes(ax, (max(2.0, columns * 1.0), max(1.0, rows * (1.0 + room))))
+    side = tile_side(columns, rows)
+    ax = new_axes(ax, (max(2.0, columns * side + right), max(1.0, rows * side * (1 + room))))
     ax.set_axis_off()
     return ax

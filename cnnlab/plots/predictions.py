@@ -96,6 +96,6 @@ def plot_calibration(guesses: Guesses | None = None, *, bins: int = 5, ax: Axes 
         confidences, shares = zip(*((group.confidence, group.right) for group in groups), strict=True)
         ax.plot(confidences, shares, "D", color=GUESS_COLOUR, label="your guesses, 95 % interval")
     else:
-        ax.text(0.5, 0.25, "no guess with a confidence\nhas been scored yet", ha="center", fontsize=9, color="0.3")
+        ax.text(0.72, 0.12, "no guess with a confidence\nhas been scored yet", ha="center", fontsize=9, color="0.3")
     ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize=9)
     return ax

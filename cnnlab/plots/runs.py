@@ -31,11 +31,13 @@ from cnnlab.plots.style import (
     NOISE_BAND,
     PALETTE,
     axis_label,
+    colour_map,
+    inner_limits,
+    legend_below,
     limits_within,
     line_look,
     log_scale,
     new_axes,
-    plain_legend,
     wrapped,
 )
 from cnnlab.training.history import check_metric, metrics_of, warn_if_environments_differ
@@ -90,7 +92,7 @@ def plot_curves(
     if log:
         log_scale(ax)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    plain_legend(ax, frameon=False)  # a folder's name may hold a $
+    legend_below(ax)
     seaborn.despine(ax=ax)
     return ax
 
@@ -168,7 +170,9 @@ def plot_grid(
 ) -> Axes:
     """Draw a heat map whose cells are a metric's mean over all runs with the same settings.
 
-    A run without the number (diverged, interrupted or too short) is in no cell. A cell without runs stays empty.
+    Light is better; for a metric of which neither end is better, light is higher. A value far from all others has the
+    colour of the end of the scale, so that the others can be told apart. A run without the number (diverged,
+    interrupted or too short) is in no cell. A cell without runs stays empty.
 
     Parameters
     ----------
@@ -199,9 +203,12 @@ def plot_grid(
     is_wide = longest_column > 8  # wider than a cell
     room = 0.08 * longest_row, 0.08 * longest_column if is_wide else 0.0  # inches
     ax = new_axes(ax, (1.6 + 0.8 * len(across) + room[0], 1.2 + 0.45 * len(down) + room[1]))
+    low, high = inner_limits(means)
+    arrows = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+    beyond = arrows[bool(np.nanmin(means) < low), bool(np.nanmax(means) > high)]
     seaborn.heatmap(
-        means, annot=True, fmt=_number_format(means), cmap="viridis", xticklabels=False, yticklabels=False,
-        cbar_kws={"label": axis_label(metric)}, ax=ax, annot_kws={"fontsize": 8},
+        means, annot=True, fmt=_number_format(means), cmap=colour_map(metric), vmin=low, vmax=high, xticklabels=False,
+        yticklabels=False, cbar_kws={"label": axis_label(metric), "extend": beyond}, ax=ax, annot_kws={"fontsize": 8},
     )  # fmt: skip
     ax.set_xticks(np.arange(len(across)) + 0.5, column_names, parse_math=False, rotation=90 if is_wide else 0)
     ax.set_yticks(np.arange(len(down)) + 0.5, row_names, parse_math=False)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
@@ -14,8 +15,10 @@ from cnnlab.checks import describe_tensor
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.top_images import TopImages
-from cnnlab.plots.images import montage
+from cnnlab.plots.images import montage, tile_side
 from cnnlab.plots.style import PALETTE, new_axes
+
+OVERLAY = np.array(to_rgb("#e60026"))  # a red about as far from black as from white, so that it is seen on both
 
 
 def plot_saliency(
@@ -29,7 +32,7 @@ def plot_saliency(
     """Draw images in a row, and below them their saliency maps: one row for each method or network.
 
     A map shows the magnitude |map|, summed over the channels and divided by its own maximum: it is bright where it is
-    largest.
+    largest. As an overlay it is red instead, and the less transparent, the larger.
 
     Parameters
     ----------
@@ -52,7 +55,8 @@ def plot_saliency(
     count, height, width, _ = pictures.shape
     gap = max(1, round(0.08 * height))
     picture, corners = montage(np.concatenate(rows), count, gap=gap)
-    ax = new_axes(ax, (max(2.0, 1.0 * count + 1.2), 1.05 * len(rows) + (0.3 if titles is not None else 0)))
+    side = tile_side(count, len(rows))
+    ax = new_axes(ax, (max(2.0, side * count + 1.2), 1.05 * side * len(rows) + (0.3 if titles is not None else 0)))
     ax.imshow(picture, interpolation="nearest")
     for title, (top, left) in zip(titles if titles is not None else (), corners, strict=False):
         ax.text(left + width / 2, top - 1, str(title), ha="center", va="bottom", fontsize=9, parse_math=False)
@@ -76,7 +80,9 @@ def plot_top_images(top: TopImages, *, ax: Axes | None = None) -> Axes:
         crops[index, : last - first, : right - left] = pictures[index, first:last, left:right]
     gap = max(1, round(0.08 * height))
     picture, corners = montage(np.concatenate([pictures, crops]), count, gap=gap)
-    ax = new_axes(ax, (max(2.0, 1.0 * count), 2.4))
+    picture = picture[: corners[-1][0] + max(last - first for first, _, last, _ in top.boxes)]  # no white below them
+    side = tile_side(count, 2)
+    ax = new_axes(ax, (max(2.0, side * count), 0.4 + side * len(picture) / height))
     ax.imshow(picture, interpolation="nearest")
     for (first, left, last, right), (down, across) in zip(top.boxes, corners, strict=False):
         corner = across + left - 0.5, down + first - 0.5
@@ -118,5 +124,7 @@ def _heat_map(maps: Tensor, under: np.ndarray | None) -> np.ndarray:
     """Return |maps| as colours (N, H, W, 3); laid over the images `under`, unless that is None."""
     size = maps.detach().abs().sum(1).cpu().double()  # (N, H, W)
     share = (size / size.amax((1, 2), keepdim=True).clamp_min(1e-300)).numpy()
-    colours = matplotlib.colormaps["viridis"](share)[..., :3]
-    return colours if under is None else np.where(share[..., None] > 0.1, 0.4 * under + 0.6 * colours, under)
+    if under is None:
+        return matplotlib.colormaps["viridis"](share)[..., :3]
+    opacity = (share**0.7)[..., None]  # half of the maximum is already six tenths opaque
+    return (1 - opacity) * under + opacity * OVERLAY

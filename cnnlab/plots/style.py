@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterable
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,6 +17,9 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.legend import Legend
 from matplotlib.ticker import LogFormatter
+from matplotlib.transforms import ScaledTranslation
+
+from cnnlab.comparison.metrics import higher_is_better
 
 from cnnlab.plots.alt_text import show_in_jupyter
 
@@ -101,6 +105,43 @@ def plain_legend(ax: Axes, **options: object) -> Legend:
     for text in legend.get_texts():
         text.set_parse_math(False)
     return legend
+
+
+def legend_below(ax: Axes, **options: Any) -> Legend:
+    """Add a legend below the label of the horizontal axis, where it covers no data; a long one has several lines."""
+    labels = ax.get_legend_handles_labels()[1]
+    width = ax.get_position().width * ax.figure.get_figwidth()  # inches
+    at_most = max(1, int(width / (0.45 + 0.07 * max(map(len, labels), default=1))))
+    lines = math.ceil(max(1, len(labels)) / at_most)
+    under_the_label = ax.transAxes + ScaledTranslation(0, -32 / 72, ax.figure.dpi_scale_trans)  # 32 points
+    look = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": under_the_label, "fontsize": 9}
+    look |= {"ncols": math.ceil(max(1, len(labels)) / lines), "frameon": False, "borderaxespad": 0.2}
+    return plain_legend(ax, **(look | options))
+
+
+def colour_map(metric: str) -> str:
+    """Return the colour map of a metric: light is better, as in every picture; light is higher if neither is better.
+
+    >>> colour_map("validation_accuracy"), colour_map("validation_loss")
+    ('viridis', 'viridis_r')
+    """
+    return "viridis_r" if higher_is_better(metric) is False else "viridis"
+
+
+def inner_limits(values: np.ndarray) -> tuple[float, float]:
+    """Return the lowest and the highest value that is no outlier: colours between them are not flattened by one cell.
+
+    An outlier lies more than 1.5 interquartile ranges beyond the quartiles (J. W. Tukey, Exploratory Data Analysis,
+    1977).
+
+    >>> inner_limits(np.array([1.0, 2.0, 3.0, 4.0, 50.0]))
+    (1.0, 4.0)
+    """
+    finite = values[np.isfinite(values)]
+    first, third = np.quantile(finite, [0.25, 0.75])
+    reach = 1.5 * (third - first)
+    inner = finite[(finite >= first - reach) & (finite <= third + reach)]
+    return float(inner.min()), float(inner.max())
 
 
 def log_scale(ax: Axes) -> None:

@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from cnnlab.comparison.metrics import higher_is_better
 from cnnlab.errors import ConfigError
 from cnnlab.plots.style import axis_label, new_axes
 
@@ -23,9 +24,9 @@ LOG_RANGE = 100  # the colours of a metric that varies by more than this factor 
 def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the table of `Runs.summary` as a picture: a row for each setting, a column for each metric.
 
-    A cell says the mean over the seeds ± their standard deviation. Each column has colours of its own, from dark at
-    its lowest mean to light at its highest; if a metric varies by more than a factor of 100, its colours follow its
-    logarithm.
+    A cell says the mean over the seeds ± their standard deviation. Each column has colours of its own: light is better,
+    or higher if neither end of the metric is better. If a metric varies by more than a factor of 100, its colours
+    follow its logarithm.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
             for name, count in zip(names, table["diverged"], strict=True)
         ]
     ax = new_axes(ax, (0.9 + 0.08 * max(map(len, names)) + 1.15 * len(metrics), 1.0 + 0.25 * len(table)))
-    shades = np.column_stack([_shades(table[metric].to_numpy(float)) for metric in metrics])  # (settings, metrics)
+    shades = np.column_stack([_shades(metric, table[metric].to_numpy(float)) for metric in metrics])  # 0 dark, 1 light
     ax.imshow(plt.get_cmap("viridis")(shades), aspect="auto")
     for column, metric in enumerate(metrics):
         for row, (mean, spread) in enumerate(
@@ -65,12 +66,13 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _shades(means: np.ndarray) -> np.ndarray:
-    """Return the place of each mean between the lowest (0) and the highest (1); 0.5 where all are equal."""
+def _shades(metric: str, means: np.ndarray) -> np.ndarray:
+    """Return the place of each mean between the darkest (0) and the lightest (1); 0.5 where all are equal."""
     low, high = np.nanmin(means), np.nanmax(means)
     if low > 0 and high > LOG_RANGE * low:
         means, low, high = np.log(means), np.log(low), np.log(high)
-    return (means - low) / (high - low) if high > low else np.full(len(means), 0.5)
+    shades = (means - low) / (high - low) if high > low else np.full(len(means), 0.5)
+    return 1 - shades if higher_is_better(metric) is False else shades
 
 
 def _plus_minus(mean: float, spread: float) -> str:

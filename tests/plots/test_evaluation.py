@@ -39,10 +39,13 @@ def test_mistakes_are_drawn_with_what_was_said_instead(data):
     assert told[0] == f"{found.images.labels[0]} → {found.answers[0]}, {whole}%"
 
 
-def test_only_a_certain_mistake_is_called_100_percent(data):
+@pytest.mark.parametrize(
+    ("confidence", "words"), [(1.0, ", >99%"), (0.9997, ", >99%"), (0.9899, ", 98%"), (0.5, ", 50%")]
+)
+def test_a_confidence_is_rounded_down_and_no_mistake_is_called_100_percent(data, confidence, words):
     found = mistakes(build_cnn(seed=3), data.validation)
-    nearly = found._replace(confidence=torch.full_like(found.confidence, 0.9997))
-    assert plot_mistakes(nearly, count=1).texts[0].get_text().endswith(", 99%")
+    nearly = found._replace(confidence=torch.full_like(found.confidence, confidence))
+    assert plot_mistakes(nearly, count=1).texts[0].get_text().endswith(words)
 
 
 def test_a_network_with_more_outputs_than_classes_may_name_one_that_is_none(data):
@@ -51,7 +54,7 @@ def test_a_network_with_more_outputs_than_classes_may_name_one_that_is_none(data
         model.logits.bias[11] = 1000
     found = mistakes(model, data.validation)
     assert found.confusion.shape == (12, 12)
-    assert [text.get_text() for text in plot_mistakes(found, count=1).texts] == [f"{found.images.labels[0]} → 11, 100%"]
+    assert [text.get_text() for text in plot_mistakes(found, count=1).texts] == [f"{found.images.labels[0]} → 11, >99%"]
     assert plot_confusion(found).get_xticklabels()[11].get_text() == "11"
 
 

@@ -1,5 +1,7 @@
 """Test that a gallery shows training and validation of every setting, on one scale."""
 
+from itertools import pairwise
+
 import matplotlib
 
 matplotlib.use("agg")
@@ -82,6 +84,22 @@ def test_all_panels_share_their_scale_and_a_logarithmic_one_has_plain_labels():
     axes[0, 0].figure.canvas.draw()
     assert axes[1, 1].get_ylim() == (1e-3, 1)
     assert {"10⁻²", "10⁻¹"} <= {label.get_text() for label in axes[1, 0].get_yticklabels()}
+
+
+def test_labels_of_lengths_do_not_touch():
+    runs = [
+        made([0.5] * length, epochs=length, pooling=pooling, optimizer=optimizer)
+        for length in (5, 50, 100, 250, 350) for pooling in ("max", "avg") for optimizer in ("sgd", "adam", "rmsprop")
+    ]  # fmt: skip
+    axes = plot_gallery(runs, columns=("pooling", "optimizer"))
+    figure = axes[0, 0].figure
+    figure.canvas.draw()
+    for ax in axes.flat:
+        assert list(ax.get_xticks()) == [5, 50, 100, 250, 350]
+        labels = [label for label in ax.get_xticklabels() if label.get_text()]
+        assert [label.get_text() for label in labels] == ["5", "100", "250", "350"]
+        boxes = [label.get_window_extent() for label in labels]
+        assert all(left.x1 + 2 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_one_setting_needs_no_rows_and_stands_at_its_own_length():

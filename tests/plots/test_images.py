@@ -8,8 +8,8 @@ import torch
 
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.model.cnn import build_cnn
-from cnnlab.plots.images import montage, plot_filters, plot_images, plot_maps
+from cnnlab.plots.images import montage, plot_images
+from cnnlab.plots.maps import plot_maps
 
 matplotlib.use("agg")
 
@@ -48,23 +48,6 @@ def test_colour_pictures_and_a_given_axes():
     assert plot_images(torch.rand(3, 3, 8, 8), ax=ax) is ax
     assert ax.images[0].get_array().shape[2] == 3
     assert len(fig.axes) == 1
-
-
-def test_maps_share_one_scale():
-    maps = torch.stack([torch.full((4, 4), 1.0), torch.full((4, 4), 3.0)])
-    assert plot_maps(maps).images[0].get_clim() == (0, 3)
-    assert plot_maps(maps, limit=10).images[0].get_clim() == (0, 10)
-    assert plot_maps(-maps).images[0].get_clim()[0] == -3
-
-
-def test_filters_are_centred_on_zero():
-    model = build_cnn(5)
-    image = plot_filters(model).images[0]
-    low, high = image.get_clim()
-    assert low == -high == pytest.approx(-model.conv1.weight.abs().max().item())
-    assert np.nansum(image.get_array()) == pytest.approx(model.conv1.weight.sum().item(), abs=1e-4)
-    with pytest.raises(ConfigError, match=r"unknown layer 'con1'; did you mean 'conv1'\? choose from 'conv1', 'conv2'"):
-        plot_filters(model, "con1")
 
 
 def test_what_can_not_be_drawn_is_said(data):

@@ -143,6 +143,21 @@ def test_a_grid_reads_the_epoch_and_metric_asked_for_in_given_axes():
     assert drawn_cells(plot_grid(runs, "pooling", "kernel_size"))[0].tolist() == [[0.125, 0.125]]
 
 
+def test_one_far_value_does_not_flatten_the_colours_and_light_is_better():
+    losses = {3: 0.4, 5: 0.5, 7: 0.6, 9: 0.7, 11: 9.0}
+    runs = [made(1 - loss, kernel_size=size) for size, loss in losses.items()]
+    ax = plot_grid(runs, "pooling", "kernel_size", metric="validation_loss")
+    ax.figure.canvas.draw()
+    (mesh,) = [collection for collection in ax.collections if collection.get_array() is not None]
+    assert mesh.get_clim() == pytest.approx((0.4, 0.7))
+    assert mesh.colorbar.extend == "max"
+    colours = mesh.get_facecolors()
+    dark, light = (plt.get_cmap("viridis")(end) for end in (0.0, 1.0))
+    assert tuple(colours[0]) == pytest.approx(light)  # the lowest loss
+    assert tuple(colours[3]) == tuple(colours[4]) == pytest.approx(dark)
+    assert [text.get_text() for text in ax.texts][-1] == "9.000"
+
+
 # --- All of them
 
 

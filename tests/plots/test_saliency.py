@@ -10,7 +10,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.interpret.saliency import saliency
 from cnnlab.interpret.top_images import top_images
 from cnnlab.model.cnn import build_cnn
-from cnnlab.plots.saliency import plot_saliency, plot_top_images
+from cnnlab.plots.saliency import OVERLAY, plot_saliency, plot_top_images
 
 matplotlib.use("agg")
 
@@ -50,8 +50,39 @@ def test_a_map_laid_over_the_image_leaves_the_rest_of_it(data):
     picture = plot_saliency(images, maps, overlay=True).images[0].get_array()
     plain, over = tile(picture, 0, 0), tile(picture, 1, 0)
     assert np.allclose(over[3:], plain[3:])
-    yellow = np.array(matplotlib.colormaps["viridis"](1.0)[:3])
-    assert np.allclose(over[:3], 0.4 * plain[:3] + 0.6 * yellow)
+    assert np.allclose(over[:3], OVERLAY)
+
+
+def luminance(colour):
+    """Return the relative luminance of a colour in sRGB (Web Content Accessibility Guidelines 2.2)."""
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+@pytest.mark.parametrize("grey", [0.0, 0.5, 1.0], ids=["black", "grey", "white"])
+def test_an_overlay_can_be_seen_on_black_and_on_white(grey):
+    """The places of the map stand out from the rest of the drawn picture: by brightness, or, on grey, by colour."""
+    images = torch.full((1, 3, 8, 8), grey)
+    images[0, :, 0, 0], images[0, :, 0, 1] = 0.0, 1.0  # the range that a tensor is stretched to
+    maps = torch.zeros(1, 1, 8, 8)
+    maps[0, 0, 4:], maps[0, 0, 2:4] = 1.0, 0.5
+    ax = plot_saliency(images, maps, overlay=True)
+    canvas = ax.figure.canvas
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3] / 255
+
+    def drawn_at(row, column):
+        across, down = ax.transData.transform((column, 1 + 8 + 1 + row))  # the second row of tiles
+        return pixels[len(pixels) - 1 - round(down), round(across)]
+
+    unmarked = drawn_at(1, 4)
+    assert np.allclose(unmarked, grey, atol=0.01)
+    for row, least in ((6, 3.0), (3, 2.0)):  # the largest value of the map, and half of it
+        marked = drawn_at(row, 4)
+        darker, lighter = sorted([luminance(marked), luminance(unmarked)])
+        contrast = (lighter + 0.05) / (darker + 0.05)
+        colourfulness = marked.max() - marked.min()
+        assert contrast >= least or (grey == 0.5 and colourfulness > 0.5)
 
 
 def test_colour_images_are_stretched_to_their_range():
@@ -75,6 +106,8 @@ def test_the_frame_is_round_the_pixels_that_were_seen(data):
         crop = tile(picture, 1, index)[: bottom - top, : right - left, 0]
         assert np.allclose(crop, result.crops[index][0])
     assert ax.get_title() == "conv2, unit 0: what excites it most"
+    lowest = max(bottom - top for top, _, bottom, _ in result.boxes)
+    assert len(picture) == 2 + 28 + 2 + lowest  # nothing empty below the crops
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Test the style that all figures share."""
 
+import itertools
 import re
 
 import matplotlib.pyplot as plt
@@ -13,6 +14,9 @@ from cnnlab.plots.style import (
     PALETTE,
     axis_label,
     bin_edges,
+    colour_map,
+    inner_limits,
+    legend_below,
     limits_within,
     line_look,
     log_scale,
@@ -82,6 +86,40 @@ def test_bins_go_from_the_lowest_to_the_highest_value():
     assert bin_edges(np.array([1.0, np.nan, np.inf, 5.0]))[[0, -1]].tolist() == [1, 5]
     assert bin_edges(np.full(3, 2.0))[[0, -1]].tolist() == [2, 3]  # equal values
     assert bin_edges(np.zeros(0))[[0, -1]].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("panels", [1, 3])
+def test_a_legend_below_covers_neither_data_nor_labels(count, panels):
+    figure, axes = plt.subplots(1, panels, figsize=(9, 3), squeeze=False, layout="constrained")
+    for ax in axes.flat:
+        for place in range(count):
+            ax.plot([0, 1], [place, 1], label=f"update_ratio of the setting {place}", **line_look(place))
+        ax.set(xlabel="epoch", title="a title, which stands above")
+        legend_below(ax)
+    figure.canvas.draw()
+    renderer = figure.canvas.get_renderer()
+    legends = [ax.get_legend().get_window_extent(renderer) for ax in axes.flat]
+    boxes = [ax.get_window_extent(renderer) for ax in axes.flat]
+    labels = [ax.xaxis.label.get_window_extent(renderer) for ax in axes.flat]
+    for legend in legends:
+        assert not any(legend.overlaps(box) for box in (*boxes, *labels))
+        assert 0 <= legend.x0 < legend.x1 <= figure.bbox.width
+        assert legend.y0 >= 0
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(legends, 2))
+
+
+def test_light_is_better_in_every_picture():
+    assert [colour_map(metric) for metric in ("validation_accuracy", "train_accuracy")] == ["viridis"] * 2
+    assert [colour_map(metric) for metric in ("validation_loss", "seconds")] == ["viridis_r"] * 2
+    assert [colour_map(metric) for metric in ("dead_share", "loss_gap")] == ["viridis"] * 2  # light is higher
+
+
+def test_the_limits_of_colours_leave_out_what_lies_far_from_the_others():
+    # Quartiles 2 and 4; 1.5 × (4 − 2) beyond them are −1 and 7
+    assert inner_limits(np.array([1.0, 2.0, 3.0, 4.0, 50.0, np.nan])) == (1, 4)
+    assert inner_limits(np.array([-9.0, 2.0, 3.0, 4.0, 7.0])) == (2, 7)
+    assert inner_limits(np.array([[1.0, 1.0], [1.0, 1.0]])) == (1, 1)
 
 
 def test_limits_have_room_but_not_beyond_the_possible():

@@ -46,11 +46,11 @@ def test_a_cell_says_the_mean_and_the_standard_deviation_over_the_seeds():
     ax.figure.canvas.draw()
 
 
-def test_each_column_goes_from_dark_at_its_lowest_to_light_at_its_highest():
+def test_in_each_column_light_is_better():
     shown = colours(plot_summary(made_table()))
     dark, light = (list(plt.get_cmap("viridis")(end)) for end in (0.0, 1.0))
-    assert (list(shown[0, 0]), list(shown[2, 0])) == (light, dark)  # the losses fall
-    assert (list(shown[0, 1]), list(shown[2, 1])) == (dark, light)
+    assert (list(shown[0, 0]), list(shown[2, 0])) == (dark, light)  # the losses fall
+    assert (list(shown[0, 1]), list(shown[2, 1])) == (dark, light)  # the accuracies rise
     assert shown[1] == pytest.approx(np.array(plt.get_cmap("viridis")([0.5, 0.5])), abs=0.01)  # of 256 colours
 
 

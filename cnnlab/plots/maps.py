@@ -1,0 +1,74 @@
+"""Draw the feature maps and the kernels of a layer side by side in one picture."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from torch import Tensor, nn
+
+from cnnlab.checks import check_choice
+from cnnlab.errors import ConfigError
+from cnnlab.plots.images import gap_of, montage, montage_axes
+
+COLOUR_BAR = 0.9  # inches
+
+
+def plot_maps(maps: Tensor, *, columns: int = 8, ax: Axes | None = None, limit: float | None = None) -> Axes:
+    """Draw the feature maps of one image side by side, all on one scale.
+
+    Parameters
+    ----------
+    maps : Tensor
+        Float (C, H, W): what a layer puts out for one image.
+    columns : int
+        The number of maps in a row.
+    ax : Axes
+        Where to draw; None makes a new figure.
+    limit : float
+        The activation at the bright end of the scale; None takes the maximum of the maps. The dark end is zero, or the
+        minimum of the maps where that is below zero.
+
+    >>> plot_maps(model.conv1(images)[0])
+    """
+    if not isinstance(maps, Tensor) or maps.ndim != 3:
+        got = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
+        raise ConfigError(f"plot_maps wants feature maps (C, H, W) of one image, got {got}; take one with maps[0]")
+    tiles = maps.detach().cpu().numpy()[..., None]
+    ax = montage_axes(tiles, columns, ax, right=COLOUR_BAR)
+    picture, _ = montage(tiles, columns, gap=gap_of(tiles, 0.08))
+    low, high = min(0.0, float(tiles.min())), limit or float(tiles.max()) or 1.0
+    drawn = ax.imshow(picture.squeeze(-1), cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
+    ax.figure.colorbar(drawn, ax=ax, label="activation", shrink=0.8)
+    return ax
+
+
+def plot_filters(
+    model: nn.Module, layer: str = "conv1", *, columns: int = 8, ax: Axes | None = None, limit: float | None = None
+) -> Axes:
+    """Draw the kernels of a convolutional layer, for its first input channel: blue below zero, red above.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The network.
+    layer : str
+        The name of one of its nn.Conv2d layers.
+    columns : int
+        The number of kernels in a row.
+    ax : Axes
+        Where to draw; None makes a new figure.
+    limit : float
+        The weight at the red end of the scale, with its negative at the blue end; None takes the largest magnitude.
+
+    >>> plot_filters(model, "conv1")
+    """
+    convolutions = {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv2d)}
+    check_choice("layer", layer, convolutions)
+    weights = convolutions[layer].weight[:, 0].detach().cpu()  # (filters, height, width)
+    tiles = weights.numpy()[..., None]
+    ax = montage_axes(tiles, columns, ax, right=COLOUR_BAR)
+    picture, _ = montage(tiles, columns, gap=1)
+    limit = limit or float(weights.abs().max()) or 1.0
+    drawn = ax.imshow(picture.squeeze(-1), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+    ax.figure.colorbar(drawn, ax=ax, label="weight", shrink=0.8)
+    ax.set_title(f"{layer}: {len(tiles)} kernels of {tiles.shape[1]}×{tiles.shape[2]}")
+    return ax

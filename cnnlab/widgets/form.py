@@ -11,7 +11,7 @@ from cnnlab.experiments.experiment import FIELDS, Experiment, in_order, knobs_of
 from cnnlab.experiments.fields import Setting
 
 GROUPS = {
-    group: tuple(name for name, known in FIELDS.items() if known.group == group)
+    group: tuple(name for name, known in FIELDS.items() if known.group == group and not known.automatic)
     for group in ("Data", "Network", "Training")
 }
 
@@ -42,7 +42,7 @@ def show_knobs(controls: dict[str, Any]) -> None:
 
 
 def _is_shown(name: str, dataset: str) -> bool:
-    return not FIELDS[name].datasets or name in knobs_of(dataset)
+    return not FIELDS[name].automatic and (not FIELDS[name].datasets or name in knobs_of(dataset))
 
 
 def _read(name: str, shown: Any) -> Any:

@@ -106,7 +106,7 @@ def load_images(
         For sizes that can't work.
     DataError
         For a folder that does not hold a folder for each class, for files that can't be read as pictures, and for
-        pictures that would not fit into memory. Warns of files that were left out.
+        pictures that would not fit into memory. Warns of pictures in formats that Pillow can't read.
 
     >>> data = load_images("my_pictures", size=32, grey=False)   # my_pictures/cat/1.png, my_pictures/dog/7.jpg
     my_pictures: 120 pictures of 2 classes (cat 60, dog 60), each made 3×32×32
@@ -137,10 +137,10 @@ def load_folder(
     found = find_pictures(folder)
     _check_memory(found, size, grey, train, validation, test)
     pixels, more = load_pixels(found, size=size, grey=grey, fingerprint=fingerprint)
-    if found.left_out:
+    if lost := found.pictures_left_out:
         warnings.warn(
-            f"{readable(str(folder))}: left out what can't be loaded as a picture: {list_some(found.left_out)}; "
-            "save what you need as PNG or JPEG",
+            f"{readable(str(folder))}: left out {_count(len(lost), 'picture')} of a kind that can't be loaded: "
+            f"{list_some(lost)}; save them as PNG or JPEG",
             stacklevel=3,
         )
     data = split_up(
@@ -194,7 +194,7 @@ def _in_one_line(found: PictureFolder, more: np.ndarray, shape: tuple[int, int, 
     if count := int(more.sum()):
         parts.append(f"of {_count(count, 'file')} with several pictures only the first")
     if found.left_out:
-        parts.append(f"left out {_count(len(found.left_out), 'file')}")
+        parts.append(f"left out {list_some(found.left_out)}")
     return "; ".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import os
 import unicodedata
 import zipfile
@@ -21,7 +22,11 @@ SYSTEM = {
     "$recycle.bin", "recycler", "system volume information", "@eadir", "#recycle", "#snapshot", "lost+found",
     "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r",
 }  # fmt: skip
+# Suffixes of pictures that Pillow does not read and that the module mimetypes may not know.
+OTHER_PICTURES = {".heic", ".heif", ".hif", ".jxl", ".svg", ".eps", ".psd", ".xcf", ".raw", ".dng", ".cr2", ".cr3", ".nef",
+                  ".arw", ".orf", ".rw2", ".raf"}  # fmt: skip
 SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"}
+NO_FILE = " (no file)"  # stands after the name of a broken link
 MOST_NAMED = 10  # files in one message
 
 
@@ -47,6 +52,11 @@ class PictureFolder(NamedTuple):
     files: tuple[str, ...]
     labels: tuple[int, ...]
     left_out: tuple[str, ...]
+
+    @property
+    def pictures_left_out(self) -> list[str]:
+        """Those of `left_out` that are pictures, in a format that can't be loaded."""
+        return [path for path in self.left_out if _is_picture(path)]
 
     @property
     def name(self) -> str:
@@ -100,6 +110,12 @@ def picture_format(path: str) -> str | None:
     kind = Image.registered_extensions().get(PurePosixPath(path).suffix.lower())
     kind = "JPEG" if kind == "MPO" else kind  # what some phones call their JPEG
     return kind if kind in Image.OPEN and kind in (*COMMON, *BY_SUFFIX) else None
+
+
+def _is_picture(path: str) -> bool:
+    """Return whether a path is a picture's by its suffix, also where we can't read it."""
+    kind = mimetypes.guess_type(path.removesuffix(NO_FILE))[0] or ""
+    return kind.startswith("image/") or PurePosixPath(path).suffix.lower() in OTHER_PICTURES
 
 
 def readable(name: str) -> str:
@@ -158,7 +174,7 @@ def _list(folder: Path) -> tuple[list[str], list[str]]:
                 folders.append(entry.name)
             else:
                 is_file = os.path.isfile(entry.path) if is_link else entry.is_file()
-                files.append(entry.name if is_file else f"{entry.name} (no file)")
+                files.append(entry.name if is_file else f"{entry.name}{NO_FILE}")
     except OSError as error:
         raise DataError(f"{folder} can't be read ({error.strerror}); change its permissions") from error
     return folders, files
@@ -185,7 +201,7 @@ def _check_level(root: Path, found: dict[str, list[str]], loose: list[str]) -> N
         better = _deeper(root, [path for paths in found.values() for path in paths])
         remedy = f"give {readable(str(better))}" if better else "put the pictures of a class into one folder"
         raise DataError(f"{readable(str(root))} must hold a folder for each class, with pictures in it, but "
-                        f"{list_some(sorted(nested))} holds only folders; {remedy}")  # fmt: skip
+                        f"{list_some(sorted(nested))} hold only folders; {remedy}")  # fmt: skip
     if found and {name.lower() for name in found} <= SPLITS:
         raise DataError(f"the folders in {readable(str(root))}, {list_some(sorted(found))}, are splits, not classes; "
                         f"put the pictures of all splits into one folder for each class")  # fmt: skip
@@ -205,7 +221,9 @@ def _check_level(root: Path, found: dict[str, list[str]], loose: list[str]) -> N
 def _deeper(root: Path, paths: list[str]) -> Path | None:
     """Return the folder below root that has a folder for each class; of several the one with the most pictures."""
     places = Counter(PurePosixPath(path).parent.parent for path in paths)
-    for place, _ in places.most_common():
+    for place in sorted(
+        places, key=lambda place: (places[place], place.name.lower().startswith("train")), reverse=True
+    ):
         classes = {PurePosixPath(path).parent.name for path in paths if PurePosixPath(path).parent.parent == place}
         if len(classes) > 1 and not {name.lower() for name in classes} <= SPLITS:
             return root / place

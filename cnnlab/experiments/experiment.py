@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -205,13 +204,15 @@ class Experiment:
             self._check_images()
 
     def _check_images(self) -> None:
-        if not isinstance(self.folder, (str, os.PathLike)) or not str(self.folder):
+        if not isinstance(self.folder, str) or not self.folder:
             raise ConfigError(f"dataset='images' wants folder='…', the folder of your pictures; got {self.folder!r}")
         if self.size is not None:
             check_whole("size", self.size, 1)
         is_sound = isinstance(self.fingerprint, str) and re.fullmatch(f"[0-9a-f]{{16}}|{UNKNOWN}", self.fingerprint)
         if self.fingerprint is not None and not is_sound:
-            raise ConfigError(f"fingerprint must be 16 hexadecimal digits, got {self.fingerprint!r}; leave it out")
+            raise ConfigError(
+                f"fingerprint must be a word of 16 hexadecimal digits, got {self.fingerprint!r}; leave it out"
+            )
 
     def with_fingerprint(self) -> Experiment:
         """Return the experiment with the fingerprint of its pictures; itself if it has one or needs none.

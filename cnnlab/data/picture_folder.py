@@ -23,8 +23,8 @@ SYSTEM = {
     "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r",
 }  # fmt: skip
 # Suffixes of pictures that Pillow does not read and that the module mimetypes may not know.
-OTHER_PICTURES = {".heic", ".heif", ".hif", ".jxl", ".svg", ".eps", ".psd", ".xcf", ".raw", ".dng", ".cr2", ".cr3", ".nef",
-                  ".arw", ".orf", ".rw2", ".raf"}  # fmt: skip
+OTHER_PICTURES = {".heic", ".heif", ".hif", ".jxl", ".svg", ".eps", ".psd", ".xcf", ".raw", ".dng", ".cr2", ".cr3",
+                  ".nef", ".arw", ".orf", ".rw2", ".raf"}  # fmt: skip
 SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"}
 NO_FILE = " (no file)"  # stands after the name of a broken link
 MOST_NAMED = 10  # files in one message

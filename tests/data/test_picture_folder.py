@@ -109,7 +109,8 @@ def test_what_can_not_be_loaded_is_named_once(pets, capsys):
     (line,) = capsys.readouterr().out.splitlines()
     assert line == (
         "pets: 20 pictures of 2 classes (cat 10, dog 10), each made 1×28×28; "
-        "left out bird (a folder without a picture), cat/a.heic, cat/b.SVG, cat/c.eps, cat/notes.txt, dog/broken.png (no file), dog/self (no file)"
+        "left out bird (a folder without a picture), cat/a.heic, cat/b.SVG, "
+        "cat/c.eps, cat/notes.txt, dog/broken.png (no file), dog/self (no file)"
     )
 
 

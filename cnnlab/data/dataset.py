@@ -150,15 +150,42 @@ class Data:
         classes = classes or tuple(str(label) for label in range(int(labels.max()) + 1))
         if int(labels.max()) >= len(classes):
             raise ConfigError(f"labels go up to {int(labels.max())}, but classes has {len(classes)} names: {classes!r}")
-        check_whole("seed", seed, 0)
-        test = len(labels) // 10 if test is None else test
-        check_whole("test", test, 0)
-        if test >= len(labels):
-            raise ConfigError(f"test={test} leaves nothing of {len(labels)} images; take a smaller test set")
-        for_test, rest = _stratified(labels.numpy(), (test, len(labels) - test), np.random.default_rng(seed))
         pixels = images.detach().float().cpu()
-        training_set, test_set = ((pixels[chosen], labels[chosen]) for chosen in (rest, for_test))
-        return assemble(name, training_set, test_set, classes, train=train, validation=validation, test=None, seed=seed)
+        return split_up(name, pixels, labels, classes, train=train, validation=validation, test=test, seed=seed)
+
+
+def split_up(
+    name: str,
+    images: Tensor,
+    labels: Tensor,
+    classes: tuple[str, ...],
+    *,
+    train: int | None,
+    validation: int | None,
+    test: int | None,
+    seed: int,
+) -> Data:
+    """Lock a test set away, and choose the other two splits from the rest; all else is as in `Data.from_tensors`.
+
+    images is uint8 or float, on the CPU, and is not copied as a whole: at its peak this takes the images once more than
+    the result, as uint8 a quarter of it.
+    """
+    check_whole("seed", seed, 0)
+    test = test_size(len(labels), test)
+    for_test, rest = _stratified(labels.numpy(), (test, len(labels) - test), np.random.default_rng(seed))
+    return assemble(
+        name, (images, labels[rest]), (images, labels[for_test]), classes, train=train, validation=validation,
+        test=None, seed=seed, places=(rest, for_test),
+    )  # fmt: skip
+
+
+def test_size(count: int, test: int | None) -> int:
+    """Return how many of `count` images are locked away: `test`, or a tenth; raise ConfigError if that is all."""
+    test = count // 10 if test is None else test
+    check_whole("test", test, 0)
+    if test >= count:
+        raise ConfigError(f"test={test} leaves nothing of {count} images; take a smaller test set")
+    return test
 
 
 def shuffle_labels(data: Data, *, seed: int = 0) -> Data:
@@ -184,7 +211,7 @@ def _check_labels(labels: Any, count: int) -> Tensor:
     return labels.long().cpu()
 
 
-def assemble(
+def assemble(  # noqa: PLR0913 (two sets, and what is taken from them)
     name: str,
     training_set: ImagesAndLabels,
     test_set: ImagesAndLabels,
@@ -194,10 +221,12 @@ def assemble(
     validation: int | None,
     test: int | None,
     seed: int,
+    places: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Data:
     """Choose images from both sets for the three splits, and normalize all three by the training split alone.
 
-    train, validation and test are numbers of images; None has the same meaning as in `load_data`.
+    train, validation and test are numbers of images; None has the same meaning as in `load_data`. `places` says, for
+    both sets, which image belongs to each label, where there are more images than labels. None: image i to label i.
     """
     random = np.random.default_rng(seed)
     train, validation = split_sizes(name, len(training_set[1]), train, validation)
@@ -209,15 +238,33 @@ def assemble(
         )
     for_validation, for_train = _stratified(training_set[1].numpy(), (validation, train), random)
     (for_test,) = _stratified(test_set[1].numpy(), (test,), random)
-    mean, std = _mean_std(training_set[0][for_train])
+    in_training_set, in_test_set = places or (np.arange(len(training_set[1])), np.arange(len(test_set[1])))
+    mean, std = _mean_std(training_set[0], in_training_set[for_train])
 
-    def split(source: ImagesAndLabels, chosen: np.ndarray) -> Split:
-        images = source[0][chosen]
-        scale = 255 if images.dtype == torch.uint8 else 1
-        images = images.float().div_(scale).sub_(mean).div_(std)
-        return Split(images, source[1][chosen], classes, mean, std)
+    def split(source: ImagesAndLabels, places: np.ndarray, chosen: np.ndarray) -> Split:
+        return Split(_normalize(source[0], places[chosen], mean, std), source[1][chosen], classes, mean, std)
 
-    return Data(name, split(training_set, for_train), split(training_set, for_validation), split(test_set, for_test))
+    return Data(
+        name,
+        split(training_set, in_training_set, for_train),
+        split(training_set, in_training_set, for_validation),
+        split(test_set, in_test_set, for_test),
+    )
+
+
+def _normalize(images: Tensor, chosen: np.ndarray, mean: Tensor, std: Tensor) -> Tensor:
+    """Return the chosen images as float32: (pixels in 0–1 − mean) / std. No second copy of all of them is made."""
+    normalized = torch.empty(len(chosen), *images.shape[1:])
+    scale = 255 if images.dtype == torch.uint8 else 1
+    for part in _parts(len(chosen), images):
+        torch.div(images[chosen[part]], scale, out=normalized[part]).sub_(mean).div_(std)
+    return normalized
+
+
+def _parts(count: int, images: Tensor) -> list[slice]:
+    """Return slices that divide `count` images into parts of about a million numbers."""
+    step = max(1, 1_000_000 // max(1, images[:1].numel()))
+    return [slice(start, start + step) for start in range(0, count, step)]
 
 
 def split_sizes(name: str, pool: int, train: int | None, validation: int | None) -> tuple[int, int]:
@@ -254,8 +301,8 @@ def split_sizes(name: str, pool: int, train: int | None, validation: int | None)
     return train, validation
 
 
-def _mean_std(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean and the standard deviation of each channel's pixels in 0–1, both (C, 1, 1).
+def _mean_std(images: Tensor, chosen: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Return the mean and the standard deviation of each channel's pixels in 0–1, in the chosen images, both (C, 1, 1).
 
     A channel in which all pixels are equal has a standard deviation of 1, so that dividing by it is possible.
     """
@@ -263,9 +310,11 @@ def _mean_std(images: Tensor) -> tuple[Tensor, Tensor]:
     for channel in images.unbind(1):
         if channel.dtype == torch.uint8:  # count each value: 60,000 images as float64 would take 380 MB
             values = torch.arange(256, dtype=torch.float64) / 255
-            counts = torch.bincount(channel.flatten(), minlength=256).double()
+            counts = torch.zeros(256, dtype=torch.float64)
+            for part in _parts(len(chosen), channel):
+                counts += torch.bincount(channel[chosen[part]].flatten(), minlength=256)
         else:
-            values = channel.flatten().double()
+            values = channel[chosen].flatten().double()
             counts = torch.ones_like(values)
         mean = (counts @ values) / counts.sum()
         means.append(mean)

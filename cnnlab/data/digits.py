@@ -5,22 +5,17 @@ Ink is a float tensor (H, W): 0 where the paper is empty, 1 where it is fully co
 
 from __future__ import annotations
 
-import io
 import math
-import struct
-import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from cnnlab.checks import check_number, check_plane, check_whole
+from cnnlab.data.pictures import TooManyPixels, open_picture, read_planes
 from cnnlab.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 SIDE = 28  # pixels of an MNIST picture
 LONGEST = 20  # pixels of the longer side of the digit in it
@@ -189,46 +184,22 @@ def _cut_out(ink: Tensor) -> Tensor:
 
 
 def _read_grey(file: bytes) -> Tensor:
-    """Return a PNG or JPEG file as float (H, W) in 0–1, upright, and on white where it is transparent."""
-    import numpy as np
-    from PIL import Image
-
-    picture = _open_picture(file)
-    if picture.mode.startswith("I"):  # 16 bits per pixel
-        picture = Image.fromarray((np.asarray(picture) // 256).astype(np.uint8))
-    picture = picture.convert("RGBA")
-    paper = Image.new("RGBA", picture.size, "white")
-    grey = Image.alpha_composite(paper, picture).convert("L")
-    grey.thumbnail((KEPT_PIXELS, KEPT_PIXELS))
-    return torch.from_numpy(np.array(grey)).float() / 255
-
-
-def _open_picture(file: bytes) -> Image.Image:
-    """Return the picture in a PNG or JPEG file, upright; raise DataError where it can't be read or is too large."""
-    from PIL import Image, ImageOps
-
+    """Return a PNG or JPEG file as float (H, W) in 0–1; raise DataError where it can't be read or is too large."""
     if not file:
         raise DataError("this file is empty, 0 bytes; take another picture")
     if len(file) > MOST_MEGABYTES * 1e6:
         raise DataError(
             f"this file is too large, {len(file) / 1e6:.0f} MB; make it smaller, {MOST_MEGABYTES} MB at most"
         )
-    unreadable = "this file can't be read as a picture; take a PNG or a JPEG"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked below
-            picture = Image.open(io.BytesIO(file), formats=("PNG", "JPEG"))
-    except Image.DecompressionBombError as error:
+        picture = open_picture(file, ("PNG", "JPEG"))
+        if max(picture.size) <= MOST_PIXELS:
+            return torch.from_numpy(read_planes(picture, grey=True, longest=KEPT_PIXELS)[0])
+    except TooManyPixels as error:
         raise DataError(f"this picture is too large; make it smaller, {MOST_PIXELS} pixels a side at most") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(unreadable) from error
-    if max(picture.size) > MOST_PIXELS:
-        width, height = picture.size
-        raise DataError(
-            f"this picture is too large, {width}×{height} pixels; make it smaller, {MOST_PIXELS} a side at most"
-        )
-    try:
-        picture.load()
-        return ImageOps.exif_transpose(picture)
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:  # what PIL raises for damaged files
-        raise DataError(unreadable) from error
+    except DataError as error:
+        raise DataError("this file can't be read as a picture; take a PNG or a JPEG") from error
+    width, height = picture.size
+    raise DataError(
+        f"this picture is too large, {width}×{height} pixels; make it smaller, {MOST_PIXELS} a side at most"
+    )

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
+import os
+import sys
+import warnings
+from collections import Counter
 
+import numpy as np
 import torch
 
 from cnnlab.checks import check_choice, check_whole
 from cnnlab.data import downloads, shipped
-from cnnlab.data.dataset import Data, assemble
+from cnnlab.data.dataset import Data, assemble, split_sizes, split_up, test_size
 from cnnlab.data.patterns import PATTERN_KNOBS, make_patterns
+from cnnlab.data.picture_folder import PictureFolder, find_pictures, list_some, readable
+from cnnlab.data.picture_loading import load_pixels
 from cnnlab.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from torchvision.datasets import ImageFolder
+from cnnlab.machine import free_memory
 
 DATASETS = ("mnist", "patterns", *downloads.DOWNLOADS)
 
@@ -72,7 +74,7 @@ def load_data(
 
 
 def load_images(
-    folder: str | Path,
+    folder: str | os.PathLike,
     *,
     size: int = 28,
     grey: bool = True,
@@ -83,12 +85,16 @@ def load_images(
 ) -> Data:
     """Load your own pictures from a folder that holds one folder for each class.
 
+    Any format that Pillow reads will do, of any depth. Pictures become upright, and white where they are transparent.
+    Of an animation the first picture counts. Hidden and system folders are ignored. One line says what was loaded. The
+    pixels are kept in the cache folder ($CNNLAB_CACHE), so that the next call is fast.
+
     Parameters
     ----------
     folder : str or Path
         The names of the folders in it become the names of the classes.
     size : int
-        Pixels: each picture is resized to size × size.
+        Pixels: each picture is resized to size × size, whatever its shape.
     grey : bool
         True: one channel. False: three channels (red, green, blue).
     train, validation, test, seed : int, optional
@@ -96,49 +102,105 @@ def load_images(
 
     Raises
     ------
+    ConfigError
+        For sizes that can't work.
     DataError
-        For a folder without pictures, or a file that can't be read as a picture.
+        For a folder that does not hold a folder for each class, for files that can't be read as pictures, and for
+        pictures that would not fit into memory. Warns of pictures in formats that Pillow can't read.
 
     >>> data = load_images("my_pictures", size=32, grey=False)   # my_pictures/cat/1.png, my_pictures/dog/7.jpg
+    my_pictures: 120 pictures of 2 classes (cat 60, dog 60), each made 3×32×32
     """
-    from torchvision import transforms
+    data, sentence = load_folder(folder, size=size, grey=grey, train=train, validation=validation, test=test, seed=seed)
+    sys.stdout.write(f"{sentence}\n")
+    return data
 
+
+def load_folder(
+    folder: str | os.PathLike,
+    *,
+    size: int = 28,
+    grey: bool = True,
+    train: int | None = None,
+    validation: int | None = None,
+    test: int | None = None,
+    seed: int = 0,
+    fingerprint: str | None = None,
+) -> tuple[Data, str]:
+    """Return what `load_images` returns, and the sentence that it writes.
+
+    Raises DataError where the pictures do not have this fingerprint; None: any.
+    """
     check_whole("size", size, 1)
-    steps = [transforms.Grayscale()] if grey else []
-    steps += [transforms.Resize((size, size)), transforms.ToTensor()]
-    pictures = _find_images(folder, transforms.Compose(steps))
-    images, labels = [], []
-    for index, (path, label) in enumerate(pictures.samples):
-        try:
-            images.append(pictures[index][0])
-        except OSError as error:  # what PIL raises where it can't read a picture
-            raise DataError(f"{path} can't be read as a picture; remove or replace it") from error
-        labels.append(label)
-    return Data.from_tensors(
-        torch.stack(images), torch.tensor(labels), train=train, validation=validation, test=test,
-        classes=tuple(pictures.classes), seed=seed, name=Path(folder).name,
+    if not isinstance(grey, bool):
+        raise ConfigError(f"grey must be True or False, got {grey!r}")
+    found = find_pictures(folder)
+    _check_memory(found, size, grey, train, validation, test)
+    pixels, more = load_pixels(found, size=size, grey=grey, fingerprint=fingerprint)
+    if lost := found.pictures_left_out:
+        warnings.warn(
+            f"{readable(str(folder))}: left out {_count(len(lost), 'picture')} of a kind that can't be loaded: "
+            f"{list_some(lost)}; save them as PNG or JPEG",
+            stacklevel=3,
+        )
+    data = split_up(
+        found.name, torch.from_numpy(pixels), torch.tensor(found.labels), found.classes,
+        train=train, validation=validation, test=test, seed=seed,
     )  # fmt: skip
+    return data, _in_one_line(found, more, data.input_shape)
 
 
-def count_images(folder: str | Path) -> int:
+def count_images(folder: str | os.PathLike) -> int:
     """Return how many pictures `load_images` would load from the folder, without opening one.
+
+    Raises DataError, with the folder to give, for a folder that does not hold a folder for each class.
 
     >>> count_images("my_pictures")
     120
     """
-    return len(_find_images(folder))
+    return len(find_pictures(folder).files)
 
 
-def _find_images(folder: str | Path, transform: Callable | None = None) -> ImageFolder:
-    """Return torchvision's list of the pictures in the folder; raise DataError where there are none."""
-    from torchvision.datasets import ImageFolder
+def _check_memory(
+    found: PictureFolder, size: int, grey: bool, train: int | None, validation: int | None, test: int | None
+) -> None:
+    """Raise unless these splits are possible and fit into the free memory, as far as the system says how much is free.
 
-    if not Path(folder).is_dir():
-        raise DataError(f"{folder} is not a folder; give one that holds a folder for each class, with its pictures")
-    try:
-        return ImageFolder(folder, transform)
-    except FileNotFoundError as error:
-        raise DataError(f"{folder} must hold a folder for each class, with pictures in it: {error}") from error
+    All pictures take a byte for each number, and those in the splits another four.
+    """
+    count, locked = len(found.files), test_size(len(found.files), test)
+    kept = sum(split_sizes(found.name, count - locked, train, validation)) + locked
+    numbers = (1 if grey else 3) * size**2
+    needed, free = numbers * (count + 4 * kept), free_memory()
+    if free is None or needed <= free:
+        return
+    fitting = int(size * (free / needed) ** 0.5)
+    remedy = f"size={fitting} would fit" if fitting else "take fewer pictures"
+    raise DataError(
+        f"{count:,} pictures of {'' if grey else '3×'}{size}×{size} need {needed / 1e9:,.1f} GB of memory, and "
+        f"{free / 1e9:.1f} GB are free; {remedy}"
+    )
+
+
+def _in_one_line(found: PictureFolder, more: np.ndarray, shape: tuple[int, int, int]) -> str:
+    """Describe in one line what was loaded, and what was left out."""
+    counts = Counter(found.labels)
+    named = ", ".join(f"{name} {counts[label]:,}" for label, name in enumerate(found.classes[:10]))
+    rest = f" and {len(found.classes) - 10:,} more" if len(found.classes) > 10 else ""
+    parts = [
+        f"{found.name}: {_count(len(found.files), 'picture')} of {len(found.classes):,} classes ({named}{rest}), "
+        f"each made {'×'.join(map(str, shape))}"
+    ]
+    if count := int(more.sum()):
+        parts.append(f"of {_count(count, 'file')} with several pictures only the first")
+    if found.left_out:
+        parts.append(f"left out {list_some(found.left_out)}")
+    return "; ".join(parts)
+
+
+def _count(number: int, noun: str) -> str:
+    """Return the number with the noun, in the plural if it is not 1."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _load_patterns(train: int | None, validation: int | None, test: int | None, seed: int, knobs: dict) -> Data:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from torch import nn
 
 from cnnlab.checks import check_choice, check_kernel_size, check_whole
 from cnnlab.data.dataset import Data, split_sizes
-from cnnlab.data.loading import DATASETS, load_data, load_images
+from cnnlab.data.loading import DATASETS, load_data, load_folder
 from cnnlab.data.patterns import STRUCTURES, check_knobs, fill_knobs
-from cnnlab.errors import ConfigError
+from cnnlab.data.picture_cache import fingerprint
+from cnnlab.data.picture_folder import find_pictures
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.fields import Setting, data_field, network_field, training_field
 from cnnlab.model.cnn import PADDINGS, POOLINGS, build_cnn, check_architecture, check_parameter_count
 from cnnlab.model.layer_table import LayerTable, layer_table
@@ -22,6 +25,7 @@ from cnnlab.training.options import LEARNING_RATES, OPTIMIZERS, check_settings, 
 
 # data set → ((channels, height, width), classes)
 PUBLISHED = {"mnist": ((1, 28, 28), 10), "fashion_mnist": ((1, 28, 28), 10), "cifar10": ((3, 32, 32), 10)}
+UNKNOWN = "unknown"  # the fingerprint in a record from before there were fingerprints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +34,8 @@ class Experiment:
 
     Each field below says what it means. The network's fields are the arguments of `build_cnn`, the training's those of
     `fit`; None leaves a field to the data set or the optimizer. Of your own pictures the experiment holds the path of
-    the folder, as you typed it, and not the pictures: if you change these, use another path.
+    the folder, as you typed it, and not the pictures. `run` and `sweep` add their fingerprint: with changed pictures it
+    is another experiment, and with a copy of the folder it is the same one.
 
     Raises
     ------
@@ -77,6 +82,13 @@ class Experiment:
     )
     grey: bool | None = data_field(
         None, bool, "of images: grey pictures (true) or colour (false)", datasets=("images",), choices=(True, False)
+    )
+    fingerprint: str | None = data_field(
+        None,
+        str,
+        "of images: stands for the contents of the pictures; run and sweep fill it in",
+        datasets=("images",),
+        automatic=True,
     )
     train_size: int | None = data_field(
         None,
@@ -196,6 +208,26 @@ class Experiment:
             raise ConfigError(f"dataset='images' wants folder='…', the folder of your pictures; got {self.folder!r}")
         if self.size is not None:
             check_whole("size", self.size, 1)
+        is_sound = isinstance(self.fingerprint, str) and re.fullmatch(f"[0-9a-f]{{16}}|{UNKNOWN}", self.fingerprint)
+        if self.fingerprint is not None and not is_sound:
+            raise ConfigError(
+                f"fingerprint must be a word of 16 hexadecimal digits, got {self.fingerprint!r}; leave it out"
+            )
+
+    def with_fingerprint(self) -> Experiment:
+        """Return the experiment with the fingerprint of its pictures; itself if it has one or needs none.
+
+        It also returns itself if the folder can't be read: the training says what is wrong with it.
+
+        >>> Experiment(dataset="images", folder="my_pictures").with_fingerprint().fingerprint
+        '5f0c6a1b9e8d7c42'
+        """
+        if self.dataset != "images" or self.fingerprint is not None:
+            return self
+        try:
+            return self.replace(fingerprint=fingerprint(str(self.folder)))
+        except DataError:
+            return self
 
     def check_pictures(self, count: int) -> None:
         """Raise ConfigError unless `count` pictures of your own are enough; a tenth of them is the test set.
@@ -227,6 +259,8 @@ class Experiment:
         >>> Experiment().replace(kernel_size=7).kernel_size
         7
         """
+        if "folder" in changes:  # other pictures
+            changes = {"fingerprint": None} | changes
         return Experiment(**self.to_dict() | changes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -248,13 +282,25 @@ class Experiment:
 
     @property
     def key(self) -> str:
-        """Return 16 hexadecimal digits, equal for experiments that train the same, on any machine."""
-        return _hash(self.resolved())
+        """Return 16 hexadecimal digits, equal for experiments that train the same, on any machine.
+
+        Of your own pictures the fingerprint counts, not the folder; it is worked out where the experiment lacks it.
+        """
+        return _hash(self._identity())
 
     @property
     def trajectory(self) -> str:
         """Return the key of the experiment without `epochs`: a longer run begins with the shorter one, bit for bit."""
-        return _hash(self.resolved() | {"epochs": None})
+        return _hash(self._identity() | {"epochs": None})
+
+    def _identity(self) -> dict[str, Any]:
+        """Return the fields that decide the result, with their values.
+
+        If the pictures are unknown, the folder stands for them, as it did before there were fingerprints.
+        """
+        settings = self.with_fingerprint().resolved()
+        is_known = settings["fingerprint"] not in (None, UNKNOWN)
+        return settings | {"folder" if is_known else "fingerprint": None}
 
     def to_json(self) -> str:
         """Return the experiment as JSON text; `Experiment.from_json` reads it back."""
@@ -289,14 +335,14 @@ class Experiment:
         """Return the network's layer table, without loading any data.
 
         The classes of your own pictures are counted by their folders. Raises ConfigError for a network that is too
-        large to train.
+        large to train, and DataError for a folder that does not hold a folder for each class.
 
         >>> Experiment(kernel_size=5).layer_table()[0].parameters
         416
         """
         network = self.network()
-        if self.dataset == "images" and Path(str(self.folder)).is_dir():
-            network["classes"] = max(2, sum(place.is_dir() for place in Path(str(self.folder)).iterdir()))
+        if self.dataset == "images" and Path(str(self.folder)).expanduser().is_dir():
+            network["classes"] = len(find_pictures(str(self.folder)).classes)
         model = build_cnn(**network, device="meta")
         check_parameter_count(model)
         return layer_table(model)
@@ -357,5 +403,6 @@ def _hash(settings: dict[str, Any]) -> str:
 def load_from(name: str, train: int | None, validation: int | None, seed: int, knobs: tuple, test: int | None) -> Data:
     """Return the data that these fields name."""
     if name == "images":  # a tenth is locked away in any case: training must never see it
-        return load_images(train=train, validation=validation, seed=seed, **dict(knobs))
+        own = {name: value for name, value in knobs if value != UNKNOWN}
+        return load_folder(train=train, validation=validation, seed=seed, **own)[0]
     return load_data(name, train=train, validation=validation, test=test, seed=seed, **dict(knobs))

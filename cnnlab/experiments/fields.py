@@ -52,6 +52,8 @@ class Setting:
         The word for None in a control.
     datasets : tuple of str
         The data sets that have this field. Empty: all.
+    automatic : bool
+        True if `run` and `sweep` fill it in: no panel shows a control of it.
     """
 
     default: Any
@@ -66,6 +68,7 @@ class Setting:
     span: tuple[int, int, int] | None = None
     none: str = "usual"
     datasets: tuple[str, ...] = ()
+    automatic: bool = False
 
     def check_value(self, name: str, value: Any) -> None:
         """Raise ConfigError, naming field, value and remedy, unless the field can have this value."""

@@ -10,7 +10,7 @@ import base64
 from typing import Any
 
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.experiment import UNKNOWN, Experiment
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Store
 from cnnlab.training.early_stopping import replay
@@ -48,9 +48,12 @@ def read_record(store: Store, name: str) -> dict[str, Any] | None:
     if record is None:
         return None
     try:
-        record["experiment"] = Experiment(**record["experiment"])
+        settings = record["experiment"]
+        if settings.get("dataset") == "images":
+            settings.setdefault("fingerprint", UNKNOWN)
+        record["experiment"] = Experiment(**settings)
         record["history"] = History.from_dict(record["history"] | {"classes": len(record["class_names"])})
-    except (ConfigError, TypeError, KeyError) as error:
+    except (ConfigError, TypeError, KeyError, AttributeError) as error:
         raise DataError(
             f"{store.path}: {name}.json is of another version of cnnlab: {error}; take that version, or another folder"
         ) from error

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from cnnlab.checks import check_whole
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
-from cnnlab.experiments.experiment import NETWORK, TRAINING, Experiment, load_from
-from cnnlab.files import folder_version
+from cnnlab.experiments.experiment import NETWORK, TRAINING, UNKNOWN, Experiment, load_from
 from cnnlab.interpret.recorder import Recorder
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.weights import pack_tensors, unpack_tensors
@@ -118,6 +117,7 @@ def run(
     if not isinstance(experiment, Experiment):
         raise ConfigError(f"run wants one Experiment, got {experiment!r:.60}; sweep takes several")
     start, snapshots = time.perf_counter(), check_snapshots(snapshots)
+    experiment = experiment.with_fingerprint()
     record = Recorder(activations=True, saliency=True) if insides else None
     recording = []  # seconds that the recorder took, one number for each epoch
     weights: dict[str, Tensor] = {}  # "EPOCH.NAME" → tensor
@@ -160,14 +160,16 @@ def load_once(experiment: Experiment) -> Data:
     """Return the experiment's data, without a test set.
 
     This process keeps the data of the latest two calls in memory, so that runs of a sweep that follow each other load
-    their data once.
+    their data once. Raises DataError if the pictures of a folder are not those that the experiment names.
     """
-    return _load_once(*experiment.of_data(), 0, folder_version(experiment.folder))
+    if experiment.fingerprint == UNKNOWN:  # a record from before there were fingerprints: take what is there now
+        experiment = experiment.replace(fingerprint=None)
+    return _load_once(*experiment.with_fingerprint().of_data(), 0)
 
 
 @functools.lru_cache(maxsize=2)
 def _load_once(*arguments: Any) -> Data:
-    return load_from(*arguments[:-1])  # the last argument, a time, only tells changed pictures from old ones
+    return load_from(*arguments)
 
 
 # What `one_thread` has to remember for the whole process.

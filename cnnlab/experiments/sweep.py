@@ -22,7 +22,14 @@ from cnnlab.experiments.runs import Failure, Runs
 from cnnlab.experiments.stacks import train_stacks
 from cnnlab.experiments.store import Store
 from cnnlab.experiments.task_queue import TaskQueue, size_of
-from cnnlab.experiments.tasks import Task, check_experiments, find_stored, group_by_trajectory, missing_tasks
+from cnnlab.experiments.tasks import (
+    Task,
+    check_experiments,
+    count_of_other_pictures,
+    find_stored,
+    group_by_trajectory,
+    missing_tasks,
+)
 from cnnlab.experiments.workers import InThisProcess, LocalWorkers
 from cnnlab.machine import worker_count
 from cnnlab.training.options import choose_device
@@ -130,6 +137,7 @@ def sweep(  # noqa: PLR0913 (what, where, and how)
                 group = [experiment for experiment in experiments if (experiment.patience is not None) == stops_early]
                 tasks = missing_tasks(group, opened, snapshots, insides)
                 if tasks:
+                    _warn_of_other_pictures(tasks, opened)
                     opened.prepare()
                     queue = TaskQueue(opened, train_record, retries, line, failures)
                     _train(tasks, queue, train)
@@ -157,6 +165,17 @@ def train_record(payload: dict[str, Any]) -> dict[str, Any]:
     if finished.history.stopped_by == "interrupt":
         return {"interrupted": True}
     return make_record(finished, insides=insides)
+
+
+def _warn_of_other_pictures(tasks: list[Task], store: Store) -> None:
+    """Warn where the store holds the same experiments, but for the contents of their pictures."""
+    if count := count_of_other_pictures(tasks, store):
+        folders = ", ".join(sorted({repr(task.experiment.folder) for task in tasks if task.experiment.folder}))
+        warnings.warn(
+            f"{count} stored trainings were on other pictures than those that are in {folders} now; they stay in "
+            f"{store.path}, and the experiments are trained on the present pictures",
+            stacklevel=3,
+        )
 
 
 def _check_executor(executor: object) -> None:

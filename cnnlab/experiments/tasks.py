@@ -6,12 +6,13 @@ ones are read off its history.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnnlab.errors import ConfigError
-from cnnlab.experiments.experiment import Experiment
+from cnnlab.errors import ConfigError, DataError
+from cnnlab.experiments.experiment import UNKNOWN, Experiment
 from cnnlab.experiments.records import add_asked, has_insides, read_record, run_from_record
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Claim, Store
@@ -87,15 +88,19 @@ class Task:
 
 
 def check_experiments(experiments: Iterable[Experiment]) -> list[Experiment]:
-    """Return the experiments, each once; raise ConfigError if one of the values is no Experiment."""
+    """Return the experiments, each once, with fingerprints; raise ConfigError if one of the values is no Experiment."""
     experiments = [experiments] if isinstance(experiments, Experiment) else list(experiments)
     for experiment in experiments:
         if not isinstance(experiment, Experiment):
             raise ConfigError(
                 f"sweep wants experiments, such as grid(Experiment(), seed=range(5)); got {experiment!r:.80}"
             )
+    folders = {experiment.folder: experiment.with_fingerprint().fingerprint for experiment in experiments
+               if experiment.dataset == "images" and experiment.fingerprint is None}  # fmt: skip
     first: dict[str, Experiment] = {}
     for experiment in experiments:
+        if experiment.dataset == "images" and experiment.fingerprint is None:
+            experiment = experiment.replace(fingerprint=folders[experiment.folder])
         first.setdefault(experiment.key, experiment)
     return list(first.values())
 
@@ -181,3 +186,17 @@ def _note_asked(experiments: list[Experiment], record: dict[str, Any], store: St
         now = store.read(name)
         if now is not None:  # nobody has set it aside in the meantime
             store.write(name, now | {"asked": add_asked(experiments, now["asked"])})
+
+
+def count_of_other_pictures(tasks: list[Task], store: Store) -> int:
+    """Return how many records of a store equal one of these tasks but for the contents of the folder's pictures."""
+    own = [task.experiment for task in tasks if task.experiment.dataset == "images"]
+    wanted = {experiment.replace(fingerprint=UNKNOWN).trajectory for experiment in own}
+    names, count = {experiment.trajectory for experiment in own}, 0
+    for name in store.names() if wanted else []:
+        with contextlib.suppress(DataError):  # of another version, and none of these
+            record = read_record(store, name)
+            if record is None or record["experiment"].dataset != "images" or name in names:
+                continue
+            count += record["experiment"].replace(fingerprint=UNKNOWN).trajectory in wanted
+    return count

@@ -13,7 +13,7 @@ from cnnlab.experiments.fields import Setting
 from cnnlab.widgets.base import offer
 
 GROUPS = {
-    group: tuple(name for name, known in FIELDS.items() if known.group == group)
+    group: tuple(name for name, known in FIELDS.items() if known.group == group and not known.automatic)
     for group in ("Data", "Network", "Training")
 }
 
@@ -63,7 +63,7 @@ def _can_be_usual(known: Setting) -> bool:
 
 
 def _is_shown(name: str, dataset: str) -> bool:
-    return not FIELDS[name].datasets or name in knobs_of(dataset)
+    return not FIELDS[name].automatic and (not FIELDS[name].datasets or name in knobs_of(dataset))
 
 
 def _read(name: str, shown: Any) -> Any:

@@ -153,7 +153,7 @@ def test_mean_and_standard_deviation_by_hand(dtype):
     pixels = torch.tensor([[0, 255], [255, 51]]) / 255  # 0, 1, 1 and 0.2
     images = torch.stack([pixels, torch.full((2, 2), 0.4)])[None]  # (1, 2, 2, 2)
     images = (255 * images).round().to(dtype) if dtype == torch.uint8 else images
-    mean, std = cnnlab.data.dataset._mean_std(images)
+    mean, std = cnnlab.data.dataset._mean_std(images, np.arange(len(images)))
     assert mean.shape == std.shape == (2, 1, 1)
     assert mean.flatten().tolist() == pytest.approx([0.55, 0.4])
     variance = (0.55**2 + 2 * 0.45**2 + 0.35**2) / 4

@@ -26,6 +26,7 @@ OTHER = {  # for each field, a value that is not its default, and what else it n
     "scale": (4, {"dataset": "patterns"}), "noise": (0.25, {"dataset": "patterns"}),
     "classes": (3, {"dataset": "patterns"}), "size": (16, {"dataset": "patterns"}),
     "folder": ("pictures", {"dataset": "images"}), "grey": (False, {"dataset": "images", "folder": "pictures"}),
+    "fingerprint": ("0123456789abcdef", {"dataset": "images", "folder": "pictures"}),
     "train_size": (500, {}), "validation_size": (400, {}), "data_seed": (1, {}), "kernel_size": (5, {}),
     "pooling": ("avg", {}), "channels": ((4, 8, 16), {}), "convs_per_block": (2, {}), "hidden": (8, {}),
     "padding": ("valid", {}), "dropout": (0.25, {}), "epochs": (7, {}), "optimizer": ("sgd", {}),

@@ -1,0 +1,142 @@
+"""Know pictures by their contents, and keep their pixels in the cache folder, so that they are decoded once.
+
+Times and sizes of files only decide whether a file must be read again. What counts is the hash of its contents.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import __version__ as pillow_version
+
+from cnnlab.data.picture_folder import PictureFolder, find_pictures, portable, readable
+from cnnlab.errors import DataError
+from cnnlab.files import cache_folder
+
+READER = 1  # raise it where cnnlab reads the same file as other pixels
+MOST_BYTES = 4_000_000_000  # of all pixels that are kept; the oldest are removed
+# A file that is changed twice within one tick of the disk's clock keeps its time: two seconds on a USB stick.
+TICK = 2_000_000_000  # nanoseconds
+
+
+def fingerprint(folder: str | os.PathLike) -> str:
+    """Return 16 hexadecimal digits that stand for the pictures in a folder: for their contents, names and classes.
+
+    A copy of the folder has the same ones. Raises what `find_pictures` raises, and DataError for a file that can't be
+    opened.
+
+    >>> fingerprint("my_pictures")
+    '5f0c6a1b9e8d7c42'
+    """
+    found = find_pictures(folder)
+    return combine(found, hash_pictures(found))
+
+
+def combine(found: PictureFolder, digests: list[str]) -> str:
+    """Return the fingerprint of pictures whose hashes are known."""
+    text = json.dumps([[portable(path), digest] for path, digest in zip(found.files, digests, strict=True)])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def hash_pictures(found: PictureFolder) -> list[str]:
+    """Return the SHA-256 hash of each picture; a file is read if its size, times or place on the disk have changed."""
+    index = _folder() / f"{hashlib.sha256(os.fsencode(os.path.realpath(found.root))).hexdigest()[:16]}.json"
+    known, now = _read_index(index), {}
+    for path in found.files:
+        try:
+            state = os.stat(found.root / path)
+            look = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
+            *before, looked, digest = known.get(path, (0, ""))
+            if before != look or max(look[1:3]) + TICK > looked:
+                looked, digest = time.time_ns(), hash_file((found.root / path).read_bytes())
+        except OSError as error:
+            raise DataError(f"{readable(str(found.root / path))} can't be opened ({error.strerror}); "
+                            "change its permissions, or remove it") from error  # fmt: skip
+        now[path] = [*look, looked, digest]
+    if now != known:
+        _replace(index, lambda file: file.write(json.dumps(now).encode()))
+    return [entry[-1] for entry in now.values()]
+
+
+def hash_file(content: bytes) -> str:
+    """Return the SHA-256 hash of a file's content, in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_pixels(key: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the two arrays that `keep_pixels` kept under this key; None if there are none, or damaged ones."""
+    try:
+        with open(_pixel_file(key), "rb") as file:
+            pixels, more = np.load(file), np.load(file)
+            is_sound = file.read() == _checksum(pixels)
+        os.utime(_pixel_file(key))  # now the latest, which is removed last
+    except (OSError, ValueError, EOFError, MemoryError):
+        return None
+    return (pixels, more) if is_sound else None
+
+
+def keep_pixels(key: str, pixels: np.ndarray, more: np.ndarray) -> None:
+    """Keep pixels, uint8 (N, C, H, W), and which files have more pictures, bool (N,), for `read_pixels`.
+
+    Nothing happens where the cache folder can't be written: then pictures are decoded each time.
+    """
+    if pixels.nbytes > MOST_BYTES:
+        return
+
+    def write(file: BinaryIO) -> None:
+        np.save(file, pixels)
+        np.save(file, more)
+        file.write(_checksum(pixels))
+
+    _replace(_pixel_file(key), write)
+    with contextlib.suppress(OSError):
+        files = sorted(_folder().glob("*.pixels"), key=lambda path: path.stat().st_mtime, reverse=True)
+        sizes = np.cumsum([path.stat().st_size for path in files])
+        for path in (path for path, size in zip(files, sizes, strict=True) if size > MOST_BYTES):
+            path.unlink()
+
+
+def _folder() -> Path:
+    return cache_folder() / "pictures"
+
+
+def _pixel_file(key: str) -> Path:
+    return _folder() / f"{key}-{READER}-{pillow_version}.pixels"
+
+
+def _checksum(pixels: np.ndarray) -> bytes:
+    """Return 8 bytes that one changed byte changes: a sum, which is fast."""
+    flat = pixels.reshape(-1)
+    whole = len(flat) // 8 * 8
+    total = int(flat[:whole].view(np.uint64).sum()) + int(flat[whole:].sum())
+    return (total % 2**64).to_bytes(8, "little")
+
+
+def _read_index(index: Path) -> dict[str, list]:
+    """Return path → [size, times, place, time of the look, hash]; empty if there is no sound index."""
+    try:
+        known = json.loads(index.read_bytes())
+        return {path: entry for path, entry in known.items() if [type(value) for value in entry] == [int] * 5 + [str]}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a new file in the place of `path`; nothing happens where that can't be written or the disk is full."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    with contextlib.suppress(OSError):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(temporary, "xb") as file:
+                write(file)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)

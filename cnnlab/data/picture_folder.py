@@ -1,0 +1,247 @@
+"""Find the pictures in a folder that holds one folder for each class: one walk, for all that count or load them."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import unicodedata
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from PIL import Image
+
+from cnnlab.data.pictures import BY_SUFFIX, COMMON
+from cnnlab.errors import ConfigError, DataError
+
+WANTED = "a folder that holds a folder for each class, with its pictures"
+# Folders and files that systems and programs make; those that begin with a dot, such as .ipynb_checkpoints, too.
+SYSTEM = {
+    "$recycle.bin", "recycler", "system volume information", "@eadir", "#recycle", "#snapshot", "lost+found",
+    "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r",
+}  # fmt: skip
+# Suffixes of pictures that Pillow does not read and that the module mimetypes may not know.
+OTHER_PICTURES = {".heic", ".heif", ".hif", ".jxl", ".svg", ".eps", ".psd", ".xcf", ".raw", ".dng", ".cr2", ".cr3",
+                  ".nef", ".arw", ".orf", ".rw2", ".raf"}  # fmt: skip
+SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"}
+NO_FILE = " (no file)"  # stands after the name of a broken link
+MOST_NAMED = 10  # files in one message
+
+
+class PictureFolder(NamedTuple):
+    """What `find_pictures` found.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    classes : tuple of str
+        The names of its folders, in order; class i is label i.
+    files : tuple of str
+        The path of each picture, below `root` and with slashes, in the order of the classes and the names.
+    labels : tuple of int
+        The class of each picture.
+    left_out : tuple of str
+        The paths of files that are no pictures which can be loaded, and of folders without a picture.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    files: tuple[str, ...]
+    labels: tuple[int, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def pictures_left_out(self) -> list[str]:
+        """Those of `left_out` that are pictures, in a format that can't be loaded."""
+        return [path for path in self.left_out if _is_picture(path)]
+
+    @property
+    def name(self) -> str:
+        """The folder's own name, also where it was given as "."."""
+        return readable(self.root.resolve().name)
+
+
+def find_pictures(folder: str | os.PathLike) -> PictureFolder:
+    """Return the classes and the pictures in a folder, without opening one.
+
+    A picture counts by its suffix, in small or capital letters. It may lie deeper in the folder of its class. Links to
+    folders are followed. Hidden and system folders and files are ignored.
+
+    Raises
+    ------
+    ConfigError
+        For a folder that is no path.
+    DataError
+        Unless there are at least two classes at the right level; the message names the folder to give, if it is near.
+
+    >>> find_pictures("my_pictures").classes
+    ('cat', 'dog')
+    """
+    root = _existing(folder)
+    found: dict[str, list[str]] = {}
+    loose, left_out = [], []
+    folders, files = _list(root)
+    for name in files:
+        (loose if picture_format(name) else left_out).append(name)
+    for name in folders:
+        found[name] = []
+        for path in _walk(root / name, name, (os.path.realpath(root),)):
+            (found[name] if picture_format(path) else left_out).append(path)
+    empty = [f"{name} (a folder without a picture)" for name, paths in found.items() if not paths]
+    found = {name: paths for name, paths in found.items() if paths}
+    _check_level(root, found, loose)
+    names = sorted(found, key=portable)
+    pictures = [(path, label) for label, name in enumerate(names) for path in sorted(found[name], key=portable)]
+    classes = tuple(readable(name) for name in names)
+    _check_names(root, classes)
+    paths, labels = zip(*pictures, strict=True)
+    return PictureFolder(root, classes, paths, labels, tuple(sorted([*left_out, *loose, *empty])))
+
+
+def picture_format(path: str) -> str | None:
+    """Return Pillow's name for the format that a path's suffix stands for; None if it is none that we read.
+
+    >>> picture_format("cat/IMG_1.JPEG")
+    'JPEG'
+    """
+    kind = Image.registered_extensions().get(PurePosixPath(path).suffix.lower())
+    kind = "JPEG" if kind == "MPO" else kind  # what some phones call their JPEG
+    return kind if kind in Image.OPEN and kind in (*COMMON, *BY_SUFFIX) else None
+
+
+def _is_picture(path: str) -> bool:
+    """Return whether a path is a picture's by its suffix, also where we can't read it."""
+    kind = mimetypes.guess_type(path.removesuffix(NO_FILE))[0] or ""
+    return kind.startswith("image/") or PurePosixPath(path).suffix.lower() in OTHER_PICTURES
+
+
+def readable(name: str) -> str:
+    """Return a file name as text that can be written anywhere: bytes that are no UTF-8 become �."""
+    return os.fsencode(name).decode(errors="replace")
+
+
+def portable(path: str) -> str:
+    """Return a path as it is written on most systems: macOS writes é as two characters."""
+    return unicodedata.normalize("NFC", path)
+
+
+def list_some(names: list[str] | tuple[str, ...]) -> str:
+    """Return the first ten names with commas, and how many more there are.
+
+    >>> list_some(["a.txt", "b.txt"])
+    'a.txt, b.txt'
+    """
+    more = len(names) - MOST_NAMED
+    return ", ".join(map(readable, names[:MOST_NAMED])) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _existing(folder: str | os.PathLike) -> Path:
+    """Return the folder as a Path, with ~ expanded; raise unless it is there."""
+    if not isinstance(folder, (str, os.PathLike)) or not str(folder):
+        raise ConfigError(f"folder must be the path of {WANTED}, got {folder!r}")
+    root = Path(os.path.expanduser(folder))
+    if root.is_dir():
+        return root
+    try:
+        is_zip = zipfile.is_zipfile(root)
+    except (OSError, ValueError):
+        is_zip = False
+    if is_zip:
+        raise DataError(f"{folder} is a .zip; unpack it, and give {WANTED}")
+    raise DataError(f"{folder} is not a folder; give one that holds a folder for each class, with its pictures")
+
+
+def _is_ignored(name: str) -> bool:
+    return name.startswith(".") or name.lower() in SYSTEM
+
+
+def _list(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the names of the folders and of the files in a folder, without hidden and system ones.
+
+    What is neither (a broken link, a pipe) counts as a file, by a name that is no picture's.
+    """
+    folders, files = [], []
+    try:
+        for entry in os.scandir(folder):
+            if _is_ignored(entry.name):
+                continue
+            # An entry needs no look at the disk, but raises OSError for a link to itself.
+            is_link = entry.is_symlink()
+            if os.path.isdir(entry.path) if is_link else entry.is_dir():
+                folders.append(entry.name)
+            else:
+                is_file = os.path.isfile(entry.path) if is_link else entry.is_file()
+                files.append(entry.name if is_file else f"{entry.name}{NO_FILE}")
+    except OSError as error:
+        raise DataError(f"{folder} can't be read ({error.strerror}); change its permissions") from error
+    return folders, files
+
+
+def _walk(folder: Path, path: str, above: tuple[str, ...]) -> Iterator[str]:
+    """Yield the path of each file in a folder, at all depths; `above` are the real paths of the folders around it."""
+    here = os.path.realpath(folder)
+    if here in above:  # a link back: it would never end
+        return
+    folders, files = _list(folder)
+    yield from (f"{path}/{name}" for name in files)
+    for name in folders:
+        yield from _walk(folder / name, f"{path}/{name}", (*above, here))
+
+
+def _check_level(root: Path, found: dict[str, list[str]], loose: list[str]) -> None:
+    """Raise DataError, with the folder to give, unless each of at least two classes has pictures of its own.
+
+    found: name of a class folder → paths of its pictures. loose: pictures directly in root.
+    """
+    nested = [name for name, paths in found.items() if all(path.count("/") > 1 for path in paths)]
+    if nested:
+        better = _deeper(root, [path for paths in found.values() for path in paths])
+        remedy = f"give {readable(str(better))}" if better else "put the pictures of a class into one folder"
+        raise DataError(f"{readable(str(root))} must hold a folder for each class, with pictures in it, but "
+                        f"{list_some(sorted(nested))} hold only folders; {remedy}")  # fmt: skip
+    if found and {name.lower() for name in found} <= SPLITS:
+        raise DataError(f"the folders in {readable(str(root))}, {list_some(sorted(found))}, are splits, not classes; "
+                        f"put the pictures of all splits into one folder for each class")  # fmt: skip
+    if len(found) > 1:
+        return
+    if found and not loose:
+        has = f"holds one class only, {readable(next(iter(found)))}; make a folder for each class to tell apart"
+    elif loose:
+        has = f"must hold a folder for each class, with pictures in it, but holds {len(loose):,} pictures itself; "
+        above = root.resolve().parent
+        has += f"give {readable(str(above))}" if _are_classes(above) else "put each into a folder of its class"
+    else:
+        has = "must hold a folder for each class, with pictures in it, and holds no picture; give another folder"
+    raise DataError(f"{readable(str(root))} {has}")
+
+
+def _deeper(root: Path, paths: list[str]) -> Path | None:
+    """Return the folder below root that has a folder for each class; of several the one with the most pictures."""
+    places = Counter(PurePosixPath(path).parent.parent for path in paths)
+    for place in sorted(
+        places, key=lambda place: (places[place], place.name.lower().startswith("train")), reverse=True
+    ):
+        classes = {PurePosixPath(path).parent.name for path in paths if PurePosixPath(path).parent.parent == place}
+        if len(classes) > 1 and not {name.lower() for name in classes} <= SPLITS:
+            return root / place
+    return None
+
+
+def _are_classes(folder: Path) -> bool:
+    """Return whether two folders in this one have pictures directly in them, so that they look like classes."""
+    try:
+        return sum(any(map(picture_format, _list(folder / name)[1])) for name in _list(folder)[0]) > 1
+    except DataError:
+        return False
+
+
+def _check_names(root: Path, classes: tuple[str, ...]) -> None:
+    """Raise DataError for two classes whose names differ in nothing but capital letters: one class, most likely."""
+    first: dict[str, str] = {}
+    for name in classes:
+        other = first.setdefault(portable(name).casefold(), name)
+        if other is not name:
+            raise DataError(f"{readable(str(root))} holds {other!r} and {name!r}; put them together, or rename one")

@@ -1,0 +1,78 @@
+"""Decode all pictures of a folder into one array, or take them from the cache."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from tqdm import tqdm
+
+from cnnlab.data.picture_cache import combine, hash_file, hash_pictures, keep_pixels, read_pixels
+from cnnlab.data.picture_folder import MOST_NAMED, PictureFolder, picture_format, readable
+from cnnlab.data.pictures import COMMON, has_more_pictures, open_picture, read_planes
+from cnnlab.errors import DataError
+
+
+class _Line(tqdm):
+    """The line of progress. It appears after a second, and is empty at the end."""
+
+    monitor_interval = 0  # else tqdm starts a thread for the process, which outlives the line
+
+
+def load_pixels(
+    found: PictureFolder, *, size: int, grey: bool, fingerprint: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return all pictures as uint8 (N, C, size, size), and which files hold more than one picture, bool (N,).
+
+    Raises DataError, which names the first ten, for files that can't be read as pictures; and where the pictures do not
+    have the fingerprint that is wanted (None: any).
+    """
+    digests = hash_pictures(found)
+    present = combine(found, digests)
+    if fingerprint not in (None, present):
+        raise DataError(
+            f"the pictures in {readable(str(found.root))} are not those of this experiment (their fingerprint is "
+            f"{present}, not {fingerprint}): they have changed, or the folder is another one; bring them back, or use "
+            "experiment.replace(fingerprint=None) for the pictures that are there now"
+        )
+    key = f"{present}-{size}-{'grey' if grey else 'colour'}"
+    kept, shape = read_pixels(key), (len(found.files), 1 if grey else 3, size, size)
+    if kept is not None and kept[0].shape == shape and kept[0].dtype == np.uint8:
+        return kept
+    pixels, more = np.empty(shape, np.uint8), np.zeros(len(found.files), bool)
+    faults = []
+    words = "{desc}: {n_fmt} of {total_fmt} pictures, {remaining} left"
+    line = _Line(found.files, found.name, file=sys.stderr, leave=False, delay=1, mininterval=0.25, bar_format=words)
+    for place, path in enumerate(line):
+        try:
+            pixels[place], more[place] = _decode(found, path, digests[place], size, grey)
+        except DataError as error:
+            faults.append(f"{readable(str(found.root / path))} {error}")
+    if faults:
+        raise DataError(_in_words(faults))
+    keep_pixels(key, pixels, more)
+    return pixels, more
+
+
+def _decode(found: PictureFolder, path: str, digest: str, size: int, grey: bool) -> tuple[np.ndarray, bool]:
+    """Return a picture as uint8 (C, size, size), and whether its file holds more; DataError continues its path."""
+    try:
+        content = (found.root / path).read_bytes()
+    except OSError as error:
+        raise DataError(f"can't be opened ({error.strerror})") from error
+    if hash_file(content) != digest:
+        raise DataError("was changed while it was loaded")
+    picture = open_picture(content, (*COMMON, str(picture_format(path))))
+    more = has_more_pictures(picture)
+    planes = read_planes(picture, grey=grey, size=size)
+    return np.rint(planes * 255).astype(np.uint8), more
+
+
+def _in_words(faults: list[str]) -> str:
+    """Return one message for all files that can't be read."""
+    if len(faults) == 1:
+        return f"{faults[0]}; remove or replace it"
+    more = f"\n  and {len(faults) - MOST_NAMED:,} more" if len(faults) > MOST_NAMED else ""
+    return (
+        f"{len(faults):,} files can't be loaded; remove or replace them:\n  " + "\n  ".join(faults[:MOST_NAMED]) + more
+    )

@@ -1,0 +1,167 @@
+"""Pictures known by their contents; pixels from the cache; and how much memory loading takes."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cnnlab.data import loading, picture_cache, picture_loading
+from cnnlab.data.loading import load_images
+from cnnlab.data.picture_cache import fingerprint
+from cnnlab.errors import DataError
+from cnnlab.files import cache_folder
+
+
+@pytest.fixture
+def pets(tmp_path):
+    random = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for place in range(10):
+            noise = random.integers(0, 256, (12, 12, 3)).astype(np.uint8)
+            Image.fromarray(noise).save(tmp_path / "pets" / name / f"{place}.bmp")  # all of one size in bytes
+    return tmp_path / "pets"
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The paths of the pictures that were decoded."""
+    paths, decode = [], picture_loading._decode
+    monkeypatch.setattr(
+        picture_loading, "_decode", lambda found, path, *rest: paths.append(path) or decode(found, path, *rest)
+    )
+    return paths
+
+
+def test_a_copy_is_the_same_and_every_change_another(pets, tmp_path):
+    before = fingerprint(pets)
+    copy = shutil.copytree(pets, tmp_path / "elsewhere" / "other name")
+    (copy / "cat" / "notes.txt").write_text("no picture")
+    (copy / ".ipynb_checkpoints").mkdir()
+    assert fingerprint(copy) == before == fingerprint(str(pets))
+    seen = [before]
+
+    def changed():
+        seen.append(fingerprint(pets))
+        assert len(set(seen)) == len(seen)
+
+    (pets / "cat" / "0.bmp").rename(pets / "cat" / "00.bmp")
+    changed()
+    shutil.copy(pets / "cat" / "1.bmp", pets / "cat" / "new.bmp")
+    changed()
+    (pets / "cat").rename(pets / "x")
+    (pets / "dog").rename(pets / "cat")
+    (pets / "x").rename(pets / "dog")
+    changed()
+    picture = pets / "dog" / "5.bmp"
+    state = picture.stat()
+    content = bytearray(picture.read_bytes())
+    content[-1] ^= 1
+    picture.write_bytes(content)
+    os.utime(picture, ns=(state.st_atime_ns, state.st_mtime_ns))  # the old size, the old time
+    changed()
+    content[-2] ^= 1
+    picture.write_bytes(content)
+    os.utime(picture, ns=(0, 10**18))  # an older file over a newer one, as unzip and rsync do it
+    changed()
+
+
+def test_swapped_folders_whose_files_have_one_time_and_size(pets):
+    for path in pets.rglob("*.bmp"):
+        os.utime(path, ns=(10**18, 10**18))
+    before = fingerprint(pets)
+    for old, new in (("cat", "x"), ("dog", "cat"), ("x", "dog")):
+        (pets / old).rename(pets / new)
+    assert fingerprint(pets) != before
+
+
+def test_an_unchanged_file_is_read_once(pets, monkeypatch):
+    monkeypatch.setattr(picture_cache, "TICK", 0)
+    hashes, read = [], picture_cache.hash_file
+    monkeypatch.setattr(picture_cache, "hash_file", lambda content: hashes.append(1) or read(content))
+    first = fingerprint(pets)
+    assert len(hashes) == 20
+    assert fingerprint(pets) == first
+    assert len(hashes) == 20
+    os.utime(pets / "cat" / "0.bmp")
+    assert fingerprint(pets) == first  # the time has changed, the picture has not
+    assert len(hashes) == 21
+    for index in (cache_folder() / "pictures").glob("*.json"):
+        index.write_text('{"cat/0.bmp": [1, 2]')
+    assert fingerprint(pets) == first
+    assert len(hashes) == 41
+
+
+def test_the_second_loading_decodes_nothing_and_gives_the_same_bits(pets, decoded):
+    first = load_images(pets, size=8, grey=False)
+    assert len(decoded) == 20
+    second = load_images(pets, size=8, grey=False)
+    assert len(decoded) == 20
+    for one, other in ((first.train, second.train), (first.open_test(), second.open_test())):
+        assert torch.equal(one.images, other.images)
+        assert torch.equal(one.labels, other.labels)
+    load_images(pets, size=9, grey=False)
+    load_images(pets, size=8, grey=True)
+    assert len(decoded) == 60
+    Image.new("RGB", (12, 12)).save(pets / "cat" / "0.bmp")
+    load_images(pets, size=8)
+    assert len(decoded) == 80
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "emptied"])
+def test_a_damaged_cache_is_made_anew(pets, decoded, damage):
+    sound = load_images(pets).train.images
+    (file,) = (cache_folder() / "pictures").glob("*.pixels")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 16
+    file.write_bytes({"cut": content[:5000], "changed": content, "emptied": b""}[damage])
+    assert torch.equal(load_images(pets).train.images, sound)
+    assert len(decoded) == 40
+
+
+def test_without_a_cache_folder_all_works(pets, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("CNNLAB_CACHE", str(tmp_path / "file"))
+    assert torch.equal(load_images(pets).train.images, load_images(pets).train.images)
+
+
+def test_the_oldest_pixels_are_removed(pets, monkeypatch):
+    monkeypatch.setattr(picture_cache, "MOST_BYTES", 3000)
+    for size in (4, 8, 10):  # 20 pictures of 100 bytes, and of 64: more than 3,000 with what stands around them
+        load_images(pets, size=size)
+    (left,) = (cache_folder() / "pictures").glob("*.pixels")
+    assert "-10-grey-" in left.name
+
+
+def test_a_picture_that_changes_while_it_is_loaded_is_no_part_of_the_cache(pets, monkeypatch):
+    hashed = picture_loading.hash_pictures
+
+    def change_afterwards(found):
+        digests = hashed(found)
+        Image.new("RGB", (12, 12)).save(pets / "cat" / "0.bmp")
+        return digests
+
+    monkeypatch.setattr(picture_loading, "hash_pictures", change_afterwards)
+    with pytest.raises(DataError, match=r"cat/0\.bmp was changed while it was loaded"):
+        load_images(pets)
+
+
+def test_what_does_not_fit_is_refused_before_loading(pets, decoded, monkeypatch):
+    # 20 pictures of 3×100×100 bytes, and as float32 four times that: 3,000,000 bytes
+    monkeypatch.setattr(loading, "free_memory", lambda: 2_999_999)
+    with pytest.raises(DataError) as caught:
+        load_images(pets, size=100, grey=False)
+    assert str(caught.value) == (
+        "20 pictures of 3×100×100 need 0.0 GB of memory, and 0.0 GB are free; size=99 would fit"
+    )
+    assert decoded == []
+    monkeypatch.setattr(loading, "free_memory", lambda: 3_000_000)
+    assert len(load_images(pets, size=100, grey=False).train) == 17
+    monkeypatch.setattr(loading, "free_memory", lambda: 8 * 10**9)
+    with pytest.raises(
+        DataError, match=r"of 100000×100000 need 1,000.0 GB of memory, and 8.0 GB are free; size=8944 w"
+    ):
+        load_images(pets, size=10**5)

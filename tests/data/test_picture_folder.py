@@ -1,0 +1,184 @@
+"""The walk of a folder: what counts as a picture and as a class, what is left out, what is refused in words."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnlab.data.loading import count_images, load_images
+from cnnlab.data.picture_folder import find_pictures
+from cnnlab.errors import ConfigError, DataError
+from cnnlab.experiments.experiment import Experiment
+
+
+def make(root, *paths):
+    """Write small pictures, each with a grey of its own."""
+    for place, path in enumerate(paths):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4), place).save(root / path)
+
+
+def ten(name):
+    return [f"{name}/{place}.png" for place in range(10)]
+
+
+@pytest.fixture
+def pets(tmp_path):
+    make(tmp_path / "pets", *ten("cat"), *ten("dog"))
+    return tmp_path / "pets"
+
+
+HIDDEN = [
+    ".ipynb_checkpoints", ".git", ".thumbnails", "@eaDir", "$RECYCLE.BIN", ".Trash-1000", "System Volume Information",
+    "__MACOSX",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_hidden_and_system_folders_are_no_classes_and_no_copies(pets, name):
+    (pets / "empty" / name).mkdir(parents=True)
+    make(pets, f"{name}/0.png", f"cat/{name}/0-checkpoint.png", f"{name}/cat/1.png")
+    make(pets, "cat/._0.png", "._1.png", ".hidden.png")
+    (pets / "cat" / "Thumbs.db").write_bytes(b"x")
+    found = find_pictures(pets)
+    assert found.classes == ("cat", "dog")
+    assert found.files == (*ten("cat"), *ten("dog"))
+    assert found.labels == (0,) * 10 + (1,) * 10
+    assert found.left_out == ("empty (a folder without a picture)",)
+    assert count_images(pets) == 20
+    experiment = Experiment(dataset="images", folder=str(pets))
+    assert experiment.layer_table()[-1].output_shape == (2,)
+    assert len(load_images(pets).train) == 17  # of 20, 2 are locked away; of 18, 1 is for validation
+
+
+def wrong(root: Path, *paths: str) -> str:
+    """Return what is said of a folder with these pictures."""
+    make(root, *paths)
+    with pytest.raises(DataError) as caught:
+        count_images(root)
+    with pytest.raises(DataError):
+        load_images(root)
+    with pytest.raises(DataError):
+        Experiment(dataset="images", folder=str(root)).layer_table()
+    return str(caught.value)
+
+
+def test_a_folder_at_the_wrong_level_is_refused_with_the_one_to_give(tmp_path):
+    splits = [f"{split}/{path}" for split in ("train", "val", "test") for path in (*ten("cat"), *ten("dog"))]
+    assert wrong(tmp_path / "a", *splits).endswith(
+        f"but test, train, val hold only folders; give {tmp_path / 'a/train'}"
+    )
+    assert wrong(tmp_path / "b", *(f"b/{path}" for path in (*ten("cat"), *ten("dog")))).endswith(f"{tmp_path / 'b/b'}")
+    assert "holds 1 pictures itself; put each into a folder of its class" in wrong(tmp_path / "c", "0.png")
+    assert "holds one class only, cat; make a folder for each class" in wrong(tmp_path / "d", *ten("cat"))
+    assert "put the pictures of a class into one folder" in wrong(tmp_path / "e", "cat/train/0.png", "dog/train/0.png")
+    assert "are splits, not classes" in wrong(tmp_path / "f", "train/0.png", "test/0.png")
+    make(tmp_path / "g", "dog/0.png")
+    assert wrong(tmp_path / "g" / "cat", "0.png").endswith(f"give {tmp_path / 'g'}")
+    (tmp_path / "h" / "cat").mkdir(parents=True)
+    assert "must hold a folder for each class, with pictures in it, and holds no picture" in wrong(tmp_path / "h")
+
+
+def test_class_names_that_differ_in_capitals_only_are_refused(pets):
+    make(pets, "Cat/0.png")
+    with pytest.raises(DataError, match="holds 'Cat' and 'cat'; put them together, or rename one"):
+        count_images(pets)
+
+
+def test_every_suffix_that_pillow_reads_counts_in_small_and_capital_letters(pets):
+    names = ["a.gif", "b.jfif", "c.jpe", "d.JPG", "e.jp2", "f.avif", "g.WebP", "h.TIFF", "i.bmp", "j.pgm", "k.Jpeg"]
+    picture = Image.fromarray(np.full((4, 4), 51, np.uint8))
+    for name in names:
+        picture.save(pets / "cat" / name)
+    picture.save(pets / "cat" / "l.tga")
+    assert count_images(pets) == 32
+    assert len(load_images(pets, train=32, validation=0, test=0, size=4).train) == 32
+
+
+def test_what_can_not_be_loaded_is_named_once(pets, capsys):
+    for name in ("a.heic", "b.SVG", "c.eps", "notes.txt"):
+        (pets / "cat" / name).write_bytes(b"x")
+    os.symlink("nowhere", pets / "dog" / "broken.png")
+    os.symlink("self", pets / "dog" / "self")
+    (pets / "bird").mkdir()
+    with pytest.warns(UserWarning, match=r"left out 4 pictures .*: cat/a.heic, cat/b.SVG, cat/c.eps, dog/broken.png"):
+        load_images(pets)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line == (
+        "pets: 20 pictures of 2 classes (cat 10, dog 10), each made 1×28×28; "
+        "left out bird (a folder without a picture), cat/a.heic, cat/b.SVG, "
+        "cat/c.eps, cat/notes.txt, dog/broken.png (no file), dog/self (no file)"
+    )
+
+
+def test_animations_are_counted_in_the_line_also_from_the_cache(pets, capsys):
+    frames = [Image.new("L", (4, 4), shade) for shade in (0, 255)]
+    frames[0].save(pets / "cat" / "moving.gif", save_all=True, append_images=frames[1:])
+    load_images(pets)
+    load_images(pets)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second
+    assert first.endswith("; of 1 file with several pictures only the first")
+
+
+def test_damaged_files_are_named_together_the_first_ten(pets):
+    for place in range(12):
+        (pets / "cat" / f"bad{place:02}.png").write_bytes(b"no picture")
+    with pytest.raises(DataError) as caught:
+        load_images(pets)
+    first, *lines, last = str(caught.value).splitlines()
+    assert first == "12 files can't be loaded; remove or replace them:"
+    assert lines == [f"  {pets}/cat/bad{place:02}.png can't be read as a picture" for place in range(10)]
+    assert last == "  and 2 more"
+
+
+def test_links_are_followed_and_loops_end(pets, tmp_path):
+    make(tmp_path / "elsewhere", *ten("bird"))
+    os.symlink(tmp_path / "elsewhere" / "bird", pets / "bird")
+    os.symlink("..", pets / "cat" / "loop")
+    os.symlink(".", pets / "cat" / "here")
+    assert count_images(pets) == 30
+
+
+def test_names_that_are_no_utf8(pets):
+    folder = os.fsencode(pets) + b"/caf\xe9"
+    os.mkdir(folder)
+    for place in range(3):
+        Image.new("L", (4, 4)).save(os.fsdecode(folder + b"/\xff%d.png" % place))
+    data = load_images(pets)
+    assert data.classes == ("caf�", "cat", "dog")
+    Experiment(dataset="images", folder=str(pets)).key.encode("ascii")
+    (pets / "dog" / os.fsdecode(b"\xff.png")).write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"�\.png can't be read as a picture; remove or replace it"):
+        load_images(pets)
+
+
+def test_a_folder_may_be_given_in_every_way(pets, monkeypatch):
+    monkeypatch.setenv("HOME", str(pets.parent))
+    monkeypatch.chdir(pets.parent)
+    for folder in (pets, str(pets), "~/pets", Path("~/pets"), "pets", "./pets/", b"pets".decode()):
+        assert count_images(folder) == 20
+    monkeypatch.chdir(pets)
+    assert load_images(".").name == "pets"
+    for folder in ("", 3, None, ["pets"]):
+        with pytest.raises(ConfigError, match="folder must be the path of a folder that holds a folder for each class"):
+            count_images(folder)
+    with zipfile.ZipFile(pets / "pets.zip", "w"):
+        pass
+    with pytest.raises(DataError, match=r"is a \.zip; unpack it, and give a folder that holds a folder for each class"):
+        load_images(pets / "pets.zip")
+
+
+def test_a_folder_and_a_file_that_may_not_be_read(pets, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DataError, match=r"0.png can't be opened \(Permission denied\); change its permissions"):
+        load_images(pets)
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"can't be read \(Permission denied\); change its permissions"):
+        load_images(pets)

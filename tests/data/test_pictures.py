@@ -1,0 +1,234 @@
+"""The reader of pictures: each depth and mode, compared with numbers worked out by hand."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnlab.data.pictures import TooManyPixels, has_more_pictures, open_picture, read_planes
+from cnnlab.errors import DataError
+
+DEEP = np.array([[0, 16384, 33423, 50463]])  # 0, 0.25, 0.51 and 0.77 of 65,535
+SHARES = [0, 0.25, 0.51, 0.77]
+CLOSE = 1 / 255
+
+
+def as_file(picture, kind, **options) -> bytes:
+    picture = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def read(file: bytes, *, grey=True, **how) -> np.ndarray:
+    return read_planes(open_picture(file), grey=grey, **how)
+
+
+def png(colour_type: int, bits: int, size: tuple[int, int], rows: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """Return a PNG made by hand; `rows` has a filter byte before each row."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, bits, colour_type, 0, 0, 0))
+    others = b"".join(chunk(name, body) for name, body in chunks)
+    return b"\x89PNG\r\n\x1a\n" + head + others + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def tiff(values: np.ndarray, bits: int, *, sample: int = 1, photometric: int = 1) -> bytes:
+    """Return a little-endian TIFF of one row, made by hand."""
+    body = values.tobytes()
+    tags = [(256, 3, 1, values.shape[1]), (257, 3, 1, 1), (258, 3, 1, bits), (259, 3, 1, 1), (262, 3, 1, photometric),
+            (273, 4, 1, 8), (277, 3, 1, 1), (278, 3, 1, 1), (279, 4, 1, len(body)), (339, 3, 1, sample)]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    return (
+        b"II*\0"
+        + struct.pack("<I", 8 + len(body))
+        + body
+        + struct.pack("<H", len(tags))
+        + entries
+        + struct.pack("<I", 0)
+    )
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        png(0, 16, (4, 1), b"\0" + DEEP.astype(">u2").tobytes()),
+        tiff(DEEP.astype("<u2"), 16),
+        tiff(65535 - DEEP.astype("<u2"), 16, photometric=0),
+        tiff((DEEP // 2).astype("<i2"), 16, sample=2),
+        tiff(DEEP.astype("<u4"), 32),
+        tiff(DEEP.astype("<i4"), 32, sample=2),
+        tiff((DEEP << 16).astype("<u4"), 32),
+        tiff((DEEP << 15).astype("<i4"), 32, sample=2),
+        tiff((DEEP / 65535).astype("<f4"), 32, sample=3),
+        tiff(np.array([[0, 64, 130, 196]], "u1"), 8),
+        as_file(DEEP.astype(np.uint16), "TIFF", compression="tiff_lzw"),
+        b"P5 4 1 65535\n" + DEEP.astype(">u2").tobytes(),
+        b"P5 4 1 4095\n" + (DEEP // 16).astype(">u2").tobytes(),
+        b"P2 4 1 65535\n0 16384 33423 50463\n",
+        b"P2 4 1 100\n0 25 51 77\n",
+        b"Pf 4 1 -1.0\n" + (DEEP / 65535).astype("<f4").tobytes(),
+    ],
+)  # fmt: skip
+def test_grey_of_every_depth(file):
+    (row,) = read(file)[0]
+    assert row == pytest.approx(SHARES, abs=CLOSE)
+    assert np.array_equal(*np.broadcast_arrays(read(file, grey=False), row))
+
+
+def test_grey_of_one_two_and_four_bits():
+    assert read(png(0, 1, (2, 1), b"\0\x40")).ravel().tolist() == [0, 1]
+    assert read(png(0, 2, (4, 1), b"\0\x1b")).ravel() == pytest.approx([0, 1 / 3, 2 / 3, 1])
+    assert read(png(0, 4, (2, 1), b"\0\x3f")).ravel() == pytest.approx([0.2, 1])
+
+
+@pytest.mark.parametrize(
+    ("picture", "kind", "colour"),
+    [
+        (Image.new("RGB", (2, 2), (255, 51, 0)), "PNG", (1, 0.2, 0)),
+        (Image.new("RGB", (2, 2), (255, 51, 0)).quantize(2), "GIF", (1, 0.2, 0)),
+        (Image.new("RGB", (2, 2), (255, 51, 0)), "BMP", (1, 0.2, 0)),
+        (Image.new("CMYK", (8, 8), (255, 0, 0, 51)), "TIFF", (0, 0.8, 0.8)),
+        (Image.new("CMYK", (8, 8), (255, 0, 0, 51)), "JPEG", (0, 0.8, 0.8)),  # Adobe's, which is stored inverted
+        # L* 49.8, a* 20, b* −30 to XYZ (D50) is 0.216, 0.1825, 0.304; by sRGB's matrix and curve that is:
+        (Image.new("LAB", (2, 2), (127, 148, 98)), "TIFF", (0.519, 0.42, 0.666)),
+        (Image.new("YCbCr", (8, 8), (76, 85, 255)), "TIFF", (1, 0, 0)),
+    ],
+)  # fmt: skip
+def test_colour_of_every_mode(picture, kind, colour):
+    file = as_file(picture, kind)
+    assert read(file, grey=False)[:, 0, 0] == pytest.approx(colour, abs=1.01 * CLOSE)
+    luma = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
+    assert read(file)[0, 0, 0] == pytest.approx(luma, abs=1.01 * CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("file", "row"),
+    [
+        (as_file(np.array([[[0, 0, 0, 0], [0, 0, 0, 255], [255, 0, 0, 51]]], np.uint8), "PNG"), [1, 0, 1]),
+        (as_file(np.array([[[0, 0, 0, 0], [0, 0, 0, 255], [255, 0, 0, 51]]], np.uint8), "TIFF"), [1, 0, 1]),
+        (as_file(np.array([[[0, 0, 0, 0], [0, 0, 0, 255]]], np.uint8), "WEBP", lossless=True), [1, 0]),
+        (png(4, 8, (3, 1), bytes([0, 0, 0, 0, 255, 102, 51])), [1, 0, 0.88]),  # 1 − 0.6 · 0.2
+        (png(4, 16, (2, 1), struct.pack(">B4H", 0, 0, 0, 26214, 13107)), [1, 0.88]),
+        (png(6, 16, (1, 1), struct.pack(">B4H", 0, *[26214] * 3, 13107)), [0.88]),
+        (png(3, 8, (3, 1), b"\0\0\1\2", (b"PLTE", bytes([0] * 6 + [102] * 3)), (b"tRNS", b"\0\xff\x33")), [1, 0, 0.88]),
+        (png(3, 8, (2, 1), b"\0\0\1", (b"PLTE", bytes(6)), (b"tRNS", b"\0")), [1, 0]),
+        (png(0, 8, (2, 1), b"\0\x05\x06", (b"tRNS", b"\0\x05")), [1, 6 / 255]),
+        (png(0, 2, (4, 1), b"\0\x1b", (b"tRNS", b"\0\1")), [0, 1, 2 / 3, 1]),
+        (png(0, 4, (2, 1), b"\0\x3f", (b"tRNS", b"\0\3")), [1, 1]),
+        (png(0, 1, (2, 1), b"\0\x40", (b"tRNS", b"\0\0")), [1, 1]),
+        (png(0, 16, (4, 1), b"\0" + DEEP.astype(">u2").tobytes(), (b"tRNS", b"\x40\0")), [0, 1, 0.51, 0.77]),
+        (png(2, 8, (2, 1), bytes([0, 9, 9, 9, 8, 8, 8]), (b"tRNS", bytes([0, 9] * 3))), [1, 8 / 255]),
+        (png(2, 16, (2, 1), struct.pack(">B6H", 0, *[2304] * 3, *[2048] * 3), (b"tRNS", bytes([9, 0] * 3))),
+         [1, 8 / 255]),
+    ],
+)  # fmt: skip
+def test_what_is_transparent_lies_on_white(file, row):
+    red = read(file, grey=False)[0]
+    assert red[0] == pytest.approx(row, abs=CLOSE)
+
+
+MOVES = {  # how EXIF says the pixels are stored, and so what shows them upright
+    2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1], 5: lambda a: a.T,
+    6: lambda a: a.T[::-1], 7: lambda a: a[::-1, ::-1].T, 8: lambda a: a.T[:, ::-1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", MOVES)
+def test_pictures_are_upright(kind, orientation):
+    upright = np.kron([[0, 255, 255], [255, 255, 128]], np.ones((16, 16))).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = np.ascontiguousarray(MOVES[orientation](upright))
+    options = {"lossless": True} if kind == "WEBP" else {}
+    result = read(as_file(stored, kind, exif=exif, **options))
+    assert result.shape == (1, 32, 48)
+    assert np.abs(255 * result[0] - upright).max() < (8 if kind == "JPEG" else 1)
+
+
+def test_sixteen_bits_are_upright_too():
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    assert read(as_file(DEEP.astype(np.uint16), "PNG", exif=exif))[0, 0] == pytest.approx(SHARES[::-1], abs=CLOSE)
+
+
+def test_gamma_and_profiles_are_ignored():
+    assert read(png(0, 8, (1, 1), b"\0\x80", (b"gAMA", struct.pack(">I", 100000)))).ravel() == pytest.approx(
+        [128 / 255]
+    )
+
+
+def test_resized_pictures_are_means_of_their_parts():
+    stripes = np.array([[0, 255] * 32] * 64, np.uint8)
+    assert read(as_file(stripes, "PNG"), size=1).ravel() == pytest.approx([0.5])
+    assert read(as_file(stripes, "PNG"), size=16).std() < 0.03
+    assert read(as_file(np.full((1, 1), 51, np.uint8), "PNG"), size=3) == pytest.approx(np.full((1, 3, 3), 0.2))
+    flat = as_file(np.full((10, 20_000), 51, np.uint8), "PNG")
+    assert read(flat, size=4) == pytest.approx(np.full((1, 4, 4), 0.2))
+    assert read(flat, longest=100).shape == (1, 1, 100)
+    photo = np.full((2048, 2048, 3), (255, 51, 0), np.uint8)
+    assert read(as_file(photo, "JPEG", quality=95), grey=False, size=8)[:, 4, 4] == pytest.approx((1, 0.2, 0), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([0, 300], "holds decimal numbers from 0 to 300, not from 0 to 1; scale them"),
+        ([-1, 1], "from -1 to 1"),
+        ([0, np.nan], "from nan to nan"),
+    ],
+)
+def test_decimal_numbers_outside_0_to_1_are_refused(values, words):
+    with pytest.raises(DataError, match=words):
+        read(tiff(np.array([values], "<f4"), 32, sample=3))
+
+
+def test_an_animation_gives_its_first_picture():
+    frames = [Image.new("L", (4, 4), shade) for shade in (51, 255)]
+    for kind in ("GIF", "PNG", "TIFF", "WEBP"):
+        options = {"lossless": True} if kind == "WEBP" else {}
+        picture = open_picture(as_file(frames[0], kind, save_all=True, append_images=frames[1:], **options))
+        assert has_more_pictures(picture)
+        assert read_planes(picture, grey=True) == pytest.approx(np.full((1, 4, 4), 0.2), abs=CLOSE)
+    assert not has_more_pictures(open_picture(as_file(frames[0], "GIF")))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        png(0, 8, (10**5, 10**5), b"\0"), png(0, 8, (10_000, 9_000), b"\0"), b"P5 20000 20000 255\n",
+        b"P5 10000 9000 255\n",
+    ],
+)  # fmt: skip
+def test_bombs_are_refused_before_they_are_unpacked(file):
+    with pytest.raises(TooManyPixels, match=r"has .* pixels"):
+        read(file)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM", "JPEG2000", "AVIF", "ICO"])
+def test_no_damaged_file_ends_in_another_exception(kind):
+    random = np.random.default_rng(0)
+    sound = as_file(random.integers(0, 256, (16, 16, 3)).astype(np.uint8), kind)
+    for trial in range(60):
+        file = bytearray(sound[: random.integers(1, len(sound))] if trial % 3 == 0 else sound)
+        for place in random.integers(0, min(len(file), 60 if trial % 2 else 10**6), 3):
+            file[place] = random.integers(256)
+        try:
+            planes = read(bytes(file), size=4)
+        except DataError:
+            continue
+        assert planes.shape == (1, 4, 4)
+        assert 0 <= planes.min() <= planes.max() <= 1
+
+
+@pytest.mark.parametrize("chunk", [b"zTXt", b"iCCP"])
+def test_chunks_that_inflate_are_refused(chunk):
+    body = b"name\0\0" + zlib.compress(bytes(50_000_000))
+    with pytest.raises(DataError, match="can't be read as a picture"):
+        read(png(0, 8, (1, 1), b"\0\x33", (chunk, body)))

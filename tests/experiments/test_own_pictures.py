@@ -1,0 +1,129 @@
+"""Experiments on your own pictures: changed pictures are another experiment, a copied folder is the same one."""
+
+import json
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnlab.errors import ConfigError, DataError
+from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.run import load_once, run
+from cnnlab.experiments.runs import load_runs
+from cnnlab.experiments.store import Store, decode, encode
+from cnnlab.experiments.sweep import grid, sweep
+
+
+@pytest.fixture
+def pets(tmp_path):
+    random = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for place in range(10):
+            noise = random.integers(0, 256, (8, 8)).astype(np.uint8)
+            Image.fromarray(noise).save(tmp_path / "pets" / name / f"{place}.png")
+    return tmp_path / "pets"
+
+
+def experiment_on(folder):
+    return Experiment(dataset="images", folder=str(folder), size=8, channels=(2,), hidden=4, epochs=1, batch_size=8)
+
+
+def change(pets):
+    Image.new("L", (8, 8), 77).save(pets / "cat" / "0.png")
+
+
+def test_the_contents_decide_the_key_and_the_folder_does_not(pets, tmp_path, monkeypatch):
+    own = experiment_on(pets)
+    copy = experiment_on(shutil.copytree(pets, tmp_path / "copy"))
+    assert own.key == copy.key == own.with_fingerprint().key == own.replace(size=8, grey=True).key
+    assert own.trajectory == own.replace(epochs=3).trajectory == copy.trajectory
+    assert own.key != own.replace(size=9).key
+    monkeypatch.chdir(tmp_path)
+    relative = experiment_on("pets")
+    assert relative.key == own.key
+    (tmp_path / "other").mkdir()
+    shutil.copytree(pets, tmp_path / "other" / "pets")
+    change(tmp_path / "other" / "pets")
+    monkeypatch.chdir(tmp_path / "other")
+    assert relative.key != own.key  # the same words, another folder
+    before = own.key
+    change(pets)
+    assert own.key != before
+    with pytest.raises(
+        ConfigError, match="fingerprint must be a word of 16 hexadecimal digits, got 'ab'; leave it out"
+    ):
+        own.replace(fingerprint="ab")
+
+
+def test_two_runs_in_one_kernel_see_the_pictures_of_their_time(pets):
+    own, seen = experiment_on(pets), []
+    first = run(own, on_epoch=lambda state: seen.append(state.data.train.pixels.sum()), progress=False)
+    for folder in ("cat", "dog"):
+        for path in (pets / folder).glob("*.png"):
+            Image.new("L", (8, 8), 255).save(path)
+    second = run(own, on_epoch=lambda state: seen.append(state.data.train.pixels.sum()), progress=False)
+    assert float(seen[1]) == 17 * 64 != float(seen[0])
+    assert first.experiment.fingerprint != second.experiment.fingerprint
+    assert first.experiment.replace(folder="elsewhere").fingerprint is None
+    with pytest.raises(
+        DataError, match=r"the pictures in .*pets are not those of this experiment .*: they have changed"
+    ):
+        load_once(first.experiment.replace(data_seed=1))
+
+
+def test_a_stored_run_of_other_pictures_is_not_returned_and_this_is_said(pets, tmp_path, trained):
+    experiments, store = grid(experiment_on(pets), seed=range(2)), tmp_path / "store"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first = sweep(experiments, store, progress=False, workers=1)
+        again = sweep(experiments, store, progress=False, workers=1)
+        assert len(trained) == 2
+        assert [one.history.rows for one in again] == [one.history.rows for one in first]
+        copy = shutil.copytree(pets, tmp_path / "copy")
+        moved = sweep(grid(experiment_on(copy), seed=range(2)), store, progress=False, workers=1)
+        assert len(trained) == 2
+        assert [one.experiment.folder for one in moved] == [str(copy)] * 2
+    change(pets)
+    with pytest.warns(
+        UserWarning, match=r"2 stored trainings were on other pictures than those that are in '.*pets' now"
+    ):
+        changed = sweep(experiments, store, progress=False, workers=1)
+    assert len(trained) == 4
+    assert {one.experiment.fingerprint for one in changed}.isdisjoint({one.experiment.fingerprint for one in first})
+    assert len(load_runs(store)) == 4
+    record = json.loads(next(store.glob("*.json")).read_text().replace("\n", ""))
+    assert record["experiment"]["fingerprint"] in {one.experiment.fingerprint for one in load_runs(store)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sweep(experiments, store, progress=False, workers=1)
+    assert len(trained) == 4
+
+
+def test_old_records_without_a_fingerprint_stay_readable(pets, tmp_path, trained):
+    own, store = experiment_on(pets), tmp_path / "store"
+    sweep([own], store, progress=False, workers=1)
+    (path,) = store.glob("*.json")
+    record = decode(path.read_bytes())
+    del record["experiment"]["fingerprint"], record["trajectory"]
+    path.unlink()
+    old = own.replace(fingerprint="unknown")
+    (store / f"{old.trajectory}.json").write_bytes(encode(record))
+    (read,) = load_runs(store)
+    assert read.experiment == old.replace(grey=True, learning_rate=0.001)
+    assert len(load_once(read.experiment).train) == 17
+    with pytest.warns(UserWarning, match="1 stored trainings were on other pictures"):
+        sweep([own], store, progress=False, workers=1)
+    assert len(trained) == 2
+    assert len(Store(store).names()) == 2
+    assert not list(store.glob("*.bad"))
+
+
+def test_pictures_that_change_during_a_sweep_fail_in_words(pets, tmp_path):
+    fixed = experiment_on(pets).with_fingerprint()
+    change(pets)
+    with pytest.warns(UserWarning, match=r"1 of 1 runs failed"):
+        runs = sweep([fixed], tmp_path / "store", progress=False, workers=1)
+    assert "are not those of this experiment" in runs.failures[0].reason

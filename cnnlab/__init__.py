@@ -4,6 +4,8 @@ The public names are listed in `__init__.pyi`, where editors read them, too. Eac
 (SPEC 1), so that `import cnnlab` costs little more than `import torch`.
 """
 
+import sys
+
 import lazy_loader
 
 __version__ = "0.1.0"
@@ -21,3 +23,22 @@ def _public_names() -> dict[str, list[str]]:
 
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=_public_names())
+
+
+def _describe_figures() -> None:
+    """Let Jupyter store an alt text with every figure; in plain Python do nothing, and import no matplotlib.
+
+    This formatter of whole bundles, unlike one of PNGs, stays when the inline backend starts.
+    """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        shell.display_formatter.mimebundle_formatter.for_type_by_name("matplotlib.figure", "Figure", _for_jupyter)
+
+
+def _for_jupyter(figure: object) -> tuple[dict, dict]:
+    from cnnlab.plots.alt_text import for_jupyter
+
+    return for_jupyter(figure)  # pyright: ignore[reportArgumentType]
+
+
+_describe_figures()

@@ -6,7 +6,6 @@ Jupyter stores the words with the picture, in the metadata of the output: `{"ima
 from __future__ import annotations
 
 import re
-import sys
 import weakref
 
 import numpy as np
@@ -44,17 +43,8 @@ def alt_text(figure: Figure) -> str:
     return _cut(f"{title}. {words}" if title else words.strip(), LONGEST)
 
 
-def show_in_jupyter() -> None:
-    """Let Jupyter store the alt text with every figure that it shows; in plain Python do nothing.
-
-    A formatter of whole bundles, unlike one of PNGs, stays when the inline backend starts.
-    """
-    if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()) is not None:
-        shell.display_formatter.mimebundle_formatter.for_type(Figure, _metadata_alone)
-
-
-def _metadata_alone(figure: Figure, **_options: object) -> tuple[dict, dict]:
-    """Return no data, and the metadata of the PNG that Jupyter makes."""
+def for_jupyter(figure: Figure) -> tuple[dict, dict]:
+    """Return no data, and the metadata of the PNG that Jupyter makes. `import cnnlab` gives it to Jupyter."""
     return {}, {"image/png": {"alt": alt_text(figure)}}
 
 

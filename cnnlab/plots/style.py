@@ -21,8 +21,6 @@ from matplotlib.transforms import ScaledTranslation
 
 from cnnlab.comparison.metrics import higher_is_better
 
-from cnnlab.plots.alt_text import show_in_jupyter
-
 PALETTE = seaborn.color_palette("colorblind").as_hex()
 MARKS = "osD^vPX*"
 DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))]
@@ -183,6 +181,3 @@ def bin_edges(values: np.ndarray) -> np.ndarray:
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     return np.linspace(low, high if high > low else low + 1, BINS + 1)
-
-
-show_in_jupyter()

@@ -93,7 +93,7 @@ def test_jupyter_stores_it_and_the_picture_is_the_same():
     figure, ax = plt.subplots()
     ax.plot([0, 1], [1, 2])
     before, no_words = formatter.format(figure)
-    formatter.mimebundle_formatter.for_type(Figure, module._metadata_alone)
+    formatter.mimebundle_formatter.for_type(Figure, module.for_jupyter)
     after, words = formatter.format(figure)
     plt.close(figure)
     assert no_words == {}

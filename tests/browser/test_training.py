@@ -128,7 +128,7 @@ def test_settings_start_and_curves_are_on_one_screen_and_stay_where_they_are(lab
         "settings": heading,
         "start": button(lab, "Start"),
         "stop": button(lab, "Stop"),
-        "bar": lab.locator(".cnnlab-panel").first.get_by_role("progressbar"),
+        "bar": lab.locator(".cnnlab-panel .widget-hprogress").first,
         "news": lab.locator(".cnnlab-status").nth(1),
         "curves": lab.get_by_role("img", name=re.compile("^loss and accuracy over the epochs")).first,
     }

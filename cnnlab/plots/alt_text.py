@@ -12,7 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.collections import QuadMesh
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import StepPatch
 
 LONGEST = 300  # letters
@@ -37,7 +39,7 @@ def alt_text(figure: Figure) -> str:
     'loss (nats) over epoch 1 to 5: training from 1.9 to 0.42; validation from 1.2 to 0.51.'
     """
     axes = [part for ax in figure.axes if ax.get_visible() for part in (ax, *ax.child_axes)]
-    axes = [ax for ax in axes if not hasattr(ax, "_colorbar")]
+    axes = [ax for ax in axes if isinstance(ax, Axes) and not hasattr(ax, "_colorbar")]
     title = _plain(figure.get_suptitle())
     words = _SAID.get(figure) or (_overview(axes) if len(axes) > MOST else " ".join(map(_describe_axes, axes)))
     return _cut(f"{title}. {words}" if title else words.strip(), LONGEST)
@@ -128,15 +130,21 @@ def _images(ax: Axes) -> str:
     scale = next((getattr(image, "colorbar", None) for image in ax.images), None)
     label = _plain(scale.ax.get_ylabel() or scale.ax.get_xlabel()) if scale else ""
     low, high = ax.images[0].get_clim()
-    grey = ax.images[0].get_cmap().name.startswith(("gr", "Gr")) or np.ndim(ax.images[0].get_array()) == 3
+    grey = ax.images[0].get_cmap().name.startswith(("gr", "Gr")) or _array(ax.images[0]).ndim == 3
     colours = "" if grey else f"{label or 'values'} from {_number(low)} to {_number(high)}"
     if titles:
         if len(titles) > MANY:
             return f"{_axis(ax) or 'table'}: {len(titles)} cells, the first {titles[0]}, the last {titles[-1]}"
         return ", ".join(filter(None, [_axis(ax), colours, f"pictures with the labels {', '.join(titles)}"]))
-    values = np.ma.filled(np.ma.asarray(ax.images[0].get_array(), dtype=float), np.nan)
+    values = _array(ax.images[0])
     size = f"picture of {values.shape[0]}×{values.shape[1]} pixels, mean {_number(float(np.nanmean(values)))}"
     return ", ".join(filter(None, [size, _axis(ax), colours]))
+
+
+def _array(drawn: AxesImage | QuadMesh) -> np.ndarray:
+    """Return the numbers of a picture or of a heat map as floats; NaN where there is none."""
+    numbers: np.ndarray = np.ma.MaskedArray(drawn.get_array(), dtype=float).filled(np.nan)
+    return numbers
 
 
 def _table(ax: Axes) -> str:
@@ -144,8 +152,8 @@ def _table(ax: Axes) -> str:
     meshes = [mesh for mesh in ax.collections if isinstance(mesh, QuadMesh)]
     if not meshes:
         return ""
-    values = np.ma.filled(np.ma.asarray(meshes[0].get_array(), dtype=float), np.nan)
-    rows, columns = (size - 1 for size in meshes[0].get_coordinates().shape[:2])
+    values = _array(meshes[0])
+    rows, columns = (size - 1 for size in np.asarray(meshes[0].get_coordinates()).shape[:2])
     values = values.reshape(rows, columns)
     if np.isnan(values).all():
         return _axis(ax)
@@ -165,7 +173,7 @@ def _tick(axis: Axis, place: float) -> str:
 
 def _bars(ax: Axes) -> str:
     """Describe bars: the lowest and the highest of them, by the labels below them."""
-    groups = [group for group in ax.containers if hasattr(group, "patches") and len(group.patches)]
+    groups = [group for group in ax.containers if isinstance(group, BarContainer) and len(group.patches)]
     bars = [bar for group in groups for bar in group.patches]
     if not bars:
         return ""

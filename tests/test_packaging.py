@@ -275,7 +275,7 @@ def test_what_is_imported_is_a_dependency():
     others = {name for name in graph.modules if name.partition(".")[0] != "cnnlab"} - sys.stdlib_module_names
     dependencies = {Requirement(text).name.replace("-", "_") for text in PROJECT["dependencies"]}
     come_along = {"IPython", "PIL", "traitlets", "jupyter_client", "jupyter_core"}  # with ipywidgets and torchvision
-    assert others - dependencies - come_along == {"jupyter_server"}  # in JupyterLab's own process
+    assert others - dependencies - come_along == {"jupyter_server", "nbconvert", "nbformat"}  # in JupyterLab's process
     assert {"torch", "numpy", "matplotlib", "ipywidgets"} <= others
 
 

@@ -202,7 +202,7 @@ class TrainingPanel(Trainer):
 
     def _check_folder(self, folder: str, experiment: Experiment) -> None:
         """Raise ConfigError if the folder has too few pictures; count them once, and again before raising."""
-        if not Path(folder).is_dir():
+        if not Path(folder).expanduser().is_dir():
             raise ConfigError(f"folder={folder!r} does not exist; give one with a folder for each class")
         if self._counted[0] == folder:
             with contextlib.suppress(ConfigError):

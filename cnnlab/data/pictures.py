@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageOps, TiffImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from cnnlab.errors import DataError
 
@@ -132,7 +132,7 @@ def _scale_clear_colour(picture: Image.Image) -> None:
     Of 16 bits for each of red, green and blue Pillow keeps the upper 8 only, so that these decide.
     """
     clear = picture.info.get("transparency")
-    rawmode = picture.tile[0].args if picture.format == "PNG" and picture.tile else ""
+    rawmode = picture.tile[0].args if isinstance(picture, PngImagePlugin.PngImageFile) and picture.tile else ""
     if rawmode in ("L;2", "L;4") and isinstance(clear, int):
         picture.info["transparency"] = clear * (85 if rawmode == "L;2" else 17)
     if rawmode == "RGB;16B" and isinstance(clear, tuple):

@@ -19,12 +19,13 @@ GROUPS = {
 
 
 def make_controls(base: Experiment) -> dict[str, Any]:
-    """Return a control for every field, set to the value in `base`; an unusual value is added to the usual ones.
+    """Return a control for every field that a person sets, with its value in `base`; an unusual value is added.
 
     >>> make_controls(Experiment())["kernel_size"].value
     3
     """
-    return {name: _make_control(name, known, getattr(base, name)) for name, known in FIELDS.items()}
+    fields = {name: known for name, known in FIELDS.items() if not known.automatic}
+    return {name: _make_control(name, known, getattr(base, name)) for name, known in fields.items()}
 
 
 def read_experiment(controls: dict[str, Any]) -> Experiment:

@@ -148,7 +148,7 @@ class Trainer(Panel):
                 if self.comm is not None:  # the panel is not closed
                     self._show_estimate(self._estimated)
 
-        threading.Thread(target=measure, name="cnnlab speed", daemon=True).start()
+        threading.Thread(target=measure, name="cnnlab speed").start()
 
     # --- The training
 

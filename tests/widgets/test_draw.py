@@ -6,10 +6,10 @@ import ipywidgets
 import numpy as np
 import pytest
 import torch
-from IPython.core.formatters import DisplayFormatter
 from living import living_widgets
 from pictures import assert_all_within, picture
 from PIL import Image
+from shown import texts_shown
 from torch import nn
 
 from cnnlab import DrawDigit, build_cnn, load_data
@@ -270,7 +270,7 @@ def test_close_leaves_nothing():
 
 def test_the_panel_shows_the_same_text_in_every_kernel(panel):
     text = "<DrawDigit: a live panel; run this cell to use it>"
-    assert DisplayFormatter().format(panel)[0]["text/plain"] == text == repr(panel)
+    assert texts_shown(panel) == [text] == [repr(panel)]
 
 
 def test_every_control_and_picture_has_a_name(panel):

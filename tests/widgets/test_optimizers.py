@@ -5,9 +5,9 @@ import itertools
 import ipywidgets
 import numpy as np
 import pytest
-from IPython.core.formatters import DisplayFormatter
 from matplotlib.colors import to_rgb
 from pictures import assert_all_within, pixels_of
+from shown import texts_shown
 
 from cnnlab.plots.style import PALETTE
 from cnnlab.training.descent import SURFACES, descend, describe_descents
@@ -203,7 +203,7 @@ def test_closing_leaves_nothing():
 
 def test_the_panel_shows_the_same_text_in_every_kernel(panel):
     text = "<OptimizerExplorer: a live panel; run this cell to use it>"
-    assert DisplayFormatter().format(panel)[0]["text/plain"] == text == repr(panel)
+    assert texts_shown(panel) == [text] == [repr(panel)]
 
 
 def test_the_plots_are_within_their_figures_on_every_surface(panel):

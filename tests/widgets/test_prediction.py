@@ -2,9 +2,9 @@
 
 import ipywidgets
 import pytest
-from IPython.core.formatters import DisplayFormatter
 from living import living_widgets
 from made_runs import QUESTION, TWO_LEFT, comparison
+from shown import texts_shown
 
 from cnnlab.comparison.guesses import show_guesses
 from cnnlab.comparison.prediction_file import read_predictions
@@ -218,7 +218,7 @@ def test_every_control_has_a_name_and_the_text_is_the_same_in_every_kernel():
     names = [control.description for control in (panel.answer, panel.confidence, panel.commit)]
     assert names == ["answer", "confidence (%)", "Commit"]
     text = "<PredictThenRun: a live panel; run this cell to use it>"
-    assert DisplayFormatter().format(panel)[0]["text/plain"] == text == repr(panel)
+    assert texts_shown(panel) == [text] == [repr(panel)]
 
 
 def test_close_leaves_nothing():

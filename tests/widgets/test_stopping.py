@@ -3,9 +3,9 @@
 import ipywidgets
 import numpy as np
 import pytest
-from IPython.core.formatters import DisplayFormatter
 from made_runs import ACCURACIES, LOSSES, bare_loop, made, recorded
 from pictures import pixels_of
+from shown import texts_shown
 
 from cnnlab import Experiment, run
 from cnnlab.errors import ConfigError
@@ -173,7 +173,7 @@ def test_every_control_has_a_name_and_the_text_is_the_same_in_every_kernel(panel
     names = ["recording", "metric", "epochs", "patience", "min_delta", "show up to epoch"]
     assert [control.description for control in controls] == names
     text = "<StoppingExplorer: a live panel; run this cell to use it>"
-    assert DisplayFormatter().format(panel)[0]["text/plain"] == text == repr(panel)
+    assert texts_shown(panel) == [text] == [repr(panel)]
 
 
 def test_close_leaves_nothing():

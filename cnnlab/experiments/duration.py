@@ -87,7 +87,7 @@ def _time_epoch(experiment: Experiment) -> float:
         optimizer = torch.optim.Adam(model.parameters(), fused=True)
         images = torch.rand(experiment.batch_size, *experiment.network()["input_shape"])
         labels = torch.zeros(experiment.batch_size, dtype=torch.long)
-        steps = experiment.train_size // experiment.batch_size
+        steps = (experiment.train_size or 0) // experiment.batch_size
         for place in range(steps + 1):  # the first step, which prepares, is not timed
             if place == 1:
                 begun = time.perf_counter()

@@ -146,7 +146,7 @@ class Runs:
         groups = frame.groupby(varied or "dataset", dropna=False, sort=False)
         columns_of = {name: (name, "mean") for name in [*metrics, "trained_epochs"]}
         columns_of |= {spreads[name]: (name, "std") for name in metrics}
-        if frame["diverged"].any():
+        if sum(frame["diverged"]):
             columns_of["diverged"] = ("diverged", "sum")
             columns.append("diverged")
         table = groups.agg(seeds=("seed", "nunique"), seconds=("seconds", "sum"), **columns_of)

@@ -16,6 +16,7 @@ from cnnlab.experiments.experiment import UNKNOWN, Experiment
 from cnnlab.experiments.records import add_asked, has_insides, read_record, run_from_record
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Claim, Store
+from cnnlab.files import NoLock
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Task:
     snapshots: list[int]
     insides: bool = False
     attempts: int = 0
-    claim: Claim = field(default_factory=lambda: Claim(None), repr=False)
+    claim: Claim = field(default_factory=lambda: Claim(NoLock()), repr=False)
 
     @property
     def name(self) -> str:
@@ -67,7 +68,7 @@ class Task:
     def claim_from(self, store: Store) -> bool:
         """Try to claim the task; return False if another process is training it."""
         claim = store.claim(self.name)
-        self.claim = claim or Claim(None)
+        self.claim = claim or Claim(NoLock())
         return claim is not None
 
     def is_done(self, store: Store) -> bool:

@@ -24,7 +24,7 @@ from cnnlab.comparison.metrics import possible_range
 from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE, Level
 from cnnlab.errors import ConfigError
 from cnnlab.plots.alt_text import describe
-from cnnlab.plots.style import FLOOR_WORDS, NOISE_BAND, axis_label, limits_within, line_look, wrapped
+from cnnlab.plots.style import FLOOR_WORDS, NOISE_BAND, axis_label, limits_within, line_look, whole_figure, wrapped
 
 SIGNS = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
 DIFFERENCE = "difference from the reference"
@@ -88,9 +88,9 @@ def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison
     >>> plot_comparisons({"coarse": on_coarse, "fine": on_fine})
     """
     check_whole("columns", columns, 1)
-    titles: Iterable[str] = ()
+    titles: list[str] = []
     if isinstance(comparisons, Mapping):
-        titles, comparisons = [*comparisons], comparisons.values()
+        titles, comparisons = [str(title) for title in comparisons], comparisons.values()
     shown = [comparisons] if isinstance(comparisons, Comparison) else [*comparisons]
     for comparison in shown:
         if not isinstance(comparison, Comparison):
@@ -158,16 +158,17 @@ def draw_comparison(
     left.set_xlim(level_limits(comparison))
     right.set_xlim(difference_limits(comparison))
     right.yaxis.tick_right()
-    for ax, words, label, side in ((left, names, below[0], "right"), (right, numbers, below[1], "left")):
+    for ax, words in ((left, names), (right, numbers)):
         ax.set_yticks(range(len(words)), ["\n".join(lines) for lines in words], parse_math=False)
         ax.set_ylim(len(words) - 0.5, -0.5)
         ax.tick_params(axis="y", length=0, labelsize=font)
         ax.tick_params(axis="x", labelsize=LABEL_FONT)
         ax.xaxis.set_major_locator(_few_ticks(ax.get_xlim(), width))
         ax.xaxis.set_major_formatter(_plain)
-        # Right-aligned on the left and left-aligned on the right, so that long labels never meet.
-        ax.set_xlabel("\n".join(label), loc=side, fontsize=LABEL_FONT)
         seaborn.despine(ax=ax, left=True)
+    # Right-aligned on the left and left-aligned on the right, so that long labels never meet.
+    left.set_xlabel("\n".join(below[0]), loc="right", fontsize=LABEL_FONT)
+    right.set_xlabel("\n".join(below[1]), loc="left", fontsize=LABEL_FONT)
     left.set_ylabel(wrapped(comparison.what, max(16, height / 5.5)), fontsize=LARGEST_FONT)
     describe(left, _in_words(comparison, left.get_title(loc="left") or left.get_title()))
     describe(right, "")
@@ -319,8 +320,9 @@ def _plain(value: float, _place: object = None) -> str:
 
 def _size(left: Axes, right: Axes) -> tuple[float, float]:
     """Return the width and the height of the cell that both Axes share, in points, before a layout is solved."""
-    boxes = [ax.get_subplotspec().get_position(ax.figure) for ax in (left, right)]
-    wide, high = left.figure.get_size_inches() * 72
+    figure = whole_figure(left)
+    boxes = [cell.get_position(figure) for ax in (left, right) if (cell := ax.get_subplotspec()) is not None]
+    wide, high = figure.get_size_inches() * 72
     # Without a layout, a grid takes 0.775 of the figure's width and 0.77 of its height.
     return float((boxes[1].x1 - boxes[0].x0) * wide / 0.775), float(boxes[0].height * high / 0.77)
 

@@ -14,7 +14,7 @@ from cnnlab.comparison.right_answer import best_level, leading
 from cnnlab.comparison.verdicts import CANNOT_TELL
 from cnnlab.errors import ConfigError
 from cnnlab.plots.comparison import plot_comparison
-from cnnlab.plots.style import PALETTE, new_axes
+from cnnlab.plots.style import PALETTE, new_axes, whole_figure
 
 GUESS_COLOUR = PALETTE[4]
 
@@ -39,8 +39,9 @@ def plot_guess(comparison: Comparison, guess: Guess, *, ax: Axes | None = None) 
     check_choice("answer", guess.answer, which_is_best(comparison.values))
     is_new = ax is None
     ax = plot_comparison(best_first, ax=ax)
-    if is_new and ax.figure is not None:
-        ax.figure.set_figheight(ax.figure.get_figheight() + 0.45)  # inches, for the title and the guess
+    if is_new:
+        figure = whole_figure(ax)
+        figure.set_figheight(figure.get_figheight() + 0.45)  # inches, for the title and the guess
     _mark_guess(best_first, guess, ax)
     outcome = best_level(comparison)
     is_open = outcome.answer is None

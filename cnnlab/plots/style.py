@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.legend import Legend
 from matplotlib.ticker import LogFormatter
 from matplotlib.transforms import ScaledTranslation
@@ -105,10 +106,16 @@ def plain_legend(ax: Axes, **options: object) -> Legend:
     return legend
 
 
+def whole_figure(ax: Axes) -> Figure:
+    """Return the figure of these Axes, also if they lie in a part of it."""
+    figure = ax.figure
+    return cast(Figure, figure.figure if isinstance(figure, SubFigure) else figure)
+
+
 def legend_below(ax: Axes, **options: Any) -> Legend:
     """Add a legend below the label of the horizontal axis, where it covers no data; a long one has several lines."""
     labels = ax.get_legend_handles_labels()[1]
-    width = ax.get_position().width * ax.figure.get_figwidth()  # inches
+    width = ax.get_position().width * whole_figure(ax).get_figwidth()  # inches
     at_most = max(1, int(width / (0.45 + 0.07 * max(map(len, labels), default=1))))
     lines = math.ceil(max(1, len(labels)) / at_most)
     under_the_label = ax.transAxes + ScaledTranslation(0, -32 / 72, ax.figure.dpi_scale_trans)  # 32 points

@@ -62,7 +62,7 @@ class _Line(tqdm):
         done, elapsed = self.n - self.initial, known["elapsed"]
         rate = known["rate"] or (done / elapsed if elapsed else 0)
         left = f", about {time_in_words((self.total - self.n) / rate)} left" if rate and self.total else ""
-        return known | {"left": left}
+        return {**known, "left": left}
 
     def show(self, words: str) -> None:
         """Change the text, and draw it unless the line was drawn less than PAUSE seconds ago."""

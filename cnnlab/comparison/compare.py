@@ -196,9 +196,10 @@ def compare(
         The fields that move together with it, such as ("learning_rate",) where each optimizer has its own rate.
     metric : str
         A metric of the `History`, such as "validation_loss"; one that `Recorder` wrote, such as "dead_share";
-        "loss_gap", the validation loss minus the training loss; or one of the whole run: "seconds",
-        "epochs_to_converge" (the first epoch whose validation accuracy is within 0.02 of the highest) or "fluctuation"
-        (the median change of the validation loss from an epoch to the next in the second half, as a share of the loss).
+        "generalization_gap", the validation loss minus the training loss (the mean over the epoch's batches in train
+        mode); or one of the whole run: "seconds", "epochs_to_reach:0.9" (the first epoch with this validation accuracy
+        or more; a run that never gets there has no value, and is counted), "fluctuation" (the median of
+        |ln(lossₜ / lossₜ₋₁)| of the training loss in the second half) or "fluctuation_validation" (of the other loss).
         Where neither direction is better, the verdicts are "higher" and "lower".
     at : str or int
         "last" epoch; "stopped": the epoch whose weights patience kept, else the last; "best": the epoch of the lowest

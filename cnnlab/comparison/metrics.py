@@ -21,12 +21,25 @@ from cnnlab.training.history import (
     warn_if_environments_differ,
 )
 
-# Metrics that are computed from the recorded ones; the last two describe the curve of a whole run.
-DERIVED = ("loss_gap", "epochs_to_converge", "fluctuation")
-OF_WHOLE_RUN = ("seconds", "epochs_to_converge", "fluctuation")
+# Metrics that are computed from the recorded ones; the last three describe the curve of a whole run.
+DERIVED = ("generalization_gap", "epochs_to_reach", "fluctuation", "fluctuation_validation")
+OF_WHOLE_RUN = ("seconds", *DERIVED[1:])
 SHARES = ("train_accuracy", "validation_accuracy", "dead_share", "saliency_concentration")  # 0–1
-CONVERGED_WITHIN = 0.02  # of the highest validation accuracy; accuracies are 0–1
 WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "best": "at the best epoch"}
+
+
+def split_metric(metric: str) -> tuple[str, float | None]:
+    """Return the name of a metric, and the validation accuracy to reach that stands after it; None if none does.
+
+    >>> split_metric("epochs_to_reach:0.9")
+    ('epochs_to_reach', 0.9)
+    """
+    name, colon, words = str(metric).partition(":")
+    try:
+        target = float(words)
+    except ValueError:
+        target = math.nan
+    return (name, target) if colon and 0 < target <= 1 else (metric, None)
 
 
 def distinct(runs: Iterable[Run]) -> list[Run]:
@@ -42,13 +55,20 @@ def distinct(runs: Iterable[Run]) -> list[Run]:
 
 def check_metric_at(runs: list[Run], metric: str, at: str | int, *, compared: Iterable[str]) -> None:
     """Raise ConfigError unless the metric at this epoch is a fair way to compare runs that differ in these fields."""
-    check_metric(metric, [*metrics_of(run.history for run in runs), *DERIVED])
+    name, target = split_metric(metric)
+    if target is None and str(metric).partition(":")[0] == "epochs_to_reach":
+        raise ConfigError(
+            f"{metric!r}: say which validation accuracy is to be reached, above 0 and at most 1: 'epochs_to_reach:0.9'"
+        )
+    if target is not None and name != "epochs_to_reach":
+        raise ConfigError(f"{metric!r}: {name} has no number after it; take {name!r}")
+    check_metric(name, [*metrics_of(run.history for run in runs), *DERIVED])
     if isinstance(at, str):
         check_choice("at", at, WHEN)
     else:
         check_whole("at", at, 1)
-    if metric in OF_WHOLE_RUN and at not in ("last", "stopped"):
-        verb = "are those" if metric == "seconds" else "is that"
+    if name in OF_WHOLE_RUN and at not in ("last", "stopped"):
+        verb = "are those" if name == "seconds" else "is that"
         raise ConfigError(f"{metric} {verb} of the whole run, so that at={at!r} has none; take at='last'")
     keeps_best = at == "stopped" and any(run.experiment.patience is not None for run in runs)
     # Patience keeps the epoch of the lowest validation loss, so that it is no fair judge of that loss.
@@ -164,9 +184,13 @@ def _why_missing(run: Run, metric: str, at: str | int) -> str:
     """Return why a run has no value of a metric."""
     rows = run.history.rows
     was_validated = run.experiment.validation_size != 0 and (not rows or any("validation_loss" in row for row in rows))
-    if not was_validated and (metric.startswith("validation_") or metric in DERIVED or at == "best"):
+    name, target = split_metric(metric)
+    needs_validation = name.startswith("validation_") or (name in DERIVED and name != "fluctuation")
+    if not was_validated and (needs_validation or at == "best"):
         return "no validation images: train with a larger validation_size"
-    if metric not in METRICS and rows and not any(metric in row for row in rows):
+    if target is not None and run.history.stopped_by not in ("stop", "interrupt"):
+        return f"never reached a validation accuracy of {target:g}"
+    if name not in (*METRICS, *DERIVED) and rows and not any(metric in row for row in rows):
         return "not recorded: sweep(…, insides=True)" + (", or no such layer" if "." in metric else "")
     return "diverged, interrupted or too short"
 
@@ -179,8 +203,9 @@ def value_at(run: Run, metric: str, at: str | int) -> float | None:
     run : Run
         A run with patience may have stopped early.
     metric : str
-        A metric of the `History`; or "loss_gap", the validation loss minus the training loss; or one of the whole run:
-        "seconds", "epochs_to_converge" and "fluctuation".
+        A metric of the `History`; or "generalization_gap", the validation loss minus the training loss; or one of the
+        whole run: "seconds", "epochs_to_reach:0.9" with any validation accuracy, "fluctuation" and
+        "fluctuation_validation".
     at : str or int
         An epoch from 1, or a name of `WHEN`: "last", "stopped" (the epoch whose weights patience kept), "best" (the
         epoch of the lowest validation loss; a fall of min_delta or less makes no epoch the best). A run that was
@@ -196,47 +221,52 @@ def value_at(run: Run, metric: str, at: str | int) -> float | None:
     unfinished = ("stop", "interrupt", "diverged") if at == "last" else ("stop", "interrupt")
     if isinstance(at, str) and history.stopped_by in unfinished:
         return None
+    name, target = split_metric(metric)
+    if target is not None:
+        return epochs_to_reach(history, target)
     if metric in OF_WHOLE_RUN:
-        return run.seconds if metric == "seconds" else WHOLE_CURVES[metric](history)
+        losses = "train_loss" if name == "fluctuation" else "validation_loss"
+        return run.seconds if metric == "seconds" else fluctuation(history, losses)
     named = {"last": len(history), "stopped": history.best_epoch, "best": history.best_epoch}
     epoch = named[at] if isinstance(at, str) else at
     row = history.rows[epoch - 1] if 1 <= epoch <= len(history) else {}
-    if metric == "loss_gap":
+    if metric == "generalization_gap":
         return row["validation_loss"] - row["train_loss"] if {"validation_loss", "train_loss"} <= row.keys() else None
     return row.get(metric)
 
 
-def epochs_to_converge(history: History) -> int | None:
-    """Return the first epoch whose validation accuracy is within 0.02 of the highest one of the run.
+def epochs_to_reach(history: History, target: float) -> int | None:
+    """Return the first epoch whose validation accuracy is the target or more; None if no epoch gets there.
 
-    None without validation images.
+    The target is the same for all runs. (A run whose own best is low would be fast at reaching its own best.)
 
-    >>> epochs_to_converge(run.history)
+    >>> epochs_to_reach(run.history, 0.9)
     9
     """
-    accuracies = history["validation_accuracy"]
-    if not accuracies:
-        return None
-    enough = max(accuracies) - CONVERGED_WITHIN
-    return next(epoch for epoch, accuracy in enumerate(accuracies, start=1) if accuracy >= enough - 1e-12)
+    accuracies = enumerate(history["validation_accuracy"], start=1)
+    return next((epoch for epoch, accuracy in accuracies if accuracy >= target), None)
 
 
-def fluctuation(history: History) -> float | None:
-    """Return how much the validation loss changes from an epoch to the next, in the second half of the run.
+def fluctuation(history: History, losses: str = "train_loss") -> float | None:
+    """Return how much a loss changes from an epoch to the next, in the second half of the run.
 
-    It is the median of |log(loss / loss of the epoch before)|: 0.01 means that a typical change is 1 % of the loss.
-    None for fewer than two validated epochs there, or where a loss is 0.
+    It is the median of |ln(lossₜ / lossₜ₋₁)|: 0.01 means that a typical change is 1 % of the loss. The training loss of
+    an epoch is the mean over its batches in train mode, each before its step. Changes from or to a loss of 0 are left
+    out. None if no change is left.
+
+    Parameters
+    ----------
+    history : History
+        Of the run.
+    losses : str
+        "train_loss" or "validation_loss".
 
     >>> fluctuation(run.history)
     0.0031
     """
-    losses = history["validation_loss"][len(history) // 2 :]
-    if len(losses) < 2 or min(losses) <= 0:
-        return None
-    return statistics.median(abs(math.log(after / before)) for before, after in itertools.pairwise(losses))
-
-
-WHOLE_CURVES = {"epochs_to_converge": epochs_to_converge, "fluctuation": fluctuation}
+    half = history[losses][len(history) // 2 :]
+    changes = [abs(math.log(after / before)) for before, after in itertools.pairwise(half) if before > 0 < after]
+    return statistics.median(changes) if changes else None
 
 
 def higher_is_better(metric: str) -> bool | None:
@@ -249,10 +279,10 @@ def higher_is_better(metric: str) -> bool | None:
 def possible_range(metric: str) -> tuple[float, float]:
     """Return the lowest and the highest value that a metric can have; infinite where nothing bounds it.
 
-    >>> possible_range("validation_accuracy"), possible_range("conv1.gradient_norm"), possible_range("loss_gap")
-    ((0.0, 1.0), (0.0, inf), (-inf, inf))
+    >>> possible_range("validation_accuracy"), possible_range("generalization_gap")
+    ((0.0, 1.0), (-inf, inf))
     """
-    number = metric.rpartition(".")[2]
+    number = split_metric(metric)[0].rpartition(".")[2]
     if number in SHARES:
         return 0.0, 1.0
     known = {*METRICS, *OF_WHOLE_RUN, *INSIDES, *LAYER_NUMBERS}

@@ -20,7 +20,7 @@ from matplotlib.legend import Legend
 from matplotlib.ticker import LogFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from cnnlab.comparison.metrics import higher_is_better
+from cnnlab.comparison.metrics import higher_is_better, split_metric
 
 PALETTE = seaborn.color_palette("colorblind").as_hex()
 MARKS = "osD^vPX*"
@@ -42,9 +42,9 @@ RECORDER_LABELS = {  # the axis label of each number that cnnlab.Recorder record
     "saliency_concentration": "saliency concentration",
 }
 DERIVED_LABELS = {  # of the metrics that comparison/metrics.py computes from the curves
-    "loss_gap": "loss gap (nats)",
-    "epochs_to_converge": "epochs to converge",
+    "generalization_gap": "generalization gap (nats)",
     "fluctuation": "fluctuation (share per epoch)",
+    "fluctuation_validation": "fluctuation of the validation loss (share per epoch)",
 }
 BINS = 40  # of every histogram
 
@@ -70,6 +70,9 @@ def axis_label(metric: str) -> str:
     """
     if metric in DERIVED_LABELS:
         return DERIVED_LABELS[metric]
+    name, target = split_metric(metric)
+    if target is not None:
+        return f"{name.replace('_', ' ')} accuracy {target:g}"
     layer, _, number = metric.rpartition(".")
     if number in RECORDER_LABELS:
         return f"{layer}: {RECORDER_LABELS[number]}" if layer else RECORDER_LABELS[number]

@@ -179,7 +179,7 @@ def test_a_gap_of_losses_may_be_negative():
     runs = [made(value, kernel_size=size, seed=seed) for size in (3, 5) for seed, value in enumerate((0.5, 0.7, 0.8))]
     for run in runs:
         run.history.rows[-1]["train_loss"] = 1.0
-    left, _ = halves(plot_comparison(compare(runs, by="kernel_size", metric="loss_gap")))
+    left, _ = halves(plot_comparison(compare(runs, by="kernel_size", metric="generalization_gap")))
     assert left.get_xlim()[0] < -0.8
 
 

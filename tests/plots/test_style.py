@@ -112,7 +112,7 @@ def test_a_legend_below_covers_neither_data_nor_labels(count, panels):
 def test_light_is_better_in_every_picture():
     assert [colour_map(metric) for metric in ("validation_accuracy", "train_accuracy")] == ["viridis"] * 2
     assert [colour_map(metric) for metric in ("validation_loss", "seconds")] == ["viridis_r"] * 2
-    assert [colour_map(metric) for metric in ("dead_share", "loss_gap")] == ["viridis"] * 2  # light is higher
+    assert [colour_map(metric) for metric in ("dead_share", "generalization_gap")] == ["viridis"] * 2  # light is higher
 
 
 def test_the_limits_of_colours_leave_out_what_lies_far_from_the_others():

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+MODULES = {"pillow": "PIL"}  # packages whose module has another name
 NAMED_FIRST = ("torch", "torchvision", "numpy", "matplotlib", "seaborn", "pandas", "ipywidgets", "anywidget")
 OPTIONAL = "needed only for JupyterLab: "  # such a verdict is no fault
 # Colab and Kaggle have their own front end and kernel, so the packages for JupyterLab do not matter there.
@@ -162,7 +163,7 @@ def check_package(name: str, minimum: str) -> tuple[str, str]:
     if version_numbers(version) < version_numbers(minimum):
         return version, f"older than {minimum}, which the course needs: {repair_command(requirement)}"
     try:
-        module = importlib.import_module(name.replace("-", "_"))
+        module = importlib.import_module(MODULES.get(name, name.replace("-", "_")))
     except Exception as error:
         return version, failure(error, f"--force-reinstall --no-deps {requirement}")
     return str(getattr(module, "__version__", version)), "ok"  # torch's own says for which CUDA it is, or +cpu

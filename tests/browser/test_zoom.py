@@ -68,7 +68,8 @@ def test_every_panel_fits_a_zoomed_and_a_narrow_page(lab, width, files):
     browser.wait_until_still(lab.locator(".jp-OutputArea-output").first)
     faults = {}
     for place, name in enumerate(widgets.__all__):
-        output = lab.locator(".jp-CodeCell").nth(place).locator(".jp-OutputArea-output").last
+        outputs = lab.locator(".jp-CodeCell").nth(place).locator(".jp-OutputArea-output")
+        output = outputs.filter(has=lab.locator(".widget-vbox")).last  # the one after it holds the panel's picture
         output.scroll_into_view_if_needed()
         expect(output.locator("canvas, select, .widget-radio").first).to_be_visible()
         lab.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")

@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import statistics
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from cnnlab.checks import check_choice, check_whole
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
+from cnnlab.training.curve_metrics import DERIVED, OF_WHOLE_CURVE, check_curve_metric, curve_value, split_metric
 from cnnlab.training.history import (
     INSIDES,
     LAYER_NUMBERS,
     METRICS,
     History,
-    check_metric,
     metrics_of,
     warn_if_environments_differ,
 )
 
-# Metrics that are computed from the recorded ones; the last three describe the curve of a whole run.
-DERIVED = ("generalization_gap", "epochs_to_reach", "fluctuation", "fluctuation_validation")
-OF_WHOLE_RUN = ("seconds", *DERIVED[1:])
+OF_WHOLE_RUN = ("seconds", *OF_WHOLE_CURVE)
 SHARES = ("train_accuracy", "validation_accuracy", "dead_share", "saliency_concentration")  # 0–1
 WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "best": "at the best epoch"}
-
-
-def split_metric(metric: str) -> tuple[str, float | None]:
-    """Return the name of a metric, and the validation accuracy to reach that stands after it; None if none does.
-
-    >>> split_metric("epochs_to_reach:0.9")
-    ('epochs_to_reach', 0.9)
-    """
-    name, colon, words = str(metric).partition(":")
-    try:
-        target = float(words)
-    except ValueError:
-        target = math.nan
-    return (name, target) if colon and 0 < target <= 1 else (metric, None)
 
 
 def distinct(runs: Iterable[Run]) -> list[Run]:
@@ -55,14 +37,7 @@ def distinct(runs: Iterable[Run]) -> list[Run]:
 
 def check_metric_at(runs: list[Run], metric: str, at: str | int, *, compared: Iterable[str]) -> None:
     """Raise ConfigError unless the metric at this epoch is a fair way to compare runs that differ in these fields."""
-    name, target = split_metric(metric)
-    if target is None and str(metric).partition(":")[0] == "epochs_to_reach":
-        raise ConfigError(
-            f"{metric!r}: say which validation accuracy is to be reached, above 0 and at most 1: 'epochs_to_reach:0.9'"
-        )
-    if target is not None and name != "epochs_to_reach":
-        raise ConfigError(f"{metric!r}: {name} has no number after it; take {name!r}")
-    check_metric(name, [*metrics_of(run.history for run in runs), *DERIVED])
+    name = check_curve_metric(metric, metrics_of(run.history for run in runs))
     if isinstance(at, str):
         check_choice("at", at, WHEN)
     else:
@@ -221,52 +196,11 @@ def value_at(run: Run, metric: str, at: str | int) -> float | None:
     unfinished = ("stop", "interrupt", "diverged") if at == "last" else ("stop", "interrupt")
     if isinstance(at, str) and history.stopped_by in unfinished:
         return None
-    name, target = split_metric(metric)
-    if target is not None:
-        return epochs_to_reach(history, target)
-    if metric in OF_WHOLE_RUN:
-        losses = "train_loss" if name == "fluctuation" else "validation_loss"
-        return run.seconds if metric == "seconds" else fluctuation(history, losses)
+    if metric == "seconds":
+        return run.seconds
     named = {"last": len(history), "stopped": history.best_epoch, "best": history.best_epoch}
     epoch = named[at] if isinstance(at, str) else at
-    row = history.rows[epoch - 1] if 1 <= epoch <= len(history) else {}
-    if metric == "generalization_gap":
-        return row["validation_loss"] - row["train_loss"] if {"validation_loss", "train_loss"} <= row.keys() else None
-    return row.get(metric)
-
-
-def epochs_to_reach(history: History, target: float) -> int | None:
-    """Return the first epoch whose validation accuracy is the target or more; None if no epoch gets there.
-
-    The target is the same for all runs. (A run whose own best is low would be fast at reaching its own best.)
-
-    >>> epochs_to_reach(run.history, 0.9)
-    9
-    """
-    accuracies = enumerate(history["validation_accuracy"], start=1)
-    return next((epoch for epoch, accuracy in accuracies if accuracy >= target), None)
-
-
-def fluctuation(history: History, losses: str = "train_loss") -> float | None:
-    """Return how much a loss changes from an epoch to the next, in the second half of the run.
-
-    It is the median of |ln(lossₜ / lossₜ₋₁)|: 0.01 means that a typical change is 1 % of the loss. The training loss of
-    an epoch is the mean over its batches in train mode, each before its step. Changes from or to a loss of 0 are left
-    out. None if no change is left.
-
-    Parameters
-    ----------
-    history : History
-        Of the run.
-    losses : str
-        "train_loss" or "validation_loss".
-
-    >>> fluctuation(run.history)
-    0.0031
-    """
-    half = history[losses][len(history) // 2 :]
-    changes = [abs(math.log(after / before)) for before, after in itertools.pairwise(half) if before > 0 < after]
-    return statistics.median(changes) if changes else None
+    return curve_value(history, metric, epoch)
 
 
 def higher_is_better(metric: str) -> bool | None:

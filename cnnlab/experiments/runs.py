@@ -16,7 +16,8 @@ from cnnlab.experiments.records import read_runs
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Store
 from cnnlab.files import data_folder
-from cnnlab.training.history import METRICS, check_metric, metrics_of
+from cnnlab.training.curve_metrics import DERIVED, check_curve_metric, curve_value
+from cnnlab.training.history import METRICS, metrics_of
 
 if TYPE_CHECKING:
     import pandas
@@ -123,8 +124,10 @@ class Runs:
 
         Its columns are the fields that vary, the number of seeds, the metric's mean and standard deviation (std) over
         the seeds after the last epoch, the mean number of epochs trained, and the seconds of all runs together. Of
-        several metrics, each has its own standard deviation, such as "train_loss_std". If any training diverged, a last
-        column counts these; a finite number of theirs is in the mean. `plot_summary` draws the table.
+        several metrics, each has its own standard deviation, such as "train_loss_std". The metrics that `compare`
+        computes from the curves can be asked for, too; where runs have no value, a column such as
+        "epochs_to_reach:0.9_missing" counts them: they are not in the mean. If any training diverged, a last column
+        counts these; a finite number of theirs is in the mean. `plot_summary` draws the table.
 
         >>> runs.summary("validation_loss")
         >>> runs.summary(["train_loss", "validation_loss", "dead_share"]).sort_values("validation_loss")
@@ -132,9 +135,8 @@ class Runs:
         import pandas
 
         metrics = [metric] if isinstance(metric, str) else list(metric)
-        known = metrics_of(run.history for run in self)
-        for name in metrics:
-            check_metric(name, [name for name in known if name != "seconds"])
+        known = [name for name in metrics_of(run.history for run in self) if name != "seconds"]
+        computed = [name for name in metrics if check_curve_metric(name, known) in DERIVED]
         spreads = {name: "std" if isinstance(metric, str) else f"{name}_std" for name in metrics}
         varied = [name for name, values in self.values().items() if len(values) > 1 and name != "seed"]
         pairs = [column for name in metrics for column in (name, spreads[name])]
@@ -143,9 +145,16 @@ class Runs:
             return pandas.DataFrame(columns=columns)
         frame = self.to_frame()
         frame["channels"] = frame["channels"].map(str)
+        for name in computed:
+            frame[name] = [curve_value(run.history, name, len(run.history)) for run in self]
         groups = frame.groupby(varied or "dataset", dropna=False, sort=False)
         columns_of = {name: (name, "mean") for name in [*metrics, "trained_epochs"]}
         columns_of |= {spreads[name]: (name, "std") for name in metrics}
+        for name in computed:
+            if frame[name].isna().any():
+                frame[f"{name}_missing"] = frame[name].isna()
+                columns_of[f"{name}_missing"] = (f"{name}_missing", "sum")
+                columns.append(f"{name}_missing")
         if sum(frame["diverged"]):
             columns_of["diverged"] = ("diverged", "sum")
             columns.append("diverged")

@@ -20,7 +20,8 @@ from matplotlib.legend import Legend
 from matplotlib.ticker import LogFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from cnnlab.comparison.metrics import higher_is_better, split_metric
+from cnnlab.comparison.metrics import higher_is_better
+from cnnlab.training.curve_metrics import split_metric
 
 PALETTE = seaborn.color_palette("colorblind").as_hex()
 MARKS = "osD^vPX*"

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+from made_runs import made
 from tiny_sweeps import TINY, numbers, quiet
 
 from cnnlab.errors import ConfigError
@@ -120,3 +121,12 @@ def test_filters(folder):
     ]
     assert len(runs[:3] + runs[3:]) == 16
     assert runs.values()["kernel_size"] == [3, 5]
+
+
+def test_the_summary_knows_the_metrics_of_curves_and_counts_who_never_gets_there():
+    accuracies = {(3, 0): [0.5, 0.9], (3, 1): [0.9, 0.9], (5, 0): [0.9, 0.8], (5, 1): [0.1, 0.2]}
+    runs = Runs([made(rows, kernel_size=size, seed=seed, epochs=2) for (size, seed), rows in accuracies.items()])
+    table = runs.summary(["epochs_to_reach:0.9", "validation_accuracy"]).set_index("kernel_size")
+    assert table["epochs_to_reach:0.9"].to_dict() == {3: 1.5, 5: 1.0}
+    assert table["epochs_to_reach:0.9_missing"].to_dict() == {3: 0, 5: 1}
+    assert "epochs_to_reach:0.5_missing" not in runs.filter(kernel_size=3).summary("epochs_to_reach:0.5")

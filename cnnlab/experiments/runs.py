@@ -151,7 +151,7 @@ class Runs:
         columns_of = {name: (name, "mean") for name in [*metrics, "trained_epochs"]}
         columns_of |= {spreads[name]: (name, "std") for name in metrics}
         for name in computed:
-            if frame[name].isna().any():
+            if frame[name].hasnans:
                 frame[f"{name}_missing"] = frame[name].isna()
                 columns_of[f"{name}_missing"] = (f"{name}_missing", "sum")
                 columns.append(f"{name}_missing")

@@ -164,6 +164,7 @@ def quick_way_fails(monkeypatch):
     monkeypatch.setattr(forward_pass, "relu_after_max", fail)
 
 
+@pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0:RuntimeWarning")  # torch's compiler
 @pytest.mark.parametrize("watch", WATCHERS.values(), ids=WATCHERS)
 @pytest.mark.usefixtures("quick_way_fails")
 def test_a_network_that_is_watched_or_changed_is_called(watch):

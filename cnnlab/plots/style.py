@@ -45,7 +45,7 @@ RECORDER_LABELS = {  # the axis label of each number that cnnlab.Recorder record
 DERIVED_LABELS = {  # of the metrics that comparison/metrics.py computes from the curves
     "generalization_gap": "generalization gap (nats)",
     "fluctuation": "fluctuation (share per epoch)",
-    "fluctuation_validation": "fluctuation of the validation loss (share per epoch)",
+    "fluctuation_validation": "fluctuation, validation (share)",
 }
 BINS = 40  # of every histogram
 

@@ -1,0 +1,93 @@
+"""Clinic: look at the networks of notebook 09, and into them, with one slider for the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import ipywidgets
+
+from cnnlab.course.clinic.patients import Patient, admit_patients
+from cnnlab.course.clinic.views import SIZE, VIEWS, plot_patient
+from cnnlab.errors import ConfigError
+from cnnlab.plots.alt_text import alt_text
+from cnnlab.widgets.base import Panel, control_row, flowing_row
+from cnnlab.widgets.web.live_plot import LivePlot
+
+
+class Clinic(Panel):
+    """Show one patient at a time: curves, activations, gradients, weights or inputs, after each epoch.
+
+    `plot_patient` draws the same.
+
+    Parameters
+    ----------
+    patients : dict of int: Patient, or iterable of Patient
+        What `admit_patients` returns, or patients treated or not; None admits those of seed 0.
+
+    Attributes
+    ----------
+    patient, view, epoch
+        The controls.
+    plot : LivePlot
+        The picture.
+    status : StatusLine
+        The numbers of the epoch in words.
+
+    >>> panel = Clinic(admit_patients(seed=0))
+    >>> panel.patient.value, panel.view.value = 3, "gradients"
+    """
+
+    def __init__(self, patients: Mapping[int, Patient] | Iterable[Patient] | None = None) -> None:
+        self.patients = _check_patients(admit_patients() if patients is None else patients)
+        super().__init__()
+        names = [(_name(patient), place) for place, patient in enumerate(self.patients)]
+        self.patient = ipywidgets.ToggleButtons(options=names, description="patient")
+        self.view = ipywidgets.ToggleButtons(options=list(VIEWS), description="look at")
+        for buttons in (self.patient, self.view):
+            buttons.style.button_width = "auto"
+            buttons.style.description_width = "initial"
+        longest = max(patient.epochs for patient in self.patients)
+        self.epoch = ipywidgets.IntSlider(longest, 1, longest, description="after epoch")
+        self.plot = LivePlot(*SIZE, label="")
+        with self._lock:
+            self._draw()
+        self._watch(self.patient, self.view, self.epoch)
+        self.children = [
+            flowing_row(self.patient), flowing_row(self.view), control_row(self.epoch), self.plot, self.status
+        ]  # fmt: skip
+
+    def _draw(self) -> None:
+        patient = self.patients[self.patient.value]
+        epoch = min(self.epoch.value, patient.epochs)  # another one may have been trained for longer
+        self.plot.figure.clear()
+        plot_patient(patient, self.view.value, epoch=epoch, figure=self.plot.figure)
+        self.plot.freeze([])
+        self.plot.show(label=f"{patient}, {self.view.value}: {alt_text(self.plot.figure)}")
+        row = patient.history.rows[epoch - 1]
+        self.status.say(
+            f"{str(patient).capitalize()}, after epoch {epoch} of {patient.epochs}: training loss "
+            f"{row['train_loss']:.3g}, validation loss {row['validation_loss']:.3g}, training accuracy "
+            f"{row['train_accuracy']:.3f}, validation accuracy {row['validation_accuracy']:.3f}."
+        )
+
+
+def _name(patient: Patient) -> str:
+    """Return what stands on the patient's button."""
+    if patient.number == 0 and not patient.treatment:
+        return "0 (healthy)"
+    return f"{patient.number} treated" if patient.treatment else str(patient.number)
+
+
+def _check_patients(patients: object) -> list[Patient]:
+    """Return the patients in a list; raise ConfigError unless there is at least one, and nothing else."""
+    listed = list(patients.values() if isinstance(patients, Mapping) else patients) if _holds(patients) else []
+    if not listed or not all(isinstance(patient, Patient) for patient in listed):
+        raise ConfigError(f"Clinic wants patients, such as admit_patients(seed=0), got {patients!r:.60}")
+    usable = [patient for patient in listed if patient.epochs]
+    if not usable:
+        raise ConfigError("Clinic has nothing to show: every training diverged in its first epoch")
+    return usable
+
+
+def _holds(patients: object) -> bool:
+    return isinstance(patients, Iterable) and not isinstance(patients, str)

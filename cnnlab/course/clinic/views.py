@@ -1,0 +1,151 @@
+"""The five views of a patient: curves, activations, gradients, weights, and pictures of the input."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from cnnlab.checks import check_choice
+from cnnlab.course.clinic.patients import Patient
+from cnnlab.errors import ConfigError
+from cnnlab.plots.flow import plot_gradient_flow
+from cnnlab.plots.histograms import plot_activations, plot_weights
+from cnnlab.plots.history import plot_history
+from cnnlab.plots.images import gap_of, montage
+from cnnlab.plots.maps import plot_filters
+
+SIZE = (8.2, 4.3)  # inches
+PICTURES = 8  # in a row
+
+
+def plot_patient(
+    patient: Patient, view: str = "curves", *, epoch: int | None = None, figure: Figure | None = None
+) -> Figure:
+    """Draw one of the views of a patient.
+
+    Parameters
+    ----------
+    patient : Patient
+        One of `admit_patients`, treated or not.
+    view : str
+        "curves": loss and accuracy. "activations": a sample of what each activation function puts out, with its zeros
+        and dead units. "gradients": the gradient norm by layer, of one batch and as the step uses it, and
+        the step in relation to the weights. "weights": a sample of each layer's, and the kernels of conv1. "inputs":
+        pictures as the network gets them, with the labels that it gets.
+    epoch : int
+        After which epoch, from 1; None: after the last one. The inputs are the same after all of them.
+    figure : Figure
+        Where to draw; None makes a new one.
+
+    >>> plot_patient(admit_patients(seed=0)[3], "gradients")
+    """
+    check_choice("view", view, VIEWS)
+    if not isinstance(patient, Patient):
+        raise ConfigError(f"plot_patient wants a patient, such as admit_patients()[3], got {type(patient).__name__}")
+    epoch = patient.check_epoch(epoch)
+    figure = plt.figure(figsize=SIZE, layout="constrained") if figure is None else figure
+    VIEWS[view](patient, epoch, figure)
+    return figure
+
+
+def draw_curves(patient: Patient, epoch: int, figure: Figure) -> None:
+    """Draw loss and accuracy of training and validation images over the epochs, and a line at this epoch."""
+    for ax, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        plot_history(patient.history, metric, ax=ax)
+        ax.axvline(epoch, color="0.6", linewidth=1, zorder=0)
+        highest = 1.0 if metric == "accuracy" else max(2.5, ax.get_ylim()[1])
+        ax.set_ylim(0, highest)
+
+
+def draw_activations(patient: Patient, epoch: int, figure: Figure) -> None:
+    """Draw the activations after each activation function."""
+    plot_activations(patient.activations(epoch), ax=figure.subplots())
+
+
+def draw_gradients(patient: Patient, epoch: int, figure: Figure) -> None:
+    """Draw the gradient norms by layer, of one batch and as the step uses them; and the steps."""
+    flows = patient.gradients(epoch)
+    norms, steps = figure.subplots(1, 2)
+    plot_gradient_flow(flows, "gradient_norm", ax=norms)
+    plot_gradient_flow(flows["that the step uses"], "update_ratio", ax=steps)
+    for ax, low, high in ((norms, 1e-6, 1e3), (steps, 1e-6, 1e2)):
+        _widen(ax, low, high)
+        ax.tick_params(axis="x", labelsize=8)
+
+
+def draw_weights(patient: Patient, epoch: int, figure: Figure) -> None:
+    """Draw the weights of each layer, now and before training, and the kernels of the first layer."""
+    histograms, kernels = figure.subplots(1, 2, width_ratios=(3, 2))
+    plot_weights(patient.weights(epoch), ax=histograms)
+    conv1 = nn.Conv2d(1, 8, 3)
+    conv1.weight = nn.Parameter(patient.recording.kernels(epoch))
+    plot_filters(nn.Sequential(OrderedDict(conv1=conv1)), columns=3, ax=kernels)
+
+
+def draw_inputs(patient: Patient, epoch: int, figure: Figure) -> None:  # noqa: ARG001 (as the other views)
+    """Draw training and validation pictures as the network gets them, and the nearest training pictures."""
+    train, validation = patient.images()
+    distances, nearest = nearest_images(validation.images[:PICTURES], train.images)
+    rows = {
+        f"the first of {len(train)} training images, each with the label that the network gets": (
+            train.images[:PICTURES], [train.classes[label] for label in train.labels[:PICTURES]]
+        ),
+        "validation images": (
+            validation.images[:PICTURES], [train.classes[label] for label in validation.labels[:PICTURES]]
+        ),
+        "the training image that is nearest to the validation image above it, and the distance per pixel": (
+            train.images[nearest], [f"{distance:.2g}" for distance in distances.tolist()]
+        ),
+    }  # fmt: skip
+    low, high = float(train.images.min()), float(train.images.max())
+    every = figure.subplots(len(rows), 1)
+    for ax, (title, (images, labels)) in zip(every, rows.items(), strict=True):
+        drawn = _draw_row(ax, images, labels, low, high)
+        ax.set_title(title, fontsize=9)
+    figure.colorbar(drawn, ax=list(every), label="what the network gets, per pixel", shrink=0.9)
+
+
+def nearest_images(images: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Return for each image the distance to the nearest of the others, and the place of that one.
+
+    The distance is the root of the mean squared difference of the pixels: 0 for the same image.
+
+    >>> nearest_images(validation.images[:8], train.images)[0].min()
+    tensor(0.5)
+    """
+    pixels = images[0].numel()
+    distances = torch.stack([(others - image).square().flatten(1).sum(1) for image in images])  # exact, unlike cdist
+    squares, places = distances.min(1)
+    return (squares / pixels).sqrt(), places
+
+
+def _draw_row(ax: Axes, images: Tensor, titles: list[str], low: float, high: float):
+    """Draw images side by side on one scale, with a title above each; return what imshow returns."""
+    tiles = images.permute(0, 2, 3, 1).numpy()  # (N, H, W, 1)
+    picture, corners = montage(tiles, PICTURES, gap=gap_of(tiles, 0.3), above=gap_of(tiles, 0.35))
+    ax.set_axis_off()
+    for title, (top, left) in zip(titles, corners, strict=True):
+        ax.text(left + tiles.shape[2] / 2, top - 1, title, ha="center", va="bottom", fontsize=9, parse_math=False)
+    return ax.imshow(picture.squeeze(-1), cmap="grey", vmin=low, vmax=high, interpolation="nearest")
+
+
+def _widen(ax: Axes, low: float, high: float) -> None:
+    """Let the vertical axis reach from low to high at least, so that patients can be compared."""
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(min(bottom, low), max(top, high))
+
+
+VIEWS: dict[str, Callable[[Patient, int, Figure], None]] = {
+    "curves": draw_curves,
+    "activations": draw_activations,
+    "gradients": draw_gradients,
+    "weights": draw_weights,
+    "inputs": draw_inputs,
+}
+EVIDENCE = (*VIEWS, "all of them")

@@ -106,3 +106,7 @@ from .widgets import (
 )
 from .course.practice import check as check, hint as hint, solution as solution
 from .course.progress import progress as progress
+from .course.clinic.settings import DISEASES as DISEASES, EVIDENCE as EVIDENCE, HEALTHY as HEALTHY
+from .course.clinic.patients import admit_patients as admit_patients, treat as treat
+from .course.clinic.views import plot_patient as plot_patient
+from .course.clinic.panel import Clinic as Clinic

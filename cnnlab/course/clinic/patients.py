@@ -10,15 +10,15 @@ from typing import Any
 
 from cnnlab.checks import check_whole
 from cnnlab.course.clinic.recording import Recording, read_recording
-from cnnlab.course.clinic.settings import CAUSES, HEALTHY, Setting
+from cnnlab.course.clinic.settings import DISEASES, HEALTHY, Setting, setting_of
 from cnnlab.course.clinic.train import load_images, train_network
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import ByLayer
 from cnnlab.training.history import History
 
-REFERENCE = HEALTHY.change({"seed": 1})  # patient 0, who is known to be healthy
-SETTINGS = {setting.key: setting for setting in [REFERENCE, *(HEALTHY.change(cause) for cause in CAUSES.values())]}
+REFERENCE = HEALTHY.change({"seed": 0})  # patient 0, who is known to be healthy
+SETTINGS = {setting.key: setting for setting in [REFERENCE, *map(setting_of, DISEASES)]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ def admit_patients(seed: int = 0) -> dict[int, Patient]:
     >>> plot_patient(patients[3], "activations")
     """
     seed = check_whole("seed", seed, 0)
-    keys = [HEALTHY.change(cause).key for cause in CAUSES.values()]
+    keys = [setting_of(disease).key for disease in DISEASES]
     random.Random(seed).shuffle(keys)
     return {number: Patient(number, seed, _key=key) for number, key in enumerate([REFERENCE.key, *keys])}
 

@@ -70,7 +70,8 @@ class Recording:
             numbers = {key: float(part[key]) for key in ("mean", "std", "minimum", "maximum", "scale", "zeros")}
             layers[name] = LayerActivity(
                 "activation", units, **numbers, dead=dead, dead_share=dead / units, saturated=float("nan"),
-                scale_before=float("nan"), sample=part["sample"].astype(np.float32),
+                scale_before=float("nan"),
+                sample=part["sample"].astype(np.float32) * largest(numbers["minimum"], numbers["maximum"]),
             )  # fmt: skip
         return layers
 
@@ -113,6 +114,11 @@ class Recording:
             for name, values in self.arrays.items()
             if name.startswith(start)
         }
+
+
+def largest(minimum: float, maximum: float) -> float:
+    """Return the unit in which a layer's sample is kept, so that it lies in −1 to 1: its largest magnitude, or 1."""
+    return max(abs(minimum), abs(maximum)) or 1.0
 
 
 def _kind(name: str) -> type:

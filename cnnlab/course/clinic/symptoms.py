@@ -13,8 +13,11 @@ from cnnlab.course.clinic.train import load_images
 from cnnlab.data.dataset import Split
 
 
+MOST = 1000.0  # a larger ratio says no more
+
+
 class Symptoms(NamedTuple):
-    """The numbers by which the diseases can be told apart, after the last epoch.
+    """The numbers by which the diseases can be told apart. Where no epoch is named, the median over epochs.
 
     Parameters
     ----------
@@ -25,19 +28,19 @@ class Symptoms(NamedTuple):
     input_scale : float
         The standard deviation of all that the network gets; 1 if it is normalized.
     equal_layers : int
-        Hidden layers whose units all have the same weights.
+        Hidden layers whose units all have the same weights after the last epoch.
     dead_layers : int
-        Activation functions whose units are zero for every image.
+        Activation functions whose units are all zero for every image after the first epoch.
     gradient_shrink : float
         The gradient norm of conv1, divided by that of the last layer.
     piled_up : float
-        The norm of the gradient that the steps use, divided by that of one batch; the median over the layers.
-    largest_step : float
-        Norm of step / norm of weights, the mean of the epoch, in the layer where it is largest.
+        The norm of the gradient that the steps use, divided by that of one batch: at most 1,000.
+    typical_step : float
+        Norm of step / norm of weights, the median over the layers, in the epoch where it is largest.
     train_loss, validation_loss : float
-        In nats.
+        After the last epoch, in nats.
     validation_accuracy : float
-        0–1.
+        After the last epoch, 0–1.
     """
 
     shared_images: int
@@ -47,7 +50,7 @@ class Symptoms(NamedTuple):
     dead_layers: int
     gradient_shrink: float
     piled_up: float
-    largest_step: float
+    typical_step: float
     train_loss: float
     validation_loss: float
     validation_accuracy: float
@@ -61,10 +64,12 @@ def read_symptoms(patient: Patient) -> Symptoms:
     """
     recording, last = patient.recording, patient.epochs
     train, validation = patient.images()
+    epochs = range(1, last + 1)
     used, of_batch, steps = (
-        recording.number("gradient", part, LAYERS, last) for part in ("used", "of_batch", "step_ratio")
+        np.array([recording.number("gradient", part, LAYERS, epoch) for epoch in epochs])  # (epochs, layers)
+        for part in ("used", "of_batch", "step_ratio")
     )
-    dead, units = (recording.number("activation", part, ACTIVATIONS, last) for part in ("dead", "units"))
+    dead, units = (recording.number("activation", part, ACTIVATIONS, 1) for part in ("dead", "units"))
     curves = {name: recording.history[name][-1] for name in ("train_loss", "validation_loss", "validation_accuracy")}
     return Symptoms(
         shared_images=_shared(train, validation),
@@ -72,11 +77,16 @@ def read_symptoms(patient: Patient) -> Symptoms:
         input_scale=float(train.images.std()),
         equal_layers=int((recording.number("weight", "different", LAYERS[:-1], last) == 1).sum()),
         dead_layers=int((dead == units).sum()),
-        gradient_shrink=float(of_batch[0] / of_batch[-1]) if of_batch[-1] else 0.0,
-        piled_up=float(np.median(used / np.maximum(of_batch, 1e-12))),
-        largest_step=float(steps.max()),
+        gradient_shrink=float(np.median(_ratio(of_batch[:, 0], of_batch[:, -1]))),
+        piled_up=float(np.median(_ratio(used, of_batch))),
+        typical_step=float(np.median(steps, axis=1).max()),
         **curves,
     )
+
+
+def _ratio(numbers: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return numbers / others, at most MOST; 0 where both are 0."""
+    return numbers / np.maximum(np.maximum(others, numbers / MOST), 1e-12)
 
 
 class Sign(NamedTuple):
@@ -119,6 +129,12 @@ SIGNS = {
         lambda count: count > 0,
         "With equal weights, all units of a layer stay the same; here this is so in {:.0f} layers.",
     ),
+    "gradients never zeroed": Sign(
+        lambda numbers: numbers.piled_up,
+        lambda ratio: ratio > 3,
+        "Where gradients pile up, the step uses a gradient many times as large as that of a batch; here it is {:.2g} "
+        "times as large.",
+    ),
     "dead ReLUs": Sign(
         lambda numbers: numbers.dead_layers,
         lambda count: count > 0,
@@ -130,23 +146,15 @@ SIGNS = {
         "Where gradients vanish, that of conv1 is less than a hundredth of that of the last layer; here it is {:.2g} "
         "times as large.",
     ),
-    "gradients never zeroed": Sign(
-        lambda numbers: numbers.piled_up,
-        lambda ratio: ratio > 3,
-        "Where gradients pile up, the step uses a gradient many times as large as that of a batch; here it is {:.2g} "
-        "times as large.",
-    ),
     "learning rate too high": Sign(
-        lambda numbers: numbers.largest_step,
-        lambda ratio: ratio > 0.1,
-        "Where the learning rate is too high, a layer's steps are more than a tenth of its weights; here the largest "
-        "are {:.2g} of them.",
+        lambda numbers: numbers.typical_step,
+        lambda ratio: ratio > 0.03,
+        "Where the learning rate is too high, a typical step is several hundredths of the weights; here it is {:.2g}.",
     ),
     "learning rate too low": Sign(
-        lambda numbers: numbers.largest_step,
+        lambda numbers: numbers.typical_step,
         lambda ratio: ratio < 0.0003,
-        "Where the learning rate is too low, every layer's steps are less than a thousandth of its weights; here the "
-        "largest are {:.2g} of them.",
+        "Where the learning rate is too low, a typical step is far below a thousandth of the weights; here it is {:.2g}.",
     ),
     "too few images": Sign(
         lambda numbers: numbers.validation_loss - numbers.train_loss,

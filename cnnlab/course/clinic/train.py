@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.course.clinic.recording import ACTIVATIONS, LAYERS, Recording
+from cnnlab.course.clinic.recording import ACTIVATIONS, LAYERS, Recording, largest
 from cnnlab.course.clinic.settings import MOST_IMAGES, Setting
 from cnnlab.data.dataset import Split, shuffle_labels
 from cnnlab.data.loading import load_data
@@ -48,7 +48,7 @@ def load_images(setting: Setting) -> tuple[Split, Split]:
 
 
 def build_network(setting: Setting) -> nn.Sequential:
-    """Build the network of the clinic: four small convolutions, two fully connected layers, 4,186 parameters."""
+    """Build the network of the clinic: four small convolutions, two fully connected layers, 4,066 parameters."""
     channels = (1, 8, 8, 8, 8)
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for place, stride in enumerate((2, 2, 1, 2)):  # maps of 14, 7, 7 and 4 pixels
@@ -129,13 +129,14 @@ def _measure(model, initial, train: Split, validation: Split, steps: list) -> di
     """Return the numbers from inside the network after an epoch, by name."""
     numbers: dict[str, np.ndarray] = {}
     inside = activation_statistics(
-        model, validation.images[:MEASURED], layers=tuple(ACTIVE.values()), sample=VALUES["activation"]
+        model, validation.images[:MEASURED], layers=ACTIVATIONS, sample=VALUES["activation"]
     )
     for name, layer in inside.items():
         for part in ("units", "mean", "std", "minimum", "maximum", "scale", "zeros", "dead", "sample"):
             numbers[f"activation.{name}.{part}"] = np.asarray(getattr(layer, part))
+        numbers[f"activation.{name}.sample"] /= largest(layer.minimum, layer.maximum)
     used, ratios = np.array(steps).mean(0).T  # (layers,) each
-    flow = gradient_flow(model, train[:MEASURED], batch_size=BATCH)
+    flow = gradient_flow(model, train[: 2 * BATCH], batch_size=BATCH)
     for place, name in enumerate(LAYERS):
         numbers[f"gradient.{name}.of_batch"] = np.asarray(flow[name].gradient_norm)
         numbers[f"gradient.{name}.used"] = used[place]

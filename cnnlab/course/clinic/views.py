@@ -74,9 +74,13 @@ def draw_gradients(patient: Patient, epoch: int, figure: Figure) -> None:
     norms, steps = figure.subplots(1, 2)
     plot_gradient_flow(flows, "gradient_norm", ax=norms)
     plot_gradient_flow(flows["that the step uses"], "update_ratio", ax=steps)
-    for ax, low, high in ((norms, 1e-6, 1e3), (steps, 1e-6, 1e2)):
-        _widen(ax, low, high)
+    for ax, low, high in ((norms, 1e-6, 1e3), (steps, 1e-6, 1.0)):
+        drawn = [line.get_ydata() for line in ax.lines]
+        values = [float(value) for line in drawn for value in line if value > 0]
+        ax.set_ylim(min([low, *values]) / 2, max([high, *values]) * 2)  # the same for most patients
         ax.tick_params(axis="x", labelsize=8)
+        if any((line != line).any() for line in drawn if len(line)):  # NaN: a logarithmic axis can't show zero
+            ax.set_title("where there is no point, it is 0", fontsize=9)
 
 
 def draw_weights(patient: Patient, epoch: int, figure: Figure) -> None:
@@ -135,12 +139,6 @@ def _draw_row(ax: Axes, images: Tensor, titles: list[str], low: float, high: flo
     return ax.imshow(picture.squeeze(-1), cmap="grey", vmin=low, vmax=high, interpolation="nearest")
 
 
-def _widen(ax: Axes, low: float, high: float) -> None:
-    """Let the vertical axis reach from low to high at least, so that patients can be compared."""
-    bottom, top = ax.get_ylim()
-    ax.set_ylim(min(bottom, low), max(top, high))
-
-
 VIEWS: dict[str, Callable[[Patient, int, Figure], None]] = {
     "curves": draw_curves,
     "activations": draw_activations,
@@ -148,4 +146,3 @@ VIEWS: dict[str, Callable[[Patient, int, Figure], None]] = {
     "weights": draw_weights,
     "inputs": draw_inputs,
 }
-EVIDENCE = (*VIEWS, "all of them")

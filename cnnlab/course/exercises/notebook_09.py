@@ -6,9 +6,8 @@ import difflib
 import functools
 
 from cnnlab.course.clinic.patients import Diagnosis, Patient, own_setting
-from cnnlab.course.clinic.settings import CAUSES, DISEASES, HEALTHY
+from cnnlab.course.clinic.settings import CAUSES, DISEASES, EVIDENCE, Setting, setting_of
 from cnnlab.course.clinic.symptoms import Symptoms, describe_sign, has_sign, name_disease, read_symptoms
-from cnnlab.course.clinic.views import EVIDENCE
 from cnnlab.course.exercise import Exercise
 
 # Disease → the views that tell it from all others.
@@ -30,8 +29,7 @@ NEEDED_ACCURACY = 0.7  # of a network that is cured
 
 def disease_of(patient: Patient) -> str:
     """Return what the patient has: the first disease whose cause is in her setting as admitted."""
-    setting = own_setting(Patient(patient.number, patient.seed, _key=patient._key))
-    return next(disease for disease, cause in CAUSES.items() if setting == HEALTHY.change(cause))
+    return next(disease for disease in DISEASES if _admitted(patient) == setting_of(disease))
 
 
 def wrong_diagnosis(number: int, answer: object) -> str | None:
@@ -88,7 +86,7 @@ def wrong_cure(number: int, answer: object) -> str | None:
     return None
 
 
-def _admitted(patient: Patient):
+def _admitted(patient: Patient) -> Setting:
     """Return the patient's setting before the treatment."""
     return own_setting(Patient(patient.number, patient.seed, _key=patient._key))
 

@@ -1,0 +1,82 @@
+"""Test the panel of the clinic without a browser: set controls from Python, and check picture and words."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnlab import Clinic, admit_patients, plot_patient, treat
+from cnnlab.course.clinic.views import VIEWS
+from cnnlab.errors import ConfigError
+from cnnlab.widgets.panel_picture import png_of
+
+
+@pytest.fixture
+def panel():
+    panel = Clinic(admit_patients(seed=4))
+    yield panel
+    panel.close()
+
+
+def test_each_control_changes_the_picture_and_the_words(panel):
+    assert [name for name, _ in panel.patient.options] == ["0 (healthy)", *map(str, range(1, 12))]
+    assert panel.view.options == tuple(VIEWS)
+    before = panel.plot.pixels()
+    panel.patient.value = 3
+    assert (panel.plot.pixels() != before).any()
+    history = panel.patients[3].history
+    assert panel.status.value.startswith(f"Patient 3, after epoch 12 of 12: training loss {history.last('train_loss'):.3g}")
+    seen = [panel.plot.pixels()]
+    for view in list(VIEWS)[1:]:
+        panel.view.value = view
+        seen.append(panel.plot.pixels())
+        assert panel.plot.label.startswith(f"patient 3, {view}: ")
+    assert len({pixels.tobytes() for pixels in seen}) == 5
+    panel.view.value = "gradients"
+    panel.epoch.value = 1
+    assert (panel.plot.pixels() != seen[2]).any()
+    assert f"after epoch 1 of 12: training loss {history['train_loss'][0]:.3g}" in panel.status.value
+
+
+def test_it_draws_what_the_function_draws(panel, monkeypatch):
+    drawn = []
+
+    def noting(patient, view, **options):
+        drawn.append((patient.number, view, options["epoch"]))
+        return plot_patient(patient, view, **options)
+
+    monkeypatch.setattr("cnnlab.course.clinic.panel.plot_patient", noting)
+    panel.patient.value, panel.view.value, panel.epoch.value = 7, "weights", 2
+    assert drawn[-1] == (7, "weights", 2)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_it_leaves_a_small_picture_in_the_notebook(panel, view):
+    panel.view.value = view
+    png = png_of(panel.picture())
+    assert len(base64.b64encode(png)) <= 60_000
+    assert np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).shape[1] == 840
+    assert repr(panel) == "<Clinic: a live panel; run this cell to use it>"
+
+
+def test_treated_patients_stand_beside_the_others_and_may_be_shorter():
+    patient = admit_patients()[0]
+    panel = Clinic([patient, treat(patient, epochs=2)])
+    assert [name for name, _ in panel.patient.options] == ["0 (healthy)", "0 treated"]
+    panel.patient.value = 1
+    assert panel.status.value.startswith("Patient 0, treated with epochs=2, after epoch 2 of 2: ")
+    assert panel.status.error is None
+    panel.close()
+
+
+@pytest.mark.parametrize("patients", [[], {}, 3, "patients", [1, 2], admit_patients()[1]])
+def test_what_is_no_patient_is_refused(patients):
+    with pytest.raises(ConfigError, match="Clinic wants patients, such as admit_patients"):
+        Clinic(patients)
+
+
+def test_where_every_training_diverged_there_is_nothing_to_show():
+    with pytest.raises(ConfigError, match="diverged in its first epoch"):
+        Clinic([treat(admit_patients()[0], learning_rate=1e30)])

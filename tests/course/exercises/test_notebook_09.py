@@ -1,0 +1,183 @@
+"""Test the checks of notebook 09: every right diagnosis and cure is taken, every wrong one is refused with its reason."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from cnnlab import DISEASES, EVIDENCE, HEALTHY, admit_patients, check, treat
+from cnnlab.course.clinic.patients import Diagnosis
+from cnnlab.course.clinic.settings import CAUSES
+from cnnlab.course.exercises.notebook_09 import SHOWN_BY, disease_of, wrong_cure, wrong_diagnosis
+
+SEED = 5
+PATIENTS = admit_patients(SEED)
+NUMBERS = {disease_of(patient): number for number, patient in PATIENTS.items() if number}
+CURED = {}  # each network is trained once for all tests of a process
+
+
+def cured(disease):
+    if disease not in CURED:
+        CURED[disease] = treat(PATIENTS[NUMBERS[disease]], **{field: getattr(HEALTHY, field) for field in CAUSES[disease]})
+    return CURED[disease]
+
+
+def diagnosis_mistake(disease, said, evidence):
+    number = NUMBERS[disease]
+    return wrong_diagnosis(number, PATIENTS[number].diagnosis(said, evidence))
+
+
+# --- Diagnoses
+
+
+@pytest.mark.parametrize("disease", DISEASES)
+def test_the_right_diagnosis_is_taken_with_each_view_that_shows_it(disease):
+    for evidence in SHOWN_BY[disease]:
+        assert diagnosis_mistake(disease, disease, evidence) is None
+        assert diagnosis_mistake(disease, f"  {disease.upper()} ", evidence.capitalize()) is None
+    outcome = check(f"09-patient-{NUMBERS[disease]}", PATIENTS[NUMBERS[disease]].diagnosis(disease, SHOWN_BY[disease][0]))
+    assert outcome.state == "correct"
+
+
+@pytest.mark.parametrize("disease", DISEASES)
+def test_every_other_diagnosis_is_refused_by_the_numbers_without_the_answer(disease):
+    for said in DISEASES:
+        if said != disease:
+            words = diagnosis_mistake(disease, said, SHOWN_BY[disease][0])
+            assert words.endswith("."), (disease, said)
+            assert disease not in words
+
+
+@pytest.mark.parametrize("disease", DISEASES)
+def test_every_other_evidence_is_refused_after_the_right_diagnosis(disease):
+    for evidence in EVIDENCE:
+        if evidence not in SHOWN_BY[disease]:
+            words = diagnosis_mistake(disease, disease, evidence)
+            assert words.startswith("The diagnosis is right"), (disease, evidence)
+            assert not [view for view in SHOWN_BY[disease] if view in words and view != evidence]
+
+
+def test_the_numbers_that_speak_against_a_diagnosis_are_named():
+    words = diagnosis_mistake("healthy", "dead ReLUs", "activations")
+    assert words == (
+        "The numbers speak against that. With dead ReLUs, whole layers are zero for every image; here it is 0 of them."
+    )
+    words = diagnosis_mistake("too few images", "shuffled labels", "inputs")
+    assert words.endswith("With shuffled labels most pictures have a wrong label; here 100% have the right one.")
+    words = diagnosis_mistake("shuffled labels", "healthy", "all of them")
+    assert words == "This network is sick. Compare each of the five views with the same view of patient 0."
+
+
+@pytest.mark.parametrize(
+    ("said", "evidence", "words"),
+    [
+        ("dead relu", "activations", "There is no disease 'dead relu'. Did you mean 'dead relus'? Choose from 'healthy',"),
+        ("overfitting", "curves", "There is no disease 'overfitting'. Choose from 'healthy', "),
+        (3, "curves", "There is no disease 3. Choose from "),
+        (..., "curves", "Say also which disease it is: 'healthy', "),
+        ("healthy", ..., "Say also which view it is: 'curves', "),
+        ("healthy", "loss", "There is no view 'loss'. Choose from 'curves', "),
+        ("healthy", ["curves"], "There is no view ['curves']."),
+    ],
+)
+def test_an_answer_that_is_no_choice_is_named(said, evidence, words):
+    assert diagnosis_mistake("healthy", said, evidence).startswith(words)
+
+
+def test_another_patients_diagnosis_and_that_of_a_treated_one_are_refused():
+    number = NUMBERS["healthy"]
+    other = PATIENTS[number % 11 + 1]
+    assert wrong_diagnosis(number, other.diagnosis("healthy", "all of them")) == (
+        f"This is a diagnosis of patient {other.number}; the exercise asks for patient {number}."
+    )
+    words = wrong_diagnosis(number, cured("healthy").diagnosis("healthy", "all of them"))
+    assert words is None or "has been treated" in words
+    sick = NUMBERS["too few images"]
+    assert wrong_diagnosis(sick, cured("too few images").diagnosis("healthy", "all of them")).startswith(
+        "This patient has been treated."
+    )
+
+
+@pytest.mark.parametrize("answer", [("dead ReLUs", "activations"), "dead ReLUs", 3, [1], np.zeros(2), torch.zeros(2)])
+def test_an_answer_of_a_wrong_type_is_refused(answer):
+    for find, name in ((wrong_diagnosis, "09-patient-3"), (wrong_cure, "09-cure-3")):
+        assert find(3, answer).startswith("Give what ")
+        assert check(name, answer).state == "not yet"
+
+
+def test_an_untouched_answer_is_not_attempted():
+    assert check("09-patient-3", PATIENTS[3].diagnosis(..., ...)).state == "not attempted"
+    assert check("09-cure-3", ...).state == "not attempted"
+    assert check("09-patient-3", Diagnosis("patient 3", "healthy", "curves")).state == "not yet"
+
+
+# --- Cures
+
+
+@pytest.mark.parametrize("disease", DISEASES)
+def test_the_healthy_setting_cures_and_the_disease_is_gone(disease):
+    assert wrong_cure(NUMBERS[disease], cured(disease)) is None
+
+
+@pytest.mark.parametrize(
+    ("disease", "changes"),
+    [
+        ("learning rate too high", {"learning_rate": 0.05}),
+        ("learning rate too low", {"learning_rate": 0.2}),
+        ("too few images", {"train_size": 1500}),
+        ("dead ReLUs", {"initial_bias": 0.1}),
+        ("equal weights", {"random_weights": True, "seed": 0}),  # seed 0 is no change
+        ("healthy", {}),
+    ],
+)
+def test_another_value_that_helps_is_taken_too(disease, changes):
+    number = NUMBERS[disease]
+    assert wrong_cure(number, treat(PATIENTS[number], **changes)) is None
+
+
+@pytest.mark.parametrize(
+    ("disease", "changes", "words"),
+    [
+        ("learning rate too low", {"learning_rate": 0.0002}, "The sign of the disease is still there."),
+        ("learning rate too low", {"epochs": 20}, "The sign of the disease is still there."),
+        ("learning rate too low", {"learning_rate": 1.5}, "That sign is gone, but the network has another one now."),
+        ("learning rate too high", {"learning_rate": 1e-5}, "That sign is gone, but the network has another one now."),
+        ("learning rate too high", {"learning_rate": 1e9}, "The training diverged after epoch "),
+        ("learning rate too high", {"train_size": 2000}, "The sign of the disease is still there."),
+        ("dead ReLUs", {"learning_rate": 0.5}, "The sign of the disease is still there."),
+        ("dead ReLUs", {"initial_bias": 0.0, "learning_rate": 0.05}, "You changed 2 settings, initial_bias and learning_ra"),
+        ("unnormalized input", {"learning_rate": 0.0001}, "The sign of the disease is still there."),
+        ("shuffled labels", {"train_size": 2000}, "The sign of the disease is still there."),
+        ("vanishing gradients", {"learning_rate": 1.0}, "The sign of the disease is still there."),
+        ("equal weights", {"seed": 3}, "The sign of the disease is still there."),
+        ("gradients never zeroed", {"learning_rate": 0.01}, "The sign of the disease is still there."),
+        ("leaked validation images", {"train_size": 2000}, "The sign of the disease is still there."),
+        ("too few images", {"train_size": 60}, "The sign of the disease is still there."),
+        ("too few images", {"epochs": 1}, "The "),
+        ("healthy", {"shuffle_labels": True}, "That sign is gone, but the network has another one now."),
+        ("healthy", {"learning_rate": 0.05}, "The numbers look better, but the cause is still there: it was not learni"),
+    ],
+)
+def test_a_treatment_that_does_not_help_is_refused_with_its_number(disease, changes, words):
+    number = NUMBERS[disease]
+    mistake = wrong_cure(number, treat(PATIENTS[number], **changes))
+    assert mistake is not None
+    assert mistake.startswith(words)
+    assert mistake.endswith(".")
+
+
+def test_no_treatment_and_another_patient_are_refused():
+    number = NUMBERS["dead ReLUs"]
+    assert wrong_cure(number, PATIENTS[number]) == "This is the patient as admitted. Give what treat(…) returns."
+    assert wrong_cure(number, cured("healthy")).startswith("This is patient ")
+    untreated = treat(PATIENTS[number])
+    assert wrong_cure(number, untreated).startswith("The sign of the disease is still there. With dead ReLUs, ")
+
+
+def test_a_sign_that_is_only_hidden_is_found():
+    """Whoever stops the training after an epoch has no gap, and no cured network."""
+    number = NUMBERS["too few images"]
+    assert wrong_cure(number, treat(PATIENTS[number], epochs=1)) is not None
+    forged = replace(cured("healthy"), number=number, _key=PATIENTS[number]._key)
+    assert "is still there" in wrong_cure(number, forged)

@@ -1,7 +1,7 @@
 """Train the twelve networks of notebook 09 and write them into the results bank: `python tools/make_clinic.py`.
 
-It takes half a minute. Run notebook 09 again afterwards, and read its prose with its outputs. `tools/make_bank.py` calls
-it, too.
+It takes half a minute. Run notebook 09 again afterwards, and read its prose with its outputs. `tools/make_bank.py`
+calls it, too.
 """
 
 from __future__ import annotations

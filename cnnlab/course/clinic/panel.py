@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import ipywidgets
 
@@ -78,7 +79,7 @@ def _name(patient: Patient) -> str:
     return f"{patient.number} treated" if patient.treatment else str(patient.number)
 
 
-def _check_patients(patients: object) -> list[Patient]:
+def _check_patients(patients: Any) -> list[Patient]:
     """Return the patients in a list; raise ConfigError unless there is at least one, and nothing else."""
     listed = list(patients.values() if isinstance(patients, Mapping) else patients) if _holds(patients) else []
     if not listed or not all(isinstance(patient, Patient) for patient in listed):
@@ -89,5 +90,5 @@ def _check_patients(patients: object) -> list[Patient]:
     return usable
 
 
-def _holds(patients: object) -> bool:
+def _holds(patients: Any) -> bool:
     return isinstance(patients, Iterable) and not isinstance(patients, str)

@@ -83,9 +83,7 @@ class Recording:
             part = {key: float(value) for key, value in self._parts(f"gradient.{name}", epoch).items()}
             kind = "Conv2d" if name.startswith("conv") else "Linear"
             flows["of one batch"][name] = LayerGradient(kind, nan, nan, part["of_batch"], nan, nan, {})
-            flows["that the step uses"][name] = LayerGradient(
-                kind, nan, nan, part["used"], nan, part["step_ratio"], {}
-            )
+            flows["that the step uses"][name] = LayerGradient(kind, nan, nan, part["used"], nan, part["step_ratio"], {})
         return flows
 
     def weights(self, epoch: int) -> ByLayer:

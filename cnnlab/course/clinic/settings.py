@@ -74,7 +74,7 @@ class Setting:
                 raise ConfigError(f"{field} must be True or False, got {getattr(self, field)!r}")
 
     def change(self, changes: dict[str, Any]) -> Setting:
-        """Return this setting with other values of the fields that are named; raise ConfigError for an unknown field."""
+        """Return this setting with other values of the named fields; raise ConfigError for an unknown field."""
         for name in changes:
             check_choice("setting", name, FIELDS)
         return dataclasses.replace(self, **changes)

@@ -12,7 +12,6 @@ from cnnlab.course.clinic.recording import ACTIVATIONS, LAYERS
 from cnnlab.course.clinic.train import load_images
 from cnnlab.data.dataset import Split
 
-
 MOST = 1000.0  # a larger ratio says no more
 
 
@@ -154,7 +153,8 @@ SIGNS = {
     "learning rate too low": Sign(
         lambda numbers: numbers.typical_step,
         lambda ratio: ratio < 0.0003,
-        "Where the learning rate is too low, a typical step is far below a thousandth of the weights; here it is {:.2g}.",
+        "Where the learning rate is too low, a typical step is far below a thousandth of the weights; here it is "
+        "{:.2g}.",
     ),
     "too few images": Sign(
         lambda numbers: numbers.validation_loss - numbers.train_loss,

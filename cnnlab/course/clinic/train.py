@@ -61,12 +61,12 @@ def build_network(setting: Setting) -> nn.Sequential:
     model = nn.Sequential(layers)
     generator = torch.Generator().manual_seed(setting.seed)
     for name in LAYERS:
-        layer = model.get_submodule(name)
+        weight, bias = model.get_parameter(f"{name}.weight"), model.get_parameter(f"{name}.bias")
         if setting.random_weights:
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)  # He et al. 2015
+            nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)  # He et al. 2015
         else:
-            nn.init.constant_(layer.weight, 1 / layer.weight[0].numel())
-        nn.init.constant_(layer.bias, setting.initial_bias if name != "logits" else 0.0)
+            nn.init.constant_(weight, 1 / weight[0].numel())
+        nn.init.constant_(bias, setting.initial_bias if name != "logits" else 0.0)
     return model
 
 
@@ -119,7 +119,8 @@ def _look_at_step(model: nn.Module, learning_rate: float) -> list[tuple[float, f
     """Return for each layer the norm of the gradient that the step uses, and the norm of step / norm of weights."""
     numbers = []
     for name in LAYERS:
-        weight = model.get_submodule(name).weight
+        weight = model.get_parameter(f"{name}.weight")
+        assert weight.grad is not None  # after backward
         norm = float(weight.grad.norm())
         numbers.append((norm, learning_rate * norm / float(weight.detach().norm())))
     return numbers
@@ -128,9 +129,7 @@ def _look_at_step(model: nn.Module, learning_rate: float) -> list[tuple[float, f
 def _measure(model, initial, train: Split, validation: Split, steps: list) -> dict[str, np.ndarray]:
     """Return the numbers from inside the network after an epoch, by name."""
     numbers: dict[str, np.ndarray] = {}
-    inside = activation_statistics(
-        model, validation.images[:MEASURED], layers=ACTIVATIONS, sample=VALUES["activation"]
-    )
+    inside = activation_statistics(model, validation.images[:MEASURED], layers=ACTIVATIONS, sample=VALUES["activation"])
     for name, layer in inside.items():
         for part in ("units", "mean", "std", "minimum", "maximum", "scale", "zeros", "dead", "sample"):
             numbers[f"activation.{name}.{part}"] = np.asarray(getattr(layer, part))
@@ -142,7 +141,7 @@ def _measure(model, initial, train: Split, validation: Split, steps: list) -> di
         numbers[f"gradient.{name}.used"] = used[place]
         numbers[f"gradient.{name}.step_ratio"] = ratios[place]
     for name, layer in weight_distributions(model, initial).items():
-        units = torch.from_numpy(layer.values).reshape(model.get_submodule(name).weight.shape[0], -1)
+        units = torch.from_numpy(layer.values).reshape(len(model.get_parameter(f"{name}.weight")), -1)
         numbers[f"weight.{name}.different"] = np.asarray(len(units.mul(1e4).round().unique(dim=0)))
         for part in ("count", "mean", "std", "change", "similarity"):
             numbers[f"weight.{name}.{part}"] = np.asarray(getattr(layer, part))

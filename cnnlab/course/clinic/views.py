@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from cnnlab.checks import check_choice
 from cnnlab.course.clinic.patients import Patient
+from cnnlab.course.clinic.recording import LAYERS
 from cnnlab.errors import ConfigError
 from cnnlab.plots.flow import plot_gradient_flow
 from cnnlab.plots.histograms import plot_activations, plot_weights
@@ -78,8 +80,9 @@ def draw_gradients(patient: Patient, epoch: int, figure: Figure) -> None:
         drawn = [line.get_ydata() for line in ax.lines]
         values = [float(value) for line in drawn for value in line if value > 0]
         ax.set_ylim(min([low, *values]) / 2, max([high, *values]) * 2)  # the same for most patients
-        ax.tick_params(axis="x", labelsize=8)
-        if any((line != line).any() for line in drawn if len(line)):  # NaN: a logarithmic axis can't show zero
+        ax.set_xticks(range(len(LAYERS)), LAYERS, fontsize=8)
+        ax.set_xlim(-0.3, len(LAYERS) - 0.7)
+        if any(np.isnan(line).any() for line in drawn):  # NaN: a logarithmic axis can't show zero
             ax.set_title("where there is no point, it is 0", fontsize=9)
 
 

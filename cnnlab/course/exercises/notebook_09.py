@@ -69,7 +69,9 @@ def wrong_cure(number: int, answer: object) -> str | None:
         return f"The training diverged after epoch {answer.epochs}: the loss is no finite number any more."
     changed = [name for name, value in answer.treatment.items() if value != getattr(_admitted(answer), name)]
     if len(changed) > 1:
-        return f"You changed {len(changed)} settings, {' and '.join(changed)}. Change one, else you can't say what helped."
+        return (
+            f"You changed {len(changed)} settings, {' and '.join(changed)}. Change one, else you can't say what helped."
+        )
     numbers = read_symptoms(answer)
     if cause and has_sign(disease, numbers):
         return f"The sign of the disease is still there. {describe_sign(disease, numbers)}"
@@ -132,18 +134,18 @@ def _unknown(answer: object, what: str, choices: tuple[str, ...]) -> str:
 
 
 LOOK_FIRST = (
-    "Begin with the curves. Does the training loss stay flat, jump, or fall? Each leaves a few diseases. Then ask where "
-    "those few differ inside.",
+    "Begin with the curves. Does the training loss stay flat, jump, or fall? Each leaves a few diseases. Then ask "
+    "where those few differ inside.",
     "A flat loss: count the dead units, compare the kernels, follow the gradient from output to input, and read the "
-    "size of the steps. A loss that jumps: are the steps too large, and does the gradient that they use agree with that "
-    "of one batch? A loss that falls: compare training with validation, and read every number beside the inputs.",
+    "size of the steps. A loss that jumps: are the steps too large, and does the gradient that they use agree with "
+    "that of one batch? A loss that falls: compare training with validation, and read every number beside the inputs.",
 )
 CHANGE_ONE = (
     "Each patient differs from a healthy network in one setting. Which one belongs to your diagnosis?",
     "Print HEALTHY. Set that one field to the value that it has there, and leave the others alone. A healthy network "
     "needs no change: treat(patient).",
 )
-DIAGNOSE = '''\
+DIAGNOSE = """\
 from cnnlab import admit_patients
 from cnnlab.course.clinic.symptoms import name_disease, read_symptoms
 from cnnlab.course.exercises.notebook_09 import SHOWN_BY
@@ -152,8 +154,8 @@ patient = admit_patients(seed=0)[{number}]  # with your own seed
 print(read_symptoms(patient))  # the numbers behind the views
 disease = name_disease(patient)  # the first sign that is there; read the code of this function
 answer = patient.diagnosis(disease, SHOWN_BY[disease][0])
-'''
-CURE = '''\
+"""
+CURE = """\
 from cnnlab import HEALTHY, admit_patients, treat
 from cnnlab.course.clinic.settings import CAUSES
 from cnnlab.course.clinic.symptoms import name_disease
@@ -161,7 +163,7 @@ from cnnlab.course.clinic.symptoms import name_disease
 patient = admit_patients(seed=0)[{number}]  # with your own seed
 cause = CAUSES[name_disease(patient)]  # the field that is not as in a healthy network
 answer = treat(patient, **{{field: getattr(HEALTHY, field) for field in cause}})
-'''
+"""
 
 EXERCISES = tuple(
     exercise

@@ -27,7 +27,8 @@ def test_each_control_changes_the_picture_and_the_words(panel):
     panel.patient.value = 3
     assert (panel.plot.pixels() != before).any()
     history = panel.patients[3].history
-    assert panel.status.value.startswith(f"Patient 3, after epoch 12 of 12: training loss {history.last('train_loss'):.3g}")
+    last = history.last("train_loss")
+    assert panel.status.value.startswith(f"Patient 3, after epoch 12 of 12: training loss {last:.3g}")
     seen = [panel.plot.pixels()]
     for view in list(VIEWS)[1:]:
         panel.view.value = view

@@ -16,7 +16,7 @@ def test_every_seed_has_all_eleven_in_an_order_of_its_own():
     for seed in range(5):
         patients = admit_patients(seed)
         assert list(patients) == list(range(12))
-        assert own_setting(patients[0]) == HEALTHY.change({"seed": 1})
+        assert own_setting(patients[0]) == HEALTHY.change({"seed": 0})
         orders.append([disease_of(patients[number]) for number in range(1, 12)])
         assert sorted(orders[-1]) == sorted(DISEASES)
     assert len({tuple(order) for order in orders}) == 5
@@ -36,7 +36,7 @@ def test_nothing_that_is_shown_names_a_disease_or_its_cause():
     shown += [repr(patient.history) for patient in patients.values()]
     shown += [str(patient.history.settings) for patient in patients.values()]
     panel = Clinic(patients)
-    for number in patients:
+    for number in (1, 0):
         panel.patient.value = number
         for view in panel.view.options:
             panel.view.value = view
@@ -45,7 +45,7 @@ def test_nothing_that_is_shown_names_a_disease_or_its_cause():
             shown.append(str([{name: state[name] for name in state if name != "picture"} for state in states]))
     panel.close()
     text = " ".join(shown).lower()
-    secrets = [*DISEASES[1:], *(field for cause in CAUSES.values() for field in cause if field != "train_size")]
+    secrets = [*DISEASES[1:], *(field for cause in CAUSES.values() for field in cause if field != "activation")]
     assert not [word for word in secrets if word.lower() in text]
 
 
@@ -53,13 +53,13 @@ def test_a_treatment_changes_what_it_names_and_nothing_else():
     number, sick = next(
         item for item in admit_patients(0).items() if item[0] and disease_of(item[1]) == "learning rate too low"
     )
-    treated = treat(sick, learning_rate=0.1, epochs=1)
+    treated = treat(sick, learning_rate=0.05, epochs=1)
     assert own_setting(treated) == HEALTHY.change({"epochs": 1})
     assert own_setting(sick) == HEALTHY.change(CAUSES["learning rate too low"])
     assert (treated.number, treated.epochs, sick.epochs) == (number, 1, 12)
-    assert str(treated) == f"patient {number}, treated with learning_rate=0.1, epochs=1"
-    again = treat(treated, learning_rate=0.05)
-    assert again.treatment == {"learning_rate": 0.05, "epochs": 1}
+    assert str(treated) == f"patient {number}, treated with learning_rate=0.05, epochs=1"
+    again = treat(treated, learning_rate=0.2)
+    assert again.treatment == {"learning_rate": 0.2, "epochs": 1}
     healthy = treat(admit_patients(0)[0], epochs=1)
     assert healthy.history["train_loss"] != treated.history["train_loss"]  # it began with other weights
     assert healthy.history["train_loss"][0] == pytest.approx(admit_patients(0)[0].history["train_loss"][0], rel=0.05)

@@ -24,7 +24,7 @@ def test_there_are_eleven_and_each_disease_has_one_cause_of_its_own():
 
 def test_a_key_says_nothing_about_the_setting():
     assert re.fullmatch("[0-9a-f]{16}", HEALTHY.key)
-    assert HEALTHY.key == Setting(learning_rate=0.1).key != Setting(learning_rate=0.2).key
+    assert HEALTHY.key == Setting(learning_rate=0.05).key != Setting(learning_rate=0.2).key
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from cnnlab import count_parameters, load_data
 from cnnlab.course.clinic.recording import LAYERS, read_recording
-from cnnlab.course.clinic.settings import CAUSES, HEALTHY
+from cnnlab.course.clinic.settings import HEALTHY, setting_of
 from cnnlab.course.clinic.train import BATCH, SHOWN, _batches, build_network, load_images, train_network
 
 SHORT = HEALTHY.change({"epochs": 1})
@@ -31,8 +31,8 @@ def test_weights_and_biases_begin_as_the_setting_says():
 def test_the_images_have_the_faults_of_the_setting_and_no_other():
     published = load_data("mnist", train=2000, validation=300, test=1)
     train, validation = load_images(HEALTHY)
-    assert (len(train), len(validation)) == (500, 300)
-    assert torch.equal(train.images, published.train.images[:500])
+    assert (len(train), len(validation)) == (1000, 300)
+    assert torch.equal(train.images, published.train.images[:1000])
     assert torch.equal(validation.images, published.validation.images)
     raw, _ = load_images(HEALTHY.change({"normalize": False}))
     assert (raw.images - 255 * train.pixels).abs().max() < 1e-3
@@ -62,7 +62,7 @@ def test_one_epoch_is_that_of_torchs_own_optimizer(zeroed):
     setting = SHORT.change({"zero_gradients": zeroed, "learning_rate": 0.01})
     recording = train_network(setting)
     train, validation = load_images(setting)
-    model, batches = build_network(setting), _batches(500, torch.Generator().manual_seed(0))
+    model, batches = build_network(setting), _batches(1000, torch.Generator().manual_seed(1))
     piled = [torch.zeros_like(value) for value in model.parameters()]
     losses, norms = [], []
     for _ in range(SHOWN // BATCH):
@@ -76,7 +76,9 @@ def test_one_epoch_is_that_of_torchs_own_optimizer(zeroed):
                 value -= 0.01 * total
         losses.append(loss.item())
     assert recording.history["train_loss"] == [pytest.approx(np.mean(losses), rel=1e-4)]
-    assert recording.gradients(1)["that the step uses"]["conv1"].gradient_norm == pytest.approx(np.mean(norms), rel=1e-3)
+    assert recording.gradients(1)["that the step uses"]["conv1"].gradient_norm == pytest.approx(
+        np.mean(norms), rel=1e-3
+    )
     with torch.no_grad():
         loss = float(functional.cross_entropy(model(validation.images), validation.labels))
         act1 = model[:2](validation.images[:100])
@@ -97,7 +99,7 @@ def test_a_training_that_diverges_ends_and_says_so():
 
 @pytest.mark.parametrize("disease", ["healthy", "gradients never zeroed"])
 def test_training_again_gives_the_bank(disease):
-    setting = HEALTHY.change(CAUSES[disease])
+    setting = setting_of(disease)
     recorded, again = read_recording(setting.key), train_network(setting.change({"epochs": 2}))
     for metric in ("train_loss", "validation_loss"):
         assert again.history[metric] == pytest.approx(recorded.history[metric][:2], rel=0.05)

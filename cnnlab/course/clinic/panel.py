@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import ipywidgets
 
@@ -58,12 +58,12 @@ class Clinic(Panel):
         ]  # fmt: skip
 
     def _draw(self) -> None:
-        patient = self.patients[self.patient.value]
+        patient, view = self.patients[cast(int, self.patient.value)], cast(str, self.view.value)
         epoch = min(self.epoch.value, patient.epochs)  # another one may have been trained for longer
         self.plot.figure.clear()
-        plot_patient(patient, self.view.value, epoch=epoch, figure=self.plot.figure)
+        plot_patient(patient, view, epoch=epoch, figure=self.plot.figure)
         self.plot.freeze([])
-        self.plot.show(label=f"{patient}, {self.view.value}: {alt_text(self.plot.figure)}")
+        self.plot.show(label=f"{patient}, {view}: {alt_text(self.plot.figure)}")
         row = patient.history.rows[epoch - 1]
         self.status.say(
             f"{str(patient).capitalize()}, after epoch {epoch} of {patient.epochs}: training loss "

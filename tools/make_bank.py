@@ -204,6 +204,10 @@ def main() -> None:
     if "notebooks" in options.only:
         seeds = 2 * options.seeds  # the runs are small
         parts |= {made.__name__: (made(seeds), {}) for made in (kernel_size, pooling, optimizers)}
+        if not options.forecast:
+            import make_clinic  # beside this script
+
+            make_clinic.main(bank)
     for name, (experiments, settings) in parts.items():
         if options.forecast:
             forecast(name, experiments)

@@ -16,6 +16,8 @@ from cnnlab.checks import check_choice
 from cnnlab.course.clinic.patients import Patient
 from cnnlab.course.clinic.recording import LAYERS
 from cnnlab.errors import ConfigError
+from cnnlab.interpret.capture import ByLayer
+from cnnlab.plots.alt_text import describe
 from cnnlab.plots.flow import plot_gradient_flow
 from cnnlab.plots.histograms import plot_activations, plot_weights
 from cnnlab.plots.history import plot_history
@@ -84,6 +86,9 @@ def draw_gradients(patient: Patient, epoch: int, figure: Figure) -> None:
         ax.set_xlim(-0.3, len(LAYERS) - 0.7)
         if any(np.isnan(line).any() for line in drawn):  # NaN: a logarithmic axis can't show zero
             ax.set_title("where there is no point, it is 0", fontsize=9)
+    describe(norms, f"Gradient norm by layer, from conv1 to logits, {'; '.join(map(_ends, flows, flows.values()))}.")
+    ratios = [f"{layer.update_ratio:.2g}" for layer in flows["that the step uses"].values()]
+    describe(steps, f"Step / weights by layer: {', '.join(ratios)}.")
 
 
 def draw_weights(patient: Patient, epoch: int, figure: Figure) -> None:
@@ -116,6 +121,12 @@ def draw_inputs(patient: Patient, epoch: int, figure: Figure) -> None:  # noqa: 
         drawn = _draw_row(ax, images, labels, low, high)
         ax.set_title(title, fontsize=9)
     figure.colorbar(drawn, ax=list(every), label="what the network gets, per pixel", shrink=0.9)
+
+
+def _ends(name: str, flow: ByLayer) -> str:
+    """Say in words how the gradient norm goes from the first layer to the last."""
+    norms = [layer.gradient_norm for layer in flow.values()]
+    return f"{name}: from {norms[0]:.2g} to {norms[-1]:.2g}"
 
 
 def nearest_images(images: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:

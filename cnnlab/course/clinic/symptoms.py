@@ -147,14 +147,13 @@ SIGNS = {
     ),
     "learning rate too high": Sign(
         lambda numbers: numbers.typical_step,
-        lambda ratio: ratio > 0.03,
-        "Where the learning rate is too high, a typical step is several hundredths of the weights; here it is {:.2g}.",
+        lambda ratio: ratio > 0.05,
+        "Where the learning rate is too high, a typical step is more than 0.05 of the weights; here it is {:.2g}.",
     ),
     "learning rate too low": Sign(
         lambda numbers: numbers.typical_step,
         lambda ratio: ratio < 0.0003,
-        "Where the learning rate is too low, a typical step is far below a thousandth of the weights; here it is "
-        "{:.2g}.",
+        "Where the learning rate is too low, a typical step is less than 0.0003 of the weights; here it is {:.2g}.",
     ),
     "too few images": Sign(
         lambda numbers: numbers.validation_loss - numbers.train_loss,

@@ -78,8 +78,8 @@ def wrong_cure(number: int, answer: object) -> str | None:
     remaining = name_disease(answer)
     if remaining != "healthy":
         return f"That sign is gone, but the network has another one now. {describe_sign(remaining, numbers)}"
-    if changed and changed[0] not in cause:
-        return f"The numbers look better, but the cause is still there: it was not {changed[0]}."
+    if changed != list(cause):
+        return f"The numbers look healthy, but the cause was not {changed[0] if changed else 'removed'}."
     if numbers.validation_accuracy < NEEDED_ACCURACY:
         return (
             f"The sign is gone, but the network classifies only {numbers.validation_accuracy:.0%} of the validation "

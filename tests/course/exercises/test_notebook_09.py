@@ -132,11 +132,8 @@ def test_the_healthy_setting_cures_and_the_disease_is_gone(disease):
     ("disease", "changes"),
     [
         ("learning rate too high", {"learning_rate": 0.1}),
-        ("learning rate too low", {"learning_rate": 0.1}),
         ("too few images", {"train_size": 1500}),
-        ("dead ReLUs", {"initial_bias": 0.1}),
         ("equal weights", {"random_weights": True, "seed": 1}),  # seed 1 is no change
-        ("healthy", {}),
     ],
 )
 def test_another_value_that_helps_is_taken_too(disease, changes):
@@ -147,12 +144,10 @@ def test_another_value_that_helps_is_taken_too(disease, changes):
 @pytest.mark.parametrize(
     ("disease", "changes", "words"),
     [
-        ("learning rate too low", {"learning_rate": 0.0002}, "The sign of the disease is still there."),
         ("learning rate too low", {"epochs": 20}, "The sign of the disease is still there."),
         ("learning rate too low", {"learning_rate": 1.5}, "That sign is gone, but the network has another one now."),
         ("learning rate too high", {"learning_rate": 1e-5}, "That sign is gone, but the network has another one now."),
         ("learning rate too high", {"learning_rate": 1e9}, "The training diverged after epoch "),
-        ("learning rate too high", {"train_size": 2000}, "The sign of the disease is still there."),
         ("dead ReLUs", {"learning_rate": 0.5}, "The sign of the disease is still there."),
         (
             "dead ReLUs",
@@ -160,7 +155,6 @@ def test_another_value_that_helps_is_taken_too(disease, changes):
             "You changed 2 settings, initial_bias and ",
         ),
         ("unnormalized input", {"learning_rate": 0.0001}, "The sign of the disease is still there."),
-        ("shuffled labels", {"train_size": 2000}, "The sign of the disease is still there."),
         ("vanishing gradients", {"learning_rate": 1.0}, "The sign of the disease is still there."),
         ("equal weights", {"seed": 3}, "The sign of the disease is still there."),
         ("gradients never zeroed", {"learning_rate": 0.01}, "The sign of the disease is still there."),

@@ -36,8 +36,11 @@ def test_who_gets_everything_right_reads_it_eleven_times_twice():
     page = walk(diagnoses, treatments)
     assert marks(page.printed["diagnose"]) == ["✔ Correct"] * 11
     assert marks(page.printed["cure"]) == ["✔ Correct"] * 11
-    assert "treated: 11 of 11; above 0.7: 11" in page.printed["after"]
+    assert "treated so far: 11 of 11; above 0.7: 11" in page.printed["after"]
     assert page.values["falling"].startswith("Your guess: 6")
+    leak = next(number for number, disease in DISEASE.items() if disease == "leaked validation images")
+    accuracies = [page.names[each][leak].history["validation_accuracy"][-1] for each in ("patients", "treated")]
+    assert accuracies[0] > accuracies[1]  # as the notebook says
 
 
 def test_who_gets_everything_wrong_reads_why_and_no_answer():

@@ -1,4 +1,4 @@
-"""Test the numbers by which the diseases are told apart: a table of all patients, and two that look alike in the loss."""
+"""Test the numbers by which the diseases are told apart, and that some look alike in the loss and differ inside."""
 
 import numpy as np
 import pytest

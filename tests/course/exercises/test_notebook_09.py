@@ -99,8 +99,6 @@ def test_another_patients_diagnosis_and_that_of_a_treated_one_are_refused():
     assert wrong_diagnosis(number, other.diagnosis("healthy", "all of them")) == (
         f"This is a diagnosis of patient {other.number}; the exercise asks for patient {number}."
     )
-    words = wrong_diagnosis(number, cured("healthy").diagnosis("healthy", "all of them"))
-    assert words is None or "has been treated" in words
     sick = NUMBERS["too few images"]
     assert wrong_diagnosis(sick, cured("too few images").diagnosis("healthy", "all of them")).startswith(
         "This patient has been treated."

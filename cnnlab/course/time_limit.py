@@ -42,7 +42,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         if not is_late:
             signal.default_int_handler(number, None)  # the person's own interrupt
         if not is_over:
-            raise OutOfTime
+            raise OutOfTime(f"stopped after {seconds:g} seconds")
 
     earlier = signal.signal(signal.SIGINT, handle)
     timer = threading.Timer(seconds, interrupt)

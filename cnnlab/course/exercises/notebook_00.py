@@ -253,7 +253,7 @@ answer = loss_gradient""",
     Exercise(
         name="00-share-right",
         find_mistake=_wrong_share,
-        further="Each image of a thousand is a tenth of a percentage point. Notebook 03 shows what accuracy does not see.",
+        further="Of a thousand images each is a tenth of a percentage point. Notebook 03 shows what accuracy hides.",
         hints=(
             "The network's answer is the place of the largest logit in each row.",
             "logits.argmax(1) gives the answers. Compare them with the labels, and count.",
@@ -267,7 +267,7 @@ answer = share_right""",
     Exercise(
         name="00-noise-floor",
         find_mistake=_wrong_floor,
-        further="With more runs of each setting t gets smaller, and the mean of n runs scatters less, by the root of n.",
+        further="With more runs of each setting t gets smaller, and the mean of n runs scatters less than one run.",
         hints=(
             "Three factors: t, the square root of 2, and the standard deviation of the five.",
             "statistics.stdev estimates the standard deviation from a sample.",

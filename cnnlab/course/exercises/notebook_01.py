@@ -66,13 +66,20 @@ def _wrong_convolution(answer: object) -> str | None:
             lambda image, kernel: convolve(image, kernel).relu(),
             "The outputs below zero are lost on the way. ReLU is a layer of its own.",
         ),
-        (lambda image, kernel: convolve(image, torch.ones_like(kernel)), "This is the sum of each patch, without the kernel."),
         (
-            lambda image, kernel: torch.nn.functional.unfold(image[None, None], len(kernel))
-            .mul(kernel.reshape(1, -1, 1)).amax(1).reshape(convolve(image, kernel).shape),
+            lambda image, kernel: convolve(image, torch.ones_like(kernel)),
+            "This is the sum of each patch, without the kernel.",
+        ),
+        (
+            lambda image, kernel: (
+                torch.nn.functional.unfold(image[None, None], len(kernel))
+                .mul(kernel.reshape(1, -1, 1))
+                .amax(1)
+                .reshape(convolve(image, kernel).shape)
+            ),
             "This is the largest product of each patch. An output pixel is their sum.",
         ),
-    ]  # fmt: skip
+    ]
     return wrong_function(answer, convolve, _images, known=known)
 
 
@@ -150,7 +157,7 @@ EXERCISES = (
     Exercise(
         name="01-one-pixel",
         find_mistake=_wrong_pixel,
-        further="With a flipped kernel the sum is another one. A network would learn the flipped numbers, and not mind.",
+        further="With a flipped kernel the sum is another one. A network would learn the flipped numbers.",
         hints=(
             "Multiply each number of the patch by the number of the kernel at the same place.",
             "The upper row gives 0 · -1 + 3 · 2 + 1 · -1. Do the same for the other two, and add.",
@@ -163,7 +170,7 @@ EXERCISES = (
         further="torch.nn.functional.conv2d does the same for all images, channels and kernels at once, far faster.",
         hints=(
             "Two loops go over the places where the kernel fits. At each, take the patch under it.",
-            "The patch at (row, column) is image[row : row + k, column : column + k], and the kernel fits H - k + 1 times.",
+            "The patch at (row, column) is image[row : row + k, column : column + k]. The kernel fits H - k + 1 times.",
         ),
         solution="""import torch
 
@@ -186,7 +193,7 @@ answer = convolve""",
         find_mistake=_wrong_field,
         further="The layer table counts in this way, from the first layer to the last.",
         hints=(
-            "Go from the image to the output. Each layer adds something to what is seen, and the pooling doubles the step.",
+            "Go from the image to the output. Each layer sees a little more, and the pooling doubles the step.",
             "A kernel of size k adds k - 1 steps. A step is 1 pixel before the pooling, and 2 after it.",
         ),
         solution="answer = 1 + (5 - 1) + (5 - 1) + (2 - 1) + (3 - 1) * 2",
@@ -197,17 +204,17 @@ answer = convolve""",
         further="The size of the image does not count: the same kernels work on images of any size.",
         hints=(
             "How many numbers has one kernel of this layer? It reaches through all input channels.",
-            "Take kernel height × kernel width × input channels, plus a bias. There are as many kernels as output channels.",
+            "Take kernel height × kernel width × input channels, plus a bias: that is one output channel.",
         ),
         solution="answer = (5 * 5 * 16 + 1) * 32",
     ),
     Exercise(
         name="01-multiply-adds",
         find_mistake=_wrong_work,
-        further="A pooling before the layer makes a quarter of the work of it: the kernels go to a quarter of the places.",
+        further="With a pooling before the layer it is a quarter of the work: the kernels go to fewer places.",
         hints=(
             "How many products does one output pixel take? And how many output pixels are there?",
-            "One output pixel takes kernel height × kernel width × input channels. Each output channel is a map of 14×14.",
+            "One output pixel takes kernel height × kernel width × input channels. Each output channel is 14×14.",
         ),
         solution="answer = 5 * 5 * 16 * 32 * 14 * 14",
     ),
@@ -224,10 +231,10 @@ answer = convolve""",
     Exercise(
         name="01-fair-plan",
         find_mistake=lambda answer: wrong_plan(answer, by="kernel_size", levels=(3, 5), seeds=5),
-        further="The number of parameters still moves with the kernel. To hold it, match_channels finds other channels.",
+        further="The number of parameters still moves with the kernel; match_channels would hold it, about.",
         hints=(
             "grid makes an experiment for each combination of the lists that you give it.",
-            "Give grid a base, the two kernel sizes, and a range of seeds. Every other field stays as it is in the base.",
+            "Give grid a base, the two kernel sizes, and a range of seeds. The base holds every other field.",
         ),
         solution="""from cnnlab import Experiment, grid
 

@@ -256,7 +256,7 @@ answer = average_backward""",
     Exercise(
         name="02-read-picture",
         find_mistake=lambda answer: wrong_verdict(answer, clothes_level()),
-        further="The verdict is about these runs: one data set, one kernel size, one length. Notebook 07 asks all of them.",
+        further="The verdict is about these runs: one data set, one kernel size, one length. Notebook 07 has them all.",
         hints=(
             "Only the interval counts: where are its two ends?",
             "Right of zero: better. Left of zero: worse. On both sides: the runs cannot tell.",

@@ -170,8 +170,14 @@ def _wrong_interval(answer: object) -> str | None:
             "Your standard deviation divides by n. For a sample the sum of the squares is divided by n - 1.",
         ),
         (unpaired_interval, "You lost the pairs. Take the difference of each seed first, then their scatter."),
-        (_half(lambda d: T_OF_FIVE * statistics.stdev(d)), "The mean of n differences scatters less than one: √n is missing."),
-        (_half(lambda d: T_OF_FIVE * statistics.stdev(d) / 5), "You divide by n. A mean scatters less by the root of n."),
+        (
+            _half(lambda d: T_OF_FIVE * statistics.stdev(d)),
+            "The mean of n differences scatters less than one: √n is missing.",
+        ),
+        (
+            _half(lambda d: T_OF_FIVE * statistics.stdev(d) / 5),
+            "You divide by n. A mean scatters less by the root of n.",
+        ),
         (lambda x, y: interval(x, y, t=1.96), "1.96 is for very many seeds. For five, take t."),
         (lambda x, y: interval(x, y, t=1.0), "The factor t is missing."),
         (_half(lambda d: T_OF_FIVE * statistics.variance(d) / root), "This has the variance. Take its square root."),
@@ -180,9 +186,15 @@ def _wrong_interval(answer: object) -> str | None:
         (lambda x, y: interval(x, y)[::-1], "Give the lower end first."),
         (lambda x, y: statistics.fmean(differences_of(x, y)), "This is the middle alone. Give both ends."),
         (lambda x, y: (interval(x, y)[1] - interval(x, y)[0]) / 2, "This is half the width. Give both ends."),
-        (_half(lambda d: math.sqrt(2) * T_OF_FIVE * statistics.stdev(d)), "√2 belongs to the noise floor of single runs."),
-        (lambda x, y: [min(differences_of(x, y)), max(differences_of(x, y))], "These are the smallest and the largest difference."),
-    ]  # fmt: skip
+        (
+            _half(lambda d: math.sqrt(2) * T_OF_FIVE * statistics.stdev(d)),
+            "√2 belongs to the noise floor of single runs.",
+        ),
+        (
+            lambda x, y: [min(differences_of(x, y)), max(differences_of(x, y))],
+            "These are the smallest and the largest difference.",
+        ),
+    ]
     return wrong_function(answer, interval, _pairs, known=known, tolerance=1e-3)
 
 
@@ -252,7 +264,7 @@ EXERCISES = (
         further="The gap is there already at the best epoch. A gap alone does not say that it is time to stop.",
         hints=(
             "Early stopping looks at one of the three lists only. Which one?",
-            "Find the lowest number of validation_loss, and count its place from 1. The gap is a difference of two losses.",
+            "Find the lowest number of validation_loss, and count its place from 1. The gap is made of two losses.",
         ),
         solution="""train_loss = [1.90, 1.20, 0.80, 0.50, 0.30, 0.20, 0.10, 0.05]
 validation_loss = [1.80, 1.10, 0.90, 0.70, 0.62, 0.65, 0.71, 0.80]
@@ -301,8 +313,8 @@ for metric in ("loss", "accuracy"):
         find_mistake=_wrong_stop,
         further="With min_delta the loss has to fall by that much to count as lower.",
         hints=(
-            "Keep the best loss so far and its epoch. In each epoch ask: is it lower, and if not, how long ago was the best?",
-            "Training ends when epoch - best_epoch is more than patience. It may never be; then all epochs are trained.",
+            "Keep the best loss so far and its epoch. In each epoch ask: how long ago was the best?",
+            "Training ends when epoch - best_epoch is more than patience, or with the last epoch.",
         ),
         solution="""def stop_early(losses, patience):
     best_loss, best_epoch = float("inf"), 0

@@ -1,4 +1,4 @@
-"""Share of right answers, loss, gradient and training step of a classifier: right, and with the mistakes of students."""
+"""Share of right answers, loss, gradient and training step of a classifier; also with the mistakes of students."""
 
 from __future__ import annotations
 

@@ -30,13 +30,15 @@ def wrong_verdict(answer: object, level: Level) -> str | None:
     return wrong_choice(answer, level.verdict, {name: why for name, why in words.items() if name != level.verdict})
 
 
-def wrong_plan(answer: object, *, by: str, levels: Sequence[Any], seeds: int) -> str | None:
+def wrong_plan(answer: object, *, dataset: str, by: str, levels: Sequence[Any], seeds: int) -> str | None:
     """Find what is wrong with a list of experiments that shall compare the levels of one field, and nothing else.
 
     Parameters
     ----------
     answer : object
         The student's answer: a list of `Experiment`, as `grid` returns it.
+    dataset : str
+        The data set that the question is about.
     by : str
         The compared field.
     levels : sequence
@@ -57,11 +59,13 @@ def wrong_plan(answer: object, *, by: str, levels: Sequence[Any], seeds: int) ->
         return f"{by}={others[0]!r} is not part of the question."
     if words := _what_else_moves(answer, groups, by):
         return words
+    if answer[0].dataset != dataset:
+        return f"The question is about {dataset}, and these experiments train on {answer[0].dataset}."
     return _wrong_seeds(groups, by, seeds)
 
 
 def _what_else_moves(experiments: Sequence[Experiment], groups: dict[Any, list[Experiment]], by: str) -> str | None:
-    """Return in words which other field moves with the compared experiment, or for itself."""
+    """Return in words which other field moves with the compared field, or by itself."""
     for name in FIELDS:
         values = {repr(getattr(experiment, name)) for experiment in experiments}
         if name in (by, "seed") or len(values) == 1 or (name == "data_seed" and _is_paired(groups)):

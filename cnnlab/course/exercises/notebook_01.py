@@ -23,7 +23,6 @@ def _wrong_pixel(answer: object) -> str | None:
         (PATCH * KERNEL.abs()).sum().item(): "Some numbers of the kernel are below zero. Keep their sign.",
         (PATCH * KERNEL).mean().item(): mean,
         (PATCH @ KERNEL).sum().item(): "That is a product of matrices. Multiply number by number, at the same place.",
-        (PATCH @ KERNEL).trace().item(): "That is a product of matrices. Multiply number by number, at the same place.",
         (PATCH * KERNEL)[1, 1].item(): "That is the product in the middle alone. All nine count.",
         (PATCH * KERNEL).max().item(): "That is the largest product. An output pixel is a sum.",
         PATCH.sum().item(): "That is the sum of the patch alone. Where is the kernel?",
@@ -35,7 +34,7 @@ def _wrong_pixel(answer: object) -> str | None:
 def _images(generator: torch.Generator) -> list[tuple]:
     return [
         (torch.rand(height, width, generator=generator), torch.randn(size, size, generator=generator))
-        for height, width, size in ((6, 9, 3), (8, 5, 2), (7, 7, 5), (5, 8, 1))
+        for height, width, size in ((6, 9, 3), (8, 6, 5), (7, 7, 3), (5, 8, 1))
     ]
 
 
@@ -230,7 +229,9 @@ answer = convolve""",
     ),
     Exercise(
         name="01-fair-plan",
-        find_mistake=lambda answer: wrong_plan(answer, by="kernel_size", levels=(3, 5), seeds=5),
+        find_mistake=lambda answer: wrong_plan(
+            answer, dataset="fashion_mnist", by="kernel_size", levels=(3, 5), seeds=5
+        ),
         further="The number of parameters still moves with the kernel; match_channels would hold it, about.",
         hints=(
             "grid makes an experiment for each combination of the lists that you give it.",

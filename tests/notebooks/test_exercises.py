@@ -1,6 +1,7 @@
 """The exercises in the notebooks: each stands once, empty, in its own notebook, with words above it and a hint."""
 
 import ast
+import itertools
 import re
 
 import nbformat
@@ -52,7 +53,7 @@ def test_each_notebook_has_four_or_more(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_an_exercise_is_asked_above_its_cell_and_checked_in_its_last_line(path):
     cells = cells_of(path)
-    for above, cell in zip(cells, cells[1:], strict=False):
+    for above, cell in itertools.pairwise(cells):
         for name in checks(cell):
             assert cell.metadata.get("tags", []) == ["exercise"], name
             assert above.cell_type == "markdown", name

@@ -220,13 +220,11 @@ def _wrong_reading(answer: object) -> str | None:
 
 
 def _wrong_seeds(answer: object) -> str | None:
+    if isinstance(answer, (list, tuple, range)):  # the seeds themselves
+        answer = len({repr(seed) for seed in answer})
     count = as_number(answer)
-    if isinstance(answer, (list, tuple, range)):
-        return _wrong_seeds(len(set(answer))) if len(answer) != 1 else "One seed says nothing about chance."
-    if count is None or count != int(count):
-        return wrong_number(answer, FEWEST_SEEDS) or "Give a whole number."
-    if count < 1:
-        return "Give how many seeds you train."
+    if count is None or not math.isfinite(count) or count != round(count) or count < 1:
+        return "Give a whole number: how many seeds you train."
     if count == 1:
         return "One seed says nothing about chance."
     return "Two seeds say too little about how far runs scatter." if count < FEWEST_SEEDS else None

@@ -100,7 +100,8 @@ def _curves(generator: torch.Generator) -> list[tuple]:
 
 
 def _swapped(losses: Sequence[float], patience: int) -> tuple[int, int]:
-    return stop_early(losses, patience)[::-1]
+    last, kept = stop_early(losses, patience)
+    return kept, last
 
 
 def _stop_at_patience(losses: Sequence[float], patience: int) -> tuple[int, int]:

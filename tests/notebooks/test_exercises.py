@@ -83,3 +83,15 @@ def test_what_a_student_calls_is_imported(path):
         imports = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom)]
         names = {alias.name for node in imports if node.module == "cnnlab" for alias in node.names}
         assert {"check", "hint", "solution"} <= names
+
+
+@pytest.mark.parametrize(("path", "cell", "name"), all_checks(), ids=lambda part: part if isinstance(part, str) else "")
+def test_a_function_is_asked_for_with_the_arguments_of_its_solution(path, cell, name):
+    asked, solved = (arguments(source) for source in (cell.source, EVERY[name].solution))
+    assert not asked or list(asked.values())[-1] == list(solved.values())[-1], path
+
+
+def arguments(source):
+    """Return the functions that a source defines: name → names of its arguments."""
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    return {function.name: [argument.arg for argument in function.args.args] for function in functions}

@@ -41,6 +41,7 @@ def test_the_autograder_gives_points_for_correct_answers_alone(tmp_path):
     kernel.write_text(json.dumps({"argv": command, "display_name": "cnnlab", "language": "python"}))
     environment = os.environ | {
         "JUPYTER_PATH": str(tmp_path / "share"),
+        "PATH": os.pathsep.join([os.path.dirname(NBGRADER), os.environ["PATH"]]),  # it calls alembic
         "CNNLAB_GRADING": "1",
         "CNNLAB_COURSE": str(tmp_path / "mine"),
     }

@@ -130,15 +130,14 @@ EXERCISES = (
         ),
         solution=(
             "def outputs_of(model, layer, images):\n"
-            "    kept = {}\n\n"
-            "    def keep(layer, inputs, output):\n"
-            '        kept["output"] = output.detach().clone()\n\n'
+            "    kept = []\n"
+            "    keep = lambda layer, inputs, output: kept.append(output.detach().clone())\n"
             "    handle = layer.register_forward_hook(keep)\n"
             "    try:\n"
             "        model(images)\n"
             "    finally:\n"
             "        handle.remove()\n"
-            '    return kept["output"]\n\n\n'
+            "    return kept[0]\n\n\n"
             "answer = outputs_of"
         ),
     ),

@@ -146,7 +146,7 @@ EXERCISES = (
         further="It needs no gradient: it works for any network that you can ask, and asks it once a square.",
         hints=(
             "Two loops, over the rows and the columns of squares. In each round cover one square of a new copy.",
-            "covered[row * side : (row + 1) * side, column * side : (column + 1) * side] = 0",
+            "The rows of square number row are covered[row * side : (row + 1) * side]; the columns go likewise.",
         ),
         solution=(
             "import torch\n\n\n"

@@ -136,11 +136,10 @@ EXERCISES = (
         solution=(
             "from cnnlab import bank, compare, load_runs\n\n"
             'runs = load_runs(bank("experiment_b")).filter(epochs=5)\n'
-            "answer = {\n"
-            '    f"{metric}, {field}": compare(runs, by=field, metric=metric).levels[1].verdict\n'
-            '    for metric in ("train_loss", "validation_accuracy")\n'
-            '    for field in ("pooling", "kernel_size")\n'
-            "}"
+            "answer = {}\n"
+            'for metric in ("train_loss", "validation_accuracy"):\n'
+            '    for field in ("pooling", "kernel_size"):\n'
+            '        answer[f"{metric}, {field}"] = compare(runs, by=field, metric=metric).levels[1].verdict'
         ),
     ),
     Exercise(
@@ -152,12 +151,8 @@ EXERCISES = (
             "A choice on some images makes their score too good. A seed is no choice at all.",
         ),
         solution=(
-            "answer = {\n"
-            '    "choose on": "validation",\n'
-            '    "into the exam": "the five of the chosen configuration",\n'
-            '    "report": "their mean",\n'
-            '    "if it disappoints": "report it",\n'
-            "}"
+            'answer = {"choose on": "validation", "into the exam": "the five of the chosen configuration"}\n'
+            'answer |= {"report": "their mean", "if it disappoints": "report it"}'
         ),
     ),
     Exercise(

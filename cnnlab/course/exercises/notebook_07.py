@@ -147,10 +147,10 @@ EXERCISES = (
         ),
         solution=(
             "def choose(results):\n"
-            "    def mean_loss(name):\n"
-            '        losses = results[name]["validation"]\n'
-            "        return sum(losses) / len(losses)\n\n"
-            "    return min(results, key=mean_loss)\n\n\n"
+            "    means = {}\n"
+            "    for name, losses in results.items():\n"
+            '        means[name] = sum(losses["validation"]) / len(losses["validation"])\n'
+            "    return min(means, key=means.get)\n\n\n"
             "answer = choose"
         ),
     ),

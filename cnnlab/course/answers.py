@@ -73,6 +73,28 @@ def wrong_choice(answer: object, right: str, choices: Mapping[str, str]) -> str 
     return None if chosen == right else choices[chosen]
 
 
+def wrong_parts(answer: object, parts: Mapping[str, Callable[[Any], str | None]]) -> str | None:
+    """Find what is wrong with an answer that is a dict of several parts.
+
+    Parameters
+    ----------
+    answer : object
+        The student's answer.
+    parts : mapping
+        Name of a part → what finds its mistake.
+    """
+    names = ", ".join(map(repr, parts))
+    if not isinstance(answer, Mapping):
+        return f"Give a dict with {names}. This is {describe(answer)}."
+    for name, find_mistake in parts.items():
+        part = answer.get(name, ...)
+        if not is_attempted(part):
+            return f"{name!r} is still missing."
+        if words := find_mistake(part):
+            return f"{name}: {words}"
+    return None
+
+
 def wrong_number(
     answer: object, right: float, *, known: Mapping[Any, str] | None = None, tolerance: float = 0.0
 ) -> str | None:

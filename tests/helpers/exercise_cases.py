@@ -27,9 +27,11 @@ class Case(NamedTuple):
 
 def run_case(name: str, case: Case) -> None:
     """Assert that an exercise takes all right answers, and refuses all wrong ones in the words expected."""
-    find_mistake = find_exercise(name).find_mistake
+    exercise = find_exercise(name)
+    find_mistake = exercise.find_mistake
     assert len(case.right) >= 2, name
     assert len(case.wrong) >= 6, name
+    assert not any(gives_away(hint, case.right[0]) for hint in exercise.hints), name
     for place, answer in enumerate(case.right):
         assert is_attempted(answer), (name, "right", place)
         assert find_mistake(answer) is None, (name, "right", place, find_mistake(answer))
@@ -38,7 +40,7 @@ def run_case(name: str, case: Case) -> None:
         mistake = find_mistake(answer)
         assert isinstance(mistake, str), (name, "wrong", place)
         assert words in mistake, (name, "wrong", place, mistake)
-        assert not gives_away(mistake, case.right[0]), (name, "wrong", place, mistake)
+        assert not gives_away(mistake.replace(repr(answer), ""), case.right[0]), (name, "wrong", place, mistake)
 
 
 def gives_away(words: str, right: object) -> bool:

@@ -9,8 +9,8 @@ import torch
 
 from cnnlab.comparison.ranking import rank_stability
 from cnnlab.course.answers import describe, wrong_function, wrong_number
-from cnnlab.course.designs import wrong_design
 from cnnlab.course.exercise import Exercise
+from cnnlab.course.plans import fixed_fields, wrong_plan
 from cnnlab.course.references.optimizer_steps import (
     ADAM_MISTAKES,
     MOMENTUM_MISTAKES,
@@ -108,9 +108,9 @@ def _wrong_order(answer: object) -> str | None:
 
 def _wrong_comparison(answer: object) -> str | None:
     rates = best_rates()
-    wanted = {name: BASE.replace(optimizer=name, learning_rate=rates[name]) for name in ("sgd", "adam")}
+    wanted = {name: fixed_fields(BASE.replace(optimizer=name, learning_rate=rates[name])) for name in ("sgd", "adam")}
     words = "One learning rate for both: that is no equal chance. Give each the rate that its sweep has chosen."
-    return wrong_design(answer, "optimizer", wanted, shared={"learning_rate": words}, used_seeds=range(3))
+    return wrong_plan(answer, by="optimizer", wanted=wanted, shared={"learning_rate": words}, used_seeds=range(3))
 
 
 EXERCISES = (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from functools import partial
 
 from cnnlab.comparison.compare import compare
 from cnnlab.comparison.verdicts import Level
-from cnnlab.course.answers import wrong_array, wrong_number
-from cnnlab.course.designs import wrong_choices
+from cnnlab.course.answers import wrong_array, wrong_choice, wrong_number, wrong_parts
 from cnnlab.course.exercise import Exercise
+from cnnlab.course.plans import wrong_verdict
 from cnnlab.experiments.runs import bank, load_runs
 
 ASKED = [  # metric and field of the four rows of the exercise's picture, from the top
@@ -42,15 +43,8 @@ def asked_levels() -> dict[str, Level]:
 
 
 def _wrong_verdicts(answer: object) -> str | None:
-    questions = {}
-    for question, level in asked_levels().items():
-        crosses = level.low <= 0 <= level.high
-        on_a_side = "The bar lies on one side of zero, and that is a verdict."
-        turned = "Which direction is good? For an accuracy higher is better, for a loss lower is better."
-        words = dict.fromkeys(("better", "worse"), "The bar crosses the zero line." if crosses else turned)
-        words["cannot tell"] = on_a_side
-        questions[question] = (level.verdict, {k: v for k, v in words.items() if k != level.verdict})
-    return wrong_choices(answer, questions)
+    levels = asked_levels().items()
+    return wrong_parts(answer, {question: partial(wrong_verdict, level=level) for question, level in levels})
 
 
 def _wrong_chance(answer: object) -> str | None:
@@ -114,6 +108,12 @@ PLAN = {
     ),
 }
 
+
+def _wrong_exam_plan(answer: object) -> str | None:
+    parts = {step: partial(wrong_choice, right=right, choices=others) for step, (right, others) in PLAN.items()}
+    return wrong_parts(answer, parts)
+
+
 EXERCISES = (
     Exercise(
         name="06-count",
@@ -144,7 +144,7 @@ EXERCISES = (
     ),
     Exercise(
         name="06-exam-plan",
-        find_mistake=lambda answer: wrong_choices(answer, PLAN),
+        find_mistake=_wrong_exam_plan,
         further="Write such a plan down before you train: afterwards every plan looks like the one you had.",
         hints=(
             "The exam stands for images that nobody has looked at. Which step of a plan would look at them twice?",

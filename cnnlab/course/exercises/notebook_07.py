@@ -9,8 +9,8 @@ import torch
 
 from cnnlab.comparison.compare import compare
 from cnnlab.course.answers import Mistake, as_array, describe, try_function, wrong_array, wrong_function
-from cnnlab.course.designs import wrong_design
 from cnnlab.course.exercise import Exercise
+from cnnlab.course.plans import fixed_fields, wrong_plan
 from cnnlab.course.references.scores import (
     CHOICE_MISTAKES,
     WINS_MISTAKES,
@@ -105,8 +105,8 @@ def _wrong_lengths(answer: object) -> str | None:
 
 
 def _wrong_images(answer: object) -> str | None:
-    wanted = {pooling: BASE.replace(pooling=pooling) for pooling in ("max", "avg")}
-    return wrong_design(answer, "pooling", wanted, other_images=True)
+    wanted = {pooling: fixed_fields(BASE.replace(pooling=pooling), "data_seed") for pooling in ("max", "avg")}
+    return wrong_plan(answer, by="pooling", wanted=wanted, other_images=True)
 
 
 EXERCISES = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from cnnlab.course.answers import wrong_function, wrong_number
-from cnnlab.course.designs import wrong_design
 from cnnlab.course.exercise import Exercise
+from cnnlab.course.plans import fixed_fields, wrong_plan
 from cnnlab.course.references.scores import (
     CLASS_ACCURACY_MISTAKES,
     CONFUSION_MISTAKES,
@@ -63,9 +63,9 @@ def _wrong_brier(answer: object) -> str | None:
     return wrong_number(answer, 1.46, known=known, tolerance=0.001)
 
 
-def _wrong_plan(answer: object) -> str | None:
-    wanted = {dropout: BASE.replace(dropout=dropout) for dropout in (0.0, 0.4)}
-    words = wrong_design(answer, "dropout", wanted)
+def _wrong_budget(answer: object) -> str | None:
+    wanted = {dropout: fixed_fields(BASE.replace(dropout=dropout)) for dropout in (0.0, 0.4)}
+    words = wrong_plan(answer, by="dropout", wanted=wanted)
     if words is None and isinstance(answer, (list, tuple)) and len(answer) > BUDGET:
         return f"These are {len(answer)} trainings, more than you have time for."
     return words
@@ -75,7 +75,7 @@ EXERCISES = (
     Exercise(
         name="08-parameters",
         find_mistake=_wrong_parameters,
-        further="Most of them sit where the maps become flat; one more block makes that layer a quarter as large.",
+        further="Most of them sit where the maps become flat; another block makes that layer much smaller.",
         hints=(
             "Count layer by layer: a kernel has kernel_size ** 2 weights for each map that it sees, and one bias.",
             "Go through channels in a loop, and keep the depth and the side of the maps. Then come two dense layers.",
@@ -139,7 +139,7 @@ EXERCISES = (
     ),
     Exercise(
         name="08-budget",
-        find_mistake=_wrong_plan,
+        find_mistake=_wrong_budget,
         further="Spend a budget on seeds before you spend it on levels: with few seeds no level gets a verdict.",
         hints=(
             "How many levels does the question have? Divide the trainings between them.",

@@ -11,7 +11,7 @@ from cnnlab.comparison.compare import compare
 from cnnlab.course.answers import Mistake, as_array, describe, try_function, wrong_array, wrong_function
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.plans import fixed_fields, wrong_plan
-from cnnlab.course.references.scores import (
+from cnnlab.course.references.choices import (
     CHOICE_MISTAKES,
     WINS_MISTAKES,
     choose,

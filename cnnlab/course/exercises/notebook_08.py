@@ -7,7 +7,7 @@ import torch
 from cnnlab.course.answers import wrong_function, wrong_number
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.plans import fixed_fields, wrong_plan
-from cnnlab.course.references.scores import (
+from cnnlab.course.references.counts import (
     CLASS_ACCURACY_MISTAKES,
     CONFUSION_MISTAKES,
     PARAMETER_MISTAKES,

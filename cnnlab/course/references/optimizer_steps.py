@@ -5,7 +5,7 @@ The rules are those of torch.optim, which the tests compare them with. Adam: Kin
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -111,42 +111,58 @@ def rmsprop_step(weights: Tensor, gradients: Tensor, mean: Tensor, rate: float, 
     return weights - rate * gradients / (mean.sqrt() + SMALL), mean
 
 
-def _rmsprop(weights, gradients, mean, rate, alpha, mistake):
-    new = alpha * mean + (1 - alpha) * gradients**2
-    if mistake == "shares":
-        new = (1 - alpha) * mean + alpha * gradients**2
-    if mistake == "no square":
-        new = alpha * mean + (1 - alpha) * gradients
-    if mistake == "one mean":
-        new = alpha * mean + (1 - alpha) * (gradients**2).mean()
-    if mistake == "whole square":
-        new = alpha * mean + gradients**2
-    used = {"old mean": mean, "correction": new / (1 - alpha)}.get(mistake, new)
-    size = used.sqrt() + SMALL
-    if mistake == "no root":
-        size = used + SMALL
-    if mistake == "within the root":
-        size = (used + SMALL).sqrt()
-    step = rate * gradients / size
-    if mistake == "one step":
-        step = rate / size
-    return weights + step if mistake == "uphill" else weights - step, new
+def _squares(gradients: Tensor, mean: Tensor, alpha: float) -> Tensor:
+    return alpha * mean + (1 - alpha) * gradients**2
 
 
-RMSPROP_MISTAKES = tuple(
-    (partial(_rmsprop, mistake=mistake), words)
-    for mistake, words in {
-        "no root": "You divide by the mean of the squares. Divide by its root.",
-        "old mean": "You divide by the mean of before. Renew it first.",
-        "shares": "You have mixed up alpha and 1 − alpha: alpha is the share of the old mean that is kept.",
-        "no square": "Your mean is one of gradients. It must be one of their squares.",
-        "one mean": "You have one mean for all parameters. Each has its own.",
-        "whole square": "You add the whole square. Its share is 1 − alpha.",
-        "correction": "You correct the mean for its empty start. That is Adam's way; RMSprop leaps.",
-        "within the root": "You add 1e-8 within the root. Add it to the root.",
-        "one step": "Your step leaves the gradient out above the line.",
-        "uphill": "Your step goes uphill: the loss rises that way.",
-    }.items()
+def _rmsprop_by(*, renew: Callable = _squares, divisor: Callable = lambda mean, _: mean.sqrt() + SMALL) -> Callable:
+    """Return a step of RMSprop with a mean renewed in this way, and this divisor of (new mean, alpha)."""
+
+    def step(weights, gradients, mean, rate, alpha):
+        mean = renew(gradients, mean, alpha)
+        return weights - rate * gradients / divisor(mean, alpha), mean
+
+    return step
+
+
+def _rmsprop_by_the_old_mean(weights, gradients, mean, rate, alpha):
+    return weights - rate * gradients / (mean.sqrt() + SMALL), _squares(gradients, mean, alpha)
+
+
+def _rmsprop_without_the_gradient(weights, gradients, mean, rate, alpha):
+    mean = _squares(gradients, mean, alpha)
+    return weights - rate / (mean.sqrt() + SMALL), mean
+
+
+RMSPROP_MISTAKES = (
+    (_rmsprop_by(divisor=lambda mean, _: mean + SMALL), "You divide by the mean of the squares. Divide by its root."),
+    (_rmsprop_by_the_old_mean, "You divide by the mean of before. Renew it first."),
+    (
+        _rmsprop_by(renew=lambda gradients, mean, alpha: _squares(gradients, mean, 1 - alpha)),
+        "You have mixed up alpha and 1 − alpha: alpha is the share of the old mean that is kept.",
+    ),
+    (
+        _rmsprop_by(renew=lambda gradients, mean, alpha: alpha * mean + (1 - alpha) * gradients),
+        "Your mean is one of gradients. It must be one of their squares.",
+    ),
+    (
+        _rmsprop_by(renew=lambda gradients, mean, alpha: alpha * mean + (1 - alpha) * (gradients**2).mean()),
+        "You have one mean for all parameters. Each has its own.",
+    ),
+    (
+        _rmsprop_by(renew=lambda gradients, mean, alpha: alpha * mean + gradients**2),
+        "You add the whole square. Its share is 1 − alpha.",
+    ),
+    (
+        _rmsprop_by(divisor=lambda mean, alpha: (mean / (1 - alpha)).sqrt() + SMALL),
+        "You correct the mean for its empty start. That is Adam's way; RMSprop leaps.",
+    ),
+    (_rmsprop_by(divisor=lambda mean, _: (mean + SMALL).sqrt()), "You add 1e-8 within the root. Add it to the root."),
+    (_rmsprop_without_the_gradient, "Your step leaves the gradient out above the line."),
+    (
+        _rmsprop_by(divisor=lambda mean, _: -mean.sqrt() - SMALL),
+        "Your step goes uphill: the loss rises that way.",
+    ),
 )
 
 
@@ -168,59 +184,87 @@ def adam_step(
     return weights - rate * corrected / size, mean, square
 
 
-def _adam(weights, gradients, mean, square, step, rate, beta1, beta2, mistake):  # noqa: C901, PLR0913
-    if mistake == "betas":
-        beta1, beta2 = beta2, beta1
-    first = beta1 * mean + (1 - beta1) * gradients
-    second = beta2 * square + (1 - beta2) * gradients**2
-    if mistake == "shares":
-        first = (1 - beta1) * mean + beta1 * gradients
-        second = (1 - beta2) * square + beta2 * gradients**2
-    if mistake == "no square":
-        second = (beta2 * square + (1 - beta2) * gradients).abs()
-    used_first, used_second = (mean, square) if mistake == "old means" else (first, second)
-    number = step + 1 if mistake == "step" else step
-    corrected, corrected_square = used_first / (1 - beta1**number), used_second / (1 - beta2**number)
-    if mistake in ("no correction", "mean uncorrected"):
-        corrected = used_first
-    if mistake in ("no correction", "square uncorrected"):
-        corrected_square = used_second
-    if mistake == "product":
-        corrected, corrected_square = used_first / (1 - beta1 * step), used_second / (1 - beta2 * step)
-    if mistake == "first step's":
-        corrected, corrected_square = used_first / (1 - beta1), used_second / (1 - beta2)
-    size = corrected_square.sqrt() + SMALL
-    if mistake == "no root":
-        size = corrected_square + SMALL
-    if mistake == "within the root":
-        size = (corrected_square + SMALL).sqrt()
-    if mistake == "gradient":
-        corrected = gradients
-    way = rate * corrected / size
-    weights = weights + way if mistake == "uphill" else weights - way
-    return (weights, corrected, corrected_square) if mistake == "kept corrected" else (weights, first, second)
+def _means(gradients, mean, square, beta1, beta2):
+    return beta1 * mean + (1 - beta1) * gradients, _squares(gradients, square, beta2)
 
 
-ADAM_MISTAKES = tuple(
-    (partial(_adam, mistake=mistake), words)
-    for mistake, words in {
-        "no correction": "The bias correction is missing: the first steps come out with another length.",
-        "mean uncorrected": "You correct the squares alone for their empty start. Correct the mean, too.",
-        "square uncorrected": "You correct the mean alone for its empty start. Correct the squares, too.",
-        "step": "You count one step too many: the first step has the number 1.",
-        "first step's": "Your correction is that of the first step at every step. The memory fills: use the step's "
-        "number.",
-        "product": "You multiply beta by the number of the step. It is a power.",
-        "kept corrected": "Your weights are right. But you keep the corrected means, and would correct them again.",
-        "no root": "You divide by the mean of the squares. Divide by its root.",
-        "within the root": "You add 1e-8 within the root. Add it to the root.",
-        "old means": "You step by the means of before. Renew them first.",
-        "betas": "You have mixed up beta1 and beta2: the first belongs to the mean of the gradient.",
-        "shares": "You have mixed up beta and 1 − beta: beta is the share of the old mean that is kept.",
-        "no square": "Your second mean is one of gradients. It must be one of their squares.",
-        "gradient": "You step by the gradient itself, as RMSprop does. Adam steps by its mean.",
-        "uphill": "Your step goes uphill: the loss rises that way.",
-    }.items()
+def _corrected(means, step, beta1, beta2):
+    return means[0] / (1 - beta1**step), means[1] / (1 - beta2**step)
+
+
+def _adam_by(
+    *,
+    renew: Callable = _means,
+    correct: Callable = _corrected,
+    divisor: Callable = lambda square: square.sqrt() + SMALL,
+    keeps_corrected: bool = False,
+) -> Callable:
+    """Return a step of Adam with means renewed and corrected in this way, and this divisor of the corrected square."""
+
+    def step(weights, gradients, mean, square, number, rate, beta1, beta2):
+        means = renew(gradients, mean, square, beta1, beta2)
+        corrected, corrected_square = correct(means, number, beta1, beta2)
+        kept = (corrected, corrected_square) if keeps_corrected else means
+        return weights - rate * corrected / divisor(corrected_square), *kept
+
+    return step
+
+
+def _adam_by_the_old_means(weights, gradients, mean, square, step, rate, beta1, beta2):
+    corrected, corrected_square = _corrected((mean, square), step, beta1, beta2)
+    means = _means(gradients, mean, square, beta1, beta2)
+    return weights - rate * corrected / (corrected_square.sqrt() + SMALL), *means
+
+
+def _adam_by_the_gradient(weights, gradients, mean, square, step, rate, beta1, beta2):
+    means = _means(gradients, mean, square, beta1, beta2)
+    return weights - rate * gradients / (_corrected(means, step, beta1, beta2)[1].sqrt() + SMALL), *means
+
+
+ADAM_MISTAKES = (
+    (
+        _adam_by(correct=lambda means, *_: means),
+        "The bias correction is missing: the first steps come out with another length.",
+    ),
+    (
+        _adam_by(correct=lambda means, *betas: (means[0], _corrected(means, *betas)[1])),
+        "You correct the squares alone for their empty start. Correct the mean, too.",
+    ),
+    (
+        _adam_by(correct=lambda means, *betas: (_corrected(means, *betas)[0], means[1])),
+        "You correct the mean alone for its empty start. Correct the squares, too.",
+    ),
+    (
+        _adam_by(correct=lambda means, step, *betas: _corrected(means, step + 1, *betas)),
+        "You count one step too many: the first step has the number 1.",
+    ),
+    (
+        _adam_by(correct=lambda means, step, *betas: _corrected(means, 1, *betas)),
+        "Your correction is that of the first step at every step. The memory fills: use the step's number.",
+    ),
+    (
+        _adam_by(correct=lambda means, step, *betas: [m / (1 - b * step) for m, b in zip(means, betas, strict=True)]),
+        "You multiply beta by the number of the step. It is a power.",
+    ),
+    (
+        _adam_by(keeps_corrected=True),
+        "Your weights are right. But you keep the corrected means, and would correct them again.",
+    ),
+    (_adam_by(divisor=lambda square: square + SMALL), "You divide by the mean of the squares. Divide by its root."),
+    (_adam_by(divisor=lambda square: (square + SMALL).sqrt()), "You add 1e-8 within the root. Add it to the root."),
+    (_adam_by_the_old_means, "You step by the means of before. Renew them first."),
+    (
+        lambda *given: adam_step(*given[:6], given[7], given[6]),
+        "You have mixed up beta1 and beta2: the first belongs to the mean of the gradient.",
+    ),
+    (
+        _adam_by(
+            renew=lambda gradients, mean, square, *betas: _means(gradients, mean, square, *(1 - b for b in betas))
+        ),
+        "You have mixed up beta and 1 − beta: beta is the share of the old mean that is kept.",
+    ),
+    (_adam_by_the_gradient, "You step by the gradient itself, as RMSprop does. Adam steps by its mean."),
+    (_adam_by(divisor=lambda square: -square.sqrt() - SMALL), "Your step goes uphill: the loss rises that way."),
 )
 
 

@@ -131,6 +131,10 @@ def sgd_without_a_place(weights, gradients, rate):  # noqa: ARG001
     return rate * gradients
 
 
+def swapped_betas(weights, gradients, mean, square, step, rate, beta1, beta2):
+    return adam({})(weights, gradients, mean, square, step, rate, beta2, beta1)
+
+
 def off_by_one(shift):
     """Return a step of Adam that counts the steps from another number."""
     return adam({"m": f"mean / (1 - beta1**(step + {shift}))", "v": f"square / (1 - beta2**(step + {shift}))"})
@@ -221,6 +225,8 @@ CASES = {
             (adam({"mean": "(1 - beta1) * mean + beta1 * gradients",
                    "square": "(1 - beta2) * square + beta2 * gradients**2"}), "mixed up beta and 1 − beta"),
             (adam({"way": "gradients / (v**0.5 + 1e-8)"}), "steps by its mean"),
+            (adam({"way": "-m / (v**0.5 + 1e-8)"}), "uphill"),
+            (swapped_betas, "mixed up beta1 and beta2"),
         ],
     ),
     "04-shared-rate": Case(

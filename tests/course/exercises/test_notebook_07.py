@@ -8,7 +8,7 @@ from made_runs import made
 
 from cnnlab import Experiment, bank, grid, load_runs, rank_stability
 from cnnlab.course.exercises.notebook_07 import LENGTHS, worse_lengths
-from cnnlab.course.references.scores import CHOICE_MISTAKES, choose, make_losses, make_results, wins_alone
+from cnnlab.course.references.choices import CHOICE_MISTAKES, choose, make_losses, make_results, wins_alone
 
 mine = Experiment(
     train_size=500, validation_size=500, channels=(8, 16), hidden=32, kernel_size=5, epochs=50, learning_rate=0.003

@@ -8,7 +8,7 @@ from exercise_cases import Case, run_case
 
 from cnnlab import Experiment, build_cnn, count_parameters, grid
 from cnnlab.comparison.prediction import brier_score
-from cnnlab.course.references.scores import class_accuracy, confusion, count_of_parameters, make_answers
+from cnnlab.course.references.counts import class_accuracy, confusion, count_of_parameters, make_answers
 
 mine = Experiment(train_size=500, validation_size=500, epochs=3, channels=(8, 16), hidden=32)
 

@@ -155,6 +155,34 @@ def test_errors_and_endless_loops_in_words():
         try_function(endless, 1, seconds=0.05)
 
 
+def test_an_import_is_not_cut_short(tmp_path, monkeypatch):
+    lines = (
+        "import time",
+        "end = time.perf_counter() + 0.3",
+        "while time.perf_counter() < end:",
+        "    pass",
+        "value = 3",
+    )
+    (tmp_path / "takes_long_to_import.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def imports(_):
+        import takes_long_to_import
+
+        return takes_long_to_import.value
+
+    def endless(_):
+        import takes_long_to_import  # noqa: F401
+
+        while True:
+            pass
+
+    assert try_function(imports, 1, seconds=0.1) == 3
+    del sys.modules["takes_long_to_import"]
+    with pytest.raises(Mistake, match=r"stopped after 0.1 seconds"):
+        try_function(endless, 1, seconds=0.1)
+
+
 def test_another_thread_has_no_limit_and_the_person_can_still_interrupt():
     import signal
 

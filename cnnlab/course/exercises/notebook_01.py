@@ -230,7 +230,7 @@ answer = convolve""",
     Exercise(
         name="01-fair-plan",
         find_mistake=lambda answer: wrong_plan(
-            answer, dataset="fashion_mnist", by="kernel_size", levels=(3, 5), seeds=5
+            answer, by="kernel_size", wanted={size: {"dataset": "fashion_mnist"} for size in (3, 5)}
         ),
         further="The number of parameters still moves with the kernel; match_channels would hold it, about.",
         hints=(

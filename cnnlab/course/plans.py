@@ -61,6 +61,8 @@ def wrong_plan(answer: object, *, dataset: str, by: str, levels: Sequence[Any], 
         return words
     if answer[0].dataset != dataset:
         return f"The question is about {dataset}, and these experiments train on {answer[0].dataset}."
+    if answer[0].validation_size == 0:
+        return "Without validation images there is nothing to compare by, and the test set is for the exam."
     return _wrong_seeds(groups, by, seeds)
 
 

@@ -181,6 +181,7 @@ CASES = {
                 "seeds differ",
             ),
             (grid(BASE.replace(padding="valid"), kernel_size=[3, 5], seed=SEEDS), "Without padding"),
+            (grid(BASE.replace(validation_size=0), kernel_size=[3, 5], seed=SEEDS), "Without validation images"),
             (grid(BASE.replace(dataset="mnist"), kernel_size=[3, 5], seed=SEEDS), "fashion_mnist"),
             (
                 [BASE.replace(kernel_size=size, seed=seed, data_seed=seed + size) for seed in SEEDS for size in (3, 5)],

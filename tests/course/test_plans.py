@@ -27,10 +27,11 @@ def test_each_wrong_verdict_is_told_where_to_look(answer, right, words):
 
 def test_a_plan_by_pooling():
     def said(**lists):
-        return wrong_plan(grid(Experiment(), **lists), dataset="mnist", by="pooling", levels=("max", "avg"), seeds=3)
+        wanted = {level: {"dataset": "mnist"} for level in ("max", "avg")}
+        return wrong_plan(grid(Experiment(), **lists), by="pooling", wanted=wanted)
 
-    assert said(pooling=["max", "avg"], seed=range(3)) is None
-    assert said(pooling=["max", "avg"], padding=["valid"], seed=range(3)) is None  # the same at both levels
-    assert said(pooling=["max", "avg"], seed=range(2)).startswith("Too few seeds: 2.")
-    assert said(pooling=["max"], seed=range(3)) == "There is no experiment with pooling='avg'."
-    assert said(pooling=["max", "avg", "none"], seed=range(3)) == "pooling='none' is not part of the question."
+    assert said(pooling=["max", "avg"], seed=range(5)) is None
+    assert said(pooling=["max", "avg"], padding=["valid"], seed=range(5)) is None  # the same at both levels
+    assert said(pooling=["max", "avg"], seed=range(4)).startswith("Too few seeds: 4.")
+    assert said(pooling=["max"], seed=range(5)) == "There is no experiment with pooling='avg'."
+    assert said(pooling=["max", "avg", "none"], seed=range(5)) == "pooling='none' is not part of the question."

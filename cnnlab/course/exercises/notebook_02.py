@@ -1,0 +1,274 @@
+"""The exercises of notebook 02: max and average pooling, the way back through them, and what a picture bears out."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+
+from cnnlab.comparison.compare import compare
+from cnnlab.comparison.verdicts import Level
+from cnnlab.course.answers import wrong_function, wrong_number
+from cnnlab.course.exercise import Exercise
+from cnnlab.course.plans import wrong_verdict
+from cnnlab.course.references.convolution import (
+    average_pool,
+    average_pool_backward,
+    in_one_corner,
+    max_pool,
+    max_pool_backward,
+    spread,
+    turn_squares,
+)
+from cnnlab.experiments.runs import bank, load_runs
+
+
+def _maps(generator: torch.Generator) -> list[tuple]:
+    """Return maps with even sides, also such as hold nothing but numbers below zero."""
+    sizes = ((4, 8), (6, 4), (2, 10), (8, 8))
+    maps = [torch.randn(*size, generator=generator) for size in sizes]
+    return [*((each,) for each in maps), (-1 - torch.rand(6, 2, generator=generator),)]
+
+
+def _wrong_max(answer: object) -> str | None:
+    known = [
+        (average_pool, "This is the mean of each square. Keep the largest number."),
+        (lambda x: average_pool(x) * 4, "This is the sum of each square. Keep the largest number."),
+        (lambda x: -max_pool(-x), "This is the smallest number of each square."),
+        (lambda x: max_pool(x, stride=1), "Your squares overlap. The next one begins two pixels further."),
+        (lambda x: max_pool(x).relu(), "A square of numbers below zero gives 0. Does your search begin at 0?"),
+        (lambda x: max_pool(x).T, "You swapped the rows and the columns of the output."),
+        (lambda x: max_pool(x.abs()), "You compare the numbers without their signs."),
+        (lambda x: x[::2, ::2], "This is the upper left pixel of each square. All four count."),
+        (lambda x: max_pool(x)[:-1, :-1], "The last row and the last column of squares are missing."),
+        (lambda x: spread(max_pool(x)), "Each square has four equal numbers here. Keep one."),
+        (lambda x: x.max(), "This is the largest number of the whole map. Keep one for each square."),
+        (lambda x: x[::2].maximum(x[1::2]), "You pooled the rows alone. A square is two pixels wide as well."),
+    ]
+    return wrong_function(answer, max_pool, _maps, known=known)
+
+
+def _sized_maps(generator: torch.Generator) -> list[tuple]:
+    return [
+        (torch.randn(size * down, size * across, generator=generator), size)
+        for size, down, across in ((2, 3, 4), (3, 2, 5), (4, 2, 1), (1, 3, 2))
+    ]
+
+
+def _wrong_average(answer: object) -> str | None:
+    known = [
+        (lambda x, n: average_pool(x, n) * n * n, "This is the sum of each square. Divide it by the number of pixels."),
+        (lambda x, n: average_pool(x, n) * n * n / 4, "You divide by 4 whatever the size of the square is."),
+        (lambda x, n: average_pool(x, n) * n, "You divide by the side of the square. How many pixels has it?"),
+        (lambda x, n: max_pool(x, size=n, stride=n), "This is the largest number of each square. Keep the mean."),
+        (lambda x, n: average_pool(x, n, stride=1), "Your squares overlap. The next one begins `size` pixels further."),
+        (lambda x, n: average_pool(x, n).T, "You swapped the rows and the columns of the output."),
+        (
+            lambda x, n: x.unfold(0, n, n).unfold(1, n, n).flatten(2).median(2).values,
+            "This is the median of each square. Keep the mean.",
+        ),
+        (lambda x, n: x[::n, ::n], "This is the upper left pixel of each square. All of them count."),
+        (lambda x, _: x.mean(), "This is the mean of the whole map. Keep one for each square."),
+        (lambda x, n: average_pool(x, n)[:-1, :-1], "The last row and the last column of squares are missing."),
+        (
+            lambda x, n: x.unfold(0, n, n).mean(2),
+            "You pooled the rows alone. A square is as wide as it is high.",
+        ),
+    ]
+    return wrong_function(answer, average_pool, _sized_maps, known=known)
+
+
+def _maps_and_gradients(generator: torch.Generator) -> list[tuple]:
+    return [
+        (torch.randn(height, width, generator=generator), torch.randn(height // 2, width // 2, generator=generator))
+        for height, width in ((4, 8), (6, 4), (2, 10), (8, 8))
+    ]
+
+
+def _wrong_max_backward(answer: object) -> str | None:
+    known = [
+        (lambda _, g: spread(g), "All four pixels get the gradient. Which of them moves the maximum?"),
+        (lambda _, g: spread(g) / 4, "This is the way back through an average pooling."),
+        (lambda x, g: max_pool_backward(-x, g), "The smallest pixel of each square gets the gradient."),
+        (
+            lambda x, g: max_pool_backward(x, torch.ones_like(g)),
+            "This marks the largest pixels. How large is the gradient of each?",
+        ),
+        (
+            lambda x, g: max_pool_backward(x, g) * x,
+            "You multiplied by the pixel. The maximum passes the gradient on whole.",
+        ),
+        (lambda x, g: max_pool_backward(x, g) / 4, "You divided by four. The maximum passes the gradient on whole."),
+        (lambda _, g: in_one_corner(g), "The upper left pixel of each square gets the gradient, largest or not."),
+        (lambda x, g: max_pool_backward(x, g).relu(), "The gradients below zero are lost on the way."),
+        (lambda x, _: spread(max_pool(x)), "These are the maxima. The gradient is the second argument."),
+        (lambda x, g: max_pool_backward(x, -g), "The sign is turned round."),
+        (
+            lambda x, g: turn_squares(max_pool_backward(x, g)),
+            "In each square the row and the column of the largest pixel are swapped.",
+        ),
+        (lambda _, g: g, "This has the shape of the pooled map. Give a gradient for each pixel of the map before it."),
+    ]
+    return wrong_function(answer, max_pool_backward, _maps_and_gradients, known=known)
+
+
+def _gradients(generator: torch.Generator) -> list[tuple]:
+    return [(torch.randn(*size, generator=generator),) for size in ((2, 4), (3, 2), (1, 5), (4, 4))]
+
+
+def _wrong_average_backward(answer: object) -> str | None:
+    known = [
+        (spread, "Each pixel gets the whole gradient. What part has it in the mean?"),
+        (lambda g: spread(g) / 2, "You divided by the side of the square. How many pixels share the mean?"),
+        (
+            lambda g: g.repeat(2, 2) / 4,
+            "You set copies of the whole map side by side. Each number belongs to one square.",
+        ),
+        (lambda g: g.repeat(2, 2), "You set copies of the whole map side by side, undivided."),
+        (in_one_corner, "Only the upper left pixel of each square gets something. All four have a part in the mean."),
+        (lambda g: in_one_corner(g) / 4, "Only the upper left pixel gets its part. All four have a part in the mean."),
+        (lambda g: spread(g) * 4, "You multiplied by the number of pixels."),
+        (lambda g: g / 4, "This has the shape of the pooled map. Give a gradient for each pixel of the map before it."),
+        (lambda g: spread(g.T) / 4, "You swapped rows and columns."),
+        (
+            lambda g: g.repeat_interleave(2, 0) / 4,
+            "You went back along the rows alone. A square is two pixels wide as well.",
+        ),
+        (lambda g: spread(torch.ones_like(g)) / 4, "This is the part of each pixel. Where is the gradient?"),
+        (lambda g: -spread(g) / 4, "The sign is turned round."),
+    ]
+    return wrong_function(answer, average_pool_backward, _gradients, known=known)
+
+
+def _wrong_rest(answer: object) -> str | None:
+    known = {
+        8.0: "That is what maximum pooling leaves.",
+        2.0: "That is after one pooling.",
+        0.5: "That is after two poolings.",
+        8 / 12: "Each pooling divides what the one before it left.",
+        1.0: "You halved it at each pooling. How many pixels has a square of 2×2?",
+        8 / 9: "You divided by three each time you pooled, or by a square of 3×3.",
+        8 / 27: "You divided by three at each pooling. How many pixels has a square of 2×2?",
+        0.0: "It gets small, but not zero: the mean keeps a part of it.",
+        1 / 64: "That is the part that is left. How much is it of the pixel?",
+        8 / 256: "That is after one pooling more.",
+    }
+    return wrong_number(answer, 8 / 4**3, known=known, tolerance=1e-3)
+
+
+@functools.cache
+def clothes_level() -> Level:
+    """Return the verdict on average pooling on the pieces of clothing of experiment A, with one setting."""
+    runs = load_runs(bank("experiment_a_fashion_mnist")).filter(optimizer="adam", kernel_size=5, epochs=350)
+    return compare(runs, by="pooling").levels[1]
+
+
+EXERCISES = (
+    Exercise(
+        name="02-max-pool",
+        find_mistake=_wrong_max,
+        further="Most networks use squares of 2×2; larger ones throw away more.",
+        hints=(
+            "Two loops go over the squares. The square at (row, column) begins at pixel (2 · row, 2 · column).",
+            "image[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].max() is one number of the output.",
+        ),
+        solution="""import torch
+
+
+def max_pool(image):
+    height, width = image.shape
+    output = torch.zeros(height // 2, width // 2)
+    for row in range(height // 2):
+        for column in range(width // 2):
+            output[row, column] = image[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].max()
+    return output
+
+
+answer = max_pool""",
+    ),
+    Exercise(
+        name="02-average-pool",
+        find_mistake=_wrong_average,
+        further="Average pooling is a convolution: all numbers of the kernel are equal, and it moves by its own width.",
+        hints=(
+            "It is the loop of the exercise above, with another size and another rule.",
+            "The square at (row, column) begins at pixel (size · row, size · column) and is size pixels wide.",
+        ),
+        solution="""import torch
+
+
+def average_pool(image, size):
+    height, width = image.shape
+    output = torch.zeros(height // size, width // size)
+    for row in range(height // size):
+        for column in range(width // size):
+            square = image[row * size : row * size + size, column * size : column * size + size]
+            output[row, column] = square.mean()
+    return output
+
+
+answer = average_pool""",
+    ),
+    Exercise(
+        name="02-max-backward",
+        find_mistake=_wrong_max_backward,
+        further="So three of four pixels learn nothing from an image. Which ones, changes from image to image.",
+        hints=(
+            "In each square one pixel moves the maximum. It gets the gradient; the other three get 0.",
+            "Begin with zeros in the shape of the image. In each square, square.argmax() tells the place, from 0 to 3: "
+            "divmod(place, 2) gives its row and its column.",
+        ),
+        solution="""import torch
+
+
+def max_backward(image, gradient):
+    result = torch.zeros_like(image)
+    height, width = gradient.shape
+    for row in range(height):
+        for column in range(width):
+            square = image[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+            down, across = divmod(int(square.argmax()), 2)
+            result[2 * row + down, 2 * column + across] = gradient[row, column]
+    return result
+
+
+answer = max_backward""",
+    ),
+    Exercise(
+        name="02-average-backward",
+        find_mistake=_wrong_average_backward,
+        further="Average pooling sends a little to every pixel, maximum pooling all to one.",
+        hints=(
+            "If one pixel of a square grows by 1, by how much does the mean grow?",
+            "Each number of the gradient goes to all the pixels of its square; repeat_interleave repeats it in place.",
+        ),
+        solution="""def average_backward(gradient):
+    return gradient.repeat_interleave(2, dim=0).repeat_interleave(2, dim=1) / 4
+
+
+answer = average_backward""",
+    ),
+    Exercise(
+        name="02-what-is-left",
+        find_mistake=_wrong_rest,
+        further="Noise is evened out as well, but more slowly: its standard deviation is halved at each pooling.",
+        hints=(
+            "After one pooling the pixel is the mean of itself and three zeros.",
+            "Do the same three times, each time with what is left.",
+        ),
+        solution="answer = 8 / 4 / 4 / 4",
+    ),
+    Exercise(
+        name="02-read-picture",
+        find_mistake=lambda answer: wrong_verdict(answer, clothes_level()),
+        further="The verdict is about these runs: one data set, one kernel size, one length. Notebook 07 has them all.",
+        hints=(
+            "Only the interval counts: where are its two ends?",
+            "Right of zero: better. Left of zero: worse. On both sides: the runs cannot tell.",
+        ),
+        solution="""from cnnlab import bank, compare, load_runs
+
+runs = load_runs(bank("experiment_a_fashion_mnist")).filter(optimizer="adam", kernel_size=5, epochs=350)
+answer = compare(runs, by="pooling").verdicts["avg"]""",
+    ),
+)

@@ -1,0 +1,149 @@
+"""Find out what is wrong with a verdict that a student reads off a picture, and with the experiments that she plans."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from cnnlab.comparison.verdicts import BETTER, CANNOT_TELL, WORSE, Level
+from cnnlab.course.answers import describe, wrong_choice
+from cnnlab.experiments.experiment import FIELDS, Experiment
+
+SEEDS = 5  # fewer know too little about their own scatter: see comparison/right_answer.py
+SIDE = "Look again on which side of zero the interval lies, and which side is good for this metric."
+HOLDS_ZERO = "The middle of the interval is not enough. Where do its two ends lie?"
+EXCLUDES_ZERO = "Look at the zero line: does the interval reach it?"
+
+
+def wrong_verdict(answer: object, level: Level) -> str | None:
+    """Find what is wrong with a verdict: "better", "worse" or "cannot tell".
+
+    Parameters
+    ----------
+    answer : object
+        The student's answer.
+    level : Level
+        The row of the comparison that she judges. Its verdict is the right answer.
+    """
+    words = {BETTER: HOLDS_ZERO, WORSE: HOLDS_ZERO}
+    if level.verdict != CANNOT_TELL:
+        words = {BETTER: SIDE, WORSE: SIDE, CANNOT_TELL: EXCLUDES_ZERO}
+    return wrong_choice(answer, level.verdict, {name: why for name, why in words.items() if name != level.verdict})
+
+
+def wrong_plan(
+    answer: object,
+    *,
+    by: str,
+    wanted: Mapping[Any, Mapping[str, Any]],
+    shared: Mapping[str, str] | None = None,
+    used_seeds: Collection[int] = (),
+    other_images: bool = False,
+) -> str | None:
+    """Find what is wrong with a list of experiments that shall compare the levels of one field, and nothing else.
+
+    Parameters
+    ----------
+    answer : object
+        The student's answer: a list of `Experiment`, as `grid` returns it.
+    by : str
+        The compared field.
+    wanted : mapping
+        Level → the fields that the question fixes there, with their values. Other fields may have any value, if it is
+        the same in all experiments.
+    shared : mapping, optional
+        Field that shall differ between the levels → what is wrong if it is the same at all of them, in words.
+    used_seeds : collection of int
+        Seeds that have already made a choice, and may not judge it.
+    other_images : bool
+        Whether each seed shall have images of its own: `data_seed` equal to `seed`.
+    """
+    if (
+        not isinstance(answer, (list, tuple))
+        or not answer
+        or not all(isinstance(experiment, Experiment) for experiment in answer)
+    ):
+        return f"Give a list of experiments, as grid returns it. This is {describe(answer)}."
+    groups = {level: [experiment for experiment in answer if getattr(experiment, by) == level] for level in wanted}
+    if missing := [level for level in wanted if not groups[level]]:
+        return f"There is no experiment with {by}={missing[0]!r}."
+    if others := [getattr(experiment, by) for experiment in answer if getattr(experiment, by) not in wanted]:
+        return f"{by}={others[0]!r} is not part of the question."
+    if any(experiment.validation_size == 0 for experiment in answer):
+        return "Without validation images there is nothing to compare by, and the test set is for the exam."
+    return (
+        _what_else_moves(answer, groups, {by, "seed", *(shared or {})}, by)
+        or _unwanted_value(groups, wanted, shared or {})
+        or _wrong_seeds(groups, by, used_seeds)
+        or (_wrong_images(answer) if other_images else None)
+    )
+
+
+def fixed_fields(experiment: Experiment, *free: str) -> dict[str, Any]:
+    """Return the fields of an experiment with their values, but for its seed and the free ones: for `wrong_plan`."""
+    return {name: value for name, value in experiment.resolved().items() if name not in ("seed", *free)}
+
+
+def _what_else_moves(
+    experiments: Sequence[Experiment], groups: dict[Any, list[Experiment]], free: Collection[str], by: str
+) -> str | None:
+    """Return in words which other field moves with the compared field, or by itself."""
+    for name in FIELDS:
+        values = {repr(experiment.resolved()[name]) for experiment in experiments}
+        if name in free or len(values) == 1 or (name == "data_seed" and _is_paired(groups)):
+            continue
+        of_groups = [{repr(experiment.resolved()[name]) for experiment in group} for group in groups.values()]
+        if any(group != of_groups[0] for group in of_groups):
+            return f"{name} moves together with {by}: nobody could tell which of the two made a difference."
+        return f"{name} takes {len(values)} values. Hold it fixed: only {by} and the seed may move."
+    if by == "kernel_size" and {experiment.padding for experiment in experiments} == {"valid"}:
+        return "Without padding the size of the maps and the number of parameters move together with kernel_size."
+    return None
+
+
+def _unwanted_value(
+    groups: dict[Any, list[Experiment]], wanted: Mapping[Any, Mapping[str, Any]], shared: Mapping[str, str]
+) -> str | None:
+    """Return in words which field has another value than the question asks for."""
+    for level, fields in wanted.items():
+        for name, right in fields.items():
+            values = {experiment.resolved()[name] for experiment in groups[level]}
+            if all(_is_near(value, right) for value in values):
+                continue
+            if name not in shared:
+                return f"{name} is {next(iter(values))!r}: that is not what the question asks for."
+            every = {experiment.resolved()[name] for group in groups.values() for experiment in group}
+            return shared[name] if len(every) == 1 else f"{name} is not the right one at each level."
+    return None
+
+
+def _is_near(value: object, right: object) -> bool:
+    return math.isclose(value, right) if isinstance(value, float) and isinstance(right, float) else value == right
+
+
+def _is_paired(groups: dict[Any, list[Experiment]]) -> bool:
+    """Return whether each seed has images of its own, the same at every level."""
+    pairs = [{(experiment.seed, experiment.data_seed) for experiment in group} for group in groups.values()]
+    return all(group == pairs[0] and len(dict(group)) == len(group) for group in pairs)
+
+
+def _wrong_seeds(groups: dict[Any, list[Experiment]], by: str, used: Collection[int]) -> str | None:
+    of_groups = [[experiment.seed for experiment in group] for group in groups.values()]
+    if any(len(set(group)) < len(group) for group in of_groups):
+        return "A seed stands there twice: the same experiment gives the same result again, and no new evidence."
+    if any(set(group) != set(of_groups[0]) for group in of_groups):
+        return f"The seeds differ between the values of {by}: they can't be compared seed by seed."
+    if len(of_groups[0]) < SEEDS:
+        return f"Too few seeds: {len(of_groups[0])}. Then nobody can tell the difference from chance."
+    if set(of_groups[0]) & set(used):
+        return "These seeds have chosen the settings, so their scores are a little too good. Take new ones."
+    return None
+
+
+def _wrong_images(experiments: Sequence[Experiment]) -> str | None:
+    if len({experiment.data_seed for experiment in experiments}) == 1:
+        return "All have the same images. Let the images differ from seed to seed: data_seed decides them."
+    if any(experiment.data_seed != experiment.seed for experiment in experiments):
+        return "data_seed is not equal to seed everywhere."
+    return None

@@ -1,0 +1,243 @@
+"""Saliency maps by hand, and what known mistakes make of them.
+
+Gradient: Simonyan et al. 2014. SmoothGrad: Smilkov et al. 2017. Occlusion: Zeiler and Fergus 2014.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def saliency_map(model: nn.Module, image: Tensor, label: int) -> Tensor:
+    """Return the gradient of the logit of a class for each value of an image.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Gives logits (1, classes).
+    image : Tensor
+        (1, C, H, W).
+    label : int
+        The class.
+    """
+    return _gradient(lambda image: model(image)[0, label], image)
+
+
+def _gradient(score: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
+    image = image.detach().clone().requires_grad_()
+    return torch.autograd.grad(score(image), image)[0]
+
+
+def _loss_gradient(model: nn.Module, image: Tensor, label: int) -> Tensor:
+    return _gradient(lambda image: functional.cross_entropy(model(image), torch.tensor([label])), image)
+
+
+SALIENCY_MISTAKES = (
+    (
+        lambda model, image, label: _gradient(lambda image: model(image).softmax(1)[0, label], image),
+        "You start from the softmax. Start from the logit.",
+    ),
+    (
+        lambda model, image, label: _gradient(lambda image: model(image).log_softmax(1)[0, label], image),
+        "You start from the logarithm of the softmax. Start from the logit.",
+    ),
+    (_loss_gradient, "That is the gradient of the loss. Start from the logit."),
+    (
+        lambda model, image, label: _gradient(lambda image: model(image).sum(), image),
+        "You add up the logits of all classes. Take that of the label.",
+    ),
+    (
+        lambda model, image, label: _gradient(lambda image: model(image).max(), image),
+        "You take the largest logit. Take that of the label.",
+    ),
+    (
+        lambda model, image, label: saliency_map(model, image, label).abs(),
+        "The sign is lost: a brighter pixel may also lower the logit.",
+    ),
+    (
+        lambda model, image, label: saliency_map(model, image, label) * image,
+        "You multiply by the image. That is another method, gradient × input.",
+    ),
+    (lambda model, image, label: -saliency_map(model, image, label), "The sign is the wrong one."),
+    (
+        lambda model, image, label: saliency_map(model, image, label)[0],
+        "The map must have the shape of the image, with its first dimension.",
+    ),
+    (
+        lambda model, image, label: saliency_map(model, image, label).sum(1, keepdim=True),
+        "You add up the colours. The map must have the shape of the image.",
+    ),
+    (lambda model, image, label: model(image)[0, label], "That is the logit itself. Ask how much it moves."),
+)
+
+
+class CurvedNetwork(nn.Module):
+    """A small random network that is curved everywhere, so that its gradient differs from image to image.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (C, H, W) of its images.
+    seed : int
+        Draws its weights.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], seed: int) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.conv = nn.Conv2d(shape[0], 4, 3, padding=1)
+            self.logits = nn.Linear(4 * shape[1] * shape[2], 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (N, 5)."""
+        return 3 * self.logits(torch.sin(2 * self.conv(images)).flatten(1))
+
+
+def smoothgrad(gradient: Callable[[Tensor], Tensor], image: Tensor, noise: Tensor) -> Tensor:
+    """Return the mean gradient of noisy copies of an image, (1, C, H, W).
+
+    Parameters
+    ----------
+    gradient : function
+        Takes images (N, C, H, W), and returns a map for each.
+    image : Tensor
+        (1, C, H, W).
+    noise : Tensor
+        What is added to each copy, (N, C, H, W).
+    """
+    return gradient(image + noise).mean(0, keepdim=True)
+
+
+SMOOTHGRAD_MISTAKES = (
+    (lambda gradient, image, noise: gradient(image), "That is the gradient of the image alone, without any noise."),
+    (
+        lambda gradient, image, noise: gradient(image + noise.mean(0, keepdim=True)),
+        "You take the mean of the noise first. Take the mean of the maps.",
+    ),
+    (
+        lambda gradient, image, noise: gradient(image + noise).sum(0, keepdim=True),
+        "You add the maps up. Take their mean.",
+    ),
+    (
+        lambda gradient, image, noise: gradient(image + noise).abs().mean(0, keepdim=True),
+        "You take magnitudes first. Then opposite gradients can't cancel, and that is the point of the mean.",
+    ),
+    (
+        lambda gradient, image, noise: gradient(noise).mean(0, keepdim=True),
+        "The image is missing: add the noise to it.",
+    ),
+    (
+        lambda gradient, image, noise: gradient(image * noise).mean(0, keepdim=True),
+        "You multiply the image by the noise. Add it.",
+    ),
+    (
+        lambda gradient, image, noise: gradient(image - noise).mean(0, keepdim=True),
+        "You take the noise away. Add it.",
+    ),
+    (lambda gradient, image, noise: gradient(image + noise[:1]), "You use the first copy alone. Use all of them."),
+    (
+        lambda gradient, image, noise: gradient(image + noise),
+        "You return a map for each copy. Return their mean.",
+    ),
+    (
+        lambda gradient, image, noise: gradient(image + noise).mean(),
+        "You take the mean over the pixels, too. Take it over the copies alone.",
+    ),
+    (
+        lambda gradient, image, noise: gradient(image + noise).mean(0),
+        "The map must have the shape of the image, with its first dimension: try keepdim=True.",
+    ),
+    (
+        lambda gradient, image, noise: image * gradient(image + noise).mean(0, keepdim=True),
+        "You multiply by the image. SmoothGrad is the mean gradient alone.",
+    ),
+    (
+        lambda gradient, image, noise: (
+            (gradient(image) + gradient(image + noise).sum(0, keepdim=True)) / (len(noise) + 1)
+        ),
+        "You count the image without noise as well. Use the noisy copies alone.",
+    ),
+)
+
+
+def curved_gradient(generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """Return a function from images to maps that is curved, and random."""
+    factor, shift = (float(torch.rand((), generator=generator)) + 1 for _ in range(2))
+    return lambda images: torch.sin(factor * images + shift) + 0.3 * images**2
+
+
+def occlusion(score: Callable[[Tensor], float], image: Tensor, side: int) -> Tensor:
+    """Return how much of the score is lost when each square is covered, (H / side, W / side).
+
+    Parameters
+    ----------
+    score : function
+        Takes an image (H, W), and returns a number.
+    image : Tensor
+        (H, W), both multiples of the side.
+    side : int
+        Of a square, in pixels. The squares lie side by side, and are covered by zeros.
+    """
+    losses = torch.zeros(image.shape[0] // side, image.shape[1] // side)
+    for row in range(losses.shape[0]):
+        for column in range(losses.shape[1]):
+            covered = image.clone()
+            covered[row * side : (row + 1) * side, column * side : (column + 1) * side] = 0
+            losses[row, column] = score(image) - score(covered)
+    return losses
+
+
+def _kept_covered(score: Callable[[Tensor], float], image: Tensor, side: int) -> Tensor:
+    losses = torch.zeros(image.shape[0] // side, image.shape[1] // side)
+    covered = image.clone()
+    for row in range(losses.shape[0]):
+        for column in range(losses.shape[1]):
+            covered[row * side : (row + 1) * side, column * side : (column + 1) * side] = 0
+            losses[row, column] = score(image) - score(covered)
+    return losses
+
+
+def _covered_with(value: float, score: Callable[[Tensor], float], image: Tensor, side: int) -> Tensor:
+    return occlusion(lambda shifted: score(shifted + value), image - value, side)
+
+
+def _every_pixel(score: Callable[[Tensor], float], image: Tensor, side: int) -> Tensor:
+    return torch.kron(occlusion(score, image, side), torch.ones(side, side))
+
+
+OCCLUSION_MISTAKES = (
+    (lambda score, image, side: -occlusion(score, image, side), "The sign is the wrong one: a loss is above zero."),
+    (
+        lambda score, image, side: score(image) - occlusion(score, image, side),
+        "You return what is left of the score. Return what is lost.",
+    ),
+    (_kept_covered, "Your squares stay covered: uncover each before the next, with a new copy of the image."),
+    (
+        lambda score, image, side: occlusion(score, image, side).T,
+        "Rows and columns are swapped.",
+    ),
+    (
+        lambda score, image, side: _covered_with(float(image.mean()), score, image, side),
+        "You cover with the mean. Cover with zeros.",
+    ),
+    (lambda score, image, side: _covered_with(1.0, score, image, side), "You cover with ones. Cover with zeros."),
+    (lambda score, image, side: occlusion(score, image, side).abs(), "A square may also speak against: keep the sign."),
+    (_every_pixel, "You give each pixel a number. Give each square one."),
+    (lambda score, image, side: occlusion(score, image, 1), "Your squares are single pixels. Their side is given."),
+    (
+        lambda score, image, side: occlusion(score, image, side) / score(image),
+        "You return the share that is lost. Return how much is lost.",
+    ),
+)
+
+
+def curved_score(shape: tuple[int, int], generator: torch.Generator) -> Callable[[Tensor], float]:
+    """Return a random function from an image (H, W) to a number, in which neighbouring squares depend on each other."""
+    weights = torch.randn(shape, generator=generator)
+    shift = float(torch.rand((), generator=generator)) + 1
+    return lambda image: float((weights * image).sum() + shift * (image.sum() / 5).sin() + shift)

@@ -1,0 +1,90 @@
+"""Put the runs of several stores together, such as those of a class in which each student has trained one seed."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from cnnlab.errors import ConfigError
+from cnnlab.experiments.run import Run
+from cnnlab.experiments.store import Store
+
+MOST_NAMED = 3  # in one warning
+VERSIONS = ("cnnlab", "torch")  # of a run's environment, whose differences are named
+
+
+def find_stores(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
+    """Return the stores that are meant: one path, a list of paths, or those in a folder that holds no record itself.
+
+    Raises ConfigError for an empty list.
+    """
+    if not isinstance(given, (str, os.PathLike)):
+        stores = [path for each in given for path in find_stores(each)]
+        if not stores:
+            raise ConfigError("load_runs wants a store or more; the list is empty")
+        return stores
+    path = Path(given).expanduser()
+    if not path.is_dir() or _holds_records(path):
+        return [path]
+    return sorted(inner for inner in path.iterdir() if _holds_records(inner)) or [path]
+
+
+def _holds_records(path: Path) -> bool:
+    """Return whether the path is a folder, or a .zip, with records of runs in it."""
+    if path.name.startswith(".") or not (path.is_dir() or zipfile.is_zipfile(path)):
+        return False
+    store = Store(path)
+    return bool(store.names() or store.names("failed"))
+
+
+def pool_runs(stores: Mapping[str, Iterable[Run]]) -> list[Run]:
+    """Return the runs of all stores, each experiment once: that of the first store counts.
+
+    Warns of experiments that several stores hold, and of runs that other versions have trained.
+
+    Parameters
+    ----------
+    stores : mapping
+        The name of a store → its runs.
+    """
+    first: dict[str, tuple[str, Run]] = {}
+    double = []
+    for name, runs in stores.items():
+        for run in runs:
+            owner, kept = first.setdefault(run.experiment.key, (name, run))
+            if kept is not run and owner != name:
+                same = "the same numbers" if kept.history.rows == run.history.rows else "other numbers"
+                double.append(f"seed {run.experiment.seed} in {owner} and {name} ({same})")
+    if double:
+        more = f", and {len(double) - MOST_NAMED} more" if len(double) > MOST_NAMED else ""
+        named = "; ".join(double[:MOST_NAMED])
+        warnings.warn(
+            f"{len(double)} experiments are in two stores, and the first one counts: {named}{more}", stacklevel=4
+        )
+    _warn_of_versions(first.values())
+    return [run for _, run in first.values()]
+
+
+def _warn_of_versions(owned: Iterable[tuple[str, Run]]) -> None:
+    """Warn where the runs were not all trained by the same versions."""
+    of_version: dict[str, dict[str, list[str]]] = {package: {} for package in VERSIONS}
+    for owner, run in owned:
+        for package, versions in of_version.items():
+            version = str(run.history.environment.get(package, "unknown"))
+            owners = versions.setdefault(version, [])
+            if owner not in owners:
+                owners.append(owner)
+    for package, versions in of_version.items():
+        if len(versions) > 1:
+            parts = (f"{version} ({_listed(owners)})" for version, owners in sorted(versions.items()))
+            warnings.warn(
+                f"these runs were trained by different versions of {package}: {', '.join(parts)}", stacklevel=5
+            )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more

@@ -323,7 +323,7 @@ def _transpose(view: View, arguments: Sequence[Any], _shape: Sequence[int]) -> V
 
 def _slice(view: View, arguments: Sequence[Any], shape: Sequence[int]) -> View:
     dimension, start, _, step = (*arguments[1:5], *(0, 0, None, 1)[len(arguments) - 1 :])
-    dimension %= len(shape)
+    dimension = int(dimension or 0) % len(shape)
     places = view.places([dimension])
     if places not in ("", "h", "w") or view.windows is None:
         return view.lost(shape, "places are left out")

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 import torchinfo
+import torchvision
 from strangers import UsedTwice, WithSkip, make, torchvision_model, weight_normed
 from torch import nn
 from torch.nn import functional
@@ -48,21 +49,51 @@ def products_of(table) -> dict[str, int]:
     return {name: count for name, count in products.items() if count}
 
 
-NETWORKS = {
-    "resnet18": 64, "mobilenet_v3_small": 64, "googlenet": 64, "densenet121": 64, "squeezenet1_0": 64,
-    "shufflenet_v2_x0_5": 64, "mnasnet0_5": 64, "efficientnet_b0": 64, "convnext_tiny": 64, "alexnet": 64,
-}  # fmt: skip
+def attention_products(outline: nn.Module, table) -> dict[str, int]:
+    """Return the products of each attention layer by hand, from its output's shape: windows × places × channels.
+
+    Queries, keys, values and the result take width × width weights at each place; torchvision's maxvit has layers of
+    their own for these. Each query with each key of its window, and the sum of the values: places × channels each.
+    """
+    products = {}
+    for row in table:
+        layer = outline.get_submodule("" if row.name.startswith("(") else row.name.split("#")[0])
+        kind = type(layer).__name__
+        if kind == "MultiheadAttention":
+            places, width = row.output_shape
+            products[row.name] = 4 * places * width**2 + 2 * places**2 * width
+        elif kind.startswith("ShiftedWindowAttention"):
+            height, across, width = row.output_shape
+            side = layer.window_size[0]
+            places = -(-height // side) * -(-across // side) * side**2  # padded to whole windows
+            products[row.name] = 4 * places * width**2 + 2 * places * side**2 * width
+        elif kind == "RelativePositionalMultiHeadAttention":
+            windows, places, width = row.output_shape
+            products[row.name] = 2 * windows * places**2 * width
+    return products
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_parameters_and_products_are_torchinfos(name):
+def check_with_torchinfo(name: str, size: int) -> None:
     with torch.device("meta"):
         outline = torchvision_model(name)
-    shape = (3, NETWORKS[name], NETWORKS[name])
-    table = layer_table(outline, shape)
-    parameters, products = torchinfo_products(outline, shape)
+    table = layer_table(outline, (3, size, size))
+    parameters, products = torchinfo_products(outline, (3, size, size))
     assert sum(row.parameters for row in table) == count_parameters(outline) == parameters
-    assert products_of(table) == products
+    assert products_of(table) == products | attention_products(outline, table)
+
+
+FEW = ("resnet18", "mobilenet_v3_small", "googlenet", "squeezenet1_0", "shufflenet_v2_x0_5", "convnext_tiny", "swin_t")
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_parameters_and_products_are_torchinfos(name):
+    check_with_torchinfo(name, 64)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", torchvision.models.list_models(module=torchvision.models))
+def test_all_of_torchvisions_networks(name):
+    check_with_torchinfo(name, 224)
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,13 @@ from cnnlab.interpret.top_images import top_images
 from cnnlab.interpret.weight_distributions import weight_distributions
 from cnnlab.model.evaluation import evaluate, predict
 from cnnlab.model.layer_table import layer_table
+from cnnlab.model.networks import uncompiled
 from cnnlab.model.weights import load_weights, read_tensors, save_weights
 from cnnlab.training.fit import fit
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0:RuntimeWarning"),
-    pytest.mark.filterwarnings(
-        "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning"
-    ),  # the compiler's
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning"),
 ]
 LAYERS = ["conv1", "norm1", "relu", "conv2", "head"]
 FEWER = {"samples": 2, "steps": 2, "window": 16, "stride": 16}
@@ -122,6 +121,19 @@ def test_a_weights_file_with_the_compilers_names_is_read(tmp_path):
     save_file(model.state_dict(), tmp_path / "other.safetensors")
     plain = load_weights(WithSkip(), tmp_path / "other.safetensors")
     assert torch.equal(plain.conv1.weight, model.conv1.weight)
+
+
+def test_compiling_goes_on_after_the_last_of_several_blocks():
+    from torch._dynamo import eval_frame
+
+    whole()  # torch's compiler is loaded by now
+    first, second = uncompiled(), uncompiled()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)  # as in another thread
+    assert eval_frame._stance.stance == "force_eager"
+    second.__exit__(None, None, None)
+    assert eval_frame._stance.stance == "default"
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.*:FutureWarning")

@@ -9,6 +9,7 @@ import torchvision
 from strangers import UsedTwice, WithSkip, make, torchvision_model, weight_normed
 from torch import nn
 from torch.nn import functional
+from torchvision.models.regnet import BlockParams
 
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.receptive_field import receptive_field
@@ -73,9 +74,21 @@ def attention_products(outline: nn.Module, table) -> dict[str, int]:
     return products
 
 
+def outline_of(name: str) -> nn.Module:
+    """Return torchvision's network without values. The widths of a regnet are computed, so they need values."""
+
+    def with_values(_kind, **settings):
+        with torch.device("cpu"):
+            return computed(**settings)
+
+    computed = BlockParams.from_init_params
+    with pytest.MonkeyPatch.context() as patch, torch.device("meta"):
+        patch.setattr(BlockParams, "from_init_params", classmethod(with_values))
+        return torchvision_model(name)
+
+
 def check_with_torchinfo(name: str, size: int) -> None:
-    with torch.device("meta"):
-        outline = torchvision_model(name)
+    outline = outline_of(name)
     table = layer_table(outline, (3, size, size))
     parameters, products = torchinfo_products(outline, (3, size, size))
     assert sum(row.parameters for row in table) == count_parameters(outline) == parameters

@@ -101,8 +101,8 @@ def view_of_result(operation: Any, arguments: Sequence[Any], views: list[View | 
         What the operation returned, or the first of it.
     """
     seen = [view for view in views if view is not None]
-    shape = tuple(result.shape)
-    if not seen:
+    shape, name = tuple(result.shape), operation.overloadpacket.__name__
+    if not seen or name.startswith("new_") or name.endswith("_like"):  # these take a shape only
         return None
     if all(view.windows is None for view in seen):  # no operation takes a window back
         return View(None, next((view.unknown for view in seen if view.unknown), ""), plain(shape))
@@ -110,6 +110,8 @@ def view_of_result(operation: Any, arguments: Sequence[Any], views: list[View | 
     rule = RULES.get(operation.overloadpacket)
     if rule is not None and len(seen) == 1 and views[0] is not None:
         return rule(seen[0], arguments, shape)
+    if operation.overloadpacket in BATCH_NORMS and any(value is True for value in arguments[3:6]):
+        return _group_norm(seen[0], arguments, shape)  # by the statistics of the map itself: InstanceNorm
     if operation.overloadpacket is aten.cat:
         return _join_side_by_side(seen, arguments, shape)
     if operation.overloadpacket in (aten.bmm, aten.mm, *ATTENTION):
@@ -118,7 +120,6 @@ def view_of_result(operation: Any, arguments: Sequence[Any], views: list[View | 
         return _multiply(views[1], arguments[1:], shape)
     if torch.Tag.pointwise in operation.tags or operation.overloadpacket in POINTWISE:
         return _combine(seen, shape)
-    name = operation.overloadpacket.__name__
     return seen[0].lost(shape, "it enlarges maps" if "upsample" in name else f"the operation {name} is not followed")
 
 

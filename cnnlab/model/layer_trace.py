@@ -21,7 +21,7 @@ from torch.utils.flop_counter import flop_registry
 
 from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import CANNOT_TAKE
-from cnnlab.model.field_of_view import BATCH_NORMS, View, of_images, view_of_result
+from cnnlab.model.field_of_view import BATCH_NORMS, View, of_images, plain, view_of_result
 from cnnlab.model.layer_table import LayerRow, kernel_note
 from cnnlab.model.networks import check_visible, copied, named_layers, original, plain_name, tensors_in, uncompiled
 
@@ -134,6 +134,7 @@ class _Watch(TorchDispatchMode):
         self.count: Counter[str] = Counter()
         self.alive: list[Tensor] = []  # so that no id is used twice
         self.views: dict[int, View] = {}
+        self.pieces: set[int] = set()  # memory into parts of which something of the image was written
         self._keep(images, of_images(images))
 
     def enter(self, name: str, layer: nn.Module, arguments: tuple, named: dict) -> None:
@@ -149,7 +150,7 @@ class _Watch(TorchDispatchMode):
         while (use := self.running.pop()).layer is not layer:  # a layer that raised an error, which was caught
             pass
         for _, values in tensors_in("", output):
-            use.shape, use.view = tuple(values.shape[1:]), self.views.get(id(values))
+            use.shape, use.view = tuple(values.shape[1:]), self._view(values)
             break
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
@@ -160,13 +161,21 @@ class _Watch(TorchDispatchMode):
             use = self.running[-1]
             use.weights |= {id(value) for value in tensors if isinstance(value, nn.Parameter)}
             use.products += _products(packet, args, kwargs or {}, result)
-        views = [self.views.get(id(value)) for value in tensors]
+        views = [self._view(value) for value in tensors]
+        if packet.__name__.endswith("_") and any(views) and tensors[0].untyped_storage().nbytes() > tensors[0].nbytes:
+            self.alive.append(tensors[0])
+            self.pieces.add(tensors[0].untyped_storage()._cdata)
         results = [values for _, values in tensors_in("", result)]
         for values in results if packet in SPLITS else results[:1]:
             view = view_of_result(func, args, views, values)
             if view is not None:
                 self._keep(values, view)
         return result
+
+    def _view(self, values: Tensor) -> View | None:
+        if values.untyped_storage()._cdata in self.pieces:
+            return View(None, "it is filled piece by piece", plain(values.shape))
+        return self.views.get(id(values))
 
     def _keep(self, values: Tensor, view: View) -> None:
         self.alive.append(values)

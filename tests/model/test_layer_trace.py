@@ -277,6 +277,7 @@ def test_squeeze_and_excitation_sees_the_whole_image():
         (nn.ConvTranspose2d(2, 2, 2, stride=2), "a transposed convolution enlarges maps"),
         (nn.Upsample(scale_factor=2), "it enlarges maps"),
         (nn.PixelShuffle(1), "the operation pixel_shuffle is not followed"),
+        (nn.CircularPad2d(1), "it is filled piece by piece"),
         (nn.AdaptiveAvgPool2d(5), "an adaptive pool with windows of unlike size"),
     ],
 )
@@ -354,6 +355,9 @@ def test_what_a_chain_cant_say_is_counted_by_a_pass():
         (nn.Sequential(nn.Conv2d(1, 2, 3)), 2 * 9 * 26 * 26, 3),
         (nn.BatchNorm2d(1), 28 * 28, 1),
         (nn.GroupNorm(1, 1), 28 * 28, None),
+        (nn.InstanceNorm2d(1), 0, None),
+        (nn.InstanceNorm2d(1, track_running_stats=True), 0, 1),
+        (nn.Sequential(nn.ReflectionPad2d((1, 2, 3, 0)), nn.Conv2d(1, 1, 3)), 9 * 29 * 29, 3),
     ]:
-        row = layer_table(nn.Sequential(nn.ReLU(), layer), input_shape=(1, 28, 28))[1]
+        row = layer_table(nn.Sequential(nn.ReLU(), layer), input_shape=(1, 28, 28))[-1]
         assert (row.multiply_adds, row.receptive_field, row.unknown) == (products, field, ""), layer

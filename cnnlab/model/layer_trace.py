@@ -21,7 +21,8 @@ from torch.utils.flop_counter import flop_registry
 
 from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import CANNOT_TAKE
-from cnnlab.model.field_of_view import BATCH_NORMS, View, of_images, plain, view_of_result
+from cnnlab.model.field_joins import BATCH_NORMS, view_of_result
+from cnnlab.model.field_of_view import View, of_images, plain
 from cnnlab.model.layer_table import LayerRow, kernel_note
 from cnnlab.model.networks import check_visible, copied, named_layers, original, plain_name, tensors_in, uncompiled
 

@@ -17,6 +17,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import ByLayer, check_model, check_not_empty, logits_of
 from cnnlab.interpret.seeding import seeded
 from cnnlab.model.evaluation import check_takes, device_of
+from cnnlab.torch_state import usual_torch_state
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,7 @@ class LayerGradient:
     each_batch: dict[str, np.ndarray]
 
 
+@usual_torch_state
 def gradient_flow(
     model: nn.Module,
     images: Split | Tensor,

@@ -17,10 +17,12 @@ from cnnlab.checks import check_choice, check_images, check_number, check_whole,
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import check_model, check_not_empty, hooked, logits_of
 from cnnlab.model.evaluation import check_takes, device_of, evaluating
+from cnnlab.torch_state import usual_torch_state
 
 METHODS = ("gradient", "gradient_x_input", "smoothgrad", "integrated_gradients", "grad_cam", "occlusion")
 
 
+@usual_torch_state
 def saliency(  # noqa: PLR0913 (each method has settings of its own)
     model: nn.Module,
     images: Tensor,
@@ -230,6 +232,7 @@ def _starts(size: int, window: int, stride: int) -> range:
     return range(0, size - window + stride, stride)
 
 
+@usual_torch_state
 def concentration(maps: Tensor) -> Tensor:
     """Return the Gini index of each map, (N,): 0 if all pixels are alike, near 1 if a single pixel holds everything.
 

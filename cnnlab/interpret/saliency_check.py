@@ -14,6 +14,7 @@ from cnnlab.interpret.capture import check_model, logits_of
 from cnnlab.interpret.saliency import class_targets, saliency
 from cnnlab.interpret.seeding import seeded
 from cnnlab.model.evaluation import check_takes, device_of
+from cnnlab.torch_state import usual_torch_state
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,6 +64,7 @@ class SaliencyCheck:
         return "\n".join(lines)
 
 
+@usual_torch_state
 def saliency_check(
     model: nn.Module,
     images: Tensor,
@@ -121,7 +123,7 @@ def _with_random_weights(model: nn.Module, seed: int) -> nn.Module:
     Weights that no layer draws (parameters of one's own, weight_norm) are shuffled: nothing learnt may stay in place.
     """
     twin = copy.deepcopy(model)
-    with seeded(seed + 2**31, device_of(model)):  # far from the small seeds that the model may have begun with
+    with seeded((seed + 2**31) % 2**64, device_of(model)):  # far from the small seeds that models begin with
         for layer in twin.modules():
             draw_again = getattr(layer, "reset_parameters", None)
             if callable(draw_again):

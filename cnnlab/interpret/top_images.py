@@ -13,6 +13,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import check_model, check_not_empty, check_unit, hooked, layer_of_output
 from cnnlab.interpret.receptive_field import receptive_field
 from cnnlab.model.evaluation import check_takes, device_of, evaluating
+from cnnlab.torch_state import usual_torch_state
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,7 @@ class TopImages:
         ]
 
 
+@usual_torch_state
 def top_images(
     model: nn.Module, images: Split | Tensor, layer: str, unit: int, *, count: int = 8, batch_size: int = 250
 ) -> TopImages:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.errors import ConfigError
+from cnnlab.torch_state import usual_torch_state
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class LayerTable(list):
         return "\n".join([*lines, f"{'total':<22}{parameters:>11,}{multiply_adds:>15,}"])
 
 
+@usual_torch_state
 def layer_table(model: nn.Sequential, input_shape: tuple[int, int, int] | None = None) -> LayerTable:
     """Return a table of the network's layers, with one `LayerRow` for each.
 

@@ -17,7 +17,6 @@ from cnnlab.errors import ConfigError
 from cnnlab.training.fit import EpochState
 from cnnlab.training.options import make_optimizer
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
 
 

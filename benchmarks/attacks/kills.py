@@ -37,13 +37,15 @@ def main() -> int:
     experiments = grid(TINY, seed=range(4))
     expected = {run.experiment.seed: _numbers(run) for run in _sweep(experiments, None)}
     kills = sweeps = lost = wrong = warned = 0
+    longest = 0.3  # seconds until a kill; more where the machine is so busy that nothing is ever finished
     while kills < options.kills:
         with tempfile.TemporaryDirectory() as folder:
             while True:
                 before = set(_records(folder))
-                killed = _killed_while(lambda store=folder: _sweep(experiments, store), random.random() * 0.6)
+                killed = _killed_while(lambda store=folder: _sweep(experiments, store), random.random() * longest)
                 kills += killed
                 lost += len(before - set(_records(folder)))
+                longest *= 0.98 if before != set(_records(folder)) else 1.02
                 if not killed:
                     break
             with warnings.catch_warnings(record=True) as caught:

@@ -129,8 +129,8 @@ def test_twelve_double_interrupts_leave_a_finished_epoch_and_gradients_on():
     for _ in range(12):
         model = network()
         sender = threading.Thread(target=send, args=[random.random() * seconds])
-        sender.start()
         try:
+            sender.start()
             stopped += cnnlab.fit(model, data, epochs=8, progress=False).stopped_by == "interrupt"
         except KeyboardInterrupt:
             pass

@@ -55,18 +55,19 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def interrupted(work: Callable[[], object], after: float, times: int) -> str:
-    """Do the work, interrupt it after these seconds, and say whether it returned."""
+def interrupted(work: Callable[[], object], begin: threading.Event, after: float, times: int) -> str:
+    """Do the work, interrupt it these seconds after `begin` is set, and say whether it returned."""
 
     def send() -> None:
+        begin.wait(20)
         time.sleep(after)
         for _ in range(times):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(random.random() / 200)
 
     sender = threading.Thread(target=send)
-    sender.start()
     try:
+        sender.start()
         work()
         result = "returned"
     except KeyboardInterrupt:
@@ -96,18 +97,29 @@ def _fits() -> Callable[[int], list[str]]:
         return [value.clone() for value in model.state_dict().values()]
 
     epochs.append(copy(network()))
-    begin = time.perf_counter()
     fit(network(), data, epochs=5, progress=False, on_epoch=lambda state: epochs.append(copy(state.model)))
-    seconds = time.perf_counter() - begin
 
     def attack(times: int) -> list[str]:
-        model = network()
-        result = interrupted(lambda: fit(model, data, epochs=5, progress=False), random.random() * seconds, times)
+        model, begin, share = network(), threading.Event(), random.random() * 1.1 - 0.1
+
+        def progress(done: float) -> None:
+            if done >= share:
+                begin.set()
+
+        if share <= 0:
+            begin.set()
+        result = interrupted(lambda: fit(model, data, epochs=5, progress=progress), begin, random.random() / 200, times)
         weights = list(model.state_dict().values())
-        is_right = _is_as_found() and any(all(map(torch.equal, weights, epoch)) for epoch in epochs)
-        is_right = is_right and not model.training and not any(module._forward_hooks for module in model.modules())
+        faults = {
+            "settings": not _is_as_found(),
+            "weights": not any(all(map(torch.equal, weights, epoch)) for epoch in epochs),
+            "mode": model.training and result == "returned",
+            "hooks": any(module._forward_hooks for module in model.modules()),
+        }
+        if any(faults.values()):
+            print(f"{result}, wrong: {[name for name, is_so in faults.items() if is_so]}", file=sys.stderr)
         evaluate(model, data.validation)
-        return [result, *["wrong"] * (not is_right)]
+        return [result, *["wrong"] * any(faults.values())]
 
     return attack
 
@@ -119,7 +131,9 @@ def _sweeps() -> Callable[[int], list[str]]:
     def attack(times: int) -> list[str]:
         with tempfile.TemporaryDirectory() as folder:
             work = lambda: sweep(experiments, folder, workers=2, progress=False)  # noqa: E731
-            result = interrupted(work, random.random() * 10, times)
+            begin = threading.Event()
+            begin.set()
+            result = interrupted(work, begin, random.random() * 10, times)
             left = [child for child in psutil.Process().children(recursive=True) if child.is_running()]
             is_right = _is_as_found() and not left and len(load_runs(folder)) <= len(experiments)
             return [result, *["wrong"] * (not is_right)]

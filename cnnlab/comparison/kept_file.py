@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from cnnlab.files import atomic_write, course_folder, file_lock
+from cnnlab.files import atomic_write, course_folder, file_lock, replace_file
 
 T = TypeVar("T")
 DAMAGED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
@@ -82,7 +81,7 @@ class KeptFile(Generic[T]):
             number = 1
             while (aside := path.with_name(f"{self.name}.damaged-{number}.json")).exists():
                 number += 1
-            os.replace(path, aside)
+            replace_file(path, aside)
             warnings.warn(
                 f"{path} can't be read ({error!r:.100}). It is kept as {aside.name}, and a new file is begun",
                 stacklevel=5,

@@ -20,10 +20,12 @@ from torch import Tensor
 
 from cnnlab.checks import check_choice, check_number, check_whole
 from cnnlab.errors import ConfigError
+from cnnlab.torch_state import usual_torch_state
 
 PATTERN_KNOBS = ("structure", "scale", "noise", "classes", "size")
 
 
+@usual_torch_state
 def make_patterns(
     count: int,
     *,

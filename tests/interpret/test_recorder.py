@@ -16,7 +16,7 @@ from cnnlab.comparison.verdicts import CANNOT_TELL, HIGHER, LOWER
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import Experiment
-from cnnlab.experiments.run import run
+from cnnlab.experiments.run import Run, run
 from cnnlab.experiments.runs import load_runs
 from cnnlab.experiments.sweep import grid, sweep
 from cnnlab.interpret.activations import activation_statistics
@@ -208,7 +208,7 @@ def with_number(values, pooling):
         row = {"epoch": 1, "train_loss": 1.0, "dead_share": value}
         settings = {"epochs": 1, "patience": None}
         history = History(settings, {}, [row], stopped_by="epochs", stopped_in=1)
-        made.append(run.__globals__["Run"](experiment, history, 1.0, (1, 28, 28), ("0", "1")))
+        made.append(Run(experiment, history, 1.0, (1, 28, 28), ("0", "1")))
     return made
 
 

@@ -125,9 +125,7 @@ def _with_random_weights(model: nn.Module, seed: int) -> nn.Module:
     """
     model = original(model)
     (twin,) = copied(model)
-    with seeded(
-        (seed + 2**31) % 2**64, device_of(model)
-    ):  # far from small seeds
+    with seeded((seed + 2**31) % 2**64, device_of(model)):  # far from small seeds
         for layer in twin.modules():
             draw_again = getattr(layer, "reset_parameters", None)
             if callable(draw_again):

@@ -254,7 +254,7 @@ ADAM_MISTAKES = (
     (_adam_by(divisor=lambda square: (square + SMALL).sqrt()), "You add 1e-8 within the root. Add it to the root."),
     (_adam_by_the_old_means, "You step by the means of before. Renew them first."),
     (
-        lambda *given: adam_step(*given[:6], given[7], given[6]),
+        lambda *given: adam_step(*given[:6], given[7], given[6]),  # pyright: ignore[reportCallIssue]
         "You have mixed up beta1 and beta2: the first belongs to the mean of the gradient.",
     ),
     (

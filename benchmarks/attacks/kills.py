@@ -54,6 +54,7 @@ def main() -> int:
                 weights = [run.model(2) for run in runs]
             warned += len(caught)
             sweeps += 1
+            print(f"{kills} kills", file=sys.stderr)
             wrong += len(weights) != len(expected)
             wrong += any(_numbers(run) != expected[run.experiment.seed] for run in runs)
     print(f"| kills | stores | runs lost | stores that differ | warnings |\n| ---: | ---: | ---: | ---: | ---: |\n"

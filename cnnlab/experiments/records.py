@@ -76,7 +76,7 @@ def _check_kinds(record: dict[str, Any]) -> None:
         if not isinstance(record[name], kind):
             raise TypeError(f"{name} is {record[name]!r:.60}")
     columns = record["history"]["columns"]
-    if any(columns.values()) and not {"epoch", "train_loss", "train_accuracy"} <= set(columns):
+    if any(columns.values()) and not {"epoch", "train_loss"} <= set(columns):
         raise KeyError("train_loss")
     for name, values in columns.items():
         if not set(map(type, values)) <= {int, float, type(None)}:
@@ -85,7 +85,7 @@ def _check_kinds(record: dict[str, Any]) -> None:
         check_whole("epochs", epochs, 0)
         check_whole("patience", patience or 0, 0)
         check_number("min_delta", min_delta, 0)
-    if not {"patience", "epochs", "learning_rate"} <= set(record["history"]["settings"]):
+    if not {"patience", "epochs"} <= set(record["history"]["settings"]):
         raise KeyError("settings")
     if not set(map(type, record["snapshots"] + record["input_shape"])) <= {int} or len(record["input_shape"]) != 3:
         raise TypeError("snapshots or input_shape has something that is no whole number")

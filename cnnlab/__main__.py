@@ -1,4 +1,7 @@
-"""Run a command: `python -m cnnlab` prints the environment report, `sweep` trains a grid, `compare` judges its runs."""
+"""Run a command: `python -m cnnlab` prints the environment report.
+
+`sweep` trains a grid, `compare` judges its runs, and `lab-report` makes a page of them.
+"""
 
 import sys
 
@@ -6,6 +9,7 @@ COMMANDS = """\
 python -m cnnlab                       says whether everything that the course needs is there
 python -m cnnlab sweep --help          trains every combination of some settings
 python -m cnnlab compare --help        compares the runs of a sweep, with a verdict
+python -m cnnlab lab-report --help     writes a report of the runs, to complete and to hand in
 """
 
 
@@ -20,11 +24,15 @@ def main(arguments: list[str]) -> int:
         from cnnlab.cli.compare import main as compare
 
         return compare(arguments[1:])
+    if command == "lab-report":
+        from cnnlab.cli.lab_report import main as lab_report
+
+        return lab_report(arguments[1:])
     if command in ("-h", "--help"):
         sys.stdout.write(COMMANDS)
         return 0
     if command:
-        sys.stderr.write(f"unknown command {command!r}; choose from sweep and compare\n")
+        sys.stderr.write(f"unknown command {command!r}; choose from sweep, compare and lab-report\n")
         return 2
     from cnnlab.cli.environment import main as report
 

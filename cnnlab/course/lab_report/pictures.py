@@ -1,0 +1,73 @@
+"""Turn figures into images for the page: in a style of their own, with alt texts, and with notes where one refuses."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image as Pixels
+
+from cnnlab.course.lab_report.blocks import Image, Picture
+from cnnlab.errors import ConfigError, DataError
+from cnnlab.plots.alt_text import alt_text
+from cnnlab.plots.style import whole_figure
+
+DPI = 130
+COLOURS = 128  # of an image, which makes it a third as large
+Drawing = Callable[[], Axes]
+
+
+@contextlib.contextmanager
+def plain_style() -> Iterator[None]:
+    """Within the block, draw with matplotlib's own settings, and open no window."""
+    with plt.style.context("default", after_reset=True), plt.ioff():
+        yield
+
+
+@contextlib.contextmanager
+def noted(notes: list[str]) -> Iterator[None]:
+    """Within the block, keep each warning of the course as a note, once, in place of writing it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    messages = (str(warning.message) for warning in caught if issubclass(warning.category, UserWarning))
+    notes += [message for message in dict.fromkeys(messages) if message not in notes]
+
+
+def picture(caption: str, drawings: Iterable[Drawing]) -> Picture:
+    """Return a picture with an image of each drawing; one that refuses leaves a note with its reason.
+
+    Parameters
+    ----------
+    caption : str
+        What is shown, and how to read it.
+    drawings : iterable of function
+        Each makes a new figure, and returns Axes of it.
+    """
+    result = Picture(caption, [])
+    for draw in drawings:
+        before = set(plt.get_fignums())
+        with noted(result.notes):
+            try:
+                result.images.append(to_image(whole_figure(draw())))
+            except (ConfigError, DataError) as error:
+                result.notes.append(f"Not drawn: {error}.")
+            finally:
+                for number in set(plt.get_fignums()) - before:
+                    plt.close(number)
+    return result
+
+
+def to_image(figure: Figure) -> Image:
+    """Return a figure as an image with its alt text."""
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI)
+    pixels = Pixels.open(drawn).convert("RGB").quantize(COLOURS, dither=Pixels.Dither.NONE)
+    pixels.save(small, format="PNG", optimize=True)
+    return Image(base64.b64encode(small.getvalue()).decode(), alt_text(figure) or "a plot", *pixels.size)

@@ -104,3 +104,5 @@ from .widgets import (
     StoppingExplorer as StoppingExplorer,
     TrainingPanel as TrainingPanel,
 )
+from .course.practice import check as check, hint as hint, solution as solution
+from .course.progress import progress as progress

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnnlab.checks import check_whole
 from cnnlab.comparison.prediction import Prediction, know_nothing_score
-from cnnlab.comparison.prediction_file import editing, file_of_predictions, read_predictions
+from cnnlab.comparison.prediction_file import PREDICTIONS
 from cnnlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Guesses:
         return pandas.DataFrame(rows).set_index("question") if rows else pandas.DataFrame()
 
     def _lines(self) -> list[str]:
-        kept = f"They are kept in {file_of_predictions()}." if self.predictions else "No prediction has been made yet."
+        kept = f"They are kept in {PREDICTIONS.path}." if self.predictions else "No prediction has been made yet."
         return [line for line in (self.note, self.words if self.predictions else "", kept) if line]
 
     def __repr__(self) -> str:
@@ -124,10 +124,10 @@ def show_guesses(*, clear: str | None = None) -> Guesses:
     No prediction has been made yet.
     """
     if clear is None:
-        return Guesses(read_predictions())
+        return Guesses(PREDICTIONS.read())
     if not isinstance(clear, str) or not clear:
         raise ConfigError(f"clear wants 'all' or the beginning of a question, such as '01', got {clear!r}")
-    with editing() as predictions:
+    with PREDICTIONS.editing() as predictions:
         gone = [name for name in predictions if clear == "all" or name.startswith(clear)]
         cleared = ", ".join(f"{name} ({predictions.pop(name).guess})" for name in gone)
         nothing = f"Nothing was cleared: no question begins with {clear!r}."

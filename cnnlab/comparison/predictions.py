@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from cnnlab.comparison.prediction import Prediction
-from cnnlab.comparison.prediction_file import editing, read_predictions
+from cnnlab.comparison.prediction_file import PREDICTIONS
 from cnnlab.comparison.question import Rule, ask, check_guess, check_question, check_rule, is_missing
 from cnnlab.comparison.right_answer import Outcome, find_outcome
 from cnnlab.errors import ConfigError
@@ -82,7 +82,7 @@ def commit_guess(
         return Words("\n".join(lines))
     rule = _asked[question] = check_rule(choices, tolerance, factor)
     if is_missing(guess):
-        kept = read_predictions().get(question)
+        kept = PREDICTIONS.read().get(question)
         return Words(ask(choices, rule, confidence) if kept is None else f"Written down earlier: {kept.guess}.")
     try:
         new = Prediction(question, check_guess(guess, confidence, rule), rule)
@@ -98,7 +98,7 @@ def commit_guess(
 
 def keep_first(prediction: Prediction) -> Prediction:
     """Write a prediction into the file, and return the one that counts: an earlier one stays as it is."""
-    with editing() as predictions:
+    with PREDICTIONS.editing() as predictions:
         return predictions.setdefault(prediction.question, prediction)
 
 
@@ -126,7 +126,7 @@ def score_guess(question: str, evidence: object, *, level: object = None) -> Wor
     if isinstance(evidence, Mapping):
         parts = ((name, score_guess(f"{question}/{name}", part, level=level)) for name, part in evidence.items())
         return Words("\n".join(f"{name}: {words}" for name, words in parts))
-    prediction = read_predictions().get(question)
+    prediction = PREDICTIONS.read().get(question)
     rule = _asked.get(question, prediction and prediction.rule)
     outcome = find_outcome(evidence, rule, level)
     if prediction is None:
@@ -141,7 +141,7 @@ def score_guess(question: str, evidence: object, *, level: object = None) -> Wor
 
 def keep_outcome(question: str, outcome: Outcome) -> Prediction:
     """Write an outcome into the file, and return the prediction with it; one that is scored stays as it is."""
-    with editing() as predictions:
+    with PREDICTIONS.editing() as predictions:
         prediction = predictions[question]
         if prediction.outcome is None or prediction.outcome.answer is None:
             prediction = predictions[question] = replace(prediction, outcome=outcome)

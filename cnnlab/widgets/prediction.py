@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.guesses import show_guesses
 from cnnlab.comparison.prediction import Prediction
-from cnnlab.comparison.prediction_file import read_predictions
+from cnnlab.comparison.prediction_file import PREDICTIONS
 from cnnlab.comparison.predictions import keep_first, keep_outcome
 from cnnlab.comparison.question import Guess, Rule, check_question, which_is_best
 from cnnlab.comparison.right_answer import check_comparison, find_outcome
@@ -70,7 +70,7 @@ class PredictThenRun(Panel):
         self.question, self.run = check_question(question), run
         self.choices = _check_choices(run, tuple(choices) if isinstance(choices, Iterator) else choices)
         self.comparison: Comparison | None = None
-        prediction = read_predictions().get(question)
+        prediction = PREDICTIONS.read().get(question)
         self.prediction = None if prediction is None else self._check_prediction(prediction)
         super().__init__()
         self._answered_before = self.prediction is not None

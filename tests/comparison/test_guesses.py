@@ -4,7 +4,7 @@ import pytest
 from made_runs import TWO_LEFT, comparison
 
 from cnnlab.comparison.guesses import show_guesses
-from cnnlab.comparison.prediction_file import file_of_predictions, read_predictions
+from cnnlab.comparison.prediction_file import PREDICTIONS
 from cnnlab.comparison.predictions import commit_guess, score_guess
 from cnnlab.errors import ConfigError
 
@@ -40,7 +40,7 @@ def test_the_table_has_every_prediction_with_its_score():
         "3 predictions scored, 2 right (67 %). Where you said how sure you are (2): 55 % sure on average, mean Brier "
         "score 0.50 (0 is perfect, knowing nothing gives 0.75)."
     )
-    where = f"They are kept in {file_of_predictions()}."
+    where = f"They are kept in {PREDICTIONS.path}."
     assert repr(guesses) == f"{table.to_string()}\n{guesses.words}\n{where}"
     page = guesses._repr_html_()
     assert "00-&lt;digits&gt;" in page
@@ -73,11 +73,11 @@ def test_clearing_names_what_it_clears():
     some = show_guesses(clear="01")
     assert some.note == "Cleared: 01-kernel (5 (70 % sure)), 01-pool (7 (40 % sure))."
     assert some.note in repr(some)
-    assert list(read_predictions()) == ["02-kernel"]
+    assert list(PREDICTIONS.read()) == ["02-kernel"]
     assert show_guesses(clear="03").note == "Nothing was cleared: no question begins with '03'."
-    assert list(read_predictions()) == ["02-kernel"]
+    assert list(PREDICTIONS.read()) == ["02-kernel"]
     assert repr(show_guesses(clear="all")) == "Cleared: 02-kernel (3 (90 % sure)).\nNo prediction has been made yet."
-    assert read_predictions() == {}
+    assert PREDICTIONS.read() == {}
 
 
 @pytest.mark.parametrize("wrong", [True, "", 1])

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from cnnlab.comparison.prediction import Prediction
-from cnnlab.comparison.prediction_file import editing, file_of_predictions, read_predictions
+from cnnlab.comparison.prediction_file import PREDICTIONS
 from cnnlab.comparison.question import Guess, Rule
 from cnnlab.comparison.right_answer import Outcome
 
@@ -20,30 +20,30 @@ KINDS = [
 
 
 def test_each_kind_is_read_as_it_was_written():
-    with editing() as predictions:
+    with PREDICTIONS.editing() as predictions:
         predictions.update({each.question: each for each in KINDS})
-    assert list(read_predictions().values()) == KINDS
-    assert list(json.loads(file_of_predictions().read_bytes())) == ["01-ü", "02", "03", "04"]
+    assert list(PREDICTIONS.read().values()) == KINDS
+    assert list(json.loads(PREDICTIONS.path.read_bytes())) == ["01-ü", "02", "03", "04"]
 
 
 def test_reading_makes_no_folder_and_a_block_that_changes_nothing_no_file():
-    assert read_predictions() == {}
-    assert not file_of_predictions().parent.exists()
-    with editing():
+    assert PREDICTIONS.read() == {}
+    assert not PREDICTIONS.path.parent.exists()
+    with PREDICTIONS.editing():
         pass
-    assert not file_of_predictions().exists()
+    assert not PREDICTIONS.path.exists()
 
 
 def test_a_block_that_raises_writes_nothing():
-    with contextlib.suppress(ZeroDivisionError), editing() as predictions:
+    with contextlib.suppress(ZeroDivisionError), PREDICTIONS.editing() as predictions:
         predictions["02"] = KINDS[1]
         raise ZeroDivisionError
-    assert read_predictions() == {}
+    assert PREDICTIONS.read() == {}
 
 
 def write_one():
     """Write one prediction, and return what was there before."""
-    with editing() as predictions:
+    with PREDICTIONS.editing() as predictions:
         before = dict(predictions)
         predictions["02"] = KINDS[1]
     return before
@@ -55,8 +55,8 @@ DAMAGED = [b"", b"{", b"[]", b'{"01": 3}', b'{"01": {"question": "01"}}', b"\xff
 @pytest.mark.parametrize("content", DAMAGED, ids=range(len(DAMAGED)))
 @pytest.mark.parametrize("way", ["read", "edit"])
 def test_a_damaged_file_is_kept_under_another_name_and_a_new_one_begun(content, way):
-    ways = {"read": read_predictions, "edit": write_one}
-    path = file_of_predictions()
+    ways = {"read": PREDICTIONS.read, "edit": write_one}
+    path = PREDICTIONS.path
     path.parent.mkdir()
     for number in (1, 2):
         path.write_bytes(content)
@@ -69,10 +69,10 @@ def test_a_damaged_file_is_kept_under_another_name_and_a_new_one_begun(content, 
 
 def test_two_notebooks_at_once_lose_nothing():
     other = threading.Thread(target=write_one)
-    with editing() as predictions:
+    with PREDICTIONS.editing() as predictions:
         other.start()
         other.join(0.5)
         assert other.is_alive()  # it waits
         predictions["04"] = KINDS[3]
     other.join(10)
-    assert list(read_predictions()) == ["04", "02"]
+    assert list(PREDICTIONS.read()) == ["04", "02"]

@@ -7,7 +7,7 @@ import pytest
 from made_runs import TWO_LEFT, comparison
 
 from cnnlab.comparison import predictions as module
-from cnnlab.comparison.prediction_file import file_of_predictions, read_predictions
+from cnnlab.comparison.prediction_file import PREDICTIONS
 from cnnlab.comparison.predictions import commit_guess, score_guess
 from cnnlab.errors import ConfigError
 
@@ -44,7 +44,7 @@ def test_without_a_guess_the_words_say_what_to_write_and_nothing_is_written(opti
     assert asks == (
         f"No prediction yet. Write {what} in place of ..., say how sure you are (0 to 1), and run this cell again."
     )
-    assert not file_of_predictions().parent.exists()
+    assert not PREDICTIONS.path.parent.exists()
 
 
 def test_a_notebook_shows_the_words_without_quotation_marks():
@@ -65,7 +65,7 @@ def test_without_a_guess_the_answer_is_told_and_nothing_written():
     assert score_guess(NAME, comparison()) == "No prediction was made. The answer: 5 is best."
     assert score_guess("00-digits", 92.3456) == "No prediction was made. The answer: ≈ 92.35."
     assert score_guess("03-epochs", "lower") == "No prediction was made. The answer: lower."
-    assert not file_of_predictions().parent.exists()
+    assert not PREDICTIONS.path.parent.exists()
 
 
 def test_the_first_guess_counts():
@@ -104,7 +104,7 @@ def test_a_scored_guess_stays_and_an_open_one_waits_for_better_evidence():
 )
 def test_what_is_no_answer_is_told_in_words_and_not_written_down(guess, confidence, problem):
     assert commit(guess, confidence).startswith(f"Not written down: {problem}")
-    assert read_predictions() == {}
+    assert PREDICTIONS.read() == {}
     assert commit(5) == "Written down: 5 (60 % sure)."
 
 
@@ -125,7 +125,7 @@ def test_several_answers_at_once_are_several_predictions():
     words = score_guess("01-patterns", {"coarse": comparison(), "fine": comparison()})
     assert words.startswith("coarse: Your guess: 7 (80 % sure). Not so: 5 is best.")
     assert words.endswith("\nfine: No prediction was made. The answer: 5 is best.")
-    assert list(read_predictions()) == ["01-patterns/coarse"]
+    assert list(PREDICTIONS.read()) == ["01-patterns/coarse"]
 
 
 def test_each_of_several_answers_can_have_choices_of_its_own():

@@ -7,7 +7,7 @@ from made_runs import QUESTION, TWO_LEFT, comparison
 from shown import texts_shown
 
 from cnnlab.comparison.guesses import show_guesses
-from cnnlab.comparison.prediction_file import read_predictions
+from cnnlab.comparison.prediction_file import PREDICTIONS
 from cnnlab.comparison.predictions import commit_guess, score_guess
 from cnnlab.comparison.question import Guess
 from cnnlab.errors import ConfigError
@@ -60,14 +60,14 @@ def test_a_click_without_an_answer_commits_nothing():
     assert panel.status.value == (
         '<span class="cnnlab-error">choose an answer, say how sure you are, and commit then</span>'
     )
-    assert (run.calls, read_predictions(), state(panel)) == (0, {}, (True, True, True))
+    assert (run.calls, PREDICTIONS.read(), state(panel)) == (0, {}, (True, True, True))
 
 
 def test_the_committed_guess_is_scored_shown_and_locked():
     panel = ask(run := Asked())
     empty = panel.plot.picture
     guess(panel)
-    assert read_predictions()[QUESTION].guess == Guess("5", 0.7)
+    assert PREDICTIONS.read()[QUESTION].guess == Guess("5", 0.7)
     assert run.calls == 1
     assert state(panel) == (False, False, False)
     assert panel.commit.description == "Committed"
@@ -84,7 +84,7 @@ def test_while_it_runs_the_guess_is_locked_already_and_the_status_says_so():
     seen = []
 
     def run():
-        seen.append((state(panel), panel.status.value, panel.plot.label, dict(read_predictions())))
+        seen.append((state(panel), panel.status.value, panel.plot.label, dict(PREDICTIONS.read())))
         return comparison()
 
     panel = ask(run)
@@ -99,7 +99,7 @@ def test_a_second_click_changes_nothing():
     panel = ask(run := Asked())
     guess(panel)
     guess(panel, "7", 100)
-    assert read_predictions()[QUESTION].guess == Guess("5", 0.7)
+    assert PREDICTIONS.read()[QUESTION].guess == Guess("5", 0.7)
     assert (panel.answer.value, panel.confidence.value) == ("5", 70)
     assert run.calls == 1
 
@@ -165,7 +165,7 @@ def test_where_the_run_raises_the_guess_stays_and_one_can_try_again():
     assert isinstance(panel.status.error, RuntimeError)
     assert state(panel) == (False, False, True)
     assert panel.commit.description == "Show the comparison"
-    assert read_predictions()[QUESTION].guess == Guess("5", 0.7)
+    assert PREDICTIONS.read()[QUESTION].guess == Guess("5", 0.7)
     assert show_guesses().scored == []
     panel.commit.click()
     assert run.calls == 2
@@ -180,7 +180,7 @@ def test_a_cell_run_again_after_a_failure_keeps_the_guess_and_can_be_scored():
     assert "The answer has not been looked at." in again.status.value
     again.commit.click()
     assert len(show_guesses().scored) == 1
-    assert read_predictions()[QUESTION].guess == Guess("5", 0.7)
+    assert PREDICTIONS.read()[QUESTION].guess == Guess("5", 0.7)
 
 
 def test_an_interrupt_leaves_the_button_for_another_try():

@@ -1,0 +1,135 @@
+"""Check an answer to an exercise, give a hint, show the solution.
+
+>>> check("01-output-size", 26)
+✔ Correct. With padding of 1 on each side the map would stay as large as the image.
+>>> hint("01-output-size")
+How often does the kernel fit into a row, if it moves by one pixel?
+A second hint: hint("01-output-size", 2)
+>>> solution("01-output-size")
+answer = 28 - 3 + 1
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from dataclasses import replace
+
+from cnnlab.checks import check_choice, check_whole
+from cnnlab.comparison.predictions import Words
+from cnnlab.course import exercises
+from cnnlab.course.answers import is_attempted
+from cnnlab.course.exercise import Exercise, Outcome
+from cnnlab.course.practice_file import PRACTICE, Practice
+from cnnlab.errors import ConfigError
+
+
+class NotCorrect(AssertionError):
+    """Raised by `check` where the answer is not correct, but only while `$CNNLAB_GRADING` is 1."""
+
+
+def all_exercises() -> dict[str, Exercise]:
+    """Return all exercises of the course by name, in the order of the notebooks."""
+    modules = sorted(module.name for module in pkgutil.iter_modules(exercises.__path__))
+    parts = (importlib.import_module(f"{exercises.__name__}.{module}").EXERCISES for module in modules)
+    return {exercise.name: exercise for part in parts for exercise in part}
+
+
+def find_exercise(name: object) -> Exercise:
+    """Return the exercise with this name; raise ConfigError with the nearest right name if there is none."""
+    every = all_exercises()
+    check_choice("exercise", name, every)
+    return every[str(name)]
+
+
+def check(name: str, answer: object) -> Outcome:
+    """Check the answer to an exercise: correct, not yet, or not attempted.
+
+    The outcome is kept in the course folder, for `progress`. It never raises for an answer, whatever it is. With
+    `$CNNLAB_GRADING` set to 1 it raises NotCorrect (an AssertionError) for an answer that is not correct, so that a
+    cell with it can be a test of nbgrader or otter.
+
+    Parameters
+    ----------
+    name : str
+        The exercise's name, such as "01-output-size".
+    answer : object
+        What the exercise asks for: a number, a list, an array, a tensor, words, a function; `...` where there is none.
+
+    >>> check("01-output-size", ...)
+    ○ Not attempted. Write your answer in place of ... and run the cell again.
+    """
+    exercise = find_exercise(name)
+    outcome = _outcome(exercise, answer)
+    if outcome.state != "not attempted":
+        with PRACTICE.editing() as practised:
+            earlier = practised.get(exercise.name, Practice())
+            is_correct = earlier.is_correct or outcome.state == "correct"
+            practised[exercise.name] = replace(earlier, attempts=earlier.attempts + 1, is_correct=is_correct)
+    if os.environ.get("CNNLAB_GRADING") == "1" and outcome.state != "correct":
+        raise NotCorrect(f"{exercise.name}: {outcome!r}")
+    return outcome
+
+
+def _outcome(exercise: Exercise, answer: object) -> Outcome:
+    if not is_attempted(answer):
+        ask = "Write the body of the function" if callable(answer) else "Write your answer in place of ..."
+        return Outcome(exercise.name, "not attempted", f"{ask} and run the cell again.")
+    try:
+        mistake = exercise.find_mistake(answer)
+    except Exception as error:  # whatever a student has written, her notebook goes on
+        mistake = f"This answer can't be checked ({type(error).__name__}: {error!s:.200})."
+    if mistake is None:
+        return Outcome(exercise.name, "correct", exercise.further)
+    return Outcome(exercise.name, "not yet", mistake)
+
+
+def hint(name: str, step: int = 1) -> Words:
+    """Return a hint to an exercise.
+
+    Parameters
+    ----------
+    name : str
+        The exercise's name, such as "01-output-size".
+    step : int
+        1: where to look. 2: how to begin.
+
+    >>> hint("01-output-size", 2)
+    """
+    exercise = find_exercise(name)
+    if check_whole("step", step, 1) > 2:
+        raise ConfigError(f"step must be 1 or 2, got {step}; after both hints, solution({name!r}) shows the solution")
+    with PRACTICE.editing() as practised:
+        earlier = practised.get(exercise.name, Practice())
+        practised[exercise.name] = replace(earlier, hints=max(earlier.hints, step))
+    more = f"\nA second hint: hint({exercise.name!r}, 2)" if step == 1 else ""
+    return Words(exercise.hints[step - 1] + more)
+
+
+def solution(name: str, *, without_attempt: bool = False) -> Words:
+    """Return the code that solves an exercise, once a student has tried it herself.
+
+    Parameters
+    ----------
+    name : str
+        The exercise's name, such as "01-output-size".
+    without_attempt : bool
+        Return the code in any case; for instructors.
+
+    >>> solution("01-output-size", without_attempt=True)
+    """
+    exercise = find_exercise(name)
+    if not isinstance(without_attempt, bool):
+        raise ConfigError(f"without_attempt must be True or False, got {without_attempt!r}")
+    if without_attempt:
+        return Words(exercise.solution)
+    with PRACTICE.editing() as practised:
+        earlier = practised.get(exercise.name, Practice())
+        if not earlier.attempts:
+            return Words(
+                f"Try it first: check({exercise.name!r}, answer). After your first attempt the solution is here. "
+                f"If you are stuck: hint({exercise.name!r})."
+            )
+        practised[exercise.name] = replace(earlier, has_seen_solution=True)
+    return Words(exercise.solution)

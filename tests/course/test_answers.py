@@ -1,0 +1,180 @@
+"""What is wrong with a number, an array, a function: each said in words, and nothing raised."""
+
+import contextlib
+import sys
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from cnnlab.course.answers import (
+    Mistake,
+    as_array,
+    as_number,
+    try_function,
+    wrong_array,
+    wrong_choice,
+    wrong_function,
+    wrong_number,
+)
+
+NONSENSE = [None, ..., "26", b"26", True, {}, [], {26}, object(), int, lambda: 26, 1j, [[1], [2, 3]], [None], "é"]
+
+
+@pytest.mark.parametrize("answer", [26, 26.0, np.int64(26), np.array([26]), torch.tensor(26), [26]], ids=repr)
+def test_a_right_number(answer):
+    assert wrong_number(answer, 26) is None
+
+
+@pytest.mark.parametrize("answer", NONSENSE, ids=range(len(NONSENSE)))
+def test_nonsense_is_no_number(answer):
+    assert as_number(answer) is None
+    assert wrong_number(answer, 26).startswith("Give one number. This is ")
+    assert wrong_array(answer, [1, 2]).startswith("Give numbers in the shape (2,). This is ") or answer == []
+
+
+def test_wrong_numbers_in_words():
+    known = {25: "Off by one."}
+    assert wrong_number(25, 26, known=known) == "Off by one."
+    assert wrong_number(30, 26, known=known) == "30 is too large."
+    assert wrong_number(-1.5, 26, known=known) == "-1.5 is too small."
+    assert wrong_number(float("nan"), 26).startswith("This is NaN")
+    assert wrong_number(float("inf"), 26) == "inf is too large."
+
+
+def test_the_tolerance_is_a_share():
+    assert wrong_number(1.04, 1, tolerance=0.05) is None
+    assert wrong_number(104.9, 100, tolerance=0.05) is None
+    assert wrong_number(1.06, 1, tolerance=0.05) == "1.06 is too large."
+    assert wrong_number(0.04, 0, tolerance=0.05) is None
+
+
+def test_wrong_arrays_in_words():
+    right = [[1, 2], [3, 4]]
+    assert wrong_array(torch.tensor(right), right) is None
+    assert wrong_array(np.array(right, dtype=np.uint8), right) is None
+    assert wrong_array([1, 2, 3, 4], right) == "The shape must be (2, 2), and this has the shape (4,)."
+    assert wrong_array([[1, 3], [2, 4]], right) == "2 of 4 values are wrong, the first at [0, 1]: 3."
+    known = [([[1, 3], [2, 4]], "Rows and columns are swapped.")]
+    assert wrong_array([[1, 3], [2, 4]], right, known=known) == "Rows and columns are swapped."
+    assert wrong_array([[1, 2], [3, float("nan")]], right).startswith("Some values are NaN")
+    assert wrong_array([[1, 2], [3, 4.01]], right) is not None
+    assert wrong_array([[1, 2], [3, 4.0003]], right) is None
+
+
+def test_a_choice():
+    choices = {"worse": "Look at the sign.", "cannot tell": "The interval leaves zero out."}
+    assert wrong_choice(" Better", "better", choices) is None
+    assert wrong_choice("worse", "better", choices) == "Look at the sign."
+    for answer in (*NONSENSE, "beter", ""):
+        words = "Choose one of 'better', 'cannot tell', 'worse'."
+        assert wrong_choice(answer, "better", choices) == words
+
+
+def inputs(generator):
+    return [(torch.randn(5, generator=generator),) for _ in range(3)]
+
+
+def double(x):
+    return 2 * x
+
+
+def said(answer, **options):
+    return wrong_function(answer, double, inputs, **options)
+
+
+def test_right_functions():
+    assert said(double) is None
+    assert said(lambda x: [2 * float(value) for value in x]) is None
+    assert said(lambda x: (x + x).numpy()) is None
+
+
+def test_a_known_mistake_is_named_and_others_are_described():
+    known = [(lambda x: x, "You return the input.")]
+    assert said(lambda x: x, known=known) == "You return the input."
+    assert said(lambda x: 3 * x, known=known).startswith("5 of 5 values are wrong, the first at [0]: ")
+    assert said(lambda x: x[:4] * 2) == "The shape must be (5,), and this has the shape (4,)."
+    assert said(lambda _: None) == "Your function returns nothing: does it end with return?"
+    assert said(3) == "Give a function. This is 3; write its name without parentheses."
+    assert said(int).startswith("Give a function. ")
+
+
+def test_a_constant_fails_because_the_inputs_are_new_each_time():
+    constant = double(inputs(torch.Generator().manual_seed(0))[0][0])
+    assert said(lambda _: constant) is not None
+    seen = []
+    for _ in range(2):
+        said(lambda x: seen.append(x) or 2 * x)
+    assert not torch.equal(seen[0], seen[3])
+
+
+def test_tuples_are_compared_part_by_part():
+    def right(x):
+        return x, 2 * x
+
+    def said(answer):
+        return wrong_function(answer, right, inputs, parts=("weights", "momentum"))
+
+    assert said(lambda x: [x, x + x]) is None
+    assert said(lambda x: (x, x)).startswith("momentum: 5 of 5 values are wrong")
+    assert said(lambda x: x).startswith("Your function must return weights, momentum. It returns a tensor")
+
+
+def test_what_a_function_does_beside_its_result(capsys):
+    def loud(x):
+        sys.stdout.write("hello")
+        torch.manual_seed(0)
+        return 2 * x
+
+    before = torch.get_rng_state()
+    assert said(loud) is None
+    assert capsys.readouterr().out == ""
+    assert torch.equal(torch.get_rng_state(), before)
+
+    def in_place(x):
+        x *= 2
+        return x
+
+    assert said(in_place) == "Your function changes its input. Work on a copy, or make a new tensor."
+    with pytest.raises(Mistake, match="changes its input"):
+        try_function(lambda values: values.append(1), [1, 2])
+
+
+def test_errors_and_endless_loops_in_words():
+    assert said(lambda _: 1 / 0) == "Your function stops with ZeroDivisionError: division by zero."
+    assert said(lambda: 0).startswith("Your function stops with TypeError: ")
+    assert said(lambda _: exit()).startswith("Your function ends the whole program")
+
+    def endless(_):
+        while True:
+            with contextlib.suppress(Exception):
+                pass
+
+    with pytest.raises(Mistake, match=r"stopped after 0.05 seconds. Does its loop end\?"):
+        try_function(endless, 1, seconds=0.05)
+
+
+def test_another_thread_has_no_limit_and_the_person_can_still_interrupt():
+    import signal
+
+    results = []
+    thread = threading.Thread(target=lambda: results.append(try_function(double, 2, seconds=0.01)))
+    thread.start()
+    thread.join()
+    assert results == [4]
+
+    def interrupted(_):
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        try_function(interrupted, 1)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_numbers_of_every_kind():
+    assert as_array([torch.tensor(1), np.float32(2), 3]).tolist() == [1, 2, 3]
+    assert as_array(torch.zeros(2, requires_grad=True)).tolist() == [0, 0]
+    assert as_array(np.array(["1"])) is None
+    assert as_array(np.array([True])) is None

@@ -106,3 +106,4 @@ from .widgets import (
 )
 from .course.practice import check as check, hint as hint, solution as solution
 from .course.progress import progress as progress
+from .course.lab_report.report import LabReport as LabReport, lab_report as lab_report

@@ -12,7 +12,7 @@ from cnnlab.errors import ConfigError, DataError
 
 
 def main(arguments: list[str]) -> int:
-    """Write the report that the arguments describe, and print which questions are open; return 0, or 2 if it can't be."""
+    """Write the report that the arguments describe, and print what is open in it; return 0, or 2 if it can't be."""
     options = parser().parse_args(arguments)
     from cnnlab.course.lab_report.report import lab_report  # after --help, which needs no drawing
 

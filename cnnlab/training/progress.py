@@ -48,9 +48,7 @@ class _Line(tqdm):
 
     monitor_interval = 0  # else tqdm starts a thread for the process, which outlives the line
 
-    def __init__(
-        self, total: int, shown: bool, words: str, smoothing: float = 0.3, delay: float = PAUSE
-    ) -> None:
+    def __init__(self, total: int, shown: bool, words: str, smoothing: float = 0.3, delay: float = PAUSE) -> None:
         self.cell_display = _display_of_the_cell() if shown else None
         notebook = self.cell_display is not None
         super().__init__(

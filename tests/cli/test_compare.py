@@ -179,4 +179,4 @@ def test_the_program_knows_its_commands(capsys):
     assert program(["--help"]) == 0
     assert "python -m cnnlab compare --help" in capsys.readouterr().out
     assert program(["compar"]) == 2
-    assert capsys.readouterr().err == "unknown command 'compar'; choose from sweep and compare\n"
+    assert capsys.readouterr().err == "unknown command 'compar'; choose from sweep, compare and lab-report\n"

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from cnnlab.comparison.compare import Comparison
 from cnnlab.course.lab_report.blocks import Picture
-from cnnlab.course.lab_report.design import Design, is_crossed, longest_runs, panel_fields, sheets
+from cnnlab.course.lab_report.design import Design, Sheet, is_crossed, longest_runs, panel_fields, sheets
 from cnnlab.course.lab_report.judgements import Judged, titles_of
 from cnnlab.course.lab_report.pictures import Drawing, picture
 from cnnlab.experiments.run import Run
@@ -91,7 +91,9 @@ def estimation(caption: str, judged: list[Judged]) -> Picture:
     columns = min(2, len(judged))
     named = list(zip(titles_of(judged), (one.comparison for one in judged), strict=True))
     size = 4 * columns
-    return picture(caption, [_comparisons(named[start : start + size], columns) for start in range(0, len(named), size)])
+    return picture(
+        caption, [_comparisons(named[start : start + size], columns) for start in range(0, len(named), size)]
+    )
 
 
 def _comparisons(named: list[tuple[str, Comparison]], columns: int) -> Drawing:
@@ -108,8 +110,8 @@ def noise(design: Design, at: str) -> Picture:
         return ax if len(design.groups) == 1 else ax.set_title(name, fontsize=10, parse_math=False).axes
 
     return picture(
-        "A dot for each seed of the setting, and their mean. Grey is the noise floor: two single runs differ by less than "
-        "this 95 times in 100.",
+        "A dot for each seed of the setting, and their mean. Grey is the noise floor: two single runs differ by less "
+        "than this 95 times in 100.",
         [functools.partial(draw, name, runs) for name, runs in design.groups.items()],
     )
 
@@ -122,18 +124,17 @@ def heat_maps(design: Design, at: str) -> Picture:
         fields = tuple(field for field in design.compared if len(values[field]) > 1)
         for sheet in sheets(group, fields, (0.8, 0.45), MOST_CELLS):
             title = " · ".join(filter(None, [name if len(design.groups) > 1 else "", sheet.name]))
-            for metric in ("validation_accuracy", "validation_loss"):
-                drawings.append(_map(sheet.runs, sheet.rows, sheet.columns, metric, at, title))
+            drawings += [_map(sheet, metric, at, title) for metric in ("validation_accuracy", "validation_loss")]
     return picture(
-        "Each cell is the mean of a setting's seeds. Light is better. A value far from all others has the colour of the "
-        "end of the scale.",
+        "Each cell is the mean of a setting's seeds. Light is better. A value far from all others has the colour of "
+        "the end of the scale.",
         drawings,
     )
 
 
-def _map(runs: Runs, rows: tuple, columns: tuple, metric: str, at: str, title: str) -> Drawing:
+def _map(sheet: Sheet, metric: str, at: str, title: str) -> Drawing:
     def draw() -> Axes:
-        ax = plot_grid(runs, rows, columns, metric=metric, at=at)
+        ax = plot_grid(sheet.runs, sheet.rows, sheet.columns, metric=metric, at=at)
         ax.set_title(title, fontsize=10, parse_math=False)
         return ax
 

@@ -74,7 +74,7 @@ def _options(snapshots: Iterable[int], insides: bool) -> list[str]:
 
 
 def _grids(settings: Settings) -> list[Settings]:
-    """Return the settings in parts that are each a whole grid, the fewest that splitting by one field at a time finds."""
+    """Return the settings in parts that are each a whole grid; they are split by one field at a time."""
     varied = _varied(settings)
     if len(settings) == math.prod(map(len, varied.values())):
         return [settings]

@@ -50,6 +50,16 @@ class Design:
         """The number of seeds of the setting that has the fewest."""
         return int(self.runs.summary("train_loss")["seeds"].min())
 
+    @property
+    def is_validated(self) -> bool:
+        """Whether any run has a loss on validation images."""
+        return any(run.history["validation_loss"] for run in self.runs)
+
+    @property
+    def at(self) -> str:
+        """The epoch at which runs are judged: the last, or the one whose weights patience kept if all had patience."""
+        return "stopped" if all(run.experiment.patience is not None for run in self.runs) else "last"
+
     def levels(self, name: str) -> list[Any]:
         """Return the values of a field, in the course's order."""
         return self.runs.values()[name]
@@ -164,11 +174,11 @@ def sheets(runs: Runs, fields: tuple[str, ...], cell: tuple[float, float], most:
     if best < math.inf:
         return [Sheet("", runs, *layout)]
     first, *others = sorted(fields, key=lambda name: sizes[name])
-    pages = []
-    for value in runs.values()[first]:
-        for sheet in sheets(runs.filter(**{first: [value]}), tuple(others), cell, most):
-            pages.append(sheet._replace(name=" · ".join(filter(None, [f"{first} {value}", sheet.name]))))
-    return pages
+    return [
+        sheet._replace(name=" · ".join(filter(None, [f"{first} {value}", sheet.name])))
+        for value in runs.values()[first]
+        for sheet in sheets(runs.filter(**{first: [value]}), tuple(others), cell, most)
+    ]
 
 
 def is_crossed(runs: Runs, fields: Iterable[str]) -> bool:

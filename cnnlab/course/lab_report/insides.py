@@ -86,7 +86,9 @@ class Insides:
     def activity(self) -> dict[str, dict[str, ByLayer]]:
         """Setting → length → the activations of each ReLU and each pool."""
         images = self.images(IMAGES)
-        return self.by_setting(lambda network: activation_statistics(network.model, images, layers=_kinds(network.model)))
+        return self.by_setting(
+            lambda network: activation_statistics(network.model, images, layers=_kinds(network.model))
+        )
 
     @property
     def longest(self) -> list[Network]:
@@ -107,7 +109,9 @@ def find_insides(runs: Runs) -> Insides | str:
     """Return the networks whose weights are there, with their images; or why there are none, in words."""
     with_weights = [run for run in runs if run.snapshots and run.snapshots[-1] > 0]
     if not with_weights:
-        return "No weights were kept: sweep(…, snapshots=(0, 5)) keeps those of the epochs that you name, 0 for the start."
+        return (
+            "No weights were kept: sweep(…, snapshots=(0, 5)) keeps those of the epochs that you name, 0 for the start."
+        )
     first = with_weights[0]
     same = Runs(run for run in with_weights if run.experiment.of_data() == first.experiment.of_data())
     networks, settings = _choose(same)
@@ -117,7 +121,9 @@ def find_insides(runs: Runs) -> Insides | str:
     except (ConfigError, DataError, OSError) as error:
         return f"Weights were kept, but the networks can't be run here: {error}."
     shown = len({network.setting for network in networks})
-    notes = [f"One network of each setting: the one with seed {networks[0].run.experiment.seed}, or the next one there is."]
+    notes = [
+        f"One network of each setting: the one with seed {networks[0].run.experiment.seed}, or the next one there is."
+    ]
     if shown < settings:
         notes.append(f"{shown} of {settings} settings with weights are shown.")
     if len(same) < len(with_weights):
@@ -137,8 +143,8 @@ def _choose(runs: Runs) -> tuple[list[Network], int]:
     networks = []
     for setting in list(in_course_order)[:MOST_SETTINGS]:
         lengths = sorted(settings[setting])
-        for length in lengths if len(lengths) <= MOST_LENGTHS else [*lengths[: MOST_LENGTHS - 1], lengths[-1]]:
-            networks.append(Network(setting, f"{length} epochs", settings[setting][length]))
+        shown = lengths if len(lengths) <= MOST_LENGTHS else [*lengths[: MOST_LENGTHS - 1], lengths[-1]]
+        networks += [Network(setting, f"{length} epochs", settings[setting][length]) for length in shown]
     return networks, len(settings)
 
 
@@ -160,8 +166,8 @@ def activations(insides: Insides) -> Picture:
     """Return the distribution of the activations of each ReLU and each pool."""
     layers = max(len(layers) for lengths in insides.activity.values() for layers in lengths.values())
     return picture(
-        "Activations after each ReLU and each pool, for validation images. Zeros are left out of the bars, and counted at "
-        "the right; a dead unit is zero for every image, at every place. Each layer has the same scale in all plots.",
+        "Activations after each ReLU and each pool, for validation images. Zeros are left out of the bars and counted "
+        "at the right; a dead unit is zero for every image, at every place. Each layer has the same scale in all plots.",
         [lambda: _side_by_side(insides.activity, plot_activations, 0.9 + 0.62 * layers)],
     )
 
@@ -179,7 +185,16 @@ def pools_table(insides: Insides) -> Table:
                     rows.append([f"{setting}, {length}", name, layer.kind, f"{layer.scale_before:.3g}",
                                  f"{layer.scale:.3g}", f"{change:.2f}", zeros, f"{layer.zeros:.0%}"])  # fmt: skip
                 before = layer
-    headings = ("network", "pool", "kind", "scale before", "scale after", "after / before", "zeros before", "zeros after")
+    headings = (
+        "network",
+        "pool",
+        "kind",
+        "scale before",
+        "scale after",
+        "after / before",
+        "zeros before",
+        "zeros after",
+    )
     return Table("What each pool does to its input (scale: the root mean square of all values)", headings, rows)
 
 
@@ -205,7 +220,8 @@ def pools(insides: Insides) -> Picture:
         return axes[0, 0]
 
     return picture(
-        f"The first {MAPS} feature maps of one validation image: left before the first pool, right after it, on one scale.",
+        f"The first {MAPS} feature maps of one validation image: left before the first pool, right after it, on "
+        "one scale.",
         [draw],
     )
 

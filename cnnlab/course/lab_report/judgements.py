@@ -37,7 +37,7 @@ class Judged(NamedTuple):
 def judge(
     design: Design, fields: Iterable[str], metrics: Iterable[str], at: str, runs: Iterable[Run] | None = None
 ) -> tuple[list[Judged], list[str]]:
-    """Return comparisons of each field by each metric on each data set, and notes: what is left out or refused, and why.
+    """Return comparisons of each field by each metric on each data set, and notes: what is left out, and why.
 
     Parameters
     ----------
@@ -61,7 +61,9 @@ def judge(
             where = f" on {name}" if len(design.groups) > 1 else ""
             with noted(notes):
                 try:
-                    comparison = compare(group, by, along=along, metric=metric, at="stopped" if by == "patience" else at)
+                    comparison = compare(
+                        group, by, along=along, metric=metric, at="stopped" if by == "patience" else at
+                    )
                 except ConfigError as error:
                     notes.append(f"{by} can't be compared by {metric}{where}: {error}.")
                     continue
@@ -90,7 +92,9 @@ def titles_of(judged: list[Judged]) -> list[str]:
 def target_of(runs: Runs) -> float | None:
     """Return the highest of some round accuracies that nine in ten runs reach; None if there is none."""
     best = [max(run.history["validation_accuracy"], default=0.0) for run in runs]
-    return next((target for target in TARGETS if sum(value >= target for value in best) >= REACHED_BY * len(best)), None)
+    return next(
+        (target for target in TARGETS if sum(value >= target for value in best) >= REACHED_BY * len(best)), None
+    )
 
 
 def verdict_table(caption: str, judged: list[Judged]) -> Table:
@@ -105,7 +109,16 @@ def verdict_table(caption: str, judged: list[Judged]) -> Table:
                 metric, *([data] if several else []), f"{by} {level.level} against {reference.level}", str(level.seeds),
                 number(reference.mean), number(level.mean), number(level.difference, "+.3g"), interval, level.verdict,
             ])  # fmt: skip
-    headings = ["number", *(["data"] if several else []), "levels", "seeds", "second", "first", "difference", "interval"]
+    headings = [
+        "number",
+        *(["data"] if several else []),
+        "levels",
+        "seeds",
+        "second",
+        "first",
+        "difference",
+        "interval",
+    ]
     note = (
         "First and second are the means of the two levels. All intervals of one comparison together hold the true "
         "differences with 95 % confidence; a verdict needs an interval without zero."
@@ -128,11 +141,14 @@ def best_tables(design: Design, at: str) -> list[Block]:
                     continue
             fields = list(ranked.columns[: ranked.columns.get_loc("seeds")])
             rows = [
-                [*(str(row[field]) for field in fields), number(float(row["mean"])), f"{row['wins']:.2f}", f"{row['wins_alone']:.2f}"]
+                [*(str(row[field]) for field in fields), number(float(row["mean"])),
+                 f"{row['wins']:.2f}", f"{row['wins_alone']:.2f}"]
                 for row in ranked.head(SHOWN_BEST).to_dict("records")
             ]  # fmt: skip
             winners = int((ranked["wins_alone"] > 0).sum())
-            notes.append(f"With one seed a setting, {winners} of {len(ranked)} settings would have come first in some seed.")
+            notes.append(
+                f"With one seed a setting, {winners} of {len(ranked)} settings would have come first in some seed."
+            )
             headings = [*fields, "mean", "wins", "wins alone"]
             blocks.append(Table(f"Best by {metric.replace('_', ' ')}{where}", headings, rows, notes))
     return blocks
@@ -155,12 +171,14 @@ def replayed(design: Design, patience: int) -> tuple[list[Run], list[Run]]:
     for run in recordings:
         history = replay(run.history, epochs=run.experiment.epochs, patience=patience)
         assert history is not None  # since all of these epochs were recorded
-        stopped.append(replace(run, experiment=run.experiment.replace(patience=patience), history=history, snapshots=()))
+        stopped.append(
+            replace(run, experiment=run.experiment.replace(patience=patience), history=history, snapshots=())
+        )
     return recordings, stopped
 
 
 def price(design: Design, recordings: list[Run], stopped: list[Run]) -> tuple[list[Judged], list[str]]:
-    """Return the accuracy of the stopped trainings compared with that of the recordings, on each data set, and notes."""
+    """Return the accuracy of stopped trainings compared with that of the recordings, on each data set, and notes."""
     judged: list[Judged] = []
     notes: list[str] = []
     for name, group in design.groups.items():
@@ -205,6 +223,6 @@ def stopping_table(recordings: list[Run], patience: int, design: Design) -> Tabl
     headings = ("setting", "seeds", "stops in epoch", "keeps epoch", "epochs saved", "cost in loss", "accuracy gained")
     return Table(
         f"Early stopping with patience={patience}, replayed on the recorded curves", headings, rows,
-        ["Means over the seeds. Cost in loss: how much higher the kept epoch's validation loss is than the lowest of the "
-         "recording. Accuracy gained: of the kept epoch, against the last one."],
+        ["Means over the seeds. Cost in loss: how much higher the kept epoch's validation loss is than the lowest of "
+         "the recording. Accuracy gained: of the kept epoch, against the last one."],
     )  # fmt: skip

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import markupsafe
 
 from cnnlab.comparison.metrics import distinct
 from cnnlab.course.lab_report.answers import path_of, read_answers, to_html, write_form
@@ -53,7 +52,7 @@ class LabReport:
         return "\n".join([head, *(f"  {key}: {self.questions[key]}" for key in self.open)])
 
 
-def lab_report(  # noqa: PLR0913 (what, where, and her words)
+def lab_report(
     runs: Iterable[Run],
     path: str | os.PathLike = "report.html",
     *,
@@ -108,11 +107,11 @@ def lab_report(  # noqa: PLR0913 (what, where, and her words)
         raise ConfigError("lab_report wants one run or more, got none; a filter may have left none")
     with one_thread(), garbage_collector_off(), plain_style():
         design = design_of(runs)
-        steps = writers()
+        steps = writers(exams)
         with StepProgress(progress, "lab report", len(steps)) as line:
             sections = []
             for write in steps:
-                sections.append(write(design, exams))
+                sections.append(write(design))
                 line.done()
     questions = questions_of(sections)
     form = path_of(answers)
@@ -164,7 +163,7 @@ def _render(sections: list[Section], design: Design, title: str, author: str, an
         title=title or "Lab report", author=author, version=__version__, sections=sections, count=len(questions),
         date=f"{datetime.date.today():%d %B %Y}".lstrip("0"), summary=", ".join(words),
         open=[key for key in questions if key not in answers],
-        answers={key: markupsafe.Markup(to_html(text)) for key, text in answers.items()},
+        answers={key: to_html(text) for key, text in answers.items()},
     )  # fmt: skip
 
 

@@ -63,8 +63,8 @@ def settings_table(design: Design) -> Table:
         rows.append([*(str(row[name]) for name in fields), str(row["seeds"]), *pairs, *ended, *diverged])
     headings = [*fields, "seeds", *(name.replace("_", " ") for name in DIGITS), "epochs trained", "seconds"]
     headings += ["diverged"] if "diverged" in columns else []
-    notes = ["Mean over the seeds ± their standard deviation, after the last epoch that a run finished. The seconds are "
-             "those of all seeds together."]  # fmt: skip
+    notes = ["Mean over the seeds ± their standard deviation, after the last epoch that a run finished. The seconds "
+             "are those of all seeds together."]  # fmt: skip
     return Table(f"All {len(rows)} settings" if len(rows) > 1 else "The setting", headings, rows, notes)
 
 
@@ -76,7 +76,9 @@ def network_tables(design: Design) -> list[Block]:
     """Return the layer table of the first network, and the sizes of all that differ."""
     values = design.runs.values()
     fields = [name for name in NETWORK if len(values[name]) > 1 and name != "seed"]
-    networks = {(setting_words(run, fields), run.input_shape, len(run.class_names)): run for run in reversed([*design.runs])}
+    networks = {
+        (setting_words(run, fields), run.input_shape, len(run.class_names)): run for run in reversed([*design.runs])
+    }
     runs = list(reversed(networks.values()))
     name = setting_words(runs[0], fields)
     shown = layers_of(runs[0])
@@ -85,7 +87,16 @@ def network_tables(design: Design) -> list[Block]:
          "all" if row.receptive_field is None else f"{row.receptive_field}×{row.receptive_field}", row.note]
         for row in shown
     ]  # fmt: skip
-    rows.append(["total", "", f"{sum(row.parameters for row in shown):,}", f"{sum(row.multiply_adds for row in shown):,}", "", ""])
+    rows.append(
+        [
+            "total",
+            "",
+            f"{sum(row.parameters for row in shown):,}",
+            f"{sum(row.multiply_adds for row in shown):,}",
+            "",
+            "",
+        ]
+    )
     headings = ("layer", "output (C×H×W)", "parameters", "multiply-adds", "sees (pixels)", "remark")
     caption = "The network, layer by layer" + (f": {name}" if fields else "")
     blocks: list[Block] = [Table(caption, headings, rows)]
@@ -119,7 +130,11 @@ def ended_table(runs: Iterable[Run]) -> Table:
              "interrupt": "interrupted", "diverged": "diverged: the loss was no number any more"}  # fmt: skip
     ended = Counter(
         words.get(run.history.stopped_by, "not finished")
-        + (", with a loss far above that of guessing" if run.history.diverged and run.history.stopped_by != "diverged" else "")
+        + (
+            ", with a loss far above that of guessing"
+            if run.history.diverged and run.history.stopped_by != "diverged"
+            else ""
+        )
         for run in runs
     )
     return Table("How the trainings ended", ("how", "runs"), [[how, str(count)] for how, count in ended.items()])
@@ -172,12 +187,14 @@ def exam_table(exams: Mapping[str, Exam]) -> Table:
 
 
 def environment_table(runs: Runs) -> Table:
-    """Return the versions and the machine on which the runs were trained; where they differ, with the number of runs."""
+    """Return the versions and the machine on which the runs were trained, with the number of runs where they differ."""
     names = dict.fromkeys(name for run in runs for name in run.history.environment)
     rows = []
     for name in names:
         counts = Counter(str(run.history.environment.get(name, "unknown")) for run in runs)
         several = len(counts) > 1
-        rows.append([name, "; ".join(f"{value} ({count} runs)" if several else value for value, count in counts.items())])
+        rows.append(
+            [name, "; ".join(f"{value} ({count} runs)" if several else value for value, count in counts.items())]
+        )
     notes = [] if rows else ["These runs have no record of it."]
     return Table("Where the networks were trained", ("what", "value"), rows, notes)

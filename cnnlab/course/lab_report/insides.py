@@ -167,7 +167,7 @@ def activations(insides: Insides) -> Picture:
     layers = max(len(layers) for lengths in insides.activity.values() for layers in lengths.values())
     return picture(
         "Activations after each ReLU and each pool, for validation images. Zeros are left out of the bars and counted "
-        "at the right; a dead unit is zero for every image, at every place. Each layer has the same scale in all plots.",
+        "at the right; a dead unit is zero for every image, at every place. A layer has the same scale in all plots.",
         [lambda: _side_by_side(insides.activity, plot_activations, 0.9 + 0.62 * layers)],
     )
 

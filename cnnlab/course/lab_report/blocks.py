@@ -48,7 +48,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Image:
-    """A PNG as base64 text, with its alt text and its size in pixels."""
+    """A PNG as base64 text, with its alt text and the size at which it is shown."""
 
     content: str
     alt: str

@@ -20,12 +20,12 @@ from cnnlab.plots.early_stopping import plot_stopping
 from cnnlab.plots.gallery import plot_gallery
 from cnnlab.plots.runs import plot_curves, plot_grid, plot_noise_floor
 from cnnlab.plots.style import whole_figure, wrapped
-from cnnlab.training.history import INSIDES
 
-MOST_PANELS = (6, 9)  # columns and rows of a gallery
-MOST_CELLS = (10, 20)  # of a heat map
+MOST_PANELS = (4, 7)  # columns and rows of a gallery
+MOST_CELLS = (7, 20)  # of a heat map
 BESIDE = 3  # panels in a line of a gallery whose settings make no grid
 MOST_LINES = 16  # of such a gallery
+COMPARISONS = 4  # in an image
 
 
 def gallery(design: Design, metric: str) -> Picture:
@@ -87,19 +87,14 @@ def _line_of_panels(runs: list[Run], fields: tuple[str, ...], metric: str) -> Dr
 
 
 def estimation(caption: str, judged: list[Judged]) -> Picture:
-    """Return the estimation plots of comparisons, two beside each other where there are several."""
-    columns = min(2, len(judged))
+    """Return the estimation plots of comparisons, some to an image."""
     named = list(zip(titles_of(judged), (one.comparison for one in judged), strict=True))
-    size = 4 * columns
-    return picture(
-        caption, [_comparisons(named[start : start + size], columns) for start in range(0, len(named), size)]
-    )
+    parts = [named[start : start + COMPARISONS] for start in range(0, len(named), COMPARISONS)]
+    return picture(caption, [functools.partial(_comparisons, part) for part in parts])
 
 
-def _comparisons(named: list[tuple[str, Comparison]], columns: int) -> Drawing:
-    if len(named) == 1:
-        return lambda: plot_comparison(named[0][1])
-    return lambda: plot_comparisons(dict(named), columns=columns)[0]
+def _comparisons(named: list[tuple[str, Comparison]]) -> Axes:
+    return plot_comparison(named[0][1]) if len(named) == 1 else plot_comparisons(dict(named))[0]
 
 
 def noise(design: Design, at: str) -> Picture:
@@ -143,25 +138,20 @@ def _map(sheet: Sheet, metric: str, at: str, title: str) -> Drawing:
 
 def stopped_example(run: Run, patience: int, name: str) -> Picture:
     """Return where one recorded training would have stopped."""
-
-    def draw() -> Axes:
-        ax = plot_stopping(run.history, patience=patience)
-        ax.set_title(f"{name}, seed {run.experiment.seed}", loc="right", fontsize=9, pad=22, parse_math=False)
-        return ax
-
     return picture(
-        f"One training, replayed with patience={patience}: grey epochs would not have been trained, and the star marks "
-        "the weights that would have been kept.",
-        [draw],
+        f"One training ({name}, seed {run.experiment.seed}), replayed with patience={patience}: grey epochs would not "
+        "have been trained, and the star marks the weights that would have been kept.",
+        [lambda: plot_stopping(run.history, patience=patience)],
     )
 
 
-def inside_curves(runs: Runs, by: str, metrics: Iterable[str]) -> Picture:
-    """Return numbers from inside the networks over the epochs, a line for each level of a field."""
-    metrics = [metric for metric in INSIDES if metric in metrics]
+def inside_curves(runs: Runs, fields: Iterable[str], metrics: Iterable[str]) -> Picture:
+    """Return numbers from inside the networks over the epochs: for each field, a line for each of its levels."""
+    metrics = list(metrics)
 
-    def draw() -> Axes:
-        _, axes = plt.subplots(2, 2, figsize=(7.5, 5.2), layout="constrained")
+    def draw(by: str) -> Axes:
+        lines = -(-len(metrics) // 2)
+        _, axes = plt.subplots(lines, 2, figsize=(7.2, 0.2 + 2.4 * lines), squeeze=False, layout="constrained")
         for ax in axes.flat[len(metrics) :]:
             ax.remove()
         for ax, metric in zip(axes.flat, metrics, strict=False):
@@ -169,7 +159,7 @@ def inside_curves(runs: Runs, by: str, metrics: Iterable[str]) -> Picture:
         return axes[0, 0]
 
     return picture(
-        f"Numbers that were recorded inside the networks after every epoch, by {by}: the mean of the seeds, in a band "
-        "from the lowest to the highest.",
-        [draw],
+        "Numbers that were recorded inside the networks after every epoch: the mean of the seeds, in a band from the "
+        "lowest to the highest of them. Other fields are averaged within a seed.",
+        [functools.partial(draw, by) for by in fields],
     )

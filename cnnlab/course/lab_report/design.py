@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from cnnlab.experiments.experiment import FIELDS
+from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 
 NAME_THE_DATA = ("dataset", "structure", "folder", "fingerprint")  # runs that differ here are on other images
-A4_RATIO = 1.3  # height / width of the largest picture that fits on a page
+TALLEST = 1.6  # height / width of a picture: a page has room for it, at a smaller width
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +75,12 @@ class Sheet(NamedTuple):
 
 
 def design_of(runs: Runs) -> Design:
-    """Return the design of runs.
+    """Return the design of runs; its runs are in the course's order, field by field.
 
     >>> design_of(load_runs(bank("experiment_b"))).compared
     ('kernel_size', 'pooling', 'epochs')
     """
+    runs = Runs(sorted(runs, key=_in_course_order), runs.failures)
     values = runs.values()
     groups = _groups(runs)
     settings = [(name, run.experiment.resolved()) for name, group in groups.items() for run in group]
@@ -88,7 +89,10 @@ def design_of(runs: Runs) -> Design:
     for name in varied:
         leaders = ["dataset", *(["seed"] if name == "data_seed" else []), *(other for other in varied if other != name)]
         for leader in leaders:
+            is_later = leader in varied and varied.index(leader) > varied.index(name)
             if leader in itertools.chain(*along.values()) or name in along or not _moves(name, leader, settings):
+                continue
+            if is_later and _moves(leader, name, settings):  # each follows the other: the first field leads
                 continue
             along.setdefault(leader, []).append(name)
             break
@@ -98,6 +102,10 @@ def design_of(runs: Runs) -> Design:
         runs, groups, tuple(name for name in varied if name not in followers),
         {leader: tuple(names) for leader, names in along.items()}, held,
     )  # fmt: skip
+
+
+def _in_course_order(run: Run) -> list[tuple]:
+    return [in_order(value) for value in run.experiment.resolved().values()]
 
 
 def _groups(runs: Runs) -> dict[str, Runs]:
@@ -168,8 +176,8 @@ def sheets(runs: Runs, fields: tuple[str, ...], cell: tuple[float, float], most:
         columns = tuple(name for name, side in zip(fields, choice, strict=True) if side == 1)
         down, across = (math.prod(sizes[name] for name in names) for names in (rows, columns))
         ratio = (1 + down * cell[1]) / (1 + across * cell[0])
-        cost = abs(math.log(ratio / 0.8)) + 0.3 * max(0, len(columns) - 1)
-        if across <= most[0] and down <= most[1] and ratio <= A4_RATIO and cost < best:
+        cost = abs(math.log(ratio / 0.9)) + 0.3 * max(0, len(columns) - 1)
+        if across <= most[0] and down <= most[1] and ratio <= TALLEST and cost < best:
             best, layout = cost, (rows, columns)
     if best < math.inf:
         return [Sheet("", runs, *layout)]

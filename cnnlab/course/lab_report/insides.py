@@ -13,7 +13,7 @@ from torch import nn
 
 from cnnlab.course.lab_report.blocks import Picture, Table
 from cnnlab.course.lab_report.design import setting_words
-from cnnlab.course.lab_report.pictures import picture
+from cnnlab.course.lab_report.pictures import Drawing, picture
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS
@@ -148,27 +148,23 @@ def _choose(runs: Runs) -> tuple[list[Network], int]:
     return networks, len(settings)
 
 
-def _side_by_side(shown: Mapping[str, dict], draw: Callable, height: float) -> Axes:
-    """Draw each setting in Axes of its own, two beside each other, all with the same scales."""
-    columns = min(2, len(shown))
-    lines = -(-len(shown) // columns)
-    size = (7.5 if columns == 1 else 11, 0.4 + lines * height)
-    _, axes = plt.subplots(lines, columns, figsize=size, squeeze=False, layout="constrained")
-    for ax in axes.flat[len(shown) :]:
-        ax.remove()
-    for ax, (name, values) in zip(axes.flat, shown.items(), strict=False):
-        draw(values, beside=[other for other in shown.values() if other is not values], ax=ax)
-        ax.set_title(name, fontsize=9, parse_math=False)
-    return axes[0, 0]
+def _one_by_one(shown: Mapping[str, dict], draw: Callable) -> list[Drawing]:
+    """Return a drawing of each setting; all have the same scales."""
+
+    def of_setting(name: str) -> Axes:
+        ax = draw(shown[name], beside=[values for other, values in shown.items() if other != name])
+        ax.set_title(name, fontsize=10, parse_math=False)
+        return ax
+
+    return [functools.partial(of_setting, name) for name in shown]
 
 
 def activations(insides: Insides) -> Picture:
     """Return the distribution of the activations of each ReLU and each pool."""
-    layers = max(len(layers) for lengths in insides.activity.values() for layers in lengths.values())
     return picture(
         "Activations after each ReLU and each pool, for validation images. Zeros are left out of the bars and counted "
-        "at the right; a dead unit is zero for every image, at every place. A layer has the same scale in all plots.",
-        [lambda: _side_by_side(insides.activity, plot_activations, 0.9 + 0.62 * layers)],
+        "at the right; a dead unit is zero for every image, at every place. A layer has one scale in all plots.",
+        _one_by_one(insides.activity, plot_activations),
     )
 
 
@@ -249,11 +245,10 @@ def weights(insides: Insides) -> Picture:
             network.model, network.run.model(0) if 0 in network.run.snapshots else None
         )
     )
-    layers = max(len(layers) for lengths in measured.values() for layers in lengths.values())
     return picture(
         "The weights of each layer. Where the weights before training were kept, the share at the right says how far "
-        "they have moved since. Each layer has the same scale in all plots.",
-        [lambda: _side_by_side(measured, plot_weights, 0.9 + 0.62 * layers)],
+        "they have moved since. A layer has one scale in all plots.",
+        _one_by_one(measured, plot_weights),
     )
 
 

@@ -106,24 +106,15 @@ def verdict_table(caption: str, judged: list[Judged]) -> Table:
         for level in others:
             interval = "–" if math.isnan(level.low) else f"{number(level.low, '+.3g')} to {number(level.high, '+.3g')}"
             rows.append([
-                metric, *([data] if several else []), f"{by} {level.level} against {reference.level}", str(level.seeds),
-                number(reference.mean), number(level.mean), number(level.difference, "+.3g"), interval, level.verdict,
+                metric, *([data] if several else []), f"{by} {level.level}", number(level.mean), str(reference.level),
+                number(reference.mean), number(level.difference, "+.3g"), interval, str(level.seeds), level.verdict,
             ])  # fmt: skip
-    headings = [
-        "number",
-        *(["data"] if several else []),
-        "levels",
-        "seeds",
-        "second",
-        "first",
-        "difference",
-        "interval",
-    ]
+    headings = ["number", *(["data"] if several else []), "level", "mean", "against", "its mean", "difference"]
     note = (
-        "First and second are the means of the two levels. All intervals of one comparison together hold the true "
-        "differences with 95 % confidence; a verdict needs an interval without zero."
+        "All intervals of one comparison together hold the true differences with 95 % confidence. A verdict needs an "
+        "interval without zero."
     )
-    return Table(caption, [*headings, "verdict"], rows, [note])
+    return Table(caption, [*headings, "interval", "seeds", "verdict"], rows, [note])
 
 
 def best_tables(design: Design, at: str) -> list[Block]:
@@ -169,7 +160,7 @@ def replayed(design: Design, patience: int) -> tuple[list[Run], list[Run]]:
     ]  # fmt: skip
     stopped = []
     for run in recordings:
-        history = replay(run.history, epochs=run.experiment.epochs, patience=patience)
+        history = replay(run.history, epochs=len(run.history), patience=patience)
         assert history is not None  # since all of these epochs were recorded
         stopped.append(
             replace(run, experiment=run.experiment.replace(patience=patience), history=history, snapshots=())

@@ -18,7 +18,8 @@ from cnnlab.errors import ConfigError, DataError
 from cnnlab.plots.alt_text import alt_text
 from cnnlab.plots.style import whole_figure
 
-DPI = 130
+DPI = 150
+SCREEN = 96  # pixels to an inch, in a browser
 COLOURS = 128  # of an image, which makes it a third as large
 Drawing = Callable[[], Axes]
 
@@ -65,9 +66,13 @@ def picture(caption: str, drawings: Iterable[Drawing]) -> Picture:
 
 
 def to_image(figure: Figure) -> Image:
-    """Return a figure as an image with its alt text."""
+    """Return a figure as an image with its alt text, to be shown at the size that the figure has in inches."""
     drawn, small = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=DPI)
     pixels = Pixels.open(drawn).convert("RGB").quantize(COLOURS, dither=Pixels.Dither.NONE)
     pixels.save(small, format="PNG", optimize=True)
-    return Image(base64.b64encode(small.getvalue()).decode(), alt_text(figure) or "a plot", *pixels.size)
+    return Image(base64.b64encode(small.getvalue()).decode(), alt_text(figure) or "a plot", *_shown_size(pixels))
+
+
+def _shown_size(pixels: Pixels.Image) -> tuple[int, int]:
+    return round(pixels.width * SCREEN / DPI), round(pixels.height * SCREEN / DPI)

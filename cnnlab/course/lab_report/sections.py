@@ -21,6 +21,7 @@ from cnnlab.experiments.runs import Runs
 from cnnlab.training.history import INSIDES
 
 FEWEST_SEEDS = 3  # for a verdict
+MOST_FIELDS = 3  # by which numbers from inside are drawn
 
 
 def writers(exams: Mapping[str, Exam]) -> list[Callable[[Design], Section]]:
@@ -91,8 +92,8 @@ def recorded_section(design: Design) -> Section:
         return Section(title, [Words("No numbers from inside were recorded: sweep(…, insides=True) records them.")])
     metrics = [metric for metric in INSIDES if any(metric in row for run in runs for row in run.history.rows)]
     fields = [name for name in design.compared if name != "epochs"]
-    shown = next((name for name in fields if len(runs.values()[name]) > 1), "kernel_size")
-    picture = charts.inside_curves(runs, shown, metrics)
+    shown = [name for name in fields if len(runs.values()[name]) > 1] or ["kernel_size"]
+    picture = charts.inside_curves(runs, shown[:MOST_FIELDS], metrics)
     blocks: list[Block] = [picture, ask("inside")]
     judged, notes = judgements.judge(design, design.compared, metrics, "last", runs)
     if judged:

@@ -17,9 +17,10 @@ from cnnlab.experiments.runs import Runs
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.layer_table import LayerTable, layer_table
 from cnnlab.plots.style import axis_label
+from cnnlab.plots.summary import plus_minus
 
 MOST_NETWORKS = 24
-DIGITS = {"train_loss": ".3g", "validation_loss": ".4f", "train_accuracy": ".4f", "validation_accuracy": ".4f"}
+METRICS = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
 
 
 def number(value: Any, form: str = ".4g") -> str:
@@ -52,24 +53,20 @@ def held_table(design: Design) -> Table:
 
 def settings_table(design: Design) -> Table:
     """Return a table of all settings: mean ± standard deviation over the seeds, after the last epoch."""
-    summary = design.runs.summary(list(DIGITS))
+    summary = design.runs.summary(METRICS)
     columns = list(summary.columns)
     fields = columns[: columns.index("seeds")]
     rows = []
     for row in summary.to_dict("records"):
-        pairs = [_plus_minus(row[name], row[f"{name}_std"], form) for name, form in DIGITS.items()]
+        pairs = [plus_minus(row[name], row[f"{name}_std"]).replace("-", "−") for name in METRICS]
         ended = [f"{row['trained_epochs']:g}", number(float(row["seconds"]), ".0f")]
         diverged = [str(row["diverged"])] if "diverged" in columns else []
         rows.append([*(str(row[name]) for name in fields), str(row["seeds"]), *pairs, *ended, *diverged])
-    headings = [*fields, "seeds", *(name.replace("_", " ") for name in DIGITS), "epochs trained", "seconds"]
+    headings = [*fields, "seeds", *(name.replace("_", " ") for name in METRICS), "epochs trained", "seconds"]
     headings += ["diverged"] if "diverged" in columns else []
     notes = ["Mean over the seeds ± their standard deviation, after the last epoch that a run finished. The seconds "
              "are those of all seeds together."]  # fmt: skip
     return Table(f"All {len(rows)} settings" if len(rows) > 1 else "The setting", headings, rows, notes)
-
-
-def _plus_minus(mean: float, spread: float, form: str) -> str:
-    return number(mean, form) + (f" ± {number(spread, '.2g')}" if spread > 0 else "")
 
 
 def network_tables(design: Design) -> list[Block]:
@@ -161,7 +158,7 @@ def metrics_table(metrics: list[str], runs: Iterable[Run], caption: str) -> Tabl
     fields = list(summary.columns[: summary.columns.get_loc("seeds")])
     rows = [
         [" · ".join(str(row[name]) for name in fields) or "the setting", str(row["seeds"]),
-         *(_plus_minus(row[name], row[f"{name}_std"], ".4g") for name in metrics)]
+         *(plus_minus(row[name], row[f"{name}_std"]) for name in metrics)]
         for row in summary.to_dict("records")
     ]  # fmt: skip
     return Table(caption, ("setting", "seeds", *(axis_label(name) for name in metrics)), rows)

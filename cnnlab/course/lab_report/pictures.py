@@ -9,7 +9,9 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image as Pixels
 
@@ -67,9 +69,11 @@ def picture(caption: str, drawings: Iterable[Drawing]) -> Picture:
 
 def to_image(figure: Figure) -> Image:
     """Return a figure as an image with its alt text, to be shown at the size that the figure has in inches."""
-    drawn, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=DPI)
-    pixels = Pixels.open(drawn).convert("RGB").quantize(COLOURS, dither=Pixels.Dither.NONE)
+    figure.set_dpi(DPI)
+    canvas, small = FigureCanvasAgg(figure), io.BytesIO()
+    canvas.draw()
+    drawn = Pixels.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    pixels = drawn.quantize(COLOURS, dither=Pixels.Dither.NONE)
     pixels.save(small, format="PNG", optimize=True)
     return Image(base64.b64encode(small.getvalue()).decode(), alt_text(figure) or "a plot", *_shown_size(pixels))
 

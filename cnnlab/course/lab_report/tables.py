@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cnnlab.course.lab_report.blocks import Block, Table
+from cnnlab.course.lab_report.blocks import Block, Table, Words
 from cnnlab.course.lab_report.design import Design, setting_words
 from cnnlab.experiments.exam import Exam
 from cnnlab.experiments.experiment import FIELDS, NETWORK
@@ -183,7 +183,7 @@ def exam_table(exams: Mapping[str, Exam]) -> Table:
     return Table("The exam", ("networks", "images", "number of images", "loss", "accuracy"), rows, notes)
 
 
-def environment_table(runs: Runs) -> Table:
+def environment_table(runs: Runs) -> Block:
     """Return the versions and the machine on which the runs were trained, with the number of runs where they differ."""
     names = dict.fromkeys(name for run in runs for name in run.history.environment)
     rows = []
@@ -193,5 +193,6 @@ def environment_table(runs: Runs) -> Table:
         rows.append(
             [name, "; ".join(f"{value} ({count} runs)" if several else value for value, count in counts.items())]
         )
-    notes = [] if rows else ["These runs have no record of it."]
-    return Table("Where the networks were trained", ("what", "value"), rows, notes)
+    if not rows:
+        return Words("Where these networks were trained is not recorded.")
+    return Table("Where the networks were trained", ("what", "value"), rows)

@@ -110,7 +110,7 @@ def split_by_headings(text: str, questions: Mapping[str, str]) -> dict[str, str]
     level, current, answers, lost = 7, "", {}, []
     for line, heading in _lines_with_headings(text):
         words = heading[1].strip("`: ").casefold() if heading else ""
-        if words in keys and (level == 7 or len(heading[0]) == level):
+        if heading and words in keys and level in (7, len(heading[0])):
             level, current = len(heading[0]), keys[words]
             answers.setdefault(current, [])
         elif heading and len(heading[0]) <= level < 7:

@@ -102,7 +102,9 @@ def noise(design: Design, at: str) -> Picture:
 
     def draw(name: str, runs: Runs) -> Axes:
         ax = plot_noise_floor(longest_runs(runs), at=at)
-        return ax if len(design.groups) == 1 else ax.set_title(name, fontsize=10, parse_math=False).axes
+        if len(design.groups) > 1 and not ax.get_title():
+            ax.set_title(name, fontsize=10, parse_math=False)
+        return ax
 
     return picture(
         "A dot for each seed of the setting, and their mean. Grey is the noise floor: two single runs differ by less "

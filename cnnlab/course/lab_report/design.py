@@ -48,7 +48,7 @@ class Design:
     @property
     def fewest_seeds(self) -> int:
         """The number of seeds of the setting that has the fewest."""
-        return int(self.runs.summary("train_loss")["seeds"].min())
+        return min(self.runs.summary("train_loss")["seeds"].tolist())
 
     @property
     def is_validated(self) -> bool:

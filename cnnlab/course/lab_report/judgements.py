@@ -85,8 +85,9 @@ def titles_of(judged: list[Judged]) -> list[str]:
     >>> titles_of([Judged("pooling", "validation_loss", "mnist", first), Judged("pooling", "seconds", "mnist", second)])
     ['validation_loss', 'seconds']
     """
-    parts = [index for index in (2, 0, 1) if len({one[index] for one in judged}) > 1]
-    return [": ".join(one[index] for index in parts) for one in judged]
+    names = [(one.data, one.by, one.metric) for one in judged]
+    parts = [place for place in range(3) if len({name[place] for name in names}) > 1]
+    return [": ".join(name[place] for place in parts) for name in names]
 
 
 def target_of(runs: Runs) -> float | None:
@@ -136,7 +137,7 @@ def best_tables(design: Design, at: str) -> list[Block]:
                  f"{row['wins']:.2f}", f"{row['wins_alone']:.2f}"]
                 for row in ranked.head(SHOWN_BEST).to_dict("records")
             ]  # fmt: skip
-            winners = int((ranked["wins_alone"] > 0).sum())
+            winners = sum(share > 0 for share in ranked["wins_alone"].tolist())
             notes.append(
                 f"With one seed a setting, {winners} of {len(ranked)} settings would have come first in some seed."
             )

@@ -42,18 +42,18 @@ class _Line(tqdm):
         The text before the first update.
     smoothing : float
         As in tqdm: 0 takes the mean rate so far for the time left, 1 the latest rate.
-    delay : float
-        Seconds before the line is drawn at all.
+    delay : float, optional
+        Seconds before the line is drawn at all. None: PAUSE.
     """
 
     monitor_interval = 0  # else tqdm starts a thread for the process, which outlives the line
 
-    def __init__(self, total: int, shown: bool, words: str, smoothing: float = 0.3, delay: float = PAUSE) -> None:
+    def __init__(self, total: int, shown: bool, words: str, smoothing: float = 0.3, delay: float | None = None) -> None:
         self.cell_display = _display_of_the_cell() if shown else None
         notebook = self.cell_display is not None
         super().__init__(
-            total=total, desc=words, leave=False, mininterval=PAUSE, delay=delay, miniters=0,
-            smoothing=smoothing, file=io.StringIO() if notebook else sys.stdout,
+            total=total, desc=words, leave=False, mininterval=PAUSE, delay=PAUSE if delay is None else delay,
+            miniters=0, smoothing=smoothing, file=io.StringIO() if notebook else sys.stdout,
             bar_format=WORDS if notebook else "|{bar:10}| {percentage:3.0f} %, " + WORDS,
             disable=None if shown and not notebook else not shown,  # None: unless it is a terminal
         )  # fmt: skip

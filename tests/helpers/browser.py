@@ -353,7 +353,7 @@ def execute(page: Page, code: str) -> None:
 
 
 def wait_in_kernel(page: Page, condition: str) -> None:
-    """Wait until a condition in Python is true in the kernel: the page sends the last value of a slider with a delay."""
+    """Wait until a condition in Python is true in the kernel: the page sends a slider's last value with a delay."""
     page.wait_for_function(IS_TRUE, arg=condition, timeout=1000 * PATIENCE)
 
 

@@ -439,3 +439,13 @@ def test_from_a_terminal(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err == "nowhere does not exist; sweep(…, store='nowhere') makes it\n"
     assert program(["lab-report", "runs", "--out", "mine.pdf"]) == 2
     assert "must end in .html" in capsys.readouterr().err
+
+
+def test_a_field_that_only_some_data_sets_have_is_written_as_it_is(tmp_path):
+    runs = [made([0.2, 0.5], dataset="mnist", epochs=2)]
+    runs += [made([0.2, 0.6], dataset="patterns", structure="mark", scale=scale, epochs=2) for scale in (2, 3)]
+    _, page = report_of(runs, tmp_path)
+    settings = [row["setting"] for row in table(page, "All 3 settings")]
+    assert settings[0] == "dataset mnist"
+    assert "scale 2 " in settings[1]
+    assert not re.search(r"\bnan\b|\d\.0 ·", page.text)

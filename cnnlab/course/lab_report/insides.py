@@ -14,6 +14,7 @@ from torch import nn
 from cnnlab.course.lab_report.blocks import Picture, Table
 from cnnlab.course.lab_report.design import setting_words
 from cnnlab.course.lab_report.pictures import Drawing, picture
+from cnnlab.data import shipped
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS
@@ -115,6 +116,9 @@ def find_insides(runs: Runs) -> Insides | str:
     first = with_weights[0]
     same = Runs(run for run in with_weights if run.experiment.of_data() == first.experiment.of_data())
     networks, settings = _choose(same)
+    dataset = first.experiment.dataset
+    if dataset in shipped.FOLDERS and dataset not in shipped.names():  # a report downloads nothing
+        return f"Weights were kept, but the images of {dataset} are not here, so the networks can't be run."
     try:
         data = load_once(first.experiment)
         models = [network.model for network in networks]  # a damaged store says so here
@@ -127,7 +131,7 @@ def find_insides(runs: Runs) -> Insides | str:
     if shown < settings:
         notes.append(f"{shown} of {settings} settings with weights are shown.")
     if len(same) < len(with_weights):
-        notes.append(f"Only those on {first.experiment.dataset} are shown, so that all see the same images.")
+        notes.append(f"Only those on {dataset} are shown, so that all see the same images.")
     assert len(models) == len(networks)
     return Insides(networks, data, notes)
 

@@ -14,7 +14,7 @@ from cnnlab.comparison.ranking import rank_stability
 from cnnlab.course.lab_report.blocks import Block, Table, Words
 from cnnlab.course.lab_report.design import Design, longest_runs, setting_words
 from cnnlab.course.lab_report.pictures import noted
-from cnnlab.course.lab_report.tables import number
+from cnnlab.course.lab_report.tables import number, setting_cells, setting_headings
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
@@ -122,8 +122,11 @@ def best_tables(design: Design, at: str) -> list[Block]:
     """Return the best settings by training loss and by validation loss, on each data set."""
     blocks: list[Block] = []
     for name, group in design.groups.items():
+        where = f" on {name}" if len(design.groups) > 1 else ""
+        if len({run.experiment.replace(seed=0).key for run in group}) < 2:
+            blocks.append(Words(f"There is one setting{where}, so there is nothing to choose."))
+            continue
         for metric in ("train_loss", "validation_loss"):
-            where = f" on {name}" if len(design.groups) > 1 else ""
             notes: list[str] = []
             with noted(notes):
                 try:
@@ -133,7 +136,7 @@ def best_tables(design: Design, at: str) -> list[Block]:
                     continue
             fields = list(ranked.columns[: ranked.columns.get_loc("seeds")])
             rows = [
-                [*(str(row[field]) for field in fields), number(float(row["mean"])),
+                [*setting_cells(row, fields), number(float(row["mean"])),
                  f"{row['wins']:.2f}", f"{row['wins_alone']:.2f}"]
                 for row in ranked.head(SHOWN_BEST).to_dict("records")
             ]  # fmt: skip
@@ -141,7 +144,7 @@ def best_tables(design: Design, at: str) -> list[Block]:
             notes.append(
                 f"With one seed a setting, {winners} of {len(ranked)} settings would have come first in some seed."
             )
-            headings = [*fields, "mean", "wins", "wins alone"]
+            headings = [*setting_headings(fields), "mean", "wins", "wins alone"]
             blocks.append(Table(f"Best by {metric.replace('_', ' ')}{where}", headings, rows, notes))
     return blocks
 

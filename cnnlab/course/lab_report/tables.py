@@ -20,6 +20,7 @@ from cnnlab.plots.style import axis_label
 from cnnlab.plots.summary import plus_minus
 
 MOST_NETWORKS = 24
+MOST_FIELDS = 5  # with a column each
 METRICS = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
 
 
@@ -51,6 +52,24 @@ def held_table(design: Design) -> Table:
     return Table("What was held", ("field", "value", "what it means"), rows)
 
 
+def setting_headings(fields: list[str]) -> list[str]:
+    """Return the headings of the columns that name a setting: one for each field, or one for all of many fields."""
+    return fields if 0 < len(fields) <= MOST_FIELDS else ["setting"]
+
+
+def setting_cells(row: Mapping[Any, Any], fields: list[str]) -> list[str]:
+    """Return the cells that name a setting; row: field → value, in which pandas has NaN for None, and 3.0 for 3."""
+    words = []
+    for name in fields:
+        value: Any = row[name]
+        is_missing = value is None or (isinstance(value, float) and math.isnan(value))
+        words.append("–" if is_missing else str(int(value)) if FIELDS[name].kind is int else str(value))
+    if 0 < len(fields) <= MOST_FIELDS:
+        return words
+    named = [f"{name} {word}" for name, word in zip(fields, words, strict=True) if word != "–"]
+    return [" · ".join(named) or "the setting"]
+
+
 def settings_table(design: Design) -> Table:
     """Return a table of all settings: mean ± standard deviation over the seeds, after the last epoch."""
     summary = design.runs.summary(METRICS)
@@ -61,8 +80,14 @@ def settings_table(design: Design) -> Table:
         pairs = [plus_minus(row[name], row[f"{name}_std"]).replace("-", "−") for name in METRICS]
         ended = [f"{row['trained_epochs']:g}", number(float(row["seconds"]), ".0f")]
         diverged = [str(row["diverged"])] if "diverged" in columns else []
-        rows.append([*(str(row[name]) for name in fields), str(row["seeds"]), *pairs, *ended, *diverged])
-    headings = [*fields, "seeds", *(name.replace("_", " ") for name in METRICS), "epochs trained", "seconds"]
+        rows.append([*setting_cells(row, fields), str(row["seeds"]), *pairs, *ended, *diverged])
+    headings = [
+        *setting_headings(fields),
+        "seeds",
+        *(name.replace("_", " ") for name in METRICS),
+        "epochs trained",
+        "seconds",
+    ]
     headings += ["diverged"] if "diverged" in columns else []
     notes = ["Mean over the seeds ± their standard deviation, after the last epoch that a run finished. The seconds "
              "are those of all seeds together."]  # fmt: skip
@@ -157,11 +182,11 @@ def metrics_table(metrics: list[str], runs: Iterable[Run], caption: str) -> Tabl
     summary = Runs(runs).summary(metrics)
     fields = list(summary.columns[: summary.columns.get_loc("seeds")])
     rows = [
-        [" · ".join(str(row[name]) for name in fields) or "the setting", str(row["seeds"]),
+        [*setting_cells(row, fields), str(row["seeds"]),
          *(plus_minus(row[name], row[f"{name}_std"]) for name in metrics)]
         for row in summary.to_dict("records")
     ]  # fmt: skip
-    return Table(caption, ("setting", "seeds", *(axis_label(name) for name in metrics)), rows)
+    return Table(caption, (*setting_headings(fields), "seeds", *(axis_label(name) for name in metrics)), rows)
 
 
 def failures_table(runs: Runs) -> Table:

@@ -9,6 +9,7 @@ from cnnlab.cli.parser import Parser, plain_warnings
 from cnnlab.course.marks.isolation import without_network
 from cnnlab.course.marks.marks import CELL_SECONDS, SECONDS, mark_class
 from cnnlab.errors import ConfigError, DataError
+from cnnlab.printing import write_line
 
 
 def main(arguments: list[str]) -> int:
@@ -22,12 +23,12 @@ def main(arguments: list[str]) -> int:
         try:
             marked = mark_class(
                 options.submissions, options.out, seconds=options.seconds, cell_seconds=options.cell_seconds,
-                workers=options.workers, say=lambda line: print(line, flush=True),  # noqa: T201
+                workers=options.workers, say=write_line,
             )  # fmt: skip
         except (ConfigError, DataError, OSError) as error:
             sys.stderr.write(f"{error}\n")
             return 2
-    sys.stdout.write(f"{len(marked)} submissions marked: {options.out}\n")
+    write_line(f"{len(marked)} submissions marked: {options.out}")
     return 1 if any(marks.failed for marks in marked) else 0
 
 

@@ -57,7 +57,7 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
             table[[metric, columns[columns.index(metric) + 1]]].itertuples(index=False)
         ):
             colour = "black" if shades[row, column] > 0.6 else "white"
-            ax.text(column, row, _plus_minus(mean, spread), ha="center", va="center", fontsize=7.5, color=colour)
+            ax.text(column, row, plus_minus(mean, spread), ha="center", va="center", fontsize=7.5, color=colour)
     ax.set_xticks(range(len(metrics)), [textwrap.fill(axis_label(metric), 15) for metric in metrics], fontsize=8)
     ax.set_yticks(range(len(names)), names, fontsize=8, parse_math=False)
     ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
@@ -75,12 +75,12 @@ def _shades(metric: str, means: np.ndarray) -> np.ndarray:
     return 1 - shades if higher_is_better(metric) is False else shades
 
 
-def _plus_minus(mean: float, spread: float) -> str:
+def plus_minus(mean: float, spread: float) -> str:
     """Return mean ± spread, both to the first digit of the spread, or to its second if the first is 1.
 
     Of one seed, or of seeds that agree, return the mean alone.
 
-    >>> _plus_minus(0.97312, 0.00214), _plus_minus(0.0595, 0.0114), _plus_minus(2.94e-06, 5.1e-07)
+    >>> plus_minus(0.97312, 0.00214), plus_minus(0.0595, 0.0114), plus_minus(2.94e-06, 5.1e-07)
     ('0.973 ± 0.002', '0.060 ± 0.011', '2.9e-06 ± 5e-07')
     """
     if math.isnan(mean):

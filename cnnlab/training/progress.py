@@ -23,6 +23,7 @@ from cnnlab.training.history import History
 
 WORDS = "{desc}{left}"
 PAUSE = 0.25  # seconds between two updates of the line
+LONG = 2.0  # seconds after which work that may be short shows its line
 
 
 class TrainingWarning(UserWarning):
@@ -42,16 +43,18 @@ class _Line(tqdm):
         The text before the first update.
     smoothing : float
         As in tqdm: 0 takes the mean rate so far for the time left, 1 the latest rate.
+    delay : float, optional
+        Seconds before the line is drawn at all. None: PAUSE.
     """
 
     monitor_interval = 0  # else tqdm starts a thread for the process, which outlives the line
 
-    def __init__(self, total: int, shown: bool, words: str, smoothing: float = 0.3) -> None:
+    def __init__(self, total: int, shown: bool, words: str, smoothing: float = 0.3, delay: float | None = None) -> None:
         self.cell_display = _display_of_the_cell() if shown else None
         notebook = self.cell_display is not None
         super().__init__(
-            total=total, desc=words, leave=False, mininterval=PAUSE, delay=PAUSE, miniters=0,
-            smoothing=smoothing, file=io.StringIO() if notebook else sys.stdout,
+            total=total, desc=words, leave=False, mininterval=PAUSE, delay=PAUSE if delay is None else delay,
+            miniters=0, smoothing=smoothing, file=io.StringIO() if notebook else sys.stdout,
             bar_format=WORDS if notebook else "|{bar:10}| {percentage:3.0f} %, " + WORDS,
             disable=None if shown and not notebook else not shown,  # None: unless it is a terminal
         )  # fmt: skip
@@ -200,3 +203,17 @@ class SweepProgress(contextlib.AbstractContextManager):
         """Show how many runs are done, running and failed."""
         failing = f", {failed} failed" if failed else ""
         self.line.show(f"{self.finished - failed} of {self.total} runs done, {running} running{failing}")
+
+
+class StepProgress(contextlib.AbstractContextManager):
+    """Show how many steps of other work are done, and the time left, once it has taken two seconds."""
+
+    def __init__(self, shown: bool, words: str, steps: int) -> None:
+        self.line = _Line(steps, shown, words, smoothing=0, delay=LONG)
+
+    def __exit__(self, *exception: object) -> None:
+        self.line.close()
+
+    def done(self) -> None:
+        """Count one step."""
+        self.line.update()

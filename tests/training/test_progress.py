@@ -15,7 +15,7 @@ from nbconvert import HTMLExporter
 
 import cnnlab.training.progress
 from cnnlab import build_cnn, fit, load_data
-from cnnlab.training.progress import _Line, time_in_words
+from cnnlab.training.progress import StepProgress, _Line, time_in_words
 
 SET_UP = """
 import threading
@@ -316,3 +316,17 @@ def test_strict_nbval_agrees_also_where_the_store_has_all_runs(executed, folder)
     answer = subprocess.run([*command, "progress.ipynb"], cwd=folder, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stdout
     assert f"{len(CELLS) + 1} passed" in answer.stdout
+
+
+@pytest.mark.parametrize(("after", "is_seen"), [(1e-9, True), (2.0, False)])
+def test_steps_have_a_line_with_the_time_left_once_they_take_long(after, is_seen, monkeypatch):
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.setattr("cnnlab.training.progress.PAUSE", 1e-9)
+    monkeypatch.setattr("cnnlab.training.progress.LONG", after)
+    with StepProgress(True, "lab report", 4) as line:
+        line.done()
+        line.done()
+    seen = sys.stdout.getvalue()
+    assert (re.search(r"50 %, lab report, about \d+ s left", seen) is not None) is is_seen
+    assert bool(seen) is is_seen
+    assert seen.rpartition("\r")[2].strip() == ""  # and nothing of it stays

@@ -1,0 +1,131 @@
+"""Write the sections of a lab report; what cannot be shown is said in words, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from cnnlab.course.lab_report import charts, insides, judgements, tables
+from cnnlab.course.lab_report.blocks import Block, Code, Section, Words
+from cnnlab.course.lab_report.code import repeating_code
+from cnnlab.course.lab_report.design import Design
+from cnnlab.course.lab_report.judged_sections import (
+    best_section,
+    map_section,
+    speed_section,
+    stopping_section,
+    verdicts_section,
+)
+from cnnlab.course.lab_report.questions import ask
+from cnnlab.experiments.exam import Exam
+from cnnlab.experiments.runs import Runs
+from cnnlab.training.history import INSIDES
+
+FEWEST_SEEDS = 3  # for a verdict
+MOST_FIELDS = 3  # by which numbers from inside are drawn
+
+
+def writers(exams: Mapping[str, Exam]) -> list[Callable[[Design], Section]]:
+    """Return the functions that write the sections, in the order of the report."""
+    return [
+        design_section, network_section, settings_section, curves_section, verdicts_section, map_section, speed_section,
+        stopping_section, best_section, lambda _: exam_section(exams), recorded_section, weights_section,
+        repeat_section, lambda _: Section("Conclusion", [ask("conclusion")]),
+    ]  # fmt: skip
+
+
+def design_section(design: Design) -> Section:
+    """Write what was varied, what was held, and what failed."""
+    blocks: list[Block] = [tables.fields_table(design), tables.held_table(design)]
+    if not design.compared and len(design.groups) == 1:
+        blocks.insert(0, Words("Nothing was varied but the seed: this report describes one setting."))
+    if design.fewest_seeds < FEWEST_SEEDS:
+        blocks.append(Words(
+            f"There is a setting with {design.fewest_seeds} seed{'s' * (design.fewest_seeds != 1)}. A verdict needs "
+            f"{FEWEST_SEEDS} or more: with fewer, chance can't be judged."
+        ))  # fmt: skip
+    if design.runs.failures:
+        blocks.append(tables.failures_table(design.runs))
+    return Section("The experiment", [*blocks, ask("question")])
+
+
+def network_section(design: Design) -> Section:
+    """Write the layers of the network, and the sizes of those that differ."""
+    return Section("The network", [*tables.network_tables(design), ask("network")])
+
+
+def settings_section(design: Design) -> Section:
+    """Write the table of all settings, and how the trainings ended."""
+    blocks = [tables.settings_table(design), tables.ended_table(design.runs)]
+    return Section("All settings", [*blocks, ask("settings")])
+
+
+def curves_section(design: Design) -> Section:
+    """Write the curves of the loss and of the accuracy."""
+    if not any(len(run.history) for run in design.runs):
+        return Section("Curves", [Words("No run has a finished epoch, so there are no curves.")])
+    blocks: list[Block] = [
+        charts.gallery(design, "loss"),
+        ask("loss"),
+        charts.gallery(design, "accuracy"),
+        ask("accuracy"),
+    ]  # fmt: skip
+    if not design.is_validated:
+        blocks.insert(0, Words("There were no validation images, so the curves are those of the training alone."))
+    return Section("Curves", blocks)
+
+
+def exam_section(exams: Mapping[str, Exam]) -> Section:
+    """Write the scores on the test images, if the exam was taken."""
+    if not exams:
+        return Section("The exam", [Words(
+            "The test images were not opened for this report. After the choice is made, take_exam(…) opens them once, "
+            "and lab_report(…, exam=…) puts the scores here."
+        )])  # fmt: skip
+    return Section("The exam", [tables.exam_table(exams), ask("exam")])
+
+
+def recorded_section(design: Design) -> Section:
+    """Write the numbers that were recorded inside the networks."""
+    title = "Numbers from inside"
+    runs = Runs(run for run in design.runs if any(metric in row for row in run.history.rows for metric in INSIDES))
+    if not len(runs):
+        return Section(title, [Words("No numbers from inside were recorded: sweep(…, insides=True) records them.")])
+    metrics = [metric for metric in INSIDES if any(metric in row for run in runs for row in run.history.rows)]
+    fields = [name for name in design.compared if name != "epochs"]
+    shown = [name for name in fields if len(runs.values()[name]) > 1] or ["kernel_size"]
+    picture = charts.inside_curves(runs, shown[:MOST_FIELDS], metrics)
+    blocks: list[Block] = [picture, ask("inside")]
+    judged, notes = judgements.judge(design, design.compared, metrics, "last", runs)
+    if judged:
+        blocks[1:1] = [judgements.verdict_table("Numbers from inside, compared", judged), *map(Words, notes)]
+    return Section(title, blocks)
+
+
+def weights_section(design: Design) -> Section:
+    """Write what the networks look like inside, where their weights are there."""
+    title = "Inside the networks"
+    seen = insides.find_insides(design.runs)
+    if isinstance(seen, str):
+        return Section(title, [Words(seen)])
+    return Section(title, [
+        Words(" ".join(seen.notes)),
+        insides.activations(seen),
+        ask("activations"),
+        insides.pools(seen), insides.pools_table(seen),
+        ask("pools"),
+        insides.flow(seen),
+        ask("gradients"),
+        insides.weights(seen),
+        ask("weights"),
+        insides.saliency_maps(seen),
+        ask("saliency"),
+    ])  # fmt: skip
+
+
+def repeat_section(design: Design) -> Section:
+    """Write where the networks were trained, and the code that repeats it."""
+    snapshots = sorted({epoch for run in design.runs for epoch in run.snapshots})
+    recorded = any(metric in row for run in design.runs for row in run.history.rows for metric in INSIDES)
+    code = repeating_code((run.experiment for run in design.runs), snapshots=snapshots, insides=recorded)
+    words = "This code trains all of it again. On the same processor, with the same versions, the numbers are the same."
+    return Section("Do it again", [tables.environment_table(design.runs), Words(words), Code(code)])

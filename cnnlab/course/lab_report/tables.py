@@ -1,0 +1,223 @@
+"""Make the tables of a lab report that describe its runs: what was varied, the networks, all settings, the exam."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cnnlab.course.lab_report.blocks import Block, Table, Words
+from cnnlab.course.lab_report.design import Design, setting_words
+from cnnlab.experiments.exam import Exam
+from cnnlab.experiments.experiment import FIELDS, NETWORK
+from cnnlab.experiments.run import Run
+from cnnlab.experiments.runs import Runs
+from cnnlab.model.cnn import build_cnn
+from cnnlab.model.layer_table import LayerTable, layer_table
+from cnnlab.plots.style import axis_label
+from cnnlab.plots.summary import plus_minus
+
+MOST_NETWORKS = 24
+MOST_FIELDS = 5  # with a column each
+METRICS = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+
+
+def number(value: Any, form: str = ".4g") -> str:
+    """Return a number as the report writes it; a dash where there is none.
+
+    >>> number(-0.25), number(float("nan"))
+    ('−0.25', '–')
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    return format(value, form).replace("-", "−")
+
+
+def fields_table(design: Design) -> Table:
+    """Return what was varied, and what moved along with it."""
+    rows = []
+    for name in [*(["dataset"] if len(design.groups) > 1 else []), *design.compared]:
+        levels = list(design.groups) if name == "dataset" else design.levels(name)
+        rows.append([name, ", ".join(map(str, levels)), ", ".join(design.along.get(name, ())) or "nothing"])
+    seeds = design.seeds
+    rows.append(["seed", ", ".join(map(str, seeds)), ", ".join(design.along.get("seed", ())) or "nothing"])
+    return Table("What was varied", ("field", "values", "what moved along with it"), rows)
+
+
+def held_table(design: Design) -> Table:
+    """Return what all runs have in common, as far as it is set."""
+    rows = [[name, str(value), FIELDS[name].description] for name, value in design.held.items() if value is not None]
+    return Table("What was held", ("field", "value", "what it means"), rows)
+
+
+def setting_headings(fields: list[str]) -> list[str]:
+    """Return the headings of the columns that name a setting: one for each field, or one for all of many fields."""
+    return fields if 0 < len(fields) <= MOST_FIELDS else ["setting"]
+
+
+def setting_cells(row: Mapping[Any, Any], fields: list[str]) -> list[str]:
+    """Return the cells that name a setting; row: field → value, in which pandas has NaN for None, and 3.0 for 3."""
+    words = []
+    for name in fields:
+        value: Any = row[name]
+        is_missing = value is None or (isinstance(value, float) and math.isnan(value))
+        words.append("–" if is_missing else str(int(value)) if FIELDS[name].kind is int else str(value))
+    if 0 < len(fields) <= MOST_FIELDS:
+        return words
+    named = [f"{name} {word}" for name, word in zip(fields, words, strict=True) if word != "–"]
+    return [" · ".join(named) or "the setting"]
+
+
+def settings_table(design: Design) -> Table:
+    """Return a table of all settings: mean ± standard deviation over the seeds, after the last epoch."""
+    summary = design.runs.summary(METRICS)
+    columns = list(summary.columns)
+    fields = columns[: columns.index("seeds")]
+    rows = []
+    for row in summary.to_dict("records"):
+        pairs = [plus_minus(row[name], row[f"{name}_std"]).replace("-", "−") for name in METRICS]
+        ended = [f"{row['trained_epochs']:g}", number(float(row["seconds"]), ".0f")]
+        diverged = [str(row["diverged"])] if "diverged" in columns else []
+        rows.append([*setting_cells(row, fields), str(row["seeds"]), *pairs, *ended, *diverged])
+    headings = [
+        *setting_headings(fields),
+        "seeds",
+        *(name.replace("_", " ") for name in METRICS),
+        "epochs trained",
+        "seconds",
+    ]
+    headings += ["diverged"] if "diverged" in columns else []
+    notes = ["Mean over the seeds ± their standard deviation, after the last epoch that a run finished. The seconds "
+             "are those of all seeds together."]  # fmt: skip
+    return Table(f"All {len(rows)} settings" if len(rows) > 1 else "The setting", headings, rows, notes)
+
+
+def network_tables(design: Design) -> list[Block]:
+    """Return the layer table of the first network, and the sizes of all that differ."""
+    values = design.runs.values()
+    fields = [name for name in NETWORK if len(values[name]) > 1 and name != "seed"]
+    networks = {
+        (setting_words(run, fields), run.input_shape, len(run.class_names)): run for run in reversed([*design.runs])
+    }
+    runs = list(reversed(networks.values()))
+    name = setting_words(runs[0], fields)
+    shown = layers_of(runs[0])
+    rows = [
+        [row.name, "×".join(map(str, row.output_shape)), f"{row.parameters:,}", f"{row.multiply_adds:,}",
+         "all" if row.receptive_field is None else f"{row.receptive_field}×{row.receptive_field}", row.note]
+        for row in shown
+    ]  # fmt: skip
+    rows.append(
+        [
+            "total",
+            "",
+            f"{sum(row.parameters for row in shown):,}",
+            f"{sum(row.multiply_adds for row in shown):,}",
+            "",
+            "",
+        ]
+    )
+    headings = ("layer", "output (C×H×W)", "parameters", "multiply-adds", "sees (pixels)", "remark")
+    caption = "The network, layer by layer" + (f": {name}" if fields else "")
+    blocks: list[Block] = [Table(caption, headings, rows)]
+    if len(runs) > 1:
+        blocks.append(_sizes(runs[:MOST_NETWORKS], fields, len(runs)))
+    return blocks
+
+
+def _sizes(runs: list[Run], fields: list[str], count: int) -> Table:
+    rows = []
+    for run in runs:
+        layers = layers_of(run)
+        sees = max(row.receptive_field or 0 for row in layers)
+        rows.append([setting_words(run, fields), "×".join(map(str, run.input_shape)), str(len(run.class_names)),
+                     f"{sum(row.parameters for row in layers):,}", f"{sum(row.multiply_adds for row in layers):,}",
+                     f"{sees}×{sees}"])  # fmt: skip
+    notes = [f"{count - len(runs)} more are left out."] if count > len(runs) else []
+    headings = ("network", "image (C×H×W)", "classes", "parameters", "multiply-adds", "the last map sees")
+    return Table("The networks that differ", headings, rows, notes)
+
+
+def layers_of(run: Run) -> LayerTable:
+    """Return the layer table of a run's network, without its data."""
+    network = {name: getattr(run.experiment, name) for name in NETWORK}
+    return layer_table(build_cnn(**network, input_shape=run.input_shape, classes=len(run.class_names), device="meta"))
+
+
+def ended_table(runs: Iterable[Run]) -> Table:
+    """Return how the trainings ended, with the number of runs."""
+    words = {"epochs": "trained all epochs", "patience": "stopped early: out of patience", "stop": "stopped by hand",
+             "interrupt": "interrupted", "diverged": "diverged: the loss was no number any more"}  # fmt: skip
+    ended = Counter(
+        words.get(run.history.stopped_by, "not finished")
+        + (
+            ", with a loss far above that of guessing"
+            if run.history.diverged and run.history.stopped_by != "diverged"
+            else ""
+        )
+        for run in runs
+    )
+    return Table("How the trainings ended", ("how", "runs"), [[how, str(count)] for how, count in ended.items()])
+
+
+def patience_table(runs: Iterable[Run], design: Design) -> Table:
+    """Return where the trainings with patience stopped: means over the seeds of each setting."""
+    settings: dict[str, list[Run]] = {}
+    for run in runs:
+        settings.setdefault(setting_words(run, [*design.compared]), []).append(run)
+    rows = [
+        [name, str(len(some)), f"{statistics.fmean(len(run.history) for run in some):.1f}",
+         f"{statistics.fmean(run.history.kept_epoch for run in some):.1f}",
+         f"{sum(run.history.stopped_by == 'patience' for run in some)} of {len(some)}"]
+        for name, some in settings.items()
+    ]  # fmt: skip
+    headings = ("setting", "seeds", "epochs trained", "epoch kept", "ran out of patience")
+    return Table("Trained with patience (means over the seeds)", headings, rows)
+
+
+def metrics_table(metrics: list[str], runs: Iterable[Run], caption: str) -> Table:
+    """Return the means of metrics of the curves, where there is nothing to compare."""
+    summary = Runs(runs).summary(metrics)
+    fields = list(summary.columns[: summary.columns.get_loc("seeds")])
+    rows = [
+        [*setting_cells(row, fields), str(row["seeds"]),
+         *(plus_minus(row[name], row[f"{name}_std"]) for name in metrics)]
+        for row in summary.to_dict("records")
+    ]  # fmt: skip
+    return Table(caption, (*setting_headings(fields), "seeds", *(axis_label(name) for name in metrics)), rows)
+
+
+def failures_table(runs: Runs) -> Table:
+    """Return the experiments that could not be trained, and why."""
+    rows = [[failure.experiment.to_json(), failure.reason] for failure in runs.failures]
+    return Table("What could not be trained", ("experiment", "why"), rows)
+
+
+def exam_table(exams: Mapping[str, Exam]) -> Table:
+    """Return the scores on the validation images and on the test images."""
+    rows = []
+    for name, exam in exams.items():
+        for images, score in (("validation", exam.validation), ("test", exam.test)):
+            rows.append([name, images, str(score.images), f"{score.loss:.3f} ± {score.loss_error:.3f}",
+                         f"{score.accuracy:.4f} ± {score.accuracy_error:.4f}"])  # fmt: skip
+    stored = [name for name, exam in exams.items() if exam.is_stored]
+    notes = ["± is the standard error: other images of the same kind would move the number by about that much."]
+    notes += [f"Stored with the results bank: {', '.join(stored)}."] if stored else []
+    return Table("The exam", ("networks", "images", "number of images", "loss", "accuracy"), rows, notes)
+
+
+def environment_table(runs: Runs) -> Block:
+    """Return the versions and the machine on which the runs were trained, with the number of runs where they differ."""
+    names = dict.fromkeys(name for run in runs for name in run.history.environment)
+    rows = []
+    for name in names:
+        counts = Counter(str(run.history.environment.get(name, "unknown")) for run in runs)
+        several = len(counts) > 1
+        rows.append(
+            [name, "; ".join(f"{value} ({count} runs)" if several else value for value, count in counts.items())]
+        )
+    if not rows:
+        return Words("Where these networks were trained is not recorded.")
+    return Table("Where the networks were trained", ("what", "value"), rows)

@@ -83,6 +83,13 @@ class Experiment:
     grey: bool | None = data_field(
         None, bool, "of images: grey pictures (true) or colour (false)", datasets=("images",), choices=(True, False)
     )
+    balanced: bool | None = data_field(
+        None,
+        bool,
+        "of images: repeat training pictures of rarer classes until all classes have as many (true)",
+        datasets=("images",),
+        choices=(True, False),
+    )
     fingerprint: str | None = data_field(
         None,
         str,
@@ -275,7 +282,7 @@ class Experiment:
         if self.dataset == "patterns":
             settings |= fill_knobs(self._given_knobs())
         if self.dataset == "images":
-            settings |= {"size": 28, "grey": True} | self._given_knobs()
+            settings |= {"size": 28, "grey": True, "balanced": False} | self._given_knobs()
         if self.patience is None:
             settings["min_delta"] = 0.0  # nothing to compare with it
         return settings
@@ -300,7 +307,8 @@ class Experiment:
         """
         settings = self.with_fingerprint().resolved()
         is_known = settings["fingerprint"] not in (None, UNKNOWN)
-        return settings | {"folder" if is_known else "fingerprint": None}
+        # False is left out: the field is younger than the keys of stored runs.
+        return settings | {"balanced": settings["balanced"] or None, "folder" if is_known else "fingerprint": None}
 
     def to_json(self) -> str:
         """Return the experiment as JSON text; `Experiment.from_json` reads it back."""
@@ -379,7 +387,7 @@ def knobs_of(dataset: str) -> list[str]:
     """Return the fields that only some data sets have, this one among them.
 
     >>> knobs_of("images")
-    ['size', 'folder', 'grey']
+    ['size', 'folder', 'grey', 'balanced', 'fingerprint']
     """
     return [name for name, known in FIELDS.items() if dataset in known.datasets]
 

@@ -24,6 +24,7 @@ from cnnlab.comparison.metrics import possible_range
 from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE, Level
 from cnnlab.errors import ConfigError
 from cnnlab.plots.alt_text import describe
+from cnnlab.plots.names import LONGEST, label_text, write_plainly
 from cnnlab.plots.style import FLOOR_WORDS, NOISE_BAND, axis_label, limits_within, line_look, whole_figure, wrapped
 
 SIGNS = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
@@ -111,7 +112,8 @@ def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison
     for place, (comparison, (left, right)) in enumerate(zip(shown, halves, strict=True)):
         draw_comparison(comparison, left, right, font=LARGEST_FONT, explained=place >= last)
     for (left, _), title in zip(halves, titles, strict=False):
-        left.set_title(title, loc="left", fontsize=10, fontweight="bold", parse_math=False)
+        words = wrapped(label_text(title, 3 * LONGEST), 72 * width / columns / 7)
+        write_plainly(left.set_title(words, loc="left", fontsize=10, fontweight="bold"))
     _share_scales(shown, halves)
     return [left for left, _ in halves]
 
@@ -159,7 +161,9 @@ def draw_comparison(
     right.set_xlim(difference_limits(comparison))
     right.yaxis.tick_right()
     for ax, words in ((left, names), (right, numbers)):
-        ax.set_yticks(range(len(words)), ["\n".join(lines) for lines in words], parse_math=False)
+        ax.set_yticks(range(len(words)), ["\n".join(lines) for lines in words])
+        for label in ax.get_yticklabels():
+            write_plainly(label)
         ax.set_ylim(len(words) - 0.5, -0.5)
         ax.tick_params(axis="y", length=0, labelsize=font)
         ax.tick_params(axis="x", labelsize=LABEL_FONT)
@@ -264,7 +268,7 @@ def _share_scales(comparisons: list[Comparison], halves: list[tuple[Axes, Axes]]
 
 def _name_lines(comparison: Comparison, level: Level, width: float) -> list[str]:
     """Return the words left of a row: the setting, its mean and its number of seeds."""
-    name = wrapped(str(level.level), width / 15).split("\n")
+    name = wrapped(label_text(level.level, 2 * LONGEST), width / 15).split("\n")
     if math.isnan(level.mean):
         return [*name, "no number"]
     return [*name, f"{_number(level.mean, comparison)} · {level.seeds} seed{'s' * (level.seeds != 1)}"]

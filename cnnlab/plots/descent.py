@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.errors import ConfigError
+from cnnlab.plots.names import legend_text
 from cnnlab.plots.style import legend_below, line_look, log_scale, new_axes, plain_legend
 from cnnlab.training.descent import Descent, Surface, find_surface
 
@@ -31,7 +32,7 @@ def look_of(name: str, names: Collection[str] = ()) -> dict:
     '^'
     """
     places = [*NAMES, *(other for other in (*names, name) if other not in NAMES)]
-    return line_look(places.index(name)) | {"label": name}
+    return line_look(places.index(name)) | {"label": legend_text(name)}
 
 
 def plot_surface(surface: Surface | str, *, ax: Axes | None = None) -> Axes:

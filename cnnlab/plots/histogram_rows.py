@@ -10,7 +10,10 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.patches import StepPatch
 
+from cnnlab.plots.names import label_text, legend_text, write_plainly
 from cnnlab.plots.style import bin_edges, new_axes, plain_legend
+
+LONGEST_NAME = 20  # columns of the name of a row
 
 
 class Histogram(NamedTuple):
@@ -83,15 +86,30 @@ def draw_histograms(ax: Axes | None, rows: Rows, xlabel: str, own_scales: bool, 
         if counterparts:
             highest = max(histogram.heights(edges).max() for histogram in compared)
             panel.set_ylim(0, 1.05 * highest or 1)
-        panel.set_ylabel(name, rotation=0, ha="right", va="center", parse_math=False)
+        panel.set_ylabel(label_text(name, LONGEST_NAME), rotation=0, ha="right", va="center")
+        write_plainly(panel.yaxis.label)
         panel.tick_params(labelsize=8, labelbottom=own_scales or place == len(rows) - 1)
     ax.set(xticks=[], yticks=[], xlabel=xlabel)
     ax.xaxis.labelpad = 0 if own_scales else 16  # below the numbers of the last row
     seaborn.despine(ax=ax, left=True, bottom=True)
     if len(legend) > 1:
-        handles = [StepPatch([0], [0, 1], **look) for look in legend.values()]
-        plain_legend(ax, handles=handles, loc="upper right", ncols=len(handles), frameon=False, fontsize=9, borderpad=0)
+        handles, names = _in_one_line(ax, legend)
+        plain_legend(
+            ax, handles=handles, labels=names, loc="upper right", ncols=len(handles), frameon=False, fontsize=9,
+            borderpad=0,
+        )  # fmt: skip
     return ax
+
+
+def _in_one_line(ax: Axes, legend: Mapping[str, dict[str, Any]]) -> tuple[list[StepPatch], list[str]]:
+    """Return the handles and the names of a legend of one line: names are shortened, and the last ones left out."""
+    room = 72 * ax.figure.get_figwidth() * 0.8  # points
+    shown = [*legend.values()][: max(2, int(room / 75))]
+    longest = int(room / len(shown) / 5.2) - 8
+    names = [legend_text(look["label"], longest) for look in shown]
+    if left_out := len(legend) - len(shown):
+        names[-1] += f", {left_out} more"
+    return [StepPatch([0], [0, 1], **look) for look in shown], names
 
 
 def _draw_row(panel: Axes, row: list[Histogram], edges: np.ndarray) -> None:

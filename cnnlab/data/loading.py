@@ -121,7 +121,7 @@ def load_images(
     return data
 
 
-def load_folder(
+def load_folder(  # noqa: PLR0913 (what is loaded, and how it is split)
     folder: str | os.PathLike,
     *,
     size: int = 28,
@@ -170,7 +170,7 @@ def count_images(folder: str | os.PathLike) -> int:
     return len(find_pictures(folder).files)
 
 
-def _check_memory(  # noqa: PLR0913 (what is loaded, and how it is split)
+def _check_memory(
     found: PictureFolder,
     size: int,
     grey: bool,

@@ -49,6 +49,7 @@ def plot_gradient_flow(
     if not isinstance(flows, Mapping) or not flows:
         raise ConfigError(f"plot_gradient_flow wants what gradient_flow gives, got {type(flow).__name__}")
     ax = new_axes(ax)
+    names: dict[str, None] = {}  # of the layers, each once, in order
     for place, (name, layers) in enumerate(flows.items()):
         rows = check_rows(layers, LayerGradient, "plot_gradient_flow", "gradient_flow")
         means = np.array([getattr(row, number) for row in rows.values()])
@@ -59,8 +60,9 @@ def plot_gradient_flow(
         for column, row in enumerate(rows.values()):
             batches = row.each_batch.get(number, np.empty(0))
             ax.plot([column] * len(batches), _positive(batches), **dots)
-        ax.plot(range(len(rows)), _positive(means), label=legend_text(name), **look)
-    name_ticks(ax.xaxis, range(len(layers)), list(layers), size=10)
+        names |= dict.fromkeys(rows)
+        ax.plot(list(rows), _positive(means), label=legend_text(name), **look)
+    name_ticks(ax.xaxis, range(len(names)), list(names), size=10)
     log_scale(ax)
     ax.set(xlabel="layer, from input to output", ylabel=FLOW_LABELS[number])
     if len(flows) > 1:

@@ -197,6 +197,8 @@ class Experiment:
             raise ConfigError(f"patience={self.patience} needs validation images; leave validation_size=0 out")
         for name, known in FIELDS.items():
             object.__setattr__(self, name, known.convert(getattr(self, name)))
+        if self.balanced is False:  # as where it is left open: the field is younger than the keys of stored runs
+            object.__setattr__(self, "balanced", None)
 
     def _check_data(self) -> None:
         for knob, known in FIELDS.items():
@@ -307,7 +309,6 @@ class Experiment:
         """
         settings = self.with_fingerprint().resolved()
         is_known = settings["fingerprint"] not in (None, UNKNOWN)
-        # False is left out: the field is younger than the keys of stored runs.
         return settings | {"balanced": settings["balanced"] or None, "folder" if is_known else "fingerprint": None}
 
     def to_json(self) -> str:

@@ -136,6 +136,7 @@ def test_balanced_classes_are_another_experiment_and_keep_the_keys_of_before(pet
         (pets / "dog" / f"{place}.png").unlink()
     own = experiment_on(pets)
     balanced = own.replace(balanced=True)
+    assert own.replace(balanced=False) == own
     assert own.replace(balanced=False).key == own.key == own.replace(balanced=False).with_fingerprint().key
     assert balanced.key != own.key
     assert balanced.trajectory != own.trajectory

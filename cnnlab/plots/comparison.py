@@ -34,6 +34,7 @@ LARGEST_FONT, SMALLEST_FONT, LABEL_FONT = 9.0, 5.0, 8.0  # points; the last one 
 LINE = 1.3  # the height of a line of text, in font sizes
 ROW = 1.15  # the height of a row, in heights of its words
 WIDE = 7.5  # inches
+WIDE_NAME = 26  # letters of a line left of a row
 
 
 def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
@@ -350,7 +351,9 @@ def _words_below(comparison: Comparison, width: float, *, explained: bool) -> tu
     count = sum(comparison.diverged.values())
     diverged = f"{count} run{'s' * (count != 1)} diverged" if count else ""
     both = ((axis_label(comparison.metric), left_out, diverged, hollow), (DIFFERENCE, floor))
-    left, right = ([line for text in texts if text for line in wrapped(text, width / 10).split("\n")] for texts in both)
+    names = [line for level in comparison.levels for line in _name_lines(comparison, level, width)]
+    room = width / (12 if max(map(len, names)) > WIDE_NAME else 10)  # letters; wide names leave less to the right half
+    left, right = ([line for text in texts if text for line in wrapped(text, room).split("\n")] for texts in both)
     return left, right
 
 

@@ -123,7 +123,9 @@ def plot_losses(descents: Mapping[str, Descent], *, ax: Axes | None = None) -> A
     for name, descent in descents.items():
         add_losses(ax, look_of(name, descents)).set_data(np.arange(len(descent.losses)), descent.shares)
     style_losses(ax, max(len(descent.losses) for descent in descents.values()) - 1)
-    plain_legend(ax, frameon=False, fontsize=9, ncols=2, loc="upper right")
+    lines = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+    labels = [legend_text(line.get_label(), 18) for line in lines]
+    plain_legend(ax, handles=lines, labels=labels, frameon=False, fontsize=9, ncols=2, loc="upper right")
     return ax
 
 

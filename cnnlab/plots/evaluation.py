@@ -13,7 +13,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import Mistakes
 from cnnlab.plots.images import plot_images
 from cnnlab.plots.names import columns, label_text, name_ticks, write_plainly
-from cnnlab.plots.style import PALETTE, new_axes
+from cnnlab.plots.style import PALETTE, new_axes, whole_figure, wrapped
 
 LARGEST = 12.0  # inches
 MOST_COUNTS = 25  # classes up to which the counts are written into the cells
@@ -33,7 +33,8 @@ def plot_confusion(mistakes: Mistakes, *, ax: Axes | None = None) -> Axes:
     classes = mistakes.images.classes
     names = [*classes, *map(str, range(len(classes), len(counts)))]  # a network may have more outputs than classes
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    size = min(1.5 + 0.42 * len(counts), LARGEST)
+    room = 0.05 * max(columns(label_text(name)) for name in names)  # inches, for the names at both sides
+    size = min(1.5 + 0.42 * len(counts) + room * 1.5, LARGEST)
     ax = new_axes(ax, (size + 0.8, size))
     annotation = np.where(counts > 0, counts.astype(str), "") if len(counts) <= MOST_COUNTS else False
     seaborn.heatmap(
@@ -117,12 +118,13 @@ def plot_probabilities(
         raise ConfigError(f"classes has {len(names)} names for {len(probabilities)} probabilities; give one for each")
     longest = max(columns(label_text(name)) for name in names)
     are_crowded = len(names) > 10 or longest > 2
-    ax = new_axes(ax, (min(LARGEST, max(3.0, 0.6 + 0.17 * len(names))), 2.0 + 0.09 * longest * are_crowded))
+    ax = new_axes(ax, (min(LARGEST, max(3.0, 0.6 + 0.24 * len(names))), 2.0 + 0.09 * longest * are_crowded))
     ax.bar(range(len(names)), 0.0, color=PALETTE[0])
     ax.plot([], [], "v", color="black", markersize=6)
     name_ticks(ax.xaxis, range(len(names)), names, size=10, upright=are_crowded)
     ax.set(ylim=(0, 1.13), yticks=(0, 0.5, 1), ylabel="probability (0–1)")
-    write_plainly(ax.set_title(label_text(title, 40), fontsize=10))
+    words = wrapped(label_text(title, 60), 72 * whole_figure(ax).get_figwidth() / 8)
+    write_plainly(ax.set_title(words, fontsize=10))
     seaborn.despine(ax=ax)
     set_probabilities(ax, probabilities)
     return ax

@@ -14,6 +14,7 @@ from cnnlab.plots.names import label_text, legend_text, write_plainly
 from cnnlab.plots.style import bin_edges, new_axes, plain_legend
 
 LONGEST_NAME = 20  # columns of the name of a row
+MOST_NOTES = 4  # histograms of a row up to which each has its note
 
 
 class Histogram(NamedTuple):
@@ -74,7 +75,9 @@ def draw_histograms(ax: Axes | None, rows: Rows, xlabel: str, own_scales: bool, 
     legend = {histogram.look["label"]: histogram.look for histogram in everything if "label" in histogram.look}
     gap, room = (0.5 if own_scales else 0.1), (0.6 if len(legend) > 1 else 0.0)  # in heights of a row
     total = len(rows) + room
-    ax = new_axes(ax, (6.0, 0.7 + (0.75 if own_scales else 0.5) * total))
+    notes = max((len(row) for row in rows.values() if len(row) <= MOST_NOTES), default=1)
+    height = max(0.75 if own_scales else 0.5, 0.16 * notes / (1 - gap) if notes > 2 else 0)  # inches
+    ax = new_axes(ax, (6.0, 0.7 + height * total))
     others = list(beside)
     for place, (name, row) in enumerate(rows.items()):
         bottom = 1 - (room + place + 1 - gap) / total
@@ -114,11 +117,15 @@ def _in_one_line(ax: Axes, legend: Mapping[str, dict[str, Any]]) -> tuple[list[S
 
 def _draw_row(panel: Axes, row: list[Histogram], edges: np.ndarray) -> None:
     """Draw histograms with these edges, each with its note at the right."""
+    heights = [0.75, 0.25] if len(row) <= 2 else [1 - (place + 0.5) / len(row) for place in range(len(row))]
     for place, histogram in enumerate(row):
         panel.stairs(histogram.heights(edges), edges, **histogram.look)
         outside = int((~np.isfinite(histogram.drawn)).sum())  # no finite value is outside
         notes = [histogram.note] * bool(histogram.note) + [f"{outside} not finite"] * bool(outside)
         colour = "0" if histogram.look["fill"] else histogram.look["color"]
-        panel.text(1.01, 0.75 - 0.5 * place, ", ".join(notes), transform=panel.transAxes, fontsize=8, color=colour)
+        if len(row) <= MOST_NOTES:
+            words = ", ".join(notes)
+            va = "baseline" if len(row) <= 2 else "center"
+            panel.text(1.01, heights[place], words, transform=panel.transAxes, fontsize=8, color=colour, va=va)
     panel.set(yticks=[], xlim=(edges[0], edges[-1]))
     seaborn.despine(ax=panel, left=True)

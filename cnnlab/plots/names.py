@@ -24,6 +24,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 
 LONGEST = 30  # columns of a name; a Chinese, Japanese or Korean letter takes two
 SMALLEST_FONT = 6.0  # points
+SHARE = 0.42  # of the figure's width or height, for the names of an axis
 LETTER = 0.56  # the mean width of a letter, in font sizes
 OF_FORMULAS = ("cm", "STIX", "Last Resort", "DejaVu Math", "DejaVu Sans Display", "DejaVu Serif Display")
 
@@ -249,7 +250,7 @@ def name_ticks(
 ) -> None:
     """Write names at evenly spaced places of an axis: all, or every second, third … where there is no room for all.
 
-    A name takes at most a third of the figure.
+    A name takes at most two fifths of the figure.
 
     Parameters
     ----------
@@ -269,7 +270,7 @@ def name_ticks(
     figure = axis.axes.figure
     is_x = axis.axis_name == "x"
     wide, high = figure.get_figwidth(), figure.get_figheight()  # inches
-    longest = int(min(longest, max(6, (high if is_x else wide) * 72 / 3 / (LETTER * size))))
+    longest = int(min(longest, max(6, (high if is_x else wide) * 72 * SHARE / (LETTER * size))))
     texts = [label_text(name, longest) for name in names]
     across = max(map(columns, texts), default=1) * LETTER * size
     is_upright = is_x and (across + 4 > _step(wide, len(texts)) if upright is None else upright)

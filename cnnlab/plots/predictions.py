@@ -40,14 +40,16 @@ def plot_guess(comparison: Comparison, guess: Guess, *, ax: Axes | None = None) 
     check_choice("answer", guess.answer, which_is_best(comparison.values))
     is_new = ax is None
     ax = plot_comparison(best_first, ax=ax)
-    if is_new:
-        figure = whole_figure(ax)
-        figure.set_figheight(figure.get_figheight() + 0.45)  # inches, for the title and the guess
     _mark_guess(best_first, guess, ax)
     outcome = best_level(comparison)
     is_open = outcome.answer is None
     result = "Open" if is_open else "✔ Right" if guess.answer == outcome.answer else "✘ Not so"
-    words = wrapped(label_text(f"{result}: {outcome.words}", 200), 72 * whole_figure(ax).get_figwidth() / 7)
+    figure = whole_figure(ax)
+    words, width = label_text(f"{result}: {outcome.words}", 200), 72 * figure.get_figwidth()  # points
+    if len(words) > width / 8.5:
+        words = wrapped(words, width / 11)
+    if is_new:  # inches, for the title and the guess
+        figure.set_figheight(figure.get_figheight() + 0.45 + 0.18 * words.count("\n"))
     write_plainly(ax.set_title(words, pad=20, loc="left", fontsize=11))
     return ax
 
@@ -59,10 +61,11 @@ def _mark_guess(comparison: Comparison, guess: Guess, ax: Axes) -> None:
     span = (-0.45, len(levels) - 0.55) if place is None else (place - 0.45, place + 0.45)
     ax.plot([0, 0], span, color=GUESS_COLOUR, linewidth=5, transform=ax.get_yaxis_transform(), clip_on=False, zorder=0)
     sure = "" if guess.confidence is None else f", {100 * guess.confidence:.0f} % sure"
-    words = f"your guess: {CANNOT_TELL if place is None else label_text(guess.answer, 45)}{sure}"
+    words = f"your guess: {CANNOT_TELL if place is None else label_text(guess.answer)}{sure}"
     look = {"color": "0.15", "ha": "left", "va": "bottom", "fontweight": "bold"}
     at = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    write_plainly(ax.annotate(words, (0, 1), (0, 3), fontsize=9, **at, **look))
+    note = ax.annotate(words, (0, 1), (0, 3), fontsize=9, in_layout=False, **at, **look)
+    write_plainly(note)
 
 
 def plot_calibration(guesses: Guesses | None = None, *, bins: int = 5, ax: Axes | None = None) -> Axes:

@@ -204,7 +204,7 @@ def plot_grid(
     longest_row, longest_column = (max(map(columns_of, names)) for names in (row_names, column_names))
     is_wide = longest_column > 8  # wider than a cell
     room = 0.08 * longest_row, 0.08 * longest_column if is_wide else 0.0  # inches
-    ax = new_axes(ax, (1.6 + 0.8 * len(across) + room[0], 1.2 + 0.45 * len(down) + room[1]))
+    ax = new_axes(ax, (1.6 + 0.8 * len(across) + room[0], max(2.4, 1.2 + 0.45 * len(down)) + room[1]))
     low, high = inner_limits(means)
     arrows = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
     beyond = arrows[bool(np.nanmin(means) < low), bool(np.nanmax(means) > high)]

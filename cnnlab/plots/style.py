@@ -22,7 +22,7 @@ from matplotlib.ticker import LogFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from cnnlab.comparison.metrics import higher_is_better
-from cnnlab.plots.names import columns, legend_text, write_plainly
+from cnnlab.plots.names import LONGEST, columns, legend_text, write_plainly
 from cnnlab.training.curve_metrics import split_metric
 
 PALETTE = seaborn.color_palette("colorblind").as_hex()
@@ -51,6 +51,8 @@ DERIVED_LABELS = {  # of the metrics that comparison/metrics.py computes from th
 }
 BINS = 40  # of every histogram
 MOST_NAMES = 24  # in a legend
+MOST_LINES = 6  # of a legend below a plot
+SHORT = 22  # columns of a name in a legend of more names than that
 
 
 def line_look(place: int) -> dict:
@@ -112,14 +114,10 @@ def plain_legend(ax: Axes, **options: Any) -> Legend:
     Of very many names it shows the first, and says how many more there are.
     """
     handles, labels = options.pop("handles", None), options.pop("labels", None)
-    if handles is None:
-        handles, labels = ax.get_legend_handles_labels()
-    labels = [handle.get_label() for handle in handles] if labels is None else labels
-    if len(handles) > MOST_NAMES:
-        more = len(handles) - MOST_NAMES + 1
-        handles = [*handles[: MOST_NAMES - 1], Line2D([], [], linestyle="none")]
-        labels = [*labels[: MOST_NAMES - 1], f"and {more} more"]
-    legend = ax.legend(handles, [legend_text(label) for label in labels], **options)
+    handles = [*(ax.get_legend_handles_labels()[0] if handles is None else handles)]
+    labels = [str(handle.get_label()) for handle in handles] if labels is None else labels
+    handles, labels = _first(handles, [legend_text(label) for label in labels], MOST_NAMES)
+    legend = ax.legend(handles, labels, **options)
     for text in legend.get_texts():
         write_plainly(text)
     return legend
@@ -133,16 +131,25 @@ def whole_figure(ax: Axes) -> Figure:
 
 def legend_below(ax: Axes, **options: Any) -> Legend:
     """Add a legend below the label of the horizontal axis, where it covers no data; a long one has several lines."""
-    handles = options.get("handles")
-    labels = ax.get_legend_handles_labels()[1] if handles is None else [handle.get_label() for handle in handles]
-    labels = [legend_text(label) for label in labels[:MOST_NAMES]]
+    handles = [*(options.pop("handles", None) or ax.get_legend_handles_labels()[0])]
     width = ax.get_position().width * whole_figure(ax).get_figwidth()  # inches
+    labels = [str(handle.get_label()) for handle in handles]
+    labels = [legend_text(label, SHORT if len(labels) > MOST_LINES else 2 * LONGEST) for label in labels]
     at_most = max(1, int(width / (0.45 + 0.07 * max(map(columns, labels), default=1))))
+    handles, labels = _first(handles, labels, min(MOST_NAMES, MOST_LINES * at_most))
     lines = math.ceil(max(1, len(labels)) / at_most)
     under_the_label = ax.transAxes + ScaledTranslation(0, -32 / 72, ax.figure.dpi_scale_trans)  # 32 points
     look = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": under_the_label, "fontsize": 9}
     look |= {"ncols": math.ceil(max(1, len(labels)) / lines), "frameon": False, "borderaxespad": 0.2}
-    return plain_legend(ax, **(look | options))
+    return plain_legend(ax, handles=handles, labels=labels, **(look | options))
+
+
+def _first(handles: list, labels: list[str], most: int) -> tuple[list, list[str]]:
+    """Return the first handles and labels, and instead of the others one that says how many more there are."""
+    if len(labels) <= most:
+        return handles, labels
+    kept = most - 1
+    return [*handles[:kept], Line2D([], [], linestyle="none")], [*labels[:kept], f"and {len(labels) - kept} more"]
 
 
 def colour_map(metric: str) -> str:

@@ -14,7 +14,7 @@ import tarfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import torch
@@ -140,5 +140,5 @@ def _images_and_labels(batch: Mapping[str, Any], name: str) -> ImagesAndLabels:
     )  # fmt: skip
     if not is_sound:
         raise DataError(f"has a file {name} that does not hold pictures of 3×32×32 and their labels")
-    images = np.frombuffer(content, np.uint8).reshape(-1, 3, 32, 32).copy()
+    images = np.frombuffer(cast(bytes, content), np.uint8).reshape(-1, 3, 32, 32).copy()
     return torch.from_numpy(images), torch.tensor(labels)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import StepPatch
 
 from cnnlab.plots.names import label_text, legend_text, write_plainly
-from cnnlab.plots.style import bin_edges, new_axes, plain_legend
+from cnnlab.plots.style import bin_edges, new_axes, plain_legend, whole_figure
 
 LONGEST_NAME = 20  # columns of the name of a row
 MOST_NOTES = 4  # histograms of a row up to which each has its note
@@ -106,7 +106,7 @@ def draw_histograms(ax: Axes | None, rows: Rows, xlabel: str, own_scales: bool, 
 
 def _in_one_line(ax: Axes, legend: Mapping[str, dict[str, Any]]) -> tuple[list[StepPatch], list[str]]:
     """Return the handles and the names of a legend of one line: names are shortened, and the last ones left out."""
-    room = 72 * ax.figure.get_figwidth() * 0.8  # points
+    room = 72 * whole_figure(ax).get_figwidth() * 0.8  # points
     shown = [*legend.values()][: max(2, int(room / 75))]
     longest = int(room / len(shown) / 5.2) - 8
     names = [legend_text(look["label"], longest) for look in shown]

@@ -10,14 +10,13 @@ import math
 import unicodedata
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import matplotlib
 import numpy as np
 from matplotlib import font_manager
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.figure import Figure
+from matplotlib.axis import XAxis, YAxis
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter
@@ -88,13 +87,6 @@ def code_of(letter: str) -> str:
     '\\\\u732b'
     """
     return letter.encode("ascii", "backslashreplace").decode()
-
-
-def show_as_written(shown: Axes | Figure) -> None:
-    """Let no text of these Axes be read as a formula, and give each the fonts that have its letters."""
-    for text in shown.findobj(Text):
-        assert isinstance(text, Text)
-        write_plainly(text)
 
 
 def write_plainly(text: Text) -> None:
@@ -225,23 +217,23 @@ class FittedText(Text):
 class _Thinned(FixedLocator):
     """Put a tick on every place, or on every second, third …, so that the labels do not overlap."""
 
-    def __init__(self, places: Sequence[float], size: float) -> None:
-        super().__init__(places)
+    def __init__(self, places: Sequence[float] | np.ndarray, size: float) -> None:
+        super().__init__(list(places))
         self.places, self.size = np.asarray(places, float), size  # the height of a label, in points
 
     def __call__(self) -> np.ndarray:
-        assert self.axis is not None  # matplotlib gives a locator its axis
-        ax = self.axis.axes
+        axis = cast(XAxis, self.axis)
+        ax = axis.axes
         box = ax.get_window_extent()
-        length = (box.width if self.axis.axis_name == "x" else box.height) * 72 / ax.figure.dpi  # points
-        low, high = sorted(self.axis.get_view_interval())
+        length = (box.width if axis.axis_name == "x" else box.height) * 72 / cast(Figure, ax.figure).dpi  # points
+        low, high = sorted(axis.get_view_interval())
         each = length / max(high - low, 1e-9) * abs(self.places[1] - self.places[0]) if len(self.places) > 1 else np.inf
         return self.places[:: max(1, math.ceil(self.size / max(each, 1e-9)))]
 
 
 def name_ticks(
-    axis: Axis,
-    places: Sequence[float],
+    axis: XAxis | YAxis,
+    places: Sequence[float] | np.ndarray,
     names: Sequence[object],
     *,
     size: float = 9.0,
@@ -254,7 +246,7 @@ def name_ticks(
 
     Parameters
     ----------
-    axis : Axis
+    axis : XAxis or YAxis
         `ax.xaxis` or `ax.yaxis`.
     places : sequence of float
         Where the names stand.
@@ -268,6 +260,7 @@ def name_ticks(
         The most columns of a name.
     """
     figure = axis.axes.figure
+    figure = cast(Figure, figure.figure if isinstance(figure, SubFigure) else figure)
     is_x = axis.axis_name == "x"
     wide, high = figure.get_figwidth(), figure.get_figheight()  # inches
     longest = int(min(longest, max(6, (high if is_x else wide) * 72 * SHARE / (LETTER * size))))

@@ -62,9 +62,10 @@ def _mark_guess(comparison: Comparison, guess: Guess, ax: Axes) -> None:
     ax.plot([0, 0], span, color=GUESS_COLOUR, linewidth=5, transform=ax.get_yaxis_transform(), clip_on=False, zorder=0)
     sure = "" if guess.confidence is None else f", {100 * guess.confidence:.0f} % sure"
     words = f"your guess: {CANNOT_TELL if place is None else label_text(guess.answer)}{sure}"
-    look = {"color": "0.15", "ha": "left", "va": "bottom", "fontweight": "bold"}
-    at = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    note = ax.annotate(words, (0, 1), (0, 3), fontsize=9, in_layout=False, **at, **look)
+    note = ax.annotate(
+        words, (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", in_layout=False,
+        color="0.15", ha="left", va="bottom", fontweight="bold", fontsize=9,
+    )  # fmt: skip
     write_plainly(note)
 
 

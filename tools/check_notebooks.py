@@ -24,8 +24,8 @@ COURSE = Path(__file__).resolve().parents[1]
 SANITIZE = COURSE / "tools" / "nbval_sanitize.cfg"  # numbers after ≈ are not compared
 # The longest first, so that no processor waits for a long one at the end. Files with other names come before these.
 LONGEST_FIRST = [
-    "03_epochs", "05a_signals", "06_mnist_experiment", "07_full_grid", "05b_saliency", "02_pooling",
-    "01_kernel_size", "00_start_here", "04_optimizers", "09_clinic", "08_playground",
+    "10_your_own_pictures", "03_epochs", "05a_signals", "06_mnist_experiment", "07_full_grid", "05b_saliency",
+    "02_pooling", "01_kernel_size", "00_start_here", "04_optimizers", "09_clinic", "08_playground",
 ]  # fmt: skip
 PROCESSES = 2
 CELL_SECONDS = 120

@@ -11,7 +11,7 @@ import torch
 
 from cnnlab.checks import check_choice, check_whole
 from cnnlab.data import downloads, shipped
-from cnnlab.data.dataset import Data, assemble, split_sizes, split_up, test_size
+from cnnlab.data.dataset import Data, assemble, balance_classes, split_sizes, split_up, test_size
 from cnnlab.data.patterns import PATTERN_KNOBS, make_patterns
 from cnnlab.data.picture_folder import PictureFolder, find_pictures, list_some, readable
 from cnnlab.data.picture_loading import load_pixels
@@ -81,6 +81,7 @@ def load_images(
     *,
     size: int = 28,
     grey: bool = True,
+    balanced: bool = False,
     train: int | None = None,
     validation: int | None = None,
     test: int | None = None,
@@ -100,6 +101,8 @@ def load_images(
         Pixels: each picture is resized to size × size, whatever its shape.
     grey : bool
         True: one channel. False: three channels (red, green, blue).
+    balanced : bool
+        Repeat training pictures of the rarer classes, as `balance_classes` does; `train` counts them before that.
     train, validation, test, seed : int, optional
         As in `Data.from_tensors`.
 
@@ -114,16 +117,19 @@ def load_images(
     >>> data = load_images("my_pictures", size=32, grey=False)   # my_pictures/cat/1.png, my_pictures/dog/7.jpg
     my_pictures: 120 pictures of 2 classes (cat 60, dog 60), each made 3×32×32
     """
-    data, sentence = load_folder(folder, size=size, grey=grey, train=train, validation=validation, test=test, seed=seed)
+    data, sentence = load_folder(
+        folder, size=size, grey=grey, balanced=balanced, train=train, validation=validation, test=test, seed=seed
+    )
     write_line(sentence)
     return data
 
 
-def load_folder(
+def load_folder(  # noqa: PLR0913 (what is loaded, and how it is split)
     folder: str | os.PathLike,
     *,
     size: int = 28,
     grey: bool = True,
+    balanced: bool = False,
     train: int | None = None,
     validation: int | None = None,
     test: int | None = None,
@@ -135,10 +141,11 @@ def load_folder(
     Raises DataError where the pictures do not have this fingerprint; None: any.
     """
     check_whole("size", size, 1)
-    if not isinstance(grey, bool):
-        raise ConfigError(f"grey must be True or False, got {grey!r}")
+    for name, value in {"grey": grey, "balanced": balanced}.items():
+        if not isinstance(value, bool):
+            raise ConfigError(f"{name} must be True or False, got {value!r}")
     found = find_pictures(folder)
-    _check_memory(found, size, grey, train, validation, test)
+    _check_memory(found, size, grey, balanced, train, validation, test)
     pixels, more = load_pixels(found, size=size, grey=grey, fingerprint=fingerprint)
     if lost := found.pictures_left_out:
         warnings.warn(
@@ -150,6 +157,8 @@ def load_folder(
         found.name, torch.from_numpy(pixels), torch.tensor(found.labels), found.classes,
         train=train, validation=validation, test=test, seed=seed,
     )  # fmt: skip
+    if balanced:
+        data = balance_classes(data, seed=seed)
     return data, _in_one_line(found, more, data.input_shape)
 
 
@@ -165,14 +174,25 @@ def count_images(folder: str | os.PathLike) -> int:
 
 
 def _check_memory(
-    found: PictureFolder, size: int, grey: bool, train: int | None, validation: int | None, test: int | None
+    found: PictureFolder,
+    size: int,
+    grey: bool,
+    balanced: bool,
+    train: int | None,
+    validation: int | None,
+    test: int | None,
 ) -> None:
     """Raise unless these splits are possible and fit into the free memory, as far as the system says how much is free.
 
-    All pictures take a byte for each number, and those in the splits another four.
+    All pictures take a byte for each number, and those in the splits another four. Of balanced classes each is as large
+    as the largest, besides the training split itself.
     """
     count, locked = len(found.files), test_size(len(found.files), test)
-    kept = sum(split_sizes(found.name, count - locked, train, validation)) + locked
+    for_train, for_validation = split_sizes(found.name, count - locked, train, validation)
+    kept = for_train + for_validation + locked
+    if balanced:
+        largest = max(Counter(found.labels).values())
+        kept += for_train * largest * len(found.classes) // count
     numbers = (1 if grey else 3) * size**2
     needed, free = numbers * (count + 4 * kept), free_memory()
     if free is None or needed <= free:

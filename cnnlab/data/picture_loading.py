@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import io
 import sys
 
 import numpy as np
 from tqdm import tqdm
 
+from cnnlab.cell_display import bundle, display_of_the_cell
 from cnnlab.data.picture_cache import combine, hash_file, hash_pictures, keep_pixels, read_pixels
 from cnnlab.data.picture_folder import MOST_NAMED, PictureFolder, picture_format, readable
 from cnnlab.data.pictures import COMMON, has_more_pictures, open_picture, read_planes
@@ -14,9 +17,25 @@ from cnnlab.errors import DataError
 
 
 class _Line(tqdm):
-    """The line of progress. It appears after a second, and is empty at the end."""
+    """The line of progress: in a notebook in the cell's display. It appears after a second, and is empty at the end."""
 
     monitor_interval = 0  # else tqdm starts a thread for the process, which outlives the line
+
+    def __init__(self, found: PictureFolder) -> None:
+        self.cell_display = display_of_the_cell()
+        super().__init__(
+            found.files, found.name, leave=False, delay=1, mininterval=0.25,
+            file=sys.stderr if self.cell_display is None else io.StringIO(),
+            bar_format="{desc}: {n_fmt} of {total_fmt} pictures, {remaining} left",
+        )  # fmt: skip
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool | None:
+        """Draw msg, or the line as it is now; tqdm calls this."""
+        if self.cell_display is None:
+            return super().display(msg, pos)
+        words = str(self) if msg is None else msg
+        self.cell_display.update(bundle(words, html.escape(words)), raw=True)
+        return None
 
 
 def load_pixels(
@@ -27,6 +46,7 @@ def load_pixels(
     Raises DataError, which names the first ten, for files that can't be read as pictures; and where the pictures do not
     have the fingerprint that is wanted (None: any).
     """
+    display_of_the_cell()  # also where nothing is left to do: a cell leaves the same on every run
     digests = hash_pictures(found)
     present = combine(found, digests)
     if fingerprint not in (None, present):
@@ -41,9 +61,7 @@ def load_pixels(
         return kept
     pixels, more = np.empty(shape, np.uint8), np.zeros(len(found.files), bool)
     faults = []
-    words = "{desc}: {n_fmt} of {total_fmt} pictures, {remaining} left"
-    line = _Line(found.files, found.name, file=sys.stderr, leave=False, delay=1, mininterval=0.25, bar_format=words)
-    for place, path in enumerate(line):
+    for place, path in enumerate(_Line(found)):
         try:
             pixels[place], more[place] = _decode(found, path, digests[place], size, grey)
         except DataError as error:

@@ -83,6 +83,13 @@ class Experiment:
     grey: bool | None = data_field(
         None, bool, "of images: grey pictures (true) or colour (false)", datasets=("images",), choices=(True, False)
     )
+    balanced: bool | None = data_field(
+        None,
+        bool,
+        "of images: repeat training pictures of rarer classes until all classes have as many (true)",
+        datasets=("images",),
+        choices=(True, False),
+    )
     fingerprint: str | None = data_field(
         None,
         str,
@@ -190,6 +197,8 @@ class Experiment:
             raise ConfigError(f"patience={self.patience} needs validation images; leave validation_size=0 out")
         for name, known in FIELDS.items():
             object.__setattr__(self, name, known.convert(getattr(self, name)))
+        if self.balanced is False:  # as where it is left open: the field is younger than the keys of stored runs
+            object.__setattr__(self, "balanced", None)
 
     def _check_data(self) -> None:
         for knob, known in FIELDS.items():
@@ -275,7 +284,7 @@ class Experiment:
         if self.dataset == "patterns":
             settings |= fill_knobs(self._given_knobs())
         if self.dataset == "images":
-            settings |= {"size": 28, "grey": True} | self._given_knobs()
+            settings |= {"size": 28, "grey": True, "balanced": False} | self._given_knobs()
         if self.patience is None:
             settings["min_delta"] = 0.0  # nothing to compare with it
         return settings
@@ -300,7 +309,7 @@ class Experiment:
         """
         settings = self.with_fingerprint().resolved()
         is_known = settings["fingerprint"] not in (None, UNKNOWN)
-        return settings | {"folder" if is_known else "fingerprint": None}
+        return settings | {"balanced": settings["balanced"] or None, "folder" if is_known else "fingerprint": None}
 
     def to_json(self) -> str:
         """Return the experiment as JSON text; `Experiment.from_json` reads it back."""
@@ -379,7 +388,7 @@ def knobs_of(dataset: str) -> list[str]:
     """Return the fields that only some data sets have, this one among them.
 
     >>> knobs_of("images")
-    ['size', 'folder', 'grey']
+    ['size', 'folder', 'grey', 'balanced', 'fingerprint']
     """
     return [name for name, known in FIELDS.items() if dataset in known.datasets]
 

@@ -41,7 +41,7 @@ def stack_key(experiment: Experiment) -> tuple:
     """Return what experiments must have in common to be replicas of one network."""
     network = {name: value for name, value in experiment.network().items() if name != "seed"}
     sizes = (experiment.dataset, experiment.folder, experiment.train_size, experiment.validation_size)
-    return (*network.values(), *sizes, experiment.batch_size)
+    return (*network.values(), *sizes, bool(experiment.balanced), experiment.batch_size)
 
 
 def most_replicas(experiment: Experiment, device: torch.device) -> int:

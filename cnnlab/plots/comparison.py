@@ -24,6 +24,7 @@ from cnnlab.comparison.metrics import possible_range
 from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE, Level
 from cnnlab.errors import ConfigError
 from cnnlab.plots.alt_text import describe
+from cnnlab.plots.names import LONGEST, label_text, write_plainly
 from cnnlab.plots.style import FLOOR_WORDS, NOISE_BAND, axis_label, limits_within, line_look, whole_figure, wrapped
 
 SIGNS = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
@@ -33,6 +34,7 @@ LARGEST_FONT, SMALLEST_FONT, LABEL_FONT = 9.0, 5.0, 8.0  # points; the last one 
 LINE = 1.3  # the height of a line of text, in font sizes
 ROW = 1.15  # the height of a row, in heights of its words
 WIDE = 7.5  # inches
+WIDE_NAME = 26  # letters of a line left of a row
 
 
 def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
@@ -111,7 +113,8 @@ def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison
     for place, (comparison, (left, right)) in enumerate(zip(shown, halves, strict=True)):
         draw_comparison(comparison, left, right, font=LARGEST_FONT, explained=place >= last)
     for (left, _), title in zip(halves, titles, strict=False):
-        left.set_title(title, loc="left", fontsize=10, fontweight="bold", parse_math=False)
+        words = wrapped(label_text(title, 3 * LONGEST), 72 * width / columns / 7)
+        write_plainly(left.set_title(words, loc="left", fontsize=10, fontweight="bold"))
     _share_scales(shown, halves)
     return [left for left, _ in halves]
 
@@ -159,7 +162,9 @@ def draw_comparison(
     right.set_xlim(difference_limits(comparison))
     right.yaxis.tick_right()
     for ax, words in ((left, names), (right, numbers)):
-        ax.set_yticks(range(len(words)), ["\n".join(lines) for lines in words], parse_math=False)
+        ax.set_yticks(range(len(words)), ["\n".join(lines) for lines in words])
+        for label in ax.get_yticklabels():
+            write_plainly(label)
         ax.set_ylim(len(words) - 0.5, -0.5)
         ax.tick_params(axis="y", length=0, labelsize=font)
         ax.tick_params(axis="x", labelsize=LABEL_FONT)
@@ -264,7 +269,7 @@ def _share_scales(comparisons: list[Comparison], halves: list[tuple[Axes, Axes]]
 
 def _name_lines(comparison: Comparison, level: Level, width: float) -> list[str]:
     """Return the words left of a row: the setting, its mean and its number of seeds."""
-    name = wrapped(str(level.level), width / 15).split("\n")
+    name = wrapped(label_text(level.level, 2 * LONGEST), width / 15).split("\n")
     if math.isnan(level.mean):
         return [*name, "no number"]
     return [*name, f"{_number(level.mean, comparison)} · {level.seeds} seed{'s' * (level.seeds != 1)}"]
@@ -346,7 +351,9 @@ def _words_below(comparison: Comparison, width: float, *, explained: bool) -> tu
     count = sum(comparison.diverged.values())
     diverged = f"{count} run{'s' * (count != 1)} diverged" if count else ""
     both = ((axis_label(comparison.metric), left_out, diverged, hollow), (DIFFERENCE, floor))
-    left, right = ([line for text in texts if text for line in wrapped(text, width / 10).split("\n")] for texts in both)
+    names = [line for level in comparison.levels for line in _name_lines(comparison, level, width)]
+    room = width / (12 if max(map(len, names)) > WIDE_NAME else 10)  # letters; wide names leave less to the right half
+    left, right = ([line for text in texts if text for line in wrapped(text, room).split("\n")] for texts in both)
     return left, right
 
 

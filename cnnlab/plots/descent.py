@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.errors import ConfigError
+from cnnlab.plots.names import legend_text
 from cnnlab.plots.style import legend_below, line_look, log_scale, new_axes, plain_legend
 from cnnlab.training.descent import Descent, Surface, find_surface
 
@@ -31,7 +32,7 @@ def look_of(name: str, names: Collection[str] = ()) -> dict:
     '^'
     """
     places = [*NAMES, *(other for other in (*names, name) if other not in NAMES)]
-    return line_look(places.index(name)) | {"label": name}
+    return line_look(places.index(name)) | {"label": legend_text(name)}
 
 
 def plot_surface(surface: Surface | str, *, ax: Axes | None = None) -> Axes:
@@ -122,7 +123,9 @@ def plot_losses(descents: Mapping[str, Descent], *, ax: Axes | None = None) -> A
     for name, descent in descents.items():
         add_losses(ax, look_of(name, descents)).set_data(np.arange(len(descent.losses)), descent.shares)
     style_losses(ax, max(len(descent.losses) for descent in descents.values()) - 1)
-    plain_legend(ax, frameon=False, fontsize=9, ncols=2, loc="upper right")
+    lines = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+    labels = [legend_text(line.get_label(), 18) for line in lines]
+    plain_legend(ax, handles=lines, labels=labels, frameon=False, fontsize=9, ncols=2, loc="upper right")
     return ax
 
 

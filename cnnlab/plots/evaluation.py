@@ -12,13 +12,18 @@ from torch import Tensor
 from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import Mistakes
 from cnnlab.plots.images import plot_images
-from cnnlab.plots.style import PALETTE, new_axes
+from cnnlab.plots.names import columns, label_text, name_ticks, write_plainly
+from cnnlab.plots.style import PALETTE, new_axes, whole_figure, wrapped
+
+LARGEST = 12.0  # inches
+MOST_COUNTS = 25  # classes up to which the counts are written into the cells
 
 
 def plot_confusion(mistakes: Mistakes, *, ax: Axes | None = None) -> Axes:
     """Draw the confusion matrix: a row for each true class, a column for each answer, counts in the cells.
 
-    The colour is the share of the row, so that a rare class is as visible as a frequent one.
+    The colour is the share of the row, so that a rare class is as visible as a frequent one. Of more than 25 classes
+    the colours alone are drawn, and a name at every second class or third, where there is no room for all.
 
     >>> plot_confusion(mistakes(model, data.validation))
     """
@@ -28,16 +33,17 @@ def plot_confusion(mistakes: Mistakes, *, ax: Axes | None = None) -> Axes:
     classes = mistakes.images.classes
     names = [*classes, *map(str, range(len(classes), len(counts)))]  # a network may have more outputs than classes
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    size = 1.5 + 0.42 * len(counts)
+    room = 0.05 * max(columns(label_text(name)) for name in names)  # inches, for the names at both sides
+    size = min(1.5 + 0.42 * len(counts) + room * 1.5, LARGEST)
     ax = new_axes(ax, (size + 0.8, size))
+    annotation = np.where(counts > 0, counts.astype(str), "") if len(counts) <= MOST_COUNTS else False
     seaborn.heatmap(
-        shares, annot=np.where(counts > 0, counts.astype(str), ""), fmt="", cmap="viridis", vmin=0, vmax=1, square=True,
+        shares, annot=annotation, fmt="", cmap="viridis", vmin=0, vmax=1, square=True,
         xticklabels=False, yticklabels=False, cbar_kws={"label": "share of the true class (0–1)"}, ax=ax,
         annot_kws={"fontsize": 8},
     )  # fmt: skip
-    are_long = max(map(len, names)) > 3
-    ax.set_xticks(np.arange(len(names)) + 0.5, names, parse_math=False, rotation=90 if are_long else 0)
-    ax.set_yticks(np.arange(len(names)) + 0.5, names, parse_math=False)
+    for axis in (ax.xaxis, ax.yaxis):
+        name_ticks(axis, np.arange(len(names)) + 0.5, names, size=10 if len(names) <= MOST_COUNTS else 7)
     ax.set(xlabel="answer", ylabel="true class")
     return ax
 
@@ -65,10 +71,13 @@ def plot_mistakes(mistakes: Mistakes, *, count: int = 8, ax: Axes | None = None)
     images, names = mistakes.images[:count], mistakes.images.classes
     rows = zip(images.labels.tolist(), mistakes.answers.tolist(), mistakes.confidence.tolist(), strict=False)
     titles = [
-        f"{names[label]} → {names[answer] if answer < len(names) else answer}, {_rounded_down(confidence)}"
+        (label_text(names[label]), label_text(names[answer] if answer < len(names) else answer), confidence)
         for label, answer, confidence in rows
     ]
-    return plot_images(images, titles=titles, ax=ax)
+    are_long = any(columns(true) + columns(answer) > 8 for true, answer, _ in titles)
+    between = "\n→ " if are_long else " → "
+    words = [f"{true}{between}{answer}, {_rounded_down(confidence)}" for true, answer, confidence in titles]
+    return plot_images(images, titles=words, ax=ax)
 
 
 def _rounded_down(confidence: float) -> str:
@@ -107,13 +116,15 @@ def plot_probabilities(
     names = [str(place) for place in range(len(probabilities))] if classes is None else list(classes)
     if len(names) != len(probabilities):
         raise ConfigError(f"classes has {len(names)} names for {len(probabilities)} probabilities; give one for each")
-    ax = new_axes(ax, (3.0, 2.0))
+    longest = max(columns(label_text(name)) for name in names)
+    are_crowded = len(names) > 10 or longest > 2
+    ax = new_axes(ax, (min(LARGEST, max(3.0, 0.6 + 0.24 * len(names))), 2.0 + 0.09 * longest * are_crowded))
     ax.bar(range(len(names)), 0.0, color=PALETTE[0])
     ax.plot([], [], "v", color="black", markersize=6)
-    are_crowded = len(names) > 10 or max(map(len, names)) > 2
-    ax.set_xticks(range(len(names)), names, parse_math=False, rotation=90 if are_crowded else 0)
+    name_ticks(ax.xaxis, range(len(names)), names, size=10, upright=are_crowded)
     ax.set(ylim=(0, 1.13), yticks=(0, 0.5, 1), ylabel="probability (0–1)")
-    ax.set_title(title, parse_math=False, fontsize=10)
+    words = wrapped(label_text(title, 60), 72 * whole_figure(ax).get_figwidth() / 8)
+    write_plainly(ax.set_title(words, fontsize=10))
     seaborn.despine(ax=ax)
     set_probabilities(ax, probabilities)
     return ax

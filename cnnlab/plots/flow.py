@@ -14,6 +14,7 @@ from cnnlab.checks import check_choice
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import ByLayer, check_rows
 from cnnlab.interpret.gradients import LayerGradient
+from cnnlab.plots.names import legend_text, name_ticks
 from cnnlab.plots.style import RECORDER_LABELS, legend_below, line_look, log_scale, new_axes
 from cnnlab.training.history import LAYER_NUMBERS, History, check_metric
 
@@ -48,6 +49,7 @@ def plot_gradient_flow(
     if not isinstance(flows, Mapping) or not flows:
         raise ConfigError(f"plot_gradient_flow wants what gradient_flow gives, got {type(flow).__name__}")
     ax = new_axes(ax)
+    names: dict[str, None] = {}  # of the layers, each once, in order
     for place, (name, layers) in enumerate(flows.items()):
         rows = check_rows(layers, LayerGradient, "plot_gradient_flow", "gradient_flow")
         means = np.array([getattr(row, number) for row in rows.values()])
@@ -58,7 +60,9 @@ def plot_gradient_flow(
         for column, row in enumerate(rows.values()):
             batches = row.each_batch.get(number, np.empty(0))
             ax.plot([column] * len(batches), _positive(batches), **dots)
-        ax.plot(list(rows), _positive(means), label=str(name), **look)
+        names |= dict.fromkeys(rows)
+        ax.plot(list(rows), _positive(means), label=legend_text(name), **look)
+    name_ticks(ax.xaxis, range(len(names)), list(names), size=10)
     log_scale(ax)
     ax.set(xlabel="layer, from input to output", ylabel=FLOW_LABELS[number])
     if len(flows) > 1:
@@ -91,7 +95,7 @@ def plot_insides(history: History, number: str = "update_ratio", *, ax: Axes | N
     for place, name in enumerate(recorded):
         epochs, values = zip(*((row["epoch"], row[name]) for row in history.rows if name in row), strict=True)
         marks: dict[str, Any] = {"markersize": 4, "markevery": max(1, len(epochs) // 10)}
-        ax.plot(epochs, values, label=name.removesuffix(f".{number}"), **line_look(place), **marks)
+        ax.plot(epochs, values, label=legend_text(name.removesuffix(f".{number}")), **line_look(place), **marks)
     ax.set(xlabel="epoch", ylabel=RECORDER_LABELS[number])
     if number not in ("dead_share", "activation_scale"):
         log_scale(ax)

@@ -16,9 +16,11 @@ from cnnlab.comparison.metrics import distinct
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run
-from cnnlab.plots.style import TRAIN, UNITS, VALIDATION, log_scale
+from cnnlab.plots.names import label_text, write_plainly
+from cnnlab.plots.style import TRAIN, UNITS, VALIDATION, log_scale, wrapped
 from cnnlab.training.history import warn_if_environments_differ
 
+ABOVE, BESIDE = 20, 17  # letters of a line above a panel and beside it
 LENGTH_LINES = {"color": "0.85", "linewidth": 0.8, "zorder": 0}
 
 
@@ -171,9 +173,10 @@ def _words(names: tuple[str, ...], values: tuple) -> str:
 def _name_panels(axes: np.ndarray, rows: list[str], columns: list[str]) -> None:
     """Write the settings of the columns above the first row, and those of the rows at the left."""
     for ax, words in zip(axes[0], columns, strict=True):
-        ax.set_title(words, fontsize=9, parse_math=False)
+        write_plainly(ax.set_title(wrapped(label_text(words, 2 * ABOVE), ABOVE), fontsize=9))
     for ax, words in zip(axes[:, 0], rows, strict=True):
-        ax.set_ylabel(words, fontsize=9, parse_math=False)
+        ax.set_ylabel(wrapped(label_text(words, 2 * BESIDE), BESIDE), fontsize=9)
+        write_plainly(ax.yaxis.label)
     for ax in axes.flat:
         ax.tick_params(labelsize=8)
 

@@ -10,7 +10,11 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.patches import StepPatch
 
-from cnnlab.plots.style import bin_edges, new_axes, plain_legend
+from cnnlab.plots.names import label_text, legend_text, write_plainly
+from cnnlab.plots.style import bin_edges, new_axes, plain_legend, whole_figure
+
+LONGEST_NAME = 20  # columns of the name of a row
+MOST_NOTES = 4  # histograms of a row up to which each has its note
 
 
 class Histogram(NamedTuple):
@@ -71,7 +75,9 @@ def draw_histograms(ax: Axes | None, rows: Rows, xlabel: str, own_scales: bool, 
     legend = {histogram.look["label"]: histogram.look for histogram in everything if "label" in histogram.look}
     gap, room = (0.5 if own_scales else 0.1), (0.6 if len(legend) > 1 else 0.0)  # in heights of a row
     total = len(rows) + room
-    ax = new_axes(ax, (6.0, 0.7 + (0.75 if own_scales else 0.5) * total))
+    notes = max((len(row) for row in rows.values() if len(row) <= MOST_NOTES), default=1)
+    height = max(0.75 if own_scales else 0.5, 0.16 * notes / (1 - gap) if notes > 2 else 0)  # inches
+    ax = new_axes(ax, (6.0, 0.7 + height * total))
     others = list(beside)
     for place, (name, row) in enumerate(rows.items()):
         bottom = 1 - (room + place + 1 - gap) / total
@@ -83,24 +89,43 @@ def draw_histograms(ax: Axes | None, rows: Rows, xlabel: str, own_scales: bool, 
         if counterparts:
             highest = max(histogram.heights(edges).max() for histogram in compared)
             panel.set_ylim(0, 1.05 * highest or 1)
-        panel.set_ylabel(name, rotation=0, ha="right", va="center", parse_math=False)
+        panel.set_ylabel(label_text(name, LONGEST_NAME), rotation=0, ha="right", va="center")
+        write_plainly(panel.yaxis.label)
         panel.tick_params(labelsize=8, labelbottom=own_scales or place == len(rows) - 1)
     ax.set(xticks=[], yticks=[], xlabel=xlabel)
     ax.xaxis.labelpad = 0 if own_scales else 16  # below the numbers of the last row
     seaborn.despine(ax=ax, left=True, bottom=True)
     if len(legend) > 1:
-        handles = [StepPatch([0], [0, 1], **look) for look in legend.values()]
-        plain_legend(ax, handles=handles, loc="upper right", ncols=len(handles), frameon=False, fontsize=9, borderpad=0)
+        handles, names = _in_one_line(ax, legend)
+        plain_legend(
+            ax, handles=handles, labels=names, loc="upper right", ncols=len(handles), frameon=False, fontsize=9,
+            borderpad=0,
+        )  # fmt: skip
     return ax
+
+
+def _in_one_line(ax: Axes, legend: Mapping[str, dict[str, Any]]) -> tuple[list[StepPatch], list[str]]:
+    """Return the handles and the names of a legend of one line: names are shortened, and the last ones left out."""
+    room = 72 * whole_figure(ax).get_figwidth() * 0.8  # points
+    shown = [*legend.values()][: max(2, int(room / 75))]
+    longest = int(room / len(shown) / 5.2) - 8
+    names = [legend_text(look["label"], longest) for look in shown]
+    if left_out := len(legend) - len(shown):
+        names[-1] += f", {left_out} more"
+    return [StepPatch([0], [0, 1], **look) for look in shown], names
 
 
 def _draw_row(panel: Axes, row: list[Histogram], edges: np.ndarray) -> None:
     """Draw histograms with these edges, each with its note at the right."""
+    heights = [0.75, 0.25] if len(row) <= 2 else [1 - (place + 0.5) / len(row) for place in range(len(row))]
     for place, histogram in enumerate(row):
         panel.stairs(histogram.heights(edges), edges, **histogram.look)
         outside = int((~np.isfinite(histogram.drawn)).sum())  # no finite value is outside
         notes = [histogram.note] * bool(histogram.note) + [f"{outside} not finite"] * bool(outside)
         colour = "0" if histogram.look["fill"] else histogram.look["color"]
-        panel.text(1.01, 0.75 - 0.5 * place, ", ".join(notes), transform=panel.transAxes, fontsize=8, color=colour)
+        if len(row) <= MOST_NOTES:
+            words = ", ".join(notes)
+            va = "baseline" if len(row) <= 2 else "center"
+            panel.text(1.01, heights[place], words, transform=panel.transAxes, fontsize=8, color=colour, va=va)
     panel.set(yticks=[], xlim=(edges[0], edges[-1]))
     seaborn.despine(ax=panel, left=True)

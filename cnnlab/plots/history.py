@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.checks import check_choice
 from cnnlab.errors import ConfigError
+from cnnlab.plots.names import legend_text
 from cnnlab.plots.style import TRAIN, UNITS, VALIDATION, legend_below, line_look, new_axes
 from cnnlab.training.history import History, warn_if_environments_differ
 
@@ -41,7 +42,7 @@ def plot_history(history: History | Mapping[str, History], metric: str = "loss",
     else:
         warn_if_environments_differ(history.values())
         for place, (name, run_history) in enumerate(history.items()):
-            label = f"{name} (diverged)" if run_history.diverged else str(name)
+            label = legend_text(name, 45) + " (diverged)" * run_history.diverged
             look = line_look(place) | {"linestyle": VALIDATION["linestyle"], "label": label}
             _draw_curve(ax, run_history[f"validation_{metric}"], look)
     split = "" if isinstance(history, History) else "validation "

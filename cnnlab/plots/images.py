@@ -12,6 +12,7 @@ from torch import Tensor
 from cnnlab.checks import check_images, check_whole
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
+from cnnlab.plots.names import FittedText, label_text
 from cnnlab.plots.style import new_axes
 
 
@@ -26,7 +27,8 @@ def plot_images(
         A Split is drawn as its pixels were before normalization. A tensor is float (N, C, H, W) in 0–1 with one or
         three channels.
     titles : sequence
-        One title for each image; None writes the class above each image of a Split, and nothing above a tensor's.
+        One title for each image, of one line or more; None writes the class above each image of a Split, and nothing
+        above a tensor's. A title that is wider than its image is written smaller, and shortened.
     columns : int
         The number of images in a row.
     ax : Axes
@@ -35,19 +37,28 @@ def plot_images(
     >>> plot_images(data.train[:16])
     """
     if isinstance(images, Split):
-        titles = [images.classes[label] for label in images.labels] if titles is None else titles
+        titles = [label_text(images.classes[label]) for label in images.labels] if titles is None else titles
         images = images.pixels
     _check_drawable(images)
     check_whole("columns", columns, 1)
     tiles = images.detach().cpu().permute(0, 2, 3, 1).numpy()  # (N, H, W, C)
-    ax = montage_axes(tiles, columns, ax, room=0.28 if titles is not None else 0)
-    above = gap_of(tiles, 0.08 if titles is None else 0.35)
+    titles = None if titles is None else [*map(str, titles)][: len(tiles)]
+    lines = max((title.count("\n") + 1 for title in titles or ()), default=0)
+    ax = montage_axes(tiles, columns, ax, room=0.28 * lines)
+    above = gap_of(tiles, 0.35 * lines or 0.08)
     picture, corners = montage(tiles, columns, gap=gap_of(tiles, 0.08 if titles is None else 0.2), above=above)
     picture = picture.squeeze(-1) if tiles.shape[3] == 1 else picture
     ax.imshow(picture, cmap="grey", vmin=0, vmax=1, interpolation="nearest")
-    for title, (top, left) in zip(titles if titles is not None else (), corners, strict=False):
-        ax.text(left + tiles.shape[2] / 2, top - 1, str(title), ha="center", va="bottom", fontsize=9, parse_math=False)
+    write_titles(ax, titles or (), corners, tiles.shape[2])
     return ax
+
+
+def write_titles(ax: Axes, titles: Sequence[object], corners: Sequence[tuple[int, int]], width: int) -> None:
+    """Write a title above each tile, no wider than the tile; corners: what `montage` returns."""
+    for title, (top, left) in zip(titles, corners, strict=False):
+        words = "\n".join(label_text(line) for line in str(title).split("\n"))
+        look = {"ha": "center", "va": "bottom", "fontsize": 9, "linespacing": 1.1, "clip_on": False}
+        ax.add_artist(FittedText(left + width / 2 - 0.5, top - 1, words, room=1.1 * width, **look))
 
 
 def _check_drawable(images: Tensor) -> None:

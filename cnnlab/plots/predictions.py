@@ -14,7 +14,8 @@ from cnnlab.comparison.right_answer import best_level, leading
 from cnnlab.comparison.verdicts import CANNOT_TELL
 from cnnlab.errors import ConfigError
 from cnnlab.plots.comparison import plot_comparison
-from cnnlab.plots.style import PALETTE, new_axes, whole_figure
+from cnnlab.plots.names import label_text, write_plainly
+from cnnlab.plots.style import PALETTE, new_axes, whole_figure, wrapped
 
 GUESS_COLOUR = PALETTE[4]
 
@@ -39,14 +40,17 @@ def plot_guess(comparison: Comparison, guess: Guess, *, ax: Axes | None = None) 
     check_choice("answer", guess.answer, which_is_best(comparison.values))
     is_new = ax is None
     ax = plot_comparison(best_first, ax=ax)
-    if is_new:
-        figure = whole_figure(ax)
-        figure.set_figheight(figure.get_figheight() + 0.45)  # inches, for the title and the guess
     _mark_guess(best_first, guess, ax)
     outcome = best_level(comparison)
     is_open = outcome.answer is None
     result = "Open" if is_open else "✔ Right" if guess.answer == outcome.answer else "✘ Not so"
-    ax.set_title(f"{result}: {outcome.words}", pad=20, loc="left", fontsize=11, parse_math=False)
+    figure = whole_figure(ax)
+    words, width = label_text(f"{result}: {outcome.words}", 200), 72 * figure.get_figwidth()  # points
+    if len(words) > width / 8.5:
+        words = wrapped(words, width / 11)
+    if is_new:  # inches, for the title and the guess
+        figure.set_figheight(figure.get_figheight() + 0.45 + 0.18 * words.count("\n"))
+    write_plainly(ax.set_title(words, pad=20, loc="left", fontsize=11))
     return ax
 
 
@@ -57,9 +61,12 @@ def _mark_guess(comparison: Comparison, guess: Guess, ax: Axes) -> None:
     span = (-0.45, len(levels) - 0.55) if place is None else (place - 0.45, place + 0.45)
     ax.plot([0, 0], span, color=GUESS_COLOUR, linewidth=5, transform=ax.get_yaxis_transform(), clip_on=False, zorder=0)
     sure = "" if guess.confidence is None else f", {100 * guess.confidence:.0f} % sure"
-    words = f"your guess: {CANNOT_TELL if place is None else guess.answer}{sure}"
-    look = {"color": "0.15", "ha": "left", "va": "bottom", "parse_math": False, "fontweight": "bold"}
-    ax.annotate(words, (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", fontsize=9, **look)
+    words = f"your guess: {CANNOT_TELL if place is None else label_text(guess.answer)}{sure}"
+    note = ax.annotate(
+        words, (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", in_layout=False,
+        color="0.15", ha="left", va="bottom", fontweight="bold", fontsize=9,
+    )  # fmt: skip
+    write_plainly(note)
 
 
 def plot_calibration(guesses: Guesses | None = None, *, bins: int = 5, ax: Axes | None = None) -> Axes:

@@ -25,6 +25,8 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
+from cnnlab.plots.names import columns as columns_of
+from cnnlab.plots.names import label_text, legend_text, name_ticks
 from cnnlab.plots.style import (
     FLOOR_WORDS,
     MARKS,
@@ -81,7 +83,7 @@ def plot_curves(
         early = sum(length < max(1, *lengths) for length in lengths)
         counts = {"end early": early, "diverged": sum(run.history.diverged for run in level_runs)}
         notes = [f"{count} of {len(level_runs)} runs {what}" for what, count in counts.items() if count]
-        label = f"{by} {level}" + (f" ({', '.join(notes)})" if notes else "")
+        label = legend_text(f"{by} {level}", 45) + (f" ({', '.join(notes)})" if notes else "")
         curves = level_runs.curves().reindex(columns=["epoch", "seed", metric]).astype(float).dropna()
         seeds = curves.pivot_table(index="epoch", columns="seed", values=metric)  # means (epochs, seeds)
         look = line_look(place)
@@ -198,11 +200,11 @@ def plot_grid(
         raise ConfigError(f"plot_grid: no run has {metric} at {at!r}")
     down, across = (sorted({key[side] for key in cells}, key=lambda key: [*map(in_order, key)]) for side in (0, 1))
     means = np.array([[np.mean(cells.get((row, column), [np.nan])) for column in across] for row in down])
-    row_names, column_names = ([" · ".join(map(str, key)) for key in keys] for keys in (down, across))
-    longest_row, longest_column = (max(map(len, names)) for names in (row_names, column_names))
+    row_names, column_names = ([label_text(" · ".join(map(str, key))) for key in keys] for keys in (down, across))
+    longest_row, longest_column = (max(map(columns_of, names)) for names in (row_names, column_names))
     is_wide = longest_column > 8  # wider than a cell
     room = 0.08 * longest_row, 0.08 * longest_column if is_wide else 0.0  # inches
-    ax = new_axes(ax, (1.6 + 0.8 * len(across) + room[0], 1.2 + 0.45 * len(down) + room[1]))
+    ax = new_axes(ax, (1.6 + 0.8 * len(across) + room[0], max(2.4, 1.2 + 0.45 * len(down)) + room[1]))
     low, high = inner_limits(means)
     arrows = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
     beyond = arrows[bool(np.nanmin(means) < low), bool(np.nanmax(means) > high)]
@@ -210,8 +212,8 @@ def plot_grid(
         means, annot=True, fmt=_number_format(means), cmap=colour_map(metric), vmin=low, vmax=high, xticklabels=False,
         yticklabels=False, cbar_kws={"label": axis_label(metric), "extend": beyond}, ax=ax, annot_kws={"fontsize": 8},
     )  # fmt: skip
-    ax.set_xticks(np.arange(len(across)) + 0.5, column_names, parse_math=False, rotation=90 if is_wide else 0)
-    ax.set_yticks(np.arange(len(down)) + 0.5, row_names, parse_math=False)
+    name_ticks(ax.xaxis, np.arange(len(across)) + 0.5, column_names, size=10, upright=is_wide)
+    name_ticks(ax.yaxis, np.arange(len(down)) + 0.5, row_names, size=10)
     diverged = sum(diverged_with_value(((metric, run) for run in runs), metric, at).values())
     note = f"\n{diverged} of {len(runs)} runs diverged" if diverged else ""
     ax.set(xlabel=f"{' · '.join(columns)}{note}", ylabel=" · ".join(rows))

@@ -15,7 +15,8 @@ from cnnlab.checks import describe_tensor
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.top_images import TopImages
-from cnnlab.plots.images import montage, tile_side
+from cnnlab.plots.images import montage, tile_side, write_titles
+from cnnlab.plots.names import label_text, write_plainly
 from cnnlab.plots.style import PALETTE, new_axes
 
 OVERLAY = np.array(to_rgb("#e60026"))  # a red about as far from black as from white, so that it is seen on both
@@ -58,10 +59,9 @@ def plot_saliency(
     side = tile_side(count, len(rows))
     ax = new_axes(ax, (max(2.0, side * count + 1.2), 1.05 * side * len(rows) + (0.3 if titles is not None else 0)))
     ax.imshow(picture, interpolation="nearest")
-    for title, (top, left) in zip(titles if titles is not None else (), corners, strict=False):
-        ax.text(left + width / 2, top - 1, str(title), ha="center", va="bottom", fontsize=9, parse_math=False)
+    write_titles(ax, [label_text(title) for title in titles or ()][:count], corners, width)
     for name, (top, _) in zip(["image", *named_maps], corners[::count], strict=True):
-        ax.text(-gap, top + height / 2, name, ha="right", va="center", fontsize=9, parse_math=False)
+        write_plainly(ax.text(-gap, top + height / 2, label_text(name), ha="right", va="center", fontsize=9))
     ax.set_axis_off()
     return ax
 
@@ -89,7 +89,7 @@ def plot_top_images(top: TopImages, *, ax: Axes | None = None) -> Axes:
         frame = {"fill": False, "edgecolor": PALETTE[1], "linewidth": 1.5}
         ax.add_patch(Rectangle(corner, right - left, last - first, **frame))
     ax.set_axis_off()
-    ax.set_title(f"{top.layer}, unit {top.unit}: what excites it most")
+    write_plainly(ax.set_title(f"{label_text(top.layer)}, unit {top.unit}: what excites it most"))
     return ax
 
 

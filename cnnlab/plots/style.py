@@ -17,10 +17,12 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from cnnlab.comparison.metrics import higher_is_better
+from cnnlab.plots.names import LONGEST, columns, legend_text, write_plainly
 from cnnlab.training.curve_metrics import split_metric
 
 PALETTE = seaborn.color_palette("colorblind").as_hex()
@@ -48,6 +50,9 @@ DERIVED_LABELS = {  # of the metrics that comparison/metrics.py computes from th
     "fluctuation_validation": "fluctuation, validation (share)",
 }
 BINS = 40  # of every histogram
+MOST_NAMES = 24  # in a legend
+MOST_LINES = 6  # of a legend below a plot
+SHORT = 22  # columns of a name in a legend of more names than that
 
 
 def line_look(place: int) -> dict:
@@ -87,8 +92,9 @@ def new_axes(ax: Axes | None, size: tuple[float, float] = (6.0, 3.5)) -> Axes:
 
 
 def wrapped(text: str, width: float) -> str:
-    """Return the text in lines of at most this many letters, or 8 if that is more."""
-    return textwrap.fill(text, max(8, round(width)), break_on_hyphens=False)
+    """Return the text in lines of at most this many letters, or 8 if that is more; of wide letters, half as many."""
+    share = len(text) / max(1, columns(text))
+    return textwrap.fill(text, max(4, round(max(8, round(width)) * min(1, share))), break_on_hyphens=False)
 
 
 def limits_within(values: Iterable[float], lowest: float, highest: float) -> tuple[float, float]:
@@ -102,11 +108,18 @@ def limits_within(values: Iterable[float], lowest: float, highest: float) -> tup
     return max(low - room, lowest), min(high + room, highest)
 
 
-def plain_legend(ax: Axes, **options: object) -> Legend:
-    """Add a legend that shows every name as it is: matplotlib would read a name with $ signs as a formula."""
-    legend = ax.legend(**options)
+def plain_legend(ax: Axes, **options: Any) -> Legend:
+    """Add a legend that shows every name as it is: matplotlib would read a name with $ signs as a formula.
+
+    Of very many names it shows the first, and says how many more there are.
+    """
+    handles, labels = options.pop("handles", None), options.pop("labels", None)
+    handles = [*(ax.get_legend_handles_labels()[0] if handles is None else handles)]
+    labels = [str(handle.get_label()) for handle in handles] if labels is None else labels
+    handles, labels = _first(handles, [legend_text(label) for label in labels], MOST_NAMES)
+    legend = ax.legend(handles, labels, **options)
     for text in legend.get_texts():
-        text.set_parse_math(False)
+        write_plainly(text)
     return legend
 
 
@@ -118,14 +131,25 @@ def whole_figure(ax: Axes) -> Figure:
 
 def legend_below(ax: Axes, **options: Any) -> Legend:
     """Add a legend below the label of the horizontal axis, where it covers no data; a long one has several lines."""
-    labels = ax.get_legend_handles_labels()[1]
+    handles = [*(options.pop("handles", None) or ax.get_legend_handles_labels()[0])]
     width = ax.get_position().width * whole_figure(ax).get_figwidth()  # inches
-    at_most = max(1, int(width / (0.45 + 0.07 * max(map(len, labels), default=1))))
+    labels = [str(handle.get_label()) for handle in handles]
+    labels = [legend_text(label, SHORT if len(labels) > MOST_LINES else 2 * LONGEST) for label in labels]
+    at_most = max(1, int(width / (0.45 + 0.07 * max(map(columns, labels), default=1))))
+    handles, labels = _first(handles, labels, min(MOST_NAMES, MOST_LINES * at_most))
     lines = math.ceil(max(1, len(labels)) / at_most)
     under_the_label = ax.transAxes + ScaledTranslation(0, -32 / 72, ax.figure.dpi_scale_trans)  # 32 points
     look = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": under_the_label, "fontsize": 9}
     look |= {"ncols": math.ceil(max(1, len(labels)) / lines), "frameon": False, "borderaxespad": 0.2}
-    return plain_legend(ax, **(look | options))
+    return plain_legend(ax, handles=handles, labels=labels, **(look | options))
+
+
+def _first(handles: list, labels: list[str], most: int) -> tuple[list, list[str]]:
+    """Return the first handles and labels, and instead of the others one that says how many more there are."""
+    if len(labels) <= most:
+        return handles, labels
+    kept = most - 1
+    return [*handles[:kept], Line2D([], [], linestyle="none")], [*labels[:kept], f"and {len(labels) - kept} more"]
 
 
 def colour_map(metric: str) -> str:

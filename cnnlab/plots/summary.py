@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 
 from cnnlab.comparison.metrics import higher_is_better
 from cnnlab.errors import ConfigError
+from cnnlab.plots.names import columns as columns_of
+from cnnlab.plots.names import label_text, name_ticks
 from cnnlab.plots.style import axis_label, new_axes
 
 if TYPE_CHECKING:
@@ -43,13 +45,13 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
     if not metrics or "seeds" not in columns or not len(table):
         raise ConfigError(f"plot_summary wants the table that runs.summary(…) returns, got {type(table).__name__}")
     fields = columns[: columns.index("seeds")]
-    names = [" · ".join(map(str, row)) for row in table[fields].itertuples(index=False)]
+    names = [label_text(" · ".join(map(str, row)), 50) for row in table[fields].itertuples(index=False)]
     if "diverged" in columns:
         names = [
             f"{name} ({count} diverged)" if count else name
             for name, count in zip(names, table["diverged"], strict=True)
         ]
-    ax = new_axes(ax, (0.9 + 0.08 * max(map(len, names)) + 1.15 * len(metrics), 1.0 + 0.25 * len(table)))
+    ax = new_axes(ax, (0.9 + 0.08 * max(map(columns_of, names)) + 1.15 * len(metrics), 1.0 + 0.25 * len(table)))
     shades = np.column_stack([_shades(metric, table[metric].to_numpy(float)) for metric in metrics])  # 0 dark, 1 light
     ax.imshow(plt.get_cmap("viridis")(shades), aspect="auto")
     for column, metric in enumerate(metrics):
@@ -59,7 +61,7 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
             colour = "black" if shades[row, column] > 0.6 else "white"
             ax.text(column, row, plus_minus(mean, spread), ha="center", va="center", fontsize=7.5, color=colour)
     ax.set_xticks(range(len(metrics)), [textwrap.fill(axis_label(metric), 15) for metric in metrics], fontsize=8)
-    ax.set_yticks(range(len(names)), names, fontsize=8, parse_math=False)
+    name_ticks(ax.yaxis, range(len(names)), names, size=8, longest=60)
     ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
     ax.set(ylabel=" · ".join(fields))
     ax.spines[:].set_visible(False)

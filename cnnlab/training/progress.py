@@ -7,7 +7,6 @@ run. What stays is one sentence on standard output.
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import math
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from cnnlab.cell_display import bundle, display_of_the_cell
 from cnnlab.data.dataset import Data
 from cnnlab.printing import write_line
 from cnnlab.training.history import History
@@ -50,7 +50,7 @@ class _Line(tqdm):
     monitor_interval = 0  # else tqdm starts a thread for the process, which outlives the line
 
     def __init__(self, total: int, shown: bool, words: str, smoothing: float = 0.3, delay: float | None = None) -> None:
-        self.cell_display = _display_of_the_cell() if shown else None
+        self.cell_display = display_of_the_cell() if shown else None
         notebook = self.cell_display is not None
         super().__init__(
             total=total, desc=words, leave=False, mininterval=PAUSE, delay=PAUSE if delay is None else delay,
@@ -79,7 +79,7 @@ class _Line(tqdm):
             return super().display(msg, pos)
         words = str(self) if msg is None else msg
         bar = f'<progress value="{self.n}" max="{self.total}"></progress>'
-        self.cell_display.update(_bundle(words, f"<label>{bar} {words}</label>" if words else ""), raw=True)
+        self.cell_display.update(bundle(words, f"<label>{bar} {words}</label>" if words else ""), raw=True)
         return None
 
 
@@ -101,32 +101,6 @@ def time_in_words(seconds: float) -> str:
 
 def _two_units(large: int, small: int, unit: str, part: str) -> str:
     return f"{large} {unit} {small} {part}" if small else f"{large} {unit}"
-
-
-def _bundle(plain: str = "", html: str = "") -> dict[str, str]:
-    """Return the data of a Jupyter display, by MIME type."""
-    return {"text/plain": plain, "text/html": html}
-
-
-def _display_of_the_cell():
-    """Return the display of the notebook cell that runs now; None outside a notebook."""
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    if not hasattr(shell, "get_parent"):  # a kernel's shell has it, that of IPython in a terminal has not
-        return None
-    return _display(shell.get_parent().get("header", {}).get("msg_id"))
-
-
-@functools.lru_cache(maxsize=1)
-def _display(cell: str):  # noqa: ARG001 (the key of the cache)
-    """Make an empty display in the cell of this id; for the same id, return the same one again.
-
-    The process keeps the latest one, so that a cell has one display however many trainings it has.
-    """
-    from IPython.display import display
-
-    return display(_bundle(), raw=True, display_id=True)
 
 
 class Progress(contextlib.AbstractContextManager):

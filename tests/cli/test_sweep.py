@@ -19,7 +19,7 @@ ISSUE += " --size 12 --validation-size 50 --channels 2 --hidden 8"
 WORDS = {  # for each field: what is typed, and what it becomes
     "dataset": ("cifar10", "cifar10"), "structure": ("mark", "mark"), "scale": ("4", 4), "noise": ("0.5", 0.5),
     "classes": ("3", 3), "size": ("16", 16), "folder": ("my pictures", "my pictures"), "grey": ("False", False),
-    "fingerprint": ("0123456789abcdef", "0123456789abcdef"),
+    "balanced": ("true", True), "fingerprint": ("0123456789abcdef", "0123456789abcdef"),
     "train_size": ("500", 500), "validation_size": ("none", None), "data_seed": ("2", 2), "kernel_size": ("5", 5),
     "pooling": ("avg", "avg"), "channels": ("4,8", (4, 8)), "convs_per_block": ("2", 2), "hidden": ("9", 9),
     "padding": ("valid", "valid"), "dropout": ("0.5", 0.5), "epochs": ("3", 3), "optimizer": ("sgd", "sgd"),

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import cnnlab.data.dataset
-from cnnlab.data.dataset import Data, shuffle_labels, split_sizes
+from cnnlab.data.dataset import Data, balance_classes, shuffle_labels, split_sizes
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 
@@ -196,3 +196,23 @@ def test_mean_and_standard_deviation_by_hand(dtype):
     assert mean.flatten().tolist() == pytest.approx([0.55, 0.4])
     variance = (0.55**2 + 2 * 0.45**2 + 0.35**2) / 4
     assert std.flatten().tolist() == pytest.approx([variance**0.5, 1])  # 1 where all pixels are equal
+
+
+def test_balanced_classes_repeat_the_rare_ones_and_leave_the_rest_alone():
+    labels = torch.tensor([0] * 60 + [1] * 25 + [2] * 9 + [4])  # none of class 3
+    images = torch.arange(95.0)[:, None, None, None].expand(-1, 1, 2, 2) / 100
+    data = Data.from_tensors(images, labels, test=0, validation=0)
+    balanced = balance_classes(data, seed=1)
+    assert balanced.train.labels.bincount().tolist() == [60, 60, 60, 0, 60]
+    assert balanced.validation is data.validation
+    assert balanced._test is data._test
+    assert torch.equal(balanced.train.mean, data.train.mean)
+    names = (balanced.train.pixels[:, 0, 0, 0] * 100).round().int()
+    assert torch.equal(labels[names], balanced.train.labels)  # each picture keeps its label
+    times = names.bincount(minlength=95)
+    for label, (least, most) in {0: (1, 1), 1: (2, 3), 2: (6, 7), 4: (60, 60)}.items():
+        assert (int(times[labels == label].min()), int(times[labels == label].max())) == (least, most)
+    assert torch.equal(balance_classes(data, seed=1).train.images, balanced.train.images)
+    assert not torch.equal(balance_classes(data, seed=2).train.images, balanced.train.images)
+    with pytest.raises(ConfigError, match="seed must be"):
+        balance_classes(data, seed=-1)

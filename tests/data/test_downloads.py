@@ -5,18 +5,17 @@ import gzip
 import hashlib
 import http.server
 import multiprocessing
-import pickle
 import re
 import shutil
 import socket
 import struct
-import tarfile
 import threading
 import time
 
 import numpy as np
 import pytest
 import torch
+from cifar10_archives import cifar10_archive
 from torchvision import datasets
 
 from cnnlab.data import shipped
@@ -99,30 +98,19 @@ def test_fashion_mnist_is_downloaded_once_and_says_so(fashion, capsys):
     assert "downloaded" not in capsys.readouterr().err
 
 
-def test_cifar10_is_downloaded_and_has_colours(served, monkeypatch):
-    folder, address, _ = served
-    source = folder / "cifar-10-batches-py"
-    source.mkdir()
-    lists = {"train": [], "test": []}
+def test_cifar10_is_downloaded_and_has_colours(served, monkeypatch, capsys):
+    folder, address, requests = served
     images = RANDOM.integers(0, 256, (120, 3072), np.uint8)
-    for index, name in enumerate([*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]):
-        rows = slice(20 * index, 20 * index + 20)
-        content = pickle.dumps({"data": images[rows], "labels": [i % 10 for i in range(20)]})
-        (source / name).write_bytes(content)
-        lists["test" if name == "test_batch" else "train"].append([name, md5(content)])
-    names = pickle.dumps({"label_names": ["airplane", "automobile", *"cdefghij"]})
-    (source / "batches.meta").write_bytes(names)
     archive = folder / "cifar-10-python.tar.gz"
-    with tarfile.open(archive, "w:gz") as tar:
-        tar.add(source, "cifar-10-batches-py")
+    archive.write_bytes(cifar10_archive(images))
     monkeypatch.setattr(datasets.CIFAR10, "url", address + archive.name)
     monkeypatch.setattr(datasets.CIFAR10, "tgz_md5", md5(archive.read_bytes()))
-    monkeypatch.setattr(datasets.CIFAR10, "train_list", lists["train"])
-    monkeypatch.setattr(datasets.CIFAR10, "test_list", lists["test"])
-    meta = {"filename": "batches.meta", "key": "label_names", "md5": md5(names)}
-    monkeypatch.setattr(datasets.CIFAR10, "meta", meta)
-
     data = load_data("cifar10", train=80, validation=20)
+    assert "cifar10 is downloaded once" in capsys.readouterr().err
+    assert [path.name for path in (cache_folder() / "cifar10").rglob("*")] == [archive.name]  # nothing is unpacked
+    before = len(requests)
+    load_data("cifar10", train=80, validation=20)
+    assert len(requests) == before
     assert data.input_shape == (3, 32, 32)
     assert data.classes[:2] == ("airplane", "automobile")
     assert data.train.images.mean((0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-5)

@@ -1,6 +1,7 @@
 """Pictures known by their contents; pixels from the cache; and how much memory loading takes."""
 
 import os
+import re
 import shutil
 
 import numpy as np
@@ -165,3 +166,39 @@ def test_what_does_not_fit_is_refused_before_loading(pets, decoded, monkeypatch)
         DataError, match=r"of 100000×100000 need 1,000.0 GB of memory, and 8.0 GB are free; size=8944 w"
     ):
         load_images(pets, size=10**5)
+
+
+class Clock:
+    """A clock that is this many seconds later each time somebody looks at it."""
+
+    def __init__(self, step):
+        self.now, self.step = 0.0, step
+
+    def __call__(self):
+        self.now += self.step
+        return self.now
+
+
+def test_a_loading_of_more_than_a_second_shows_how_many_and_the_time_left(pets, monkeypatch, capsys):
+    monkeypatch.setattr("tqdm.std.time", Clock(0.5))
+    load_images(pets, size=8)
+    shown = capsys.readouterr().err.split("\r")
+    lines = [line.strip() for line in shown if line.strip()]
+    assert lines
+    for line in lines:
+        assert re.fullmatch(r"pets: \d+ of 20 pictures, \d\d:\d\d left", line), line
+    counts = [int(line.split()[1]) for line in lines]
+    assert counts == sorted(counts)
+    assert 0 < counts[0] < counts[-1] <= 20
+    seconds = [int(line.split()[5][3:]) for line in lines]
+    assert seconds[2:] == sorted(seconds[2:], reverse=True)  # before that it knows too little
+    assert shown[-1] == ""  # the line is gone at the end
+    capsys.readouterr()
+    load_images(pets, size=8)  # from the cache
+    assert capsys.readouterr().err == ""
+
+
+def test_a_short_loading_shows_no_progress(pets, monkeypatch, capsys):
+    monkeypatch.setattr("tqdm.std.time", Clock(0.001))
+    load_images(pets, size=8)
+    assert capsys.readouterr().err == ""

@@ -26,6 +26,7 @@ OTHER = {  # for each field, a value that is not its default, and what else it n
     "scale": (4, {"dataset": "patterns"}), "noise": (0.25, {"dataset": "patterns"}),
     "classes": (3, {"dataset": "patterns"}), "size": (16, {"dataset": "patterns"}),
     "folder": ("pictures", {"dataset": "images"}), "grey": (False, {"dataset": "images", "folder": "pictures"}),
+    "balanced": (True, {"dataset": "images", "folder": "pictures"}),
     "fingerprint": ("0123456789abcdef", {"dataset": "images", "folder": "pictures"}),
     "train_size": (500, {}), "validation_size": (400, {}), "data_seed": (1, {}), "kernel_size": (5, {}),
     "pooling": ("avg", {}), "channels": ((4, 8, 16), {}), "convs_per_block": (2, {}), "hidden": (8, {}),
@@ -123,8 +124,8 @@ NO_VALUES = [
 def test_what_is_no_plain_value_is_named_with_what_is_allowed(name, value):
     allowed = {
         "dataset": "choose from 'mnist'", "structure": "choose from 'fine'", "folder": "wants folder='…'",
-        "grey": "True or False", "pooling": "choose from 'max'", "padding": "choose from 'same'",
-        "optimizer": "choose from 'sgd'", "channels": r"one to four widths",
+        "grey": "True or False", "balanced": "True or False", "pooling": "choose from 'max'",
+        "padding": "choose from 'same'", "optimizer": "choose from 'sgd'", "channels": r"one to four widths",
     }  # fmt: skip
     with pytest.raises(ConfigError) as raised:
         Experiment(**OTHER[name][1] | {name: value})

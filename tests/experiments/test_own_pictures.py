@@ -6,8 +6,10 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from cnnlab.comparison.compare import compare
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import load_once, run
@@ -127,3 +129,34 @@ def test_pictures_that_change_during_a_sweep_fail_in_words(pets, tmp_path):
     with pytest.warns(UserWarning, match=r"1 of 1 runs failed"):
         runs = sweep([fixed], tmp_path / "store", progress=False, workers=1)
     assert "are not those of this experiment" in runs.failures[0].reason
+
+
+def test_balanced_classes_are_another_experiment_and_keep_the_keys_of_before(pets):
+    for place in range(3, 10):
+        (pets / "dog" / f"{place}.png").unlink()
+    own = experiment_on(pets)
+    balanced = own.replace(balanced=True)
+    assert own.replace(balanced=False) == own
+    assert own.replace(balanced=False).key == own.key == own.replace(balanced=False).with_fingerprint().key
+    assert balanced.key != own.key
+    assert balanced.trajectory != own.trajectory
+    assert (own.resolved()["balanced"], balanced.resolved()["balanced"]) == (False, True)
+    assert own.load_data().train.labels.bincount().tolist() == [8, 3]
+    assert balanced.load_data().train.labels.bincount().tolist() == [8, 8]
+    assert torch.equal(own.load_data().validation.images, balanced.load_data().validation.images)
+    with pytest.raises(ConfigError, match="balanced=True is a setting of 'images', not of 'mnist'; leave it out"):
+        Experiment(balanced=True)
+
+
+def test_balanced_runs_are_compared_with_the_others_and_never_trained_in_one_stack(pets):
+    for place in range(3, 10):
+        (pets / "dog" / f"{place}.png").unlink()
+    experiments = grid(experiment_on(pets), balanced=[False, True], seed=range(3))
+    runs = sweep(experiments, progress=False, workers=1)
+    found = compare(runs, by="balanced", metric="validation_loss")
+    assert [level.level for level in found.levels] == [False, True]
+    assert found.left_out == 0
+    stacked = sweep(experiments, progress=False, device="cpu", replicas=6)
+    assert not stacked.failures
+    for one, other in zip(runs, stacked, strict=True):
+        assert one.history.last("train_loss") == pytest.approx(other.history.last("train_loss"), rel=1e-4)

@@ -51,7 +51,7 @@ def compared_outputs(cell):
 def test_the_notebooks_that_are_due_are_there():
     assert [path.stem for path in FILES] == [
         "00_start_here", "01_kernel_size", "02_pooling", "03_epochs", "04_optimizers", "05a_signals",
-        "05b_saliency", "06_mnist_experiment", "07_full_grid", "08_playground", "09_clinic",
+        "05b_saliency", "06_mnist_experiment", "07_full_grid", "08_playground", "09_clinic", "10_your_own_pictures",
     ]  # fmt: skip
 
 

@@ -1,0 +1,34 @@
+"""Find the display of the notebook cell that runs now, in which lines of progress are shown and removed again."""
+
+from __future__ import annotations
+
+import functools
+
+
+def bundle(plain: str = "", html: str = "") -> dict[str, str]:
+    """Return the data of a Jupyter display, by MIME type."""
+    return {"text/plain": plain, "text/html": html}
+
+
+def display_of_the_cell():
+    """Return the display of the notebook cell that runs now; None outside a notebook.
+
+    A cell gets it whether or not a line is shown in it, so that its outputs are the same on every run.
+    """
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if not hasattr(shell, "get_parent"):  # a kernel's shell has it, that of IPython in a terminal has not
+        return None
+    return _display(shell.get_parent().get("header", {}).get("msg_id"))
+
+
+@functools.lru_cache(maxsize=1)
+def _display(cell: str):  # noqa: ARG001 (the key of the cache)
+    """Make an empty display in the cell of this id; for the same id, return the same one again.
+
+    The process keeps the latest one, so that a cell has one display however many trainings it has.
+    """
+    from IPython.display import display
+
+    return display(bundle(), raw=True, display_id=True)

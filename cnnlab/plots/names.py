@@ -1,0 +1,284 @@
+"""Write the names of classes, runs and data sets on plots: as they are, readable, and without overlap.
+
+A name is never read as a formula or as markup. Letters that the usual font lacks come from another font of this
+computer; where none has them, a code such as \\u732b stands for the letter, and a warning says so.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+import warnings
+from collections.abc import Sequence
+from typing import Any, cast
+
+import matplotlib
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.axis import XAxis, YAxis
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ft2font import FT2Font
+from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator, FuncFormatter
+
+LONGEST = 30  # columns of a name; a Chinese, Japanese or Korean letter takes two
+SMALLEST_FONT = 6.0  # points
+SHARE = 0.42  # of the figure's width or height, for the names of an axis
+LETTER = 0.56  # the mean width of a letter, in font sizes
+OF_FORMULAS = ("cm", "STIX", "Last Resort", "DejaVu Math", "DejaVu Sans Display", "DejaVu Serif Display")
+
+
+def label_text(name: object, longest: int = LONGEST) -> str:
+    """Return a name as it stands on a plot: on one line, with visible letters only, its middle left out if it is long.
+
+    A letter that no font of this computer has becomes its code, such as \\u732b; a warning says so once.
+
+    >>> label_text("a name\\nof two lines"), label_text("a_very_long_name_of_a_class_of_dogs", longest=16)
+    ('a name of two lines', 'a_very_l…of_dogs')
+    """
+    visible = " ".join("".join(letter if letter.isprintable() else " " for letter in str(name)).split())
+    visible = visible or repr(str(name)) * bool(str(name))  # of a name that is nothing but spaces
+    families = _families(visible)
+    _warn_of_missing([letter for letter, family in families.items() if family is None])
+    return shorten([letter if families[letter] is not None else code_of(letter) for letter in visible], longest)
+
+
+def legend_text(name: object, longest: int = 2 * LONGEST) -> str:
+    """Return a name as it stands in a legend: matplotlib leaves out names that begin with "_", but for a space before.
+
+    >>> legend_text("_hidden")
+    ' _hidden'
+    """
+    text = label_text(name, longest)
+    return f" {text}" if text.startswith("_") else text
+
+
+def shorten(text: Sequence[str], longest: int) -> str:
+    """Return the text with its middle left out, so that it takes at most this many columns, and 3 at least.
+
+    >>> shorten("chocolate cake", 9)
+    'choc…cake'
+    """
+    if columns("".join(text)) <= longest:
+        return "".join(text)
+    room = max(longest, 3) - 1
+    head, tail = text, text
+    while columns("".join(head)) > math.ceil(room / 2):
+        head = head[:-1]
+    while columns("".join(tail)) > room // 2:
+        tail = tail[1:]
+    return f"{''.join(head)}…{''.join(tail)}"
+
+
+def columns(text: str) -> int:
+    """Return how many columns a text takes: a wide letter takes two, and an accent on another letter none.
+
+    >>> columns("猫 cat")
+    6
+    """
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + wide - sum(unicodedata.combining(letter) > 0 for letter in text)
+
+
+def code_of(letter: str) -> str:
+    """Return the code of a letter, as Python writes it.
+
+    >>> code_of("猫")
+    '\\\\u732b'
+    """
+    return letter.encode("ascii", "backslashreplace").decode()
+
+
+def write_plainly(text: Text) -> None:
+    """Let a text not be read as a formula, and give it the fonts that have its letters."""
+    text.set_parse_math(False)
+    if others := _other_families(text.get_text()):
+        text.set_fontfamily([*matplotlib.rcParams["font.family"], *others])
+
+
+def _other_families(text: str) -> list[str]:
+    """Return the families besides the usual one that a text needs."""
+    return sorted({family for family in _families(text).values() if family})
+
+
+_known: dict[str, str | None] = {}  # letter → "" if the usual font has it, else the family that has it, or None
+
+
+def _families(text: str) -> dict[str, str | None]:
+    """Return letter → "" if the usual font has it, else the family of a font that has it, or None if there is none.
+
+    All fonts are opened once for a text, and not once for a letter: there may be hundreds.
+    """
+    plain = dict.fromkeys(letter for letter in text if letter.isascii())
+    missing = {letter for letter in text if not letter.isascii() and letter not in _known}
+    if missing:
+        _known.update(dict.fromkeys(missing))
+        fonts = _fonts()
+        while missing and fonts:
+            path, family = fonts.popitem()
+            there = _letters_of(path, missing)
+            _known.update(dict.fromkeys(there, family))
+            missing -= there
+    return dict.fromkeys(plain, "") | {letter: _known[letter] for letter in text if letter not in plain}
+
+
+def _fonts() -> dict[str, str]:
+    """Return path → family of the fonts of this computer, the best last; the usual one, at the end, has no family."""
+    usual = font_manager.findfont(font_manager.FontProperties())
+    fonts = [font for font in font_manager.fontManager.ttflist if font.style == "normal" and font.fname != usual]
+    fonts.sort(key=lambda font: (font.weight in (400, "normal", "regular"), font.name.startswith("Noto Sans")))
+    return {font.fname: font.name for font in fonts if not font.name.startswith(OF_FORMULAS)} | {usual: ""}
+
+
+def _letters_of(path: str, letters: set[str]) -> set[str]:
+    """Return those of the letters that a font has and that matplotlib can draw: most coloured emoji it can't."""
+    try:
+        font = FT2Font(path)
+        font.set_size(12, 72)
+        there = {letter for letter in letters if font.get_char_index(ord(letter))}
+        for letter in there:
+            font.load_char(ord(letter))
+    except (RuntimeError, OSError, ValueError):  # a damaged font, or one of pictures
+        return set()
+    return there
+
+
+_warned: set[str] = set()
+
+
+def _warn_of_missing(letters: Sequence[str]) -> None:
+    """Warn of letters that no font has, once for each."""
+    new = [letter for letter in letters if letter not in _warned]
+    _warned.update(new)
+    if new:
+        codes = ", ".join(map(code_of, new[:5])) + (f" and {len(new) - 5} more" if len(new) > 5 else "")
+        warnings.warn(
+            f"no font on this computer has the letters {codes}, so plots show these codes; install a font with them, "
+            "such as Noto Sans CJK, and restart the kernel",
+            stacklevel=3,
+        )
+
+
+class FittedText(Text):
+    """A text that becomes smaller, and then shorter, until it is no wider than its room.
+
+    Parameters
+    ----------
+    x, y : float
+        Its place, in data units.
+    text : str
+        The words, of one line or more.
+    room : float
+        Its room, in data units of the horizontal axis.
+    **look
+        As of matplotlib's Text.
+    """
+
+    def __init__(self, x: float, y: float, text: str, *, room: float, **look: Any) -> None:
+        super().__init__(x, y, text, **look)
+        self.whole, self.room = text, room
+        self.largest = float(self.get_fontsize())
+        self._fitted_to: float | None = None
+        write_plainly(self)
+
+    def draw(self, renderer: Any) -> None:
+        """Draw the text as it fits."""
+        self._fit()
+        super().draw(renderer)
+
+    def get_window_extent(self, renderer: Any = None, dpi: float | None = None) -> Any:
+        """Return the box of the text as it fits."""
+        self._fit()
+        return super().get_window_extent(renderer, dpi)
+
+    def _fit(self) -> None:
+        """Choose the size and the letters for the room as it is now."""
+        if self.axes is None or self.figure is None:
+            return
+        (left, _), (right, _) = self.axes.transData.transform([(0, 0), (self.room, 0)])
+        room = abs(right - left)
+        if self._fitted_to is not None and math.isclose(room, self._fitted_to):
+            return
+        self._fitted_to = room
+        self.set_text(self.whole)
+        self.set_fontsize(self.largest)
+        width = self._measured()
+        if width > room:
+            self.set_fontsize(max(SMALLEST_FONT, self.largest * room / width))
+        longest = max(map(columns, self.whole.split("\n")))
+        while self._measured() > room and longest > 3:
+            longest -= 1
+            self.set_text("\n".join(shorten(line, longest) for line in self.whole.split("\n")))
+
+    def _measured(self) -> float:
+        return super().get_window_extent().width
+
+
+class _Thinned(FixedLocator):
+    """Put a tick on every place, or on every second, third …, so that the labels do not overlap."""
+
+    def __init__(self, places: Sequence[float] | np.ndarray, size: float) -> None:
+        super().__init__(list(places))
+        self.places, self.size = np.asarray(places, float), size  # the height of a label, in points
+
+    def __call__(self) -> np.ndarray:
+        axis = cast(XAxis, self.axis)
+        ax = axis.axes
+        box = ax.get_window_extent()
+        length = (box.width if axis.axis_name == "x" else box.height) * 72 / cast(Figure, ax.figure).dpi  # points
+        low, high = sorted(axis.get_view_interval())
+        each = length / max(high - low, 1e-9) * abs(self.places[1] - self.places[0]) if len(self.places) > 1 else np.inf
+        return self.places[:: max(1, math.ceil(self.size / max(each, 1e-9)))]
+
+
+def name_ticks(
+    axis: XAxis | YAxis,
+    places: Sequence[float] | np.ndarray,
+    names: Sequence[object],
+    *,
+    size: float = 9.0,
+    upright: bool | None = None,
+    longest: int = LONGEST,
+) -> None:
+    """Write names at evenly spaced places of an axis: all, or every second, third … where there is no room for all.
+
+    A name takes at most two fifths of the figure.
+
+    Parameters
+    ----------
+    axis : XAxis or YAxis
+        `ax.xaxis` or `ax.yaxis`.
+    places : sequence of float
+        Where the names stand.
+    names : sequence
+        A name for each place.
+    size : float
+        Of the letters, in points.
+    upright : bool, optional
+        Whether names below a horizontal axis stand upright; None: where they would overlap.
+    longest : int
+        The most columns of a name.
+    """
+    figure = axis.axes.figure
+    figure = cast(Figure, figure.figure if isinstance(figure, SubFigure) else figure)
+    is_x = axis.axis_name == "x"
+    wide, high = figure.get_figwidth(), figure.get_figheight()  # inches
+    longest = int(min(longest, max(6, (high if is_x else wide) * 72 * SHARE / (LETTER * size))))
+    texts = [label_text(name, longest) for name in names]
+    across = max(map(columns, texts), default=1) * LETTER * size
+    is_upright = is_x and (across + 4 > _step(wide, len(texts)) if upright is None else upright)
+    axis.set_ticks(list(places), texts, rotation=90 if is_upright else 0, fontsize=size)
+    for label in axis.get_ticklabels():
+        label.set_parse_math(False)
+    needed = across + 4 if is_x and not is_upright else 1.25 * size
+    axis.set_major_locator(_Thinned(places, needed))
+    at = {float(place): text for place, text in zip(places, texts, strict=True)}
+    axis.set_major_formatter(FuncFormatter(lambda value, _: at.get(float(value), "")))
+    if others := _other_families("".join(texts)):
+        for label in axis.get_ticklabels():
+            label.set_fontfamily([*matplotlib.rcParams["font.family"], *others])
+
+
+def _step(wide: float, count: int) -> float:
+    """Return the points between two of `count` names below Axes in a figure of this width, roughly."""
+    return 0.75 * wide * 72 / max(1, count)

@@ -121,7 +121,13 @@ def wrong_number(
     for wrong, words in (known or {}).items():
         if _is_near(number, wrong, tolerance):
             return words
-    return f"{number:g} is too {'large' if number > right else 'small'}."
+    return f"{_written(number)} is too {'large' if number > right else 'small'}."
+
+
+def _written(number: float) -> str:
+    """Return a number as a person writes it: a whole one with all its digits."""
+    is_whole = math.isfinite(number) and number == round(number) and abs(number) < 1e12
+    return f"{number + 0.0:,.0f}" if is_whole else f"{number:g}"
 
 
 def _is_near(number: float, other: float, tolerance: float) -> bool:
@@ -205,13 +211,15 @@ def wrong_function(
     if not callable(answer) or isinstance(answer, type):
         return f"Give a function. This is {describe(answer)}; write its name without parentheses."
     trials = make_inputs(torch.Generator().manual_seed(secrets.randbits(32)))
-    try:
-        results = [try_function(answer, *inputs) for inputs in trials]
-    except Mistake as mistake:
-        return str(mistake)
+    results = []
+    for inputs in trials:
+        try:
+            results.append(try_function(answer, *inputs))
+        except Mistake as mistake:
+            return f"{mistake} {_tried_with(inputs)}"
     wanted = [right(*copy_of(inputs)) for inputs in trials]
     mistakes = [
-        words
+        f"{words} {_tried_with(inputs)}"
         for inputs, result, expected in zip(trials, results, wanted, strict=True)
         if (words := _wrong_result(result, expected, parts, tolerance)) is not None
     ]
@@ -224,6 +232,18 @@ def wrong_function(
         ):
             return words
     return mistakes[0]
+
+
+def _tried_with(inputs: Sequence[Any]) -> str:
+    """Say with which inputs a function was tried, so that a student can try it with the same."""
+    return f"Tried with {', '.join(map(_in_short, inputs))}."
+
+
+def _in_short(value: Any) -> str:
+    numbers = [as_number(part) for part in value] if isinstance(value, (list, tuple)) and len(value) <= 15 else [None]
+    if None not in numbers:
+        return f"[{', '.join(f'{number:.4g}' for number in numbers)}]"
+    return f"{value:.4g}" if isinstance(value, float) else describe(value)
 
 
 def _wrong_result(result: object, wanted: Any, parts: Sequence[str], tolerance: float) -> str | None:

@@ -61,7 +61,7 @@ def check(name: str, answer: object) -> Outcome:
     ○ Not attempted. Write your answer in place of ... and run the cell again.
     """
     exercise = find_exercise(name)
-    outcome = _outcome(exercise, answer)
+    outcome = outcome_of(exercise, answer)
     if outcome.state != "not attempted":
         with PRACTICE.editing() as practised:
             earlier = practised.get(exercise.name, Practice())
@@ -72,7 +72,8 @@ def check(name: str, answer: object) -> Outcome:
     return outcome
 
 
-def _outcome(exercise: Exercise, answer: object) -> Outcome:
+def outcome_of(exercise: Exercise, answer: object) -> Outcome:
+    """Return the outcome of an answer; keep nothing of it."""
     if not is_attempted(answer):
         ask = "Write the body of the function" if callable(answer) else "Write your answer in place of ..."
         return Outcome(exercise.name, "not attempted", f"{ask} and run the cell again.")

@@ -57,7 +57,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         if not is_over and _count_imports(frame) > imports:
             timer = start()
         elif not is_over:
-            raise OutOfTime
+            raise OutOfTime(f"stopped after {seconds:g} seconds")
 
     earlier = signal.signal(signal.SIGINT, handle)
     timer = start()

@@ -44,6 +44,8 @@ def plot_stopping(
     result = stopping(history, epochs=epochs, patience=patience, min_delta=min_delta)
     picture = StoppingPicture([history], metric, new_axes(ax, (8.0, 3.6)))
     picture.show(history, result)
+    if history.diverged:  # above the legend
+        picture.ax.set_title("this training diverged", fontsize=10, pad=24)
     return picture.ax
 
 

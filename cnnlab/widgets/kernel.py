@@ -200,18 +200,18 @@ class KernelExperiment(Trainer):
             ax.set_axis_on()
             ax.set_xlim(limits)
         moving = [artist for ax in self._halves for artist in (*ax.patches, *ax.collections, *ax.lines)]
-        moving = [*sorted(moving, key=Artist.get_zorder), left.yaxis, right.yaxis]
+        moving.sort(key=Artist.get_zorder)
         words = [[label.get_text() for label in ax.get_yticklabels()] for ax in self._halves]
         widest = _widest_words(comparison)
         frozen_for = (self._scale, left.get_xlabel(), right.get_xlabel(), left.get_ylabel(), widest)
-        if frozen_for == self._frozen_for:
-            self.plot.move(moving)
-        else:
+        if frozen_for != self._frozen_for:
             self._label_rows(widest)  # so that the layout fits all words to come
             for ax in self._halves:
                 ax.set_subplotspec(ax.get_subplotspec())  # so that the layout does not depend on the one before
-            self.plot.freeze(moving)
+            self.plot.freeze([*moving, left.yaxis, right.yaxis])
             self._label_rows(words)
+        # Not the axes themselves: they would also look for room for their labels, each time.
+        self.plot.move([*moving, left.yaxis.label, *left.get_yticklabels(), *right.get_yticklabels()])
         self._frozen_for = frozen_for
 
     def _label_rows(self, words: Sequence[Sequence[str]]) -> None:

@@ -102,7 +102,8 @@ class StoppingExplorer(Panel):
             f"{result.stopped_in}, weights of epoch {result.kept.epoch} kept"
         )
         beyond = " This is beyond the picture: show more epochs." if result.stopped_in > self.view.value else ""
-        self.status.say(f"{result.words}{beyond}{self._left_out}")
+        diverged = f" All its epochs: {history.message}." if history.diverged else ""
+        self.status.say(f"{result.words}{beyond}{diverged}{self._left_out}")
 
 
 @functools.lru_cache(maxsize=1)

@@ -60,6 +60,7 @@ def guess(page: Page) -> None:
     for per_cent in range(40, 80, 5):  # each press is seen before the next: the page may still be answering
         page.keyboard.press("ArrowRight")
         expect(slider).to_have_attribute("aria-valuenow", f"{per_cent}.0")
+    browser.wait_in_kernel(page, "panel.confidence.value == 75")
     button(page, "Commit").click()
 
 

@@ -27,7 +27,7 @@ def test_a_right_number(answer):
     assert wrong_number(answer, 26) is None
 
 
-@pytest.mark.parametrize("answer", NONSENSE, ids=repr)
+@pytest.mark.parametrize("answer", NONSENSE, ids=range(len(NONSENSE)))
 def test_nonsense_is_no_number(answer):
     assert as_number(answer) is None
     assert wrong_number(answer, 26).startswith("Give one number. This is ")
@@ -94,8 +94,9 @@ def test_a_known_mistake_is_named_and_others_are_described():
     known = [(lambda x: x, "You return the input.")]
     assert said(lambda x: x, known=known) == "You return the input."
     assert said(lambda x: 3 * x, known=known).startswith("5 of 5 values are wrong, the first at [0]: ")
-    assert said(lambda x: x[:4] * 2) == "The shape must be (5,), and this has the shape (4,)."
-    assert said(lambda _: None) == "Your function returns nothing: does it end with return?"
+    tried = "Tried with a tensor of shape (5,)."
+    assert said(lambda x: x[:4] * 2) == f"The shape must be (5,), and this has the shape (4,). {tried}"
+    assert said(lambda _: None) == f"Your function returns nothing: does it end with return? {tried}"
     assert said(3) == "Give a function. This is 3; write its name without parentheses."
     assert said(int).startswith("Give a function. ")
 
@@ -121,6 +122,21 @@ def test_tuples_are_compared_part_by_part():
     assert said(lambda x: x).startswith("Your function must return weights, momentum. It returns a tensor")
 
 
+def test_the_words_say_what_a_function_was_tried_with():
+    def trials(_):
+        return [([0.25, 3, 1 / 3], 2, 0.125, np.zeros((2, 3)), "max")]
+
+    words = wrong_function(lambda *_: 1, lambda *_: 2, trials)
+    tried = "[0.25, 3, 0.3333], 2, 0.125, an array of shape (2, 3), the text 'max'"
+    assert words == f"1 is too small. Tried with {tried}."
+
+
+def test_whole_numbers_are_written_with_all_their_digits():
+    assert wrong_number(2_508_801, 2_508_800) == "2,508,801 is too large."
+    assert wrong_number(-0.0, 3) == "0 is too small."
+    assert wrong_number(1e20, 3) == "1e+20 is too large."
+
+
 def test_what_a_function_does_beside_its_result(capsys):
     def loud(x):
         sys.stdout.write("hello")
@@ -136,13 +152,15 @@ def test_what_a_function_does_beside_its_result(capsys):
         x *= 2
         return x
 
-    assert said(in_place) == "Your function changes its input. Work on a copy, or make a new tensor."
+    words = "Your function changes its input. Work on a copy, or make a new tensor."
+    assert said(in_place) == f"{words} Tried with a tensor of shape (5,)."
     with pytest.raises(Mistake, match="changes its input"):
         try_function(lambda values: values.append(1), [1, 2])
 
 
 def test_errors_and_endless_loops_in_words():
-    assert said(lambda _: 1 / 0) == "Your function stops with ZeroDivisionError: division by zero."
+    words = "Your function stops with ZeroDivisionError: division by zero."
+    assert said(lambda _: 1 / 0) == f"{words} Tried with a tensor of shape (5,)."
     assert said(lambda: 0).startswith("Your function stops with TypeError: ")
     assert said(lambda _: exit()).startswith("Your function ends the whole program")
 

@@ -65,6 +65,11 @@ EXECUTE = """async code => {
   const { content } = await kernel.requestExecute({ code, store_history: false }).done;
   if (content.status !== "ok") throw new Error(`${content.ename}: ${content.evalue}`);
 }"""
+IS_TRUE = """async condition => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const { content } = await kernel.requestExecute({ code: `assert ${condition}`, store_history: false }).done;
+  return content.status === "ok";
+}"""
 # All of cnnlab is imported anew: nothing that a test has changed in a module, and no guess and no widget, is left.
 AS_NEW = """
 import ipywidgets, sys
@@ -345,6 +350,11 @@ def new_kernel(page: Page, name: str) -> Iterator[None]:
 def execute(page: Page, code: str) -> None:
     """Run Python in the kernel of the open notebook; no cell shows it."""
     page.evaluate(EXECUTE, code)
+
+
+def wait_in_kernel(page: Page, condition: str) -> None:
+    """Wait until a condition in Python is true in the kernel: the page sends a slider's last value with a delay."""
+    page.wait_for_function(IS_TRUE, arg=condition, timeout=1000 * PATIENCE)
 
 
 @contextlib.contextmanager

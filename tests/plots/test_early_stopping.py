@@ -76,3 +76,9 @@ def test_one_epoch_alone_can_be_drawn():
 def test_a_metric_that_is_none_is_refused():
     with pytest.raises(ConfigError, match="unknown metric 'lost'; did you mean 'loss'"):
         plot_stopping(HISTORY, metric="lost")
+
+
+def test_a_training_that_diverged_is_called_so():
+    assert plot_stopping(HISTORY).get_title() == ""
+    far = recorded([*LOSSES[:-1], 5e6], ACCURACIES)
+    assert plot_stopping(far, patience=3).get_title() == "this training diverged"

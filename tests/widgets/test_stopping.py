@@ -230,3 +230,9 @@ def test_nearly_everything_is_not_everything():
     panel.epochs.value = 1
     assert "349 of 350 epochs (99 %)" in panel.status.value
     panel.close()
+
+
+def test_a_training_that_diverged_is_called_so(panel):
+    assert "diverged" not in panel.status.value
+    far = StoppingExplorer(recorded([*LOSSES[:-1], 5e6], ACCURACIES))
+    assert "All its epochs: diverged at learning_rate=" in far.status.value

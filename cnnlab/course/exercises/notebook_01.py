@@ -44,6 +44,10 @@ def _wrong_convolution(answer: object) -> str | None:
             lambda image, kernel: convolve(image, kernel.rot90(2)),
             "You flipped the kernel: that is the convolution of mathematicians. In deep learning it stays as it is.",
         ),
+        (
+            lambda image, kernel: kernel[-1, -1] * image[len(kernel) - 1 :, len(kernel) - 1 :],
+            "This is the last product alone. Do you add each product to the sum (+=)?",
+        ),
         (lambda image, kernel: convolve(image, kernel.T), "You swapped the rows and the columns of the kernel."),
         (lambda image, kernel: convolve(image, kernel.flip(1)), "You read the kernel from right to left."),
         (lambda image, kernel: convolve(image, kernel).T, "You swapped the rows and the columns of the output."),

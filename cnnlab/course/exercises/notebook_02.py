@@ -18,6 +18,7 @@ from cnnlab.course.references.convolution import (
     max_pool,
     max_pool_backward,
     spread,
+    turn_squares,
 )
 from cnnlab.experiments.runs import bank, load_runs
 
@@ -102,6 +103,10 @@ def _wrong_max_backward(answer: object) -> str | None:
         (lambda x, g: max_pool_backward(x, g).relu(), "The gradients below zero are lost on the way."),
         (lambda x, _: spread(max_pool(x)), "These are the maxima. The gradient is the second argument."),
         (lambda x, g: max_pool_backward(x, -g), "The sign is turned round."),
+        (
+            lambda x, g: turn_squares(max_pool_backward(x, g)),
+            "In each square the row and the column of the largest pixel are swapped.",
+        ),
         (lambda _, g: g, "This has the shape of the pooled map. Give a gradient for each pixel of the map before it."),
     ]
     return wrong_function(answer, max_pool_backward, _maps_and_gradients, known=known)

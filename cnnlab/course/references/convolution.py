@@ -52,3 +52,9 @@ def in_one_corner(gradient: Tensor) -> Tensor:
     result = torch.zeros(2 * height, 2 * width).to(gradient)
     result[::2, ::2] = gradient
     return result
+
+
+def turn_squares(image: Tensor) -> Tensor:
+    """Swap row and column within each square of 2×2."""
+    height, width = image.shape
+    return image.reshape(height // 2, 2, width // 2, 2).transpose(1, 3).reshape(height, width)

@@ -30,6 +30,17 @@ def convolve_one_too_few(image, kernel):
     return torch.tensor(convolve_by_loops(image, kernel))[:-1, :-1]
 
 
+def convolve_without_adding(image, kernel):
+    k = len(kernel)
+    output = torch.zeros(image.shape[0] - k + 1, image.shape[1] - k + 1)
+    for i in range(output.shape[0]):
+        for j in range(output.shape[1]):
+            for a in range(k):
+                for b in range(k):
+                    output[i, j] = image[i + a, j + b] * kernel[a, b]
+    return output
+
+
 def convolve_in_place(image, kernel):
     image[0, 0] = sum_of_products(image[: len(kernel), : len(kernel)], kernel)
     return image
@@ -91,6 +102,7 @@ CASES = {
             (lambda x, k: convolve_by_loops(x, k.T), "of the kernel"),
             (lambda x, k: torch.tensor(convolve_by_loops(x, k)).T, "of the output"),
             (convolve_one_too_few, "range(n) ends before n"),
+            (convolve_without_adding, "last product alone"),
             (convolve_by_means, "This is a mean"),
             (lambda x, k: torch.tensor(convolve_by_loops(x, k)).relu(), "ReLU"),
             (lambda x, k: convolve_by_loops(x, torch.ones_like(k)), "without the kernel"),
@@ -169,6 +181,7 @@ CASES = {
                 "seeds differ",
             ),
             (grid(BASE.replace(padding="valid"), kernel_size=[3, 5], seed=SEEDS), "Without padding"),
+            (grid(BASE.replace(validation_size=0), kernel_size=[3, 5], seed=SEEDS), "Without validation images"),
             (grid(BASE.replace(dataset="mnist"), kernel_size=[3, 5], seed=SEEDS), "dataset is 'mnist'"),
             (
                 [BASE.replace(kernel_size=size, seed=seed, data_seed=seed + size) for seed in SEEDS for size in (3, 5)],

@@ -84,6 +84,15 @@ def corner(gradient):
     return result
 
 
+def back_with_places_swapped(image, gradient):
+    result = torch.zeros(image.shape)
+    for i in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
+            down, across = divmod(int(image[2 * i : 2 * i + 2, 2 * j : 2 * j + 2].argmax()), 2)
+            result[2 * i + across, 2 * j + down] = gradient[i, j]
+    return result
+
+
 def one_square(image, gradient):
     """Look at the first square alone."""
     result = torch.zeros(image.shape)
@@ -139,6 +148,7 @@ CASES = {
             (lambda x, g: back_by_loops(x, g).relu(), "below zero"),
             (lambda x, g: -back_by_loops(x, g), "sign"),
             (lambda x, g: g, "shape of the pooled map"),  # noqa: ARG005
+            (back_with_places_swapped, "row and the column of the largest"),
             (one_square, "values are wrong"),
             (lambda x, g: x * g, "RuntimeError"),
         ],

@@ -1,0 +1,157 @@
+"""A class is marked: the course's own checks count, and no submission stops the others."""
+
+import csv
+import json
+import socket
+import sys
+import threading
+
+import nbformat
+import pytest
+from PIL import Image
+
+from cnnlab.__main__ import main
+from cnnlab.course.marks import marks as module
+from cnnlab.course.marks.isolation import read_report, without_network
+from cnnlab.course.marks.marks import Marks, mark_class, table
+from cnnlab.course.marks.runner import find_checks
+from cnnlab.errors import ConfigError
+
+NAME = "01-output-size"  # 26
+IMPORT = "from cnnlab import check"
+
+
+def notebook(path, *cells):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell, id=f"c{n}") for n, cell in enumerate(cells)])
+    nbformat.write(made, path)
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory):
+    """Return student → marks of a class in which everybody hands in something else, and the folder of the table."""
+    root = tmp_path_factory.mktemp("class")
+    inbox, checked = root / "inbox", f'check("{NAME}", answer)'
+    listener = socket.create_server(("127.0.0.1", 0))
+    connected = threading.Event()
+    threading.Thread(target=lambda: (listener.accept(), connected.set()), daemon=True).start()
+    port = listener.getsockname()[1]
+    notebook(inbox / "right.ipynb", IMPORT, "answer = 26", checked)
+    notebook(inbox / "wrong/work/01.ipynb", IMPORT, "answer = 28", checked)
+    notebook(inbox / "untouched.ipynb", IMPORT, f"answer = ...\n{checked}")
+    notebook(inbox / "cheat.ipynb", 'def check(name, answer):\n    return "✔ Correct."', f"answer = 1\n{checked}")
+    notebook(inbox / "fails.ipynb", IMPORT, "answer = 26 + nothing", checked, f'check("{NAME}", 26)')
+    notebook(inbox / "dies.ipynb", IMPORT, f"answer = 26\n{checked}", "import os; os._exit(0)", "answer = 1")
+    call = f"import socket\nsocket.create_connection(('127.0.0.1', {port}), timeout=2)"
+    notebook(inbox / "phones.ipynb", IMPORT, call, "while True: pass", f"answer = 26\n{checked}")
+    (inbox / "damaged.ipynb").write_text("{")
+    (inbox / "broken.zip").write_bytes(b"PK")
+    lines = []
+    made = mark_class(inbox, root / "marks.csv", cell_seconds=3, seconds=60, workers=2, say=lines.append)
+    return {marks.student: marks for marks in made}, root, lines, connected
+
+
+def test_each_student_gets_the_outcome_of_the_courses_own_check(marked):
+    outcomes = {student: marks.outcomes.get(NAME) for student, marks in marked[0].items()}
+    assert outcomes == {
+        "right": "correct", "wrong": "not yet", "untouched": "not attempted", "cheat": "not yet", "fails": "correct",
+        "dies": "correct", "phones": "correct", "damaged": None, "broken": None,
+    }  # fmt: skip
+
+
+def test_what_went_wrong_is_named(marked):
+    failed = {student: marks.failed for student, marks in marked[0].items()}
+    assert failed["right"] == failed["wrong"] == failed["untouched"] == failed["cheat"] == []
+    assert failed["fails"] == [
+        "fails.ipynb, cell c1: NameError: name 'nothing' is not defined",
+        "fails.ipynb, cell c2: NameError: name 'answer' is not defined",
+    ]
+    assert failed["phones"][-1] == "phones.ipynb, cell c2: OutOfTime: stopped after 3 seconds"
+    assert failed["dies"] == ["dies.ipynb: it ended before its last cell"]
+    assert failed["damaged"][0].startswith("damaged.ipynb, cell : the file is no notebook (")
+    assert failed["broken"] == ["broken.zip can't be read (BadZipFile: File is not a zip file)"]
+
+
+def test_there_is_no_network_where_the_system_can_shut_it_off(marked):
+    made, _, _, connected = marked
+    assert made["phones"].without_network is without_network()
+    assert connected.is_set() is not without_network()
+    assert (len(made["phones"].failed) == 2) is without_network()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has network namespaces")
+def test_this_system_can_shut_it_off_or_says_so():
+    assert isinstance(without_network(), bool)
+
+
+def test_the_table_and_the_picture(marked):
+    made, root, lines, _ = marked
+    with open(root / "marks.csv", encoding="utf-8-sig", newline="") as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    assert len(rows) == len(lines) == 9
+    assert rows["right"][NAME] == "correct"
+    assert rows["broken"][NAME] == "not handed in"
+    assert (rows["wrong"]["correct"], rows["wrong"]["not yet"]) == ("0", "1")
+    with Image.open(root / "marks.png") as picture:
+        assert picture.width > 500
+    assert f"{made['right'].seconds:.1f}" == rows["right"]["seconds"]
+
+
+def test_it_goes_on_where_it_was_and_marks_what_has_changed(marked, monkeypatch):
+    _, root, _, _ = marked
+    runs = []
+    monkeypatch.setattr(module, "mark_one", lambda submission, *_, **__: runs.append(submission) or Marks("", ""))
+    mark_class(root / "inbox", root / "marks.csv")
+    assert [submission.student for submission in runs] == []
+    notebook(root / "inbox/right.ipynb", IMPORT, "answer = 27")
+    mark_class(root / "inbox", root / "marks.csv")
+    assert [submission.student for submission in runs] == ["right"]
+
+
+def test_a_damaged_result_is_marked_again(tmp_path, monkeypatch):
+    notebook(tmp_path / "inbox/ada.ipynb", IMPORT)
+    runs = []
+    monkeypatch.setattr(module, "mark_one", lambda _, digest, **__: runs.append(1) or Marks("ada", digest))
+    for content in (None, b"{", b"[]", json.dumps({"student": "ada", "digest": "0"}).encode()):
+        if content is not None:
+            (tmp_path / "marks-results/0000.json").write_bytes(content)
+        mark_class(tmp_path / "inbox", tmp_path / "marks.csv")
+    assert len(runs) == 4
+
+
+def test_checks_are_read_from_the_code():
+    code = 'x = 1\nif x:\n    cnnlab.check("01-a", x + 1)\ncheck(name, 3)\ncheck("01-b")\nother("01-c", 1)'
+    assert find_checks(code) == [("01-a", "x + 1")]
+    assert find_checks("%matplotlib inline") == []
+
+
+def test_a_report_that_was_cut_counts_as_far_as_it_goes():
+    report = read_report('{"exercise": "a", "outcome": "correct", "message": ""}\n[]\n{"cell": "c"}\n{"exerc')
+    assert report.outcomes == {"a": ("correct", "")}
+    assert report.stopped == "it ended before its last cell"
+    assert read_report('{"finished": true}').stopped == ""
+
+
+def test_the_best_of_two_notebooks_counts_and_the_table_is_text(tmp_path):
+    marks = Marks("+1", "", {NAME: "correct"}, failed=["=1, cell"])
+    rows = list(csv.reader(table([marks]).splitlines()))
+    assert rows[1] == ["'+1", "1", "0", "0", "0.0", "no", "'=1, cell", "correct"]
+    with pytest.raises(ConfigError, match=r"out must end in .csv, got 'marks.txt'; try marks.csv"):
+        mark_class(tmp_path, "marks.txt")
+    with pytest.raises(ConfigError, match=r"there is no folder .*; make it first"):
+        mark_class(tmp_path, tmp_path / "no/marks.csv")
+
+
+def test_the_command(tmp_path, capsys, monkeypatch):
+    assert main(["marks", str(tmp_path / "none")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    notebook(tmp_path / "inbox/ada.ipynb", IMPORT)
+    made = Marks("ada", "", {NAME: "correct"}, seconds=1, without_network=True)
+    monkeypatch.setattr(module, "mark_one", lambda *_, **__: made)
+    monkeypatch.chdir(tmp_path)
+    assert main(["marks", "inbox"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "ada: 1 correct, 0 not yet, 0 not attempted; 1 s\n1 submissions marked: marks.csv\n"
+    assert said.err.startswith("This runs the students' code, with")
+    made.failed.append("x")
+    assert main(["marks", "inbox", "--out", "other.csv"]) == 1

@@ -70,11 +70,10 @@ def wrong_plan(
         return f"There is no experiment with {by}={missing[0]!r}."
     if others := [getattr(experiment, by) for experiment in answer if getattr(experiment, by) not in wanted]:
         return f"{by}={others[0]!r} is not part of the question."
-    if any(experiment.validation_size == 0 for experiment in answer):
-        return "Without validation images there is nothing to compare by, and the test set is for the exam."
     return (
         _what_else_moves(answer, groups, {by, "seed", *(shared or {})}, by)
         or _unwanted_value(groups, wanted, shared or {})
+        or _no_validation(answer)
         or _wrong_seeds(groups, by, used_seeds)
         or (_wrong_images(answer) if other_images else None)
     )
@@ -138,6 +137,12 @@ def _wrong_seeds(groups: dict[Any, list[Experiment]], by: str, used: Collection[
         return f"Too few seeds: {len(of_groups[0])}. Then nobody can tell the difference from chance."
     if set(of_groups[0]) & set(used):
         return "These seeds have chosen the settings, so their scores are a little too good. Take new ones."
+    return None
+
+
+def _no_validation(experiments: Sequence[Experiment]) -> str | None:
+    if any(experiment.validation_size == 0 for experiment in experiments):
+        return "Without validation images there is nothing to compare by, and the test set is for the exam."
     return None
 
 

@@ -27,7 +27,7 @@ def test_each_wrong_verdict_is_told_where_to_look(answer, right, words):
 
 def test_a_plan_by_pooling():
     def said(**lists):
-        wanted = {level: {"dataset": "mnist"} for level in ("max", "avg")}
+        wanted = {pooling: {"dataset": "mnist"} for pooling in ("max", "avg")}
         return wrong_plan(grid(Experiment(), **lists), by="pooling", wanted=wanted)
 
     assert said(pooling=["max", "avg"], seed=range(5)) is None

@@ -221,6 +221,10 @@ def _adam_by_the_gradient(weights, gradients, mean, square, step, rate, beta1, b
     return weights - rate * gradients / (_corrected(means, step, beta1, beta2)[1].sqrt() + SMALL), *means
 
 
+def _adam_with_swapped_betas(weights, gradients, mean, square, step, rate, beta1, beta2):
+    return adam_step(weights, gradients, mean, square, step, rate, beta2, beta1)
+
+
 ADAM_MISTAKES = (
     (
         _adam_by(correct=lambda means, *_: means),
@@ -254,7 +258,7 @@ ADAM_MISTAKES = (
     (_adam_by(divisor=lambda square: (square + SMALL).sqrt()), "You add 1e-8 within the root. Add it to the root."),
     (_adam_by_the_old_means, "You step by the means of before. Renew them first."),
     (
-        lambda *given: adam_step(*given[:6], given[7], given[6]),  # pyright: ignore[reportCallIssue]
+        _adam_with_swapped_betas,
         "You have mixed up beta1 and beta2: the first belongs to the mean of the gradient.",
     ),
     (

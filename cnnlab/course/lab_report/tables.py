@@ -63,7 +63,7 @@ def setting_cells(row: Mapping[Any, Any], fields: list[str]) -> list[str]:
     for name in fields:
         value: Any = row[name]
         is_missing = value is None or (isinstance(value, float) and math.isnan(value))
-        words.append("–" if is_missing else str(int(value)) if FIELDS[name].kind is int else str(value))
+        words.append("–" if is_missing else f"{value:.0f}" if FIELDS[name].kind is int else str(value))
     if 0 < len(fields) <= MOST_FIELDS:
         return words
     named = [f"{name} {word}" for name, word in zip(fields, words, strict=True) if word != "–"]

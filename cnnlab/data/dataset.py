@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.checks import check_images, check_whole, describe_tensor
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_images, check_whole, describe_tensor, is_float_tensor, shown
 from cnnlab.errors import ConfigError
 
 ImagesAndLabels = tuple[Tensor, Tensor]  # (N, C, H, W), uint8 or float in 0–1; int64 (N,)
@@ -39,6 +40,20 @@ class Split:
     classes: tuple[str, ...]
     mean: Tensor
     std: Tensor
+
+    def __post_init__(self) -> None:
+        check_arguments(Split, vars(self))
+        check_images(self.images)
+        labels, count = self.labels, len(self.images)
+        if labels.shape != (count,) or labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+            got = describe_tensor(labels)
+            raise ConfigError(f"labels must be whole numbers (N,), one for each of {count} images, got {got}")
+        check_class_names(self.classes)
+        for name in ("mean", "std"):
+            value = getattr(self, name)
+            if not is_float_tensor(value) or value.shape != (self.images.shape[1], 1, 1):
+                got = describe_tensor(value)
+                raise ConfigError(f"{name} must be float (C, 1, 1) for {self.images.shape[1]} channels, got {got}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -74,6 +89,9 @@ class Data:
     validation: Split
     _test: Split = field(repr=False)
     test_openings: int = 0
+
+    def __post_init__(self) -> None:
+        check_arguments(Data, vars(self), test_openings=0)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -141,13 +159,15 @@ class Data:
         Split(81 images of 1×28×28)
         """
         check_images(images)
+        check_arguments(Data.from_tensors, locals() | {"classes": None})
+        classes = None if classes is None else check_class_names(classes)
         if len(images) and not 0 <= images.min() <= images.max() <= 1:  # true for NaN, too
             raise ConfigError(
                 f"images must lie in 0–1, got {images.min():.3g} to {images.max():.3g}; "
                 "divide by 255 if they are 0 to 255"
             )
         labels = _check_labels(labels, len(images))
-        classes = classes or tuple(str(label) for label in range(int(labels.max()) + 1))
+        classes = tuple(classes or _numbered_classes(labels))
         if int(labels.max()) >= len(classes):
             raise ConfigError(f"labels go up to {int(labels.max())}, but classes has {len(classes)} names: {classes!r}")
         pixels = images.detach().float().cpu()
@@ -195,14 +215,37 @@ def shuffle_labels(data: Data, *, seed: int = 0) -> Data:
 
     >>> fit(build_cnn(), shuffle_labels(data), epochs=20)
     """
-    random = np.random.default_rng(check_whole("seed", seed, 0))
+    check_arguments(shuffle_labels, locals(), seed=0)
+    random = np.random.default_rng(seed)
     order = torch.from_numpy(random.permutation(len(data.train)))
     return replace(data, train=replace(data.train, labels=data.train.labels[order]))
 
 
+def check_class_names(classes: Any) -> tuple[str, ...]:
+    """Return the names as a tuple; raise ConfigError unless they are texts, each another one."""
+    if not isinstance(classes, (tuple, list)) or not all(isinstance(name, str) and name.strip() for name in classes):
+        raise ConfigError(f"classes must be the names of the classes, such as ('cat', 'dog'), got {shown(classes)}")
+    if len(set(classes)) < len(classes):
+        twice = next(name for name in classes if classes.count(name) > 1)
+        raise ConfigError(f"classes names {shown(twice)} twice; give each class a name of its own")
+    return tuple(classes)
+
+
+def _numbered_classes(labels: Tensor) -> list[str]:
+    """Return "0", "1", … for each label up to the largest; raise ConfigError where a label between has no image."""
+    counted = len(labels.unique())
+    if counted <= int(labels.max()):
+        raise ConfigError(
+            f"labels go up to {int(labels.max())}, but only {counted} of them have images; number the classes from 0 "
+            "without a gap, or name all of them with classes=(…)"
+        )
+    return [str(label) for label in range(counted)]
+
+
 def _check_labels(labels: Any, count: int) -> Tensor:
     """Return labels as int64 (N,) on the CPU; raise ConfigError unless they are count whole numbers from 0."""
-    whole = isinstance(labels, Tensor) and not labels.is_floating_point() and labels.ndim == 1
+    whole = isinstance(labels, Tensor) and not labels.is_meta and labels.layout == torch.strided and labels.ndim == 1
+    whole = whole and not labels.is_floating_point() and not labels.is_complex() and labels.dtype != torch.bool
     if not whole or len(labels) != count or count == 0 or labels.min() < 0:
         raise ConfigError(
             f"labels must be a tensor of whole numbers (N,) from 0, one for each of {count} images, "

@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 import torch
 
-from cnnlab.checks import check_choice, check_whole
+from cnnlab.checks import check_choice, check_whole, shown
 from cnnlab.data import downloads, shipped
 from cnnlab.data.dataset import Data, assemble, split_sizes, split_up, test_size
 from cnnlab.data.patterns import PATTERN_KNOBS, make_patterns
@@ -131,9 +131,9 @@ def load_folder(
 
     Raises DataError where the pictures do not have this fingerprint; None: any.
     """
-    check_whole("size", size, 1)
+    check_whole("size", size, 1, most=10_000)
     if not isinstance(grey, bool):
-        raise ConfigError(f"grey must be True or False, got {grey!r}")
+        raise ConfigError(f"grey must be True or False, got {shown(grey)}")
     found = find_pictures(folder)
     _check_memory(found, size, grey, train, validation, test)
     pixels, more = load_pixels(found, size=size, grey=grey, fingerprint=fingerprint)

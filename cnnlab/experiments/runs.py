@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from cnnlab.checks import check_choice
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice, shown
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
 from cnnlab.experiments.records import read_runs
@@ -46,7 +47,9 @@ class Runs:
     """
 
     def __init__(self, runs: Iterable[Run], failures: Iterable[Failure] = ()) -> None:
+        check_arguments(Runs.__init__, locals())
         self._runs, self.failures = list(runs), list(failures)
+        check_arguments(Runs.__init__, {"runs": self._runs, "failures": self.failures})
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -134,6 +137,7 @@ class Runs:
         """
         import pandas
 
+        check_arguments(Runs.summary, locals())
         metrics = [metric] if isinstance(metric, str) else list(metric)
         known = [name for name in metrics_of(run.history for run in self) if name != "seconds"]
         computed = [name for name in metrics if check_curve_metric(name, known) in DERIVED]
@@ -186,6 +190,8 @@ def _row(run: Run) -> dict[str, Any]:
 
 def _as_alternatives(name: str, value: object) -> list:
     """Return the values that a filter lets through: those of a list, or the single value."""
+    if getattr(value, "ndim", 0) > 1:
+        raise ConfigError(f"{name} wants a value, or a list of values, got {shown(value)}")
     if name == "channels" and isinstance(value, Iterable):  # a single value is itself a sequence of widths
         values = list(value)
         return [tuple(widths) for widths in values] if values and isinstance(values[0], Iterable) else [tuple(values)]

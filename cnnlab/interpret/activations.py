@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from cnnlab.checks import check_whole
 from cnnlab.data.dataset import Split
 from cnnlab.interpret.capture import ByLayer, Layers, check_model, check_not_empty, hooked
-from cnnlab.model.evaluation import check_takes, device_of, evaluating
+from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of, evaluating
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, nn.LPPool2d)
 # Given its output y, is an activation function nearly flat there: is its slope under 1 % of the steepest one?
@@ -105,8 +105,8 @@ def activation_statistics(
     images = images.images if isinstance(images, Split) else images
     check_takes(check_model(model), images)
     check_not_empty(images)
-    check_whole("batch_size", batch_size, 1)
-    check_whole("sample", sample, 1)
+    check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
+    check_whole("sample", sample, 1, most=10_000_000)
     check_whole("seed", seed, 0)
     device = device_of(model)
     tallies: dict[str, _Tally] = {}

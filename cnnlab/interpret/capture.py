@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
-from cnnlab.checks import check_choice, check_images
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice, check_images, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import evaluating
 
@@ -100,13 +101,15 @@ def capture(
     >>> seen["relu1"].shape
     torch.Size([8, 16, 28, 28])
     """
+    check_model(model)
+    check_arguments(capture, locals(), most_bytes=0)
     seen = Captured(most_bytes)
     keep_input = functools.partial(seen.keep, entering=True) if inputs else None
 
     def keep(name: str, _layer: nn.Module, _entering: Any, values: Tensor) -> None:
         seen.keep(name, values)
 
-    with evaluating(check_model(model)), hooked(model, layers, keep, before=keep_input, begin=seen.begin):
+    with evaluating(model), hooked(model, layers, keep, before=keep_input, begin=seen.begin):
         yield seen
 
 
@@ -193,7 +196,7 @@ def _tensors(name: str, values: Any) -> Iterator[tuple[str, Tensor]]:
 def check_model(model: object) -> nn.Module:
     """Return model; raise ConfigError unless it is an nn.Module."""
     if not isinstance(model, nn.Module):
-        raise ConfigError(f"model must be an nn.Module, such as build_cnn(), got {model!r:.60}")
+        raise ConfigError(f"model must be an nn.Module, such as build_cnn(), got {shown(model)}")
     return model
 
 
@@ -223,7 +226,7 @@ def choose_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Modul
 def layer_of_output(model: nn.Module, name: object) -> str:
     """Return the name of the layer that an output belongs to: "relu" for "relu#2", "lstm" for "lstm[0]"."""
     if not isinstance(name, str):
-        raise ConfigError(f"layer wants one name, such as 'relu1', got {name!r:.60}")
+        raise ConfigError(f"layer wants one name, such as 'relu1', got {shown(name)}")
     layer = name.split("#")[0].split("[")[0]
     choose_layers(model, layer)
     return layer

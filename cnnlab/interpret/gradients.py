@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.checks import check_images, check_whole, describe_tensor
+from cnnlab.checks import check_images, check_whole, describe_tensor, shown
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import ByLayer, check_model, check_not_empty, logits_of
 from cnnlab.interpret.seeding import seeded
-from cnnlab.model.evaluation import check_takes, device_of
+from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ def gradient_flow(
     outputs = logits_of(check_takes(check_model(model), images)).shape[1]
     if int(labels.min()) < 0 or int(labels.max()) >= outputs:
         raise ConfigError(f"labels go from {int(labels.min())} to {int(labels.max())}; the model has {outputs} outputs")
-    check_whole("batch_size", batch_size, 1)
+    check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
     _check_optimizer(optimizer, model)
     if not any(True for _ in _weights(model)):
         raise ConfigError("the model has no weights that are trained; set requires_grad of some to True")
@@ -123,6 +123,8 @@ def _images_and_labels(images: Split | Tensor, labels: Tensor | None) -> tuple[T
     if (
         not isinstance(labels, Tensor)
         or labels.is_floating_point()
+        or labels.is_complex()
+        or labels.is_meta
         or labels.dtype == torch.bool
         or labels.shape != (len(images),)
     ):
@@ -137,7 +139,7 @@ def _check_optimizer(optimizer: object, model: nn.Module) -> None:
         return
     if not isinstance(optimizer, torch.optim.Optimizer):
         remedy = "such as torch.optim.Adam(model.parameters())"
-        raise ConfigError(f"optimizer wants one of torch's, {remedy}, got {optimizer!r:.60}")
+        raise ConfigError(f"optimizer wants one of torch's, {remedy}, got {shown(optimizer)}")
     if isinstance(optimizer, torch.optim.LBFGS):
         raise ConfigError("optimizer: LBFGS takes several looks at the loss a step; give SGD, RMSprop or Adam")
     own = {id(value) for value in model.parameters()}

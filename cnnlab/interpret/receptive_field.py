@@ -12,9 +12,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import check_whole
+from cnnlab.checks import check_whole, shown
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import capture, check_model, check_unit, layer_of_output
+from cnnlab.machine import check_memory
 
 
 def receptive_field(
@@ -41,8 +42,9 @@ def receptive_field(
     (0, 0, 2, 2)
     """
     if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
-        raise ConfigError(f"input_shape wants (channels, height, width), such as (1, 28, 28); got {input_shape!r}")
-    _, height, width = input_shape
+        raise ConfigError(f"input_shape wants (channels, height, width), such as (1, 28, 28); got {shown(input_shape)}")
+    channels, height, width = (check_whole("input_shape", size, 1, most=10_000) for size in input_shape)
+    check_memory("an image of this input_shape", 16 * channels * height * width, "take a smaller one")
     layer_of_output(check_model(model), layer)
     check_whole("unit", unit, 0)
     check_whole("place", place, 0)

@@ -16,8 +16,9 @@ from torch.nn import functional
 from cnnlab.checks import check_choice, check_images, check_number, check_whole, describe_tensor
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import check_model, check_not_empty, hooked, logits_of
-from cnnlab.model.evaluation import check_takes, device_of, evaluating
+from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of, evaluating
 
+MOST_OF_EACH = {"samples": 10_000, "steps": 1000}  # a quadrature of more points takes minutes to prepare
 METHODS = ("gradient", "gradient_x_input", "smoothgrad", "integrated_gradients", "grad_cam", "occlusion")
 
 
@@ -114,7 +115,7 @@ def _first_logits(model: nn.Module, images: Tensor, method: str, numbers: dict[s
     """Return the logits of the first image, (1, classes); raise ConfigError unless the arguments fit each other."""
     check_choice("method", method, METHODS)
     for name, value in numbers.items():
-        check_whole(name, value, 1)
+        check_whole(name, value, 1, most=MOST_OF_EACH.get(name, MOST_AT_ONCE))
     check_number("noise", noise, 0)
     check_images(images)
     check_not_empty(images)

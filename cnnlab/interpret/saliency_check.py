@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_whole
 from cnnlab.interpret.capture import check_model, logits_of
 from cnnlab.interpret.saliency import class_targets, saliency
@@ -100,6 +101,7 @@ def saliency_check(
 
     >>> saliency_check(model, images, shuffled=other).correlation["random weights"].mean()
     """
+    check_arguments(saliency_check, locals(), seed=0)
     batch_size = check_whole("batch_size", options.get("batch_size", 256), 1)
     logits = logits_of(check_takes(check_model(model), images))
     targets = class_targets(model, images, targets, logits.shape[1], batch_size)

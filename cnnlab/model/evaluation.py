@@ -10,10 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.checks import check_images
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_images, check_whole, shown
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.model.forward_pass import compute_logits
+
+MOST_AT_ONCE = 1_000_000_000  # images
 
 
 class MeanScore(NamedTuple):
@@ -63,6 +66,7 @@ def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> LossAn
     if not isinstance(split, Split) or len(split) == 0:
         raise ConfigError(f"evaluate wants a Split with images in it, such as data.validation; got {split!r}")
     check_takes(model, split.images, len(split.classes))
+    check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
     device = device_of(model)
     losses, correct = [], []
     with evaluating(model), torch.no_grad():
@@ -83,6 +87,7 @@ def evaluate_all(models: Iterable[nn.Module], split: Split, *, batch_size: int =
     >>> print(evaluate_all([run.model() for run in runs], data.validation))
     loss ≈ 0.376 ± 0.041, accuracy ≈ 0.926 ± 0.010 (500 images)
     """
+    check_arguments(evaluate_all, locals(), batch_size=1)
     models = list(models)
     if not models or not isinstance(split, Split) or len(split) < 2:
         raise ConfigError(
@@ -110,6 +115,7 @@ def predict(model: nn.Module, images: Tensor, *, batch_size: int = 250) -> Tenso
     tensor([7, 2, 1])
     """
     first = check_takes(model, images)
+    check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
     if len(images) == 1:  # the check has computed it already
         return first.softmax(1).cpu()
     device = device_of(model)
@@ -163,6 +169,8 @@ def check_takes(model: nn.Module, images: Tensor, classes: int | None = None) ->
     classes is the number of classes that the message suggests.
     """
     check_images(images)
+    if not isinstance(model, nn.Module):
+        raise ConfigError(f"model must be an nn.Module, such as build_cnn(), got {shown(model)}")
     wanted = next((value.dtype for value in model.parameters() if value.is_floating_point()), images.dtype)
     if wanted != images.dtype:
         raise ConfigError(f"images are {images.dtype} and the model is {wanted}; give images.to({wanted})")

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import Locator, MaxNLocator
 
+from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_whole
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.html_table import decimals
@@ -24,7 +25,16 @@ from cnnlab.comparison.metrics import possible_range
 from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE, Level
 from cnnlab.errors import ConfigError
 from cnnlab.plots.alt_text import describe
-from cnnlab.plots.style import FLOOR_WORDS, NOISE_BAND, axis_label, limits_within, line_look, whole_figure, wrapped
+from cnnlab.plots.style import (
+    FLOOR_WORDS,
+    NOISE_BAND,
+    axis_label,
+    limits_within,
+    line_look,
+    new_axes,
+    whole_figure,
+    wrapped,
+)
 
 SIGNS = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
 DIFFERENCE = "difference from the reference"
@@ -63,7 +73,7 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
         raise ConfigError(f"plot_comparison wants what compare() returns, got {type(comparison).__name__}")
     if ax is None:
         return plot_comparisons([comparison])[0]
-    left, right = split(ax)
+    left, right = split(new_axes(ax))
     draw_comparison(comparison, left, right)
     return left
 
@@ -88,6 +98,7 @@ def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison
     >>> plot_comparisons({"coarse": on_coarse, "fine": on_fine})
     """
     check_whole("columns", columns, 1)
+    check_arguments(plot_comparisons, {"comparisons": comparisons})
     titles: list[str] = []
     if isinstance(comparisons, Mapping):
         titles, comparisons = [str(title) for title in comparisons], comparisons.values()

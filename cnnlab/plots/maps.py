@@ -5,7 +5,8 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from torch import Tensor, nn
 
-from cnnlab.checks import check_choice
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice, describe_tensor, is_float_tensor
 from cnnlab.errors import ConfigError
 from cnnlab.plots.images import gap_of, montage, montage_axes
 
@@ -29,9 +30,10 @@ def plot_maps(maps: Tensor, *, columns: int = 8, ax: Axes | None = None, limit: 
 
     >>> plot_maps(model.conv1(images)[0])
     """
-    if not isinstance(maps, Tensor) or maps.ndim != 3:
-        got = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
+    if not is_float_tensor(maps) or maps.ndim != 3:
+        got = describe_tensor(maps)
         raise ConfigError(f"plot_maps wants feature maps (C, H, W) of one image, got {got}; take one with maps[0]")
+    check_arguments(plot_maps, locals(), limit=0.0)
     tiles = maps.detach().cpu().numpy()[..., None]
     ax = montage_axes(tiles, columns, ax, right=COLOUR_BAR)
     picture, _ = montage(tiles, columns, gap=gap_of(tiles, 0.08))
@@ -61,6 +63,7 @@ def plot_filters(
 
     >>> plot_filters(model, "conv1")
     """
+    check_arguments(plot_filters, {"model": model, "limit": limit}, limit=0.0)
     convolutions = {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv2d)}
     check_choice("layer", layer, convolutions)
     weights = convolutions[layer].weight[:, 0].detach().cpu()  # (filters, height, width)

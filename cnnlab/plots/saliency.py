@@ -11,11 +11,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from cnnlab.checks import describe_tensor
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import describe_tensor, is_float_tensor
+from cnnlab.comparison.question import as_text
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.top_images import TopImages
-from cnnlab.plots.images import montage, tile_side
+from cnnlab.plots.images import check_titles, montage, tile_side
 from cnnlab.plots.style import PALETTE, new_axes
 
 OVERLAY = np.array(to_rgb("#e60026"))  # a red about as far from black as from white, so that it is seen on both
@@ -51,6 +53,8 @@ def plot_saliency(
     """
     pictures = _in_colour(images)  # (N, H, W, 3)
     named_maps = _check_maps(maps, pictures)
+    check_arguments(plot_saliency, {"overlay": overlay})
+    check_titles(titles, len(pictures))
     rows = [pictures] + [_heat_map(values, pictures if overlay else None) for values in named_maps.values()]
     count, height, width, _ = pictures.shape
     gap = max(1, round(0.08 * height))
@@ -59,7 +63,7 @@ def plot_saliency(
     ax = new_axes(ax, (max(2.0, side * count + 1.2), 1.05 * side * len(rows) + (0.3 if titles is not None else 0)))
     ax.imshow(picture, interpolation="nearest")
     for title, (top, left) in zip(titles if titles is not None else (), corners, strict=False):
-        ax.text(left + width / 2, top - 1, str(title), ha="center", va="bottom", fontsize=9, parse_math=False)
+        ax.text(left + width / 2, top - 1, as_text(title), ha="center", va="bottom", fontsize=9, parse_math=False)
     for name, (top, _) in zip(["image", *named_maps], corners[::count], strict=True):
         ax.text(-gap, top + height / 2, name, ha="right", va="center", fontsize=9, parse_math=False)
     ax.set_axis_off()
@@ -99,9 +103,14 @@ def _check_maps(maps: object, pictures: np.ndarray) -> Mapping[str, Tensor]:
     if not isinstance(named_maps, Mapping) or not named_maps:
         raise ConfigError(f"plot_saliency wants maps from saliency(), or a dict of them, got {type(maps).__name__}")
     for name, values in named_maps.items():
-        if values.ndim != 4 or len(values) != len(pictures) or values.shape[2:] != pictures.shape[1:3]:
+        if (
+            not is_float_tensor(values)
+            or values.ndim != 4
+            or len(values) != len(pictures)
+            or values.shape[2:] != pictures.shape[1:3]
+        ):
             raise ConfigError(
-                f"plot_saliency: maps {name or ''} are {tuple(values.shape)}, for {len(pictures)} images of "
+                f"plot_saliency: maps {name or ''} are {describe_tensor(values)}, for {len(pictures)} images of "
                 f"{pictures.shape[1]}×{pictures.shape[2]}; take those of the same images"
             )
     return named_maps
@@ -111,7 +120,7 @@ def _in_colour(images: Split | Tensor) -> np.ndarray:
     """Return images as (N, H, W, 3) in 0–1; a tensor is stretched from its lowest to its highest value."""
     if isinstance(images, Split):
         pixels = images.pixels
-    elif isinstance(images, Tensor) and images.ndim == 4 and images.shape[1] in (1, 3):
+    elif is_float_tensor(images) and images.ndim == 4 and images.shape[1] in (1, 3):
         low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
         pixels = (images - low) / (high - low).clamp_min(1e-12)
     else:

@@ -20,7 +20,8 @@ from torch.optim.adam import adam
 from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
-from cnnlab.checks import check_choice, check_number, check_whole
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice, check_number, check_whole, shown
 from cnnlab.errors import ConfigError
 
 # A path has diverged if its distance from (0, 0) is this many times the longer side of the map. The steps of RMSprop
@@ -61,6 +62,9 @@ class Surface:
     x_range: tuple[float, float]
     y_range: tuple[float, float]
     start: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        check_arguments(Surface, vars(self))
 
     @property
     def far(self) -> float:
@@ -175,7 +179,7 @@ def descend(
     check_choice("optimizer", optimizer, _STEPS)
     learning_rate = check_number("learning_rate", learning_rate, 0)
     momentum = check_number("momentum", momentum, 0, below=1)
-    steps = check_whole("steps", steps, 0)
+    steps = check_whole("steps", steps, 0, most=100_000)
     if momentum and optimizer == "adam":
         raise ConfigError(f"momentum={momentum} is for 'sgd' and 'rmsprop'; adam has its own, leave it out")
 
@@ -233,6 +237,7 @@ def describe_descent(descent: Descent, share: float = 0.01) -> str:
     >>> describe_descent(descend("bowl", learning_rate=0.05))
     'the loss fell to below 0.1% of the start in 100 steps; below 1% since step 45'
     """
+    check_arguments(describe_descent, locals(), share=0.0)
     if descent.diverged_at is not None:
         return f"diverged at step {descent.diverged_at}"
     if descent.losses[0] == 0:
@@ -249,6 +254,7 @@ def describe_descents(descents: Mapping[str, Descent], share: float = 0.01) -> s
     >>> describe_descents({"SGD": descend("bowl", learning_rate=0.1, steps=5)})
     'the loss, as a share of the start: SGD 35% after 5 steps'
     """
+    check_arguments(describe_descents, locals(), share=0.0)
     if not descents:
         return "no optimizer is shown"
     if all(descent.losses[0] == 0 for descent in descents.values()):
@@ -277,11 +283,11 @@ def _check_start(surface: Surface, start: Any) -> tuple[float, float]:
         return surface.start
     try:
         x, y = (float(value) for value in start)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         x = y = math.nan
     if not math.hypot(x, y) < surface.far:
         raise ConfigError(
-            f"start must be two numbers (x, y), less than {surface.far:g} from (0, 0), got {start!r}; "
+            f"start must be two numbers (x, y), less than {surface.far:g} from (0, 0), got {shown(start)}; "
             f"try {surface.start}"
         )
     return x, y

@@ -163,7 +163,7 @@ def fit(  # noqa: PLR0913 (a training's settings)
     if learning_rate is None:
         settings["learning_rate"] = LEARNING_RATES[optimizer]
     device = choose_device(device)
-    check_helpers(on_epoch, stop, checkpoint)
+    check_helpers(on_epoch, stop, checkpoint, progress)
     with _prepared(model, device), reproducible_gpu(device), Progress(progress, data, settings) as bar:
         training = _Training(model, data, settings, device, checkpoint)
         try:

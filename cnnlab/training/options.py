@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import check_choice, check_images, check_number, check_whole
+from cnnlab.checks import check_choice, check_device, check_images, check_number, check_whole, shown
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import check_takes
 from cnnlab.training.history import METRICS
 
 OPTIMIZERS = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
+MOST_EPOCHS = 1_000_000
 LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.001}  # what learning_rate=None means
 
 
@@ -33,7 +34,7 @@ def make_optimizer(model: nn.Module, settings: dict) -> torch.optim.Optimizer:
 
 def check_settings(settings: dict) -> None:
     """Make the settings plain numbers, in place; raise ConfigError if no training can have them."""
-    settings["epochs"] = check_whole("epochs", settings["epochs"], 0)
+    settings["epochs"] = check_whole("epochs", settings["epochs"], 0, most=MOST_EPOCHS)
     check_choice("optimizer", settings["optimizer"], OPTIMIZERS)
     if settings["learning_rate"] is not None:
         settings["learning_rate"] = check_number("learning_rate", settings["learning_rate"], 0)
@@ -68,21 +69,20 @@ def check_sizes(batch_size: int, patience: int | None, train: int, validation: i
 
 def choose_device(device: str | torch.device | None) -> torch.device:
     """Return the device of that name; None: a GPU if torch sees one, else the processor."""
-    try:
-        chosen = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device is None else device)
-    except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"unknown device {device!r}; choose 'cpu' or 'cuda', or leave it out") from error
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device={device!r}: torch sees no GPU here; choose 'cpu', or leave it out")
+    chosen = check_device(("cuda" if torch.cuda.is_available() else "cpu") if device is None else device)
+    if chosen.type == "meta":
+        raise ConfigError("device='meta' has no values, so nothing can be trained there; choose 'cpu', or leave it out")
     return chosen
 
 
-def check_helpers(on_epoch, stop, checkpoint) -> None:
+def check_helpers(on_epoch, stop, checkpoint, progress=True) -> None:
     """Raise ConfigError unless on_epoch can be called, stop is an event, and checkpoint can be a file."""
+    if not isinstance(progress, bool) and not callable(progress):
+        raise ConfigError(f"progress must be True, False or a function of one argument, got {shown(progress)}")
     if on_epoch is not None and not callable(on_epoch):
-        raise ConfigError(f"on_epoch wants a function of one argument, got {on_epoch!r}")
+        raise ConfigError(f"on_epoch wants a function of one argument, got {shown(on_epoch)}")
     if stop is not None and not hasattr(stop, "is_set"):
-        raise ConfigError(f"stop wants a threading.Event, got {stop!r}")
+        raise ConfigError(f"stop wants a threading.Event, got {shown(stop)}")
     if checkpoint is not None and (Path(checkpoint).is_dir() or not Path(checkpoint).absolute().parent.is_dir()):
         raise ConfigError(
             f"checkpoint wants a file in a folder that exists, such as 'run.safetensors', got {checkpoint!r}"

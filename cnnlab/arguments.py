@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
-from cnnlab.checks import check_number, check_whole, shown
+from cnnlab.checks import check_number, check_whole, is_finite_number, is_iterable, shown
 from cnnlab.errors import ConfigError
 
 
@@ -109,7 +109,7 @@ def kind_of(annotation: Any) -> Kind | None:
         return Kind(f"a kind of {parts[0].__name__}", lambda value: isinstance(value, type))
     if origin is Callable or annotation is Callable:
         return Kind("a function", callable)
-    if not isinstance(annotation, type) or annotation is object:
+    if not isinstance(annotation, type) or annotation in (Any, object):
         return None
     return Kind(_with_article(annotation.__name__), lambda value: isinstance(value, annotation))
 
@@ -122,16 +122,12 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
 _SIMPLE: dict[Any, Kind] = {
     None: Kind("None", lambda value: value is None),
     type(None): Kind("None", lambda value: value is None),
     bool: Kind("True or False", lambda value: isinstance(value, bool)),
     int: Kind("a whole number", _is_whole),
-    float: Kind("a finite number", _is_finite),
+    float: Kind("a finite number", is_finite_number),
     str: Kind("a text", lambda value: isinstance(value, str)),
 }
 
@@ -162,7 +158,7 @@ def _several(words: str, container: Any, annotation: Any) -> Kind:
     def allows(value: Any) -> bool:
         if isinstance(value, (str, bytes)) and annotation is not str:
             return False
-        if not isinstance(value, container):
+        if not isinstance(value, container) or not is_iterable(value):
             return False
         if part is None or not isinstance(value, (tuple, list, set, frozenset)):
             return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-import sys
 from collections.abc import Collection
 from typing import Any
 
@@ -48,11 +47,28 @@ def check_number(field: str, value: Any, minimum: float, below: float = math.inf
     if type(value) is float and minimum <= value < below:  # the usual case; false for NaN and for infinity
         return value
     limits = f"of {minimum:g} or more" + ("" if below == math.inf else f" and below {below:g}")
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    # Compared, not by math.isfinite: that fails for an int that no float can hold, such as 10**400.
-    if not is_number or not abs(value) <= sys.float_info.max or value < minimum or not value < below:
+    if not is_finite_number(value) or value < minimum or not value < below:
         raise ConfigError(f"{field} must be a finite number {limits}, got {shown(value)}")
     return value if isinstance(value, int) else float(value)
+
+
+def is_finite_number(value: Any) -> bool:
+    """Return whether value is a number of Python's or numpy's that a float can hold; True and False are none."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int such as 10**400
+        return False
+
+
+def is_iterable(value: Any) -> bool:
+    """Return whether value can be gone through; a tensor of a single number can't, although it has the method."""
+    try:
+        iter(value)
+    except TypeError:
+        return False
+    return True
 
 
 def check_kernel_size(value: Any, field: str = "kernel_size") -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-def door(
+def door(  # noqa: PLR0913 (an argument of each kind)
     count: int = 1,
     rate: float | None = None,
     grey: bool = True,
@@ -95,7 +95,7 @@ def test_another_value_is_named_with_what_it_must_be(name, value, must_be):
 def test_a_number_that_no_float_can_hold_is_shown_short():
     with pytest.raises(ConfigError, match=r"^rate must be a finite number of 0 or more, got 10{58}…$"):
         door(rate=10**400)
-    with pytest.raises(ConfigError, match="got a value of the type int$"):  # Python refuses to write 5,000 digits
+    with pytest.raises(ConfigError, match="got a value of the type int"):  # Python refuses to write 5,000 digits
         door(rate=10**5000)
 
 
@@ -110,9 +110,9 @@ class Box:
 
 def test_a_dataclass_checks_its_fields():
     assert Box(3).side == 3
-    with pytest.raises(ConfigError, match="^side must be a whole number of 1 or more, got 0$"):
+    with pytest.raises(ConfigError, match="side must be a whole number of 1 or more, got 0"):
         Box(0)
-    with pytest.raises(ConfigError, match="^name must be a text, got None$"):
+    with pytest.raises(ConfigError, match="name must be a text, got None"):
         Box(3, None)
 
 
@@ -128,13 +128,13 @@ class Shop:
 def test_methods_are_checked_as_functions_are():
     Shop().buy(3)
     Shop.open(2.5)
-    with pytest.raises(ConfigError, match="^count must be a whole number, got 'three'$"):
+    with pytest.raises(ConfigError, match="count must be a whole number, got 'three'"):
         Shop().buy("three")
-    with pytest.raises(ConfigError, match="^hours must be a finite number, got inf$"):
+    with pytest.raises(ConfigError, match="hours must be a finite number, got inf"):
         Shop.open(math.inf)
 
 
 def test_only_the_arguments_that_are_given_are_checked():
     check_arguments(door, {"count": 3}, rate=0.0)
-    with pytest.raises(ConfigError, match="^grey must be True or False, got 0$"):
+    with pytest.raises(ConfigError, match="grey must be True or False, got 0"):
         check_arguments(door, {"grey": 0})

@@ -32,12 +32,13 @@ def main() -> None:
 
 def knock_at_all(chosen: argparse.Namespace, folder: Path) -> int:
     """Return 1 if there was a finding, else 0."""
-    import doors
+    import door_list
+    import door_samples
     import knocking
 
     limit_memory(chosen.gigabytes)
-    doors.use_folder(folder)
-    wanted = [door for door in doors.find_doors() if not chosen.door or door.name in chosen.door]
+    door_samples.use_folder(folder)
+    wanted = [door for door in door_list.find_doors() if not chosen.door or door.name in chosen.door]
     drawn = knocking.sample(wanted, chosen.sample) if chosen.sample else knocking.knocks(wanted)
     counts: Counter[str] = Counter()
     begun = time.monotonic()

@@ -84,7 +84,7 @@ class Comparison:
 
     def __post_init__(self) -> None:
         known = {"noise_floor": 0.0} if isinstance(self.noise_floor, float) else {}  # it may be NaN
-        check_arguments(Comparison, vars(self) | known, left_out=0, without_value=0)
+        check_arguments(Comparison, vars(self) | known, at=1, left_out=0, without_value=0)
 
     @property
     def verdicts(self) -> dict[Any, str]:

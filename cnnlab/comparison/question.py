@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import numbers
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice, check_number, shown
+from cnnlab.checks import check_choice, check_number, is_finite_number, shown
 from cnnlab.comparison.verdicts import BETTER, CANNOT_TELL, HIGHER, LOWER, WORSE
 from cnnlab.errors import ConfigError
 
@@ -139,11 +138,6 @@ def check_confidence(confidence: Any) -> float | None:
 def is_missing(answer: object) -> bool:
     """Return whether nobody has answered yet: `...`, None or an empty text."""
     return answer is ... or answer is None or (isinstance(answer, str) and not answer.strip())
-
-
-def is_finite_number(value: object) -> bool:
-    """Return whether this is a finite number of Python's or numpy's; True and False are none."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def plain_number(value: Any) -> int | float:

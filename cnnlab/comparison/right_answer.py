@@ -20,11 +20,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from cnnlab.checks import check_choice, shown
+from cnnlab.checks import check_choice, is_finite_number, shown
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.metrics import higher_is_better
 from cnnlab.comparison.noise_floor import CONFIDENCE
-from cnnlab.comparison.question import VERDICTS, Rule, as_text, is_finite_number, plain_number, say_value, which_is_best
+from cnnlab.comparison.question import VERDICTS, Rule, as_text, plain_number, say_value, which_is_best
 from cnnlab.comparison.verdicts import CANNOT_TELL, LOWER, WORSE, Level
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import in_order
@@ -115,6 +115,7 @@ def right_answer(comparison: Comparison) -> str | None:
 
 def best_level(comparison: Comparison) -> Outcome:
     """Return which level is best, and the same in words."""
+    check_comparison(comparison)
     word = "highest" if higher_is_better(comparison.metric) is None else "best"
     left = contenders(comparison)
     if len(left) == 1:

@@ -123,7 +123,7 @@ def run(
     """
     if not isinstance(experiment, Experiment):
         raise ConfigError(f"run wants one Experiment, got {shown(experiment)}; sweep takes several")
-    check_arguments(run, {"insides": insides, "device": device, "progress": progress})
+    check_arguments(run, {"insides": insides, "device": device, "on_epoch": on_epoch, "progress": progress})
     start, snapshots = time.perf_counter(), check_snapshots(snapshots)
     experiment = experiment.with_fingerprint()
     record = Recorder(activations=True, saliency=True) if insides else None

@@ -105,7 +105,7 @@ def activation_statistics(
     images = images.images if isinstance(images, Split) else images
     check_takes(check_model(model), images)
     check_not_empty(images)
-    check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
+    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
     check_whole("sample", sample, 1, most=10_000_000)
     check_whole("seed", seed, 0)
     device = device_of(model)

@@ -89,7 +89,7 @@ def gradient_flow(
     outputs = logits_of(check_takes(check_model(model), images)).shape[1]
     if int(labels.min()) < 0 or int(labels.max()) >= outputs:
         raise ConfigError(f"labels go from {int(labels.min())} to {int(labels.max())}; the model has {outputs} outputs")
-    check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
+    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
     _check_optimizer(optimizer, model)
     if not any(True for _ in _weights(model)):
         raise ConfigError("the model has no weights that are trained; set requires_grad of some to True")

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, check_images, check_number, check_whole, describe_tensor
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import check_model, check_not_empty, hooked, logits_of
@@ -87,7 +88,7 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     torch.Size([4, 1, 28, 28])
     """
     numbers = {"samples": samples, "steps": steps, "window": window, "stride": stride, "batch_size": batch_size}
-    logits = _first_logits(model, images, method, numbers, noise)
+    logits = _first_logits(model, images, method, numbers, noise, layer)
     targets = class_targets(model, images, targets, logits.shape[1], batch_size)
     generator = torch.Generator().manual_seed(check_whole("seed", seed, 0))
     # For each method: how many passes it makes for an image, and the function (images, targets) → maps.
@@ -111,12 +112,15 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     return torch.cat(maps)
 
 
-def _first_logits(model: nn.Module, images: Tensor, method: str, numbers: dict[str, int], noise: float) -> Tensor:
+def _first_logits(
+    model: nn.Module, images: Tensor, method: str, numbers: dict[str, int], noise: float, layer
+) -> Tensor:
     """Return the logits of the first image, (1, classes); raise ConfigError unless the arguments fit each other."""
     check_choice("method", method, METHODS)
     for name, value in numbers.items():
         check_whole(name, value, 1, most=MOST_OF_EACH.get(name, MOST_AT_ONCE))
     check_number("noise", noise, 0)
+    check_arguments(saliency, {"layer": layer})
     check_images(images)
     check_not_empty(images)
     stride, window = numbers["stride"], numbers["window"]
@@ -138,7 +142,7 @@ def class_targets(model: nn.Module, images: Tensor, targets: object, classes: in
     if isinstance(targets, (list, tuple, np.ndarray)):
         targets = torch.as_tensor(targets)
     if not isinstance(targets, Tensor):
-        targets = torch.full((len(images),), check_whole("targets", targets, 0))
+        targets = torch.full((len(images),), check_whole("targets", targets, 0, most=2**31))
     if targets.is_floating_point() or targets.dtype == torch.bool or targets.shape != (len(images),):
         raise ConfigError(
             f"targets must be one class, or one for each of {len(images)} images, got {describe_tensor(targets)}"

@@ -79,7 +79,7 @@ def top_images(
     check_not_empty(tensors)
     check_whole("count", count, 1, most=10_000)
     check_whole("unit", unit, 0)
-    check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
+    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
     values, places = _largest_outputs(model, tensors, layer, unit, batch_size)
     if not values.isfinite().all() or not values.any():
         state = "zero for every one of these images: it is dead" if values.isfinite().all() else "NaN or infinite"

@@ -64,9 +64,9 @@ def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> LossAn
     0.95
     """
     if not isinstance(split, Split) or len(split) == 0:
-        raise ConfigError(f"evaluate wants a Split with images in it, such as data.validation; got {split!r}")
+        raise ConfigError(f"evaluate wants a Split with images in it, such as data.validation; got {shown(split)}")
     check_takes(model, split.images, len(split.classes))
-    check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
+    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
     device = device_of(model)
     losses, correct = [], []
     with evaluating(model), torch.no_grad():
@@ -91,7 +91,7 @@ def evaluate_all(models: Iterable[nn.Module], split: Split, *, batch_size: int =
     models = list(models)
     if not models or not isinstance(split, Split) or len(split) < 2:
         raise ConfigError(
-            f"evaluate_all wants networks and a Split of two images or more, got {len(models)}, {split!r}"
+            f"evaluate_all wants networks and a Split of two images or more, got {len(models)}, {shown(split)}"
         )
     losses, correct = torch.zeros(len(split), dtype=torch.double), torch.zeros(len(split), dtype=torch.double)
     for model in models:
@@ -115,7 +115,7 @@ def predict(model: nn.Module, images: Tensor, *, batch_size: int = 250) -> Tenso
     tensor([7, 2, 1])
     """
     first = check_takes(model, images)
-    check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
+    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
     if len(images) == 1:  # the check has computed it already
         return first.softmax(1).cpu()
     device = device_of(model)
@@ -153,7 +153,7 @@ def mistakes(model: nn.Module, split: Split, *, batch_size: int = 250) -> Mistak
     tensor(955)
     """
     if not isinstance(split, Split) or len(split) == 0:
-        raise ConfigError(f"mistakes wants a Split with images in it, such as data.validation; got {split!r}")
+        raise ConfigError(f"mistakes wants a Split with images in it, such as data.validation; got {shown(split)}")
     confidence, answers = predict(model, split.images, batch_size=batch_size).max(1)
     classes = max(len(split.classes), int(answers.max()) + 1)
     pairs = split.labels.cpu() * classes + answers

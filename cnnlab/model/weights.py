@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from cnnlab.arguments import check_arguments
 from cnnlab.errors import DataError
 from cnnlab.files import atomic_write
 
@@ -22,6 +23,7 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
 
     >>> save_weights(model, "my_network.safetensors")
     """
+    check_arguments(save_weights, {"model": model})
     write_tensors(path, model.state_dict(), {})
 
 
@@ -33,6 +35,7 @@ def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
 
     >>> model = load_weights(build_cnn(), "my_network.safetensors")
     """
+    check_arguments(load_weights, {"model": model})
     weights = read_tensors(path)[0]
     own = model.state_dict()
     for name in [*own, *weights]:

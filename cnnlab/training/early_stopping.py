@@ -133,7 +133,9 @@ class Stopping:
     last: Scores
 
     def __post_init__(self) -> None:
-        check_arguments(Stopping, vars(self), recorded=0, epochs=0, patience=0, min_delta=0.0, stopped_in=0)
+        check_arguments(
+            Stopping, vars(self), recorded=0, epochs=0, patience=0, min_delta=0.0, stopped_in=0, waited_from=0
+        )
 
     @property
     def best_epoch(self) -> int:

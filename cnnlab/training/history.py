@@ -165,7 +165,7 @@ class History:
         """Return the History of which `to_dict` returned these plain values; raise ConfigError for any others."""
         try:
             return cls._from_dict(plain)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, ConfigError):
                 raise
             raise ConfigError(

@@ -111,7 +111,7 @@ def _check_outputs(model: nn.Module, data: Data) -> None:
     """Raise ConfigError unless the model takes the data's images and has an output for each of its classes."""
     if not isinstance(model, nn.Module) or not any(value.requires_grad for value in model.parameters()):
         raise ConfigError(
-            f"model must be an nn.Module with parameters to train, such as build_cnn(); got {model!r:.60}"
+            f"model must be an nn.Module with parameters to train, such as build_cnn(); got {shown(model)}"
         )
     logits = check_takes(model, data.train.images, len(data.classes))
     remedy = f"build_cnn(input_shape={data.input_shape}, classes={len(data.classes)}) fits"

@@ -23,8 +23,8 @@ class Samples:
     def data(self):
         import torch
 
-        images = torch.rand(60, 1, 12, 12, generator=torch.Generator().manual_seed(0))
-        return cnnlab.Data.from_tensors(images, torch.arange(60) % 3, classes=("cat", "dog", "owl"))
+        images = torch.rand(120, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+        return cnnlab.Data.from_tensors(images, torch.arange(120) % 3, classes=("cat", "dog", "owl"))
 
     @functools.cached_property
     def model(self):
@@ -32,6 +32,15 @@ class Samples:
 
     def new_model(self, seed: int = 0):
         return cnnlab.build_cnn(channels=(2,), hidden=4, input_shape=(1, 12, 12), classes=3, seed=seed)
+
+    @functools.cached_property
+    def digits(self):
+        """Data of 28×28 pixels, and a network for it."""
+        import torch
+
+        images = torch.rand(30, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+        network = cnnlab.build_cnn(channels=(2,), hidden=4, classes=3).eval()
+        return cnnlab.Data.from_tensors(images, torch.arange(30) % 3), network
 
     @property
     def split(self):

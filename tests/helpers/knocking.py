@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import ipywidgets
 import matplotlib.pyplot as plt
-from doors import Door
+from door_list import Door
 from nonsense import VALUES, OwnError, fits, variants
 
 import cnnlab

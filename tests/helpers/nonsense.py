@@ -231,7 +231,10 @@ def _is_kind(value: Any, kind: Any) -> bool:
 
 
 def _is_number(value: Any, kind: type) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool) and -1.8e308 < value < 1.8e308
+    try:
+        return isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # no float can hold it
+        return False
 
 
 def _is_list(value: Any, origin: Any, part: Any) -> bool:

@@ -140,7 +140,7 @@ class Data:
         images : Tensor
             float (N, C, H, W) in 0–1.
         labels : Tensor
-            Whole numbers (N,) from 0.
+            Whole numbers (N,) from 0. Without `classes`, each number up to the largest has an image.
         train, validation, test : int, optional
             Number of images. By default test is a tenth of all, validation a tenth of the rest, and train what is left.
         classes : tuple of str, optional
@@ -160,14 +160,14 @@ class Data:
         """
         check_images(images)
         check_arguments(Data.from_tensors, locals() | {"classes": None})
-        classes = None if classes is None else check_class_names(classes)
+        _check_channels_first(images)
         if len(images) and not 0 <= images.min() <= images.max() <= 1:  # true for NaN, too
             raise ConfigError(
                 f"images must lie in 0–1, got {images.min():.3g} to {images.max():.3g}; "
                 "divide by 255 if they are 0 to 255"
             )
         labels = _check_labels(labels, len(images))
-        classes = tuple(classes or _numbered_classes(labels))
+        classes = (() if classes is None else check_class_names(classes)) or _names_of(labels)
         if int(labels.max()) >= len(classes):
             raise ConfigError(f"labels go up to {int(labels.max())}, but classes has {len(classes)} names: {classes!r}")
         pixels = images.detach().float().cpu()
@@ -231,15 +231,26 @@ def check_class_names(classes: Any) -> tuple[str, ...]:
     return tuple(classes)
 
 
-def _numbered_classes(labels: Tensor) -> list[str]:
-    """Return "0", "1", … for each label up to the largest; raise ConfigError where a label between has no image."""
-    counted = len(labels.unique())
-    if counted <= int(labels.max()):
+def _check_channels_first(images: Tensor) -> None:
+    """Raise ConfigError for images that look like (N, H, W, C), as other libraries have them."""
+    _, first, second, last = images.shape
+    if last in (1, 3, 4) and first > 4 and second > 4 and max(first, second) <= 4 * min(first, second):
         raise ConfigError(
-            f"labels go up to {int(labels.max())}, but only {counted} of them have images; number the classes from 0 "
-            "without a gap, or name all of them with classes=(…)"
+            f"images look like (N, H, W, C), got {tuple(images.shape)}; write images.permute(0, 3, 1, 2). If they do "
+            f"have {first} channels, write images.transpose(2, 3)"
         )
-    return [str(label) for label in range(counted)]
+
+
+def _names_of(labels: Tensor) -> tuple[str, ...]:
+    """Return a name for each label, "0", "1", …; raise ConfigError if a number has no image."""
+    present = labels.unique()
+    if len(present) <= int(labels.max()):
+        first = ", ".join(map(str, present[:5].tolist())) + (", …" if len(present) > 5 else "")
+        raise ConfigError(
+            f"labels must count from 0 without a gap, got {first}; write labels.unique(return_inverse=True)[1], or "
+            "give classes=(…) with a name for each number from 0"
+        )
+    return tuple(map(str, present.tolist()))
 
 
 def _check_labels(labels: Any, count: int) -> Tensor:

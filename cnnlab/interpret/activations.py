@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from cnnlab.checks import check_whole
 from cnnlab.data.dataset import Split
-from cnnlab.interpret.capture import ByLayer, Layers, check_model, check_not_empty, hooked
+from cnnlab.errors import ConfigError
+from cnnlab.interpret.capture import ByLayer, Layers, check_not_empty, hooked
 from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of, evaluating
+from cnnlab.model.networks import check_model
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, nn.LPPool2d)
 # Given its output y, is an activation function nearly flat there: is its slope under 1 % of the steepest one?
@@ -87,7 +89,7 @@ def activation_statistics(
     Parameters
     ----------
     model : nn.Module
-        Any network.
+        Any network, but TorchScript. A compiled one runs uncompiled meanwhile.
     images : Split or Tensor
         Float (N, C, H, W), normalized as in training; as many as you like.
     layers
@@ -120,6 +122,8 @@ def activation_statistics(
     with evaluating(model), torch.no_grad(), hooked(model, layers, see):
         for batch in images.split(batch_size):
             model(batch.to(device))
+    if not tallies:
+        raise ConfigError("none of these layers ran, or none gives numbers with units; capture(model) shows which do")
     return ByLayer({name: tally.result() for name, tally in tallies.items()})
 
 

@@ -14,12 +14,14 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, check_images, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import evaluating
+from cnnlab.model.networks import check_model, named_layers, original, tensors_in, uncompiled
 
 if TYPE_CHECKING:
     import pandas
@@ -82,7 +84,8 @@ def capture(
     Parameters
     ----------
     model : nn.Module
-        Any network.
+        Any network, but TorchScript. A compiled one runs uncompiled inside the block. The images that it is called with
+        are not changed: it gets a copy.
     layers : str, type, or iterable of them, optional
         Names or types, such as ["relu1", nn.MaxPool2d]. None: every layer that has no layers inside.
     inputs : bool
@@ -138,11 +141,12 @@ def hooked(
     begin : function
         begin() is called at the start of every pass through the model.
     """
+    model = original(model)
     chosen = choose_layers(model, layers)
     wants_images = any(isinstance(layer, (nn.Conv2d, nn.Flatten)) for layer in model.modules())
     used: Counter[str] = Counter()
 
-    def start(_model: nn.Module, arguments: tuple) -> None:
+    def start(_model: nn.Module, arguments: tuple, named: dict) -> tuple[tuple, dict]:
         first = arguments[0] if arguments else None
         # torch would take these for one image without a batch, or refuse them in words that name no remedy.
         unbatched = isinstance(first, Tensor) and (first.ndim == 3 or not first.is_floating_point())
@@ -150,27 +154,31 @@ def hooked(
             check_images(first)
         used.clear()
         begin()
+        # The network may write into what it is called with.
+        own = [value.clone() if isinstance(value, Tensor) else value for value in (*arguments, *named.values())]
+        return tuple(own[: len(arguments)]), dict(zip(named, own[len(arguments) :], strict=True))
 
     def enter(name: str, _layer: nn.Module, arguments: tuple, named: dict) -> None:
         used[name] += 1
         entering = (*arguments, *named.values())
         if before is not None:
-            for full_name, values in _tensors(_numbered(name, used), entering[0] if len(entering) == 1 else entering):
+            for full_name, values in tensors_in(_numbered(name, used), entering[0] if len(entering) == 1 else entering):
                 before(full_name, values)
 
     def leave(name: str, layer: nn.Module, arguments: tuple, named: dict, output: Any) -> Any:
         inputs = (*arguments, *named.values())
-        tensors = list(_tensors(_numbered(name, used), output))
+        tensors = list(tensors_in(_numbered(name, used), output))
         replacements = [see(full_name, layer, inputs, values) for full_name, values in tensors]
         return replacements[0] if isinstance(output, Tensor) else None
 
     handles = []
     try:
-        handles.append(model.register_forward_pre_hook(start))
+        handles.append(model.register_forward_pre_hook(start, with_kwargs=True))
         for name, layer in chosen.items():
             handles.append(layer.register_forward_pre_hook(functools.partial(enter, name), with_kwargs=True))
             handles.append(layer.register_forward_hook(functools.partial(leave, name), with_kwargs=True))
-        yield
+        with uncompiled():
+            yield
     finally:
         for handle in handles:
             handle.remove()
@@ -181,29 +189,12 @@ def _numbered(name: str, used: Counter[str]) -> str:
     return name if used[name] == 1 else f"{name}#{used[name]}"
 
 
-def _tensors(name: str, values: Any) -> Iterator[tuple[str, Tensor]]:
-    """Yield each tensor of a layer's output with its name; in a tuple, list or dict its place or key is added."""
-    if isinstance(values, Tensor):
-        yield name, values
-    elif isinstance(values, Mapping):
-        for key, value in values.items():
-            yield from _tensors(f"{name}[{key}]", value)
-    elif isinstance(values, (tuple, list)):
-        for place, value in enumerate(values):
-            yield from _tensors(f"{name}[{place}]", value)
-
-
-def check_model(model: object) -> nn.Module:
-    """Return model; raise ConfigError unless it is an nn.Module."""
-    if not isinstance(model, nn.Module):
-        raise ConfigError(f"model must be an nn.Module, such as build_cnn(), got {shown(model)}")
-    return model
-
-
 def choose_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Module]:
     """Return name → layer for these names or types, in the model's order; None: all that have no layers inside."""
-    named = {name: layer for name, layer in model.named_modules(remove_duplicate=False) if name}
-    once = {name: layer for name, layer in model.named_modules() if name}  # each layer by its first name only
+    if any(isinstance(layer, torch.jit.ScriptModule) for layer in model.modules()):
+        raise ConfigError("the layers of a TorchScript network can't be seen; give the network that it was made from")
+    named = {name: layer for name, layer in named_layers(model, every_name=True) if name}
+    once = {name: layer for name, layer in named_layers(model) if name}  # each layer by its first name only
     if layers is None:
         return {name: layer for name, layer in once.items() if not any(layer.children())} or {"": model}
     wanted = list(layers) if isinstance(layers, Iterable) and not isinstance(layers, (str, nn.Module)) else [layers]
@@ -243,17 +234,6 @@ def check_not_empty(images: Tensor) -> None:
     """Raise ConfigError if there is no image."""
     if len(images) == 0:
         raise ConfigError("images: got none; give one or more, float (N, C, H, W)")
-
-
-def logits_of(output: Any) -> Tensor:
-    """Return a network's logits (N, classes): its output, or the first tensor in it; raise ConfigError without them."""
-    logits = next((values for _, values in _tensors("", output)), None)
-    if logits is None or logits.ndim != 2:
-        got = type(output).__name__ if logits is None else tuple(logits.shape)
-        raise ConfigError(
-            f"the model's output must be logits (N, classes), or a tuple that begins with them, got {got}"
-        )
-    return logits
 
 
 class ByLayer(dict):

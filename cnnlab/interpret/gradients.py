@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,9 +13,10 @@ from torch.nn import functional
 from cnnlab.checks import check_images, check_whole, describe_tensor, shown
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer, check_model, check_not_empty, logits_of
-from cnnlab.interpret.seeding import seeded
-from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of
+from cnnlab.interpret.capture import ByLayer, check_not_empty
+from cnnlab.model.evaluation import CANNOT_TAKE, MOST_AT_ONCE, check_labels, device_of, first_logits
+from cnnlab.model.networks import call, check_model, copied, logits_of, named_layers, original, plain_name, uncompiled
+from cnnlab.model.random_numbers import seeded
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,14 +58,15 @@ def gradient_flow(
 ) -> ByLayer:
     """Return a `LayerGradient` for each trained weight of two or more dimensions, first to last.
 
-    Biases, normalization layers and frozen weights are left out. Each batch has its own gradient of the mean
-    cross-entropy. It is computed on a copy of the model in train mode, with its dropout layers switched off; what else
-    is random in the copy comes from a fixed seed. The model itself stays as it is.
+    Biases, normalization layers, frozen weights, and those that take no part in the answer are left out. Each batch has
+    its own gradient of the mean cross-entropy. It is computed on a copy of the model in train mode, with its dropout
+    layers switched off; what else is random in the copy comes from a fixed seed. The model itself stays as it is.
 
     Parameters
     ----------
     model : nn.Module
-        Any network that returns logits (N, classes).
+        Any network that returns logits (N, classes), or a tuple or a dict that begins with them. A compiled one is
+        copied uncompiled.
     images : Split or Tensor
         Float (N, C, H, W), normalized as in training.
     labels : Tensor, optional
@@ -86,9 +87,8 @@ def gradient_flow(
     """
     images, labels = _images_and_labels(images, labels)
     check_not_empty(images)
-    outputs = logits_of(check_takes(check_model(model), images)).shape[1]
-    if int(labels.min()) < 0 or int(labels.max()) >= outputs:
-        raise ConfigError(f"labels go from {int(labels.min())} to {int(labels.max())}; the model has {outputs} outputs")
+    model = original(check_model(model))
+    check_labels(labels, first_logits(model, images).shape[1])
     batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
     _check_optimizer(optimizer, model)
     if not any(True for _ in _weights(model)):
@@ -97,7 +97,9 @@ def gradient_flow(
     for batch, batch_labels in zip(images.split(batch_size), labels.split(batch_size), strict=True):
         for name, row in _measure_batch(model, optimizer, batch, batch_labels).items():
             rows_of.setdefault(name, []).append(row)
-    kinds = {name: type(layer).__name__ for name, layer in model.named_modules()}
+    if not rows_of:
+        raise ConfigError("no weight takes part in the answer, so there is no gradient")
+    kinds = {name: type(layer).__name__ for name, layer in named_layers(model)}
     return ByLayer({name: _summary(kinds.get(name, "weight"), np.array(rows)) for name, rows in rows_of.items()})
 
 
@@ -106,13 +108,14 @@ def _measure_batch(
 ) -> dict[str, tuple[float, ...]]:
     """Return the measurements of each weight for one batch, taken on fresh copies of model and optimizer."""
     device = device_of(model)
-    with torch.inference_mode(False), seeded(0, device):
-        twin, stepper = copy.deepcopy((model, optimizer))  # together, so that the optimizer's copy steps the twin
+    with torch.inference_mode(False), uncompiled(), seeded(0, device):
+        twin, stepper = copied(model, optimizer)  # together, so that the optimizer's copy steps the twin
         _backward(twin, images.clone().to(device), labels.clone().to(device))
         before = {name: value.detach().clone() for name, value in _weights(twin)}
         if stepper is not None:
             stepper.step()
-    return {name: _measure(before[name], value, stepper is not None) for name, value in _weights(twin)}
+    used = {name: value for name, value in _weights(twin) if value.grad is not None}
+    return {name: _measure(before[name], value, stepper is not None) for name, value in used.items()}
 
 
 def _images_and_labels(images: Split | Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -156,10 +159,12 @@ def _backward(model: nn.Module, images: Tensor, labels: Tensor) -> None:
     model.zero_grad()
     with torch.enable_grad():
         try:
-            functional.cross_entropy(logits_of(model(images)), labels).backward()
+            functional.cross_entropy(logits_of(call(model, images)), labels).backward()
         except torch.OutOfMemoryError:
             raise
-        except (RuntimeError, ValueError) as error:
+        except ConfigError:
+            raise
+        except CANNOT_TAKE as error:
             raise ConfigError(
                 f"the model can't be trained on a batch of {tuple(images.shape)} ({error}); try another batch_size"
             ) from error
@@ -169,12 +174,13 @@ def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     """Yield each trained weight of two or more dimensions, with the name of its layer."""
     for name, value in model.named_parameters():
         if value.ndim > 1 and value.requires_grad:
-            yield name.removesuffix(".weight"), value
+            yield plain_name(name).removesuffix(".weight"), value
 
 
 def _measure(before: Tensor, value: nn.Parameter, stepped: bool) -> tuple[float, ...]:
     """Return mean and largest |gradient|, gradient norm, and the ratios of gradient and step to the weights' norm."""
-    gradient = torch.zeros_like(before) if value.grad is None else value.grad
+    gradient = value.grad
+    assert gradient is not None  # the caller measures such weights only
     gradient_norm = float(gradient.norm())
     weight_norm = float(before.norm()) or float("nan")  # there is no ratio to a norm of 0
     step_norm = float((value.detach() - before).norm()) if stepped else float("nan")

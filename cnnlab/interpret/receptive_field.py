@@ -5,7 +5,6 @@ Rows and columns of an image are set to NaN. An output that depends on one of th
 
 from __future__ import annotations
 
-import copy
 from bisect import bisect_left
 from collections.abc import Callable
 
@@ -14,8 +13,9 @@ from torch import Tensor, nn
 
 from cnnlab.checks import check_whole, shown
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import capture, check_model, check_unit, layer_of_output
+from cnnlab.interpret.capture import capture, check_unit, layer_of_output
 from cnnlab.machine import check_memory
+from cnnlab.model.networks import check_model, copied, original
 
 
 def receptive_field(
@@ -28,7 +28,7 @@ def receptive_field(
     Parameters
     ----------
     model : nn.Module
-        Any network. It is copied, and stays as it is.
+        Any network, but TorchScript. It is copied, a compiled one uncompiled, and stays as it is.
     layer : str
         The name of an output, as in `capture`: "relu1", or "relu#2" for the second use of a layer.
     unit : int
@@ -45,7 +45,8 @@ def receptive_field(
         raise ConfigError(f"input_shape wants (channels, height, width), such as (1, 28, 28); got {shown(input_shape)}")
     channels, height, width = (check_whole("input_shape", size, 1, most=10_000) for size in input_shape)
     check_memory("an image of this input_shape", 16 * channels * height * width, "take a smaller one")
-    layer_of_output(check_model(model), layer)
+    model = original(check_model(model))
+    layer_of_output(model, layer)
     check_whole("unit", unit, 0)
     check_whole("place", place, 0)
     depends_on = _experiment(model, layer, unit, place, input_shape)
@@ -64,7 +65,7 @@ def _experiment(
     model: nn.Module, layer: str, unit: int, place: int, input_shape: tuple[int, int, int]
 ) -> Callable[..., bool]:
     """Return a function: does the output become NaN if these rows and columns of an image of zeros are NaN?"""
-    twin = copy.deepcopy(model).cpu().double()  # in single precision, fast convolutions may smear a NaN (Winograd)
+    twin = copied(model)[0].cpu().double()  # in single precision, fast convolutions may smear a NaN (Winograd)
     blank = torch.zeros(1, *input_shape, dtype=torch.float64)
 
     def depends_on(rows: slice = slice(None), columns: slice = slice(None)) -> bool:

@@ -16,8 +16,9 @@ from torch.nn import functional
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, check_images, check_number, check_whole, describe_tensor
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import check_model, check_not_empty, hooked, logits_of
-from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of, evaluating
+from cnnlab.interpret.capture import check_not_empty, hooked
+from cnnlab.model.evaluation import MOST_AT_ONCE, device_of, evaluating, first_logits
+from cnnlab.model.networks import call, check_model, logits_of, uncompiled
 
 MOST_OF_EACH = {"samples": 10_000, "steps": 1000}  # a quadrature of more points takes minutes to prepare
 METHODS = ("gradient", "gradient_x_input", "smoothgrad", "integrated_gradients", "grad_cam", "occlusion")
@@ -45,7 +46,8 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     Parameters
     ----------
     model : nn.Module
-        Any network that returns logits (N, classes). It is in eval mode meanwhile, and afterwards as it was.
+        Any network that returns logits (N, classes), or a tuple or a dict that begins with them. It is in eval mode
+        meanwhile, and uncompiled; afterwards it is as it was.
     images : Tensor
         Float (N, C, H, W), normalized as in training, so that zero is the training set's mean colour.
     targets : Tensor or int, optional
@@ -103,7 +105,7 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     passes, draw = methods[method]
     at_once = max(1, batch_size // passes)
     device, dtype = device_of(model), images.dtype
-    with torch.inference_mode(False), evaluating(model):
+    with torch.inference_mode(False), evaluating(model), uncompiled():
         batches = zip(images.split(at_once), targets.split(at_once), strict=True)
         maps = [
             draw(batch.detach().clone().to(device), classes.clone().to(device)).to(images.device, dtype)
@@ -129,15 +131,15 @@ def _first_logits(
             f"occlusion wants stride <= window <= the image's side, got stride={stride}, window={window} and images of "
             f"{images.shape[2]}×{images.shape[3]}; make them smaller"
         )
-    return logits_of(check_takes(check_model(model), images))
+    return first_logits(check_model(model), images)
 
 
 def class_targets(model: nn.Module, images: Tensor, targets: object, classes: int, batch_size: int) -> Tensor:
     """Return one class an image, int64 (N,), on the CPU."""
     if targets is None:
         device = device_of(model)
-        with evaluating(model), torch.no_grad():
-            answers = [logits_of(model(batch.to(device))).argmax(1).cpu() for batch in images.split(batch_size)]
+        with evaluating(model), torch.no_grad(), uncompiled():
+            answers = [logits_of(call(model, batch.to(device))).argmax(1).cpu() for batch in images.split(batch_size)]
         return torch.cat(answers)
     if isinstance(targets, (list, tuple, np.ndarray)):
         targets = torch.as_tensor(targets)
@@ -155,15 +157,17 @@ def class_targets(model: nn.Module, images: Tensor, targets: object, classes: in
 
 def _logit(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     """Return the target's logit of each image, (N,)."""
-    return logits_of(model(images)).gather(1, targets[:, None])[:, 0]
+    return logits_of(call(model, images)).gather(1, targets[:, None])[:, 0]
 
 
 def _gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     """Return the gradient of each image's target logit, (N, C, H, W)."""
     with torch.enable_grad():
         images = images.clone().requires_grad_()
-        score = _logit(model, images.clone(), targets).sum()  # of a copy, since a first layer may work in place
-        return torch.autograd.grad(score, images)[0]
+        score = _logit(model, images, targets).sum()
+        if not score.requires_grad:
+            raise ConfigError("the logits have no gradient with respect to the image; take method='occlusion'")
+        return torch.autograd.grad(score, images, materialize_grads=True)[0]
 
 
 def draw_noise(images: Tensor, samples: int, noise: float, generator: torch.Generator) -> Tensor:
@@ -209,7 +213,9 @@ def _grad_cam(model: nn.Module, images: Tensor, targets: Tensor, layer: str | No
         maps = kept[-1]  # (N, K, h, w), of the convolution that ran last
         if maps.ndim != 4:
             raise ConfigError(f"grad_cam wants a layer that gives maps (N, C, H, W); {layer} gives {tuple(maps.shape)}")
-        gradients = torch.autograd.grad(score, maps)[0]
+        if not score.requires_grad or not maps.requires_grad:
+            raise ConfigError("grad_cam: the logits have no gradient with respect to the maps; take method='occlusion'")
+        gradients = torch.autograd.grad(score, maps, materialize_grads=True)[0]
     weights = gradients.mean((2, 3), keepdim=True)
     cam = (weights * maps.detach()).sum(1, keepdim=True).relu()
     return functional.interpolate(cam, images.shape[2:], mode="bilinear").expand(-1, images.shape[1], -1, -1)

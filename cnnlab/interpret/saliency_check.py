@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +10,10 @@ from torch import Tensor, nn
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_whole
-from cnnlab.interpret.capture import check_model, logits_of
 from cnnlab.interpret.saliency import class_targets, saliency
-from cnnlab.interpret.seeding import seeded
-from cnnlab.model.evaluation import check_takes, device_of
+from cnnlab.model.evaluation import device_of, first_logits
+from cnnlab.model.networks import check_model, copied, original
+from cnnlab.model.random_numbers import seeded
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -81,7 +80,9 @@ def saliency_check(
 
     Parameters
     ----------
-    model, images, targets, method
+    model : nn.Module
+        Any network that `saliency` takes.
+    images, targets, method
         As in `saliency`.
     shuffled : nn.Module, optional
         Another network to compare with: of the same kind, trained on `shuffle_labels(data)`, so that it has learnt
@@ -103,7 +104,7 @@ def saliency_check(
     """
     check_arguments(saliency_check, locals(), seed=0)
     batch_size = check_whole("batch_size", options.get("batch_size", 256), 1)
-    logits = logits_of(check_takes(check_model(model), images))
+    logits = first_logits(check_model(model), images)
     targets = class_targets(model, images, targets, logits.shape[1], batch_size)
     networks = {"trained": model, "random weights": _with_random_weights(model, seed)}
     if shuffled is not None:
@@ -122,7 +123,8 @@ def _with_random_weights(model: nn.Module, seed: int) -> nn.Module:
 
     Weights that no layer draws (parameters of one's own, weight_norm) are shuffled: nothing learnt may stay in place.
     """
-    twin = copy.deepcopy(model)
+    model = original(model)
+    (twin,) = copied(model)
     with seeded(seed + 2**31, device_of(model)):  # far from the small seeds that the model may have begun with
         for layer in twin.modules():
             draw_again = getattr(layer, "reset_parameters", None)

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from cnnlab.checks import check_whole
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import check_model, check_not_empty, check_unit, hooked, layer_of_output
+from cnnlab.interpret.capture import check_not_empty, check_unit, hooked, layer_of_output
 from cnnlab.interpret.receptive_field import receptive_field
 from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of, evaluating
+from cnnlab.model.networks import check_model, original
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,7 @@ def top_images(
     Parameters
     ----------
     model : nn.Module
-        Any network.
+        Any network, but TorchScript. A compiled one runs uncompiled meanwhile.
     images : Split or Tensor
         Float (N, C, H, W), normalized as in training.
     layer : str
@@ -75,7 +76,8 @@ def top_images(
     (4, 8, 14, 18)
     """
     tensors = images.images if isinstance(images, Split) else images
-    check_takes(check_model(model), tensors)
+    model = original(check_model(model))
+    check_takes(model, tensors)
     check_not_empty(tensors)
     check_whole("count", count, 1, most=10_000)
     check_whole("unit", unit, 0)

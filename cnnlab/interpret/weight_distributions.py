@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor, nn
 
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer, check_model
+from cnnlab.interpret.capture import ByLayer
+from cnnlab.model.networks import check_model, copied, named_layers, original, plain_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Ten
     0.3
     """
     before = _initial_weights(initial)
-    kinds = {name: type(layer).__name__ for name, layer in check_model(model).named_modules()}
+    kinds = {name: type(layer).__name__ for name, layer in named_layers(check_model(model))}
     measured = ByLayer()
     for name, weight in _weights(model):
         if before is not None and (name not in before or before[name].shape != weight.shape):
@@ -89,7 +90,7 @@ def _initial_weights(initial: object) -> Mapping[str, Tensor] | None:
         return dict(_weights(initial))
     if initial is not None and not isinstance(initial, Mapping):
         raise ConfigError(f"initial wants a network or its state_dict(), got {type(initial).__name__}")
-    return initial
+    return None if initial is None else {plain_name(str(name)): value for name, value in initial.items()}
 
 
 def _weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -97,11 +98,38 @@ def _weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
     A weight that is computed from parameters (as by weight_norm) takes their place.
     """
-    for name, layer in model.named_modules():
+    for name, layer in named_layers(_computed_anew(original(model))):
         if "parametrizations" not in name.split("."):  # in there are the parameters from which a weight is computed
             own = [*dict(layer.named_parameters(recurse=False)), *getattr(layer, "parametrizations", ())]
+            by_hook = [weight for weight, _ in _computed_by_a_hook(layer)]
+            own = [
+                *by_hook,
+                *(weight for weight in own if not weight.startswith(tuple(f"{each}_" for each in by_hook))),
+            ]
             weights = ((f"{name}.{weight}".removeprefix("."), getattr(layer, weight)) for weight in own)
             yield from ((weight, value) for weight, value in weights if value.ndim > 1)
+
+
+def _computed_by_a_hook(layer: nn.Module) -> list[tuple[str, Callable]]:
+    """Return (name, hook) of each weight that a hook computes before each pass, as `nn.utils.weight_norm` does.
+
+    So do spectral_norm and the methods of nn.utils.prune. Their parameters are named weight_g, weight_v, weight_orig.
+    """
+    named = (
+        (getattr(hook, "name", getattr(hook, "_tensor_name", "")), hook) for hook in layer._forward_pre_hooks.values()
+    )
+    return [(name, hook) for name, hook in named if name and isinstance(vars(layer).get(name), Tensor)]
+
+
+def _computed_anew(model: nn.Module) -> nn.Module:
+    """Return the network; if hooks compute weights, a copy in which these are up to date with their parameters."""
+    if not any(_computed_by_a_hook(layer) for layer in model.modules()):
+        return model
+    twin = copied(model)[0].eval()
+    for layer in twin.modules():
+        for _, hook in _computed_by_a_hook(layer):
+            hook(layer, ())
+    return twin
 
 
 def _flat(weights: Tensor) -> np.ndarray:

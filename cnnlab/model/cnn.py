@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, check_device, check_kernel_size, check_number, check_whole, shown
 from cnnlab.errors import ConfigError
+from cnnlab.model.networks import check_model
 
 POOLINGS = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d, "none": None}
 PADDINGS = ("same", "valid")
@@ -231,12 +232,18 @@ def check_parameter_count(model: nn.Module) -> None:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return the number of parameters of a network: all its weights and biases.
+    """Return the number of parameters of a network: all its weights and biases, those of shared layers once.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any network, compiled or not. Raises ConfigError for one whose lazy layers have seen no image yet.
 
     >>> count_parameters(build_cnn())
     105866
     """
-    check_arguments(count_parameters, locals())
+    if any(is_lazy(parameter) for parameter in check_model(model).parameters()):
+        raise ConfigError("the model has lazy layers, which get weights with the first image; call model(images) first")
     return sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -246,7 +253,7 @@ def match_channels(target: int | nn.Module, *, channels: tuple[int, ...] = (16, 
     Parameters
     ----------
     target : int or nn.Module
-        The count to match, or the network that has it.
+        The count to match, or the network that has it: any network.
     channels : tuple of int
         The widths returned have these proportions.
     **architecture

@@ -15,29 +15,35 @@ Three changes save memory traffic, and each keeps every bit of the values and of
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
 from cnnlab.model.cnn import Dropout
+from cnnlab.model.networks import call, logits_of
 
 LAYERS = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Flatten, nn.Linear, Dropout)  # those of build_cnn
 FORGET_OUTPUT = (nn.Conv2d, nn.Linear, nn.MaxPool2d)  # their backward pass does not read what they returned
+NEW_OUTPUT = (*FORGET_OUTPUT, nn.AvgPool2d)  # what they return is not the memory of their input
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 def compute_logits(model: nn.Module, images: Tensor) -> Tensor:
-    """Return model(images), faster where nothing can see the difference.
+    """Return the logits of model(images), faster where nothing can see the difference; images are never changed.
 
     A network with hooks, with layers that `build_cnn` does not have, compiled, or with a changed `forward`, is called.
+    Raises ConfigError if such a network returns no logits.
 
     >>> torch.equal(compute_logits(model, images), model(images))
     True
     """
-    if not (isinstance(model, nn.Sequential) and _is_plain(model)):
-        return model(images)
-    values, before = images, None
-    for _, layer in relu_after_max(list(zip(model._modules, model, strict=True))):
+    if not is_plain(model):
+        return logits_of(call(model, images))
+    layers = relu_after_max(list(zip(model._modules, model, strict=True)))
+    values, before = (images if isinstance(layers[0][1], NEW_OUTPUT) else images.clone()), None
+    for _, layer in layers:
         if isinstance(layer, nn.ReLU) and isinstance(before, FORGET_OUTPUT):
             values = torch.relu_(values)
         else:
@@ -61,9 +67,9 @@ def relu_after_max(layers: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Mo
     return layers
 
 
-def _is_plain(model: nn.Sequential) -> bool:
-    """Return whether the network is a chain of torch's own layers, which nothing watches or changes."""
-    if type(model) is not nn.Sequential or torch_module._has_any_global_hook():
+def is_plain(model: nn.Module) -> TypeGuard[nn.Sequential]:
+    """Return whether the network is a chain of the layers that `build_cnn` uses, which nothing watches or changes."""
+    if type(model) is not nn.Sequential or not len(model) or torch_module._has_any_global_hook():
         return False
     return all(type(layer) in LAYERS for layer in model) and not any(map(_is_changed, (model, *model)))
 

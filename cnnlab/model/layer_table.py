@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from cnnlab.checks import check_whole, shown
 from cnnlab.errors import ConfigError
+from cnnlab.model.cnn import Dropout
+from cnnlab.model.networks import check_model
 
 
 @dataclass(frozen=True)
@@ -26,62 +29,93 @@ class LayerRow:
     parameters : int
         Number of weights and biases.
     multiply_adds : int
-        Number of products with a weight, for one image.
-    receptive_field : int or None
-        Side in pixels of the square of the image that one output value depends on; None: the whole image.
+        Number of products for one image: with the weights of convolutions and linear layers, with the scales of
+        normalization layers, and of the matrices of attention with each other.
+    receptive_field : int, (int, int) or None
+        Side in pixels of the square of the image that one output value depends on, without what lies beyond its edge;
+        (height, width) if it is no square. None: the whole image, unless `unknown` says why it can't be computed.
     note : str
         A remark, such as that the kernel is larger than its map.
+    unknown : str
+        Why the receptive field can't be computed; "" if it can.
     """
 
     name: str
     output_shape: tuple[int, ...]
     parameters: int
     multiply_adds: int
-    receptive_field: int | None
+    receptive_field: int | tuple[int, int] | None
     note: str = ""
+    unknown: str = ""
 
 
 class LayerTable(list):
     """A list of `LayerRow`s that prints as a table."""
 
     def __repr__(self) -> str:
-        lines = [f"{'layer':<10}{'output':<12}{'parameters':>11}{'multiply-adds':>15}  sees"]
+        wide = max([10, *(len(row.name) + 2 for row in self)])
+        lines = [f"{'layer':<{wide}}{'output':<12}{'parameters':>11}{'multiply-adds':>15}  sees"]
         for row in self:
-            shape = "×".join(map(str, row.output_shape))
-            sees = "all" if row.receptive_field is None else f"{row.receptive_field}×{row.receptive_field}"
-            note = f"  ({row.note})" if row.note else ""
+            shape = "×".join(map(str, row.output_shape)) or "–"
+            remarks = "; ".join(filter(None, (row.unknown, row.note)))
+            note = f"  ({remarks})" if remarks else ""
             counts = f"{row.parameters:>11,}{row.multiply_adds:>15,}"
-            lines.append(f"{row.name:<10}{shape:<12}{counts}  {sees}{note}")
+            lines.append(f"{row.name:<{wide}}{shape:<12}{counts}  {_sees(row)}{note}")
         parameters, multiply_adds = sum(row.parameters for row in self), sum(row.multiply_adds for row in self)
-        return "\n".join([*lines, f"{'total':<22}{parameters:>11,}{multiply_adds:>15,}"])
+        return "\n".join([*lines, f"{'total':<{wide + 12}}{parameters:>11,}{multiply_adds:>15,}"])
 
 
-def layer_table(model: nn.Sequential, input_shape: tuple[int, int, int] | None = None) -> LayerTable:
+def _sees(row: LayerRow) -> str:
+    """Return the receptive field as it is printed: "5×5", "all", or "–" where it can't be computed."""
+    if row.receptive_field is None:
+        return "–" if row.unknown else "all"
+    height, width = (row.receptive_field,) * 2 if isinstance(row.receptive_field, int) else row.receptive_field
+    return f"{height}×{width}"
+
+
+def layer_table(model: nn.Module, input_shape: tuple[int, int, int] | None = None) -> LayerTable:
     """Return a table of the network's layers, with one `LayerRow` for each.
 
     The receptive field grows by (kernel − 1) × jump, and the jump is multiplied by the stride (Dumoulin & Visin 2016).
-    No value is computed, only shapes. Raises ConfigError for a layer that the table can't describe.
+    No value is computed, only shapes, if the network allows that.
+
+    A network that is no chain of layers has a row for each layer without layers inside, in the order in which they run.
+    A layer that is used again has another row, named "relu#2", without its parameters. A layer with layers inside has a
+    row, too, if it has parameters of its own or multiplies itself, as attention does. What runs only in training (the
+    auxiliary heads of GoogLeNet) comes last.
 
     Parameters
     ----------
-    model : nn.Sequential
-        A network from `build_cnn`, or one whose input_shape you give.
+    model : nn.Module
+        Any network. It stays as it is.
     input_shape : tuple of int, optional
         (C, H, W) of one image; by default that of `build_cnn`.
+
+    Raises
+    ------
+    ConfigError
+        If the network can't take such an image.
 
     >>> layer_table(build_cnn())[0].receptive_field
     3
     """
-    input_shape = input_shape or getattr(model, "input_shape", None)
-    if not isinstance(model, nn.Sequential) or input_shape is None:
+    input_shape = getattr(check_model(model), "input_shape", None) if input_shape is None else input_shape
+    if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
         raise ConfigError(
-            f"layer_table wants a network from build_cnn, or an nn.Sequential with input_shape=(C, H, W); "
-            f"got {type(model).__name__} and input_shape={input_shape!r}"
+            "layer_table wants input_shape=(C, H, W) of one image for a network that is not from build_cnn; "
+            f"got {type(model).__name__} and input_shape={shown(input_shape)}"
         )
-    rows, receptive_field, jump = LayerTable(), 1, 1
+    channels, height, width = (check_whole("input_shape", size, 1, most=10_000) for size in input_shape)
+    is_chain = type(model) is nn.Sequential and all(map(_is_known, model)) and len({*model}) == len(model)
+    rows_of = _rows_of_a_chain if is_chain else _rows_of_any
+    return LayerTable(rows_of(model, (channels, height, width)))
+
+
+def _rows_of_a_chain(model: nn.Module, input_shape: tuple[int, int, int]) -> Iterator[LayerRow]:
+    """Yield the rows of a chain of layers that are all known."""
+    receptive_field, jump = 1, 1
     values = torch.empty(1, *input_shape, device="meta")
     for name, layer in model.named_children():
-        _check_known(name, layer)
         entering = values
         try:
             values = _output_of(layer, values)
@@ -92,21 +126,32 @@ def layer_table(model: nn.Sequential, input_shape: tuple[int, int, int] | None =
         if isinstance(layer, WINDOWED):
             receptive_field += (_side(layer.kernel_size) - 1) * jump
             jump *= _side(layer.stride)
-        rows.append(_row(name, layer, entering, values, receptive_field))
-    return rows
+        yield _row(name, layer, entering, values, receptive_field)
+
+
+def _rows_of_any(model: nn.Module, input_shape: tuple[int, int, int]) -> Iterator[LayerRow]:
+    """Yield the rows of any network."""
+    from cnnlab.model.layer_trace import rows_of_any  # it loads torch's compiler, which takes a second or two
+
+    yield from rows_of_any(model, input_shape)
 
 
 def _row(name: str, layer: nn.Module, entering: Tensor, leaving: Tensor, receptive_field: int) -> LayerRow:
     """Return the row of a layer that turns a tensor like `entering` into one like `leaving`."""
-    note = ""
-    if isinstance(layer, WINDOWED) and _side(layer.kernel_size) > min(entering.shape[2:]):
-        note = f"kernel larger than its {entering.shape[2]}×{entering.shape[3]} map"
     parameters = sum(parameter.numel() for parameter in layer.parameters())
     weight = getattr(layer, "weight", None)
     products = 0 if weight is None else weight.numel()  # at each position of the output
     positions = math.prod(leaving.shape[2:])  # 1 after flatten
     sees = receptive_field if leaving.ndim == 4 else None  # after flatten, the whole image
+    note = kernel_note(layer, tuple(entering.shape[1:]))
     return LayerRow(name, tuple(leaving.shape[1:]), parameters, products * positions, sees, note)
+
+
+def kernel_note(layer: nn.Module, entering: tuple[int, ...]) -> str:
+    """Return a remark if the layer's kernel is larger than the map (C, H, W) that it meets."""
+    if isinstance(layer, WINDOWED) and len(entering) == 3 and _side(layer.kernel_size) > min(entering[1:]):
+        return f"kernel larger than its {entering[1]}×{entering[2]} map"
+    return ""
 
 
 def _output_of(layer: nn.Module, values: Tensor) -> Tensor:
@@ -138,22 +183,18 @@ def _check_width(field: str, wanted: int, got: int) -> None:
 
 
 WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
-ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Identity, nn.Dropout)
+ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Identity, nn.Dropout, Dropout)
 KNOWN = (*WINDOWED, nn.Flatten, nn.Linear, nn.Dropout2d, nn.BatchNorm2d, *ELEMENTWISE)
 
 
-def _check_known(name: str, layer: nn.Module) -> None:
-    """Raise ConfigError for a layer whose row would be wrong."""
+def _is_known(layer: nn.Module) -> bool:
+    """Return whether the layer's row follows from its settings."""
     square = all(
         _side(getattr(layer, field, 1)) == _side(getattr(layer, field, 1), min) for field in ("kernel_size", "stride")
     )
     plain = _side(getattr(layer, "dilation", 1)) == 1 and not getattr(layer, "return_indices", False)
-    if not isinstance(layer, KNOWN) or not square or not plain:
-        known = ", ".join(sorted(kind.__name__ for kind in KNOWN))
-        text = " ".join(repr(layer).split())
-        raise ConfigError(
-            f"layer_table can't judge {name} ({text:.60}); it knows square, undilated layers of these kinds: {known}"
-        )
+    watched = bool(layer._forward_pre_hooks)  # it may compute the layer's weight: nn.utils.weight_norm
+    return type(layer) in KNOWN and square and plain and not watched
 
 
 def _side(size: int | tuple[int, ...], choose: Callable = max) -> int:

@@ -11,33 +11,57 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from cnnlab.arguments import check_arguments
-from cnnlab.errors import DataError
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import atomic_write
+from cnnlab.model.in_training import check_not_in_training
+from cnnlab.model.networks import check_model, plain_name
 
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
     """Write a network's weights to a safetensors file with a checksum, completely or not at all.
 
-    Raises FileNotFoundError if the folder does not exist, OSError if the file can't be written.
+    Parameters
+    ----------
+    model : nn.Module
+        Any network. The weights of a compiled one have the names of the network that was not compiled.
+    path : path
+        The file.
+
+    Raises
+    ------
+    ConfigError
+        If the network keeps something in its state_dict that is no tensor.
+    FileNotFoundError
+        If the folder does not exist.
+    OSError
+        If the file can't be written.
 
     >>> save_weights(model, "my_network.safetensors")
     """
-    check_arguments(save_weights, {"model": model})
-    write_tensors(path, model.state_dict(), {})
+    write_tensors(path, _weights_of(check_model(model)), {})
 
 
 def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
     """Read weights from a safetensors file into a network, and return the network.
 
-    Raises DataError, and leaves the network as it was, for a file that is missing, damaged, a pickle (it could run
-    code, so it is not opened), or made for another architecture.
+    Parameters
+    ----------
+    model : nn.Module
+        Any network of the architecture that was saved, compiled or not.
+    path : path
+        A file that `save_weights` wrote.
+
+    Raises
+    ------
+    DataError
+        For a file that is missing, damaged, a pickle (it could run code, so it is not opened), or made for another
+        architecture. The network stays as it was.
 
     >>> model = load_weights(build_cnn(), "my_network.safetensors")
     """
-    check_arguments(load_weights, {"model": model})
-    weights = read_tensors(path)[0]
-    own = model.state_dict()
+    check_not_in_training(check_model(model))
+    weights = {plain_name(name): value for name, value in read_tensors(path)[0].items()}
+    own = _weights_of(model)
     for name in [*own, *weights]:
         here, there = (_kind(source[name]) if name in source else "missing" for source in (own, weights))
         if here != there:
@@ -45,8 +69,20 @@ def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
                 f"{path} is for another architecture: {name} is {here} in this model and {there} in the file; "
                 "build the model with the settings that the weights were trained with"
             )
-    model.load_state_dict(weights)
+    model.load_state_dict({name: weights[plain_name(name)] for name in model.state_dict()})
     return model
+
+
+def _weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return the network's state_dict, by the names that it has in the network that was not compiled."""
+    state = {plain_name(name): value for name, value in model.state_dict().items()}
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            raise ConfigError(
+                f"{name} in the network's state_dict is no tensor, got {type(value).__name__}; a file of "
+                "weights holds tensors only"
+            )
+    return state
 
 
 def _kind(values: Tensor) -> str:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, describe_tensor, is_float_tensor
 from cnnlab.errors import ConfigError
+from cnnlab.model.networks import check_model, named_layers
 from cnnlab.plots.images import gap_of, montage, montage_axes
 
 COLOUR_BAR = 0.9  # inches
@@ -51,7 +52,7 @@ def plot_filters(
     Parameters
     ----------
     model : nn.Module
-        The network.
+        Any network, compiled or not.
     layer : str
         The name of one of its nn.Conv2d layers.
     columns : int
@@ -63,8 +64,9 @@ def plot_filters(
 
     >>> plot_filters(model, "conv1")
     """
-    check_arguments(plot_filters, {"model": model, "limit": limit}, limit=0.0)
-    convolutions = {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv2d)}
+    layers = named_layers(check_model(model))
+    check_arguments(plot_filters, {"limit": limit}, limit=0.0)
+    convolutions = {name: module for name, module in layers if isinstance(module, nn.Conv2d)}
     check_choice("layer", layer, convolutions)
     weights = convolutions[layer].weight[:, 0].detach().cpu()  # (filters, height, width)
     tiles = weights.numpy()[..., None]

@@ -1,8 +1,10 @@
 """Train a network: `fit`.
 
 It is fast for four reasons: images stay in memory, weights lie channels_last, nothing waits for the device within an
-epoch, and `compute_logits` saves memory traffic. All that is random in a network of `build_cnn` comes from generators
-of its own: the same seed gives the same bits, on the same processor model, versions and number of threads.
+epoch, and `compute_logits` saves memory traffic. The same seed gives the same bits, on the same processor model,
+versions and number of threads. All that is random in a network of `build_cnn` comes from generators of its own. Other
+networks draw from the generators of the process (`nn.Dropout`): these are seeded anew for each batch, from seed, epoch
+and batch, so that a continued training needs to know nothing of the draws before.
 """
 
 from __future__ import annotations
@@ -24,8 +26,10 @@ from torch.nn import functional
 
 from cnnlab.data.dataset import Data, Split
 from cnnlab.model.cnn import Dropout
-from cnnlab.model.evaluation import LossAndAccuracy, evaluate
-from cnnlab.model.forward_pass import compute_logits
+from cnnlab.model.evaluation import LossAndAccuracy, device_of, evaluate
+from cnnlab.model.forward_pass import compute_logits, is_plain
+from cnnlab.model.in_training import being_trained
+from cnnlab.model.random_numbers import derived_seed, seeded
 from cnnlab.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from cnnlab.training.early_stopping import EarlyStopping
 from cnnlab.training.environment import environment
@@ -34,12 +38,14 @@ from cnnlab.training.options import (
     LEARNING_RATES,
     check_fits,
     check_helpers,
+    check_network,
     check_numbers,
     check_settings,
     choose_device,
     make_optimizer,
 )
 from cnnlab.training.progress import Progress
+from cnnlab.training.rehearsal import rehearse
 
 
 @dataclass(frozen=True)
@@ -106,9 +112,10 @@ def fit(  # noqa: PLR0913 (a training's settings)
     Parameters
     ----------
     model : nn.Module
-        Any network that returns logits (N, classes).
+        Any network that returns logits (N, classes), or a tuple or a dict that begins with them; the rest of it is not
+        trained. Its modules may be compiled.
     data : Data
-        Its test set is never read.
+        Its test set is never read, its images are not changed.
     epochs : int
         The largest number of epochs.
     optimizer : str
@@ -127,7 +134,10 @@ def fit(  # noqa: PLR0913 (a training's settings)
     min_delta : float
         How far (nats) the loss must fall below the best one to count as lower.
     seed : int
-        For the order of the images and for dropout.
+        For the order of the images, for dropout, and for all else that a network draws from torch, from Python's
+        `random` or from `np.random`. Those generators belong to the whole process: only if another thread draws from
+        them during the training, a network that does so, too, gets other numbers. (The dropout of `build_cnn` does
+        not.) Afterwards they are as they were.
     device : str or torch.device, optional
         Where to train. None: on a GPU if there is one.
     on_epoch : function, optional
@@ -144,7 +154,8 @@ def fit(  # noqa: PLR0913 (a training's settings)
     Raises
     ------
     ConfigError
-        Before any training, if a setting is impossible; after an epoch, if on_epoch returns anything but numbers.
+        Before any training, if a setting is impossible, if model and data do not fit each other, or if the model is
+        being trained already; after an epoch, if on_epoch returns anything but numbers.
     MemoryError
         If a batch is too large for the device.
 
@@ -157,14 +168,21 @@ def fit(  # noqa: PLR0913 (a training's settings)
         "seed": seed,
     }  # fmt: skip
     check_settings(settings)
-    check_fits(model, data, settings)
+    check_network(model)
     if learning_rate == 0:
         warnings.warn("learning_rate=0: nothing will be learnt", stacklevel=2)
     if learning_rate is None:
         settings["learning_rate"] = LEARNING_RATES[optimizer]
     device = choose_device(device)
     check_helpers(on_epoch, stop, checkpoint, progress)
-    with _prepared(model, device), reproducible_gpu(device), Progress(progress, data, settings) as bar:
+    with contextlib.ExitStack() as around:
+        around.enter_context(being_trained(model))
+        with contextlib.nullcontext() if is_plain(model) else seeded(0, device_of(model)):
+            check_fits(model, data, settings)
+            layout = rehearse(model, data, settings["batch_size"])
+        around.enter_context(_prepared(model, device, layout))
+        around.enter_context(reproducible_gpu(device))
+        bar = around.enter_context(Progress(progress, data, settings))
         training = _Training(model, data, settings, device, checkpoint)
         try:
             training.begin()
@@ -209,7 +227,7 @@ class _Training:
         self.early_stopping = EarlyStopping(settings["patience"], settings["min_delta"])
         self.finished = Finished([], _copy_weights(model), 0, {})
         # A number that is not finite from the start, such as in a buffer, is no sign that the training has diverged.
-        self.watched = [name for name, value in self.finished.weights.items() if bool(value.isfinite().all())]
+        self.watched = [name for name, value in self.finished.weights.items() if _is_finite(value)]
         self.fingerprint = "" if checkpoint is None else fingerprint(model, data)
         self.epoch, self.stopped_by, self.diverged_in_batch = 0, "", 0
 
@@ -268,19 +286,26 @@ class _Training:
         batch_size = self.settings["batch_size"]
         order = torch.randperm(len(self.train_split), generator=self.order)
         self.model.train()
-        train = _one_pass(self.model, self.train_split, self.optimizer, order, batch_size, stop, bar)
+        train = _one_pass(self.model, self.train_split, self.optimizer, order, batch_size, self._draws, stop, bar)
         row = {"epoch": self.epoch, "train_loss": train.loss, "train_accuracy": train.accuracy}
         self.model.eval()
         if len(self.validation_split):
-            validation = evaluate(self.model, self.validation_split)
+            with self._draws(0):
+                validation = evaluate(self.model, self.validation_split)
             row |= {"validation_loss": validation.loss, "validation_accuracy": validation.accuracy}
         row["seconds"] = time.perf_counter() - start
         weights = _copy_weights(self.model)
         if not all(math.isfinite(value) for value in row.values()) or not all(
-            bool(weights[name].isfinite().all()) for name in self.watched
+            _is_finite(weights[name]) for name in self.watched
         ):
             raise _Diverged(math.ceil(len(order) / batch_size))
         return row, weights
+
+    def _draws(self, batch: int) -> contextlib.AbstractContextManager[None]:
+        """Return a block in which the network's random numbers are those of a batch, from 1; 0 is the validation."""
+        if is_plain(self.model):  # it has generators of its own
+            return contextlib.nullcontext()
+        return seeded(derived_seed(self.settings["seed"], self.epoch, batch), self.device)
 
     def _finish(self, row: dict[str, float], weights: dict[str, Tensor]) -> None:
         """Add an epoch to the finished ones."""
@@ -296,15 +321,17 @@ class _Training:
         self.finished = self.finished._replace(rows=[*before, row | numbers])
 
 
-def _one_pass(model, split, optimizer, order, batch_size, stop, bar) -> LossAndAccuracy:
+def _one_pass(model, split, optimizer, order, batch_size, draws, stop, bar) -> LossAndAccuracy:
     """Take one optimizer step a batch; return the mean loss and accuracy of the batches, each before its step."""
     losses, answers = [], []
     order = order.to(split.labels.device)
-    for chosen in order.split(batch_size):
+    for number, chosen in enumerate(order.split(batch_size), start=1):
         if stop is not None and stop.is_set():
             raise _Stopped
         labels = split.labels[chosen]
-        logits = compute_logits(model, split.images.index_select(0, chosen))  # (batch, classes)
+        images = split.images.index_select(0, chosen)
+        with draws(number):
+            logits = compute_logits(model, images)  # (batch, classes)
         loss = functional.cross_entropy(logits, labels)
         optimizer.zero_grad()
         loss.backward()
@@ -321,11 +348,11 @@ def _one_pass(model, split, optimizer, order, batch_size, stop, bar) -> LossAndA
 
 
 @contextlib.contextmanager
-def _prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Move model to the device, channels_last; afterwards back, contiguous, and in eval mode."""
+def _prepared(model: nn.Module, device: torch.device, layout: torch.memory_format) -> Iterator[None]:
+    """Move model to the device, its weights in this layout; afterwards back, contiguous, and in eval mode."""
     home = next(model.parameters()).device
     # torch documents `to` with a device and a memory format, but its annotations lack it.
-    model.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    model.to(device, memory_format=layout)  # pyright: ignore[reportCallIssue]
     try:
         yield
     finally:
@@ -355,7 +382,13 @@ def _on(device: torch.device, split: Split) -> Split:
 
 
 def _copy_weights(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+    # A network may keep something else than tensors there: nn.Module.get_extra_state.
+    state = model.state_dict()
+    return {name: value.detach().clone() if isinstance(value, Tensor) else value for name, value in state.items()}
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Tensor) and bool(value.isfinite().all())
 
 
 def what_to_try(batch_size: int) -> str:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from cnnlab.checks import check_choice, check_device, check_images, check_number, check_whole, shown
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
-from cnnlab.model.evaluation import check_takes
+from cnnlab.model.evaluation import check_labels, check_one_row, check_takes
+from cnnlab.model.networks import logits_of
 from cnnlab.training.history import METRICS
 
 OPTIMIZERS = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
@@ -107,14 +108,26 @@ def check_numbers(returned: object) -> dict[str, float]:
     return {name: float(value) for name, value in returned.items() if math.isfinite(value)}
 
 
-def _check_outputs(model: nn.Module, data: Data) -> None:
-    """Raise ConfigError unless the model takes the data's images and has an output for each of its classes."""
+def check_network(model: object) -> None:
+    """Raise ConfigError unless model is a network with something to train."""
     if not isinstance(model, nn.Module) or not any(value.requires_grad for value in model.parameters()):
         raise ConfigError(
             f"model must be an nn.Module with parameters to train, such as build_cnn(); got {shown(model)}"
         )
-    logits = check_takes(model, data.train.images, len(data.classes))
+
+
+def _check_outputs(model: nn.Module, data: Data) -> None:
+    """Raise ConfigError unless the model takes the data's images and has an output for each of its classes and labels.
+
+    The output may be a tuple or a dict that begins with the logits.
+    """
+    output = check_takes(model, data.train.images, len(data.classes))
+    logits = output if isinstance(output, Tensor) else logits_of(output)
     remedy = f"build_cnn(input_shape={data.input_shape}, classes={len(data.classes)}) fits"
-    outputs = tuple(logits.shape[1:]) if isinstance(logits, Tensor) else type(logits).__name__
-    if outputs == type(logits).__name__ or len(outputs) != 1 or outputs[0] < len(data.classes):
+    outputs = tuple(logits.shape[1:])
+    if len(outputs) != 1 or outputs[0] < len(data.classes):
         raise ConfigError(f"the model's output is {outputs}, but the data has {len(data.classes)} classes; {remedy}")
+    check_one_row(logits)
+    for split in (data.train, data.validation):
+        if len(split):
+            check_labels(split.labels, outputs[0])

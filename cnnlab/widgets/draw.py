@@ -14,10 +14,11 @@ from cnnlab.data.dataset import Data, Split
 from cnnlab.data.digits import as_mnist, describe_readings, read_picture, turn_and_shift
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import load_once
-from cnnlab.interpret.capture import capture, check_model, logits_of
+from cnnlab.interpret.capture import capture
 from cnnlab.interpret.saliency import saliency
 from cnnlab.model.convolution import format_number
-from cnnlab.model.evaluation import check_takes, predict
+from cnnlab.model.evaluation import first_logits, predict
+from cnnlab.model.networks import check_model
 from cnnlab.model.pooling import describe_shift
 from cnnlab.plots.evaluation import plot_probabilities, set_probabilities
 from cnnlab.plots.images import montage
@@ -279,7 +280,7 @@ def _check(models: object, data: Any) -> tuple[dict[str, nn.Module], Split]:
         got = "×".join(map(str, split.images.shape[1:]))
         raise ConfigError(f"a drawing is an image of 1×28×28, got data of {got}; take networks trained on MNIST")
     for name, model in models.items():
-        classes = logits_of(check_takes(check_model(model), split.images[:1])).shape[1]
+        classes = first_logits(check_model(model), split.images[:1]).shape[1]
         if classes != len(split.classes):
             raise ConfigError(
                 f"model {name!r} knows {classes} classes, the data {len(split.classes)}; give its own data"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 
@@ -14,8 +13,8 @@ from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import load_once
 from cnnlab.experiments.runs import Runs, bank, load_runs
-from cnnlab.interpret.capture import check_model
 from cnnlab.model.evaluation import check_takes
+from cnnlab.model.networks import check_model, copied, original
 
 
 def mnist_digits() -> Tensor:
@@ -49,7 +48,7 @@ def own_copy(model: nn.Module) -> nn.Module:
 
     A panel hooks into its network. A cell may train the original at the same time, and another panel may hook into it.
     """
-    return copy.deepcopy(model).cpu().eval()
+    return copied(original(model))[0].cpu().eval()
 
 
 def check_pair(model: nn.Module | None, images: Split | None) -> tuple[nn.Module, Split]:

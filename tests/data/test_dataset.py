@@ -103,10 +103,48 @@ FAULTS = [
         "labels go up to 2, but classes has 2 names: ('a', 'b')",
     ),
     (
+        lambda: Data.from_tensors(torch.zeros(9, 1, 8, 8), torch.arange(9) % 3 + 1),
+        "labels must count from 0 without a gap, got 1, 2, 3; write labels.unique(return_inverse=True)[1], or give",
+    ),
+    (lambda: Data.from_tensors(torch.zeros(4, 1, 8, 8), torch.tensor([0, 255, 0, 255])), "gap, got 0, 255; write"),
+    (lambda: Data.from_tensors(torch.zeros(2, 1, 8, 8), torch.tensor([0, 10**9])), "gap, got 0, 1000000000; write"),
+    (
+        lambda: Data.from_tensors(torch.zeros(7, 1, 8, 8), torch.arange(7) * 2),
+        "labels must count from 0 without a gap, got 0, 2, 4, 6, 8, …; write",
+    ),
+    (
+        lambda: Data.from_tensors(torch.zeros(9, 28, 28, 1), torch.arange(9) % 3),
+        "images look like (N, H, W, C), got (9, 28, 28, 1); write images.permute(0, 3, 1, 2)",
+    ),
+    (
+        lambda: Data.from_tensors(torch.zeros(9, 32, 24, 3), torch.arange(9) % 3),
+        "got (9, 32, 24, 3); write images.perm",
+    ),
+    (
         lambda: Data.from_tensors(torch.zeros(3, 1, 8, 8), torch.arange(3), test=3),
         "test=3 leaves nothing of 3 images; take a smaller test set",
     ),
 ]
+
+
+def test_classes_without_images_and_odd_shapes_are_taken_where_they_are_meant():
+    data = Data.from_tensors(torch.zeros(20, 1, 8, 8), torch.arange(20) % 2 + 1, classes=("a", "b", "c"))
+    assert data.classes == ("a", "b", "c")
+    remedy = torch.tensor([1, 3, 3, 255]).unique(return_inverse=True)[1]  # what the message says
+    assert Data.from_tensors(torch.zeros(4, 1, 8, 8), remedy).classes == ("0", "1", "2")
+    turned = torch.zeros(20, 64, 100, 1).transpose(2, 3)  # what the message says of 64 channels
+    for images in (turned, *(torch.zeros(20, *shape) for shape in ((512, 1, 1), (64, 4, 4), (3, 5, 3), (1, 28, 28)))):
+        assert Data.from_tensors(images, torch.arange(20) % 2).input_shape == images.shape[1:]
+
+
+def test_images_in_any_order_of_memory_give_the_same_data():
+    images = torch.rand(20, 3, 6, 8)
+    plain = Data.from_tensors(images, torch.arange(20) % 2)
+    turned = images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    for other in (images.to(memory_format=torch.channels_last), turned):
+        data = Data.from_tensors(other, torch.arange(20) % 2)
+        assert torch.equal(data.train.images, plain.train.images)
+        assert data.train.images.is_contiguous()
 
 
 @pytest.mark.parametrize(("call", "words"), FAULTS, ids=[words[:40] for _, words in FAULTS])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor, nn
+
+from cnnlab.data.dataset import Data
 
 
 class UsedTwice(nn.Module):
@@ -44,13 +48,15 @@ class ByKeyword(nn.Module):
         return self.pool(input=images)
 
 
-def torchvision_model(name: str, classes: int = 10) -> nn.Module:
+def torchvision_model(name: str, classes: int = 10, **settings) -> nn.Module:
     """Return torchvision's network with random weights, the same ones each time."""
     import torchvision
 
+    if name in ("googlenet", "inception_v3"):
+        settings = {"init_weights": False} | settings  # else torchvision warns that the default will change
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
-        return torchvision.models.get_model(name, weights=None, num_classes=classes)
+        return torchvision.models.get_model(name, weights=None, num_classes=classes, **settings)
 
 
 SIZES = {"resnet18": 48, "mobilenet_v2": 48, "vgg11": 32}  # the smallest images that make sense
@@ -60,3 +66,92 @@ def hooks(model: nn.Module) -> int:
     """How many hooks of any kind are attached anywhere."""
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     return sum(len(getattr(module, kind)) for module in model.modules() for kind in kinds)
+
+
+class WithSkip(nn.Module):
+    """Two convolutions with batch normalization, and a skip around the second."""
+
+    def __init__(self, channels: int = 3) -> None:
+        super().__init__()
+        self.conv1, self.norm1 = nn.Conv2d(channels, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.conv2, self.relu, self.head = nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(), nn.Linear(4, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.relu(self.norm1(self.conv1(images)))
+        return self.head((maps + self.conv2(maps)).mean((2, 3)))
+
+
+class ReLUTwice(nn.Module):
+    """UsedTwice for images in colour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2, self.relu = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3, stride=2), nn.ReLU(inplace=True)
+        self.pool, self.head = nn.MaxPool2d(2), nn.Linear(4, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.pool(self.relu(self.conv2(self.relu(self.conv1(images))))).amax((2, 3)))
+
+
+def weight_normed() -> nn.Module:
+    """A network with the old kind of weight norm, which computes a weight in a hook."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch calls it deprecated
+        first = nn.utils.weight_norm(nn.Conv2d(3, 4, 3, padding=1))
+    return nn.Sequential(first, nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 5))
+
+
+def _narrow_vgg() -> nn.Module:
+    """Return torchvision's vgg11_bn; its head, of 120 million weights, is narrower."""
+    model = torchvision_model("vgg11_bn", 5)
+    model.classifier[0], model.classifier[3], model.classifier[6] = (
+        nn.Linear(512 * 49, 16), nn.Linear(16, 16), nn.Linear(16, 5),
+    )  # fmt: skip
+    return model
+
+
+def _small_vit() -> nn.Module:
+    """Return vit_b_16 with two of its twelve blocks, and narrower ones."""
+    from torchvision.models import VisionTransformer
+
+    return VisionTransformer(
+        image_size=32, patch_size=16, num_layers=2, num_heads=4, hidden_dim=32, mlp_dim=64, num_classes=5
+    )
+
+
+def _short_convnext() -> nn.Module:
+    """Return convnext_tiny with fewer blocks and channels."""
+    from torchvision.models.convnext import CNBlockConfig, ConvNeXt
+
+    widths = (16, 32, 64, 128)
+    blocks = [CNBlockConfig(width, after, 1) for width, after in zip(widths, (*widths[1:], None), strict=True)]
+    return ConvNeXt(blocks, num_classes=5)
+
+
+TWELVE = {  # name → a function that makes the network, for images 3×32×32 and five classes
+    "resnet18": lambda: torchvision_model("resnet18", 5),
+    "mobilenet_v3_small": lambda: torchvision_model("mobilenet_v3_small", 5),
+    "vgg11_bn": _narrow_vgg,
+    "densenet121": lambda: torchvision_model("densenet121", 5),
+    "googlenet": lambda: torchvision_model("googlenet", 5),
+    "efficientnet_b0": lambda: torchvision_model("efficientnet_b0", 5),
+    "vit_b_16": _small_vit,
+    "convnext_tiny": _short_convnext,
+    "with a skip": WithSkip,
+    "a layer used twice": ReLUTwice,
+    "compiled": lambda: torch.compile(WithSkip(), backend="eager"),
+    "weight norm": weight_normed,
+}
+
+
+def make(name: str) -> nn.Module:
+    """Return one of the twelve, with the same random weights each time."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        return TWELVE[name]()
+
+
+def colours() -> Data:
+    """Return noise in colour, in five classes: 8 training and 5 validation images of 3×32×32."""
+    images = torch.rand(13, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    return Data.from_tensors(images, torch.arange(13) % 5, train=8, validation=5, test=0)

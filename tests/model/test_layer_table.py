@@ -71,28 +71,13 @@ def test_a_kernel_larger_than_its_map_is_noted():
     assert "kernel larger than its 7×7 map" in repr(table)
 
 
-def test_layer_table_of_something_else_is_refused_in_words():
-    with pytest.raises(ConfigError, match=r"nn.Sequential with input_shape=\(C, H, W\); got Linear"):
+def test_layer_table_without_a_shape_is_refused_in_words():
+    with pytest.raises(ConfigError, match=r"wants input_shape=\(C, H, W\) .* got Linear and input_shape=None"):
         layer_table(nn.Linear(2, 2))
-
-
-@pytest.mark.parametrize(
-    "stranger",
-    [
-        nn.Sequential(nn.Conv2d(1, 2, 3)),
-        nn.Conv2d(1, 2, 3, dilation=2),
-        nn.Conv2d(1, 2, (3, 5)),
-        nn.MaxPool2d(2, stride=(2, 1)),
-        nn.MaxPool2d(3, dilation=2),
-        nn.AdaptiveAvgPool2d(1),
-    ],
-    ids=["nested", "dilated", "oblong", "oblong stride", "dilated pool", "adaptive"],
-)
-def test_layer_table_refuses_a_layer_whose_numbers_would_be_wrong(stranger):
-    with pytest.raises(
-        ConfigError, match=r"can't judge 1 \(.*it knows square, undilated layers of these kinds: AvgPool"
-    ):
-        layer_table(nn.Sequential(nn.ReLU(), stranger), input_shape=(1, 28, 28))
+    with pytest.raises(ConfigError, match=r"must be an nn.Module, such as build_cnn\(\), got 'model'"):
+        layer_table("model")
+    with pytest.raises(ConfigError, match="input_shape must be a whole number of 1 or more, got 0"):
+        layer_table(build_cnn(), input_shape=(1, 0, 28))
 
 
 def test_layer_table_with_another_input_shape_names_the_layer():
@@ -112,5 +97,3 @@ def test_layer_table_knows_a_layer_without_weights_and_refuses_what_it_would_cou
     assert (table[1].parameters, table[1].multiply_adds) == (0, 0)
     with pytest.raises(ConfigError, match=r"put nn.Flatten\(\) in front of it"):
         layer_table(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.Linear(8, 5)), input_shape=(1, 8, 8))
-    with pytest.raises(ConfigError, match="can't judge"):
-        layer_table(nn.Sequential(nn.MaxPool2d(2, return_indices=True)), input_shape=(1, 8, 8))

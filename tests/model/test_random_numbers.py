@@ -4,7 +4,7 @@ import contextlib
 
 import torch
 
-from cnnlab.interpret.seeding import seeded
+from cnnlab.model.random_numbers import seeded
 
 CPU = torch.device("cpu")
 

@@ -1,0 +1,150 @@
+"""Handle any network of torch's: compiled ones, copies, the names of layers, and what a network returns."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.checks import shown
+from cnnlab.errors import ConfigError
+
+COMPILED = "_orig_mod"  # where torch.compile(network) keeps the network
+
+
+def check_model(model: object) -> nn.Module:
+    """Return model; raise ConfigError unless it is an nn.Module."""
+    if not isinstance(model, nn.Module):
+        raise ConfigError(f"model must be an nn.Module, such as build_cnn(), got {shown(model)}")
+    return model
+
+
+# --- Compiled networks
+
+
+def original(model: nn.Module) -> nn.Module:
+    """Return the network that torch.compile was given; a network that is not compiled is returned as it is.
+
+    Both have the same weights. Only the original has the names of the layers.
+    """
+    while COMPILED in getattr(model, "_modules", {}):
+        model = model._modules[COMPILED]  # pyright: ignore[reportAssignmentType]
+    return model
+
+
+def plain_name(name: str) -> str:
+    """Return the name that a layer or a weight has in the network that was not compiled.
+
+    >>> plain_name("_orig_mod.conv1.weight")
+    'conv1.weight'
+    """
+    return ".".join(part for part in name.split(".") if part != COMPILED)
+
+
+def named_layers(model: nn.Module, *, every_name: bool = False) -> Iterator[tuple[str, nn.Module]]:
+    """Yield each layer with its name, the network itself under "", each once; with every_name once for each name."""
+    for name, layer in model.named_modules(remove_duplicate=not every_name):
+        if original(layer) is layer:
+            yield plain_name(name), layer
+
+
+@contextlib.contextmanager
+def uncompiled() -> Iterator[None]:
+    """Within the block, run compiled networks and functions as they are written, so that hooks see each layer.
+
+    This is a setting of the whole process. Where nothing was compiled, nothing is changed.
+    """
+    if "torch._dynamo" not in sys.modules:
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+# --- Calls
+
+
+def call(model: nn.Module, images: Tensor) -> Any:
+    """Return model(images). The network is given a copy, since its first layer may write into what it is given."""
+    return model(images.clone(memory_format=torch.contiguous_format))
+
+
+def tensors_in(name: str, values: Any) -> Iterator[tuple[str, Tensor]]:
+    """Yield each tensor of a layer's output with its name; in a tuple, list or dict its place or key is added."""
+    if isinstance(values, Tensor):
+        yield name, values
+    elif isinstance(values, Mapping):
+        for key, value in values.items():
+            yield from tensors_in(f"{name}[{key}]", value)
+    elif isinstance(values, (tuple, list)):
+        for place, value in enumerate(values):
+            yield from tensors_in(f"{name}[{place}]", value)
+
+
+def logits_of(output: Any) -> Tensor:
+    """Return a network's logits (N, classes); raise ConfigError if its output has none.
+
+    They are the output, or in a tuple, list or dict what is named "logits", else the first tensor. (GoogLeNet returns a
+    tuple in train mode.)
+    """
+    named = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+    if isinstance(named, Tensor):
+        output = named
+    logits = next((values for _, values in tensors_in("", output)), None)
+    if logits is None or logits.ndim != 2 or not logits.is_floating_point():
+        got = type(output).__name__ if logits is None else tuple(logits.shape)
+        raise ConfigError(
+            f"the model's output must be logits (N, classes), or a tuple that begins with them, got {got}"
+        )
+    return logits
+
+
+# --- Copies
+
+
+def copied(*things: Any, instead: Mapping[int, Any] | None = None) -> tuple[Any, ...]:
+    """Return copies of networks, and of what belongs to them (an optimizer), together; hooks are shared, not copied.
+
+    Parameters
+    ----------
+    *things
+        What is copied.
+    instead : dict of int to object, optional
+        What the copies have in place of an object, by the object's id.
+
+    Raises
+    ------
+    ConfigError
+        For a network that Python can't copy.
+    """
+    kept: dict[int, Any] = {}
+    for network in things:
+        if isinstance(network, nn.Module):
+            kept |= _not_copied(network)
+    try:
+        return copy.deepcopy(things, {**kept, **(instead or {})})
+    except (RuntimeError, TypeError) as error:
+        remedy = "keep in it only what copy.deepcopy can copy"
+        raise ConfigError(f"the model can't be copied ({error}); {remedy}") from error
+
+
+def _not_copied(model: nn.Module) -> dict[int, Any]:
+    """Return, for copy.deepcopy, what stands for an object in the copy, by the object's id.
+
+    Hooks may belong to objects that can't be copied. Nor can a tensor that was computed with a gradient be copied, such
+    as the weight of `nn.utils.weight_norm`, or maps that a network keeps.
+    """
+    kept: dict[int, Any] = {}
+    for layer in model.modules():
+        for name, value in vars(layer).items():
+            if name.endswith(("_hooks", "_hooks_with_kwargs", "_hooks_always_called")) and isinstance(value, dict):
+                kept[id(value)] = value.copy()
+            else:
+                computed = (tensor for _, tensor in tensors_in("", value) if not tensor.is_leaf)
+                kept |= {id(tensor): tensor.detach().clone() for tensor in computed}
+    return kept

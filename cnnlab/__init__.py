@@ -8,6 +8,8 @@ import sys
 
 import lazy_loader
 
+from cnnlab.printing import print_anywhere
+
 __version__ = "0.1.0"
 
 
@@ -42,3 +44,4 @@ def _for_jupyter(figure: object) -> tuple[dict, dict]:
 
 
 _describe_figures()
+print_anywhere()

@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(COMMANDS)
         return 0
     if command:
-        sys.stderr.write(f"unknown command {command!r}; choose from sweep and compare\n")
+        sys.stderr.write(f"no such command: {command!r}; there are these:\n{COMMANDS}")
         return 2
     from cnnlab.cli.environment import main as report
 

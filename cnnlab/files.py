@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
+import stat
 import tempfile
+import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
+
+from cnnlab.errors import ConfigError
 
 if TYPE_CHECKING:
     import filelock
@@ -23,7 +28,42 @@ def data_folder() -> Path:
 
 def cache_folder() -> Path:
     """Return the folder for downloads: `$CNNLAB_CACHE`, or `~/.cache/cnnlab`; it may not exist yet."""
-    return Path(os.environ.get("CNNLAB_CACHE") or Path.home() / ".cache" / "cnnlab")
+    return Path(os.environ.get("CNNLAB_CACHE") or Path.home() / ".cache" / "cnnlab").expanduser()
+
+
+def check_path(field: str, value: object) -> Path:
+    """Return a path with `~` expanded; raise ConfigError unless it is a text or a Path that is not empty.
+
+    >>> check_path("store", "~/runs")
+    PosixPath('/home/ada/runs')
+    """
+    text = os.fspath(value) if isinstance(value, (str, os.PathLike)) else value
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise ConfigError(f"{field} wants the path of a file or folder, such as 'my_runs', got {value!r:.60}")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{field}={text!r:.60}: the home folder is not known; write the whole path") from error
+
+
+def check_output_file(field: str, value: object) -> Path:
+    """Return the path of a file to write, with `~` expanded, and change nothing.
+
+    Raises ConfigError if there is anything but an ordinary file, or if its folder is missing or can't be written.
+    """
+    path = check_path(field, value)
+    try:
+        folder = Path(os.path.realpath(path)).parent
+        if (path.exists() and not path.is_file()) or not folder.is_dir():
+            raise ConfigError(
+                f"{field} wants a file in a folder that exists, such as 'run.safetensors', got {str(value)!r}"
+            )
+    except OSError as error:  # a name that no file can have
+        words = f"{field}={str(value)!r:.200} can't be a file ({error.strerror}); give another path"
+        raise ConfigError(words) from error
+    if not _can_write(folder):
+        raise ConfigError(f"{field}={str(value)!r}: the folder {folder} can't be written; give another path")
+    return path
 
 
 def course_folder() -> Path:
@@ -92,24 +132,28 @@ def _can_lock(folder: Path) -> bool:
 def atomic_write(path: str | os.PathLike, content: bytes) -> None:
     """Write content to path in one step: a reader sees the old file or the new one, never a part of either.
 
+    A file that is replaced keeps its permissions, and its owner where the system lets us; a new one gets those of any
+    new file. A link stays: the file that it leads to is replaced.
+
     Raises FileNotFoundError where the folder of path does not exist. Raises OSError, with the path in its message,
-    where the file can't be written (a full disk, a read-only folder); the old file stays as it was. The file gets the
-    permissions of a new file.
+    where the file can't be written (a full disk, a read-only folder, something that is no ordinary file); the old file
+    stays as it was.
 
     >>> atomic_write("settings.json", b"{}")
     """
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path} can't be saved: the folder {path.parent} does not exist; make it first")
-    # In the same folder, since os.replace works within one file system. Made by `open`, which gives the permissions of
-    # a new file: those of the module tempfile are for their owner alone.
-    temporary = path.parent / f".{path.name[:40]}.{os.urandom(8).hex()}"
+    # In the same folder as the file, since os.replace works within one file system.
+    target = Path(os.path.realpath(path))
+    temporary = target.parent / f".{target.name[:40]}.{os.urandom(8).hex()}"
     try:
-        with open(temporary, "xb") as file:
+        earlier = _ordinary_file(target)
+        with open(temporary, "xb") if earlier is None else _open_alike(temporary, earlier) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace_file(temporary, target)
     except OSError as error:
         raise OSError(
             error.errno, f"{path} was not saved ({error.strerror}); the earlier file, if any, is intact"
@@ -117,6 +161,45 @@ def atomic_write(path: str | os.PathLike, content: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+
+
+def _ordinary_file(path: Path) -> os.stat_result | None:
+    """Return what the system knows of a file; None if there is none. Raise OSError for a device, a folder or a link."""
+    try:
+        known = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(known.st_mode):
+        raise OSError(errno.EINVAL, "it is no ordinary file")
+    return known
+
+
+def _open_alike(path: Path, earlier: os.stat_result) -> BinaryIO:
+    """Open a new file with the owner, the group and the permissions of an earlier one; never is it more readable."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    if hasattr(os, "fchown"):  # not on Windows
+        mode = stat.S_IMODE(earlier.st_mode)
+        with contextlib.suppress(OSError):
+            os.fchown(file, earlier.st_uid, earlier.st_gid)
+        if os.fstat(file).st_gid != earlier.st_gid:
+            mode &= ~stat.S_IRWXG  # it has another group, which may not have been allowed to read the earlier file
+        os.fchmod(file, mode)
+    return open(file, "wb")
+
+
+def replace_file(source: str | os.PathLike, target: str | os.PathLike) -> None:
+    """Rename a file to target, and replace the file that is there; if that is refused, try again for a second.
+
+    On Windows a virus scanner, or a program that reads the target, refuses it for a moment.
+    """
+    end = time.monotonic() + 1
+    while True:
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 
 
 def folder_version(folder: str | Path | None) -> tuple[int, int]:

@@ -2,11 +2,29 @@
 
 import errno
 import os
+import stat
+import subprocess
+import sys
+import time
 
 import filelock
 import pytest
 
-from cnnlab import Experiment, commit_guess, files, load_runs, show_guesses, sweep
+from cnnlab import (
+    Experiment,
+    build_cnn,
+    commit_guess,
+    files,
+    load_runs,
+    load_weights,
+    save_weights,
+    show_guesses,
+    sweep,
+)
+from cnnlab.errors import ConfigError
+from cnnlab.experiments.store import Store
+
+TINY = Experiment(train_size=40, validation_size=20, batch_size=20, channels=(2,), hidden=4, epochs=1)
 
 
 def test_writes_and_replaces(tmp_path):
@@ -141,7 +159,172 @@ def test_a_folder_without_locks_is_used_all_the_same_and_said_once(tmp_path, mon
         commit_guess("01-kernels", 3.0)
     commit_guess("01-pooling", 2.0)  # without a warning: here every warning is an error
     assert list(show_guesses().predictions) == ["01-kernels", "01-pooling"]
-    tiny = Experiment(train_size=40, validation_size=20, batch_size=20, channels=(2,), hidden=4, epochs=1)
     with pytest.warns(UserWarning, match="can't lock files"):
-        assert len(sweep([tiny], tmp_path / "drive" / "runs", workers=1, progress=False)) == 1
+        assert len(sweep([TINY], tmp_path / "drive" / "runs", workers=1, progress=False)) == 1
     assert len(load_runs(tmp_path / "drive" / "runs")) == 1
+
+
+# --- What is replaced keeps its permissions, and a link stays a link
+
+posix = pytest.mark.skipif(os.name != "posix", reason="permissions and links of POSIX")
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444, 0o666])
+def test_a_file_that_is_replaced_keeps_its_permissions_at_every_moment(tmp_path, monkeypatch, mode):
+    path = tmp_path / "file"
+    path.write_bytes(b"private")
+    path.chmod(mode)
+    modes = []
+
+    def look(_):
+        modes.extend(stat.S_IMODE(entry.stat().st_mode) for entry in tmp_path.iterdir())
+
+    monkeypatch.setattr(files.os, "fsync", look)
+    files.atomic_write(path, b"later")
+    assert path.read_bytes() == b"later"
+    assert modes == [mode] * 2
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@posix
+def test_a_group_that_may_not_be_kept_loses_its_permissions(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"for the teachers")
+    path.chmod(0o664)
+    monkeypatch.setattr(files.os, "fchown", lambda *_: (_ for _ in ()).throw(PermissionError(1, "no")))
+    own = os.stat(path)
+    other = os.stat_result([*own[:5], own.st_gid + 1, *own[6:]])
+    monkeypatch.setattr(files, "_ordinary_file", lambda _: other)
+    files.atomic_write(path, b"later")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+
+
+@posix
+@pytest.mark.parametrize("there", [True, False], ids=["to a file", "to nothing yet"])
+def test_a_link_is_followed_and_stays(tmp_path, there):
+    (tmp_path / "elsewhere").mkdir()
+    target = tmp_path / "elsewhere" / "target"
+    if there:
+        target.write_bytes(b"earlier")
+    (tmp_path / "first").symlink_to(target)
+    (tmp_path / "second").symlink_to("first")
+    files.atomic_write(tmp_path / "second", b"later")
+    assert target.read_bytes() == b"later"
+    assert (tmp_path / "second").is_symlink()
+    assert (tmp_path / "first").is_symlink()
+    assert os.listdir(tmp_path / "elsewhere") == ["target"]
+
+
+@posix
+def test_a_device_a_folder_and_a_circle_of_links_are_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "circle").symlink_to("circle")
+    for name in ("pipe", "folder", "circle"):
+        with pytest.raises(OSError, match=rf"{name} was not saved"):
+            files.atomic_write(tmp_path / name, b"")
+        for save in (save_weights, lambda _, path: Store(path).prepare()):
+            with pytest.raises(ConfigError):
+                save(build_cnn(), tmp_path / "pipe")
+    assert sorted(os.listdir(tmp_path)) == ["circle", "folder", "pipe"]
+
+
+# --- Replacing that is refused for a moment
+
+
+def test_replacing_is_tried_again_for_a_second(tmp_path, monkeypatch):
+    replace, refusals = os.replace, [PermissionError(13, "in use")] * 3
+
+    def busy(*arguments):
+        if refusals:
+            raise refusals.pop()
+        replace(*arguments)
+
+    monkeypatch.setattr(files.os, "replace", busy)
+    files.atomic_write(tmp_path / "file", b"content")
+    assert (tmp_path / "file").read_bytes() == b"content"
+
+    refusals.extend([PermissionError(13, "in use")] * 1000)
+    begin = time.monotonic()
+    with pytest.raises(OSError, match=r"was not saved \(in use\)"):
+        files.atomic_write(tmp_path / "file", b"later")
+    assert 0.9 < time.monotonic() - begin < 10
+    assert (tmp_path / "file").read_bytes() == b"content"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+# --- Paths
+
+
+@pytest.mark.parametrize("path", ["", "  ", 3, None, b"file", ["file"], "a\0b", 2.5], ids=repr)
+def test_what_is_no_path_is_refused_in_words(path):
+    doors = [lambda: save_weights(build_cnn(), path), lambda: load_weights(build_cnn(), path), lambda: load_runs(path)]
+    if path is not None:
+        doors.append(lambda: Store(path))
+    for door in doors:
+        with pytest.raises(
+            ConfigError, match=r"(path|store) wants the path of a file or folder, such as 'my_runs', got"
+        ):
+            door()
+
+
+def test_a_home_folder_is_expanded_everywhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("CNNLAB_CACHE", "~/cache")
+    assert files.cache_folder() == tmp_path / "cache"
+    save_weights(build_cnn(), "~/weights")
+    load_weights(build_cnn(), "~/weights")
+    assert Store("~/runs").path == tmp_path / "runs"
+    assert os.listdir(tmp_path) == ["weights"]
+    with pytest.raises(ConfigError, match="the home folder is not known; write the whole path"):
+        Store("~nobody at all/runs")
+
+
+def test_a_file_to_write_is_checked_and_nothing_is_changed(tmp_path, monkeypatch):
+    (tmp_path / "mine").write_bytes(b"mine")
+    assert files.check_output_file("checkpoint", tmp_path / "mine") == tmp_path / "mine"
+    assert files.check_output_file("checkpoint", str(tmp_path / "new")) == tmp_path / "new"
+    for bad in (tmp_path, tmp_path / "no" / "x", tmp_path / "mine" / "x", os.devnull, tmp_path / ("x" * 300)):
+        with pytest.raises(ConfigError, match=r"wants a file in a folder that exists|can't be a file"):
+            files.check_output_file("checkpoint", bad)
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", lambda **_: (_ for _ in ()).throw(OSError(30, "read-only")))
+    with pytest.raises(ConfigError, match=r"the folder .* can't be written; give another path"):
+        files.check_output_file("checkpoint", tmp_path / "mine")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"mine": b"mine"}
+
+
+@posix
+def test_a_planted_link_in_the_place_of_a_lock_is_refused_and_its_target_kept(tmp_path):
+    (tmp_path / "precious").write_bytes(b"do not empty me")
+    (tmp_path / "runs" / ".locks").mkdir(parents=True)
+    (tmp_path / "runs" / ".locks" / "edit.lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(ConfigError, match=r"can't be read, written or locked .*; give another folder"):
+        sweep([TINY], tmp_path / "runs", workers=1, progress=False)
+    with pytest.raises(OSError, match="symbolic"):
+        files.file_lock(tmp_path / "runs" / ".locks" / "edit.lock").acquire(timeout=1)
+    assert (tmp_path / "precious").read_bytes() == b"do not empty me"
+
+
+# --- Standard output
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252", "latin-1", "utf-8"])
+def test_everything_is_printed_whatever_the_encoding(encoding):
+    code = (
+        "import cnnlab, sys; data = cnnlab.load_data('patterns', train=20, validation=10, size=12); print(data)\n"
+        "print('0.5 ≈ 1 ± 2 – 3 − 4 … → ü')\n"
+        "sys.stdout.reconfigure(errors='strict')\n"
+        "from cnnlab.printing import write_line; write_line('3×3')"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding}, timeout=120
+    )
+    assert answer.returncode == 0, answer.stderr.decode()
+    printed = answer.stdout.decode(encoding).splitlines()
+    if encoding == "ascii":
+        assert "images 1x12x12" in printed[0]
+        assert printed[-2:] == ["0.5 ~ 1 +- 2 - 3 - 4 ... -> ?", "3x3"]
+    if encoding == "utf-8":
+        assert printed[-2:] == ["0.5 ≈ 1 ± 2 – 3 − 4 … → ü", "3×3"]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from pathlib import Path
 from cnnlab.comparison.prediction import Prediction
 from cnnlab.comparison.question import Guess, Rule
 from cnnlab.comparison.right_answer import Outcome
-from cnnlab.files import atomic_write, course_folder, file_lock
+from cnnlab.files import atomic_write, course_folder, file_lock, replace_file
 
 Predictions = dict[str, Prediction]  # question → prediction, in the order in which they were made
 
@@ -62,7 +61,7 @@ def _read_or_rename(path: Path) -> Predictions:
         return {}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         aside = _free_name(path)
-        os.replace(path, aside)
+        replace_file(path, aside)
         warnings.warn(
             f"{path} can't be read ({error!r:.100}). It is kept as {aside.name}, and a new file is begun", stacklevel=5
         )

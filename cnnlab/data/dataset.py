@@ -12,6 +12,7 @@ from torch import Tensor
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_images, check_whole, describe_tensor, is_float_tensor, shown
 from cnnlab.errors import ConfigError
+from cnnlab.torch_state import usual_torch_state
 
 ImagesAndLabels = tuple[Tensor, Tensor]  # (N, C, H, W), uint8 or float in 0–1; int64 (N,)
 
@@ -119,6 +120,7 @@ class Data:
         )
 
     @classmethod
+    @usual_torch_state
     def from_tensors(
         cls,
         images: Tensor,
@@ -208,6 +210,7 @@ def test_size(count: int, test: int | None) -> int:
     return test
 
 
+@usual_torch_state
 def shuffle_labels(data: Data, *, seed: int = 0) -> Data:
     """Return data whose training labels are shuffled: a network that learns them learns nothing about the classes.
 

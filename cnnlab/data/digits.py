@@ -17,6 +17,7 @@ from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_number, check_plane, check_whole, describe_tensor, is_float_tensor, shown
 from cnnlab.data.pictures import TooManyPixels, open_picture, read_planes
 from cnnlab.errors import ConfigError, DataError
+from cnnlab.torch_state import usual_torch_state
 
 SIDE = 28  # pixels of an MNIST picture
 LONGEST = 20  # pixels of the longer side of the digit in it
@@ -28,6 +29,7 @@ LEAST_CONTRAST = 0.1  # between ink and paper, as a share of the brightest pixel
 LEAST_DIFFERENCE = 0.02  # between ink and paper, five of 256 levels of grey; less is a camera's noise
 
 
+@usual_torch_state
 def as_mnist(ink: Tensor, *, scale: int = 1) -> Tensor:
     """Return ink as a picture like those of MNIST: white on black, float (28·scale, 28·scale) in 0–1.
 
@@ -69,6 +71,7 @@ def as_mnist(ink: Tensor, *, scale: int = 1) -> Tensor:
     return picture
 
 
+@usual_torch_state
 def turn_and_shift(image: Tensor, *, degrees: float = 0, right: float = 0, down: float = 0) -> Tensor:
     """Return an image rotated about its centre and then shifted; zeros come in from outside.
 
@@ -106,6 +109,7 @@ def turn_and_shift(image: Tensor, *, degrees: float = 0, right: float = 0, down:
     return functional.grid_sample(image[None, None], grid, align_corners=False)[0, 0]
 
 
+@usual_torch_state
 def read_picture(file: bytes) -> Tensor:
     """Return the ink, float (H, W) in 0–1, of a PNG or JPEG file with one digit on paper.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import queue
 import shutil
@@ -20,7 +21,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from cnnlab.data import shipped
+from cnnlab.data import idx, shipped
 from cnnlab.data.dataset import ImagesAndLabels
 from cnnlab.errors import DataError
 from cnnlab.files import cache_folder, file_lock
@@ -41,10 +42,26 @@ def load_published(name: str) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[s
     folder = cache_folder() / name
     _download_once(dataset, folder)
     try:
+        if hasattr(dataset, "resources"):
+            return _read_archives(dataset, folder)
         sets = [dataset(folder, train=train) for train in (True, False)]
     except (RuntimeError, OSError, ValueError, AssertionError) as error:  # what torchvision raises for damaged files
         raise DataError(f"{folder} is damaged ({error}); delete that folder to download it again") from error
     return _images_and_labels(sets[0]), _images_and_labels(sets[1]), tuple(sets[0].classes)
+
+
+def _read_archives(dataset: Any, folder: Path) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[str, ...]]:
+    """Read archives of the format of MNIST as MNIST's are read; raise ValueError unless each has its checksum.
+
+    torchvision checks them only when it downloads them, and reads what it has unpacked without a check.
+    """
+    raw = folder / dataset.__name__ / "raw"
+    for archive, expected in dataset.resources:
+        if hashlib.md5((raw / archive).read_bytes(), usedforsecurity=False).hexdigest() != expected:
+            raise ValueError(f"{archive} does not have its checksum")
+    pairs = [idx.read_pair(raw, prefix, len(dataset.classes)) for prefix in ("train", "t10k")]
+    train, test = ((torch.from_numpy(images)[:, None], torch.from_numpy(labels).long()) for images, labels in pairs)
+    return train, test, tuple(dataset.classes)
 
 
 def _images_and_labels(dataset: Any) -> ImagesAndLabels:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from collections import Counter
 
@@ -18,10 +17,13 @@ from cnnlab.data.picture_folder import PictureFolder, find_pictures, list_some, 
 from cnnlab.data.picture_loading import load_pixels
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.machine import free_memory
+from cnnlab.printing import write_line
+from cnnlab.torch_state import usual_torch_state
 
 DATASETS = ("mnist", "patterns", *downloads.DOWNLOADS)
 
 
+@usual_torch_state
 def load_data(
     name: str = "mnist",
     *,
@@ -73,6 +75,7 @@ def load_data(
     return assemble(name, training_set, test_set, classes, train=train, validation=validation, test=test, seed=seed)
 
 
+@usual_torch_state
 def load_images(
     folder: str | os.PathLike,
     *,
@@ -112,7 +115,7 @@ def load_images(
     my_pictures: 120 pictures of 2 classes (cat 60, dog 60), each made 3×32×32
     """
     data, sentence = load_folder(folder, size=size, grey=grey, train=train, validation=validation, test=test, seed=seed)
-    sys.stdout.write(f"{sentence}\n")
+    write_line(sentence)
     return data
 
 
@@ -141,7 +144,7 @@ def load_folder(
         warnings.warn(
             f"{readable(str(folder))}: left out {_count(len(lost), 'picture')} of a kind that can't be loaded: "
             f"{list_some(lost)}; save them as PNG or JPEG",
-            stacklevel=3,
+            stacklevel=4,
         )
     data = split_up(
         found.name, torch.from_numpy(pixels), torch.tensor(found.labels), found.classes,
@@ -211,8 +214,8 @@ def _load_patterns(train: int | None, validation: int | None, test: int | None, 
         if size is not None:
             check_whole(split, size, 0)
     count = max(10_000, (train or 0) + (validation or 0))
-    training_set = make_patterns(count, seed=2 * seed, **knobs)  # even seeds are for training, odd ones for testing
-    test_set = make_patterns(2_000 if test is None else max(test, 10), seed=2 * seed + 1, **knobs)
+    training_set = make_patterns(count, seed=2 * seed % 2**64, **knobs)  # even seeds: training, odd: testing
+    test_set = make_patterns(2_000 if test is None else max(test, 10), seed=(2 * seed + 1) % 2**64, **knobs)
     classes = tuple(f"pattern {label}" for label in range(int(training_set[1].max()) + 1))
     return assemble(
         "patterns", training_set, test_set, classes, train=train, validation=validation, test=test, seed=seed

@@ -21,11 +21,13 @@ from torch import Tensor
 from cnnlab.checks import check_choice, check_number, check_whole
 from cnnlab.errors import ConfigError
 from cnnlab.machine import check_memory
+from cnnlab.torch_state import usual_torch_state
 
 MOST_PIXELS = 1000  # of each side
 PATTERN_KNOBS = ("structure", "scale", "noise", "classes", "size")
 
 
+@usual_torch_state
 def make_patterns(
     count: int,
     *,

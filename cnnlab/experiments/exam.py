@@ -14,6 +14,7 @@ from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.files import data_folder
 from cnnlab.model.evaluation import MeanScore, evaluate_all
+from cnnlab.torch_state import usual_torch_state
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Exam:
         return f"validation: {self.validation}\ntest:       {self.test}{source}"
 
 
+@usual_torch_state
 def take_exam(runs: Iterable[Run], *, size: int = 2000) -> Exam:
     """Open the test set once, and return the mean scores of the runs' networks on it and on the validation images.
 

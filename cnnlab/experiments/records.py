@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from cnnlab.checks import check_number, check_whole
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import UNKNOWN, Experiment
 from cnnlab.experiments.run import Run
@@ -52,15 +53,44 @@ def read_record(store: Store, name: str) -> dict[str, Any] | None:
         if settings.get("dataset") == "images":
             settings.setdefault("fingerprint", UNKNOWN)
         record["experiment"] = Experiment(**settings)
+        _check_kinds(record)
         record["history"] = History.from_dict(record["history"] | {"classes": len(record["class_names"])})
-    except (ConfigError, TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError, IndexError, ValueError, OverflowError) as error:
+        words = error if isinstance(error, ConfigError) else f"{type(error).__name__} {error}"
         raise DataError(
-            f"{store.path}: {name}.json is of another version of cnnlab: {error}; take that version, or another folder"
+            f"{store.path}: {name}.json is of another version of cnnlab: {words}; take that version, or another folder"
         ) from error
     if record.get("trajectory", record["experiment"].trajectory) != name:
         store.set_aside(f"{name}.json", None, "it is the record of another run, renamed")
         return None
     return record
+
+
+def _check_kinds(record: dict[str, Any]) -> None:
+    """Raise TypeError, ValueError or KeyError unless a record's parts are of the kinds that its runs are made of."""
+    kinds = {
+        "seconds": (int, float), "snapshots": list, "input_shape": list, "class_names": list, "asked": list,
+        "history": dict,
+    }  # fmt: skip
+    for name, kind in kinds.items():
+        if not isinstance(record[name], kind):
+            raise TypeError(f"{name} is {record[name]!r:.60}")
+    columns = record["history"]["columns"]
+    if any(columns.values()) and not {"epoch", "train_loss", "train_accuracy"} <= set(columns):
+        raise KeyError("train_loss")
+    for name, values in columns.items():
+        if not set(map(type, values)) <= {int, float, type(None)}:
+            raise TypeError(f"{name} has something that is no number")
+    for epochs, patience, min_delta in record["asked"]:
+        check_whole("epochs", epochs, 0)
+        check_whole("patience", patience or 0, 0)
+        check_number("min_delta", min_delta, 0)
+    if not {"patience", "epochs", "learning_rate"} <= set(record["history"]["settings"]):
+        raise KeyError("settings")
+    if not set(map(type, record["snapshots"] + record["input_shape"])) <= {int} or len(record["input_shape"]) != 3:
+        raise TypeError("snapshots or input_shape has something that is no whole number")
+    if not set(map(type, record["class_names"])) <= {str}:
+        raise TypeError("class_names has something that is no text")
 
 
 def read_runs(store: Store, name: str) -> list[Run]:

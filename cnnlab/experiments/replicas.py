@@ -281,7 +281,7 @@ class _Replica:
             settings["learning_rate"] = LEARNING_RATES[settings["optimizer"]]
         self.history = History(settings, environment(device), classes=len(data.classes))
         self.order = torch.Generator().manual_seed(settings["seed"])
-        self.dropout = torch.Generator().manual_seed(settings["seed"] + 1)  # as `fit` sets the first Dropout's
+        self.dropout = torch.Generator().manual_seed((settings["seed"] + 1) % 2**64)  # as the first Dropout in `fit`
         self.tensors: dict[str, Tensor] = {}
         self.seconds = 0.0
         self.run: Run | None = None

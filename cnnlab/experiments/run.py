@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import numbers
 import threading
@@ -22,6 +23,7 @@ from cnnlab.experiments.experiment import NETWORK, TRAINING, UNKNOWN, Experiment
 from cnnlab.interpret.recorder import Recorder
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.weights import pack_tensors, unpack_tensors
+from cnnlab.torch_state import usual_torch_state
 from cnnlab.training.fit import EpochState, fit
 from cnnlab.training.history import History
 from cnnlab.training.options import check_numbers
@@ -60,6 +62,7 @@ class Run:
     def __post_init__(self) -> None:
         check_arguments(Run, vars(self), seconds=0.0)
 
+    @usual_torch_state
     def model(self, epoch: int | None = None) -> nn.Sequential:
         """Return the network as it was after an epoch, in eval mode.
 
@@ -90,6 +93,7 @@ class Run:
         return model.eval()
 
 
+@usual_torch_state
 def run(
     experiment: Experiment,
     *,
@@ -147,6 +151,8 @@ def run(
 
     with one_thread():
         data = load_once(experiment)
+        if on_epoch is not None:  # it may change the images, which later runs share
+            data = copy.deepcopy(data)
         model = experiment.build_cnn(data)
         keep(0, model)
         settings = {name: getattr(experiment, name) for name in TRAINING}

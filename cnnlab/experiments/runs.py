@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -16,7 +17,7 @@ from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
 from cnnlab.experiments.records import read_runs
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Store
-from cnnlab.files import data_folder
+from cnnlab.files import check_path, data_folder
 from cnnlab.training.curve_metrics import DERIVED, check_curve_metric, curve_value
 from cnnlab.training.history import METRICS, metrics_of
 
@@ -234,17 +235,45 @@ def load_runs(store: str | os.PathLike) -> Runs:
     ConfigError
         If it does not exist.
     DataError
-        If another version of cnnlab wrote it, or the .zip is damaged.
+        If the .zip as a whole is damaged.
+
+    Warns
+    -----
+    UserWarning
+        Names the files that are damaged, can't be read, or were written by another version of cnnlab; the other runs
+        are returned.
 
     >>> load_runs("runs/kernel")
     """
-    opened = Store(store)
-    if not Path(store).exists():
+    opened = Store(check_path("store", store))
+    if opened.path is None or not opened.path.exists():
         raise ConfigError(f"{store} does not exist; sweep(…, store={str(store)!r}) makes it")
+    unread: list[str] = []
     with garbage_collector_off():
-        runs = _without_duplicates(run for name in opened.names() for run in read_runs(opened, name))
-    failed = filter(None, map(opened.failure, opened.names("failed")))
-    return Runs(runs, [Failure(Experiment(**note["experiment"]), note["reason"]) for note in failed])
+        runs = [run for name in opened.names() for run in _read_or_note(read_runs, opened, name, unread)]
+    failures = [each for name in opened.names("failed") for each in _read_or_note(_read_failure, opened, name, unread)]
+    if unread:
+        several = f"; {len(unread) - 10} more" if len(unread) > 10 else ""
+        warnings.warn(f"left out {len(unread)} of {store}: {'; '.join(unread[:10])}{several}", stacklevel=2)
+    return Runs(_without_duplicates(runs), failures)
+
+
+def _read_or_note(read: Callable[[Store, str], list], store: Store, name: str, unread: list[str]) -> list:
+    """Return what can be read of a record; if it can't be read, add the reason to unread, and return nothing."""
+    try:
+        return read(store, name)
+    except DataError as error:
+        unread.append(str(error))
+        return []
+
+
+def _read_failure(store: Store, name: str) -> list[Failure]:
+    """Return the failure that was noted; nothing if its note is damaged. Raise DataError if it can't be read."""
+    note = store.failure(name)
+    try:
+        return [] if note is None else [Failure(Experiment(**note["experiment"]), note["reason"])]
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{store.path}: {name}.failed is of another version of cnnlab: {error}") from error
 
 
 def _without_duplicates(runs: Iterable[Run]) -> list[Run]:

@@ -1,15 +1,19 @@
 """Keep finished runs: in a folder with one JSON file for each record, in a .zip of such a folder, or in memory.
 
-A record is written whole or not at all, carries its format and a checksum, and is trained by one process only.
+A record is written whole or not at all, carries its format, its checksum and that of its weights, and is trained by one
+process only. A file that is damaged never keeps the others from being read.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import lzma
 import os
 import re
 import stat
+import struct
 import warnings
 import zipfile
 import zlib
@@ -18,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.files import NoLock, atomic_write, file_lock
+from cnnlab.files import NoLock, atomic_write, check_path, file_lock, replace_file
 from cnnlab.model.weights import unpack_tensors
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 NAME = r"([0-9a-f]{16})"  # of a record; files with other names are ignored
+MOST_BYTES = {"json": 100_000_000, "failed": 1_000_000, "safetensors": 4_000_000_000}  # of a file, when it is unpacked
+MOST_TIMES = 200  # how much larger a file of more than a megabyte may become when it is unpacked; weights hardly do
 LEFT_OVER = re.compile(rf"\.{NAME}\.(json|safetensors|failed)\..*")  # half written by a process that was killed
 
 
@@ -48,23 +54,39 @@ class Store:
     """
 
     def __init__(self, path: str | os.PathLike | None = None) -> None:
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else check_path("store", path)
         self._folder = self.path  # to which records are written; None: they are kept in memory
         self._memory: dict[str, bytes] = {}
         self._zip = self._edit = None
-        if self.path is not None and self._is_file(self.path):
-            if not zipfile.is_zipfile(self.path):
-                raise ConfigError(f"store={str(path)!r} is a file; give a folder, or a .zip of one")
-            self._zip, self._folder = zipfile.ZipFile(self.path), None
-            self._entries = {PurePosixPath(entry).name: entry for entry in self._zip.namelist()}
-
-    def _is_file(self, path: Path) -> bool:
+        self._warned: set[str] = set()  # files that could not be set aside
+        if self.path is None or self._is_folder(self.path):
+            return
+        self._folder = None
         try:
-            return stat.S_ISREG(os.stat(path).st_mode)
+            self._zip = zipfile.ZipFile(self.path)
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+            if zipfile.is_zipfile(self.path):
+                raise DataError(f"store={str(path)!r} is a damaged .zip ({error}); get the file again") from error
+            raise ConfigError(f"store={str(path)!r} is a file; give a folder, or a .zip of one") from error
+        except OSError as error:
+            raise self._refusal(error) from error
+        self._entries = {PurePosixPath(entry.filename).name: entry for entry in self._zip.infolist()}
+
+    def _is_folder(self, path: Path) -> bool:
+        """Return whether the path is a folder, or may become one; False for a file, which must be a .zip."""
+        try:
+            mode = os.stat(path).st_mode
         except FileNotFoundError:
-            return False
+            if path.suffix.lower() == ".zip":
+                raise ConfigError(
+                    f"store={str(path)!r} does not exist, and a .zip is only read; look at its name, or give a folder"
+                ) from None
+            return True
         except (OSError, ValueError) as error:  # a name that no folder can have
             raise self._refusal(error) from error
+        if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+            raise ConfigError(f"store={str(path)!r} is neither a folder nor a file; give a folder, or a .zip of one")
+        return stat.S_ISDIR(mode)
 
     def _refusal(self, error: Exception) -> ConfigError:
         """Return the error that says why the store can't be used."""
@@ -104,12 +126,17 @@ class Store:
             return list(self._memory)
         if self._zip is not None:
             return list(self._entries | self._memory)
-        return [entry.name for entry in os.scandir(self.path)] if self.path.is_dir() else []
+        try:
+            return [entry.name for entry in os.scandir(self.path)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise self._refusal(error) from error
 
     def read(self, name: str) -> dict[str, Any] | None:
         """Return a record; None if there is none. A damaged record is set aside as .bad, with a warning.
 
-        Raises DataError if it has another format, or the .zip is damaged.
+        Raises DataError if it has another format, or can't be read at all.
         """
         content = self._content(f"{name}.json")
         if content is None:
@@ -127,28 +154,51 @@ class Store:
         return record
 
     def weights(self, name: str) -> bytes:
-        """Return the record's weights, as the bytes of a safetensors file; raise DataError if they are gone."""
-        content = self._content(f"{name}.safetensors")
+        """Return the record's weights, as the bytes of a safetensors file.
+
+        Raises DataError if they are gone, can't be read, or are not those that the record was written with. (Records of
+        earlier versions don't say which they were written with.)
+        """
+        content, is_own = self._weights(name)
         if content is None:
             raise DataError(f"{self.path} lacks {name}.safetensors, the weights of this run; sweep it again")
+        if not is_own:
+            raise DataError(
+                f"{self.path}: {name}.safetensors is damaged, or holds the weights of another run; sweep it again"
+            )
         return content
 
     def has_weights(self, name: str) -> bool:
-        """Return whether the record has sound weights; damaged ones are set aside as .bad, with a warning."""
-        content = self._content(f"{name}.safetensors")
-        if content is None:
-            return False
+        """Return whether the record has sound weights, its own; others are set aside as .bad, with a warning."""
         try:
+            content, is_own = self._weights(name)
+            if content is None:
+                return False
             unpack_tensors(content, f"{name}.safetensors")
         except DataError:
-            self.set_aside(f"{name}.safetensors", content, "its numbers are not sound")
-            return False
-        return True
+            content, is_own = None, False
+        if not is_own:
+            self.set_aside(f"{name}.safetensors", content, "it is damaged, or holds the weights of another run")
+        return is_own
+
+    def _weights(self, name: str) -> tuple[bytes | None, bool]:
+        """Return the content of the file of weights, and whether it is the one that the record was written with."""
+        content = self._content(f"{name}.safetensors")
+        if content is None or self._is_own(name, content) or self._folder is None or self.read_only:
+            return content, content is not None and self._is_own(name, content)
+        with self.editing():  # another process may be writing both
+            content = self._content(f"{name}.safetensors")
+            return content, content is not None and self._is_own(name, content)
+
+    def _is_own(self, name: str, weights: bytes) -> bool:
+        record = self.read(name) or {}
+        return record.get("weights_sha256") in (None, hashlib.sha256(weights).hexdigest())
 
     def write(self, name: str, record: dict[str, Any], weights: bytes = b"") -> None:
-        """Write the weights, then the record that refers to them, and delete the note of an earlier failure."""
+        """Write the weights, then the record with their checksum, and delete the note of an earlier failure."""
         with self.editing():
             if weights:
+                record = record | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
                 self._keep(f"{name}.safetensors", weights)
             self._keep(f"{name}.json", encode({"format": FORMAT} | record))
             self._remove(f"{name}.failed")
@@ -160,9 +210,19 @@ class Store:
             self._keep(f"{name}.failed", text.encode())
 
     def failure(self, name: str) -> dict[str, Any] | None:
-        """Return the note of a failure, with "experiment" and "reason"; None if there is none."""
+        """Return the note of a failure, with "experiment" and "reason"; None if there is none.
+
+        A damaged note is set aside as .bad, with a warning.
+        """
         content = self._content(f"{name}.failed")
-        return None if content is None else json.loads(content)
+        if content is None:
+            return None
+        try:
+            note = json.loads(content)
+            return {"experiment": dict(note["experiment"]), "reason": str(note["reason"])}
+        except (ValueError, TypeError, KeyError, RecursionError):
+            self.set_aside(f"{name}.failed", content, "it is no note of a failure")
+            return None
 
     def remove(self, names: Iterable[str]) -> None:
         """Delete these records with their weights; a record that is not there is ignored."""
@@ -177,11 +237,13 @@ class Store:
             return Claim(NoLock())
         import filelock
 
-        lock = file_lock(self._folder / ".locks" / f"{name}.lock")
         try:
+            lock = file_lock(self._folder / ".locks" / f"{name}.lock")
             lock.acquire(blocking=False)
         except filelock.Timeout:
             return None
+        except OSError as error:  # such as a lock that belongs to another user
+            raise self._refusal(error) from error
         return Claim(lock)
 
     @contextlib.contextmanager
@@ -190,22 +252,38 @@ class Store:
         if self._folder is None:
             yield
             return
-        self._edit = self._edit or file_lock(self._folder / ".locks" / "edit.lock")
-        with self._edit:
+        try:
+            self._edit = self._edit or file_lock(self._folder / ".locks" / "edit.lock")
+            self._edit.acquire()
+        except (OSError, NotImplementedError) as error:
+            raise self._refusal(error) from error
+        try:
             yield
+        finally:
+            self._edit.release()
 
     def _content(self, file: str) -> bytes | None:
-        """Return the bytes of a file; None if there is no such file."""
+        """Return the bytes of a file; None if there is no such file. Raise DataError if it can't be read."""
         try:
             if self._folder is not None:
-                return (self._folder / file).read_bytes()
+                return _read_file(self._folder / file)
             if self._zip is None or file in self._memory:
                 return self._memory.get(file)
-            return self._zip.read(self._entries[file])
+            return self._unpack(self._entries[file])
         except (FileNotFoundError, KeyError):
             return None
-        except (zipfile.BadZipFile, zlib.error) as error:
-            raise DataError(f"{self.path} is damaged ({error}); get the file again") from error
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError, OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise DataError(f"{self.path}: {file} is damaged or can't be read ({why}); get the file again") from error
+
+    def _unpack(self, entry: zipfile.ZipInfo) -> bytes:
+        """Return the content of a file in the .zip; raise ValueError if it would become suspiciously large."""
+        assert self._zip is not None
+        size, kind = entry.file_size, entry.filename.rpartition(".")[2]
+        if size > MOST_BYTES.get(kind, 0) or size > max(1_000_000, MOST_TIMES * entry.compress_size):
+            raise ValueError(f"it would be {size:,} bytes when it is unpacked")
+        with self._zip.open(entry) as file:  # it gives no more than the size that the .zip says
+            return file.read()
 
     def _keep(self, file: str, content: bytes) -> None:
         if self._folder is not None:
@@ -219,7 +297,7 @@ class Store:
             (self._folder / file).unlink(missing_ok=True)
 
     def set_aside(self, file: str, content: bytes | None, why: str) -> None:
-        """Rename a damaged file to .bad, and warn.
+        """Rename a damaged file to .bad, and warn; where it can't be renamed, in a .zip for example, warn once.
 
         Parameters
         ----------
@@ -231,15 +309,35 @@ class Store:
             What is wrong with it, for the warning.
         """
         if self._folder is None:
-            raise DataError(f"{self.path}: {file} is damaged ({why}); get the file again")
-        with self.editing():
-            now = self._content(file)
-            if now is None or content not in (None, now):
-                return
-            os.replace(self._folder / file, self._folder / f"{file}.bad")
-        warnings.warn(
-            f"{self._folder / file} is no use ({why}): set aside as {file}.bad, to be run again", stacklevel=4
-        )
+            self._warn(file, f"{self.path}: {file} is damaged ({why}), so it is left out; get the file again")
+            return
+        try:
+            with self.editing():
+                if content is not None and self._content(file) != content:
+                    return
+                replace_file(self._folder / file, self._folder / f"{file}.bad")
+        except FileNotFoundError:
+            return
+        except (OSError, ConfigError, DataError) as error:
+            self._warn(file, f"{self._folder / file} is no use ({why}), and can't be renamed: it is left out ({error})")
+            return
+        self._warn(file, f"{self._folder / file} is no use ({why}): set aside as {file}.bad, to be run again")
+
+    def _warn(self, file: str, words: str) -> None:
+        """Warn of a file, once."""
+        if file not in self._warned:
+            self._warned.add(file)
+            warnings.warn(words, stacklevel=5)
+
+
+def _read_file(path: Path) -> bytes:
+    """Return the content of an ordinary file of a usual size; raise ValueError for another."""
+    known = os.stat(path)
+    if not stat.S_ISREG(known.st_mode):
+        raise ValueError("it is no ordinary file")
+    if known.st_size > MOST_BYTES.get(path.suffix[1:], 0):
+        raise ValueError(f"it has {known.st_size:,} bytes")
+    return path.read_bytes()
 
 
 class Claim:
@@ -264,4 +362,7 @@ def decode(content: bytes) -> dict[str, Any]:
     first, _, rest = content.partition(b"\n")
     if first != b'{"crc32":"%08x",' % zlib.crc32(rest):
         raise ValueError("it does not match its checksum")
-    return json.loads(b"{" + rest)
+    try:
+        return json.loads(b"{" + rest)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None

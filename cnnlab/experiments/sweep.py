@@ -16,7 +16,7 @@ import torch
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, check_whole, shown
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment
 from cnnlab.experiments.records import make_record
 from cnnlab.experiments.run import Run, check_snapshots, run
@@ -34,8 +34,10 @@ from cnnlab.experiments.tasks import (
 )
 from cnnlab.experiments.workers import InThisProcess, LocalWorkers
 from cnnlab.machine import worker_count
+from cnnlab.printing import write_line
+from cnnlab.torch_state import usual_torch_state
 from cnnlab.training.options import choose_device
-from cnnlab.training.progress import SweepProgress, TrainingWarning, write_line
+from cnnlab.training.progress import SweepProgress, TrainingWarning
 
 MOST_EXPERIMENTS = 100_000  # of a grid
 MOST_AT_ONCE = 128  # runs given to an executor of the caller's; each holds one open lock file
@@ -69,6 +71,7 @@ def grid(base: Experiment, **lists: Iterable) -> list[Experiment]:
     return [base.replace(**dict(zip(lists, values, strict=True))) for values in itertools.product(*lists.values())]
 
 
+@usual_torch_state
 def sweep(  # noqa: PLR0913 (what, where, and how)
     experiments: Iterable[Experiment],
     store: str | os.PathLike | None = None,
@@ -142,7 +145,7 @@ def sweep(  # noqa: PLR0913 (what, where, and how)
             # Those without patience come first: early stopping is then read off their runs.
             for stops_early in (False, True):
                 group = [experiment for experiment in experiments if (experiment.patience is not None) == stops_early]
-                tasks = missing_tasks(group, opened, snapshots, insides)
+                tasks = missing_tasks(group, opened, snapshots, insides, failures)
                 if tasks:
                     _warn_of_other_pictures(tasks, opened)
                     opened.prepare()
@@ -152,7 +155,8 @@ def sweep(  # noqa: PLR0913 (what, where, and how)
         interrupted = True
     stored: dict[str, Run] = {}
     for alike in group_by_trajectory(experiments):
-        stored |= find_stored(alike, opened, snapshots, insides)
+        with contextlib.suppress(DataError):  # it is in failures
+            stored |= find_stored(alike, opened, snapshots, insides)
     runs = Runs([stored[experiment.key] for experiment in experiments if experiment.key in stored], failures)
     _report(runs, len(experiments), None if opened.read_only else store, interrupted, progress)
     return runs
@@ -181,7 +185,7 @@ def _warn_of_other_pictures(tasks: list[Task], store: Store) -> None:
         warnings.warn(
             f"{count} stored trainings were on other pictures than those that are in {folders} now; they stay in "
             f"{store.path}, and the experiments are trained on the present pictures",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -213,9 +217,20 @@ def _train_by_executor(tasks: list[Task], queue: TaskQueue, executor: Executor |
         queue.train(tasks, executor, at_once)
         finished = True
     finally:
-        queue.stop()
-        if own is not None:
-            own.shutdown(cancel_futures=not finished)
+        try:
+            queue.stop()
+        finally:
+            if own is not None:
+                _end(own, finished)
+
+
+def _end(own: LocalWorkers | InThisProcess, finished: bool) -> None:
+    """End the worker processes, also if an interrupt comes meanwhile."""
+    try:
+        own.shutdown(cancel_futures=not finished)
+    except KeyboardInterrupt:
+        own.shutdown(cancel_futures=True)
+        raise
 
 
 def _check_device(device: str | None, replicas: int | None, executor, workers) -> torch.device | None:
@@ -257,5 +272,5 @@ def _report(runs: Runs, asked: int, store, interrupted: bool, progress: bool) ->
         warnings.warn(
             f"{len(runs.failures)} of {asked} runs failed, the others are here; runs.failures has each reason, "
             f"the first is: {first.reason}",
-            stacklevel=3,
+            stacklevel=4,
         )

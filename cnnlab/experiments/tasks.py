@@ -16,6 +16,7 @@ from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import UNKNOWN, Experiment
 from cnnlab.experiments.records import add_asked, has_insides, read_record, run_from_record
 from cnnlab.experiments.run import Run
+from cnnlab.experiments.runs import Failure
 from cnnlab.experiments.store import Claim, Store
 from cnnlab.files import NoLock
 
@@ -119,11 +120,20 @@ def group_by_trajectory(experiments: list[Experiment]) -> list[list[Experiment]]
     return list(groups.values())
 
 
-def missing_tasks(experiments: list[Experiment], store: Store, snapshots: list[int], insides: bool) -> list[Task]:
-    """Return one task for each trajectory that the store does not hold, the longest first."""
+def missing_tasks(
+    experiments: list[Experiment], store: Store, snapshots: list[int], insides: bool, failures: list[Failure]
+) -> list[Task]:
+    """Return one task for each trajectory that the store does not hold, the longest first.
+
+    What has a record that can't be read is added to failures: that of another version must not be written over.
+    """
     tasks = []
     for group in group_by_trajectory(experiments):
-        stored = find_stored(group, store, snapshots, insides, note=True)
+        try:
+            stored = find_stored(group, store, snapshots, insides, note=True)
+        except DataError as error:
+            failures.extend(Failure(experiment, str(error)) for experiment in group)
+            continue
         missing = [experiment for experiment in group if experiment.key not in stored]
         if missing:
             longest = max(missing, key=lambda experiment: experiment.epochs)
@@ -153,13 +163,23 @@ def find_stored(
     -------
     dict
         The key of an experiment → its run.
+
+    Raises
+    ------
+    DataError
+        If the trajectory's own record can't be read.
     """
     names = [group[0].trajectory]
     if group[0].patience is not None:  # early stopping can be read off the training without it
         names.insert(0, group[0].replace(patience=None).trajectory)
     stored: dict[str, Run] = {}
     for name in names:
-        record = read_record(store, name)
+        try:
+            record = read_record(store, name)
+        except DataError:
+            if name == group[0].trajectory:
+                raise
+            continue  # the training without early stopping can't be read, but this one may be
         if record is None or (insides and not has_insides(record)):
             continue
         missing = [experiment for experiment in group if experiment.key not in stored]

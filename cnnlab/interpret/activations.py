@@ -18,6 +18,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import ByLayer, Layers, check_not_empty, hooked
 from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of, evaluating
 from cnnlab.model.networks import check_model
+from cnnlab.torch_state import usual_torch_state
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, nn.LPPool2d)
 # Given its output y, is an activation function nearly flat there: is its slope under 1 % of the steepest one?
@@ -73,6 +74,7 @@ class LayerActivity:
     sample: np.ndarray
 
 
+@usual_torch_state
 def activation_statistics(
     model: nn.Module,
     images: Split | Tensor,

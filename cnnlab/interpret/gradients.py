@@ -17,6 +17,7 @@ from cnnlab.interpret.capture import ByLayer, check_not_empty
 from cnnlab.model.evaluation import CANNOT_TAKE, MOST_AT_ONCE, check_labels, device_of, first_logits
 from cnnlab.model.networks import call, check_model, copied, logits_of, named_layers, original, plain_name, uncompiled
 from cnnlab.model.random_numbers import seeded
+from cnnlab.torch_state import usual_torch_state
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,7 @@ class LayerGradient:
     each_batch: dict[str, np.ndarray]
 
 
+@usual_torch_state
 def gradient_flow(
     model: nn.Module,
     images: Split | Tensor,

@@ -16,8 +16,10 @@ from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import capture, check_unit, layer_of_output
 from cnnlab.machine import check_memory
 from cnnlab.model.networks import check_model, copied, original
+from cnnlab.torch_state import usual_torch_state
 
 
+@usual_torch_state
 def receptive_field(
     model: nn.Module, layer: str, unit: int, place: int, input_shape: tuple[int, int, int]
 ) -> tuple[int, int, int, int]:

@@ -17,6 +17,7 @@ from cnnlab.data.dataset import Split
 from cnnlab.interpret.activations import POOLS, activation_statistics
 from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.saliency import concentration, saliency
+from cnnlab.torch_state import usual_torch_state
 from cnnlab.training.fit import EpochState
 
 SALIENCY_IMAGES = 100
@@ -60,6 +61,7 @@ class Recorder:
     def __post_init__(self) -> None:
         check_arguments(Recorder, vars(self), batches=1, every=1)
 
+    @usual_torch_state
     def __call__(self, state: EpochState) -> dict[str, float]:
         """Return name → number of this epoch; empty for an epoch that is not recorded."""
         if state.epoch % self.every:

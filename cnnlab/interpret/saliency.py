@@ -19,11 +19,13 @@ from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import check_not_empty, hooked
 from cnnlab.model.evaluation import MOST_AT_ONCE, device_of, evaluating, first_logits
 from cnnlab.model.networks import call, check_model, logits_of, uncompiled
+from cnnlab.torch_state import usual_torch_state
 
 MOST_OF_EACH = {"samples": 10_000, "steps": 1000}  # a quadrature of more points takes minutes to prepare
 METHODS = ("gradient", "gradient_x_input", "smoothgrad", "integrated_gradients", "grad_cam", "occlusion")
 
 
+@usual_torch_state
 def saliency(  # noqa: PLR0913 (each method has settings of its own)
     model: nn.Module,
     images: Tensor,
@@ -241,6 +243,7 @@ def _starts(size: int, window: int, stride: int) -> range:
     return range(0, size - window + stride, stride)
 
 
+@usual_torch_state
 def concentration(maps: Tensor) -> Tensor:
     """Return the Gini index of each map, (N,): 0 if all pixels are alike, near 1 if a single pixel holds everything.
 

@@ -14,6 +14,7 @@ from cnnlab.interpret.saliency import class_targets, saliency
 from cnnlab.model.evaluation import device_of, first_logits
 from cnnlab.model.networks import check_model, copied, original
 from cnnlab.model.random_numbers import seeded
+from cnnlab.torch_state import usual_torch_state
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,6 +64,7 @@ class SaliencyCheck:
         return "\n".join(lines)
 
 
+@usual_torch_state
 def saliency_check(
     model: nn.Module,
     images: Tensor,
@@ -125,7 +127,7 @@ def _with_random_weights(model: nn.Module, seed: int) -> nn.Module:
     """
     model = original(model)
     (twin,) = copied(model)
-    with seeded(seed + 2**31, device_of(model)):  # far from the small seeds that the model may have begun with
+    with seeded((seed + 2**31) % 2**64, device_of(model)):  # far from the small seeds that models begin with
         for layer in twin.modules():
             draw_again = getattr(layer, "reset_parameters", None)
             if callable(draw_again):

@@ -14,6 +14,7 @@ from cnnlab.interpret.capture import check_not_empty, check_unit, hooked, layer_
 from cnnlab.interpret.receptive_field import receptive_field
 from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of, evaluating
 from cnnlab.model.networks import check_model, original
+from cnnlab.torch_state import usual_torch_state
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,7 @@ class TopImages:
         ]
 
 
+@usual_torch_state
 def top_images(
     model: nn.Module, images: Split | Tensor, layer: str, unit: int, *, count: int = 8, batch_size: int = 250
 ) -> TopImages:

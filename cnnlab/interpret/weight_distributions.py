@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import ByLayer
 from cnnlab.model.networks import check_model, copied, named_layers, original, plain_name
+from cnnlab.torch_state import usual_torch_state
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,7 @@ class LayerWeights:
     initial: np.ndarray
 
 
+@usual_torch_state
 def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Tensor] | None = None) -> ByLayer:
     """Return a `LayerWeights` for each weight of two or more dimensions, by the names that `gradient_flow` uses.
 

@@ -15,6 +15,7 @@ from torch.nn.parameter import is_lazy
 from cnnlab.checks import check_choice, check_device, check_kernel_size, check_number, check_whole, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.networks import check_model
+from cnnlab.torch_state import usual_torch_state
 
 POOLINGS = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d, "none": None}
 PADDINGS = ("same", "valid")
@@ -43,6 +44,7 @@ class Dropout(nn.Dropout):
         return values * kept.to(values.device) / (1 - self.p)
 
 
+@usual_torch_state
 def build_cnn(  # noqa: PLR0913 (a network's settings)
     kernel_size: int = 3,
     pooling: str = "max",

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from cnnlab.checks import check_choice, check_kernel_size, check_plane, describe_tensor, is_float_plane, shown
 from cnnlab.errors import ConfigError
+from cnnlab.torch_state import usual_torch_state
 
 KERNELS = ("identity", "blur", "sharpen", "vertical edges", "horizontal edges", "outline")
 LARGEST_WEIGHT = 1000  # of a typed number: far from overflow, and short enough to read
 
 
+@usual_torch_state
 def make_kernel(name: str, size: int = 3) -> Tensor:
     """Return the weights of a named kernel, float32 (size, size).
 
@@ -80,6 +82,7 @@ def resize_kernel(kernel: Tensor, size: int) -> Tensor:
     return torch.nn.functional.pad(kernel, [margin] * 4)  # a negative margin cuts
 
 
+@usual_torch_state
 def apply_kernel(image: Tensor, kernel: Tensor) -> Tensor:
     """Return the output of a kernel (K, K) on an image (H, W), with the size and the dtype of the image.
 
@@ -95,6 +98,7 @@ def apply_kernel(image: Tensor, kernel: Tensor) -> Tensor:
     return torch.nn.functional.conv2d(image[None, None], weights, padding=len(kernel) // 2)[0, 0]
 
 
+@usual_torch_state
 def explain_pixel(image: Tensor, kernel: Tensor, row: int, column: int) -> tuple[Tensor, Tensor, float]:
     """Show how one output pixel of `apply_kernel(image, kernel)` is computed.
 

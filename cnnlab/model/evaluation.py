@@ -17,6 +17,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.model.forward_pass import compute_logits
 from cnnlab.model.in_training import check_not_in_training
 from cnnlab.model.networks import call, check_model, logits_of, uncompiled
+from cnnlab.torch_state import usual_torch_state
 
 MOST_AT_ONCE = 1_000_000_000  # images
 
@@ -56,6 +57,7 @@ class LossAndAccuracy(NamedTuple):
     accuracy: float
 
 
+@usual_torch_state
 def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> LossAndAccuracy:
     """Return the loss and the accuracy of a network on a split, in eval mode.
 
@@ -91,6 +93,7 @@ def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> LossAn
     return LossAndAccuracy(loss / len(split), int(torch.stack(correct).sum()) / len(split))
 
 
+@usual_torch_state
 def evaluate_all(models: Iterable[nn.Module], split: Split, *, batch_size: int = 250) -> MeanScore:
     """Return the mean loss and accuracy of several networks on a split, with the standard errors of its images.
 
@@ -133,6 +136,7 @@ def evaluate_all(models: Iterable[nn.Module], split: Split, *, batch_size: int =
     return MeanScore(float(losses.mean()), errors[0], float(correct.mean()), errors[1], len(split))
 
 
+@usual_torch_state
 def predict(model: nn.Module, images: Tensor, *, batch_size: int = 250) -> Tensor:
     """Return the probability of each class for each image, float (N, classes).
 
@@ -183,6 +187,7 @@ class Mistakes(NamedTuple):
     confidence: Tensor
 
 
+@usual_torch_state
 def mistakes(model: nn.Module, split: Split, *, batch_size: int = 250) -> Mistakes:
     """Return the confusion matrix of a network on a split, and every wrong answer, the most confident one first.
 

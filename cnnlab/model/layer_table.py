@@ -14,6 +14,7 @@ from cnnlab.checks import check_whole, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.cnn import Dropout
 from cnnlab.model.networks import check_model
+from cnnlab.torch_state import usual_torch_state
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def _sees(row: LayerRow) -> str:
     return f"{height}×{width}"
 
 
+@usual_torch_state
 def layer_table(model: nn.Module, input_shape: tuple[int, int, int] | None = None) -> LayerTable:
     """Return a table of the network's layers, with one `LayerRow` for each.
 

@@ -11,10 +11,12 @@ from torch.nn import functional
 from cnnlab.checks import check_choice, check_plane, check_whole, is_float_tensor, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.convolution import check_inside, format_number
+from cnnlab.torch_state import usual_torch_state
 
 POOL_KINDS = {"max": "maximum", "avg": "mean"}
 
 
+@usual_torch_state
 def pool_map(plane: Tensor, kind: str = "max", *, size: int = 2, stride: int | None = None) -> Tensor:
     """Return a map pooled to one number for each window.
 
@@ -51,6 +53,7 @@ def pool_map(plane: Tensor, kind: str = "max", *, size: int = 2, stride: int | N
     return pool(plane[None, None], size, stride)[0, 0]
 
 
+@usual_torch_state
 def explain_window(
     plane: Tensor, row: int, column: int, *, kind: str = "max", size: int = 2, stride: int | None = None
 ) -> tuple[Tensor, float]:
@@ -86,6 +89,7 @@ def describe_window(
     return f"row {row}, column {column}: the {POOL_KINDS[kind]} of {values} is {format_number(result)}"
 
 
+@usual_torch_state
 def shift_image(plane: Tensor, down: int = 0, right: int = 0) -> Tensor:
     """Return an image (H, W) shifted by whole pixels; zeros come in from outside.
 
@@ -110,6 +114,7 @@ def shift_image(plane: Tensor, down: int = 0, right: int = 0) -> Tensor:
     return shifted
 
 
+@usual_torch_state
 def relative_change(before: Tensor, after: Tensor) -> float:
     """Return how much two maps differ: 0 if they are equal, 1 if no pixel is above 0 in both.
 

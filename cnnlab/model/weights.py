@@ -1,9 +1,10 @@
-"""Save weights to a safetensors file and load them again, with a checksum; a pickle is never opened."""
+"""Save weights to a safetensors file and load them again, with a checksum of it all; a pickle is never opened."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import safetensors
@@ -12,11 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.files import atomic_write
+from cnnlab.files import atomic_write, check_output_file, check_path
 from cnnlab.model.in_training import check_not_in_training
 from cnnlab.model.networks import check_model, plain_name
+from cnnlab.torch_state import usual_torch_state
+
+DIGEST = "sha256_of_file"  # of the whole file, in which the digest itself is this:
+NO_DIGEST = "0" * 64
+OLD_DIGEST = "sha256"  # of the tensors alone, in files that earlier versions wrote
 
 
+@usual_torch_state
 def save_weights(model: nn.Module, path: str | Path) -> None:
     """Write a network's weights to a safetensors file with a checksum, completely or not at all.
 
@@ -30,17 +37,17 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
     Raises
     ------
     ConfigError
-        If the network keeps something in its state_dict that is no tensor.
-    FileNotFoundError
-        If the folder does not exist.
+        If the network keeps something in its state_dict that is no tensor, if the path can't be a file, or if its
+        folder is missing or can't be written.
     OSError
-        If the file can't be written.
+        If the disk is full.
 
     >>> save_weights(model, "my_network.safetensors")
     """
-    write_tensors(path, _weights_of(check_model(model)), {})
+    write_tensors(check_output_file("path", path), _weights_of(check_model(model)), {})
 
 
+@usual_torch_state
 def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
     """Read weights from a safetensors file into a network, and return the network.
 
@@ -98,41 +105,62 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[s
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors and the metadata of a safetensors file; raise DataError if it is missing or damaged."""
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path} does not exist; save_weights(model, path) writes such a file")
-    return unpack_tensors(path.read_bytes(), str(path))
+    path = check_path("path", path)
+    try:
+        if not path.is_file():
+            raise DataError(f"{path} does not exist; save_weights(model, path) writes such a file")
+        return unpack_tensors(path.read_bytes(), str(path))
+    except OSError as error:
+        raise DataError(f"{path} can't be read ({error.strerror}); copy it again, or give another path") from error
 
 
 def pack_tensors(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
-    """Return tensors and metadata as the content of a safetensors file, with a checksum in the metadata."""
+    """Return tensors and metadata as the content of a safetensors file, with its checksum in the metadata."""
     flat = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    return safetensors.torch.save(flat, metadata | {"sha256": _digest(flat)})
+    content = safetensors.torch.save(flat, metadata | {DIGEST: NO_DIGEST})
+    digest = hashlib.sha256(content).hexdigest()
+    return content.replace(_entry(NO_DIGEST), _entry(digest), 1)  # the header comes first
 
 
 def unpack_tensors(content: bytes, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors and the metadata in the content of a safetensors file, which messages call `name`.
 
-    Raises DataError if the content is damaged or a pickle. A file without a checksum, which another program wrote, is
-    not checked.
+    Raises DataError if the content is damaged or a pickle: each byte counts. In a file of an earlier version of cnnlab
+    only the tensors have a checksum. A file without one, which another program wrote, is not checked.
     """
     try:
         tensors = safetensors.torch.load(content)
         size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + size]).get("__metadata__") or {}
-    except safetensors.SafetensorError as error:
+    except (safetensors.SafetensorError, ValueError, RecursionError, KeyError, RuntimeError, AttributeError) as error:
         if content[:2] == b"PK" or content[:1] == b"\x80":
             problem = "is a pickle (.pt, .pth): opening one can run code, so it was not; use safetensors"
         else:
-            problem = f"is damaged or no safetensors file ({error}); save or copy it again"
+            problem = f"is damaged or no safetensors file ({error!s:.200}); save or copy it again"
         raise DataError(f"{name} {problem}") from error
-    if "sha256" in metadata and metadata["sha256"] != _digest(tensors):
+    if not _is_sound(content, tensors, metadata):
         raise DataError(f"{name} is damaged: its numbers do not match its checksum; save or copy it again")
     return tensors, metadata
 
 
+def _is_sound(content: bytes, tensors: dict[str, Tensor], metadata: dict[str, str]) -> bool:
+    """Return whether the content of a file matches the checksum in its metadata, if there is one."""
+    digest, old = metadata.get(DIGEST), metadata.get(OLD_DIGEST)
+    if digest is not None:
+        blank = content.replace(_entry(digest), _entry(NO_DIGEST), 1)
+        return hashlib.sha256(blank).hexdigest() == digest
+    if old is not None:
+        return _digest(tensors) == old
+    return not any(re.fullmatch("[0-9a-f]{64}", value) for value in metadata.values())  # a checksum with a damaged name
+
+
+def _entry(digest: str) -> bytes:
+    """Return the checksum as it stands in a file's header."""
+    return f'"{DIGEST}":"{digest}"'.encode()
+
+
 def _digest(tensors: dict[str, Tensor]) -> str:
-    """Return the SHA-256 checksum of the tensors' names, dtypes, shapes and values."""
+    """Return the checksum that earlier versions wrote: of the tensors' names, dtypes, shapes and values."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.data.dataset import Data
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.model.cnn import Dropout
-from cnnlab.model.weights import read_tensors, write_tensors
+from cnnlab.model.weights import DIGEST, read_tensors, write_tensors
 from cnnlab.training.history import History, warn_if_environments_differ
 
-FORMAT = "cnnlab checkpoint 2"
+FORMAT = "cnnlab checkpoint 3"
+# The format before that: only its tensors have a checksum. It is read, and the next epoch writes the present format.
+OLD_FORMAT = "cnnlab checkpoint 2"
 
 
 def save_checkpoint(path, model, optimizer, order, history, best_weights, fingerprint) -> None:
@@ -42,7 +44,7 @@ def save_checkpoint(path, model, optimizer, order, history, best_weights, finger
         tensors[f"generator.{index}"] = generator.get_state()
     groups = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
     metadata = {"format": FORMAT, "history": history.to_json(), "fingerprint": fingerprint}
-    metadata["groups"] = json.dumps(groups)  # the rates, which on_epoch may have changed
+    metadata["groups"] = json.dumps(groups, default=float)  # the rates, which on_epoch may have changed
     write_tensors(path, tensors, metadata)
 
 
@@ -50,28 +52,64 @@ def load_checkpoint(path, model, optimizer, order, history, fingerprint) -> tupl
     """Load model, optimizer and generators in place; return the saved history and the best weights.
 
     The arguments are those of `save_checkpoint`; history is that of the new training, before its first epoch.
-    Raises ConfigError if the checkpoint has other settings or data, or more epochs than the new training.
+    Raises ConfigError if the checkpoint has other settings or data, or more epochs than the new training; DataError if
+    it is damaged anywhere. Then nothing was loaded.
     """
     tensors, metadata = read_tensors(path)
     other = f"; delete {path} or give another path"
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") not in (FORMAT, OLD_FORMAT):
         raise ConfigError(f"checkpoint: {path} is no checkpoint of this version of cnnlab{other}")
-    saved = History.from_json(metadata["history"])
-    for field, value in history.settings.items():
-        if field != "epochs" and saved.settings.get(field) != value:
-            raise ConfigError(f"checkpoint was made with {field}={saved.settings.get(field)!r}, got {value!r}{other}")
-    if len(saved) > history.settings["epochs"]:
-        raise ConfigError(
-            f"checkpoint already holds {len(saved)} epochs, got epochs={history.settings['epochs']}{other}"
-        )
-    if metadata["fingerprint"] != fingerprint:
-        raise ConfigError(f"checkpoint was made with other images or another network{other}")
+    if metadata["format"] == FORMAT and DIGEST not in metadata:
+        raise DataError(f"checkpoint: {path} is damaged: its checksum is missing{other}")
+    try:
+        saved, groups = History.from_json(metadata["history"]), json.loads(metadata["groups"])
+        _check_settings(saved, history, other)
+        if metadata["fingerprint"] != fingerprint:
+            raise ConfigError(f"checkpoint was made with other images or another network{other}")
+        _check_contents(saved, groups, tensors, model, optimizer, order)
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError, RuntimeError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise DataError(f"checkpoint: {path} is damaged ({error!r:.100}){other}") from error
     warn_if_environments_differ([history, saved])
     model.load_state_dict(_under("model", tensors))
-    _restore_optimizer(optimizer, tensors, json.loads(metadata["groups"]))
+    _restore_optimizer(optimizer, tensors, groups)
     for index, generator in enumerate(_generators(model, order)):
         generator.set_state(tensors[f"generator.{index}"])
     return saved, _under("best", tensors)
+
+
+def _check_settings(saved: History, new: History, other: str) -> None:
+    """Raise ConfigError if the saved training has other settings than the new one, or more epochs."""
+    for field, value in new.settings.items():
+        if field != "epochs" and saved.settings.get(field) != value:
+            raise ConfigError(f"checkpoint was made with {field}={saved.settings.get(field)!r}, got {value!r}{other}")
+    if len(saved) > new.settings["epochs"]:
+        raise ConfigError(f"checkpoint already holds {len(saved)} epochs, got epochs={new.settings['epochs']}{other}")
+
+
+def _check_contents(saved: History, groups: list, tensors: dict[str, Tensor], model, optimizer, order) -> None:
+    """Raise an error unless all of a checkpoint can be loaded; the format before has no checksum of its history.
+
+    The history must have its epochs in order, each with the numbers of a training.
+    """
+    numbers = {"epoch", "train_loss", "train_accuracy", "seconds"}
+    for epoch, row in enumerate(saved.rows, 1):
+        plain = all(isinstance(value, (int, float)) for value in row.values())
+        if not plain or not numbers <= set(row) or row["epoch"] != epoch:
+            raise ValueError(f"row {epoch} of its history")
+    if not isinstance(saved.best_epoch, int) or not 0 <= saved.best_epoch <= len(saved):
+        raise ValueError("the best epoch")
+    own = {name: value.shape for name, value in model.state_dict().items()}
+    for prefix in ("model", "best") if saved.best_epoch else ("model",):
+        if {name: value.shape for name, value in _under(prefix, tensors).items()} != own:
+            raise ValueError("its weights")
+    if [set(group) for group in groups] != [set(group) - {"params"} for group in optimizer.param_groups]:
+        raise ValueError("the settings of its optimizer")
+    for index, generator in enumerate(_generators(model, order)):
+        torch.Generator().set_state(tensors[f"generator.{index}"])
+        if tensors[f"generator.{index}"].shape != generator.get_state().shape:
+            raise ValueError("the state of a generator")
 
 
 def fingerprint(model: nn.Module, data: Data) -> str:
@@ -79,7 +117,7 @@ def fingerprint(model: nn.Module, data: Data) -> str:
     code = zlib.crc32(repr(model).encode())  # names every layer with its sizes, pooling, padding and dropout
     for split in (data.train, data.validation):
         for tensor in (split.images, split.labels):
-            code = zlib.crc32(tensor.contiguous().numpy().data, code)
+            code = zlib.crc32(tensor.detach().cpu().contiguous().numpy().data, code)
     return f"{code:08x}"
 
 

@@ -23,6 +23,7 @@ from torch.optim.sgd import sgd
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, check_number, check_whole, shown
 from cnnlab.errors import ConfigError
+from cnnlab.torch_state import usual_torch_state
 
 # A path has diverged if its distance from (0, 0) is this many times the longer side of the map. The steps of RMSprop
 # and Adam are bounded: with usual learning rates they stay well within.
@@ -141,6 +142,7 @@ class Descent:
         return steps if self.diverged_at is None and steps < len(self.losses) else None
 
 
+@usual_torch_state
 def descend(
     surface: Surface | str,
     optimizer: str = "sgd",

@@ -30,6 +30,7 @@ from cnnlab.model.evaluation import LossAndAccuracy, device_of, evaluate
 from cnnlab.model.forward_pass import compute_logits, is_plain
 from cnnlab.model.in_training import being_trained
 from cnnlab.model.random_numbers import derived_seed, seeded
+from cnnlab.torch_state import usual_torch_state
 from cnnlab.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from cnnlab.training.early_stopping import EarlyStopping
 from cnnlab.training.environment import environment
@@ -85,6 +86,7 @@ class _Diverged(Exception):
         self.batch = batch
 
 
+@usual_torch_state
 def fit(  # noqa: PLR0913 (a training's settings)
     model: nn.Module,
     data: Data,
@@ -147,7 +149,8 @@ def fit(  # noqa: PLR0913 (a training's settings)
     stop : threading.Event, optional
         Set it to end the training before the next batch; the finished epochs are kept.
     checkpoint : path, optional
-        A file that is written after each epoch. Where it exists, the training continues from it.
+        A file that is written after each epoch. Where it exists, the training continues from it. If it can't be
+        written (a full disk), a warning says so, once, and the training goes on.
     progress : bool or function
         Whether to show a line. A function is called after each batch with the share that is done, 0–1.
 
@@ -156,6 +159,8 @@ def fit(  # noqa: PLR0913 (a training's settings)
     ConfigError
         Before any training, if a setting is impossible, if model and data do not fit each other, or if the model is
         being trained already; after an epoch, if on_epoch returns anything but numbers.
+    DataError
+        If the checkpoint is damaged. The model stays as it was.
     MemoryError
         If a batch is too large for the device.
 
@@ -170,11 +175,11 @@ def fit(  # noqa: PLR0913 (a training's settings)
     check_settings(settings)
     check_network(model)
     if learning_rate == 0:
-        warnings.warn("learning_rate=0: nothing will be learnt", stacklevel=2)
+        warnings.warn("learning_rate=0: nothing will be learnt", stacklevel=3)
     if learning_rate is None:
         settings["learning_rate"] = LEARNING_RATES[optimizer]
     device = choose_device(device)
-    check_helpers(on_epoch, stop, checkpoint, progress)
+    checkpoint = check_helpers(on_epoch, stop, checkpoint, progress)
     with contextlib.ExitStack() as around:
         around.enter_context(being_trained(model))
         with contextlib.nullcontext() if is_plain(model) else seeded(0, device_of(model)):
@@ -223,13 +228,13 @@ class _Training:
         self.optimizer = make_optimizer(model, settings)
         self.order = torch.Generator().manual_seed(settings["seed"])
         for index, layer in enumerate(layer for layer in model.modules() if isinstance(layer, Dropout)):
-            layer.generator.manual_seed(settings["seed"] + index + 1)
+            layer.generator.manual_seed((settings["seed"] + index + 1) % 2**64)
         self.early_stopping = EarlyStopping(settings["patience"], settings["min_delta"])
         self.finished = Finished([], _copy_weights(model), 0, {})
         # A number that is not finite from the start, such as in a buffer, is no sign that the training has diverged.
         self.watched = [name for name, value in self.finished.weights.items() if _is_finite(value)]
         self.fingerprint = "" if checkpoint is None else fingerprint(model, data)
-        self.epoch, self.stopped_by, self.diverged_in_batch = 0, "", 0
+        self.epoch, self.stopped_by, self.diverged_in_batch, self.has_warned = 0, "", 0, False
 
     def begin(self) -> None:
         """Copy the images to the device, and load the checkpoint if there is one."""
@@ -252,13 +257,23 @@ class _Training:
             bar.epoch_done(history)
             if on_epoch is not None:
                 self._call(on_epoch, history)
-            if self.checkpoint is not None:
-                save_checkpoint(
-                    self.checkpoint, self.model, self.optimizer, self.order, self.history(),
-                    self.finished.best_weights, self.fingerprint,
-                )  # fmt: skip
+            self._save()
         self.epoch = len(self.finished.rows)
         self.stopped_by = "patience" if self.early_stopping.ends else "epochs"
+
+    def _save(self) -> None:
+        """Write the checkpoint, if there shall be one; warn the first time that it can't be written."""
+        if self.checkpoint is None:
+            return
+        try:
+            save_checkpoint(
+                self.checkpoint, self.model, self.optimizer, self.order, self.history(), self.finished.best_weights,
+                self.fingerprint,
+            )  # fmt: skip
+        except OSError as error:
+            if not self.has_warned:
+                warnings.warn(f"checkpoint: {error}; the training goes on without it", stacklevel=5)
+            self.has_warned = True
 
     def history(self) -> History:
         """Return a record of the finished epochs, made of copies: changing it does not change the training."""

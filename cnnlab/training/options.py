@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from cnnlab.checks import check_choice, check_device, check_images, check_number, check_whole, shown
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
+from cnnlab.files import check_output_file
 from cnnlab.model.evaluation import check_labels, check_one_row, check_takes
 from cnnlab.model.networks import logits_of
 from cnnlab.training.history import METRICS
@@ -58,6 +59,8 @@ def check_fits(model: nn.Module, data: Data, settings: dict) -> None:
     check_images(data.train.images, "data.train.images")
     check_images(data.validation.images, "data.validation.images")
     _check_outputs(model, data)
+    if any(value.is_inference() for value in model.state_dict().values() if isinstance(value, Tensor)):
+        raise ConfigError("the model was made in torch.inference_mode(), so it can't be trained; make it outside")
 
 
 def check_sizes(batch_size: int, patience: int | None, train: int, validation: int) -> None:
@@ -76,18 +79,18 @@ def choose_device(device: str | torch.device | None) -> torch.device:
     return chosen
 
 
-def check_helpers(on_epoch, stop, checkpoint, progress=True) -> None:
-    """Raise ConfigError unless on_epoch can be called, stop is an event, and checkpoint can be a file."""
+def check_helpers(on_epoch, stop, checkpoint, progress=True) -> Path | None:
+    """Return the checkpoint's path, with `~` expanded.
+
+    Raises ConfigError unless on_epoch can be called, stop is an event, and checkpoint can be a file and be written.
+    """
     if not isinstance(progress, bool) and not callable(progress):
         raise ConfigError(f"progress must be True, False or a function of one argument, got {shown(progress)}")
     if on_epoch is not None and not callable(on_epoch):
         raise ConfigError(f"on_epoch wants a function of one argument, got {shown(on_epoch)}")
     if stop is not None and not hasattr(stop, "is_set"):
         raise ConfigError(f"stop wants a threading.Event, got {shown(stop)}")
-    if checkpoint is not None and (Path(checkpoint).is_dir() or not Path(checkpoint).absolute().parent.is_dir()):
-        raise ConfigError(
-            f"checkpoint wants a file in a folder that exists, such as 'run.safetensors', got {checkpoint!r}"
-        )
+    return None if checkpoint is None else check_output_file("checkpoint", checkpoint)
 
 
 def check_numbers(returned: object) -> dict[str, float]:
@@ -105,7 +108,16 @@ def check_numbers(returned: object) -> dict[str, float]:
             raise ConfigError(f"on_epoch returned a number named {name!r:.60}; choose a text that fit does not use")
         if not isinstance(value, numbers.Real):
             raise ConfigError(f"on_epoch returned {name}={value!r:.60}, which is no number; try float(…)")
-    return {name: float(value) for name, value in returned.items() if math.isfinite(value)}
+    plain = {name: _as_float(value) for name, value in returned.items()}
+    return {name: value for name, value in plain.items() if math.isfinite(value)}
+
+
+def _as_float(value: numbers.Real) -> float:
+    """Return the number as a float; one that no float can hold is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def check_network(model: object) -> None:

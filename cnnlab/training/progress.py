@@ -18,6 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from cnnlab.data.dataset import Data
+from cnnlab.printing import write_line
 from cnnlab.training.history import History
 
 WORDS = "{desc}{left}"
@@ -172,7 +173,7 @@ class Progress(contextlib.AbstractContextManager):
         if self.shown:
             write_line(history.message)
         elif self.call is None and (history.diverged or history.settings["epochs"] == 0):
-            warnings.warn(history.message, TrainingWarning, stacklevel=3)
+            warnings.warn(history.message, TrainingWarning, stacklevel=4)
 
 
 class SweepProgress(contextlib.AbstractContextManager):
@@ -199,9 +200,3 @@ class SweepProgress(contextlib.AbstractContextManager):
         """Show how many runs are done, running and failed."""
         failing = f", {failed} failed" if failed else ""
         self.line.show(f"{self.finished - failed} of {self.total} runs done, {running} running{failing}")
-
-
-def write_line(sentence: str) -> None:
-    """Write a line to standard output that stays, and flush it: so a notebook keeps each line in one piece."""
-    sys.stdout.write(f"{sentence}\n")
-    sys.stdout.flush()

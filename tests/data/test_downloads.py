@@ -207,12 +207,37 @@ def test_a_download_that_breaks_off_leaves_nothing(fashion):
 
 
 @pytest.mark.usefixtures("fashion")
-def test_a_damaged_cache_says_what_to_delete():
+@pytest.mark.parametrize("damage", ["cut", "a changed byte", "labels out of range", "fewer labels", "gone", "a folder"])
+@pytest.mark.parametrize("prefix", ["train", "t10k"])
+def test_a_damaged_cache_says_what_to_delete(damage, prefix):
     load_data("fashion_mnist")
-    raw = cache_folder() / "fashion_mnist" / "FashionMNIST" / "raw" / "train-images-idx3-ubyte"
-    raw.write_bytes(raw.read_bytes()[:1000])
+    archive = cache_folder() / "fashion_mnist" / "FashionMNIST" / "raw" / f"{prefix}-labels-idx1-ubyte.gz"
+    content = archive.read_bytes()
+    archive.unlink()
+    if damage == "a folder":
+        archive.mkdir()
+    elif damage != "gone":
+        changed = bytearray(content)
+        changed[-9] ^= 1
+        archive.write_bytes(
+            {
+                "cut": content[:-9],
+                "a changed byte": bytes(changed),
+                "labels out of range": idx_archive(np.full(200 if prefix == "train" else 40, 10, np.uint8)),
+                "fewer labels": idx_archive(np.zeros(30, np.uint8)),
+            }[damage]
+        )
     with pytest.raises(DataError, match=r"fashion_mnist is damaged .*; delete that folder to download it again"):
         load_data("fashion_mnist")
+
+
+def test_what_torchvision_has_unpacked_is_not_read(fashion):
+    """It has no checksum of that: the archives are read, as those of MNIST are."""
+    load_data("fashion_mnist")
+    for raw in (cache_folder() / "fashion_mnist" / "FashionMNIST" / "raw").glob("*-ubyte"):
+        raw.write_bytes(raw.read_bytes()[:-1] + b"\x07")
+    pixels = load_data("fashion_mnist").open_test().pixels.double().mul(255).round()
+    assert pixels.sum().item() == fashion[2]["t10k"][0].sum()
 
 
 def _load(mirrors, resources, cache, results):

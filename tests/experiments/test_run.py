@@ -6,10 +6,14 @@ import threading
 import pytest
 import torch
 
+from cnnlab.data.dataset import shuffle_labels
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import one_thread, run
+from cnnlab.experiments.runs import load_runs
+from cnnlab.experiments.sweep import sweep
+from cnnlab.interpret.saliency_check import saliency_check
 from cnnlab.model.cnn import build_cnn
 from cnnlab.training.fit import fit
 from cnnlab.training.history import METRICS
@@ -243,3 +247,44 @@ def test_runs_side_by_side_give_the_bits_of_runs_alone():
         thread.join()
     assert told == [alone] * 3
     assert set(alone[0]) == {"epoch", *METRICS[:4]}
+
+
+def test_what_a_callback_does_to_the_images_does_not_reach_later_runs():
+    expected = train(TINY).history["train_loss"]
+
+    def spoil(state):
+        for split in (state.data.train, state.data.validation):
+            split.images.zero_()
+            split.labels.fill_(1)
+            split.images.numpy()[:] = 3
+
+    spoilt = train(TINY.replace(epochs=3), on_epoch=spoil).history["train_loss"]
+    assert spoilt[0] == expected[0]
+    assert spoilt[2] != expected[-1]
+    assert train(TINY).history["train_loss"] == expected
+
+
+@pytest.mark.parametrize("seed", [2**63 - 1, 2**63, 2**64 - 2, 2**64 - 1])
+@pytest.mark.parametrize("dataset", ["patterns", "mnist"])
+def test_the_largest_seeds_work_everywhere(seed, dataset, tmp_path):
+    knobs = {"size": 12, "classes": 2} if dataset == "patterns" else {}
+    experiment = Experiment(
+        dataset=dataset, train_size=64, validation_size=32, channels=(2,), hidden=8, epochs=1, dropout=0.5, seed=seed,
+        data_seed=seed, **knobs,
+    )  # fmt: skip
+    runs = sweep([experiment], tmp_path, workers=1, progress=False, snapshots=(1,), insides=True)
+    assert load_runs(tmp_path)[0].experiment.seed == seed
+    assert (
+        load_runs(tmp_path)[0].history["train_loss"]
+        == runs[0].history["train_loss"]
+        == train(experiment).history["train_loss"]
+    )
+    assert runs.to_frame()["seed"][0] == seed
+    data = load_data("patterns", train=20, validation=20, size=12, seed=seed)
+    saliency_check(build_cnn(input_shape=(1, 12, 12), seed=seed), data.validation.images[:2], seed=seed)
+    assert len(shuffle_labels(data, seed=seed).train) == 20
+
+
+def test_a_seed_of_2_to_the_64_is_refused_in_words():
+    with pytest.raises(ConfigError, match=r"seed must be a whole number of 0 or more, got 18446744073709551616"):
+        Experiment(seed=2**64)

@@ -1,12 +1,15 @@
 """The store: records whole or not at all, damaged files, a full disk, a .zip, and claims."""
 
 import errno
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import warnings
 import zipfile
+import zlib
 
 import pytest
 import torch
@@ -36,7 +39,8 @@ def test_what_is_written_is_read(on_disk, store):
     store.write(TWO, RECORD)
     store.write(ONE, RECORD, WEIGHTS)
     assert store.names() == [ONE, TWO]
-    assert store.read(ONE) == store.read(TWO) == {"format": FORMAT} | RECORD
+    assert store.read(TWO) == {"format": FORMAT} | RECORD
+    assert store.read(ONE) == store.read(TWO) | {"weights_sha256": hashlib.sha256(WEIGHTS).hexdigest()}
     assert store.weights(ONE) == WEIGHTS
     assert store.has_weights(ONE)
     assert not store.has_weights(TWO)
@@ -153,7 +157,7 @@ def test_a_full_disk_is_said_in_words_and_the_earlier_file_stays(store, monkeypa
         patch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match=rf"{ONE}\.json was not saved \(No space left on device\).*intact"):
             store.write(ONE, RECORD | {"more": 1})
-    assert store.read(ONE) == {"format": FORMAT} | RECORD
+    assert store.read(ONE).items() >= RECORD.items()
     assert sorted(path.name for path in store.path.iterdir()) == [".locks", f"{ONE}.json", f"{ONE}.safetensors"]
     store.write(ONE, RECORD | {"more": 1})  # the lock was given back
     assert store.read(ONE)["more"] == 1
@@ -214,14 +218,273 @@ def test_a_damaged_zip_is_said_in_words(tmp_path):
     with zipfile.ZipFile(path, "w") as packed:
         packed.writestr(f"{ONE}.json", encode(RECORD)[:-1])
         packed.writestr(f"{TWO}.json", encode(RECORD))
-    with pytest.raises(DataError, match=r"is damaged.*get the file again"):
-        Store(path).read(ONE)
+    with pytest.warns(UserWarning, match=rf"{ONE}.json is damaged .*checksum.*, so it is left out; get the file again"):
+        assert Store(path).read(ONE) is None
+    assert Store(path).read(TWO) is not None
     path.write_bytes(path.read_bytes().replace(b'"seed":1}', b'"seed":2}'))
     with pytest.raises(DataError, match=r"is damaged.*get the file again"):
         Store(path).read(TWO)
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(ConfigError, match=r"is a file"):
         Store(path)
+
+
+# --- The weights of another run
+
+
+def test_weights_of_another_run_are_refused_and_set_aside(store):
+    others = pack_tensors({"0.conv1.weight": torch.arange(3.0) + 1}, {})
+    store.write(ONE, RECORD, WEIGHTS)
+    store.write(TWO, RECORD | {"more": 1}, others)
+    (store.path / f"{ONE}.safetensors").write_bytes(others)
+    with pytest.raises(
+        DataError, match=rf"{ONE}.safetensors is damaged, or holds the weights of another run; sweep it"
+    ):
+        store.weights(ONE)
+    assert store.weights(TWO) == others
+    with pytest.warns(UserWarning, match=rf"{ONE}.safetensors is no use .*weights of another run"):
+        assert not store.has_weights(ONE)
+    assert store.has_weights(TWO)
+    assert store.read(ONE) is not None
+
+
+def test_a_record_that_is_written_again_without_weights_keeps_their_checksum(store):
+    store.write(ONE, RECORD, WEIGHTS)
+    store.write(ONE, store.read(ONE) | {"asked": [1]})
+    assert store.has_weights(ONE)
+
+
+def test_a_record_of_an_earlier_version_does_not_say_which_weights_it_has(store):
+    store.write(ONE, RECORD)
+    (store.path / f"{ONE}.safetensors").write_bytes(WEIGHTS)
+    assert store.has_weights(ONE)
+    assert store.weights(ONE) == WEIGHTS
+
+
+# --- One bad file among others
+
+
+QUIET = {"workers": 1, "progress": False}
+TINY = Experiment(train_size=100, validation_size=50, channels=(4,), hidden=8, epochs=2)
+THREE = [TINY.replace(seed=seed) for seed in range(3)]
+
+
+def sealed(change):
+    """Change a record, and give it the right checksum again."""
+
+    def write(path):
+        record = decode(path.read_bytes())
+        change(record)
+        path.write_bytes(encode(record))
+
+    return write
+
+
+def as_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def as_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def as_sparse_file(path):
+    with open(path, "ab") as file:
+        file.truncate(200_000_000)
+
+
+def as_broken_link(path):
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+def with_content(content):
+    return lambda path: path.write_bytes(content)
+
+
+def deep(path):
+    text = b'"format":1,"a":' + b"[" * 10**6 + b"]" * 10**6 + b"}"
+    path.write_bytes(b'{"crc32":"%08x",\n' % zlib.crc32(text) + text)
+
+
+DAMAGE = {
+    "torn": lambda path: path.write_bytes(path.read_bytes()[:99]),
+    "empty": with_content(b""),
+    "nested too deep": deep,
+    "a folder": as_folder,
+    "a pipe": as_pipe,
+    "200 MB of zeros": as_sparse_file,
+    "a link to nothing": as_broken_link,
+    "no format": sealed(lambda record: record.pop("format")),
+    "a later format": sealed(lambda record: record.update(format=2)),
+    "a new field": sealed(lambda record: record["experiment"].update(invented=1)),
+    "a field of another kind": sealed(lambda record: record["experiment"].update(epochs="many")),
+    "no experiment": sealed(lambda record: record.pop("experiment")),
+    "an experiment that is a list": sealed(lambda record: record.update(experiment=[1])),
+    "a history that is a text": sealed(lambda record: record.update(history="x")),
+    "a new part of the history": sealed(lambda record: record["history"].update(invented=1)),
+    "no columns": sealed(lambda record: record["history"].pop("columns")),
+    "no losses": sealed(lambda record: record["history"]["columns"].pop("train_loss")),
+    "a column that is shorter": sealed(lambda record: record["history"]["columns"]["train_loss"].pop()),
+    "a loss in words": sealed(lambda record: record["history"]["columns"].update(train_loss=["low", "lower"])),
+    "asked for nothing": sealed(lambda record: record.update(asked=None)),
+    "asked in words": sealed(lambda record: record.update(asked=[["one", None, 0.0]])),
+    "no time": sealed(lambda record: record.pop("seconds")),
+    "no snapshots": sealed(lambda record: record.pop("snapshots")),
+    "a shape in words": sealed(lambda record: record.update(input_shape="1x28x28")),
+    "no classes": sealed(lambda record: record.update(class_names=None)),
+    "renamed": sealed(lambda record: record.update(trajectory=ONE)),
+}
+if os.name != "posix":
+    del DAMAGE["a pipe"], DAMAGE["a link to nothing"]
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("three")
+    sweep(THREE, folder, **QUIET)
+    return folder
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_one_bad_record_is_named_once_and_all_others_load(three, tmp_path, damage):
+    store = tmp_path / "runs"
+    shutil.copytree(three, store, ignore=shutil.ignore_patterns(".locks"))
+    bad = store / f"{THREE[1].trajectory}.json"
+    DAMAGE[damage](bad)
+    is_gone = damage == "a link to nothing"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        runs = load_runs(store)
+    assert [run.experiment.seed for run in runs] == [run.experiment.seed for run in load_runs(three)
+                                                     if run.experiment.seed != 1]  # fmt: skip
+    assert [bad.name in str(warning.message) for warning in caught] == [True] * (not is_gone)
+
+    is_set_aside = not bad.exists() or is_gone
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        runs = sweep(THREE, store, **QUIET)
+    if is_set_aside:  # trained again
+        assert [run.experiment.seed for run in runs] == [0, 1, 2]
+        assert caught == []
+    else:
+        assert [run.experiment.seed for run in runs] == [0, 2]
+        assert [failure.experiment.seed for failure in runs.failures] == [1]
+        assert [bad.name in str(warning.message) for warning in caught] == [True]
+        assert bad.exists()
+
+
+NOTES = [b"", b"{", b"[]", b"null", b"\xff", b'{"experiment": 1, "reason": ""}', b'{"experiment": {}}', b"[" * 10**6,
+         b'{"experiment": {"invented": 1}, "reason": "x"}']  # fmt: skip
+
+
+@pytest.mark.parametrize("note", NOTES, ids=lambda note: repr(note[:30]))
+def test_a_bad_note_of_a_failure_is_named_and_all_others_load(three, tmp_path, note):
+    store = tmp_path / "runs"
+    shutil.copytree(three, store, ignore=shutil.ignore_patterns(".locks"))
+    (store / f"{TWO}.failed").write_bytes(note)
+    with pytest.warns(UserWarning, match=rf"{TWO}.failed") as caught:
+        runs = load_runs(store)
+    assert len(caught) == 1
+    assert len(runs) == 3
+    assert runs.failures == []
+
+
+def test_on_a_read_only_disk_a_damaged_record_is_left_out_and_stays(three, tmp_path, monkeypatch):
+    store = tmp_path / "runs"
+    shutil.copytree(three, store, ignore=shutil.ignore_patterns(".locks"))
+    bad = store / f"{THREE[1].trajectory}.json"
+    bad.write_bytes(b"torn")
+
+    def read_only(_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("cnnlab.experiments.store.file_lock", read_only)
+    with pytest.warns(UserWarning, match=rf"{bad.name} is no use .*and can't be renamed: it is left out") as caught:
+        assert len(load_runs(store)) == 2
+    assert len(caught) == 1
+    assert bad.read_bytes() == b"torn"
+
+
+def zip_of(three, path, change=None, method=zipfile.ZIP_DEFLATED):
+    """Pack the three records, with other content for the second one."""
+    with zipfile.ZipFile(path, "w") as packed:
+        for seed, experiment in enumerate(THREE):
+            name = f"{experiment.trajectory}.json"
+            content = (three / name).read_bytes()
+            packed.writestr(name, change(content) if change and seed == 1 else content,
+                            method if seed == 1 else zipfile.ZIP_STORED)  # fmt: skip
+    return f"{THREE[1].trajectory}.json"
+
+
+def mark(path, name, **fields):
+    """Change fields of a member's headers in a .zip: in its own and in the directory."""
+    content = bytearray(path.read_bytes())
+    for signature, places in ((b"PK\3\4", {"flag": 6, "method": 8, "at": 30}), (b"PK\1\2", {"flag": 8, "method": 10,
+                                                                                         "at": 46})):  # fmt: skip
+        place = -1
+        while (place := content.find(signature, place + 1)) >= 0:
+            if content[place + places["at"] :].startswith(name.encode()):
+                for field, value in fields.items():
+                    content[place + places[field]] = value
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["encrypted", "unknown method", "bomb", "bomb of lzma", "bad bytes", "lzma", "bzip2"])
+def test_one_odd_file_in_a_zip_is_named_once_and_all_others_load(three, tmp_path, how):
+    path = tmp_path / "runs.zip"
+    if how.startswith("bomb"):
+        name = zip_of(
+            three, path, lambda _: b"0" * 99_000_000, zipfile.ZIP_LZMA if "lzma" in how else zipfile.ZIP_DEFLATED
+        )
+        assert path.stat().st_size < 500_000
+    elif how in ("lzma", "bzip2"):
+        name = zip_of(three, path, method=zipfile.ZIP_LZMA if how == "lzma" else zipfile.ZIP_BZIP2)
+    else:
+        name = zip_of(three, path)
+    if how == "encrypted":
+        mark(path, name, flag=1)
+    if how == "unknown method":
+        mark(path, name, method=99)
+    if how == "bad bytes":
+        content = bytearray(path.read_bytes())
+        start = content.find(name.encode()) + len(name) + 40
+        content[start : start + 40] = bytes(40)
+        path.write_bytes(content)
+    if how in ("lzma", "bzip2"):  # unusual, and readable
+        assert len(load_runs(path)) == 3
+        return
+    with pytest.warns(UserWarning, match=name) as caught:
+        assert [run.experiment.seed for run in load_runs(path)] == [
+            run.experiment.seed for run in load_runs(three) if run.experiment.seed != 1
+        ]
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("path", ["runs.zip", "RUNS.ZIP", "none/runs.zip"])
+def test_a_mistyped_zip_is_refused_and_no_folder_is_made(tmp_path, path):
+    for use in (lambda store: sweep([TINY], store, **QUIET), load_runs):
+        with pytest.raises(ConfigError, match=r"does not exist, and a .zip is only read; look at its name"):
+            use(tmp_path / path)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("path", ["", "/dev/null", 3, b"runs", "a\0b"])
+def test_what_can_be_no_store_is_refused_in_words_before_training(path):
+    with pytest.raises(ConfigError, match=r"^store"):
+        sweep([TINY], path, **QUIET)
+
+
+def test_another_users_lock_is_said_in_words(store, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    for use in (lambda: store.write(ONE, RECORD), lambda: store.claim(ONE), store.prepare):
+        with pytest.raises(ConfigError, match=r"can't be read, written or locked \(Permission denied\); give another"):
+            use()
 
 
 # --- Claims
@@ -264,9 +527,6 @@ def test_no_file_is_left_open(store):
             store.write(ONE, RECORD)
         after = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     assert after == before
-
-
-TINY = Experiment(train_size=100, validation_size=50, channels=(4,), hidden=8, epochs=2)
 
 
 def test_a_run_is_loaded_once_however_often_it_was_asked_for(tmp_path):

@@ -3,11 +3,14 @@
 import threading
 
 import pytest
+import safetensors.torch
+import small_training
 from small_training import quiet, same_weights, small
 
 import cnnlab.files
 from cnnlab.data.loading import load_data
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, DataError
+from cnnlab.model.weights import DIGEST, OLD_DIGEST, _digest, read_tensors
 
 
 @pytest.mark.parametrize(
@@ -70,9 +73,14 @@ def test_a_full_disk_is_said_in_words_and_the_earlier_file_is_intact(data, tmp_p
     def full(_):
         raise OSError(28, "No space left on device")
 
+    expected = quiet(small(), data, epochs=3)
     monkeypatch.setattr(cnnlab.files.os, "fsync", full)
-    with pytest.raises(OSError, match=r"was not saved .No space left on device.; the earlier file, if any, is intact"):
-        quiet(small(), data, epochs=2, checkpoint=path)
+    words = r"was not saved .No space left on device.; the earlier file, if any, is intact; the training goes on"
+    with pytest.warns(UserWarning, match=words) as caught:
+        history = quiet(small(), data, epochs=3, checkpoint=path)
+    assert len(caught) == 1
+    assert caught[0].filename == small_training.__file__
+    assert history["train_loss"] == expected["train_loss"]
     assert path.read_bytes() == earlier
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -98,3 +106,115 @@ def test_a_checkpoint_from_other_versions_warns(data, tmp_path, monkeypatch):
     monkeypatch.setattr("cnnlab.training.environment.platform.python_version", lambda: "3.99.0")
     with pytest.warns(UserWarning, match=r"these runs differ in python \(3.*, 3.99.0\)"):
         quiet(small(), data, epochs=2, checkpoint=tmp_path / "run")
+
+
+# --- Damage
+
+
+def untouched(path, data, **settings):
+    """Try to continue from a checkpoint, which must be refused; return the words."""
+    model = small(dropout=0.4, seed=9)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises((ConfigError, DataError)) as caught:
+        quiet(model, data, epochs=4, checkpoint=path, **settings)
+    assert all(bool((value == before[name]).all()) for name, value in model.state_dict().items())
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def sound(data, tmp_path_factory):
+    """A checkpoint after two epochs, as bytes."""
+    path = tmp_path_factory.mktemp("checkpoint") / "run"
+    quiet(small(dropout=0.4), data, epochs=2, checkpoint=path)
+    return path.read_bytes()
+
+
+def test_every_changed_digit_of_the_header_is_refused_and_the_model_untouched(data, tmp_path, sound):
+    """400 of them; benchmarks/attacks/mutations.py changes more, and everywhere."""
+    header = 8 + int.from_bytes(sound[:8], "little")
+    digits = [place for place in range(8, header) if chr(sound[place]).isalnum()]
+    path, step = tmp_path / "run", max(1, len(digits) // 400)
+    for place in digits[::step]:
+        rotten = bytearray(sound)
+        rotten[place] = ord("7") if sound[place] != ord("7") else ord("3")
+        path.write_bytes(rotten)
+        with pytest.raises(DataError, match=r"is damaged"):
+            read_tensors(path)
+    assert len(digits[::step]) >= 400
+    assert "is damaged" in untouched(path, data)
+    path.write_bytes(sound)
+    quiet(small(dropout=0.4), data, epochs=3, checkpoint=path)
+
+
+def old_checkpoint(sound, path, **changed):
+    """Write the checkpoint as the version before did: a checksum of the tensors alone."""
+    path.write_bytes(sound)
+    tensors, metadata = read_tensors(path)
+    del metadata[DIGEST]
+    metadata |= {"format": "cnnlab checkpoint 2", OLD_DIGEST: _digest(tensors)} | changed
+    path.write_bytes(safetensors.torch.save(tensors, metadata))
+    return metadata
+
+
+def test_a_checkpoint_of_an_earlier_version_is_continued_and_then_has_a_checksum(data, tmp_path, sound):
+    path = tmp_path / "run"
+    old_checkpoint(sound, path)
+    history = quiet(small(dropout=0.4, seed=5), data, epochs=4, checkpoint=path)
+    assert history["train_loss"] == quiet(small(dropout=0.4), data, epochs=4)["train_loss"]
+    assert DIGEST in read_tensors(path)[1]
+
+
+def test_a_damaged_header_of_an_earlier_version_is_refused_in_words(data, tmp_path, sound):
+    path = tmp_path / "run"
+    metadata = old_checkpoint(sound, path)
+    history = metadata["history"]
+    for changed in (
+        {"history": history[:-1]}, {"history": "[]"}, {"history": "{}"}, {"history": "[" * 10**5},
+        {"history": history.replace('"epoch"', '"epocH"')}, {"history": history.replace("[1, 2]", "[1, 3]")},
+        {"history": history.replace('"best_epoch": ', '"best_epoch": 7')}, {"groups": "[]"}, {"groups": "{"},
+        {"groups": metadata["groups"].replace('"lr"', '"lR"')}, {"fingerprint": "0" * 8},
+        {"format": "cnnlab checkpoint 3"},
+    ):  # fmt: skip
+        assert next(iter(changed.values())) != metadata[next(iter(changed))]
+        old_checkpoint(sound, path, **changed)
+        assert "; delete" in untouched(path, data)
+
+
+def test_a_checkpoint_can_be_no_folder_device_or_nothing_and_is_checked_first(data, tmp_path, monkeypatch):
+    epochs = []
+    for path in ("", 3, tmp_path, "/dev/null", tmp_path / "no" / "x"):
+        with pytest.raises(ConfigError, match=r"^checkpoint wants"):
+            quiet(small(), data, epochs=1, checkpoint=path, on_epoch=epochs.append)
+    monkeypatch.setattr(cnnlab.files, "_can_write", lambda _: False)
+    with pytest.raises(ConfigError, match=r"^checkpoint=.* can't be written; give another path"):
+        quiet(small(), data, epochs=1, checkpoint=tmp_path / "run", on_epoch=epochs.append)
+    assert epochs == []
+
+
+@pytest.mark.skipif(not hasattr(cnnlab.files.os, "symlink"), reason="links")
+def test_whatever_happens_to_the_file_there_is_a_history(data, tmp_path):
+    folder = tmp_path / "runs"
+    folder.mkdir()
+
+    def spoil(state):
+        if state.epoch == 2:
+            (folder / "run").unlink()
+            (folder / "run").mkdir()
+
+    with pytest.warns(UserWarning, match="no ordinary file.*; the training goes on without it"):
+        history = quiet(small(), data, epochs=4, checkpoint=folder / "run", on_epoch=spoil)
+    assert len(history) == 4
+
+
+def test_numbers_that_are_not_finite_and_a_rate_in_a_tensor_do_not_stop_a_checkpoint(data, tmp_path):
+    import torch
+
+    def numbers(state):
+        state.optimizer.param_groups[0]["lr"] = torch.tensor(0.002)
+        return {"a": float("nan"), "b": 10**400, "c": 0.5, "d": float("-inf")}
+
+    path = tmp_path / "run"
+    history = quiet(small(), data, epochs=2, optimizer="rmsprop", checkpoint=path, on_epoch=numbers)
+    assert history["c"] == [0.5, 0.5]
+    assert set(history.metrics).isdisjoint("abd")
+    assert len(quiet(small(), data, epochs=3, optimizer="rmsprop", checkpoint=path)) == 3

@@ -1,0 +1,131 @@
+"""Interrupt trainings and sweeps at any moment, once or twice within milliseconds, and count what was left wrong.
+
+`python benchmarks/attacks/interrupts.py --single 300 --double 100 --sweeps 20`
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import psutil
+import torch
+from torch import nn
+
+from cnnlab import Experiment, build_cnn, evaluate, fit, grid, load_data, load_runs, sweep
+
+TINY = Experiment(
+    dataset="patterns", size=12, classes=2, train_size=64, validation_size=32, channels=(2,), hidden=8, epochs=2,
+    batch_size=32,
+)  # fmt: skip
+
+
+def main() -> int:
+    """Interrupt; return 1 where anything was left wrong."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--single", type=int, default=300)
+    arguments.add_argument("--double", type=int, default=100)
+    arguments.add_argument("--sweeps", type=int, default=20)
+    options = arguments.parse_args()
+    torch.set_num_threads(1)
+    random.seed(0)
+    print("| what | interrupts | tried | returned | raised | left wrong |\n| --- | ---: | ---: | ---: | ---: | ---: |")
+    wrong = 0
+    for what, attack, count, times in (
+        ("fit", _fits(), options.single, 1), ("fit", _fits(), options.double, 2),
+        ("sweep, two workers", _sweeps(), options.sweeps, 2),
+    ):  # fmt: skip
+        counts: Counter = Counter()
+        for _ in range(count):
+            counts.update(attack(times))
+        print(
+            f"| {what} | {times} | {count} | {counts['returned']} | {counts['raised']} | {counts['wrong']} |",
+            flush=True,
+        )
+        wrong += counts["wrong"]
+    return 1 if wrong else 0
+
+
+def interrupted(work: Callable[[], object], after: float, times: int) -> str:
+    """Do the work, interrupt it after these seconds, and say whether it returned."""
+
+    def send() -> None:
+        time.sleep(after)
+        for _ in range(times):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(random.random() / 200)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        work()
+        result = "returned"
+    except KeyboardInterrupt:
+        result = "raised"
+    while sender.is_alive():
+        with contextlib.suppress(KeyboardInterrupt):
+            sender.join()
+    with contextlib.suppress(KeyboardInterrupt):
+        time.sleep(0.01)
+    return result
+
+
+def _is_as_found() -> bool:
+    handler = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return handler and torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+
+
+def _fits() -> Callable[[int], list[str]]:
+    """Return a function that interrupts one training, and looks at the network afterwards."""
+    data = load_data("patterns", train=128, validation=64, size=12, classes=2)
+    epochs: list[list[torch.Tensor]] = []
+
+    def network() -> nn.Sequential:
+        return build_cnn(channels=(4,), hidden=8, dropout=0.3, input_shape=data.input_shape, classes=2)
+
+    def copy(model: nn.Module) -> list[torch.Tensor]:
+        return [value.clone() for value in model.state_dict().values()]
+
+    epochs.append(copy(network()))
+    begin = time.perf_counter()
+    fit(network(), data, epochs=12, progress=False, on_epoch=lambda state: epochs.append(copy(state.model)))
+    seconds = time.perf_counter() - begin
+
+    def attack(times: int) -> list[str]:
+        model = network()
+        result = interrupted(lambda: fit(model, data, epochs=12, progress=False), random.random() * seconds, times)
+        weights = list(model.state_dict().values())
+        is_right = _is_as_found() and any(all(map(torch.equal, weights, epoch)) for epoch in epochs)
+        is_right = is_right and not model.training and not any(module._forward_hooks for module in model.modules())
+        evaluate(model, data.validation)
+        return [result, *["wrong"] * (not is_right)]
+
+    return attack
+
+
+def _sweeps() -> Callable[[int], list[str]]:
+    """Return a function that interrupts one sweep with two workers, and looks for processes and runs afterwards."""
+    experiments = grid(TINY, seed=range(6))
+
+    def attack(times: int) -> list[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            work = lambda: sweep(experiments, folder, workers=2, progress=False)  # noqa: E731
+            result = interrupted(work, random.random() * 10, times)
+            left = [child for child in psutil.Process().children(recursive=True) if child.is_running()]
+            is_right = _is_as_found() and not left and len(load_runs(folder)) <= len(experiments)
+            return [result, *["wrong"] * (not is_right)]
+
+    return attack
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Kill a sweep at any moment, hundreds of times, and count what was lost, torn, or trained twice.
+
+`python benchmarks/attacks/kills.py --kills 300`; Linux and macOS only, since each process is a fork of this one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from pathlib import Path
+
+import torch
+
+from cnnlab import Experiment, grid, load_runs, sweep
+
+TINY = Experiment(
+    dataset="patterns", size=12, classes=2, train_size=64, validation_size=32, channels=(2,), hidden=8, epochs=2,
+    batch_size=32,
+)  # fmt: skip
+WITH_WEIGHTS = (0, 2)
+
+
+def main() -> int:
+    """Kill sweeps until there were enough kills; return 1 where a run was lost, torn or differs."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--kills", type=int, default=300)
+    options = arguments.parse_args()
+    torch.set_num_threads(1)
+    random.seed(0)
+    experiments = grid(TINY, seed=range(4))
+    expected = {run.experiment.seed: _numbers(run) for run in _sweep(experiments, None)}
+    kills = sweeps = lost = wrong = warned = 0
+    while kills < options.kills:
+        with tempfile.TemporaryDirectory() as folder:
+            while True:
+                before = set(_records(folder))
+                killed = _killed_while(lambda store=folder: _sweep(experiments, store), random.random() * 0.6)
+                kills += killed
+                lost += len(before - set(_records(folder)))
+                if not killed:
+                    break
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                runs = load_runs(folder)
+                weights = [run.model(2) for run in runs]
+            warned += len(caught)
+            sweeps += 1
+            wrong += len(weights) != len(expected)
+            wrong += any(_numbers(run) != expected[run.experiment.seed] for run in runs)
+    print(f"| kills | stores | runs lost | stores that differ | warnings |\n| ---: | ---: | ---: | ---: | ---: |\n"
+          f"| {kills} | {sweeps} | {lost} | {wrong} | {warned} |")  # fmt: skip
+    return 1 if lost or wrong or warned else 0
+
+
+def _sweep(experiments: list[Experiment], store: str | None):
+    return sweep(experiments, store, workers=1, snapshots=WITH_WEIGHTS, progress=False)
+
+
+def _numbers(run) -> list[dict]:
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in run.history.rows]
+
+
+def _records(folder: str) -> list[str]:
+    return [path.name for path in Path(folder).glob("*.json")]
+
+
+def _killed_while(work, seconds: float) -> bool:
+    """Do the work in a fork, which is killed after these seconds; return whether it was not done by then."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            if status:
+                raise SystemExit("a sweep ended with an error")
+            return False
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1] == signal.SIGKILL
+
+
+if __name__ == "__main__":
+    sys.exit(main())

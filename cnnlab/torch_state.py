@@ -1,0 +1,159 @@
+"""Let cnnlab's functions compute as torch does when it is new, whatever the notebook has set, and put it all back.
+
+`@usual_torch_state` stands at each public function that computes with torch: the doors. Within it, the settings of
+`SETTINGS` have their usual values, inference mode is off, and new tensors are made on the processor. Only the number of
+threads stays the caller's: it decides how fast `fit` is, and `History.environment` records it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import torch
+
+from cnnlab.interrupts import OneInterrupt
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class Setting(NamedTuple):
+    """One of torch's settings: how to read and set it, its usual value, and whether all threads share it."""
+
+    get: Callable[[], Any]
+    set: Callable[[Any], Any]
+    usual: Any
+    is_shared: bool
+
+
+def _get_deterministic() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def _set_deterministic(value: tuple[bool, bool]) -> None:
+    torch.use_deterministic_algorithms(value[0], warn_only=value[1])
+
+
+def _get_anomaly_mode() -> tuple[bool, bool]:
+    return torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
+
+
+def _set_anomaly_mode(value: tuple[bool, bool]) -> None:
+    torch.autograd.set_detect_anomaly(*value)
+
+
+def _get_flush_denormal() -> bool:
+    """Return whether tiny numbers become 0, which torch does not say: 1e-40 is such a number in float32."""
+    return torch.full((1,), 1e-40, dtype=torch.float32, device="cpu").mul(1).item() == 0
+
+
+# Newer versions of torch have a precision for each library and operation, besides that of all matrix products.
+PRECISIONS = (("generic", "all"), ("mkldnn", "conv"), ("mkldnn", "matmul"), ("mkldnn", "rnn"), ("cuda", "matmul"))
+if not hasattr(torch._C, "_get_fp32_precision_getter"):
+    PRECISIONS = ()
+
+
+def _get_precision() -> tuple[str | None, ...]:
+    """Return the precision of matrix products, then those of `PRECISIONS`."""
+    try:
+        first = torch.get_float32_matmul_precision()
+    except RuntimeError:  # torch does not say where the others contradict it
+        first = None
+    return first, *(torch._C._get_fp32_precision_getter(*where) for where in PRECISIONS)
+
+
+def _set_precision(values: tuple[str | None, ...]) -> None:
+    if values[0] is not None:
+        torch.set_float32_matmul_precision(values[0])
+    for where, value in zip(PRECISIONS, values[1:], strict=True):
+        torch._C._set_fp32_precision_setter(*where, value)
+
+
+def _autocast(device: str) -> Setting:
+    return Setting(
+        functools.partial(torch.is_autocast_enabled, device), functools.partial(torch.set_autocast_enabled, device),
+        False, False,
+    )  # fmt: skip
+
+
+SETTINGS = {
+    "autocast on the processor": _autocast("cpu"),
+    "autocast on a GPU": _autocast("cuda"),
+    "gradients": Setting(torch.is_grad_enabled, torch._C._set_grad_enabled, True, False),
+    "flush denormal": Setting(_get_flush_denormal, torch.set_flush_denormal, False, False),
+    "default dtype": Setting(torch.get_default_dtype, torch.set_default_dtype, torch.float32, True),
+    "deterministic algorithms": Setting(_get_deterministic, _set_deterministic, (False, False), True),
+    "anomaly mode": Setting(_get_anomaly_mode, _set_anomaly_mode, (False, True), True),
+    "precision of float32": Setting(_get_precision, _set_precision, ("highest", *["none"] * len(PRECISIONS)), True),
+    "oneDNN": Setting(torch._C._get_mkldnn_enabled, torch._C._set_mkldnn_enabled, True, True),
+}
+
+# What `_enter` has to remember for the whole process.
+_lock = threading.Lock()
+_inside: list[int] = []  # the thread of each door that is open
+_owed: dict[str, Any] = {}  # shared settings that the last thread puts back
+
+
+def usual_torch_state(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Let a function compute with torch's usual settings; afterwards they are as they were, also after an error.
+
+    An interrupt stops the function once; while settings are changed, it waits. Some settings belong to the whole
+    process: meanwhile they hold in every thread, and while several threads are inside, the last one puts them back.
+
+    >>> @usual_torch_state
+    ... def double(values: Tensor) -> Tensor:
+    ...     return 2 * values
+    """
+
+    @functools.wraps(function)
+    def door(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+        interrupts = OneInterrupt()
+        try:
+            modes, changed = _enter()
+            try:
+                interrupts.release()
+                return function(*arguments, **named)
+            finally:
+                interrupts.held = True  # no call: between this and the function's end nothing can be interrupted
+                _leave(modes, changed)
+        finally:
+            interrupts.end()
+
+    return door
+
+
+def _enter() -> tuple[contextlib.ExitStack, dict[str, Any]]:
+    """Set all that is not usual, and return what `_leave` has to put back."""
+    modes, changed = contextlib.ExitStack(), {}
+    if torch.is_inference_mode_enabled():
+        modes.enter_context(torch.inference_mode(False))
+    if torch.get_default_device() != torch.device("cpu"):
+        modes.enter_context(torch.device("cpu"))
+    with _lock:
+        for name, setting in SETTINGS.items():
+            value = setting.get()
+            if value != setting.usual:
+                setting.set(setting.usual)
+                changed[name] = value
+        _inside.append(threading.get_ident())
+    return modes, changed
+
+
+def _leave(modes: contextlib.ExitStack, changed: dict[str, Any]) -> None:
+    """Put the settings back; leave the shared ones to the last thread, if others are inside."""
+    with _lock:
+        _inside.remove(threading.get_ident())
+        others = any(thread != threading.get_ident() for thread in _inside)
+        if not _inside:
+            changed = _owed | changed
+            _owed.clear()
+        for name, value in changed.items():
+            if SETTINGS[name].is_shared and others:
+                _owed.setdefault(name, value)
+            else:
+                SETTINGS[name].set(value)
+    modes.close()

@@ -1,0 +1,144 @@
+"""A function is interrupted once; benchmarks/attacks/interrupts.py tries it hundreds of times."""
+
+import contextlib
+import os
+import random
+import signal
+import threading
+import time
+
+import pytest
+import torch
+from small_training import small
+
+import cnnlab
+from cnnlab import interrupts
+from cnnlab.interrupts import OneInterrupt
+
+
+@pytest.fixture
+def handler():
+    """The interrupts that reach the handler that was there before."""
+    arrived = []
+    before = signal.signal(signal.SIGINT, lambda *_: arrived.append("interrupt"))
+    yield arrived
+    signal.signal(signal.SIGINT, before)
+
+
+def wait_for(sender):
+    while sender.is_alive():
+        with contextlib.suppress(KeyboardInterrupt):
+            sender.join()
+    with contextlib.suppress(KeyboardInterrupt):
+        time.sleep(0.01)
+
+
+def interrupt():
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_the_first_interrupt_passes_and_those_right_after_it_do_not(handler):
+    once = OneInterrupt()
+    once.release()
+    for _ in range(3):
+        interrupt()
+    once.end()
+    assert handler == ["interrupt"]
+    interrupt()
+    assert handler == ["interrupt"] * 2
+
+
+def test_a_later_interrupt_is_a_new_one(handler, monkeypatch):
+    once = OneInterrupt()
+    once.release()
+    interrupt()
+    monkeypatch.setattr(interrupts.time, "monotonic", lambda: time.perf_counter() + 10**6)
+    interrupt()
+    once.end()
+    assert handler == ["interrupt"] * 2
+
+
+def test_an_interrupt_waits_while_settings_are_changed(handler):
+    once = OneInterrupt()
+    interrupt()
+    assert handler == []
+    once.release()
+    assert handler == ["interrupt"]
+    once.held = True
+    interrupt()
+    once.end()
+    assert handler == ["interrupt"]  # the same one
+    late = OneInterrupt()
+    interrupt()
+    late.end()
+    assert handler == ["interrupt"] * 2
+
+
+def test_one_inside_another_hands_on_to_it(handler):
+    outer = OneInterrupt()
+    outer.release()
+    inner = OneInterrupt()
+    inner.release()
+    interrupt()
+    inner.end()
+    interrupt()
+    outer.end()
+    assert handler == ["interrupt"]
+    interrupt()
+    assert len(handler) == 2
+
+
+def test_ignored_interrupts_stay_ignored_and_other_threads_handle_none():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        once = OneInterrupt()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        once.release()
+        once.end()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    thread = threading.Thread(target=lambda: OneInterrupt().end())
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_twelve_double_interrupts_leave_a_finished_epoch_and_gradients_on():
+    data = cnnlab.load_data("patterns", train=64, validation=40, size=12, classes=2)
+    epochs = []
+
+    def network():
+        return small(input_shape=data.input_shape, classes=2)
+
+    def keep(state):
+        epochs.append([value.clone() for value in state.model.state_dict().values()])
+
+    def send(delay):
+        time.sleep(delay)
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(random.random() / 300)
+
+    epochs.append([value.clone() for value in network().state_dict().values()])
+    begin = time.perf_counter()
+    cnnlab.fit(network(), data, epochs=8, progress=False, on_epoch=keep)
+    seconds = time.perf_counter() - begin
+    random.seed(0)
+    stopped = 0
+    for _ in range(12):
+        model = network()
+        sender = threading.Thread(target=send, args=[random.random() * seconds])
+        sender.start()
+        try:
+            stopped += cnnlab.fit(model, data, epochs=8, progress=False).stopped_by == "interrupt"
+        except KeyboardInterrupt:
+            pass
+        finally:
+            wait_for(sender)
+        assert torch.is_grad_enabled()
+        assert not model.training
+        weights = list(model.state_dict().values())
+        assert any(all(map(torch.equal, weights, epoch)) for epoch in epochs)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert stopped > 5

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice, check_images, shown
+from cnnlab.checks import check_choice, check_images, is_iterable, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import evaluating
 from cnnlab.model.networks import check_model, named_layers, original, tensors_in, uncompiled
@@ -197,7 +197,7 @@ def choose_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Modul
     once = {name: layer for name, layer in named_layers(model) if name}  # each layer by its first name only
     if layers is None:
         return {name: layer for name, layer in once.items() if not any(layer.children())} or {"": model}
-    wanted = list(layers) if isinstance(layers, Iterable) and not isinstance(layers, (str, nn.Module)) else [layers]
+    wanted = list(layers) if is_iterable(layers) and not isinstance(layers, (str, nn.Module)) else [layers]
     if not wanted:
         raise ConfigError("layers names none; give names or types of layers, or leave it out for all of them")
     chosen: set[str] = set()

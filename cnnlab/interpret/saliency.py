@@ -13,10 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, check_images, check_number, check_whole, describe_tensor
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import check_not_empty, hooked
+from cnnlab.interpret.capture import check_not_empty, hooked, layer_of_output
 from cnnlab.model.evaluation import MOST_AT_ONCE, device_of, evaluating, first_logits
 from cnnlab.model.networks import call, check_model, logits_of, uncompiled
 from cnnlab.torch_state import usual_torch_state
@@ -92,7 +91,10 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     torch.Size([4, 1, 28, 28])
     """
     numbers = {"samples": samples, "steps": steps, "window": window, "stride": stride, "batch_size": batch_size}
-    logits = _first_logits(model, images, method, numbers, noise, layer)
+    logits = _first_logits(model, images, method, numbers, noise)
+    samples, steps, window, stride, batch_size = map(int, numbers.values())
+    if layer is not None:
+        layer_of_output(model, layer)
     targets = class_targets(model, images, targets, logits.shape[1], batch_size)
     generator = torch.Generator().manual_seed(check_whole("seed", seed, 0))
     # For each method: how many passes it makes for an image, and the function (images, targets) → maps.
@@ -116,15 +118,12 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     return torch.cat(maps)
 
 
-def _first_logits(
-    model: nn.Module, images: Tensor, method: str, numbers: dict[str, int], noise: float, layer
-) -> Tensor:
+def _first_logits(model: nn.Module, images: Tensor, method: str, numbers: dict[str, int], noise: float) -> Tensor:
     """Return the logits of the first image, (1, classes); raise ConfigError unless the arguments fit each other."""
     check_choice("method", method, METHODS)
     for name, value in numbers.items():
         check_whole(name, value, 1, most=MOST_OF_EACH.get(name, MOST_AT_ONCE))
     check_number("noise", noise, 0)
-    check_arguments(saliency, {"layer": layer})
     check_images(images)
     check_not_empty(images)
     stride, window = numbers["stride"], numbers["window"]

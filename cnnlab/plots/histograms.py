@@ -166,6 +166,8 @@ def _activation_histogram(layer: LayerActivity | Tensor | np.ndarray, look: dict
 
 def _numbers(values: Tensor | np.ndarray) -> np.ndarray:
     """Return values of any shape as a flat array of floats."""
+    if not isinstance(values, (Tensor, np.ndarray, list, tuple)):
+        raise ConfigError(f"want numbers, a tensor or an array, got {shown(values)}")
     try:
         array = values.detach().cpu().double().numpy() if isinstance(values, Tensor) else np.asarray(values)
         return array.astype(float).ravel()

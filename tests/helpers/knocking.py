@@ -93,15 +93,15 @@ def answer(knock: Knock, seconds: float = SECONDS) -> Answer:
         with quietly(), _at_most(seconds):
             close(knock.door.call(**arguments))
     except allowed as error:
-        return Answer("refused", str(error))
+        return Answer("refused", _text(error))
     except _TooLong as error:
         return Answer("hangs", _where(error))
     except TypeError as error:
         if "unexpected keyword argument" in str(error) and knock.argument == "no_such_argument":
-            return Answer("refused", str(error))
-        return Answer("raw", f"{type(error).__name__}: {error!s:.80} | {_where(error)}")
+            return Answer("refused", _text(error))
+        return Answer("raw", f"{type(error).__name__}: {_text(error):.80} | {_where(error)}")
     except Exception as error:
-        return Answer("raw", f"{type(error).__name__}: {error!s:.80} | {_where(error)}")
+        return Answer("raw", f"{type(error).__name__}: {_text(error):.80} | {_where(error)}")
     kind = knock.door.kinds.get(knock.argument, object)
     if knock.argument == "no_such_argument" or not fits(knock.door.name, knock.argument, kind, value):
         return Answer("nonsense", "accepted")
@@ -113,6 +113,13 @@ def close(result: Any) -> None:
     if isinstance(result, ipywidgets.Widget):
         result.close()
     plt.close("all")
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # it holds a whole number of more than 4,300 digits
+        return "without words"
 
 
 def _where(error: BaseException) -> str:

@@ -183,6 +183,7 @@ def variants(value: Any) -> dict[str, Callable[[], Any]]:
     return changed
 
 
+PATHS = {"path", "store", "checkpoint", "folder"}
 # Results that may be NaN, in a class that holds them.
 MAY_BE_NAN = {"noise_floor"}
 
@@ -196,6 +197,8 @@ def fits(door: str, name: str, kind: Any, value: Any) -> bool:
     if isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)) and takes_numbers(kind):
         least, most = LEAST.get(name, -math.inf), MOST.get(name, math.inf)
         return least <= value <= most
+    if isinstance(value, str) and name in PATHS:
+        return value not in ("", "a\0b")
     if isinstance(value, str) and takes_texts(kind) and not FREE_TEXTS & {name, f"{door}.{name}"}:
         return value not in ("", "nope", "a\0b", "False", "nan", "x" * 10_000, "\ud800")
     return True

@@ -230,7 +230,7 @@ def _is_kind(value: Any, kind: Any) -> bool:
         return CONTAINERS[origin](value, parts)
     if origin in (tuple, list, collections.abc.Sequence, collections.abc.Iterable):
         return _is_list(value, origin, parts[0])
-    return isinstance(value, origin or kind)
+    return not isinstance(origin or kind, type) or isinstance(value, origin or kind)
 
 
 def _is_number(value: Any, kind: type) -> bool:

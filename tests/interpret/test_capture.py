@@ -10,8 +10,9 @@ from torch import nn
 from torch.nn import functional
 
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer, capture, choose_layers, hooked, logits_of
+from cnnlab.interpret.capture import ByLayer, capture, choose_layers, hooked
 from cnnlab.model.cnn import build_cnn
+from cnnlab.model.networks import logits_of
 
 IMAGES = torch.randn(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 

@@ -104,7 +104,7 @@ def kind_of(annotation: Any) -> Kind | None:
     if origin in (tuple, list, Sequence, Collection, Iterable, Iterator):
         return _several("a tuple" if origin is tuple else "a list", origin, parts[0])
     if origin in (dict, Mapping):
-        return _mapping(*parts)
+        return _mapping(parts[0] if origin is dict else Any, parts[1])  # what is drawn may be named by a number, too
     if origin is type:
         return Kind(f"a kind of {parts[0].__name__}", lambda value: isinstance(value, type))
     if origin is Callable or annotation is Callable:

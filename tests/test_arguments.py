@@ -32,6 +32,7 @@ def door(  # noqa: PLR0913 (an argument of each kind)
     titles: Sequence[object] | None = None,
     images: Tensor | None = None,
     models: Mapping[str, nn.Module] | None = None,
+    settings: dict[str, int] | None = None,
     then: Callable[[int], None] | None = None,
     stop: threading.Event | None = None,
     kinds: Iterable[type[nn.Module]] = (),
@@ -48,7 +49,12 @@ def door(  # noqa: PLR0913 (an argument of each kind)
         {"count": np.int64(3), "rate": 1, "widths": [1, 2], "shape": [3, 4]},
         {"rate": Fraction(1, 3), "name": "", "along": "seed", "titles": [1, None]},
         {"rate": np.float32(0.5), "along": ["a", "b"], "titles": range(3)},
-        {"images": torch.zeros(1), "models": {"A": nn.Flatten()}, "then": print, "stop": threading.Event()},
+        {
+            "images": torch.zeros(1),
+            "models": {"A": nn.Flatten(), 3: nn.ReLU()},
+            "then": print,
+            "stop": threading.Event(),
+        },
         {"kinds": [nn.ReLU], "table": 3, "anything": object()},  # no name of pandas is known at run time
         {"along": (name for name in "ab")},  # can be gone through once, so that nobody looks into it
     ],
@@ -79,7 +85,7 @@ def test_what_the_annotations_allow_passes(arguments):
         ("titles", "abc", "a list"),
         ("images", [1], "a Tensor"),
         ("models", {"A": 3}, "a dict, each value a Module"),
-        ("models", {3: nn.Flatten()}, "a dict, each value a Module"),
+        ("settings", {3: 1}, "a dict, each value a whole number"),
         ("models", [], "a dict, each value a Module"),
         ("then", 3, "a function"),
         ("stop", 3, "an Event"),

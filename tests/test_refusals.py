@@ -93,7 +93,7 @@ def test_a_split_made_by_hand_fits_together():
     )
 
 
-@pytest.mark.parametrize("value", [0, -1, True, 2.5, "8", math.nan, 10**400])
+@pytest.mark.parametrize("value", [0, -1, True, 2.5, "8", math.nan])
 def test_batches_and_columns_are_whole_numbers_of_1_or_more(value):
     model, images = cnnlab.build_cnn(channels=(2,), hidden=4), torch.rand(3, 1, 28, 28)
     for call, field in ((lambda: cnnlab.predict(model, images, batch_size=value), "batch_size"),
@@ -134,7 +134,7 @@ class Unprintable:
     [
         ("nope", "'nope'"),
         ("x" * 100, f"'{'x' * 58}…"),
-        (10**5000, "a value of the type int"),
+        pytest.param(10**5000, "a value of the type int", id="5,000 digits"),
         (Unprintable(), "a value of the type Unprintable"),
         (torch.zeros(2, 3), "Tensor of torch.float32 (2, 3)"),
         (np.zeros(3), "ndarray of float64 (3,)"),

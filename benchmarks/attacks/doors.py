@@ -36,28 +36,19 @@ def knock_at_all(chosen: argparse.Namespace, folder: Path) -> int:
     import door_samples
     import knocking
 
-    limit_memory(chosen.gigabytes)
     door_samples.use_folder(folder)
     wanted = [door for door in door_list.find_doors() if not chosen.door or door.name in chosen.door]
     drawn = knocking.sample(wanted, chosen.sample) if chosen.sample else knocking.knocks(wanted)
     counts: Counter[str] = Counter()
     begun = time.monotonic()
     for knock in drawn:
-        answer = knocking.answer(knock)
+        with knocking.limited_memory(chosen.gigabytes):
+            answer = knocking.answer(knock)
         counts[answer.verdict] += 1
         if answer.verdict not in ("fine", "refused"):
             print(f"{answer.verdict:9}{knock}: {answer.words}", flush=True)
     print(f"{len(wanted)} doors, {sum(counts.values()):,} calls in {time.monotonic() - begun:.0f} s: {dict(counts)}")
     return int(sum(counts.values()) != counts["fine"] + counts["refused"])
-
-
-def limit_memory(gigabytes: float) -> None:
-    """Let a call that takes too much memory fail, not the computer; on Linux alone."""
-    if sys.platform == "linux":
-        import resource
-
-        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (taken + int(gigabytes * 1e9), resource.RLIM_INFINITY))
 
 
 if __name__ == "__main__":

@@ -34,15 +34,16 @@ CLEAR_REFS, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 def good_pictures() -> dict[str, bytes]:
-    """Return file name → content of pictures of each format."""
+    """Return file name → content of pictures of each format: a dark stroke on light paper, with a little noise."""
     random_numbers = np.random.default_rng(0)
-    colour = random_numbers.integers(0, 256, (24, 20, 3), dtype=np.uint8)
+    colour = random_numbers.integers(220, 256, (24, 20, 3), dtype=np.uint8)
+    colour[4:20, 8:12] //= 8
     pictures = {
         "grey.png": ("PNG", Image.fromarray(colour[..., 0]), {}),
         "colour.png": ("PNG", Image.fromarray(colour), {}),
         "clear.png": ("PNG", Image.fromarray(colour).convert("RGBA"), {}),
         "palette.png": ("PNG", Image.fromarray(colour).convert("P"), {"transparency": 3}),
-        "deep.png": ("PNG", Image.fromarray(random_numbers.integers(0, 2**16, (24, 20), dtype=np.uint16)), {}),
+        "deep.png": ("PNG", Image.fromarray(colour[..., 0].astype(np.uint16) * 257), {}),
         "photo.jpg": ("JPEG", Image.fromarray(colour), {}),
         "colour.ppm": ("PPM", Image.fromarray(colour), {}),
         "grey.pgm": ("PPM", Image.fromarray(colour[..., 0]), {}),

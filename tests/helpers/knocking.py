@@ -10,6 +10,7 @@ import contextlib
 import io
 import random
 import signal
+import sys
 import traceback
 import warnings
 from collections import Counter
@@ -137,6 +138,23 @@ def quietly() -> Iterator[None]:
     ):
         warnings.simplefilter("ignore")
         yield
+
+
+@contextlib.contextmanager
+def limited_memory(gigabytes: float) -> Iterator[None]:
+    """Let a call in the block that takes too much memory fail, not the computer; on Linux alone."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + int(gigabytes * 1e9), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @contextlib.contextmanager

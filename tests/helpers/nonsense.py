@@ -269,7 +269,7 @@ SIMPLE: dict[Any, Callable[[Any], bool]] = {
 }
 CONTAINERS: dict[Any, Callable[[Any, tuple], bool]] = {
     dict: _is_mapping,
-    collections.abc.Mapping: _is_mapping,
+    collections.abc.Mapping: lambda value, parts: _is_mapping(value, (Any, parts[1])),  # a name may be a number
     tuple: _is_tuple,
     type: lambda value, _: isinstance(value, type),
     collections.abc.Callable: lambda value, _: callable(value),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from typing import Any
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import shown
+from cnnlab.checks import is_iterable, shown
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.sweep import grid
@@ -69,11 +70,9 @@ def kernel_experiments(
     return experiments
 
 
-def _listed(name: str, values: object, example: str) -> list:
+def _listed(name: str, values: Any, example: str) -> list:
     """Return the values as a list; raise ConfigError if they are not iterable, a string, or none at all."""
-    listed = (
-        list(itertools.islice(values, 100_001)) if isinstance(values, Iterable) and not isinstance(values, str) else []
-    )
+    listed = list(itertools.islice(values, 100_001)) if is_iterable(values) and not isinstance(values, str) else []
     if not listed:
         raise ConfigError(f"{name} wants several values, such as {example}; got {shown(values)}")
     if len(listed) > 100_000:

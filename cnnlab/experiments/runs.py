@@ -104,7 +104,7 @@ class Runs:
         """
         matching = self.filter(**fields)
         if len(matching) != 1:
-            named = ", ".join(f"{name}={value!r}" for name, value in fields.items()) or "no fields named"
+            named = ", ".join(f"{name}={shown(value)}" for name, value in fields.items()) or "no fields named"
             remedy = "name more fields" if len(matching) else "values() shows what there is"
             raise ConfigError(f"one({named}): {len(matching)} runs are like that, not one; {remedy}")
         return matching._runs[0]

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice, check_whole, shown
+from cnnlab.checks import check_choice, check_whole, is_iterable, shown
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment
 from cnnlab.experiments.records import make_record
@@ -63,7 +63,7 @@ def grid(base: Experiment, **lists: Iterable) -> list[Experiment]:
     check_arguments(grid, {"base": base})
     for name, values in lists.items():
         check_choice("field of Experiment", name, FIELDS)
-        if isinstance(values, str) or not isinstance(values, Iterable):
+        if isinstance(values, str) or not is_iterable(values):
             raise ConfigError(f"grid: {name} wants a list of values, got {shown(values)}; write [{shown(values)}]")
     lists = {name: list(itertools.islice(values, MOST_EXPERIMENTS + 1)) for name, values in lists.items()}
     if (count := math.prod(map(len, lists.values()))) > MOST_EXPERIMENTS:

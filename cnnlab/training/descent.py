@@ -8,6 +8,7 @@ second. The gradients are written out, not autograd's. Tests compare both with t
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice, check_number, check_whole, shown
+from cnnlab.checks import check_choice, check_number, check_whole, is_finite_number, is_iterable, shown
 from cnnlab.errors import ConfigError
 from cnnlab.torch_state import usual_torch_state
 
@@ -137,7 +138,7 @@ class Descent:
         >>> descend("bowl", learning_rate=1).steps_below(0.01)
         1
         """
-        above = torch.nonzero(~(self.shares < share))  # a NaN counts as above
+        above = torch.nonzero(~(self.shares < float(share)))  # a NaN counts as above
         steps = int(above[-1]) + 1 if len(above) else 0
         return steps if self.diverged_at is None and steps < len(self.losses) else None
 
@@ -283,10 +284,8 @@ def _check_start(surface: Surface, start: Any) -> tuple[float, float]:
     """Return start, or the surface's own for None; raise ConfigError unless it is two numbers not too far away."""
     if start is None:
         return surface.start
-    try:
-        x, y = (float(value) for value in start)
-    except (TypeError, ValueError, OverflowError):
-        x = y = math.nan
+    is_pair = is_iterable(start) and len(values := list(itertools.islice(start, 3))) == 2
+    x, y = map(float, values) if is_pair and all(map(is_finite_number, values)) else (math.nan, math.nan)
     if not math.hypot(x, y) < surface.far:
         raise ConfigError(
             f"start must be two numbers (x, y), less than {surface.far:g} from (0, 0), got {shown(start)}; "

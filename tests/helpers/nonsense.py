@@ -37,7 +37,7 @@ LEAST: dict[str, float] = {
 MOST: dict[str, float] = {
     "confidence": 1, "dropout": 0.999, "momentum": 0.999, "degrees": 360, "right": 19, "down": 19, "size": 10_000,
     "steps": 10**6, "resamples": 10**6, "count": 10**8, "samples": 10**6, "sample": 10**8, "scale": 1000,
-    "epochs": 10**6, "test": 10**6, "unit": 100, "place": 100, "row": 100, "column": 100, "bins": 10**6,
+    "fit.epochs": 10**6, "run.epochs": 10**6, "Experiment.epochs": 10**6, "Experiment.replace.epochs": 10**6, "limit": 1e30, "unit": 100, "place": 100, "row": 100, "column": 100, "bins": 10**6,
 }  # fmt: skip
 # Texts that may be any text, "" too; every other text is a name that cnnlab knows, or a path.
 FREE_TEXTS = {
@@ -195,7 +195,7 @@ def fits(door: str, name: str, kind: Any, value: Any) -> bool:
     if not _is_kind(value, kind):
         return False
     if isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)) and takes_numbers(kind):
-        least, most = LEAST.get(name, -math.inf), MOST.get(name, math.inf)
+        least, most = LEAST.get(name, -math.inf), MOST.get(f"{door}.{name}", MOST.get(name, math.inf))
         return least <= value <= most
     if isinstance(value, str) and name in PATHS:
         return value not in ("", "a\0b")

@@ -15,6 +15,7 @@ from cnnlab.checks import check_whole, shown
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import capture, check_unit, layer_of_output
 from cnnlab.machine import check_memory
+from cnnlab.model.evaluation import check_takes
 from cnnlab.model.networks import check_model, copied, original
 from cnnlab.torch_state import usual_torch_state
 
@@ -51,6 +52,8 @@ def receptive_field(
     layer_of_output(model, layer)
     check_whole("unit", unit, 0)
     check_whole("place", place, 0)
+    dtype = next((value.dtype for value in model.parameters() if value.is_floating_point()), torch.float32)
+    check_takes(model, torch.zeros(1, channels, height, width, dtype=dtype))
     depends_on = _experiment(model, layer, unit, place, input_shape)
     if not depends_on():
         return 0, 0, 0, 0

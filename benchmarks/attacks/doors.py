@@ -45,10 +45,10 @@ def knock_at_all(chosen: argparse.Namespace, folder: Path) -> int:
         with knocking.limited_memory(chosen.gigabytes):
             answer = knocking.answer(knock)
         counts[answer.verdict] += 1
-        if answer.verdict not in ("fine", "refused"):
+        if answer.verdict in ("slow", *knocking.FINDINGS):
             print(f"{answer.verdict:9}{knock}: {answer.words}", flush=True)
     print(f"{len(wanted)} doors, {sum(counts.values()):,} calls in {time.monotonic() - begun:.0f} s: {dict(counts)}")
-    return int(sum(counts.values()) != counts["fine"] + counts["refused"])
+    return int(any(counts[verdict] for verdict in knocking.FINDINGS))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice, check_number, is_finite_number, shown
+from cnnlab.checks import check_choice, check_number, is_finite_number, is_iterable, shown
 from cnnlab.comparison.verdicts import BETTER, CANNOT_TELL, HIGHER, LOWER, WORSE
 from cnnlab.errors import ConfigError
 
@@ -89,9 +89,9 @@ def check_rule(choices: object, tolerance: object, factor: object) -> Rule:
     )
 
 
-def check_choices(choices: object) -> tuple[str, ...]:
+def check_choices(choices: Any) -> tuple[str, ...]:
     """Return the choices as text, each once; raise ConfigError if they are no list."""
-    if isinstance(choices, str) or not isinstance(choices, Iterable):
+    if isinstance(choices, str) or not is_iterable(choices):
         raise ConfigError(f"choices wants a list, such as [3, 5, 7], got {shown(choices)}")
     return tuple(dict.fromkeys(map(as_text, itertools.islice(choices, 1000))))
 

@@ -28,6 +28,7 @@ import cnnlab
 plt.switch_backend("agg")
 
 
+FINDINGS = ("raw", "nonsense", "hangs")
 SECONDS = 10  # a call that takes longer hangs
 # Errors that a docstring names, besides the two of cnnlab.
 DOCUMENTED: dict[str, tuple[type[Exception], ...]] = {
@@ -52,7 +53,7 @@ class Knock(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What happened: "fine", "refused", "raw", "nonsense" or "hangs"; and in words where and how."""
+    """What happened, and in words where and how: "fine", "refused", "slow", or one of FINDINGS."""
 
     verdict: str
     words: str = ""
@@ -95,18 +96,20 @@ def answer(knock: Knock, seconds: float = SECONDS) -> Answer:
             close(knock.door.call(**arguments))
     except allowed as error:
         return Answer("refused", _text(error))
-    except _TooLong as error:
-        return Answer("hangs", _where(error))
+    except _TooLong as error:  # what makes sense may take long, such as 100,000 images
+        return Answer("slow" if _makes_sense(knock, value) else "hangs", _where(error))
     except TypeError as error:
         if "unexpected keyword argument" in str(error) and knock.argument == "no_such_argument":
             return Answer("refused", _text(error))
         return Answer("raw", f"{type(error).__name__}: {_text(error):.80} | {_where(error)}")
     except Exception as error:
         return Answer("raw", f"{type(error).__name__}: {_text(error):.80} | {_where(error)}")
+    return Answer("fine") if _makes_sense(knock, value) else Answer("nonsense", "accepted")
+
+
+def _makes_sense(knock: Knock, value: Any) -> bool:
     kind = knock.door.kinds.get(knock.argument, object)
-    if knock.argument == "no_such_argument" or not fits(knock.door.name, knock.argument, kind, value):
-        return Answer("nonsense", "accepted")
-    return Answer("fine")
+    return knock.argument != "no_such_argument" and fits(knock.door.name, knock.argument, kind, value)
 
 
 def close(result: Any) -> None:

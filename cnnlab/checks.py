@@ -139,7 +139,8 @@ def shown(value: object, width: int = 60) -> str:
     '[0, 0, 0,…'
     """
     if getattr(value, "ndim", 0) and hasattr(value, "dtype"):
-        return f"{type(value).__name__} of {value.dtype} {tuple(value.shape)}"  # type: ignore[attr-defined]
+        kind = str(value.dtype).removeprefix("torch.")  # type: ignore[attr-defined]
+        return f"{type(value).__name__.replace('Tensor', 'tensor')} of {kind} {tuple(value.shape)}"  # type: ignore[attr-defined]
     try:
         text = repr(value)
     except Exception:  # a __repr__ of the person's own that fails, or a whole number of more than 4,300 digits

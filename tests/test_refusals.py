@@ -28,8 +28,8 @@ def words(call, *arguments, **named):
     [
         (cnnlab.make_patterns, {"count": 10, "size": 10**5}, "size goes up to 1,000, got 100000; try 1000 or less"),
         (cnnlab.descend, {"surface": "bowl", "learning_rate": 0.1, "steps": 10**9}, "steps goes up to 100,000, got "),
-        (cnnlab.build_cnn, {"hidden": 10**9}, "hidden goes up to 1,000,000, got 1000000000; try 1000000 or less"),
-        (cnnlab.build_cnn, {"channels": (10**9,)}, "channels goes up to 10,000, got (1000000000,); try (16, 32)"),
+        (cnnlab.build_cnn, {"hidden": 10**9}, "hidden goes up to 100,000, got 1000000000; try 100000 or less"),
+        (cnnlab.build_cnn, {"channels": (10**9,)}, "channels goes up to 100,000, got (1000000000,); try (16, 32)"),
         (cnnlab.build_cnn, {"convs_per_block": 10**9}, "convs_per_block goes up to 100, got 1000000000; "),
         (cnnlab.build_cnn, {"input_shape": (1, 10**9, 28)}, "input_shape: height goes up to 10,000, got 1000000000; "),
         (cnnlab.match_channels, {"target": 10**400}, "target goes up to 100,000,000, got 1000000000"),
@@ -112,7 +112,7 @@ def test_titles_are_as_many_as_the_images():
 def test_a_level_that_is_not_compared_is_named():
     comparison = cnnlab.compare(levels_of("kernel_size", TWO_LEFT), by="kernel_size")
     assert words(comparison.paired, 9) == "level=9 is no level of kernel_size; choose from [3, 5, 7]"
-    assert words(comparison.against, torch.eye(2)).startswith("reference=Tensor of torch.float32 (2, 2) is no level")
+    assert words(comparison.against, torch.eye(2)).startswith("reference=tensor of float32 (2, 2) is no level")
 
 
 def test_a_record_of_another_kind_is_no_history():
@@ -136,7 +136,7 @@ class Unprintable:
         ("x" * 100, f"'{'x' * 58}…"),
         pytest.param(10**5000, "a value of the type int", id="5,000 digits"),
         (Unprintable(), "a value of the type Unprintable"),
-        (torch.zeros(2, 3), "Tensor of torch.float32 (2, 3)"),
+        (torch.zeros(2, 3), "tensor of float32 (2, 3)"),
         (np.zeros(3), "ndarray of float64 (3,)"),
         (np.int64(3), "np.int64(3)"),
     ],

@@ -134,7 +134,7 @@ def load_folder(
 
     Raises DataError where the pictures do not have this fingerprint; None: any.
     """
-    check_whole("size", size, 1, most=10_000)
+    check_whole("size", size, 1)
     if not isinstance(grey, bool):
         raise ConfigError(f"grey must be True or False, got {shown(grey)}")
     found = find_pictures(folder)

@@ -105,7 +105,7 @@ def capture(
     torch.Size([8, 16, 28, 28])
     """
     check_model(model)
-    check_arguments(capture, locals(), most_bytes=0)
+    check_arguments(capture, {"inputs": inputs, "most_bytes": most_bytes}, most_bytes=0)
     seen = Captured(most_bytes)
     keep_input = functools.partial(seen.keep, entering=True) if inputs else None
 

@@ -19,8 +19,9 @@ from cnnlab.torch_state import usual_torch_state
 
 POOLINGS = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d, "none": None}
 PADDINGS = ("same", "valid")
-MOST_OF_A_SIDE = 10_000  # pixels of an image, and channels; with these two limits no product overflows
-MOST_UNITS = 1_000_000  # of a fully connected layer
+MOST_OF_A_SIDE = 10_000  # pixels of an image; with these three limits no product overflows
+MOST_CHANNELS = 100_000
+MOST_UNITS = 100_000  # of a fully connected layer
 MOST_PARAMETERS = 100_000_000  # 400 MB of weights; training with Adam needs four times as much
 
 
@@ -137,8 +138,8 @@ def _check_channels(field: str, value: Any) -> None:
         raise ConfigError(f"{rule}; got {len(value)} widths: {shown(value)}")
     if not isinstance(value, (tuple, list)) or len(value) == 0 or not all(map(_is_width, value)):
         raise ConfigError(f"{rule}; got {shown(value)}: give at least one positive width")
-    if max(value) > MOST_OF_A_SIDE:
-        raise ConfigError(f"{field} goes up to {MOST_OF_A_SIDE:,}, got {shown(value)}; try (16, 32)")
+    if max(value) > MOST_CHANNELS:
+        raise ConfigError(f"{field} goes up to {MOST_CHANNELS:,}, got {shown(value)}; try (16, 32)")
 
 
 def _is_width(value: Any) -> bool:

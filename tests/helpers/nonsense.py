@@ -38,7 +38,8 @@ MOST: dict[str, float] = {
     "confidence": 1, "dropout": 0.999, "momentum": 0.999, "degrees": 360, "right": 19, "down": 19, "size": 10_000,
     "steps": 10**6, "resamples": 10**6, "count": 10**8, "samples": 10**6, "sample": 10**8, "scale": 1000,
     "fit.epochs": 10**6, "run.epochs": 10**6, "Experiment.epochs": 10**6, "Experiment.replace.epochs": 10**6,
-    "Experiment.check_pictures.count": math.inf, "limit": 1e30, "unit": 100, "place": 100, "row": 100, "column": 100, "bins": 10**6,
+    "Experiment.check_pictures.count": math.inf, "limit": 1e30,
+    "unit": 100, "place": 100, "row": 100, "column": 100, "bins": 10**6,
 }  # fmt: skip
 # Texts that may be any text, "" too; every other text is a name that cnnlab knows, or a path.
 FREE_TEXTS = {

@@ -14,14 +14,13 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, check_images, is_iterable, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import evaluating
-from cnnlab.model.networks import check_model, named_layers, original, tensors_in, uncompiled
+from cnnlab.model.networks import check_model, check_visible, named_layers, original, tensors_in, uncompiled
 
 if TYPE_CHECKING:
     import pandas
@@ -191,8 +190,7 @@ def _numbered(name: str, used: Counter[str]) -> str:
 
 def choose_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Module]:
     """Return name → layer for these names or types, in the model's order; None: all that have no layers inside."""
-    if any(isinstance(layer, torch.jit.ScriptModule) for layer in model.modules()):
-        raise ConfigError("the layers of a TorchScript network can't be seen; give the network that it was made from")
+    check_visible(model)
     named = {name: layer for name, layer in named_layers(model, every_name=True) if name}
     once = {name: layer for name, layer in named_layers(model) if name}  # each layer by its first name only
     if layers is None:

@@ -60,9 +60,10 @@ def gradient_flow(
 ) -> ByLayer:
     """Return a `LayerGradient` for each trained weight of two or more dimensions, first to last.
 
-    Biases, normalization layers, frozen weights, and those that take no part in the answer are left out. Each batch has
-    its own gradient of the mean cross-entropy. It is computed on a copy of the model in train mode, with its dropout
-    layers switched off; what else is random in the copy comes from a fixed seed. The model itself stays as it is.
+    Biases, normalization layers and frozen weights are left out. Weights that take no part in the answer have a
+    gradient of zero. Each batch has its own gradient of the mean cross-entropy. It is computed on a copy of the model
+    in train mode, with its dropout layers switched off; what else is random in the copy comes from a fixed seed. The
+    model itself stays as it is.
 
     Parameters
     ----------
@@ -99,8 +100,6 @@ def gradient_flow(
     for batch, batch_labels in zip(images.split(batch_size), labels.split(batch_size), strict=True):
         for name, row in _measure_batch(model, optimizer, batch, batch_labels).items():
             rows_of.setdefault(name, []).append(row)
-    if not rows_of:
-        raise ConfigError("no weight takes part in the answer, so there is no gradient")
     kinds = {name: type(layer).__name__ for name, layer in named_layers(model)}
     return ByLayer({name: _summary(kinds.get(name, "weight"), np.array(rows)) for name, rows in rows_of.items()})
 
@@ -116,8 +115,7 @@ def _measure_batch(
         before = {name: value.detach().clone() for name, value in _weights(twin)}
         if stepper is not None:
             stepper.step()
-    used = {name: value for name, value in _weights(twin) if value.grad is not None}
-    return {name: _measure(before[name], value, stepper is not None) for name, value in used.items()}
+    return {name: _measure(before[name], value, stepper is not None) for name, value in _weights(twin)}
 
 
 def _images_and_labels(images: Split | Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -181,8 +179,7 @@ def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 def _measure(before: Tensor, value: nn.Parameter, stepped: bool) -> tuple[float, ...]:
     """Return mean and largest |gradient|, gradient norm, and the ratios of gradient and step to the weights' norm."""
-    gradient = value.grad
-    assert gradient is not None  # the caller measures such weights only
+    gradient = torch.zeros_like(before) if value.grad is None else value.grad
     gradient_norm = float(gradient.norm())
     weight_norm = float(before.norm()) or float("nan")  # there is no ratio to a norm of 0
     step_norm = float((value.detach() - before).norm()) if stepped else float("nan")

@@ -17,7 +17,7 @@ from cnnlab.checks import check_choice, check_images, check_number, check_whole,
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import check_not_empty, hooked, layer_of_output
 from cnnlab.model.evaluation import MOST_AT_ONCE, device_of, evaluating, first_logits
-from cnnlab.model.networks import call, check_model, logits_of, uncompiled
+from cnnlab.model.networks import call, check_model, check_visible, logits_of, uncompiled
 from cnnlab.torch_state import usual_torch_state
 
 MOST_OF_EACH = {"samples": 10_000, "steps": 1000}  # a quadrature of more points takes minutes to prepare
@@ -197,6 +197,7 @@ def _integrated_gradients(model: nn.Module, images: Tensor, targets: Tensor, ste
 
 def _grad_cam(model: nn.Module, images: Tensor, targets: Tensor, layer: str | None) -> Tensor:
     """Return ReLU(Σ mean gradient × map) over a layer's maps, enlarged (Selvaraju et al. 2017, eq. 1 and 2)."""
+    check_visible(model)
     if layer is None and not any(isinstance(module, nn.Conv2d) for module in model.modules()):
         raise ConfigError("grad_cam needs a convolution, and this model has none; take another method")
     kept: list[Tensor] = []

@@ -323,7 +323,7 @@ def _transpose(view: View, arguments: Sequence[Any], _shape: Sequence[int]) -> V
 
 def _slice(view: View, arguments: Sequence[Any], shape: Sequence[int]) -> View:
     dimension, start, _, step = (*arguments[1:5], *(0, 0, None, 1)[len(arguments) - 1 :])
-    dimension %= len(shape)
+    dimension = int(dimension or 0) % len(shape)
     places = view.places([dimension])
     if places not in ("", "h", "w") or view.windows is None:
         return view.lost(shape, "places are left out")
@@ -339,8 +339,16 @@ def _slice(view: View, arguments: Sequence[Any], shape: Sequence[int]) -> View:
     return replace(view, windows=(windows[0], windows[1]), axes=axes)
 
 
+def _split(view: View, arguments: Sequence[Any], shape: Sequence[int]) -> View:
+    dimension = (arguments[2] if len(arguments) > 2 else 0) % len(shape)
+    if view.places([dimension]):
+        return view.lost(shape, "places are left out")
+    axes = tuple((("", size),) if n == dimension else view.axes[n] for n, size in enumerate(shape))
+    return replace(view, axes=axes)
+
+
 def _select(view: View, arguments: Sequence[Any], _shape: Sequence[int]) -> View:
-    dimension = arguments[1] % len(view.axes)
+    dimension = (arguments[1] if len(arguments) > 1 else 0) % len(view.axes)
     return replace(view, axes=tuple(axis for place, axis in enumerate(view.axes) if place != dimension))
 
 
@@ -402,7 +410,12 @@ RULES: dict[Any, Rule] = {
     aten.t: _transpose,
     aten.slice: _slice,
     aten.select: _select,
+    aten.split: _split,
+    aten.split_with_sizes: _split,
+    aten.unbind: _select,
     aten.constant_pad_nd: _pad,
+    aten.reflection_pad2d: _pad,
+    aten.replication_pad2d: _pad,
     aten.expand: _expand,
 }
 BATCH_NORMS = (
@@ -417,5 +430,6 @@ ATTENTION = (
 # Besides what torch itself calls pointwise.
 POINTWISE = (
     *BATCH_NORMS, aten.clone, aten.contiguous, aten.detach, aten.alias, aten._to_copy, aten.copy_, aten.lift_fresh,
-    aten.native_dropout, aten.prelu, aten._prelu_kernel, aten.rrelu_with_noise_functional, aten.glu,
+    aten.native_dropout, aten.rrelu_with_noise, aten.hardswish, aten.log_sigmoid_forward, aten.prelu,
+    aten._prelu_kernel, aten.channel_shuffle, aten.native_channel_shuffle,
 )  # fmt: skip

@@ -23,7 +23,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import CANNOT_TAKE
 from cnnlab.model.field_of_view import BATCH_NORMS, View, of_images, view_of_result
 from cnnlab.model.layer_table import LayerRow, kernel_note
-from cnnlab.model.networks import copied, named_layers, original, plain_name, tensors_in, uncompiled
+from cnnlab.model.networks import check_visible, copied, named_layers, original, plain_name, tensors_in, uncompiled
 
 aten = torch.ops.aten
 # Operations that multiply each value with a scale: which argument it is.
@@ -71,6 +71,7 @@ def trace(model: nn.Module, input_shape: tuple[int, int, int]) -> tuple[nn.Modul
     Raises ConfigError if the network can't take images of this shape (C, H, W).
     """
     model = original(model)
+    check_visible(model)
     try:
         return _pass(_without_values(model), input_shape, "meta")
     except ConfigError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,12 +17,23 @@ from cnnlab.errors import ConfigError
 
 COMPILED = "_orig_mod"  # where torch.compile(network) keeps the network
 
+# What `uncompiled` has to remember for the whole process.
+_lock = threading.Lock()
+_open_blocks = 0
+_stance = contextlib.ExitStack()
+
 
 def check_model(model: object) -> nn.Module:
     """Return model; raise ConfigError unless it is an nn.Module."""
     if not isinstance(model, nn.Module):
         raise ConfigError(f"model must be an nn.Module, such as build_cnn(), got {shown(model)}")
     return model
+
+
+def check_visible(model: nn.Module) -> None:
+    """Raise ConfigError for a network whose layers no hook can see."""
+    if any(isinstance(layer, torch.jit.ScriptModule) for layer in model.modules()):
+        raise ConfigError("the layers of a TorchScript network can't be seen; give the network that it was made from")
 
 
 # --- Compiled networks
@@ -57,13 +69,24 @@ def named_layers(model: nn.Module, *, every_name: bool = False) -> Iterator[tupl
 def uncompiled() -> Iterator[None]:
     """Within the block, run compiled networks and functions as they are written, so that hooks see each layer.
 
-    This is a setting of the whole process. Where nothing was compiled, nothing is changed.
+    This is a setting of the whole process; it ends with the last of the blocks that are open in several threads. Where
+    nothing was compiled, nothing is changed.
     """
     if "torch._dynamo" not in sys.modules:
         yield
         return
-    with torch.compiler.set_stance("force_eager"):
+    global _open_blocks
+    with _lock:
+        if _open_blocks == 0:
+            _stance.enter_context(torch.compiler.set_stance("force_eager"))
+        _open_blocks += 1
+    try:
         yield
+    finally:
+        with _lock:
+            _open_blocks -= 1
+            if _open_blocks == 0:
+                _stance.close()
 
 
 # --- Calls

@@ -44,7 +44,7 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
 
     >>> save_weights(model, "my_network.safetensors")
     """
-    write_tensors(check_output_file("path", path), _weights_of(check_model(model)), {})
+    write_tensors(check_output_file("path", path), weights_of(check_model(model)), {})
 
 
 @usual_torch_state
@@ -68,7 +68,7 @@ def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
     """
     check_not_in_training(check_model(model))
     weights = {plain_name(name): value for name, value in read_tensors(path)[0].items()}
-    own = _weights_of(model)
+    own = weights_of(model)
     for name in [*own, *weights]:
         here, there = (_kind(source[name]) if name in source else "missing" for source in (own, weights))
         if here != there:
@@ -80,8 +80,11 @@ def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
     return model
 
 
-def _weights_of(model: nn.Module) -> dict[str, Tensor]:
-    """Return the network's state_dict, by the names that it has in the network that was not compiled."""
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return the network's state_dict, by the names that it has in the network that was not compiled.
+
+    Raises ConfigError if something in it is no tensor (nn.Module.get_extra_state).
+    """
     state = {plain_name(name): value for name, value in model.state_dict().items()}
     for name, value in state.items():
         if not isinstance(value, Tensor):

@@ -30,6 +30,7 @@ from cnnlab.model.evaluation import LossAndAccuracy, device_of, evaluate
 from cnnlab.model.forward_pass import compute_logits, is_plain
 from cnnlab.model.in_training import being_trained
 from cnnlab.model.random_numbers import derived_seed, seeded
+from cnnlab.model.weights import weights_of
 from cnnlab.torch_state import usual_torch_state
 from cnnlab.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from cnnlab.training.early_stopping import EarlyStopping
@@ -185,6 +186,8 @@ def fit(  # noqa: PLR0913 (a training's settings)
         with contextlib.nullcontext() if is_plain(model) else seeded(0, device_of(model)):
             check_fits(model, data, settings)
             layout = rehearse(model, data, settings["batch_size"])
+        if checkpoint is not None:
+            weights_of(model)  # raises ConfigError if they can't be saved
         around.enter_context(_prepared(model, device, layout))
         around.enter_context(reproducible_gpu(device))
         bar = around.enter_context(Progress(progress, data, settings))

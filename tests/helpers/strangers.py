@@ -103,10 +103,14 @@ def weight_normed() -> nn.Module:
 
 def _narrow_vgg() -> nn.Module:
     """Return torchvision's vgg11_bn; its head, of 120 million weights, is narrower."""
-    model = torchvision_model("vgg11_bn", 5)
-    model.classifier[0], model.classifier[3], model.classifier[6] = (
-        nn.Linear(512 * 49, 16), nn.Linear(16, 16), nn.Linear(16, 5),
-    )  # fmt: skip
+    with torch.device("meta"):
+        model = torchvision_model("vgg11_bn", 5)
+        for place, sizes in {0: (512 * 49, 16), 3: (16, 16), 6: (16, 5)}.items():
+            model.classifier[place] = nn.Linear(*sizes)
+    model.to_empty(device="cpu")
+    for layer in model.modules():
+        if hasattr(layer, "reset_parameters"):
+            layer.reset_parameters()
     return model
 
 

@@ -1,14 +1,15 @@
 """The layer table of any network, compared with torchinfo, with gradients, and with numbers worked out by hand."""
 
-import copy
 import math
 
 import pytest
 import torch
 import torchinfo
+import torchvision
 from strangers import UsedTwice, WithSkip, make, torchvision_model, weight_normed
 from torch import nn
 from torch.nn import functional
+from torchvision.models.regnet import BlockParams
 
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.receptive_field import receptive_field
@@ -23,9 +24,8 @@ def torchinfo_products(model: nn.Module, input_shape: tuple[int, int, int]) -> t
     torchinfo counts a linear layer and a norm once an image, however many places they are applied at. Here each place
     counts.
     """
-    model = copy.deepcopy(model).eval()
     names = {id(layer): name for name, layer in model.named_modules()}
-    summary = torchinfo.summary(model, (1, *input_shape), verbose=0)
+    summary = torchinfo.summary(model.eval(), (1, *input_shape), verbose=0, device="meta")
     products: dict[str, int] = {}
     for info in summary.summary_list:
         layer, bias = info.module, getattr(info.module, "bias", None)
@@ -50,23 +50,63 @@ def products_of(table) -> dict[str, int]:
     return {name: count for name, count in products.items() if count}
 
 
-NETWORKS = {
-    "resnet18": 64, "mobilenet_v3_small": 64, "googlenet": 64, "densenet121": 64, "squeezenet1_0": 64,
-    "shufflenet_v2_x0_5": 64, "mnasnet0_5": 64, "efficientnet_b0": 64, "convnext_tiny": 64, "alexnet": 64,
-}  # fmt: skip
+def attention_products(outline: nn.Module, table) -> dict[str, int]:
+    """Return the products of each attention layer by hand, from its output's shape: windows × places × channels.
+
+    Queries, keys, values and the result take width × width weights at each place; torchvision's maxvit has layers of
+    their own for these. Each query with each key of its window, and the sum of the values: places × channels each.
+    """
+    products = {}
+    for row in table:
+        layer = outline.get_submodule("" if row.name.startswith("(") else row.name.split("#")[0])
+        kind = type(layer).__name__
+        if kind == "MultiheadAttention":
+            places, width = row.output_shape
+            products[row.name] = 4 * places * width**2 + 2 * places**2 * width
+        elif kind.startswith("ShiftedWindowAttention"):
+            height, across, width = row.output_shape
+            side = layer.window_size[0]
+            places = -(-height // side) * -(-across // side) * side**2  # padded to whole windows
+            products[row.name] = 4 * places * width**2 + 2 * places * side**2 * width
+        elif kind == "RelativePositionalMultiHeadAttention":
+            windows, places, width = row.output_shape
+            products[row.name] = 2 * windows * places**2 * width
+    return products
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+def outline_of(name: str) -> nn.Module:
+    """Return torchvision's network without values. The widths of a regnet are computed, so they need values."""
+
+    def with_values(_kind, **settings):
+        with torch.device("cpu"):
+            return computed(**settings)
+
+    computed = BlockParams.from_init_params
+    with pytest.MonkeyPatch.context() as patch, torch.device("meta"):
+        patch.setattr(BlockParams, "from_init_params", classmethod(with_values))
+        return torchvision_model(name)
+
+
+def check_with_torchinfo(name: str, size: int) -> None:
+    outline = outline_of(name)
+    table = layer_table(outline, (3, size, size))
+    parameters, products = torchinfo_products(outline, (3, size, size))
+    assert sum(row.parameters for row in table) == count_parameters(outline) == parameters
+    assert products_of(table) == products | attention_products(outline, table)
+
+
+FEW = ("resnet18", "mobilenet_v3_small", "googlenet", "squeezenet1_0", "shufflenet_v2_x0_5", "convnext_tiny", "swin_t")
+
+
+@pytest.mark.parametrize("name", FEW)
 def test_parameters_and_products_are_torchinfos(name):
-    with torch.device("meta"):
-        outline = torchvision_model(name)
-    shape = (3, NETWORKS[name], NETWORKS[name])
-    table = layer_table(outline, shape)
-    model = torchvision_model(name)
-    parameters, products = torchinfo_products(model, shape)
-    assert sum(row.parameters for row in table) == count_parameters(model) == parameters
-    assert products_of(table) == products
-    assert layer_table(model, shape) == table
+    check_with_torchinfo(name, 64)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", torchvision.models.list_models(module=torchvision.models))
+def test_all_of_torchvisions_networks(name):
+    check_with_torchinfo(name, 224)
 
 
 @pytest.mark.parametrize(
@@ -196,12 +236,13 @@ class Branches(nn.Module):
 def test_the_receptive_field_is_what_an_experiment_finds():
     model = Branches()
     rows = {row.name: row for row in layer_table(model, (1, 64, 64))}
-    # by hand: 1×5 and 3×1 together 3×5; 4 more by the dilated kernel: 7×9; 2 more by the pool: 9×11; the jump is now 2:
-    # 4 more by the last kernel, 13×15; the adaptive pool takes 2×2 of them
-    expected = {"wide": (1, 5), "tall": (3, 1), "both": (7, 9), "pool": (9, 11), "skip": (7, 9), "norm": (9, 11)}
-    for name, field in (expected | {"last": (13, 15), "halved": (15, 17)}).items():
+    # By hand: 1×5 and 3×1 together 3×5; 4 more by the dilated kernel, 7×9; 2 more by the pool, 9×11, and the jump is
+    # now 2; 4 more by the last kernel, 13×15; the adaptive pool takes 2×2 of them.
+    expected = {"wide": (1, 5), "tall": (3, 1), "both": (7, 9), "pool": (9, 11), "skip": (7, 9), "last": (13, 15)}
+    for name, field in (expected | {"halved": (15, 17)}).items():
         assert rows[name].receptive_field == field, name
         assert middle_by_experiment(model, name, (1, 64, 64)) == field, name
+    assert rows["norm"].receptive_field == (9, 11)  # of maps (N, H, W, C)
     assert "15×17" in repr(layer_table(model, (1, 64, 64)))
 
 
@@ -270,7 +311,9 @@ def test_the_network_stays_as_it_is():
     with pytest.raises(ZeroDivisionError):
         layer_table(model, (3, 32, 32))
     model.relu._forward_hooks.clear()
-    layer_table(model, (3, 32, 32))
+    table = layer_table(model, (3, 32, 32))
+    with torch.device("meta"):
+        assert layer_table(make("resnet18"), (3, 32, 32)) == table
     assert model.training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not any(layer._forward_hooks or layer._forward_pre_hooks for layer in model.modules())

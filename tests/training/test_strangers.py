@@ -362,6 +362,26 @@ def network_like(model):
     return copy.deepcopy(model)
 
 
+def test_what_is_no_tensor_in_a_networks_state_is_trained_and_can_not_be_saved(tiny, tmp_path):
+    class Counts(nn.Linear):
+        def get_extra_state(self):
+            return {"version": 3}
+
+        def set_extra_state(self, state):
+            self.version = state["version"]
+
+    model = nn.Sequential(nn.Flatten(), Counts(64, 2))
+    assert len(quiet(model, tiny, epochs=1, batch_size=10)) == 1
+    assert model[1].version == 3
+    for save in (
+        lambda: quiet(model, tiny, epochs=1, batch_size=10, checkpoint=tmp_path / "run"),
+        lambda: save_weights(model, tmp_path / "weights"),
+    ):
+        with pytest.raises(ConfigError, match=r"1._extra_state in the network's state_dict is no tensor, got dict"):
+            save()
+    assert not list(tmp_path.iterdir())
+
+
 def test_googlenet_is_trained_without_its_auxiliary_heads():
     images = torch.rand(9, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     data = Data.from_tensors(images, torch.arange(9) % 3, train=6, validation=3, test=0)

@@ -4,11 +4,11 @@ The public names are listed in `__init__.pyi`, where editors read them, too. Eac
 (SPEC 1), so that `import cnnlab` costs little more than `import torch`.
 """
 
+import codecs
+import io
 import sys
 
 import lazy_loader
-
-from cnnlab.printing import print_anywhere
 
 __version__ = "0.1.0"
 
@@ -43,5 +43,23 @@ def _for_jupyter(figure: object) -> tuple[dict, dict]:
     return for_jupyter(figure)  # pyright: ignore[reportArgumentType]
 
 
+def _write_plainly(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for signs that an encoding lacks: "x" for "×", and so on, and "?" for others."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    plain = {"×": "x", "≈": "~", "–": "-", "−": "-", "…": "...", "→": "->", "±": "+-", "·": "."}
+    return "".join(plain.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+def _print_anywhere() -> None:
+    """Let `print` write our signs to standard output, also in ASCII or cp437; where it can already, change nothing."""
+    codecs.register_error("cnnlab.plain", _write_plainly)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
+        try:
+            "×≈–−…→±·".encode(sys.stdout.encoding)
+        except UnicodeEncodeError:
+            sys.stdout.reconfigure(errors="cnnlab.plain")
+
+
 _describe_figures()
-print_anywhere()
+_print_anywhere()

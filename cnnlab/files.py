@@ -39,7 +39,7 @@ def check_path(field: str, value: object) -> Path:
     PosixPath('/home/ada/runs')
     """
     text = os.fspath(value) if isinstance(value, (str, os.PathLike)) else value
-    if not isinstance(text, str) or not text.strip() or "\0" in text:
+    if not isinstance(text, str) or not text.strip():
         raise ConfigError(f"{field} wants the path of a file or folder, such as 'my_runs', got {shown(value)}")
     try:
         return Path(text).expanduser()
@@ -59,9 +59,10 @@ def check_output_file(field: str, value: object) -> Path:
             raise ConfigError(
                 f"{field} wants a file in a folder that exists, such as 'run.safetensors', got {str(value)!r}"
             )
-    except OSError as error:  # a name that no file can have
-        words = f"{field}={str(value)!r:.200} can't be a file ({error.strerror}); give another path"
-        raise ConfigError(words) from error
+    except ConfigError:
+        raise
+    except (OSError, ValueError) as error:  # a name that no file can have
+        raise ConfigError(f"{field}={str(value)!r:.200} can't be a file ({error}); give another path") from error
     if not _can_write(folder):
         raise ConfigError(f"{field}={str(value)!r}: the folder {folder} can't be written; give another path")
     return path

@@ -57,17 +57,17 @@ if not hasattr(torch._C, "_get_fp32_precision_getter"):
     PRECISIONS = ()
 
 
-def _get_precision() -> tuple[str | None, ...]:
+def _get_precision() -> tuple[str, ...]:
     """Return the precision of matrix products, then those of `PRECISIONS`."""
     try:
         first = torch.get_float32_matmul_precision()
     except RuntimeError:  # torch does not say where the others contradict it
-        first = None
+        first = ""
     return first, *(torch._C._get_fp32_precision_getter(*where) for where in PRECISIONS)
 
 
-def _set_precision(values: tuple[str | None, ...]) -> None:
-    if values[0] is not None:
+def _set_precision(values: tuple[str, ...]) -> None:
+    if values[0]:
         torch.set_float32_matmul_precision(values[0])
     for where, value in zip(PRECISIONS, values[1:], strict=True):
         torch._C._set_fp32_precision_setter(*where, value)

@@ -257,7 +257,7 @@ def test_replacing_is_tried_again_for_a_second(tmp_path, monkeypatch):
 # --- Paths
 
 
-@pytest.mark.parametrize("path", ["", "  ", 3, None, b"file", ["file"], "a\0b", 2.5], ids=repr)
+@pytest.mark.parametrize("path", ["", "  ", 3, None, b"file", ["file"], 2.5], ids=repr)
 def test_what_is_no_path_is_refused_in_words(path):
     doors = [lambda: save_weights(build_cnn(), path), lambda: load_weights(build_cnn(), path), lambda: load_runs(path)]
     if path is not None:
@@ -286,7 +286,7 @@ def test_a_file_to_write_is_checked_and_nothing_is_changed(tmp_path, monkeypatch
     (tmp_path / "mine").write_bytes(b"mine")
     assert files.check_output_file("checkpoint", tmp_path / "mine") == tmp_path / "mine"
     assert files.check_output_file("checkpoint", str(tmp_path / "new")) == tmp_path / "new"
-    for bad in (tmp_path, tmp_path / "no" / "x", tmp_path / "mine" / "x", os.devnull, tmp_path / ("x" * 300)):
+    for bad in (tmp_path, tmp_path / "no" / "x", tmp_path / "mine" / "x", os.devnull, tmp_path / ("x" * 300), "a\0b"):
         with pytest.raises(ConfigError, match=r"wants a file in a folder that exists|can't be a file"):
             files.check_output_file("checkpoint", bad)
     monkeypatch.setattr(files.tempfile, "TemporaryFile", lambda **_: (_ for _ in ()).throw(OSError(30, "read-only")))

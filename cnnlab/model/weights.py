@@ -109,12 +109,13 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[s
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors and the metadata of a safetensors file; raise DataError if it is missing or damaged."""
     path = check_path("path", path)
+    if not path.is_file():
+        raise DataError(f"{path} does not exist; save_weights(model, path) writes such a file")
     try:
-        if not path.is_file():
-            raise DataError(f"{path} does not exist; save_weights(model, path) writes such a file")
-        return unpack_tensors(path.read_bytes(), str(path))
+        content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} can't be read ({error.strerror}); copy it again, or give another path") from error
+    return unpack_tensors(content, str(path))
 
 
 def pack_tensors(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:

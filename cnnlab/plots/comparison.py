@@ -17,8 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import Locator, MaxNLocator
 
-from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_whole
+from cnnlab.checks import check_whole, is_iterable
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.html_table import decimals
 from cnnlab.comparison.metrics import possible_range
@@ -98,7 +97,8 @@ def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison
     >>> plot_comparisons({"coarse": on_coarse, "fine": on_fine})
     """
     check_whole("columns", columns, 1)
-    check_arguments(plot_comparisons, {"comparisons": comparisons})
+    if not isinstance(comparisons, Comparison) and not is_iterable(comparisons):
+        raise ConfigError(f"plot_comparisons wants comparisons of compare(), got {type(comparisons).__name__}")
     titles: list[str] = []
     if isinstance(comparisons, Mapping):
         titles, comparisons = [str(title) for title in comparisons], comparisons.values()

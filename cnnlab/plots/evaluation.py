@@ -103,7 +103,7 @@ def plot_probabilities(
     >>> plot_probabilities(predict(model, data.validation.images[:1])[0], title="model A")
     """
     if not is_float_tensor(probabilities) or probabilities.ndim != 1 or len(probabilities) == 0:
-        got = describe_tensor(probabilities)
+        got = tuple(probabilities.shape) if is_float_tensor(probabilities) else describe_tensor(probabilities)
         raise ConfigError(
             f"plot_probabilities wants the probabilities of one image, float (classes,), got {got}; try predict(…)[0]"
         )

@@ -33,7 +33,7 @@ def plot_maps(maps: Tensor, *, columns: int = 8, ax: Axes | None = None, limit: 
     >>> plot_maps(model.conv1(images)[0])
     """
     if not is_float_tensor(maps) or maps.ndim != 3:
-        got = describe_tensor(maps)
+        got = tuple(maps.shape) if is_float_tensor(maps) else describe_tensor(maps)
         raise ConfigError(f"plot_maps wants feature maps (C, H, W) of one image, got {got}; take one with maps[0]")
     check_arguments(plot_maps, locals())
     check_number("limit", limit or 0.0, 0, below=MOST_OF_A_SCALE)

@@ -103,14 +103,13 @@ def _check_maps(maps: object, pictures: np.ndarray) -> Mapping[str, Tensor]:
     if not isinstance(named_maps, Mapping) or not named_maps:
         raise ConfigError(f"plot_saliency wants maps from saliency(), or a dict of them, got {type(maps).__name__}")
     for name, values in named_maps.items():
-        if (
-            not is_float_tensor(values)
-            or values.ndim != 4
-            or len(values) != len(pictures)
-            or values.shape[2:] != pictures.shape[1:3]
-        ):
+        if not is_float_tensor(values):
             raise ConfigError(
-                f"plot_saliency: maps {name or ''} are {describe_tensor(values)}, for {len(pictures)} images of "
+                f"plot_saliency wants maps from saliency(), or a dict of them, got {type(values).__name__}"
+            )
+        if values.ndim != 4 or len(values) != len(pictures) or values.shape[2:] != pictures.shape[1:3]:
+            raise ConfigError(
+                f"plot_saliency: maps {name or ''} are {tuple(values.shape)}, for {len(pictures)} images of "
                 f"{pictures.shape[1]}×{pictures.shape[2]}; take those of the same images"
             )
     return named_maps

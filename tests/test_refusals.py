@@ -8,14 +8,14 @@ import torch
 from made_runs import TWO_LEFT, levels_of
 
 import cnnlab
-from cnnlab import ConfigError, Data, Experiment, Guess, Split
+from cnnlab import ConfigError, Data, DataError, Experiment, Guess, Split
 from cnnlab.checks import check_device, check_whole, is_iterable, shown
 from cnnlab.machine import check_memory
 
 
 def words(call, *arguments, **named):
     """Return the words with which a call is refused."""
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises((ConfigError, DataError)) as caught:
         call(*arguments, **named)
     return str(caught.value)
 

@@ -44,7 +44,8 @@ class Split:
 
     def __post_init__(self) -> None:
         check_arguments(Split, vars(self))
-        check_images(self.images)
+        if self.images.ndim != 4:
+            raise ConfigError(f"images must be (N, C, H, W), got {describe_tensor(self.images)}")
         labels, count = self.labels, len(self.images)
         if labels.shape != (count,) or labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
             got = describe_tensor(labels)

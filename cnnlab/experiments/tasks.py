@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnnlab.checks import shown
+from cnnlab.checks import is_iterable, shown
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import UNKNOWN, Experiment
 from cnnlab.experiments.records import add_asked, has_insides, read_record, run_from_record
@@ -92,7 +92,7 @@ class Task:
 
 def check_experiments(experiments: Iterable[Experiment]) -> list[Experiment]:
     """Return the experiments, each once, with fingerprints; raise ConfigError if one of the values is no Experiment."""
-    if not isinstance(experiments, Iterable):
+    if not isinstance(experiments, Experiment) and not is_iterable(experiments):
         raise ConfigError(
             f"sweep wants experiments, such as grid(Experiment(), seed=range(5)); got {shown(experiments)}"
         )

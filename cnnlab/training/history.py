@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, shown
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import pandas
@@ -162,13 +162,11 @@ class History:
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> History:
-        """Return the History of which `to_dict` returned these plain values; raise ConfigError for any others."""
+        """Return the History of which `to_dict` returned these plain values; raise DataError for any others."""
         try:
             return cls._from_dict(plain)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            if isinstance(error, ConfigError):
-                raise
-            raise ConfigError(
+            raise DataError(
                 f"this is no record of a History; give what to_dict() returned, got {shown(plain)}"
             ) from error
 
@@ -189,11 +187,11 @@ class History:
 
     @classmethod
     def from_json(cls, text: str) -> History:
-        """Return the History that `to_json` wrote; raise ConfigError for any other text."""
+        """Return the History that `to_json` wrote; raise DataError for any other text."""
         try:
             plain = json.loads(text)
         except (TypeError, ValueError, RecursionError) as error:
-            raise ConfigError(f"this is no JSON; give what to_json() returned, got {shown(text)}") from error
+            raise DataError(f"this is no JSON; give what to_json() returned, got {shown(text)}") from error
         return cls.from_dict(plain)
 
     def to_frame(self) -> pandas.DataFrame:

@@ -144,7 +144,7 @@ CALLS: dict[str, Callable[[Samples], dict[str, Any]]] = {
     "stopping": lambda s: {"history": s.history},
     "Experiment": NO_ARGUMENTS,
     "Experiment.with_fingerprint": NO_ARGUMENTS,
-    "Experiment.check_pictures": lambda _: {"count": 100},
+    "Experiment.check_pictures": lambda _: {"count": 200},
     "Experiment.network": NO_ARGUMENTS,
     "Experiment.replace": NO_ARGUMENTS,
     "Experiment.to_dict": NO_ARGUMENTS,

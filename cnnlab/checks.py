@@ -96,7 +96,7 @@ def check_plane(field: str, value: object) -> None:
         raise ConfigError(f"{field} must be a float tensor (H, W) with pixels, got {describe_tensor(value)}")
 
 
-def is_float_plane(value: object) -> bool:
+def is_float_plane(value: Any) -> bool:
     """Return whether value is a float tensor (H, W) with at least one pixel."""
     return is_float_tensor(value) and value.ndim == 2 and value.numel() > 0
 

@@ -88,8 +88,8 @@ def test_a_split_made_by_hand_fits_together():
         "classes names 'cat' twice; give each class a name of its own"
     )
     assert words(Split, images, labels, ("cat", 3), one, one).startswith("classes must be ")
-    assert words(Split, images, labels, classes, one, torch.ones(1)) == (
-        "std must be float (C, 1, 1) for 1 channels, got float32 (1,)"
+    assert words(Split, images, labels, classes, one, torch.ones(2)) == (
+        "std must be float (C, 1, 1) for 1 channels, got float32 (2,)"
     )
 
 

@@ -52,10 +52,10 @@ class Split:
             raise ConfigError(f"labels must be whole numbers (N,), one for each of {count} images, got {got}")
         check_class_names(self.classes)
         for name in ("mean", "std"):
-            value = getattr(self, name)
-            if not is_float_tensor(value) or value.shape != (self.images.shape[1], 1, 1):
+            value, wanted = getattr(self, name), (self.images.shape[1], 1, 1)
+            if not is_float_tensor(value) or not _spreads_to(value, wanted):
                 got = describe_tensor(value)
-                raise ConfigError(f"{name} must be float (C, 1, 1) for {self.images.shape[1]} channels, got {got}")
+                raise ConfigError(f"{name} must be float (C, 1, 1) for {wanted[0]} channels, got {got}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -223,6 +223,14 @@ def shuffle_labels(data: Data, *, seed: int = 0) -> Data:
     random = np.random.default_rng(seed)
     order = torch.from_numpy(random.permutation(len(data.train)))
     return replace(data, train=replace(data.train, labels=data.train.labels[order]))
+
+
+def _spreads_to(value: Tensor, shape: tuple[int, ...]) -> bool:
+    """Return whether a tensor, such as a single number, can be spread to this shape."""
+    try:
+        return torch.broadcast_shapes(value.shape, shape) == shape
+    except RuntimeError:
+        return False
 
 
 def check_class_names(classes: Any) -> tuple[str, ...]:

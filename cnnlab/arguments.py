@@ -160,9 +160,9 @@ def _several(words: str, container: Any, annotation: Any) -> Kind:
             return False
         if not isinstance(value, container) or not is_iterable(value):
             return False
-        if part is None or not isinstance(value, (tuple, list, set, frozenset)):
+        if part is None or not isinstance(value, (tuple, list, set, frozenset, range)):
             return True
-        return all(map(part.allows, value))
+        return all(map(part.allows, value[:1] if isinstance(value, range) else value))
 
     return Kind(f"{words}, each value {part.words}" if part else words, allows)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, TypeGuard
 
 from cnnlab.errors import ConfigError
 
@@ -62,7 +62,7 @@ def is_finite_number(value: Any) -> bool:
         return False
 
 
-def is_iterable(value: Any) -> bool:
+def is_iterable(value: Any) -> TypeGuard[Iterable]:
     """Return whether value can be gone through; a tensor of a single number can't, although it has the method."""
     try:
         iter(value)

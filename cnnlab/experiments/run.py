@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_whole, shown
+from cnnlab.checks import check_whole, is_iterable, shown
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import NETWORK, TRAINING, UNKNOWN, Experiment, load_from
@@ -165,7 +165,7 @@ def run(
 
 def check_snapshots(snapshots: Iterable[int]) -> list[int]:
     """Return the epochs in order, each once; raise ConfigError if they are not whole numbers of 0 or more."""
-    if not isinstance(snapshots, Iterable) or isinstance(snapshots, str):
+    if not is_iterable(snapshots) or isinstance(snapshots, str):
         raise ConfigError(f"snapshots wants the epochs whose weights are kept, such as (0, 5), got {shown(snapshots)}")
     return sorted({check_whole("snapshots: epoch", epoch, 0) for epoch in snapshots})
 

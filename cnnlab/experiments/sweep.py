@@ -65,10 +65,10 @@ def grid(base: Experiment, **lists: Iterable) -> list[Experiment]:
         check_choice("field of Experiment", name, FIELDS)
         if isinstance(values, str) or not is_iterable(values):
             raise ConfigError(f"grid: {name} wants a list of values, got {shown(values)}; write [{shown(values)}]")
-    lists = {name: list(itertools.islice(values, MOST_EXPERIMENTS + 1)) for name, values in lists.items()}
-    if (count := math.prod(map(len, lists.values()))) > MOST_EXPERIMENTS:
+    listed = {name: list(itertools.islice(values, MOST_EXPERIMENTS + 1)) for name, values in lists.items()}
+    if (count := math.prod(map(len, listed.values()))) > MOST_EXPERIMENTS:
         raise ConfigError(f"grid: {count:,} experiments or more are too many; {MOST_EXPERIMENTS:,} at most")
-    return [base.replace(**dict(zip(lists, values, strict=True))) for values in itertools.product(*lists.values())]
+    return [base.replace(**dict(zip(listed, values, strict=True))) for values in itertools.product(*listed.values())]
 
 
 @usual_torch_state

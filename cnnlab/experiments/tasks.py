@@ -92,7 +92,7 @@ class Task:
 
 def check_experiments(experiments: Iterable[Experiment]) -> list[Experiment]:
     """Return the experiments, each once, with fingerprints; raise ConfigError if one of the values is no Experiment."""
-    if not isinstance(experiments, Experiment) and not is_iterable(experiments):
+    if not isinstance(experiments, Experiment) and (isinstance(experiments, str) or not is_iterable(experiments)):
         raise ConfigError(
             f"sweep wants experiments, such as grid(Experiment(), seed=range(5)); got {shown(experiments)}"
         )

@@ -195,7 +195,7 @@ def choose_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Modul
     once = {name: layer for name, layer in named_layers(model) if name}  # each layer by its first name only
     if layers is None:
         return {name: layer for name, layer in once.items() if not any(layer.children())} or {"": model}
-    wanted = list(layers) if is_iterable(layers) and not isinstance(layers, (str, nn.Module)) else [layers]
+    wanted: list[Any] = list(layers) if is_iterable(layers) and not isinstance(layers, (str, nn.Module)) else [layers]
     if not wanted:
         raise ConfigError("layers names none; give names or types of layers, or leave it out for all of them")
     chosen: set[str] = set()

@@ -128,7 +128,7 @@ VALUES: dict[str, Callable[[], Any]] = {
     "range(3)": lambda: range(3),
     "a generator": _generator,
     "object()": object,
-    "a lambda": lambda: lambda: None,
+    "a lambda": lambda: lambda *_: None,
     "a failing function": lambda: _failing,
     "a class": lambda: int,
     "Unprintable": Unprintable,
@@ -213,6 +213,10 @@ def _parts(kind: Any) -> tuple:
 
 def takes_numbers(kind: Any) -> bool:
     return bool({int, float} & {part for part in _parts(kind) if isinstance(part, type)})
+
+
+def takes_functions(kind: Any) -> bool:
+    return any(collections.abc.Callable in (part, typing.get_origin(part)) for part in _parts(kind))
 
 
 def takes_texts(kind: Any) -> bool:

@@ -208,7 +208,7 @@ def choose_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Modul
             chosen |= names
         else:
             check_choice("layer", name_or_type, named)
-            chosen.add(name_or_type)
+            chosen.add(str(name_or_type))
     return {name: layer for name, layer in named.items() if name in chosen}
 
 

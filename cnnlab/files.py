@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from cnnlab.checks import shown
 from cnnlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def check_path(field: str, value: object) -> Path:
     """
     text = os.fspath(value) if isinstance(value, (str, os.PathLike)) else value
     if not isinstance(text, str) or not text.strip():
-        raise ConfigError(f"{field} wants the path of a file or folder, such as 'my_runs', got {value!r:.60}")
+        raise ConfigError(f"{field} wants the path of a file or folder, such as 'my_runs', got {shown(value)}")
     try:
         return Path(text).expanduser()
     except RuntimeError as error:

@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cnnlab.checks import check_whole
+from cnnlab.errors import ConfigError
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 PROC = Path("/proc")
 # Measured by benchmarks/notebook_memory.py.
 WORKER_BYTES = 500_000_000  # one worker
 NOTEBOOK_BYTES = 300_000_000  # what a notebook itself may still take while a sweep runs
+UNKNOWN_FREE = 64_000_000_000  # bytes that `check_memory` allows where the system does not say how many are free
 MOST_WORKERS = 2  # by default: with three, every notebook that trains would need more than 1.8 GB
 
 
@@ -61,6 +63,19 @@ def free_memory() -> int | None:
             if most and used:
                 free.append(most[0] - used[0] + sum(_numbers(group / "memory.stat", droppable)))
     return max(0, min(free)) if free else None
+
+
+def check_memory(what: str, needed: int, remedy: str) -> None:
+    """Raise ConfigError unless as many bytes are free as `what` needs, as far as the system says.
+
+    >>> check_memory("10 images", 10**20, "make fewer")
+    Traceback (most recent call last):
+    cnnlab.errors.ConfigError: 10 images: needs 100,000,000,000.0 GB of memory, and 12.0 GB are free; make fewer
+    """
+    free = free_memory()
+    free = UNKNOWN_FREE if free is None else free
+    if needed > free:
+        raise ConfigError(f"{what}: needs {needed / 1e9:,.1f} GB of memory, and {free / 1e9:.1f} GB are free; {remedy}")
 
 
 def worker_count() -> tuple[int, str]:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import math
 import statistics
 import warnings
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnnlab.checks import check_choice
+import numpy as np
+
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice, shown
 from cnnlab.comparison.html_table import decimals, html_table
 from cnnlab.comparison.metrics import (
     WHEN,
@@ -79,6 +82,10 @@ class Comparison:
     why_without: Mapping[Any, str]
     diverged: Mapping[Any, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        known = {"noise_floor": 0.0} if isinstance(self.noise_floor, float) else {}  # it may be NaN
+        check_arguments(Comparison, vars(self) | known, at=1, left_out=0, without_value=0)
+
     @property
     def verdicts(self) -> dict[Any, str]:
         """Level → verdict, for each level except the reference."""
@@ -103,7 +110,7 @@ class Comparison:
         >>> compare_settings(runs).paired("kernel_size=5")
         {0: 0.86, 1: 0.84, 2: 0.87}
         """
-        values, reference = self.values[level], self.values[self.levels[0].level]
+        values, reference = self.values[_known_level(level, self.values, self.by)], self.values[self.levels[0].level]
         return {seed: value for seed, value in values.items() if seed in reference} or dict(values)
 
     def against(self, reference: Hashable) -> Comparison:
@@ -221,6 +228,7 @@ def compare(
     >>> compare(runs, by="kernel_size").verdicts
     {5: 'better', 7: 'cannot tell'}
     """
+    check_arguments(compare, {"along": along})
     question = _Question(by, (along,) if isinstance(along, str) else tuple(along), metric, at)
     runs = _distinct_runs(runs)
     _check_fields(question)
@@ -350,9 +358,15 @@ def _levels_in_order(table: _Table, by: str) -> list[Any]:
 
 def _reference_first(levels: list[Any], by: str, reference: Hashable) -> list[Any]:
     """Return the reference, then the other levels; raise ConfigError if it is none of them."""
-    if reference not in levels:
-        raise ConfigError(f"reference={reference!r} is no level of {by}; choose from {levels}")
+    _known_level(reference, levels, by, "reference")
     return [reference, *(level for level in levels if level != reference)]
+
+
+def _known_level(level: Any, levels: Collection[Any], by: str, field: str = "level") -> Any:
+    """Return the level; raise ConfigError if it is none of these."""
+    if not isinstance(level, (str, int, float, tuple, np.number, type(None))) or level not in levels:
+        raise ConfigError(f"{field}={shown(level)} is no level of {by}; choose from {[*levels]}")
+    return level
 
 
 def _average_blocks(of_level: Mapping[_PairKey, float]) -> dict[int, float]:

@@ -8,7 +8,8 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnnlab.checks import check_whole
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_whole, shown
 from cnnlab.comparison.prediction import Prediction, know_nothing_score
 from cnnlab.comparison.prediction_file import PREDICTIONS
 from cnnlab.errors import ConfigError
@@ -31,6 +32,9 @@ class Guesses:
 
     predictions: dict[str, Prediction]
     note: str = ""
+
+    def __post_init__(self) -> None:
+        check_arguments(Guesses, vars(self))
 
     @property
     def scored(self) -> list[Prediction]:
@@ -62,7 +66,7 @@ class Guesses:
 
         A person is calibrated where the share that was right equals the confidence.
         """
-        bins = check_whole("bins", bins, 1)
+        bins = check_whole("bins", bins, 1, most=1000)
         filled: dict[int, list[tuple[float, bool]]] = {}
         for each in self.scored:
             if (confidence := each.guess.confidence) is not None:
@@ -126,7 +130,7 @@ def show_guesses(*, clear: str | None = None) -> Guesses:
     if clear is None:
         return Guesses(PREDICTIONS.read())
     if not isinstance(clear, str) or not clear:
-        raise ConfigError(f"clear wants 'all' or the beginning of a question, such as '01', got {clear!r}")
+        raise ConfigError(f"clear wants 'all' or the beginning of a question, such as '01', got {shown(clear)}")
     with PREDICTIONS.editing() as predictions:
         gone = [name for name in predictions if clear == "all" or name.startswith(clear)]
         cleared = ", ".join(f"{name} ({predictions.pop(name).guess})" for name in gone)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from cnnlab.checks import check_choice, check_whole
+from cnnlab.checks import check_choice, check_whole, is_iterable, shown
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.training.curve_metrics import DERIVED, OF_WHOLE_CURVE, check_curve_metric, curve_value, split_metric
@@ -26,8 +26,8 @@ WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "be
 
 def distinct(runs: Iterable[Run]) -> list[Run]:
     """Return each run once, however often it was given; raise ConfigError if one of the values is no Run."""
-    if not isinstance(runs, Iterable):
-        raise ConfigError(f"wanted runs, such as sweep() or load_runs() returns, got {runs!r:.60}")
+    if not is_iterable(runs):
+        raise ConfigError(f"wanted runs, such as sweep() or load_runs() returns, got {shown(runs)}")
     runs = list(runs)
     for run in runs:
         if not isinstance(run, Run):

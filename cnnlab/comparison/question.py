@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-import math
 import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cnnlab.checks import check_choice, check_number
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice, check_number, is_finite_number, is_iterable, shown
 from cnnlab.comparison.verdicts import BETTER, CANNOT_TELL, HIGHER, LOWER, WORSE
 from cnnlab.errors import ConfigError
 
@@ -56,6 +57,10 @@ class Guess:
     answer: str | float
     confidence: float | None = None
 
+    def __post_init__(self) -> None:
+        check_arguments(Guess, vars(self))
+        check_confidence(self.confidence)
+
     def __str__(self) -> str:
         sure = "" if self.confidence is None else f" ({100 * self.confidence:.0f} % sure)"
         return f"{say_value(self.answer)}{sure}"
@@ -64,7 +69,7 @@ class Guess:
 def check_question(question: object) -> str:
     """Return the question; raise ConfigError unless it is a name or a sentence."""
     if not isinstance(question, str) or not question.strip():
-        raise ConfigError(f"a question is a name, such as '01-kernel-digits', or a sentence, got {question!r:.60}")
+        raise ConfigError(f"a question is a name, such as '01-kernel-digits', or a sentence, got {shown(question)}")
     return question
 
 
@@ -84,11 +89,19 @@ def check_rule(choices: object, tolerance: object, factor: object) -> Rule:
     )
 
 
-def check_choices(choices: object) -> tuple[str, ...]:
+def check_choices(choices: Any) -> tuple[str, ...]:
     """Return the choices as text, each once; raise ConfigError if they are no list."""
-    if isinstance(choices, str) or not isinstance(choices, Iterable):
-        raise ConfigError(f"choices wants a list, such as [3, 5, 7], got {choices!r}")
-    return tuple(dict.fromkeys(map(str, choices)))
+    if isinstance(choices, str) or not is_iterable(choices):
+        raise ConfigError(f"choices wants a list, such as [3, 5, 7], got {shown(choices)}")
+    return tuple(dict.fromkeys(map(as_text, itertools.islice(choices, 1000))))
+
+
+def as_text(value: object) -> str:
+    """Return a value as text; raise ConfigError for an object of the person's own whose text fails."""
+    try:
+        return str(value)
+    except Exception as error:
+        raise ConfigError(f"want a text or a number, got {shown(value)}") from error
 
 
 def which_is_best(levels: Iterable[object]) -> tuple[str, ...]:
@@ -105,12 +118,12 @@ def which_is_best(levels: Iterable[object]) -> tuple[str, ...]:
 def check_guess(answer: Any, confidence: Any, rule: Rule) -> Guess:
     """Return the guess; raise ConfigError if it is no answer to the question, or its confidence is missing or wrong."""
     if rule.choices:
-        check_choice("answer", str(answer), rule.choices)
+        check_choice("answer", as_text(answer), rule.choices)
     elif rule.is_number and not is_finite_number(answer):
-        raise ConfigError(f"the answer is a number, such as 5 or 0.5, got {answer!r:.60}")
+        raise ConfigError(f"the answer is a number, such as 5 or 0.5, got {shown(answer)}")
     if confidence is ...:
         raise ConfigError("say how sure you are, too: a number from 0 to 1, such as 0.6")
-    return Guess(plain_number(answer) if rule.is_number else str(answer), check_confidence(confidence))
+    return Guess(plain_number(answer) if rule.is_number else as_text(answer), check_confidence(confidence))
 
 
 def check_confidence(confidence: Any) -> float | None:
@@ -118,18 +131,13 @@ def check_confidence(confidence: Any) -> float | None:
     if confidence is None:
         return None
     if check_number("confidence", confidence, 0) > 1:
-        raise ConfigError(f"confidence must lie in 0–1, got {confidence!r}; try {confidence / 100:g} for per cent")
+        raise ConfigError(f"confidence must lie in 0–1, got {shown(confidence)}; try {confidence / 100:g} for per cent")
     return float(confidence)
 
 
 def is_missing(answer: object) -> bool:
     """Return whether nobody has answered yet: `...`, None or an empty text."""
     return answer is ... or answer is None or (isinstance(answer, str) and not answer.strip())
-
-
-def is_finite_number(value: object) -> bool:
-    """Return whether this is a finite number of Python's or numpy's; True and False are none."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def plain_number(value: Any) -> int | float:

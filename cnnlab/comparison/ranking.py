@@ -57,7 +57,7 @@ def rank_stability(
     """
     import pandas
 
-    resamples, seed = check_whole("resamples", resamples, 1), check_whole("seed", seed, 0)
+    resamples, seed = check_whole("resamples", resamples, 1, most=100_000), check_whole("seed", seed, 0)
     runs = distinct(runs)
     resolved = [run.experiment.resolved() for run in runs]
     varied = [name for name in FIELDS if name != "seed" and len({settings[name] for settings in resolved}) > 1]

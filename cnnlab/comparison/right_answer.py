@@ -20,11 +20,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from cnnlab.checks import check_choice
+from cnnlab.checks import check_choice, is_finite_number, shown
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.metrics import higher_is_better
 from cnnlab.comparison.noise_floor import CONFIDENCE
-from cnnlab.comparison.question import VERDICTS, Rule, is_finite_number, plain_number, say_value, which_is_best
+from cnnlab.comparison.question import VERDICTS, Rule, as_text, plain_number, say_value, which_is_best
 from cnnlab.comparison.verdicts import CANNOT_TELL, LOWER, WORSE, Level
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import in_order
@@ -74,15 +74,15 @@ def find_outcome(evidence: object, rule: Rule | None = None, level: object = Non
         runs = "1 run is" if left_out == 1 else f"{left_out} runs are"
         return replace(outcome, words=f"{outcome.words} ({runs} left out: no partner at every level, or no value)")
     if rule and rule.choices:
-        check_choice("answer in the evidence", str(evidence), rule.choices)
+        check_choice("answer in the evidence", as_text(evidence), rule.choices)
     elif isinstance(evidence, numbers.Real) and not isinstance(evidence, bool):
         if not is_finite_number(evidence):
             return Outcome(None, f"there is no number ({evidence})")
         number = plain_number(evidence)
         return Outcome(number, f"{'≈ ' if isinstance(number, float) else ''}{say_value(number)}")
     elif rule and rule.is_number:
-        raise ConfigError(f"the evidence wants a number, got {evidence!r:.60}")
-    return Outcome(str(evidence), str(evidence))
+        raise ConfigError(f"the evidence wants a number, got {shown(evidence)}")
+    return Outcome(as_text(evidence), as_text(evidence))
 
 
 def _of_comparison(comparison: Comparison, rule: Rule | None, level: object) -> Outcome:
@@ -115,6 +115,7 @@ def right_answer(comparison: Comparison) -> str | None:
 
 def best_level(comparison: Comparison) -> Outcome:
     """Return which level is best, and the same in words."""
+    check_comparison(comparison)
     word = "highest" if higher_is_better(comparison.metric) is None else "best"
     left = contenders(comparison)
     if len(left) == 1:
@@ -206,7 +207,7 @@ def seeds_needed(row: Level, floor: float, comparisons: int) -> int | None:
 def check_comparison(comparison: object) -> Comparison:
     """Return the comparison; raise ConfigError unless it is a Comparison of two levels or more."""
     if not isinstance(comparison, Comparison):
-        raise ConfigError(f"wanted a comparison, such as compare(runs, by='kernel_size'), got {comparison!r:.60}")
+        raise ConfigError(f"wanted a comparison, such as compare(runs, by='kernel_size'), got {shown(comparison)}")
     if len(comparison.levels) < 2:
         raise ConfigError("this comparison has one level, and nothing to be better than; compare two or more")
     return comparison

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.checks import check_images, check_whole, describe_tensor
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_images, check_whole, describe_tensor, is_float_tensor, shown
 from cnnlab.errors import ConfigError
 from cnnlab.torch_state import usual_torch_state
 
@@ -40,6 +41,21 @@ class Split:
     classes: tuple[str, ...]
     mean: Tensor
     std: Tensor
+
+    def __post_init__(self) -> None:
+        check_arguments(Split, vars(self))
+        if self.images.ndim != 4:
+            raise ConfigError(f"images must be (N, C, H, W), got {describe_tensor(self.images)}")
+        labels, count = self.labels, len(self.images)
+        if labels.shape != (count,) or labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+            got = describe_tensor(labels)
+            raise ConfigError(f"labels must be whole numbers (N,), one for each of {count} images, got {got}")
+        check_class_names(self.classes)
+        for name in ("mean", "std"):
+            value, wanted = getattr(self, name), (self.images.shape[1], 1, 1)
+            if not is_float_tensor(value) or not _spreads_to(value, wanted):
+                got = describe_tensor(value)
+                raise ConfigError(f"{name} must be float (C, 1, 1) for {wanted[0]} channels, got {got}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -75,6 +91,9 @@ class Data:
     validation: Split
     _test: Split = field(repr=False)
     test_openings: int = 0
+
+    def __post_init__(self) -> None:
+        check_arguments(Data, vars(self), test_openings=0)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -143,6 +162,7 @@ class Data:
         Split(81 images of 1×28×28)
         """
         check_images(images)
+        check_arguments(Data.from_tensors, locals() | {"classes": None})
         _check_channels_first(images)
         if len(images) and not 0 <= images.min() <= images.max() <= 1:  # true for NaN, too
             raise ConfigError(
@@ -150,7 +170,7 @@ class Data:
                 "divide by 255 if they are 0 to 255"
             )
         labels = _check_labels(labels, len(images))
-        classes = classes or _names_of(labels)
+        classes = (() if classes is None else check_class_names(classes)) or _names_of(labels)
         if int(labels.max()) >= len(classes):
             raise ConfigError(f"labels go up to {int(labels.max())}, but classes has {len(classes)} names: {classes!r}")
         pixels = images.detach().float().cpu()
@@ -199,9 +219,28 @@ def shuffle_labels(data: Data, *, seed: int = 0) -> Data:
 
     >>> fit(build_cnn(), shuffle_labels(data), epochs=20)
     """
-    random = np.random.default_rng(check_whole("seed", seed, 0))
+    check_arguments(shuffle_labels, locals(), seed=0)
+    random = np.random.default_rng(seed)
     order = torch.from_numpy(random.permutation(len(data.train)))
     return replace(data, train=replace(data.train, labels=data.train.labels[order]))
+
+
+def _spreads_to(value: Tensor, shape: tuple[int, ...]) -> bool:
+    """Return whether a tensor, such as a single number, can be spread to this shape."""
+    try:
+        return torch.broadcast_shapes(value.shape, shape) == shape
+    except RuntimeError:
+        return False
+
+
+def check_class_names(classes: Any) -> tuple[str, ...]:
+    """Return the names as a tuple; raise ConfigError unless they are texts, each another one."""
+    if not isinstance(classes, (tuple, list)) or not all(isinstance(name, str) and name.strip() for name in classes):
+        raise ConfigError(f"classes must be the names of the classes, such as ('cat', 'dog'), got {shown(classes)}")
+    if len(set(classes)) < len(classes):
+        twice = next(name for name in classes if classes.count(name) > 1)
+        raise ConfigError(f"classes names {shown(twice)} twice; give each class a name of its own")
+    return tuple(classes)
 
 
 def _check_channels_first(images: Tensor) -> None:
@@ -218,9 +257,9 @@ def _names_of(labels: Tensor) -> tuple[str, ...]:
     """Return a name for each label, "0", "1", …; raise ConfigError if a number has no image."""
     present = labels.unique()
     if len(present) <= int(labels.max()):
-        shown = ", ".join(map(str, present[:5].tolist())) + (", …" if len(present) > 5 else "")
+        first = ", ".join(map(str, present[:5].tolist())) + (", …" if len(present) > 5 else "")
         raise ConfigError(
-            f"labels must count from 0 without a gap, got {shown}; write labels.unique(return_inverse=True)[1], or "
+            f"labels must count from 0 without a gap, got {first}; write labels.unique(return_inverse=True)[1], or "
             "give classes=(…) with a name for each number from 0"
         )
     return tuple(map(str, present.tolist()))
@@ -242,7 +281,8 @@ def balance_classes(data: Data, *, seed: int = 0) -> Data:
 
 def _check_labels(labels: Any, count: int) -> Tensor:
     """Return labels as int64 (N,) on the CPU; raise ConfigError unless they are count whole numbers from 0."""
-    whole = isinstance(labels, Tensor) and not labels.is_floating_point() and labels.ndim == 1
+    whole = isinstance(labels, Tensor) and not labels.is_meta and labels.layout == torch.strided and labels.ndim == 1
+    whole = whole and not labels.is_floating_point() and not labels.is_complex() and labels.dtype != torch.bool
     if not whole or len(labels) != count or count == 0 or labels.min() < 0:
         raise ConfigError(
             f"labels must be a tensor of whole numbers (N,) from 0, one for each of {count} images, "

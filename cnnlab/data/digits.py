@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cnnlab.checks import check_number, check_plane, check_whole
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_number, check_plane, check_whole, describe_tensor, is_float_tensor, shown
 from cnnlab.data.pictures import TooManyPixels, open_picture, read_planes
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.torch_state import usual_torch_state
@@ -52,7 +53,7 @@ def as_mnist(ink: Tensor, *, scale: int = 1) -> Tensor:
     tensor(20)
     """
     _check_ink(ink)
-    check_whole("scale", scale, 1)
+    check_whole("scale", scale, 1, most=100)
     side, longest = SIDE * scale, LONGEST * scale
     picture = torch.zeros(side, side)
     if not ink.any():
@@ -119,6 +120,8 @@ def read_picture(file: bytes) -> Tensor:
 
     >>> as_mnist(read_picture(Path("seven.png").read_bytes()))
     """
+    if not isinstance(file, (bytes, bytearray, memoryview)):
+        raise ConfigError(f"file wants the bytes of a picture, such as Path('7.png').read_bytes(), got {shown(file)}")
     grey = _read_grey(bytes(file))  # (H, W)
     edge = torch.cat([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     least = max(LEAST_CONTRAST * grey.max(), LEAST_DIFFERENCE)
@@ -149,10 +152,12 @@ def describe_readings(readings: Mapping[str, Tensor], classes: Sequence[str] | N
     >>> describe_readings({"A": torch.tensor([0.1, 0.9]), "B": torch.tensor([0.7, 0.3])})
     'A reads 1 (0.90), B reads 0 (0.70); the two disagree'
     """
+    check_arguments(describe_readings, locals())
     if not readings:
         raise ConfigError("describe_readings got no readings; give a dict of name: probabilities, such as {'A': p}")
     answers, parts = set(), []
     for name, probabilities in readings.items():
+        _check_probabilities(name, probabilities, classes)
         if probabilities.isnan().any():
             parts.append(f"{name} reads nothing (its output is NaN)")
             continue
@@ -162,6 +167,15 @@ def describe_readings(readings: Mapping[str, Tensor], classes: Sequence[str] | N
         parts.append(f"{name} reads {word} ({float(probabilities[answer]):.2f})")
     disagree = "" if len(answers) < 2 else "; the two disagree" if len(readings) == 2 else "; they disagree"
     return ", ".join(parts) + disagree
+
+
+def _check_probabilities(name: str, probabilities: Tensor, classes: Sequence[str] | None) -> None:
+    """Raise ConfigError unless these are float (classes,)."""
+    count = "classes" if classes is None else len(classes)
+    is_row = is_float_tensor(probabilities) and probabilities.ndim == 1 and len(probabilities) > 0
+    if not is_row or count not in ("classes", len(probabilities)):
+        got = describe_tensor(probabilities)
+        raise ConfigError(f"{name}: wants probabilities, float ({count},), got {got}; try predict(model, images)[0]")
 
 
 def _check_ink(ink: Any) -> None:
@@ -178,7 +192,7 @@ def _check_between(field: str, value: Any, most: int) -> None:
         check_number(field, value, -most)
         check_number(field, -value, -most)
     except ConfigError as error:
-        raise ConfigError(f"{field} must be a number from −{most} to {most}, got {value!r}; try 0") from error
+        raise ConfigError(f"{field} must be a number from −{most} to {most}, got {shown(value)}; try 0") from error
 
 
 def _cut_out(ink: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import torch
 
-from cnnlab.checks import check_choice, check_whole
+from cnnlab.checks import check_choice, check_whole, shown
 from cnnlab.data import downloads, shipped
 from cnnlab.data.dataset import Data, assemble, balance_classes, split_sizes, split_up, test_size
 from cnnlab.data.patterns import PATTERN_KNOBS, make_patterns
@@ -143,7 +143,7 @@ def load_folder(  # noqa: PLR0913 (what is loaded, and how it is split)
     check_whole("size", size, 1)
     for name, value in {"grey": grey, "balanced": balanced}.items():
         if not isinstance(value, bool):
-            raise ConfigError(f"{name} must be True or False, got {value!r}")
+            raise ConfigError(f"{name} must be True or False, got {shown(value)}")
     found = find_pictures(folder)
     _check_memory(found, size, grey, balanced, train, validation, test)
     pixels, more = load_pixels(found, size=size, grey=grey, fingerprint=fingerprint)

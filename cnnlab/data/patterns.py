@@ -20,8 +20,10 @@ from torch import Tensor
 
 from cnnlab.checks import check_choice, check_number, check_whole
 from cnnlab.errors import ConfigError
+from cnnlab.machine import check_memory
 from cnnlab.torch_state import usual_torch_state
 
+MOST_PIXELS = 1000  # of each side
 PATTERN_KNOBS = ("structure", "scale", "noise", "classes", "size")
 
 
@@ -75,6 +77,7 @@ def make_patterns(
     check_whole("count", count, 1)
     check_whole("seed", seed, 0)
     check_knobs(structure, scale, noise, classes, size)
+    check_memory(f"{count:,} patterns of {size}×{size} pixels", 16 * count * size**2, "make fewer or smaller ones")
     given = {"structure": structure, "scale": scale, "noise": noise, "classes": classes, "size": size}
     structure, scale, noise, classes, size = fill_knobs(given).values()
     random = np.random.default_rng(seed)  # of its own: the generators that the whole process shares stay as they are
@@ -97,7 +100,7 @@ def fill_knobs(given: dict[str, Any]) -> dict[str, Any]:
 
 def check_knobs(structure, scale, noise, classes, size) -> None:
     """Raise ConfigError unless `make_patterns` can work with these values."""
-    check_whole("size", size, 8)
+    check_whole("size", size, 8, most=MOST_PIXELS)
     check_choice("structure", structure, STRUCTURES)
     check_whole("classes", classes, 2)
     chosen = _STRUCTURES[structure]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from cnnlab.checks import shown
 from cnnlab.data.pictures import BY_SUFFIX, COMMON
 from cnnlab.errors import ConfigError, DataError
 
@@ -140,8 +141,8 @@ def list_some(names: list[str] | tuple[str, ...]) -> str:
 
 def _existing(folder: str | os.PathLike) -> Path:
     """Return the folder as a Path, with ~ expanded; raise unless it is there."""
-    if not isinstance(folder, (str, os.PathLike)) or not str(folder):
-        raise ConfigError(f"folder must be the path of {WANTED}, got {folder!r}")
+    if not isinstance(folder, (str, os.PathLike)) or not str(folder) or "\0" in str(folder):
+        raise ConfigError(f"folder must be the path of {WANTED}, got {shown(folder)}")
     root = Path(os.path.expanduser(folder))
     if root.is_dir():
         return root

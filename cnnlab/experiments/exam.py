@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
 
+from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_whole
 from cnnlab.data import shipped
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
+from cnnlab.experiments.runs import Runs
 from cnnlab.files import data_folder
 from cnnlab.model.evaluation import MeanScore, evaluate_all
 from cnnlab.torch_state import usual_torch_state
 
 
-class Exam(NamedTuple):
+@dataclass(frozen=True)
+class Exam:
     """The scores of several networks on the validation images and on the test images.
 
     Parameters
@@ -29,6 +32,9 @@ class Exam(NamedTuple):
     validation: MeanScore
     test: MeanScore
     is_stored: bool
+
+    def __post_init__(self) -> None:
+        check_arguments(Exam, vars(self))
 
     def __str__(self) -> str:
         source = ", stored with the bank" if self.is_stored else ""
@@ -57,7 +63,8 @@ def take_exam(runs: Iterable[Run], *, size: int = 2000) -> Exam:
     >>> take_exam(load_runs(bank("winners")).filter(dataset="mnist")).test.accuracy
     0.906
     """
-    runs, size = list(runs), check_whole("size", size, 2)
+    check_arguments(take_exam, locals())
+    runs, size = list(Runs(runs)), check_whole("size", size, 2, most=100_000)
     if len({run.experiment.of_data() for run in runs}) != 1:
         raise ConfigError(f"take_exam wants runs on the same images, got {len(runs)} runs; filter them to one data set")
     experiment = runs[0].experiment

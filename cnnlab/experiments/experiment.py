@@ -11,7 +11,8 @@ from typing import Any
 
 from torch import nn
 
-from cnnlab.checks import check_choice, check_kernel_size, check_whole
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice, check_kernel_size, check_whole, shown
 from cnnlab.data.dataset import Data, split_sizes
 from cnnlab.data.loading import DATASETS, load_data, load_folder
 from cnnlab.data.patterns import STRUCTURES, check_knobs, fill_knobs
@@ -203,24 +204,24 @@ class Experiment:
     def _check_data(self) -> None:
         for knob, known in FIELDS.items():
             if known.datasets and getattr(self, knob) is not None and self.dataset not in known.datasets:
-                owners = " and ".join(map(repr, known.datasets))
-                raise ConfigError(
-                    f"{knob}={getattr(self, knob)!r} is a setting of {owners}, not of {self.dataset!r}; leave it out"
-                )
+                owners, value = " and ".join(map(repr, known.datasets)), shown(getattr(self, knob))
+                raise ConfigError(f"{knob}={value} is a setting of {owners}, not of {self.dataset!r}; leave it out")
         if self.dataset == "patterns":
             check_knobs(**fill_knobs(self._given_knobs()))
         if self.dataset == "images":
             self._check_images()
 
     def _check_images(self) -> None:
-        if not isinstance(self.folder, str) or not self.folder:
-            raise ConfigError(f"dataset='images' wants folder='…', the folder of your pictures; got {self.folder!r}")
+        if not isinstance(self.folder, str) or not self.folder or "\0" in self.folder:
+            raise ConfigError(
+                f"dataset='images' wants folder='…', the folder of your pictures; got {shown(self.folder)}"
+            )
         if self.size is not None:
-            check_whole("size", self.size, 1)
+            check_whole("size", self.size, 1, most=10_000)
         is_sound = isinstance(self.fingerprint, str) and re.fullmatch(f"[0-9a-f]{{16}}|{UNKNOWN}", self.fingerprint)
         if self.fingerprint is not None and not is_sound:
             raise ConfigError(
-                f"fingerprint must be a word of 16 hexadecimal digits, got {self.fingerprint!r}; leave it out"
+                f"fingerprint must be a word of 16 hexadecimal digits, got {shown(self.fingerprint)}; leave it out"
             )
 
     def with_fingerprint(self) -> Experiment:
@@ -243,6 +244,7 @@ class Experiment:
 
         >>> Experiment(dataset="images", folder="my_pictures").check_pictures(count_images("my_pictures"))
         """
+        check_whole("count", count, 0)
         pool = count - count // 10
         sizes = split_sizes(Path(str(self.folder)).name, pool, self.train_size, self.validation_size)
         check_sizes(self.batch_size, self.patience, *sizes)
@@ -320,8 +322,8 @@ class Experiment:
         """Return the Experiment that `to_json` wrote; raise ConfigError for any other text."""
         try:
             settings = json.loads(text)
-        except ValueError as error:
-            raise ConfigError(f"this is no JSON ({error}); give what to_json() returned") from error
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ConfigError(f"this is no JSON ({error!s:.80}); give what to_json() returned") from error
         if not isinstance(settings, dict):
             raise ConfigError(f"an Experiment is a JSON object of its fields, got {text!r:.60}")
         return cls(**settings)
@@ -374,6 +376,7 @@ class Experiment:
 
     def build_cnn(self, data: Data) -> nn.Sequential:
         """Return the untrained network, with the weights that the seed draws."""
+        check_arguments(Experiment.build_cnn, locals())
         network = {name: getattr(self, name) for name in NETWORK}
         return build_cnn(**network, input_shape=data.input_shape, classes=len(data.classes))
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnnlab.checks import check_choice, check_number, check_whole
+from cnnlab.checks import check_choice, check_number, check_whole, shown
 from cnnlab.errors import ConfigError
 
 KINDS = {  # what a value of each kind is called in messages
@@ -76,7 +76,7 @@ class Setting:
             return
         if self.kind is bool:
             if not isinstance(value, bool):
-                raise ConfigError(f"{name} must be True or False, got {value!r}")
+                raise ConfigError(f"{name} must be True or False, got {shown(value)}")
         elif self.choices:
             check_choice(name, value, self.choices)
         elif self.kind is int and self.least is not None:

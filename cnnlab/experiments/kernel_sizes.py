@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
+from typing import Any
 
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import is_iterable, shown
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.sweep import grid
@@ -46,8 +50,9 @@ def kernel_experiments(
     >>> compare(sweep(experiments), by="kernel_size", along=along_with(experiments))
     """
     if not isinstance(base, Experiment):
-        raise ConfigError(f"base wants an Experiment, got {base!r:.60}; try Experiment()")
+        raise ConfigError(f"base wants an Experiment, got {shown(base)}; try Experiment()")
     kernel_sizes, seeds = _listed("kernel_sizes", kernel_sizes, "(3, 5, 7)"), _listed("seeds", seeds, "range(5)")
+    check_arguments(kernel_experiments, locals())
     if len(set(kernel_sizes)) < 2:
         raise ConfigError(f"kernel_sizes wants two sizes or more to compare, got {kernel_sizes}; try 3, 5, 7")
     if stack and 3 not in kernel_sizes:
@@ -65,11 +70,13 @@ def kernel_experiments(
     return experiments
 
 
-def _listed(name: str, values: object, example: str) -> list:
+def _listed(name: str, values: Any, example: str) -> list:
     """Return the values as a list; raise ConfigError if they are not iterable, a string, or none at all."""
-    listed = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else []
+    listed = list(itertools.islice(values, 100_001)) if is_iterable(values) and not isinstance(values, str) else []
     if not listed:
-        raise ConfigError(f"{name} wants several values, such as {example}; got {values!r:.60}")
+        raise ConfigError(f"{name} wants several values, such as {example}; got {shown(values)}")
+    if len(listed) > 100_000:
+        raise ConfigError(f"{name} has more than 100,000 values; give fewer, such as {example}")
     return listed
 
 
@@ -79,5 +86,7 @@ def along_with(experiments: Iterable[Experiment]) -> tuple[str, ...]:
     >>> along_with(kernel_experiments(Experiment(), stack=True))
     ('convs_per_block',)
     """
+    check_arguments(along_with, locals())
     experiments = list(experiments)
+    check_arguments(along_with, {"experiments": experiments})
     return tuple(name for name in MAY_MOVE_ALONG if len({getattr(made, name) for made in experiments}) > 1)

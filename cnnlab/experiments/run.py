@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import numbers
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import check_whole
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_whole, is_iterable, shown
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import NETWORK, TRAINING, UNKNOWN, Experiment, load_from
@@ -57,6 +59,9 @@ class Run:
     snapshots: tuple[int, ...] = ()
     read_weights: Callable[[], bytes] = field(default=bytes, repr=False)
 
+    def __post_init__(self) -> None:
+        check_arguments(Run, vars(self), seconds=0.0)
+
     @usual_torch_state
     def model(self, epoch: int | None = None) -> nn.Sequential:
         """Return the network as it was after an epoch, in eval mode.
@@ -76,8 +81,10 @@ class Run:
         if not self.snapshots:
             raise ConfigError("this run kept no weights; train it with snapshots=(0, 5), for the epochs that you want")
         epoch = self.snapshots[-1] if epoch is None else epoch
-        if epoch not in self.snapshots:
-            raise ConfigError(f"epoch={epoch}: weights were kept after epochs {', '.join(map(str, self.snapshots))}")
+        if not isinstance(epoch, numbers.Integral) or epoch not in self.snapshots or isinstance(epoch, bool):
+            raise ConfigError(
+                f"epoch={shown(epoch)}: weights were kept after epochs {', '.join(map(str, self.snapshots))}"
+            )
         network = {name: getattr(self.experiment, name) for name in NETWORK}
         model = build_cnn(**network, input_shape=self.input_shape, classes=len(self.class_names))
         tensors, _ = unpack_tensors(self.read_weights(), f"the weights of run {self.experiment.trajectory}")
@@ -119,7 +126,8 @@ def run(
     0.86
     """
     if not isinstance(experiment, Experiment):
-        raise ConfigError(f"run wants one Experiment, got {experiment!r:.60}; sweep takes several")
+        raise ConfigError(f"run wants one Experiment, got {shown(experiment)}; sweep takes several")
+    check_arguments(run, {"insides": insides, "device": device, "on_epoch": on_epoch, "progress": progress})
     start, snapshots = time.perf_counter(), check_snapshots(snapshots)
     experiment = experiment.with_fingerprint()
     record = Recorder(activations=True, saliency=True) if insides else None
@@ -157,8 +165,8 @@ def run(
 
 def check_snapshots(snapshots: Iterable[int]) -> list[int]:
     """Return the epochs in order, each once; raise ConfigError if they are not whole numbers of 0 or more."""
-    if not isinstance(snapshots, Iterable) or isinstance(snapshots, str):
-        raise ConfigError(f"snapshots wants the epochs whose weights are kept, such as (0, 5), got {snapshots!r}")
+    if not is_iterable(snapshots) or isinstance(snapshots, str):
+        raise ConfigError(f"snapshots wants the epochs whose weights are kept, such as (0, 5), got {shown(snapshots)}")
     return sorted({check_whole("snapshots: epoch", epoch, 0) for epoch in snapshots})
 
 

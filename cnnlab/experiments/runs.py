@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from cnnlab.checks import check_choice
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice, is_iterable, shown
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
 from cnnlab.experiments.records import read_runs
@@ -47,7 +48,9 @@ class Runs:
     """
 
     def __init__(self, runs: Iterable[Run], failures: Iterable[Failure] = ()) -> None:
+        check_arguments(Runs.__init__, locals())
         self._runs, self.failures = list(runs), list(failures)
+        check_arguments(Runs.__init__, {"runs": self._runs, "failures": self.failures})
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -101,7 +104,7 @@ class Runs:
         """
         matching = self.filter(**fields)
         if len(matching) != 1:
-            named = ", ".join(f"{name}={value!r}" for name, value in fields.items()) or "no fields named"
+            named = ", ".join(f"{name}={shown(value)}" for name, value in fields.items()) or "no fields named"
             remedy = "name more fields" if len(matching) else "values() shows what there is"
             raise ConfigError(f"one({named}): {len(matching)} runs are like that, not one; {remedy}")
         return matching._runs[0]
@@ -135,6 +138,7 @@ class Runs:
         """
         import pandas
 
+        check_arguments(Runs.summary, locals())
         metrics = [metric] if isinstance(metric, str) else list(metric)
         known = [name for name in metrics_of(run.history for run in self) if name != "seconds"]
         computed = [name for name in metrics if check_curve_metric(name, known) in DERIVED]
@@ -187,10 +191,12 @@ def _row(run: Run) -> dict[str, Any]:
 
 def _as_alternatives(name: str, value: object) -> list:
     """Return the values that a filter lets through: those of a list, or the single value."""
+    if not isinstance(getattr(value, "ndim", 0), int) or getattr(value, "ndim", 0) > 1:
+        raise ConfigError(f"{name} wants a value, or a list of values, got {shown(value)}")
     if name == "channels" and isinstance(value, Iterable):  # a single value is itself a sequence of widths
         values = list(value)
         return [tuple(widths) for widths in values] if values and isinstance(values[0], Iterable) else [tuple(values)]
-    return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    return list(value) if is_iterable(value) and not isinstance(value, str) else [value]
 
 
 def bank(part: str) -> Path:

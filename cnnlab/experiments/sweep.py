@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,8 @@ from typing import Any
 
 import torch
 
-from cnnlab.checks import check_choice, check_whole
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice, check_whole, is_iterable, shown
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment
 from cnnlab.experiments.records import make_record
@@ -37,6 +39,7 @@ from cnnlab.torch_state import usual_torch_state
 from cnnlab.training.options import choose_device
 from cnnlab.training.progress import SweepProgress, TrainingWarning
 
+MOST_EXPERIMENTS = 100_000  # of a grid
 MOST_AT_ONCE = 128  # runs given to an executor of the caller's; each holds one open lock file
 # Up to this many images times epochs, one process is done sooner than two workers, each of which first imports torch.
 # Measured with the default network on two busy cores: 7,500 images take 4.6 s (two workers: 18.7), 50,000 take 23 s
@@ -57,12 +60,15 @@ def grid(base: Experiment, **lists: Iterable) -> list[Experiment]:
     >>> len(grid(Experiment(), kernel_size=[3, 5, 7], seed=range(5)))
     15
     """
+    check_arguments(grid, {"base": base})
     for name, values in lists.items():
         check_choice("field of Experiment", name, FIELDS)
-        if isinstance(values, str) or not isinstance(values, Iterable):
-            raise ConfigError(f"grid: {name} wants a list of values, got {values!r}; write [{values!r}]")
-    lists = {name: list(values) for name, values in lists.items()}
-    return [base.replace(**dict(zip(lists, values, strict=True))) for values in itertools.product(*lists.values())]
+        if isinstance(values, str) or not is_iterable(values):
+            raise ConfigError(f"grid: {name} wants a list of values, got {shown(values)}; write [{shown(values)}]")
+    listed = {name: list(itertools.islice(values, MOST_EXPERIMENTS + 1)) for name, values in lists.items()}
+    if (count := math.prod(map(len, listed.values()))) > MOST_EXPERIMENTS:
+        raise ConfigError(f"grid: {count:,} experiments or more are too many; {MOST_EXPERIMENTS:,} at most")
+    return [base.replace(**dict(zip(listed, values, strict=True))) for values in itertools.product(*listed.values())]
 
 
 @usual_torch_state
@@ -125,6 +131,7 @@ def sweep(  # noqa: PLR0913 (what, where, and how)
     retries = check_whole("retries", retries, 0)
     workers = None if workers is None else check_whole("workers", workers, 1)
     _check_executor(executor)
+    check_arguments(sweep, locals())
     device_of_stacks = _check_device(device, replicas, executor, workers)
     if device_of_stacks is None:
         train = functools.partial(_train_by_executor, executor=executor, workers=workers)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from cnnlab.checks import is_iterable, shown
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import UNKNOWN, Experiment
 from cnnlab.experiments.records import add_asked, has_insides, read_record, run_from_record
@@ -91,11 +92,15 @@ class Task:
 
 def check_experiments(experiments: Iterable[Experiment]) -> list[Experiment]:
     """Return the experiments, each once, with fingerprints; raise ConfigError if one of the values is no Experiment."""
+    if not isinstance(experiments, Experiment) and (isinstance(experiments, str) or not is_iterable(experiments)):
+        raise ConfigError(
+            f"sweep wants experiments, such as grid(Experiment(), seed=range(5)); got {shown(experiments)}"
+        )
     experiments = [experiments] if isinstance(experiments, Experiment) else list(experiments)
     for experiment in experiments:
         if not isinstance(experiment, Experiment):
             raise ConfigError(
-                f"sweep wants experiments, such as grid(Experiment(), seed=range(5)); got {experiment!r:.80}"
+                f"sweep wants experiments, such as grid(Experiment(), seed=range(5)); got {shown(experiment)}"
             )
     folders = {experiment.folder: experiment.with_fingerprint().fingerprint for experiment in experiments
                if experiment.dataset == "images" and experiment.fingerprint is None}  # fmt: skip

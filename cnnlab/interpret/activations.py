@@ -16,7 +16,7 @@ from cnnlab.checks import check_whole
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import ByLayer, Layers, check_not_empty, hooked
-from cnnlab.model.evaluation import check_takes, device_of, evaluating
+from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of, evaluating
 from cnnlab.model.networks import check_model
 from cnnlab.torch_state import usual_torch_state
 
@@ -109,8 +109,8 @@ def activation_statistics(
     images = images.images if isinstance(images, Split) else images
     check_takes(check_model(model), images)
     check_not_empty(images)
-    check_whole("batch_size", batch_size, 1)
-    check_whole("sample", sample, 1)
+    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
+    check_whole("sample", sample, 1, most=10_000_000)
     check_whole("seed", seed, 0)
     device = device_of(model)
     tallies: dict[str, _Tally] = {}

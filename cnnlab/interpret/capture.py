@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
-from cnnlab.checks import check_choice, check_images
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice, check_images, is_iterable, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import evaluating
 from cnnlab.model.networks import check_model, check_visible, named_layers, original, tensors_in, uncompiled
@@ -102,13 +103,15 @@ def capture(
     >>> seen["relu1"].shape
     torch.Size([8, 16, 28, 28])
     """
+    check_model(model)
+    check_arguments(capture, {"inputs": inputs, "most_bytes": most_bytes}, most_bytes=0)
     seen = Captured(most_bytes)
     keep_input = functools.partial(seen.keep, entering=True) if inputs else None
 
     def keep(name: str, _layer: nn.Module, _entering: Any, values: Tensor) -> None:
         seen.keep(name, values)
 
-    with evaluating(check_model(model)), hooked(model, layers, keep, before=keep_input, begin=seen.begin):
+    with evaluating(model), hooked(model, layers, keep, before=keep_input, begin=seen.begin):
         yield seen
 
 
@@ -192,7 +195,7 @@ def choose_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Modul
     once = {name: layer for name, layer in named_layers(model) if name}  # each layer by its first name only
     if layers is None:
         return {name: layer for name, layer in once.items() if not any(layer.children())} or {"": model}
-    wanted = list(layers) if isinstance(layers, Iterable) and not isinstance(layers, (str, nn.Module)) else [layers]
+    wanted: list[Any] = list(layers) if is_iterable(layers) and not isinstance(layers, (str, nn.Module)) else [layers]
     if not wanted:
         raise ConfigError("layers names none; give names or types of layers, or leave it out for all of them")
     chosen: set[str] = set()
@@ -205,14 +208,14 @@ def choose_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Modul
             chosen |= names
         else:
             check_choice("layer", name_or_type, named)
-            chosen.add(name_or_type)
+            chosen.add(str(name_or_type))
     return {name: layer for name, layer in named.items() if name in chosen}
 
 
 def layer_of_output(model: nn.Module, name: object) -> str:
     """Return the name of the layer that an output belongs to: "relu" for "relu#2", "lstm" for "lstm[0]"."""
     if not isinstance(name, str):
-        raise ConfigError(f"layer wants one name, such as 'relu1', got {name!r:.60}")
+        raise ConfigError(f"layer wants one name, such as 'relu1', got {shown(name)}")
     layer = name.split("#")[0].split("[")[0]
     choose_layers(model, layer)
     return layer

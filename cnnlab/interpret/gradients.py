@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.checks import check_images, check_whole, describe_tensor
+from cnnlab.checks import check_images, check_whole, describe_tensor, shown
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import ByLayer, check_not_empty
-from cnnlab.model.evaluation import CANNOT_TAKE, check_labels, device_of, first_logits
+from cnnlab.model.evaluation import CANNOT_TAKE, MOST_AT_ONCE, check_labels, device_of, first_logits
 from cnnlab.model.networks import call, check_model, copied, logits_of, named_layers, original, plain_name, uncompiled
 from cnnlab.model.random_numbers import seeded
 from cnnlab.torch_state import usual_torch_state
@@ -92,7 +92,7 @@ def gradient_flow(
     check_not_empty(images)
     model = original(check_model(model))
     check_labels(labels, first_logits(model, images).shape[1])
-    check_whole("batch_size", batch_size, 1)
+    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
     _check_optimizer(optimizer, model)
     if not any(True for _ in _weights(model)):
         raise ConfigError("the model has no weights that are trained; set requires_grad of some to True")
@@ -126,6 +126,8 @@ def _images_and_labels(images: Split | Tensor, labels: Tensor | None) -> tuple[T
     if (
         not isinstance(labels, Tensor)
         or labels.is_floating_point()
+        or labels.is_complex()
+        or labels.is_meta
         or labels.dtype == torch.bool
         or labels.shape != (len(images),)
     ):
@@ -140,7 +142,7 @@ def _check_optimizer(optimizer: object, model: nn.Module) -> None:
         return
     if not isinstance(optimizer, torch.optim.Optimizer):
         remedy = "such as torch.optim.Adam(model.parameters())"
-        raise ConfigError(f"optimizer wants one of torch's, {remedy}, got {optimizer!r:.60}")
+        raise ConfigError(f"optimizer wants one of torch's, {remedy}, got {shown(optimizer)}")
     if isinstance(optimizer, torch.optim.LBFGS):
         raise ConfigError("optimizer: LBFGS takes several looks at the loss a step; give SGD, RMSprop or Adam")
     own = {id(value) for value in model.parameters()}

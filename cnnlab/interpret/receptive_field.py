@@ -11,9 +11,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import check_whole
+from cnnlab.checks import check_whole, shown
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import capture, check_unit, layer_of_output
+from cnnlab.machine import check_memory
+from cnnlab.model.evaluation import check_takes
 from cnnlab.model.networks import check_model, copied, original
 from cnnlab.torch_state import usual_torch_state
 
@@ -43,12 +45,15 @@ def receptive_field(
     (0, 0, 2, 2)
     """
     if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
-        raise ConfigError(f"input_shape wants (channels, height, width), such as (1, 28, 28); got {input_shape!r}")
-    _, height, width = input_shape
+        raise ConfigError(f"input_shape wants (channels, height, width), such as (1, 28, 28); got {shown(input_shape)}")
+    channels, height, width = (check_whole("input_shape", size, 1, most=10_000) for size in input_shape)
+    check_memory("an image of this input_shape", 16 * channels * height * width, "take a smaller one")
     model = original(check_model(model))
     layer_of_output(model, layer)
     check_whole("unit", unit, 0)
     check_whole("place", place, 0)
+    dtype = next((value.dtype for value in model.parameters() if value.is_floating_point()), torch.float32)
+    check_takes(model, torch.zeros(1, channels, height, width, dtype=dtype))
     depends_on = _experiment(model, layer, unit, place, input_shape)
     if not depends_on():
         return 0, 0, 0, 0

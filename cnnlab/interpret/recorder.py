@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from cnnlab.checks import check_whole
+from cnnlab.arguments import check_arguments
 from cnnlab.data.dataset import Split
 from cnnlab.interpret.activations import POOLS, activation_statistics
 from cnnlab.interpret.gradients import gradient_flow
@@ -59,8 +59,7 @@ class Recorder:
     every: int = 1
 
     def __post_init__(self) -> None:
-        check_whole("batches", self.batches, 1)
-        check_whole("every", self.every, 1)
+        check_arguments(Recorder, vars(self), batches=1, every=1)
 
     @usual_torch_state
     def __call__(self, state: EpochState) -> dict[str, float]:

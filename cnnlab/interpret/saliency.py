@@ -15,11 +15,12 @@ from torch.nn import functional
 
 from cnnlab.checks import check_choice, check_images, check_number, check_whole, describe_tensor
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import check_not_empty, hooked
-from cnnlab.model.evaluation import device_of, evaluating, first_logits
+from cnnlab.interpret.capture import check_not_empty, hooked, layer_of_output
+from cnnlab.model.evaluation import MOST_AT_ONCE, device_of, evaluating, first_logits
 from cnnlab.model.networks import call, check_model, check_visible, logits_of, uncompiled
 from cnnlab.torch_state import usual_torch_state
 
+MOST_OF_EACH = {"samples": 10_000, "steps": 1000}  # a quadrature of more points takes minutes to prepare
 METHODS = ("gradient", "gradient_x_input", "smoothgrad", "integrated_gradients", "grad_cam", "occlusion")
 
 
@@ -91,6 +92,9 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     """
     numbers = {"samples": samples, "steps": steps, "window": window, "stride": stride, "batch_size": batch_size}
     logits = _first_logits(model, images, method, numbers, noise)
+    samples, steps, window, stride, batch_size = map(int, numbers.values())
+    if layer is not None:
+        layer_of_output(model, layer)
     targets = class_targets(model, images, targets, logits.shape[1], batch_size)
     generator = torch.Generator().manual_seed(check_whole("seed", seed, 0))
     # For each method: how many passes it makes for an image, and the function (images, targets) → maps.
@@ -118,7 +122,7 @@ def _first_logits(model: nn.Module, images: Tensor, method: str, numbers: dict[s
     """Return the logits of the first image, (1, classes); raise ConfigError unless the arguments fit each other."""
     check_choice("method", method, METHODS)
     for name, value in numbers.items():
-        check_whole(name, value, 1)
+        check_whole(name, value, 1, most=MOST_OF_EACH.get(name, MOST_AT_ONCE))
     check_number("noise", noise, 0)
     check_images(images)
     check_not_empty(images)
@@ -141,7 +145,7 @@ def class_targets(model: nn.Module, images: Tensor, targets: object, classes: in
     if isinstance(targets, (list, tuple, np.ndarray)):
         targets = torch.as_tensor(targets)
     if not isinstance(targets, Tensor):
-        targets = torch.full((len(images),), check_whole("targets", targets, 0))
+        targets = torch.full((len(images),), check_whole("targets", targets, 0, most=2**31))
     if targets.is_floating_point() or targets.dtype == torch.bool or targets.shape != (len(images),):
         raise ConfigError(
             f"targets must be one class, or one for each of {len(images)} images, got {describe_tensor(targets)}"

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_whole
 from cnnlab.interpret.saliency import class_targets, saliency
-from cnnlab.model.evaluation import device_of, first_logits
+from cnnlab.model.evaluation import MOST_AT_ONCE, device_of, first_logits
 from cnnlab.model.networks import check_model, copied, original
 from cnnlab.model.random_numbers import seeded
 from cnnlab.torch_state import usual_torch_state
@@ -103,7 +104,9 @@ def saliency_check(
 
     >>> saliency_check(model, images, shuffled=other).correlation["random weights"].mean()
     """
-    batch_size = check_whole("batch_size", options.get("batch_size", 256), 1)
+    check_arguments(saliency_check, locals(), seed=0)
+    seed = int(seed)
+    batch_size = check_whole("batch_size", options.get("batch_size", 256), 1, most=MOST_AT_ONCE)
     logits = first_logits(check_model(model), images)
     targets = class_targets(model, images, targets, logits.shape[1], batch_size)
     networks = {"trained": model, "random weights": _with_random_weights(model, seed)}

@@ -12,7 +12,7 @@ from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import check_not_empty, check_unit, hooked, layer_of_output
 from cnnlab.interpret.receptive_field import receptive_field
-from cnnlab.model.evaluation import check_takes, device_of, evaluating
+from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of, evaluating
 from cnnlab.model.networks import check_model, original
 from cnnlab.torch_state import usual_torch_state
 
@@ -81,9 +81,9 @@ def top_images(
     model = original(check_model(model))
     check_takes(model, tensors)
     check_not_empty(tensors)
-    check_whole("count", count, 1)
+    check_whole("count", count, 1, most=10_000)
     check_whole("unit", unit, 0)
-    check_whole("batch_size", batch_size, 1)
+    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
     values, places = _largest_outputs(model, tensors, layer, unit, batch_size)
     if not values.isfinite().all() or not values.any():
         state = "zero for every one of these images: it is dead" if values.isfinite().all() else "NaN or infinite"

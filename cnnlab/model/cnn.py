@@ -12,13 +12,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from cnnlab.checks import check_choice, check_kernel_size, check_number, check_whole
+from cnnlab.checks import check_choice, check_device, check_kernel_size, check_number, check_whole, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.networks import check_model
 from cnnlab.torch_state import usual_torch_state
 
 POOLINGS = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d, "none": None}
 PADDINGS = ("same", "valid")
+MOST_OF_A_SIDE = 10_000  # pixels of an image; with these three limits no product overflows
+MOST_CHANNELS = 100_000
+MOST_UNITS = 100_000  # of a fully connected layer
 MOST_PARAMETERS = 100_000_000  # 400 MB of weights; training with Adam needs four times as much
 
 
@@ -101,6 +104,7 @@ def build_cnn(  # noqa: PLR0913 (a network's settings)
         "hidden": hidden, "padding": padding, "dropout": dropout, "input_shape": input_shape, "classes": classes,
         "seed": seed,
     })  # fmt: skip
+    chosen = check_device(device)
     with torch.device("meta"):  # shapes only; the weights are drawn below, with a generator of their own
         layers = _blocks(kernel_size, pooling, channels, convs_per_block, padding, input_shape)
         height, width = _map_size(kernel_size, pooling, channels, convs_per_block, padding, input_shape)
@@ -113,11 +117,11 @@ def build_cnn(  # noqa: PLR0913 (a network's settings)
     model = nn.Sequential(layers)
     # torch's annotations allow tensors and modules only.
     model.input_shape = tuple(input_shape)  # pyright: ignore[reportArgumentType]
-    if torch.device(device).type == "meta":
+    if chosen.type == "meta":
         return model
     check_parameter_count(model)
     _draw_weights(model, torch.Generator().manual_seed(int(seed)))
-    return model.to(device)
+    return model.to(chosen)
 
 
 def check_architecture(architecture: dict[str, Any]) -> None:
@@ -131,9 +135,11 @@ def check_architecture(architecture: dict[str, Any]) -> None:
 def _check_channels(field: str, value: Any) -> None:
     rule = f"{field} wants one to four widths, each a whole number of 1 or more, such as (16, 32)"
     if isinstance(value, (tuple, list)) and len(value) > 4:
-        raise ConfigError(f"{rule}; got {len(value)} widths: {value!r}")
+        raise ConfigError(f"{rule}; got {len(value)} widths: {shown(value)}")
     if not isinstance(value, (tuple, list)) or len(value) == 0 or not all(map(_is_width, value)):
-        raise ConfigError(f"{rule}; got {value!r}: give at least one positive width")
+        raise ConfigError(f"{rule}; got {shown(value)}: give at least one positive width")
+    if max(value) > MOST_CHANNELS:
+        raise ConfigError(f"{field} goes up to {MOST_CHANNELS:,}, got {shown(value)}; try (16, 32)")
 
 
 def _is_width(value: Any) -> bool:
@@ -142,9 +148,9 @@ def _is_width(value: Any) -> bool:
 
 def _check_input_shape(field: str, value: Any) -> None:
     if not isinstance(value, (tuple, list)) or len(value) != 3:
-        raise ConfigError(f"{field} wants (channels, height, width), such as (1, 28, 28); got {value!r}")
+        raise ConfigError(f"{field} wants (channels, height, width), such as (1, 28, 28); got {shown(value)}")
     for part, size in zip(("channels", "height", "width"), value, strict=True):
-        check_whole(f"{field}: {part}", size, 1)
+        check_whole(f"{field}: {part}", size, 1, most=MOST_OF_A_SIDE)
 
 
 CHECKS: dict[str, Callable[[str, Any], object]] = {  # argument of build_cnn → its check
@@ -152,9 +158,9 @@ CHECKS: dict[str, Callable[[str, Any], object]] = {  # argument of build_cnn →
     "pooling": lambda field, value: check_choice(field, value, POOLINGS),
     "padding": lambda field, value: check_choice(field, value, PADDINGS),
     "channels": _check_channels,
-    "convs_per_block": lambda field, value: check_whole(field, value, 1),
-    "hidden": lambda field, value: check_whole(field, value, 1),
-    "classes": lambda field, value: check_whole(field, value, 2),
+    "convs_per_block": lambda field, value: check_whole(field, value, 1, most=100),
+    "hidden": lambda field, value: check_whole(field, value, 1, most=MOST_UNITS),
+    "classes": lambda field, value: check_whole(field, value, 2, most=MOST_UNITS),
     "seed": lambda field, value: check_whole(field, value, 0),
     "dropout": lambda field, value: check_number(field, value, 0, below=1),
     "input_shape": _check_input_shape,
@@ -265,7 +271,7 @@ def match_channels(target: int | nn.Module, *, channels: tuple[int, ...] = (16, 
     (14, 28)
     """
     goal = count_parameters(target) if isinstance(target, nn.Module) else target
-    check_whole("target", goal, 1)
+    check_whole("target", goal, 1, most=MOST_PARAMETERS)
     build_cnn(channels=channels, device="meta", **architecture)  # raises ConfigError if it can't be built
 
     def widths(first: int) -> tuple[int, ...]:

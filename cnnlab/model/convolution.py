@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnlab.checks import check_choice, check_kernel_size, check_plane, describe_tensor, is_float_plane
+from cnnlab.checks import check_choice, check_kernel_size, check_plane, describe_tensor, is_float_plane, shown
 from cnnlab.errors import ConfigError
 from cnnlab.torch_state import usual_torch_state
 
@@ -177,7 +177,7 @@ def check_inside(field: str, value: Any, length: int) -> None:
     """Raise ConfigError unless value is a whole number from 0 to length − 1."""
     is_whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_whole or not 0 <= int(value) < length:
-        raise ConfigError(f"{field} must be a whole number from 0 to {length - 1}, got {value!r}")
+        raise ConfigError(f"{field} must be a whole number from 0 to {length - 1}, got {shown(value)}")
 
 
 def _read_weight(number: object, row: int, column: int) -> float:

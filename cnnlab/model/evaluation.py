@@ -10,13 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.checks import check_images
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_images, check_whole, shown
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.model.forward_pass import compute_logits
 from cnnlab.model.in_training import check_not_in_training
 from cnnlab.model.networks import call, check_model, logits_of, uncompiled
 from cnnlab.torch_state import usual_torch_state
+
+MOST_AT_ONCE = 1_000_000_000  # images
 
 
 class MeanScore(NamedTuple):
@@ -76,7 +79,8 @@ def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> LossAn
     0.95
     """
     if not isinstance(split, Split) or len(split) == 0:
-        raise ConfigError(f"evaluate wants a Split with images in it, such as data.validation; got {split!r}")
+        raise ConfigError(f"evaluate wants a Split with images in it, such as data.validation; got {shown(split)}")
+    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
     every_label = check_labels(split.labels, first_logits(model, split.images, len(split.classes)).shape[1])
     device = device_of(model)
     losses, correct = [], []
@@ -113,10 +117,11 @@ def evaluate_all(models: Iterable[nn.Module], split: Split, *, batch_size: int =
     >>> print(evaluate_all([run.model() for run in runs], data.validation))
     loss ≈ 0.376 ± 0.041, accuracy ≈ 0.926 ± 0.010 (500 images)
     """
+    check_arguments(evaluate_all, locals(), batch_size=1)
     models = list(models)
     if not models or not isinstance(split, Split) or len(split) < 2:
         raise ConfigError(
-            f"evaluate_all wants networks and a Split of two images or more, got {len(models)}, {split!r}"
+            f"evaluate_all wants networks and a Split of two images or more, got {len(models)}, {shown(split)}"
         )
     losses, correct = torch.zeros(len(split), dtype=torch.double), torch.zeros(len(split), dtype=torch.double)
     for model in models:
@@ -153,6 +158,7 @@ def predict(model: nn.Module, images: Tensor, *, batch_size: int = 250) -> Tenso
     tensor([7, 2, 1])
     """
     first = first_logits(model, images)
+    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
     if len(images) == 1:  # the check has computed it already
         return first.softmax(1).cpu()
     device = device_of(model)
@@ -203,7 +209,7 @@ def mistakes(model: nn.Module, split: Split, *, batch_size: int = 250) -> Mistak
     tensor(955)
     """
     if not isinstance(split, Split) or len(split) == 0:
-        raise ConfigError(f"mistakes wants a Split with images in it, such as data.validation; got {split!r}")
+        raise ConfigError(f"mistakes wants a Split with images in it, such as data.validation; got {shown(split)}")
     probabilities = predict(model, split.images, batch_size=batch_size)
     labels = check_labels(split.labels, probabilities.shape[1]).cpu()
     confidence, answers = probabilities.max(1)

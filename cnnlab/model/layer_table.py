@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import check_whole
+from cnnlab.checks import check_whole, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.cnn import Dropout
 from cnnlab.model.networks import check_model
@@ -101,13 +101,13 @@ def layer_table(model: nn.Module, input_shape: tuple[int, int, int] | None = Non
     >>> layer_table(build_cnn())[0].receptive_field
     3
     """
-    input_shape = input_shape or getattr(check_model(model), "input_shape", None)
+    input_shape = getattr(check_model(model), "input_shape", None) if input_shape is None else input_shape
     if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
         raise ConfigError(
             "layer_table wants input_shape=(C, H, W) of one image for a network that is not from build_cnn; "
-            f"got {type(model).__name__} and input_shape={input_shape!r}"
+            f"got {type(model).__name__} and input_shape={shown(input_shape)}"
         )
-    channels, height, width = (check_whole("input_shape", size, 1) for size in input_shape)
+    channels, height, width = (check_whole("input_shape", size, 1, most=10_000) for size in input_shape)
     is_chain = type(model) is nn.Sequential and all(map(_is_known, model)) and len({*model}) == len(model)
     rows_of = _rows_of_a_chain if is_chain else _rows_of_any
     return LayerTable(rows_of(model, (channels, height, width)))

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cnnlab.checks import shown
 from cnnlab.errors import ConfigError
 
 COMPILED = "_orig_mod"  # where torch.compile(network) keeps the network
@@ -25,7 +26,7 @@ _stance = contextlib.ExitStack()
 def check_model(model: object) -> nn.Module:
     """Return model; raise ConfigError unless it is an nn.Module."""
     if not isinstance(model, nn.Module):
-        raise ConfigError(f"model must be an nn.Module, such as build_cnn(), got {model!r:.60}")
+        raise ConfigError(f"model must be an nn.Module, such as build_cnn(), got {shown(model)}")
     return model
 
 

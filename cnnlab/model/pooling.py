@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cnnlab.checks import check_choice, check_plane, check_whole
+from cnnlab.checks import check_choice, check_plane, check_whole, is_float_tensor, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.convolution import check_inside, format_number
 from cnnlab.torch_state import usual_torch_state
@@ -44,7 +44,7 @@ def pool_map(plane: Tensor, kind: str = "max", *, size: int = 2, stride: int | N
     check_plane("map", plane)
     check_choice("pooling", kind, POOL_KINDS)
     check_whole("pooling size", size, 1)
-    stride = size if stride is None else check_whole("stride", stride, 1)
+    stride = size if stride is None else check_whole("stride", stride, 1, most=10_000)
     if size > min(plane.shape):
         raise ConfigError(
             f"pooling size must fit into the map {tuple(plane.shape)}, got {size}; try {min(plane.shape)}"
@@ -101,10 +101,11 @@ def shift_image(plane: Tensor, down: int = 0, right: int = 0) -> Tensor:
     """
     check_plane("image", plane)
     for name, steps, length in (("down", down, len(plane)), ("right", right, plane.shape[1])):
-        if not isinstance(steps, numbers.Integral):
-            raise ConfigError(f"{name} must be a whole number of pixels, got {steps!r}")
+        if not isinstance(steps, numbers.Integral) or isinstance(steps, bool):
+            raise ConfigError(f"{name} must be a whole number of pixels, got {shown(steps)}")
         if abs(steps) >= length:
-            raise ConfigError(f"{name} must be less than the image's {length} pixels, got {steps}; try {length - 1}")
+            many = shown(steps)
+            raise ConfigError(f"{name} must be less than the image's {length} pixels, got {many}; try {length - 1}")
     height, width = plane.shape
     shifted = torch.zeros_like(plane)
     to_rows, from_rows = _overlap(down, height)
@@ -125,8 +126,8 @@ def relative_change(before: Tensor, after: Tensor) -> float:
     1.0
     """
     for plane in (before, after):
-        if not isinstance(plane, Tensor) or not plane.is_floating_point():
-            raise ConfigError(f"want two float maps, got {plane!r:.60}")
+        if not is_float_tensor(plane):
+            raise ConfigError(f"want two float maps, got {shown(plane)}")
     if before.shape != after.shape:
         raise ConfigError(f"want two maps of one shape, got {tuple(before.shape)} and {tuple(after.shape)}")
     size = float((before.square().sum() + after.square().sum()).sqrt())

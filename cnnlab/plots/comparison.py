@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import Locator, MaxNLocator
 
-from cnnlab.checks import check_whole
+from cnnlab.checks import check_whole, is_iterable
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.html_table import decimals
 from cnnlab.comparison.metrics import possible_range
@@ -25,7 +25,16 @@ from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE, Level
 from cnnlab.errors import ConfigError
 from cnnlab.plots.alt_text import describe
 from cnnlab.plots.names import LONGEST, label_text, write_plainly
-from cnnlab.plots.style import FLOOR_WORDS, NOISE_BAND, axis_label, limits_within, line_look, whole_figure, wrapped
+from cnnlab.plots.style import (
+    FLOOR_WORDS,
+    NOISE_BAND,
+    axis_label,
+    limits_within,
+    line_look,
+    new_axes,
+    whole_figure,
+    wrapped,
+)
 
 SIGNS = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
 DIFFERENCE = "difference from the reference"
@@ -65,7 +74,7 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
         raise ConfigError(f"plot_comparison wants what compare() returns, got {type(comparison).__name__}")
     if ax is None:
         return plot_comparisons([comparison])[0]
-    left, right = split(ax)
+    left, right = split(new_axes(ax))
     draw_comparison(comparison, left, right)
     return left
 
@@ -90,6 +99,8 @@ def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison
     >>> plot_comparisons({"coarse": on_coarse, "fine": on_fine})
     """
     check_whole("columns", columns, 1)
+    if not isinstance(comparisons, Comparison) and not is_iterable(comparisons):
+        raise ConfigError(f"plot_comparisons wants comparisons of compare(), got {type(comparisons).__name__}")
     titles: list[str] = []
     if isinstance(comparisons, Mapping):
         titles, comparisons = [str(title) for title in comparisons], comparisons.values()

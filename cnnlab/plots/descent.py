@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from cnnlab.arguments import check_arguments
 from cnnlab.errors import ConfigError
 from cnnlab.plots.names import legend_text
 from cnnlab.plots.style import legend_below, line_look, log_scale, new_axes, plain_legend
@@ -83,6 +84,7 @@ def plot_paths(descents: Mapping[str, Descent], surface: Surface | str, *, ax: A
     >>> plot_paths({"SGD": descend("bowl", learning_rate=0.1)}, "bowl")
     """
     _check(descents, "plot_paths")
+    check_arguments(plot_paths, {"descents": descents})
     ax = plot_surface(surface, ax=ax)
     lines = []
     for name, descent in descents.items():
@@ -119,6 +121,7 @@ def plot_losses(descents: Mapping[str, Descent], *, ax: Axes | None = None) -> A
     >>> plot_losses({"SGD": descend("bowl", learning_rate=0.1)})
     """
     _check(descents, "plot_losses")
+    check_arguments(plot_losses, {"descents": descents})
     ax = new_axes(ax, (5.0, 4.0))
     for name, descent in descents.items():
         add_losses(ax, look_of(name, descents)).set_data(np.arange(len(descent.losses)), descent.shares)

@@ -9,6 +9,8 @@ import seaborn
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_whole, describe_tensor, is_float_tensor
 from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import Mistakes
 from cnnlab.plots.images import plot_images
@@ -68,6 +70,7 @@ def plot_mistakes(mistakes: Mistakes, *, count: int = 8, ax: Axes | None = None)
         raise ConfigError(f"plot_mistakes wants what mistakes() gives, got {type(mistakes).__name__}")
     if len(mistakes.answers) == 0:
         raise ConfigError("plot_mistakes: this network made no mistake on these images; show it more of them")
+    check_whole("count", count, 1, most=10_000)
     images, names = mistakes.images[:count], mistakes.images.classes
     rows = zip(images.labels.tolist(), mistakes.answers.tolist(), mistakes.confidence.tolist(), strict=False)
     titles = [
@@ -108,11 +111,12 @@ def plot_probabilities(
 
     >>> plot_probabilities(predict(model, data.validation.images[:1])[0], title="model A")
     """
-    if not isinstance(probabilities, Tensor) or probabilities.ndim != 1 or len(probabilities) == 0:
-        got = tuple(probabilities.shape) if isinstance(probabilities, Tensor) else type(probabilities).__name__
+    if not is_float_tensor(probabilities) or probabilities.ndim != 1 or len(probabilities) == 0:
+        got = tuple(probabilities.shape) if is_float_tensor(probabilities) else describe_tensor(probabilities)
         raise ConfigError(
             f"plot_probabilities wants the probabilities of one image, float (classes,), got {got}; try predict(…)[0]"
         )
+    check_arguments(plot_probabilities, {"classes": classes, "title": title})
     names = [str(place) for place in range(len(probabilities))] if classes is None else list(classes)
     if len(names) != len(probabilities):
         raise ConfigError(f"classes has {len(names)} names for {len(probabilities)} probabilities; give one for each")

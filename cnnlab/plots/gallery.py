@@ -11,6 +11,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice
 from cnnlab.comparison.metrics import distinct
 from cnnlab.errors import ConfigError
@@ -66,6 +67,7 @@ def plot_gallery(
     >>> plot_gallery(runs, rows="kernel_size", columns="pooling", metric="accuracy")
     >>> plot_gallery(runs.filter(kernel_size=3, pooling="max", epochs=5))   # one setting, at its own length
     """
+    check_arguments(plot_gallery, {"rows": rows, "columns": columns, "log": log})
     rows, columns = ((names,) if isinstance(names, str) else tuple(names) for names in (rows, columns))
     for name in (*rows, *columns):
         check_choice("field of Experiment", name, FIELDS)

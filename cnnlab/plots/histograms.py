@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import shown
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.activations import LayerActivity
 from cnnlab.interpret.capture import ByLayer, Captured, check_rows
@@ -50,6 +52,7 @@ def plot_distributions(
     """
     if not isinstance(values, Mapping) or not values:
         raise ConfigError(f"plot_distributions wants a dict of name: numbers, got {type(values).__name__}")
+    check_arguments(plot_distributions, {"xlabel": xlabel, "zeros": zeros, "own_scales": own_scales})
     rows = {str(name): [_histogram(_numbers(numbers), FILLED, zeros)] for name, numbers in values.items()}
     return draw_histograms(ax, rows, xlabel, own_scales)
 
@@ -76,6 +79,7 @@ def plot_activations(
     >>> plot_activations(activation_statistics(model, data.validation, layers=nn.ReLU))
     >>> plot_activations({"3×3": small, "5×5": large})
     """
+    check_arguments(plot_activations, {"beside": beside})
     return draw_histograms(
         ax, _activation_rows(seen), "activation", own_scales=True, beside=map(_activation_rows, beside)
     )
@@ -103,6 +107,7 @@ def plot_weights(
     >>> plot_weights(weight_distributions(model, initial=build_cnn(seed=0)))
     >>> plot_weights({epoch: weight_distributions(run.model(epoch), run.model(0)) for epoch in (5, 100)})
     """
+    check_arguments(plot_weights, {"beside": beside})
     return draw_histograms(ax, _weight_rows(weights), "weight", own_scales=True, beside=map(_weight_rows, beside))
 
 
@@ -161,5 +166,10 @@ def _activation_histogram(layer: LayerActivity | Tensor | np.ndarray, look: dict
 
 def _numbers(values: Tensor | np.ndarray) -> np.ndarray:
     """Return values of any shape as a flat array of floats."""
-    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-    return array.astype(float).ravel()
+    if not isinstance(values, (Tensor, np.ndarray, list, tuple)):
+        raise ConfigError(f"want numbers, a tensor or an array, got {shown(values)}")
+    try:
+        array = values.detach().cpu().double().numpy() if isinstance(values, Tensor) else np.asarray(values)
+        return array.astype(float).ravel()
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise ConfigError(f"want numbers, a tensor or an array, got {shown(values)}") from error

@@ -8,6 +8,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice
 from cnnlab.errors import ConfigError
 from cnnlab.plots.names import legend_text
@@ -33,6 +34,7 @@ def plot_history(history: History | Mapping[str, History], metric: str = "loss",
     check_choice("metric", metric, UNITS)
     if not isinstance(history, (History, Mapping)):
         raise ConfigError(f"plot_history wants one History, or a dict of name: History; got {type(history).__name__}")
+    check_arguments(plot_history, locals())
     ax = new_axes(ax)
     if isinstance(history, History):
         _draw_curve(ax, history[f"train_{metric}"], TRAIN)

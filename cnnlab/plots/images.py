@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from cnnlab.checks import check_images, check_whole
+from cnnlab.checks import check_images, check_whole, shown
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.plots.names import FittedText, label_text
@@ -40,7 +40,7 @@ def plot_images(
         titles = [label_text(images.classes[label]) for label in images.labels] if titles is None else titles
         images = images.pixels
     _check_drawable(images)
-    check_whole("columns", columns, 1)
+    check_titles(titles, len(images))
     tiles = images.detach().cpu().permute(0, 2, 3, 1).numpy()  # (N, H, W, C)
     titles = None if titles is None else [*map(str, titles)][: len(tiles)]
     lines = max((title.count("\n") + 1 for title in titles or ()), default=0)
@@ -49,7 +49,7 @@ def plot_images(
     picture, corners = montage(tiles, columns, gap=gap_of(tiles, 0.08 if titles is None else 0.2), above=above)
     picture = picture.squeeze(-1) if tiles.shape[3] == 1 else picture
     ax.imshow(picture, cmap="grey", vmin=0, vmax=1, interpolation="nearest")
-    write_titles(ax, titles or (), corners, tiles.shape[2])
+    write_titles(ax, titles if titles is not None else (), corners, tiles.shape[2])
     return ax
 
 
@@ -71,6 +71,15 @@ def _check_drawable(images: Tensor) -> None:
         )
     if images.shape[1] not in (1, 3):
         raise ConfigError(f"plot_images wants one or three channels, got {images.shape[1]}; plot_maps draws any number")
+
+
+def check_titles(titles: object, count: int) -> None:
+    """Raise ConfigError unless titles is None, or has one title for each image."""
+    if titles is None:
+        return
+    if isinstance(titles, str) or not isinstance(titles, Sequence) or len(titles) != count:
+        got = f"{len(titles)} titles" if isinstance(titles, (list, tuple)) else shown(titles)
+        raise ConfigError(f"titles wants one title for each of {count} images, got {got}")
 
 
 def montage(
@@ -119,6 +128,7 @@ def montage_axes(tiles: np.ndarray, columns: int, ax: Axes | None, *, room: floa
 
     room: the share of a tile's height for its title. right: inches for a colour bar.
     """
+    check_whole("columns", columns, 1)
     if len(tiles) == 0:
         raise ConfigError("there is nothing to draw: got 0 pictures; take at least one")
     columns = min(columns, len(tiles))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from torch import Tensor, nn
 
-from cnnlab.checks import check_choice
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice, check_number, describe_tensor, is_float_tensor
 from cnnlab.errors import ConfigError
 from cnnlab.model.networks import check_model, named_layers
 from cnnlab.plots.images import gap_of, montage, montage_axes
 
+MOST_OF_A_SCALE = 1e100  # from there on, matplotlib's arithmetic overflows
 COLOUR_BAR = 0.9  # inches
 
 
@@ -30,9 +32,11 @@ def plot_maps(maps: Tensor, *, columns: int = 8, ax: Axes | None = None, limit: 
 
     >>> plot_maps(model.conv1(images)[0])
     """
-    if not isinstance(maps, Tensor) or maps.ndim != 3:
-        got = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
+    if not is_float_tensor(maps) or maps.ndim != 3:
+        got = tuple(maps.shape) if is_float_tensor(maps) else describe_tensor(maps)
         raise ConfigError(f"plot_maps wants feature maps (C, H, W) of one image, got {got}; take one with maps[0]")
+    check_arguments(plot_maps, locals())
+    check_number("limit", limit or 0.0, 0, below=MOST_OF_A_SCALE)
     tiles = maps.detach().cpu().numpy()[..., None]
     ax = montage_axes(tiles, columns, ax, right=COLOUR_BAR)
     picture, _ = montage(tiles, columns, gap=gap_of(tiles, 0.08))
@@ -63,6 +67,8 @@ def plot_filters(
     >>> plot_filters(model, "conv1")
     """
     layers = named_layers(check_model(model))
+    check_arguments(plot_filters, {"limit": limit})
+    check_number("limit", limit or 0.0, 0, below=MOST_OF_A_SCALE)
     convolutions = {name: module for name, module in layers if isinstance(module, nn.Conv2d)}
     check_choice("layer", layer, convolutions)
     weights = convolutions[layer].weight[:, 0].detach().cpu()  # (filters, height, width)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from scipy import stats
 
-from cnnlab.checks import check_choice
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice, shown
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.guesses import Guesses, show_guesses
 from cnnlab.comparison.noise_floor import CONFIDENCE
@@ -36,6 +37,7 @@ def plot_guess(comparison: Comparison, guess: Guess, *, ax: Axes | None = None) 
 
     >>> plot_guess(compare(runs, by="kernel_size"), Guess("5", 0.6))
     """
+    check_arguments(plot_guess, {"guess": guess})
     best_first = leading(comparison)
     check_choice("answer", guess.answer, which_is_best(comparison.values))
     is_new = ax is None
@@ -88,7 +90,9 @@ def plot_calibration(guesses: Guesses | None = None, *, bins: int = 5, ax: Axes 
     """
     guesses = show_guesses() if guesses is None else guesses
     if not isinstance(guesses, Guesses):
-        raise ConfigError(f"guesses wants what show_guesses returns, got {guesses!r:.60}; leave it out for all guesses")
+        raise ConfigError(
+            f"guesses wants what show_guesses returns, got {shown(guesses)}; leave it out for all guesses"
+        )
     groups = guesses.calibration(bins=bins)
     ax = new_axes(ax, (4.2, 3.8))
     ax.set(xlabel="confidence (0–1)", ylabel="share that was right (0–1)", xlim=(-0.03, 1.1), ylim=(-0.05, 1.08))

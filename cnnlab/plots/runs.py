@@ -11,6 +11,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice
 from cnnlab.comparison.compare import noise_floor
 from cnnlab.comparison.metrics import (
@@ -75,6 +76,7 @@ def plot_curves(
     >>> plot_curves(runs, by="kernel_size", metric="validation_accuracy")
     """
     check_choice("field of Experiment", by, FIELDS)
+    check_arguments(plot_curves, {"log": log})
     runs = _longest_runs(runs, metric, by)
     ax = new_axes(ax)
     for place, level in enumerate(runs.values()[by]):
@@ -191,6 +193,7 @@ def plot_grid(
 
     >>> plot_grid(runs, rows=("optimizer", "pooling"), columns="kernel_size")
     """
+    check_arguments(plot_grid, {"rows": rows, "columns": columns})
     rows, columns = ((names,) if isinstance(names, str) else tuple(names) for names in (rows, columns))
     for name in (*rows, *columns):
         check_choice("field of Experiment", name, FIELDS)

@@ -11,11 +11,12 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from cnnlab.checks import describe_tensor
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import describe_tensor, is_float_tensor
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.top_images import TopImages
-from cnnlab.plots.images import montage, tile_side, write_titles
+from cnnlab.plots.images import check_titles, montage, tile_side, write_titles
 from cnnlab.plots.names import label_text, write_plainly
 from cnnlab.plots.style import PALETTE, new_axes
 
@@ -52,6 +53,8 @@ def plot_saliency(
     """
     pictures = _in_colour(images)  # (N, H, W, 3)
     named_maps = _check_maps(maps, pictures)
+    check_arguments(plot_saliency, {"overlay": overlay})
+    check_titles(titles, len(pictures))
     rows = [pictures] + [_heat_map(values, pictures if overlay else None) for values in named_maps.values()]
     count, height, width, _ = pictures.shape
     gap = max(1, round(0.08 * height))
@@ -59,7 +62,8 @@ def plot_saliency(
     side = tile_side(count, len(rows))
     ax = new_axes(ax, (max(2.0, side * count + 1.2), 1.05 * side * len(rows) + (0.3 if titles is not None else 0)))
     ax.imshow(picture, interpolation="nearest")
-    write_titles(ax, [label_text(title) for title in titles or ()][:count], corners, width)
+    shown_titles = [] if titles is None else [label_text(title) for title in titles]
+    write_titles(ax, shown_titles[:count], corners, width)
     for name, (top, _) in zip(["image", *named_maps], corners[::count], strict=True):
         write_plainly(ax.text(-gap, top + height / 2, label_text(name), ha="right", va="center", fontsize=9))
     ax.set_axis_off()
@@ -99,6 +103,10 @@ def _check_maps(maps: object, pictures: np.ndarray) -> Mapping[str, Tensor]:
     if not isinstance(named_maps, Mapping) or not named_maps:
         raise ConfigError(f"plot_saliency wants maps from saliency(), or a dict of them, got {type(maps).__name__}")
     for name, values in named_maps.items():
+        if not is_float_tensor(values):
+            raise ConfigError(
+                f"plot_saliency wants maps from saliency(), or a dict of them, got {type(values).__name__}"
+            )
         if values.ndim != 4 or len(values) != len(pictures) or values.shape[2:] != pictures.shape[1:3]:
             raise ConfigError(
                 f"plot_saliency: maps {name or ''} are {tuple(values.shape)}, for {len(pictures)} images of "
@@ -111,7 +119,7 @@ def _in_colour(images: Split | Tensor) -> np.ndarray:
     """Return images as (N, H, W, 3) in 0–1; a tensor is stretched from its lowest to its highest value."""
     if isinstance(images, Split):
         pixels = images.pixels
-    elif isinstance(images, Tensor) and images.ndim == 4 and images.shape[1] in (1, 3):
+    elif is_float_tensor(images) and images.ndim == 4 and images.shape[1] in (1, 3):
         low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
         pixels = (images - low) / (high - low).clamp_min(1e-12)
     else:

@@ -21,7 +21,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatter
 from matplotlib.transforms import ScaledTranslation
 
+from cnnlab.checks import shown
 from cnnlab.comparison.metrics import higher_is_better
+from cnnlab.errors import ConfigError
 from cnnlab.plots.names import LONGEST, columns, legend_text, write_plainly
 from cnnlab.training.curve_metrics import split_metric
 
@@ -88,6 +90,8 @@ def axis_label(metric: str) -> str:
 
 def new_axes(ax: Axes | None, size: tuple[float, float] = (6.0, 3.5)) -> Axes:
     """Return `ax`, or the Axes of a new figure of this size (width, height) in inches if `ax` is None."""
+    if ax is not None and not isinstance(ax, Axes):
+        raise ConfigError(f"ax wants Axes, such as plt.subplots()[1], got {shown(ax)}; leave it out for a new figure")
     return ax if ax is not None else plt.subplots(figsize=size, layout="constrained")[1]
 
 

@@ -20,7 +20,7 @@ def split_metric(metric: str) -> tuple[str, float | None]:
     >>> split_metric("epochs_to_reach:0.9")
     ('epochs_to_reach', 0.9)
     """
-    name, colon, words = str(metric).partition(":")
+    name, colon, words = metric.partition(":") if isinstance(metric, str) else ("", "", "")
     try:
         target = float(words)
     except ValueError:
@@ -31,7 +31,7 @@ def split_metric(metric: str) -> tuple[str, float | None]:
 def check_curve_metric(metric: str, recorded: Iterable[str]) -> str:
     """Return the name of the metric, without a target; raise ConfigError unless it is recorded or one of DERIVED."""
     name, target = split_metric(metric)
-    if target is None and str(metric).partition(":")[0] == "epochs_to_reach":
+    if target is None and isinstance(metric, str) and metric.partition(":")[0] == "epochs_to_reach":
         raise ConfigError(
             f"{metric!r}: say which validation accuracy is to be reached, above 0 and at most 1: 'epochs_to_reach:0.9'"
         )

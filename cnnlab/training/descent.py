@@ -8,6 +8,7 @@ second. The gradients are written out, not autograd's. Tests compare both with t
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from torch.optim.adam import adam
 from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
-from cnnlab.checks import check_choice, check_number, check_whole
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice, check_number, check_whole, is_finite_number, is_iterable, shown
 from cnnlab.errors import ConfigError
 from cnnlab.torch_state import usual_torch_state
 
@@ -62,6 +64,9 @@ class Surface:
     x_range: tuple[float, float]
     y_range: tuple[float, float]
     start: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        check_arguments(Surface, vars(self))
 
     @property
     def far(self) -> float:
@@ -133,7 +138,7 @@ class Descent:
         >>> descend("bowl", learning_rate=1).steps_below(0.01)
         1
         """
-        above = torch.nonzero(~(self.shares < share))  # a NaN counts as above
+        above = torch.nonzero(~(self.shares < float(share)))  # a NaN counts as above
         steps = int(above[-1]) + 1 if len(above) else 0
         return steps if self.diverged_at is None and steps < len(self.losses) else None
 
@@ -177,7 +182,7 @@ def descend(
     check_choice("optimizer", optimizer, _STEPS)
     learning_rate = check_number("learning_rate", learning_rate, 0)
     momentum = check_number("momentum", momentum, 0, below=1)
-    steps = check_whole("steps", steps, 0)
+    steps = check_whole("steps", steps, 0, most=100_000)
     if momentum and optimizer == "adam":
         raise ConfigError(f"momentum={momentum} is for 'sgd' and 'rmsprop'; adam has its own, leave it out")
 
@@ -235,6 +240,7 @@ def describe_descent(descent: Descent, share: float = 0.01) -> str:
     >>> describe_descent(descend("bowl", learning_rate=0.05))
     'the loss fell to below 0.1% of the start in 100 steps; below 1% since step 45'
     """
+    check_arguments(describe_descent, locals(), share=0.0)
     if descent.diverged_at is not None:
         return f"diverged at step {descent.diverged_at}"
     if descent.losses[0] == 0:
@@ -251,6 +257,7 @@ def describe_descents(descents: Mapping[str, Descent], share: float = 0.01) -> s
     >>> describe_descents({"SGD": descend("bowl", learning_rate=0.1, steps=5)})
     'the loss, as a share of the start: SGD 35% after 5 steps'
     """
+    check_arguments(describe_descents, locals(), share=0.0)
     if not descents:
         return "no optimizer is shown"
     if all(descent.losses[0] == 0 for descent in descents.values()):
@@ -277,13 +284,11 @@ def _check_start(surface: Surface, start: Any) -> tuple[float, float]:
     """Return start, or the surface's own for None; raise ConfigError unless it is two numbers not too far away."""
     if start is None:
         return surface.start
-    try:
-        x, y = (float(value) for value in start)
-    except (TypeError, ValueError):
-        x = y = math.nan
+    is_pair = is_iterable(start) and len(values := list(itertools.islice(start, 3))) == 2
+    x, y = map(float, values) if is_pair and all(map(is_finite_number, values)) else (math.nan, math.nan)
     if not math.hypot(x, y) < surface.far:
         raise ConfigError(
-            f"start must be two numbers (x, y), less than {surface.far:g} from (0, 0), got {start!r}; "
+            f"start must be two numbers (x, y), less than {surface.far:g} from (0, 0), got {shown(start)}; "
             f"try {surface.start}"
         )
     return x, y

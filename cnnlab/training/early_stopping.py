@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_number, check_whole
 from cnnlab.errors import ConfigError
 from cnnlab.training.history import History
@@ -69,6 +70,7 @@ def replay(history: History, *, epochs: int, patience: int | None = None, min_de
     >>> replay(history, epochs=350, patience=10).best_epoch
     41
     """
+    check_arguments(replay, locals(), epochs=0, patience=0, min_delta=0.0)
     settings = history.settings | {"epochs": epochs, "patience": patience, "min_delta": min_delta}
     if settings == history.settings and history.stopped_by in ("epochs", "patience"):
         return history
@@ -129,6 +131,11 @@ class Stopping:
     kept: Scores
     best: Scores
     last: Scores
+
+    def __post_init__(self) -> None:
+        check_arguments(
+            Stopping, vars(self), recorded=0, epochs=0, patience=0, min_delta=0.0, stopped_in=0, waited_from=0
+        )
 
     @property
     def best_epoch(self) -> int:

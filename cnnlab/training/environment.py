@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from cnnlab.checks import check_device
+
 CPUINFO = Path("/proc/cpuinfo")
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 # The names of vendor, family and model in /proc/cpuinfo, on x86 and on ARM.
@@ -32,7 +34,7 @@ def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
     """
     from cnnlab import __version__
 
-    device = torch.device(device)
+    device = check_device(device)
     return {
         "cnnlab": __version__,
         "torch": torch.__version__,

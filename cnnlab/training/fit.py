@@ -180,7 +180,7 @@ def fit(  # noqa: PLR0913 (a training's settings)
     if learning_rate is None:
         settings["learning_rate"] = LEARNING_RATES[optimizer]
     device = choose_device(device)
-    checkpoint = check_helpers(on_epoch, stop, checkpoint)
+    checkpoint = check_helpers(on_epoch, stop, checkpoint, progress)
     with contextlib.ExitStack() as around:
         around.enter_context(being_trained(model))
         with contextlib.nullcontext() if is_plain(model) else seeded(0, device_of(model)):

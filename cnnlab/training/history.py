@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from cnnlab.checks import check_choice
-from cnnlab.errors import ConfigError
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice, shown
+from cnnlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import pandas
@@ -66,6 +67,13 @@ class History:
     stopped_in: int = 0
     diverged_in_batch: int = 0
     classes: int = 0
+
+    def __post_init__(self) -> None:
+        first = (
+            self.rows[:1] if isinstance(self.rows, list) else self.rows
+        )  # a long training would check all rows often
+        least = {"best_epoch": 0, "stopped_in": 0, "diverged_in_batch": 0, "classes": 0}
+        check_arguments(History, vars(self) | {"rows": first}, **least)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -154,7 +162,16 @@ class History:
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> History:
-        """Return the History of which `to_dict` returned these plain values."""
+        """Return the History of which `to_dict` returned these plain values; raise DataError for any others."""
+        try:
+            return cls._from_dict(plain)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"this is no record of a History; give what to_dict() returned, got {shown(plain)}"
+            ) from error
+
+    @classmethod
+    def _from_dict(cls, plain: dict[str, Any]) -> History:
         columns = plain["columns"]
         names = tuple(columns)
         rows = [dict(zip(names, values)) for values in zip(*columns.values(), strict=True)]  # noqa: B905 (same lengths)
@@ -170,8 +187,12 @@ class History:
 
     @classmethod
     def from_json(cls, text: str) -> History:
-        """Return the History that `to_json` wrote."""
-        return cls.from_dict(json.loads(text))
+        """Return the History that `to_json` wrote; raise DataError for any other text."""
+        try:
+            plain = json.loads(text)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise DataError(f"this is no JSON; give what to_json() returned, got {shown(text)}") from error
+        return cls.from_dict(plain)
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a DataFrame with one row an epoch."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import check_choice, check_images, check_number, check_whole
+from cnnlab.checks import check_choice, check_device, check_images, check_number, check_whole, shown
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 from cnnlab.files import check_output_file
@@ -19,6 +19,7 @@ from cnnlab.model.networks import logits_of
 from cnnlab.training.history import METRICS
 
 OPTIMIZERS = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
+MOST_EPOCHS = 1_000_000
 LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.001}  # what learning_rate=None means
 
 
@@ -35,7 +36,7 @@ def make_optimizer(model: nn.Module, settings: dict) -> torch.optim.Optimizer:
 
 def check_settings(settings: dict) -> None:
     """Make the settings plain numbers, in place; raise ConfigError if no training can have them."""
-    settings["epochs"] = check_whole("epochs", settings["epochs"], 0)
+    settings["epochs"] = check_whole("epochs", settings["epochs"], 0, most=MOST_EPOCHS)
     check_choice("optimizer", settings["optimizer"], OPTIMIZERS)
     if settings["learning_rate"] is not None:
         settings["learning_rate"] = check_number("learning_rate", settings["learning_rate"], 0)
@@ -72,24 +73,23 @@ def check_sizes(batch_size: int, patience: int | None, train: int, validation: i
 
 def choose_device(device: str | torch.device | None) -> torch.device:
     """Return the device of that name; None: a GPU if torch sees one, else the processor."""
-    try:
-        chosen = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device is None else device)
-    except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"unknown device {device!r}; choose 'cpu' or 'cuda', or leave it out") from error
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device={device!r}: torch sees no GPU here; choose 'cpu', or leave it out")
+    chosen = check_device(("cuda" if torch.cuda.is_available() else "cpu") if device is None else device)
+    if chosen.type == "meta":
+        raise ConfigError("device='meta' has no values, so nothing can be trained there; choose 'cpu', or leave it out")
     return chosen
 
 
-def check_helpers(on_epoch, stop, checkpoint) -> Path | None:
+def check_helpers(on_epoch, stop, checkpoint, progress=True) -> Path | None:
     """Return the checkpoint's path, with `~` expanded.
 
     Raises ConfigError unless on_epoch can be called, stop is an event, and checkpoint can be a file and be written.
     """
+    if not isinstance(progress, bool) and not callable(progress):
+        raise ConfigError(f"progress must be True, False or a function of one argument, got {shown(progress)}")
     if on_epoch is not None and not callable(on_epoch):
-        raise ConfigError(f"on_epoch wants a function of one argument, got {on_epoch!r}")
+        raise ConfigError(f"on_epoch wants a function of one argument, got {shown(on_epoch)}")
     if stop is not None and not hasattr(stop, "is_set"):
-        raise ConfigError(f"stop wants a threading.Event, got {stop!r}")
+        raise ConfigError(f"stop wants a threading.Event, got {shown(stop)}")
     return None if checkpoint is None else check_output_file("checkpoint", checkpoint)
 
 
@@ -124,7 +124,7 @@ def check_network(model: object) -> None:
     """Raise ConfigError unless model is a network with something to train."""
     if not isinstance(model, nn.Module) or not any(value.requires_grad for value in model.parameters()):
         raise ConfigError(
-            f"model must be an nn.Module with parameters to train, such as build_cnn(); got {model!r:.60}"
+            f"model must be an nn.Module with parameters to train, such as build_cnn(); got {shown(model)}"
         )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import describe_tensor
+from cnnlab.checks import describe_tensor, is_float_tensor
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import load_once
@@ -68,10 +69,10 @@ def check_pair(model: nn.Module | None, images: Split | None) -> tuple[nn.Module
     return own_copy(network), images
 
 
-def check_planes(images: object) -> Tensor:
+def check_planes(images: Any) -> Tensor:
     """Return images as float32 (N, H, W); raise ConfigError unless they are float (N, 1, H, W) or (N, H, W) in 0–1."""
     must_be = "images must be a float tensor (N, 1, H, W) or (N, H, W) with pixels"
-    if not isinstance(images, Tensor) or not images.is_floating_point():
+    if not is_float_tensor(images):
         raise ConfigError(f"{must_be}, got {describe_tensor(images)}")
     planes = images[:, 0] if images.ndim == 4 and images.shape[1] == 1 else images
     if planes.ndim != 3 or planes.numel() == 0:

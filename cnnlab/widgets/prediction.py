@@ -10,6 +10,7 @@ import ipywidgets
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from cnnlab.checks import shown
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.guesses import show_guesses
 from cnnlab.comparison.prediction import Prediction
@@ -177,10 +178,11 @@ def _check_choices(run: object, choices: Iterable[object] | None) -> tuple[str, 
     if isinstance(run, Comparison):
         compared = which_is_best(run.values)
         if choices is not None and set(which_is_best(choices)) != set(compared):
-            raise ConfigError(f"choices={choices!r}, but compared were {', '.join(compared[:-1])}; leave choices out")
+            given = shown(choices)
+            raise ConfigError(f"choices={given}, but compared were {', '.join(compared[:-1])}; leave choices out")
         return compared if choices is None else which_is_best(choices)
     if not callable(run):
-        raise ConfigError(f"run wants a Comparison or a function that returns one, got {run!r:.60}")
+        raise ConfigError(f"run wants a Comparison or a function that returns one, got {shown(run)}")
     if choices is None:
         raise ConfigError("choices is missing: run is called after the guess, so name the levels, as in [3, 5, 7]")
     return which_is_best(choices)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets
 
+from cnnlab.checks import check_number, shown
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.duration import estimate_seconds, learn_speed, measure_speed
 from cnnlab.experiments.experiment import Experiment
@@ -25,7 +26,7 @@ SHORTEST = 0.15  # seconds between two pictures: drawing more often would slow d
 def check_base(base: object) -> Experiment:
     """Return base; raise ConfigError unless it is an Experiment."""
     if not isinstance(base, Experiment):
-        raise ConfigError(f"base wants an Experiment, got {base!r:.60}; try Experiment(epochs=3)")
+        raise ConfigError(f"base wants an Experiment, got {shown(base)}; try Experiment(epochs=3)")
     return base
 
 
@@ -81,6 +82,8 @@ class Trainer(Panel):
 
         Raises TimeoutError if it has not ended after `timeout` seconds; None waits without a limit.
         """
+        if timeout is not None:
+            timeout = check_number("timeout", timeout, 0, below=threading.TIMEOUT_MAX)
         if self._thread is not None:
             self._thread.join(timeout)
             if self._thread.is_alive():

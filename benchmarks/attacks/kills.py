@@ -1,11 +1,13 @@
 """Kill a sweep at any moment, hundreds of times, and count what was lost, torn, or trained twice.
 
-`python benchmarks/attacks/kills.py --kills 300`; Linux and macOS only, since each process is a fork of this one.
+`python benchmarks/attacks/kills.py --kills 300`; Linux and macOS only, since each process is a fork of this one. This
+one computes nothing itself: a fork of a process in which torch has computed may wait for ever for lost threads.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -15,8 +17,6 @@ import time
 import traceback
 import warnings
 from pathlib import Path
-
-import torch
 
 from cnnlab import Experiment, grid, load_runs, sweep
 
@@ -32,10 +32,10 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--kills", type=int, default=300)
     options = arguments.parse_args()
-    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
     random.seed(0)
     experiments = grid(TINY, seed=range(4))
-    expected = {run.experiment.seed: _numbers(run) for run in _sweep(experiments, None)}
+    expected = _in_a_fork(lambda: {run.experiment.seed: _numbers(run) for run in _sweep(experiments, None)})
     kills = sweeps = lost = wrong = warned = 0
     longest = 0.3  # seconds until a kill; more where the machine is so busy that nothing is ever finished
     while kills < options.kills:
@@ -48,15 +48,11 @@ def main() -> int:
                 longest *= 0.98 if before != set(_records(folder)) else 1.02
                 if not killed:
                     break
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                runs = load_runs(folder)
-                weights = [run.model(2) for run in runs]
-            warned += len(caught)
+            numbers, caught = _in_a_fork(lambda store=folder: _read(store))
+            warned += caught
             sweeps += 1
             print(f"{kills} kills", file=sys.stderr)
-            wrong += len(weights) != len(expected)
-            wrong += any(_numbers(run) != expected[run.experiment.seed] for run in runs)
+            wrong += numbers != expected
     print(f"| kills | stores | runs lost | stores that differ | warnings |\n| ---: | ---: | ---: | ---: | ---: |\n"
           f"| {kills} | {sweeps} | {lost} | {wrong} | {warned} |")  # fmt: skip
     return 1 if lost or wrong or warned else 0
@@ -64,6 +60,36 @@ def main() -> int:
 
 def _sweep(experiments: list[Experiment], store: str | None):
     return sweep(experiments, store, workers=1, snapshots=WITH_WEIGHTS, progress=False)
+
+
+def _read(store: str) -> tuple[dict, int]:
+    """Return seed → numbers of all runs in the store, whose weights are read, too, and the count of warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        runs = load_runs(store)
+        for run in runs:
+            run.model(2)
+    return {run.experiment.seed: _numbers(run) for run in runs}, len(caught)
+
+
+def _in_a_fork(work):
+    """Return what the work returns, as JSON gives it back, from a process of its own."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            with os.fdopen(writing, "w") as pipe:
+                json.dump(work(), pipe)
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        written = pipe.read()
+    if os.waitpid(child, 0)[1]:
+        raise SystemExit("a fork ended with an error")
+    return json.loads(written)
 
 
 def _numbers(run) -> list[dict]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Store
+from cnnlab.files import check_path
 
 MOST_NAMED = 3  # in one warning
 VERSIONS = ("cnnlab", "torch")  # of a run's environment, whose differences are named
@@ -21,12 +22,12 @@ def find_stores(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
 
     Raises ConfigError for an empty list.
     """
-    if not isinstance(given, (str, os.PathLike)):
+    if isinstance(given, Iterable) and not isinstance(given, (str, bytes, os.PathLike)):
         stores = [path for each in given for path in find_stores(each)]
         if not stores:
             raise ConfigError("load_runs wants a store or more; the list is empty")
         return stores
-    path = Path(given).expanduser()
+    path = check_path("store", given)
     if not path.is_dir() or _holds_records(path):
         return [path]
     return sorted(inner for inner in path.iterdir() if _holds_records(inner)) or [path]

@@ -14,10 +14,11 @@ from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, is_iterable, shown
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
+from cnnlab.experiments.pooled_runs import find_stores, pool_runs
 from cnnlab.experiments.records import read_runs
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Store
-from cnnlab.files import check_path, data_folder
+from cnnlab.files import data_folder
 from cnnlab.training.curve_metrics import DERIVED, check_curve_metric, curve_value
 from cnnlab.training.history import METRICS, metrics_of
 
@@ -222,18 +223,20 @@ def bank(part: str) -> Path:
     return parts[part]
 
 
-def load_runs(store: str | os.PathLike) -> Runs:
-    """Return every run of a store.
+def load_runs(store: str | os.PathLike | Iterable[str | os.PathLike]) -> Runs:
+    """Return every run of a store, or of several together.
 
     Parameters
     ----------
-    store : path
-        A folder that `sweep` has filled, or is filling now, or a .zip of such a folder.
+    store : path or iterable of paths
+        A folder that `sweep` has filled, or is filling now, or a .zip of such a folder. Several: a list of these, or a
+        folder that holds them, such as one with the stores of a class. Of an experiment that two of them hold, the run
+        of the first one counts.
 
     Raises
     ------
     ConfigError
-        If it does not exist.
+        If it does not exist, or if a list is empty.
     DataError
         If the .zip as a whole is damaged.
 
@@ -241,20 +244,34 @@ def load_runs(store: str | os.PathLike) -> Runs:
     -----
     UserWarning
         Names the files that are damaged, can't be read, or were written by another version of cnnlab; the other runs
-        are returned.
+        are returned. Names experiments that several stores hold, versions that differ between them, and a store without
+        a run.
 
     >>> load_runs("runs/kernel")
+    >>> load_runs("class")   # class/ada.zip, class/bob/, …
     """
-    opened = Store(check_path("store", store))
+    stores = find_stores(store)
+    if len(stores) == 1:
+        return _load_store(stores[0])
+    parts = {path: _load_store(path) for path in stores}
+    failures = [failure for runs in parts.values() for failure in runs.failures]
+    return Runs(pool_runs({path.name: runs for path, runs in parts.items()}), failures)
+
+
+def _load_store(store: Path) -> Runs:
+    """Return every run of one store, as `load_runs` does."""
+    opened = Store(store)
     if opened.path is None or not opened.path.exists():
         raise ConfigError(f"{store} does not exist; sweep(…, store={str(store)!r}) makes it")
     unread: list[str] = []
     with garbage_collector_off():
         runs = [run for name in opened.names() for run in _read_or_note(read_runs, opened, name, unread)]
     failures = [each for name in opened.names("failed") for each in _read_or_note(_read_failure, opened, name, unread)]
+    if not runs and not failures and not unread:
+        warnings.warn(f"{store} holds no run yet; sweep(…, store={str(store)!r}) trains some", stacklevel=3)
     if unread:
         several = f"; {len(unread) - 10} more" if len(unread) > 10 else ""
-        warnings.warn(f"left out {len(unread)} of {store}: {'; '.join(unread[:10])}{several}", stacklevel=2)
+        warnings.warn(f"left out {len(unread)} of {store}: {'; '.join(unread[:10])}{several}", stacklevel=3)
     return Runs(_without_duplicates(runs), failures)
 
 

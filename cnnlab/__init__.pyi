@@ -117,3 +117,4 @@ from .course.clinic.patients import admit_patients as admit_patients, treat as t
 from .course.clinic.views import plot_patient as plot_patient
 from .course.clinic.panel import Clinic as Clinic
 from .course.lab_report.report import lab_report as lab_report
+from .course.class_noise_floor import ClassNoiseFloor as ClassNoiseFloor

@@ -50,6 +50,7 @@ OWNERS: dict[str, Callable[[Samples], Any]] = {
     "StoppingExplorer": lambda s: cnnlab.StoppingExplorer(s.history),
     "TrainingPanel": lambda _: cnnlab.TrainingPanel(_tiny()),
     "Clinic": lambda _: cnnlab.Clinic(),
+    "ClassNoiseFloor": lambda s: cnnlab.ClassNoiseFloor(s.store),
 }
 
 
@@ -241,10 +242,12 @@ CALLS: dict[str, Callable[[Samples], dict[str, Any]]] = {
     "treat": lambda _: {"patient": _patient(), "epochs": 1},
     "plot_patient": lambda _: {"patient": _patient()},
     "Clinic": NO_ARGUMENTS,
+    "ClassNoiseFloor": lambda s: {"folder": s.store},
+    "ClassNoiseFloor.follow": lambda _: {"seconds": 0.01},
     "lab_report": lambda s: {"runs": s.made_runs, "path": s.new_path().with_suffix(".html")},
 }
 
-PANELS_END = ("Explorer", "Clinic", "DrawDigit", "PredictThenRun", "Panel", "KernelExperiment")
+PANELS_END = ("Explorer", "Clinic", "ClassNoiseFloor", "DrawDigit", "PredictThenRun", "Panel", "KernelExperiment")
 PANELS = [name for name in OWNERS if name.endswith(PANELS_END)]
 CALLS |= {f"{panel}.{method}": NO_ARGUMENTS for panel in PANELS for method in ("picture", "close")}
 CALLS |= {f"{panel}.wait": NO_ARGUMENTS for panel in ("KernelExperiment", "TrainingPanel")}

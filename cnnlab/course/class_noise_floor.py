@@ -1,0 +1,102 @@
+"""ClassNoiseFloor: draw the noise floor of a class, and draw it anew when a student's runs arrive."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+
+import ipywidgets
+
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_choice
+from cnnlab.comparison.compare import noise_floor
+from cnnlab.experiments.runs import Runs, load_runs
+from cnnlab.files import check_path, folder_version
+from cnnlab.plots.runs import plot_noise_floor
+from cnnlab.plots.style import axis_label
+from cnnlab.training.history import METRICS
+from cnnlab.widgets.base import Panel, control_row
+from cnnlab.widgets.web.live_plot import LivePlot
+
+PAUSE = 1.0  # seconds between two looks into the folder
+
+
+class ClassNoiseFloor(Panel):
+    """Show the runs of a class, one dot a seed, and the noise floor that they make.
+
+    Each student trains one seed of the same setting and puts her store, or a .zip of it, into one folder.
+    `plot_noise_floor(load_runs(folder))` draws the same.
+
+    Parameters
+    ----------
+    folder : path
+        The folder with the stores.
+    metric : str
+        What is measured, such as "validation_accuracy".
+
+    Attributes
+    ----------
+    look : Button
+        Reads the folder anew.
+    runs : Runs
+        What was in it.
+    plot : LivePlot
+        The picture.
+    status : StatusLine
+        The noise floor in words.
+
+    >>> panel = ClassNoiseFloor("class")
+    >>> panel            # in one cell
+    >>> panel.follow()   # in the next one: new runs appear until you press ■
+    """
+
+    def __init__(self, folder: str | os.PathLike, *, metric: str = "validation_accuracy") -> None:
+        self.folder, self.metric = check_path("folder", folder), metric
+        check_choice("metric", metric, METRICS)
+        super().__init__()
+        self.look = ipywidgets.Button(description="Look again")
+        self.look.on_click(lambda _: self._guarded(self._draw))
+        self.plot = LivePlot(6.0, 3.4, label="no run yet")
+        self.runs = Runs([])
+        with self._lock:
+            self._draw()
+        self.children = [control_row(self.look), self.plot, self.status]
+
+    def follow(self, seconds: float = 3000) -> None:
+        """Draw whenever the folder has changed, until the person interrupts the cell, or until the time is over.
+
+        Parameters
+        ----------
+        seconds : float
+            How long.
+        """
+        check_arguments(ClassNoiseFloor.follow, {"seconds": seconds}, seconds=0.0)
+        end, shown = time.monotonic() + seconds, None
+        try:
+            while time.monotonic() < end:
+                if (version := folder_version(self.folder)) != shown:
+                    self._guarded(self._draw)
+                    shown = version
+                time.sleep(min(PAUSE, max(0.0, end - time.monotonic())))
+        except KeyboardInterrupt:
+            self.status.say(f"{self.words()} No longer followed.")
+
+    def _draw(self) -> None:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self.runs = load_runs(self.folder)
+        self.plot.figure.clear()
+        if len(self.runs):
+            plot_noise_floor(self.runs, metric=self.metric, ax=self.plot.figure.subplots())
+        self.plot.freeze([])
+        self.plot.show(label=self.words())
+        self.status.say(" ".join([self.words(), *(f"{warning.message}." for warning in caught)]))
+
+    def words(self) -> str:
+        """Return the noise floor in words."""
+        count = len({run.experiment.seed for run in self.runs})
+        if count < 2:
+            return f"{count} seed{'' if count == 1 else 's'}: a noise floor needs two or more."
+        floor = noise_floor(self.runs, metric=self.metric)
+        return f"{count} seeds, noise floor of the {axis_label(self.metric)}: {floor:.4f}."

@@ -116,4 +116,4 @@ from .course.clinic.settings import DISEASES as DISEASES, EVIDENCE as EVIDENCE, 
 from .course.clinic.patients import admit_patients as admit_patients, treat as treat
 from .course.clinic.views import plot_patient as plot_patient
 from .course.clinic.panel import Clinic as Clinic
-from .course.lab_report.report import LabReport as LabReport, lab_report as lab_report
+from .course.lab_report.report import lab_report as lab_report

@@ -272,6 +272,7 @@ def balance_classes(data: Data, *, seed: int = 0) -> Data:
 
     >>> fit(build_cnn(classes=3), balance_classes(data), epochs=20)
     """
+    check_arguments(balance_classes, {"data": data})
     random = np.random.default_rng(check_whole("seed", seed, 0))
     labels = data.train.labels.numpy()
     largest = np.bincount(labels).max()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.checks import check_choice, check_images, check_number, check_whole, describe_tensor
+from cnnlab.checks import check_choice, check_images, check_number, check_whole, describe_tensor, shown
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import check_not_empty, hooked, layer_of_output
 from cnnlab.model.evaluation import MOST_AT_ONCE, device_of, evaluating, first_logits
@@ -143,7 +143,10 @@ def class_targets(model: nn.Module, images: Tensor, targets: object, classes: in
             answers = [logits_of(call(model, batch.to(device))).argmax(1).cpu() for batch in images.split(batch_size)]
         return torch.cat(answers)
     if isinstance(targets, (list, tuple, np.ndarray)):
-        targets = torch.as_tensor(targets)
+        try:
+            targets = torch.as_tensor(targets)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ConfigError(f"targets must be whole numbers, one for each image, got {shown(targets)}") from error
     if not isinstance(targets, Tensor):
         targets = torch.full((len(images),), check_whole("targets", targets, 0, most=2**31))
     if targets.is_floating_point() or targets.dtype == torch.bool or targets.shape != (len(images),):

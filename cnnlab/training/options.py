@@ -6,6 +6,7 @@ import math
 import numbers
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +80,7 @@ def choose_device(device: str | torch.device | None) -> torch.device:
     return chosen
 
 
-def check_helpers(on_epoch, stop, checkpoint, progress=True) -> Path | None:
+def check_helpers(on_epoch: object, stop: object, checkpoint: Any, progress: object = True) -> Path | None:
     """Return the checkpoint's path, with `~` expanded.
 
     Raises ConfigError unless on_epoch can be called, stop is an event, and checkpoint can be a file and be written.

@@ -49,6 +49,7 @@ OWNERS: dict[str, Callable[[Samples], Any]] = {
     "RunExplorer": lambda s: cnnlab.RunExplorer(s.trained_runs),
     "StoppingExplorer": lambda s: cnnlab.StoppingExplorer(s.history),
     "TrainingPanel": lambda _: cnnlab.TrainingPanel(_tiny()),
+    "Clinic": lambda _: cnnlab.Clinic(),
 }
 
 
@@ -56,6 +57,10 @@ def _mean_score():
     from cnnlab.model.evaluation import MeanScore
 
     return MeanScore(0.5, 0.1, 0.9, 0.1, 10)
+
+
+def _patient():
+    return cnnlab.admit_patients()[0]
 
 
 def _scores():
@@ -226,11 +231,21 @@ CALLS: dict[str, Callable[[Samples], dict[str, Any]]] = {
     "RunExplorer": lambda s: {"runs": s.trained_runs},
     "StoppingExplorer": lambda s: {"recording": s.history},
     "TrainingPanel": lambda _: {"base": _tiny()},
+    "balance_classes": lambda s: {"data": s.data},
+    "find_duplicates": lambda s: {"folder": s.pictures},
+    "check": lambda _: {"name": "01-output-size", "answer": 3},
+    "hint": lambda _: {"name": "01-output-size"},
+    "solution": lambda _: {"name": "01-output-size"},
+    "progress": NO_ARGUMENTS,
+    "admit_patients": NO_ARGUMENTS,
+    "treat": lambda _: {"patient": _patient(), "epochs": 1},
+    "plot_patient": lambda _: {"patient": _patient()},
+    "Clinic": NO_ARGUMENTS,
+    "lab_report": lambda s: {"runs": s.made_runs, "path": s.new_path().with_suffix(".html")},
 }
 
-PANELS = [
-    name for name in OWNERS if name.endswith(("Explorer", "DrawDigit", "PredictThenRun", "Panel", "KernelExperiment"))
-]
+PANELS_END = ("Explorer", "Clinic", "DrawDigit", "PredictThenRun", "Panel", "KernelExperiment")
+PANELS = [name for name in OWNERS if name.endswith(PANELS_END)]
 CALLS |= {f"{panel}.{method}": NO_ARGUMENTS for panel in PANELS for method in ("picture", "close")}
 CALLS |= {f"{panel}.wait": NO_ARGUMENTS for panel in ("KernelExperiment", "TrainingPanel")}
 CALLS |= {"TrainingPanel.train": NO_ARGUMENTS}

@@ -31,7 +31,7 @@ LEAST: dict[str, float] = {
     "best_epoch": 0, "stride": 1, "target": 1, "targets": 0, "test": 0, "test_openings": 0, "timeout": 0,
     "tolerance": 0, "train": 0, "train_size": 1, "unit": 0, "validation": 0, "validation_size": 0, "waited_from": 0,
     "weight_decay": 0, "window": 1, "without_value": 0, "workers": 1, "confidence": 0, "limit": 0, "epoch": 0,
-    "degrees": -360, "right": -19, "down": -19, "at": 1, "answer": -math.inf,
+    "degrees": -360, "right": -19, "down": -19, "at": 1, "answer": -math.inf, "step": 1,
 }  # fmt: skip
 # The largest number that makes sense, where there is one.
 MOST: dict[str, float] = {
@@ -39,11 +39,11 @@ MOST: dict[str, float] = {
     "steps": 10**6, "resamples": 10**6, "count": 10**8, "samples": 10**6, "sample": 10**8, "scale": 1000,
     "fit.epochs": 10**6, "run.epochs": 10**6, "Experiment.epochs": 10**6, "Experiment.replace.epochs": 10**6,
     "Experiment.check_pictures.count": math.inf, "limit": 1e30,
-    "unit": 100, "place": 100, "row": 100, "column": 100, "bins": 10**6,
+    "step": 2, "unit": 100, "place": 100, "row": 100, "column": 100, "bins": 10**6,
 }  # fmt: skip
 # Texts that may be any text, "" too; every other text is a name that cnnlab knows, or a path.
 FREE_TEXTS = {
-    "xlabel", "title", "question", "note", "formula", "stopped_by", "Surface.name", "Data.name",
+    "xlabel", "title", "author", "question", "note", "formula", "stopped_by", "Surface.name", "Data.name",
     "Data.from_tensors.name", "answer", "Comparison.by", "Comparison.metric", "Comparison.at", "Guess.answer", "clear",
     "Experiment.folder", "Experiment.replace.folder",
 }  # fmt: skip

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice
 from cnnlab.course.clinic.patients import Patient
 from cnnlab.course.clinic.recording import LAYERS
@@ -52,6 +53,7 @@ def plot_patient(
     check_choice("view", view, VIEWS)
     if not isinstance(patient, Patient):
         raise ConfigError(f"plot_patient wants a patient, such as admit_patients()[3], got {type(patient).__name__}")
+    check_arguments(plot_patient, {"epoch": epoch, "figure": figure})
     epoch = patient.check_epoch(epoch)
     figure = plt.figure(figsize=SIZE, layout="constrained") if figure is None else figure
     VIEWS[view](patient, epoch, figure)

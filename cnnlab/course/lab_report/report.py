@@ -11,6 +11,8 @@ from typing import Any
 
 import jinja2
 
+from cnnlab.arguments import check_arguments
+from cnnlab.checks import shown
 from cnnlab.comparison.metrics import distinct
 from cnnlab.course.lab_report.answers import path_of, read_answers, to_html, write_form
 from cnnlab.course.lab_report.blocks import Picture, Section, questions_of
@@ -21,7 +23,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.exam import Exam
 from cnnlab.experiments.run import Run, one_thread
 from cnnlab.experiments.runs import Runs, garbage_collector_off
-from cnnlab.files import atomic_write
+from cnnlab.files import atomic_write, check_path
 from cnnlab.training.progress import StepProgress
 
 
@@ -100,7 +102,8 @@ def lab_report(
     path = _check_path(path)
     for name, words in (("title", title), ("author", author)):
         if not isinstance(words, str):
-            raise ConfigError(f"{name} wants text, got {words!r:.60}; put it in quotation marks")
+            raise ConfigError(f"{name} wants text, got {shown(words)}; put it in quotation marks")
+    check_arguments(lab_report, {"progress": progress})
     exams = _check_exams(exam)
     runs = Runs(distinct(runs), getattr(runs, "failures", ()))
     if not len(runs):
@@ -127,8 +130,8 @@ def lab_report(
 def _check_path(path: Any) -> Path:
     """Return the path of the page; make its folder. Raise ConfigError if no page can be written there."""
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-        raise ConfigError(f"path wants the name of a page, such as 'report.html', got {path!r:.60}")
-    path = Path(path)
+        raise ConfigError(f"path wants the name of a page, such as 'report.html', got {shown(path)}")
+    path = check_path("path", path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"path={str(path)!r} must end in .html; for a PDF, print the page in a browser")
     if path.is_dir():
@@ -144,7 +147,7 @@ def _check_exams(exam: Any) -> dict[str, Exam]:
     """Return name → exam; raise ConfigError for anything but what `take_exam` returns."""
     exams = {} if exam is None else {"the chosen setting": exam} if isinstance(exam, Exam) else exam
     if not isinstance(exams, Mapping) or not all(isinstance(each, Exam) for each in exams.values()):
-        raise ConfigError(f"exam wants what take_exam() returned, or a dict of name: that, got {exam!r:.60}")
+        raise ConfigError(f"exam wants what take_exam() returned, or a dict of name: that, got {shown(exam)}")
     return {str(name): each for name, each in exams.items()}
 
 

@@ -115,6 +115,6 @@ def progress() -> Progress:
     To begin again, delete `exercises.json` in the course folder; `show_guesses` clears predictions.
 
     >>> progress().words
-    '0 of 44 exercises are correct. Go on with 00-softmax. No prediction has been scored yet.'
+    '0 of 84 exercises are correct. Go on with 00-steps. No prediction has been scored yet.'
     """
     return Progress(all_exercises(), PRACTICE.read(), show_guesses())

@@ -41,7 +41,7 @@ def test_every_cell_has_its_place(name):
     assert stored == slide_types(cells), "python tools/set_slides.py sets them"
 
 
-@pytest.mark.parametrize("name", ["02_pooling.ipynb"])
+@pytest.mark.parametrize("name", ["06_mnist_experiment.ipynb"])
 def test_the_slides_have_the_lecture_and_leave_out_what_is_for_readers(name):
     page, _ = SlidesExporter().from_filename(str(NOTEBOOKS / name))
     kinds = [cell["metadata"]["slideshow"]["slide_type"] for cell in cells_of(name)]

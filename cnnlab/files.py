@@ -42,9 +42,14 @@ def check_path(field: str, value: object) -> Path:
     if not isinstance(text, str) or not text.strip():
         raise ConfigError(f"{field} wants the path of a file or folder, such as 'my_runs', got {shown(value)}")
     try:
-        return Path(text).expanduser()
+        path = Path(text).expanduser()
+        os.stat(path)
     except RuntimeError as error:
         raise ConfigError(f"{field}={text!r:.60}: the home folder is not known; write the whole path") from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:
+            raise ConfigError(f"{field}={text!r:.60} can't be a path ({error!s:.60}); give a shorter one") from error
+    return path
 
 
 def check_output_file(field: str, value: object) -> Path:

@@ -53,7 +53,7 @@ PUBLISHED = """\
 GLOSSARY = "**Words:** the [glossary](glossary.md) explains them, in English and Indonesian."
 
 # Folded to its first line, which a click opens; exports leave it out by its tag (CONTRIBUTING.md).
-METADATA = {"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]}
+METADATA = {"jupyter": {"source_hidden": True}, "slideshow": {"slide_type": "skip"}, "tags": ["remove-cell"]}
 
 
 def set_up_cell(address: str) -> str:

@@ -16,7 +16,7 @@ from cnnlab.files import check_path, folder_version
 from cnnlab.plots.runs import plot_noise_floor
 from cnnlab.plots.style import axis_label
 from cnnlab.training.history import METRICS
-from cnnlab.widgets.base import Panel, control_row
+from cnnlab.widgets.base import Panel
 from cnnlab.widgets.web.live_plot import LivePlot
 
 PAUSE = 1.0  # seconds between two looks into the folder
@@ -61,7 +61,7 @@ class ClassNoiseFloor(Panel):
         self.runs = Runs([])
         with self._lock:
             self._draw()
-        self.children = [control_row(self.look), self.plot, self.status]
+        self.children = [self.look, self.plot, self.status]
 
     def follow(self, seconds: float = 3000) -> None:
         """Draw whenever the folder has changed, until the person interrupts the cell, or until the time is over.
@@ -80,7 +80,7 @@ class ClassNoiseFloor(Panel):
                     shown = version
                 time.sleep(min(PAUSE, max(0.0, end - time.monotonic())))
         except KeyboardInterrupt:
-            self.status.say(f"{self.words()} No longer followed.")
+            self.status.say(f"{self._words()} No longer followed.")
 
     def _draw(self) -> None:
         with warnings.catch_warnings(record=True) as caught:
@@ -90,10 +90,10 @@ class ClassNoiseFloor(Panel):
         if len(self.runs):
             plot_noise_floor(self.runs, metric=self.metric, ax=self.plot.figure.subplots())
         self.plot.freeze([])
-        self.plot.show(label=self.words())
-        self.status.say(" ".join([self.words(), *(f"{warning.message}." for warning in caught)]))
+        self.plot.show(label=self._words())
+        self.status.say(" ".join([self._words(), *(f"{warning.message}." for warning in caught)]))
 
-    def words(self) -> str:
+    def _words(self) -> str:
         """Return the noise floor in words."""
         count = len({run.experiment.seed for run in self.runs})
         if count < 2:

@@ -16,7 +16,7 @@ import os
 import pkgutil
 from dataclasses import replace
 
-from cnnlab.checks import check_choice, check_whole
+from cnnlab.checks import check_choice, check_whole, shown
 from cnnlab.comparison.predictions import Words
 from cnnlab.course import exercises
 from cnnlab.course.answers import is_attempted
@@ -122,7 +122,7 @@ def solution(name: str, *, without_attempt: bool = False) -> Words:
     """
     exercise = find_exercise(name)
     if not isinstance(without_attempt, bool):
-        raise ConfigError(f"without_attempt must be True or False, got {without_attempt!r}")
+        raise ConfigError(f"without_attempt must be True or False, got {shown(without_attempt)}")
     if without_attempt:
         return Words(exercise.solution)
     with PRACTICE.editing() as practised:

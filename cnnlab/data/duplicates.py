@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from cnnlab.checks import shown
 from cnnlab.data.picture_cache import hash_pictures
 from cnnlab.data.picture_folder import find_pictures, readable
 from cnnlab.data.picture_loading import load_pixels
@@ -44,7 +45,7 @@ def find_duplicates(folder: str | os.PathLike, *, near: bool = True) -> list[tup
     [('cat/1.png', 'cat/7.jpg'), ('cat/3.png', 'dog/2.png')]
     """
     if not isinstance(near, bool):
-        raise ConfigError(f"near must be True or False, got {near!r}")
+        raise ConfigError(f"near must be True or False, got {shown(near)}")
     found = find_pictures(folder)
     pairs = list(_same_bytes(hash_pictures(found)))
     if near:

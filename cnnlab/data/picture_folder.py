@@ -16,6 +16,7 @@ from PIL import Image
 from cnnlab.checks import shown
 from cnnlab.data.pictures import BY_SUFFIX, COMMON
 from cnnlab.errors import ConfigError, DataError
+from cnnlab.files import check_path
 
 WANTED = "a folder that holds a folder for each class, with its pictures"
 # Folders and files that systems and programs make; those that begin with a dot, such as .ipynb_checkpoints, too.
@@ -143,7 +144,7 @@ def _existing(folder: str | os.PathLike) -> Path:
     """Return the folder as a Path, with ~ expanded; raise unless it is there."""
     if not isinstance(folder, (str, os.PathLike)) or not str(folder) or "\0" in str(folder):
         raise ConfigError(f"folder must be the path of {WANTED}, got {shown(folder)}")
-    root = Path(os.path.expanduser(folder))
+    root = check_path("folder", folder)
     if root.is_dir():
         return root
     try:

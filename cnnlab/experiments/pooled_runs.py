@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from cnnlab.checks import is_iterable
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Store
@@ -22,7 +23,7 @@ def find_stores(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
 
     Raises ConfigError for an empty list.
     """
-    if isinstance(given, Iterable) and not isinstance(given, (str, bytes, os.PathLike)):
+    if is_iterable(given) and not isinstance(given, (str, bytes, os.PathLike)):
         stores = [path for each in given for path in find_stores(each)]
         if not stores:
             raise ConfigError("load_runs wants a store or more; the list is empty")

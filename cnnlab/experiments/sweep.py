@@ -193,7 +193,7 @@ def _check_executor(executor: object) -> None:
     """Raise ConfigError unless executor is None or an Executor."""
     if executor is not None and not isinstance(executor, Executor):
         remedy = "its .get_executor()" if hasattr(executor, "get_executor") else "such as ThreadPoolExecutor(4)"
-        raise ConfigError(f"executor wants one of concurrent.futures' kind, {remedy}; got {executor!r:.60}")
+        raise ConfigError(f"executor wants one of concurrent.futures' kind, {remedy}; got {shown(executor)}")
 
 
 def _train(tasks: list[Task], queue: TaskQueue, train: Callable[[list[Task], TaskQueue], None]) -> None:

@@ -34,7 +34,7 @@ def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
     """
     from cnnlab import __version__
 
-    device = check_device(device)
+    chosen = check_device(device)
     return {
         "cnnlab": __version__,
         "torch": torch.__version__,
@@ -43,7 +43,7 @@ def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
         "processor": processor(),
         "onednn": onednn_choice(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "device": torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else chosen.type,
     }
 
 

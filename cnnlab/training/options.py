@@ -103,12 +103,12 @@ def check_numbers(returned: object) -> dict[str, float]:
     if returned is None:
         return {}
     if not isinstance(returned, Mapping):
-        raise ConfigError(f"on_epoch must return a dict of name → number, or None, got {returned!r:.60}")
+        raise ConfigError(f"on_epoch must return a dict of name → number, or None, got {shown(returned)}")
     for name, value in returned.items():
         if not isinstance(name, str) or name in ("epoch", *METRICS):
-            raise ConfigError(f"on_epoch returned a number named {name!r:.60}; choose a text that fit does not use")
+            raise ConfigError(f"on_epoch returned a number named {shown(name)}; choose a text that fit does not use")
         if not isinstance(value, numbers.Real):
-            raise ConfigError(f"on_epoch returned {name}={value!r:.60}, which is no number; try float(…)")
+            raise ConfigError(f"on_epoch returned {name}={shown(value)}, which is no number; try float(…)")
     plain = {name: _as_float(value) for name, value in returned.items()}
     return {name: value for name, value in plain.items() if math.isfinite(value)}
 

@@ -201,7 +201,7 @@ def test_mean_and_standard_deviation_by_hand(dtype):
 def test_balanced_classes_repeat_the_rare_ones_and_leave_the_rest_alone():
     labels = torch.tensor([0] * 60 + [1] * 25 + [2] * 9 + [4])  # none of class 3
     images = torch.arange(95.0)[:, None, None, None].expand(-1, 1, 2, 2) / 100
-    data = Data.from_tensors(images, labels, test=0, validation=0)
+    data = Data.from_tensors(images, labels, test=0, validation=0, classes=tuple("abcde"))
     balanced = balance_classes(data, seed=1)
     assert balanced.train.labels.bincount().tolist() == [60, 60, 60, 0, 60]
     assert balanced.validation is data.validation

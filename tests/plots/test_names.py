@@ -101,7 +101,7 @@ DESCENT = descend("bowl", learning_rate=0.1, steps=3)
 
 OF_CLASSES = {
     "plot_images": lambda names: plot_images(split(names)),
-    "plot_images with titles": lambda names: plot_images(split(names).pixels, titles=names, columns=5),
+    "plot_images with titles": lambda names: plot_images(split(names).pixels, titles=names[:24], columns=5),
     "plot_confusion": lambda names: plot_confusion(mistakes(names)),
     "plot_mistakes": lambda names: plot_mistakes(mistakes(names)),
     "plot_probabilities": lambda names: plot_probabilities(
@@ -109,7 +109,7 @@ OF_CLASSES = {
     ),
     "plot_saliency": lambda names: plot_saliency(
         split(names)[:8], {name: torch.rand(8 if len(names) > 8 else len(names), 3, 12, 12) for name in names[:4]},
-        titles=names,
+        titles=names[:8],
     ),
     "plot_distributions": lambda names: plot_distributions({name: np.arange(9.0) for name in names[:24]}),
     "plot_gradient_flow": lambda names: plot_gradient_flow({name: flow() for name in names}),

@@ -69,7 +69,8 @@ def source(path: Path, name: str) -> str:
 def test_the_notebooks_are_what_the_script_makes_of_pyproject(path):
     address = colab.read_address(REPOSITORY)
     assert source(path, "setup") == colab.set_up_cell(address)
-    assert cells(path)["setup"]["metadata"] == {"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]}
+    folded = {"jupyter": {"source_hidden": True}, "slideshow": {"slide_type": "skip"}, "tags": ["remove-cell"]}
+    assert cells(path)["setup"]["metadata"] == folded
     assert ("colab" in cells(path)) is bool(address)
     if address:
         assert source(path, "colab") == colab.badge(address, path.stem)
@@ -180,7 +181,7 @@ def test_the_pins_are_colabs_and_reach_every_floor_of_cnnlabs():
         pins.items()
         >= {"ipykernel": "6.17.1", "ipython": "7.34.0", "ipywidgets": "7.7.1", "anywidget": "0.9.21"}.items()
     )
-    pins = {name.replace("_", "-"): version for name, version in pins.items()}
+    pins = {name.replace("_", "-").lower(): version for name, version in pins.items()}
     floors = {
         requirement.name: requirement.specifier
         for requirement in map(Requirement, importlib.metadata.requires("cnnlab"))

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import ipywidgets
 
+from cnnlab.checks import is_iterable, shown
 from cnnlab.course.clinic.patients import Patient, admit_patients
 from cnnlab.course.clinic.views import SIZE, VIEWS, plot_patient
 from cnnlab.errors import ConfigError
@@ -83,7 +84,7 @@ def _check_patients(patients: Any) -> list[Patient]:
     """Return the patients in a list; raise ConfigError unless there is at least one, and nothing else."""
     listed = list(patients.values() if isinstance(patients, Mapping) else patients) if _holds(patients) else []
     if not listed or not all(isinstance(patient, Patient) for patient in listed):
-        raise ConfigError(f"Clinic wants patients, such as admit_patients(seed=0), got {patients!r:.60}")
+        raise ConfigError(f"Clinic wants patients, such as admit_patients(seed=0), got {shown(patients)}")
     usable = [patient for patient in listed if patient.epochs]
     if not usable:
         raise ConfigError("Clinic has nothing to show: every training diverged in its first epoch")
@@ -91,4 +92,4 @@ def _check_patients(patients: Any) -> list[Patient]:
 
 
 def _holds(patients: Any) -> bool:
-    return isinstance(patients, Iterable) and not isinstance(patients, str)
+    return is_iterable(patients) and not isinstance(patients, str)

@@ -15,7 +15,7 @@ from typing import Any
 
 import mistune
 
-from cnnlab.checks import check_choice
+from cnnlab.checks import check_choice, shown
 from cnnlab.errors import ConfigError
 from cnnlab.files import atomic_write
 
@@ -51,7 +51,7 @@ def read_answers(answers: Any, questions: Mapping[str, str]) -> dict[str, str]:
         answers = split_by_headings(answers, questions)
     if not isinstance(answers, Mapping):
         raise ConfigError(
-            f"answers wants a dict of question: text, a Markdown text, or the path of a .md file, got {answers!r:.60}"
+            f"answers wants a dict of question: text, a Markdown text, or the path of a .md file, got {shown(answers)}"
         )
     found = {}
     for key, text in answers.items():
@@ -59,7 +59,7 @@ def read_answers(answers: Any, questions: Mapping[str, str]) -> dict[str, str]:
         if text is None or text is ...:
             continue
         if not isinstance(text, str):
-            raise ConfigError(f"answers[{key!r}] wants Markdown text, got {text!r:.60}; put it in quotation marks")
+            raise ConfigError(f"answers[{key!r}] wants Markdown text, got {shown(text)}; put it in quotation marks")
         if text.strip():
             found[key] = text
     return found

@@ -134,6 +134,7 @@ class TrainingPanel(Trainer):
         self.folder: ipywidgets.Text = controls["folder"]
         self.size: ipywidgets.Dropdown = controls["size"]
         self.grey: ipywidgets.Dropdown = controls["grey"]
+        self.balanced: ipywidgets.Dropdown = controls["balanced"]
         self.kernel_size: ipywidgets.IntSlider = controls["kernel_size"]
         self.pooling: ipywidgets.Dropdown = controls["pooling"]
         self.channels: ipywidgets.Combobox = controls["channels"]

@@ -49,7 +49,7 @@ def test_a_full_disk_leaves_the_earlier_file_and_nothing_else(tmp_path, monkeypa
     ):
         files.atomic_write(path, b"later")
     assert path.read_bytes() == b"earlier"
-    assert os.listdir(tmp_path) == [3]
+    assert os.listdir(tmp_path) == ["file"]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
@@ -251,7 +251,7 @@ def test_replacing_is_tried_again_for_a_second(tmp_path, monkeypatch):
         files.atomic_write(tmp_path / "file", b"later")
     assert 0.9 < time.monotonic() - begin < 10
     assert (tmp_path / "file").read_bytes() == b"content"
-    assert os.listdir(tmp_path) == [3]
+    assert os.listdir(tmp_path) == ["file"]
 
 
 # --- Paths

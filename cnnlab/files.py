@@ -48,7 +48,8 @@ def check_path(field: str, value: object) -> Path:
         raise ConfigError(f"{field}={text!r:.60}: the home folder is not known; write the whole path") from error
     except (OSError, ValueError) as error:
         if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:
-            raise ConfigError(f"{field}={text!r:.60} can't be a file or folder ({error!s:.60}); give another path") from error
+            words = f"{field}={text!r:.60} can't be a file or folder: it can't be read, written or locked"
+            raise ConfigError(f"{words} ({error!s:.60}); give another folder or file") from error
     return path
 
 

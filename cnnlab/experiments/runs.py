@@ -14,7 +14,7 @@ from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, is_iterable, shown
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
-from cnnlab.experiments.pooled_runs import find_stores, pool_runs
+from cnnlab.experiments.pooled_runs import find_stores, holds_other_files, pool_runs
 from cnnlab.experiments.records import read_runs
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Store
@@ -244,8 +244,8 @@ def load_runs(store: str | os.PathLike | Iterable[str | os.PathLike]) -> Runs:
     -----
     UserWarning
         Names the files that are damaged, can't be read, or were written by another version of cnnlab; the other runs
-        are returned. Names experiments that several stores hold, versions that differ between them, and a store without
-        a run.
+        are returned. Names experiments that several stores hold, versions that differ between them, and a folder of
+        other files without a run.
 
     >>> load_runs("runs/kernel")
     >>> load_runs("class")   # class/ada.zip, class/bob/, …
@@ -267,8 +267,8 @@ def _load_store(store: Path) -> Runs:
     with garbage_collector_off():
         runs = [run for name in opened.names() for run in _read_or_note(read_runs, opened, name, unread)]
     failures = [each for name in opened.names("failed") for each in _read_or_note(_read_failure, opened, name, unread)]
-    if not runs and not failures and not unread:
-        warnings.warn(f"{store} holds no run yet; sweep(…, store={str(store)!r}) trains some", stacklevel=3)
+    if not runs and not failures and not unread and holds_other_files(store):
+        warnings.warn(f"{store} holds no run; is it the right folder? sweep(…, store=…) trains runs", stacklevel=3)
     if unread:
         several = f"; {len(unread) - 10} more" if len(unread) > 10 else ""
         warnings.warn(f"left out {len(unread)} of {store}: {'; '.join(unread[:10])}{several}", stacklevel=3)

@@ -70,10 +70,10 @@ def test_the_time_ends_it(klass):
 
 
 def test_little_or_odd_content_is_said(stores, tmp_path):
-    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes").mkdir(parents=True)
     panel = ClassNoiseFloor(tmp_path / "empty")
     assert panel.status.value.startswith("0 seeds: a noise floor needs two or more. ")
-    assert "empty holds no run yet" in panel.status.value
+    assert "empty holds no run; is it the right folder?" in panel.status.value
     assert ClassNoiseFloor(stores / "student 0").status.value == "1 seed: a noise floor needs two or more."
     with pytest.raises(ConfigError, match="nowhere does not exist"):
         ClassNoiseFloor(tmp_path / "nowhere")

@@ -61,8 +61,10 @@ def test_other_numbers_and_other_versions_are_named(klass):
 
 
 def test_nothing_there_is_said(klass, tmp_path):
-    with pytest.warns(UserWarning, match="empty holds no run yet; sweep"):
-        assert len(load_runs(klass / "empty")) == 0
+    assert len(load_runs(klass / "empty")) == 0
+    (tmp_path / "photos").mkdir()
+    with pytest.warns(UserWarning, match="holds no run; is it the right folder"):
+        assert len(load_runs(tmp_path)) == 0
     with pytest.raises(ConfigError, match="the list is empty"):
         load_runs([])
     with pytest.raises(ConfigError, match="nowhere does not exist"):

@@ -386,13 +386,15 @@ def reproducible_gpu(device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
-    matmul = torch.backends.cuda.matmul
-    before, matmul.allow_tf32 = matmul.allow_tf32, False
+    precision = torch.get_float32_matmul_precision()
     try:
+        if precision != "highest":  # within `usual_torch_state` it is
+            torch.set_float32_matmul_precision("highest")
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
             yield
     finally:
-        matmul.allow_tf32 = before
+        if precision != "highest":
+            torch.set_float32_matmul_precision(precision)
 
 
 def _on(device: torch.device, split: Split) -> Split:

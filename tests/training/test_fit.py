@@ -507,6 +507,15 @@ def test_a_gpu_is_reproducible_within_the_block_alone(device, inside):
     assert gpu_settings() == (True, True, False, True)
 
 
+@pytest.mark.skipif(not hasattr(torch.backends.cuda.matmul, "fp32_precision"), reason="this torch has no such setting")
+def test_a_reproducible_gpu_leaves_the_precision_of_products_as_it_was():
+    matmul = torch.backends.cuda.matmul
+    matmul.fp32_precision = "none"  # as in a new process
+    with reproducible_gpu(torch.device("cuda")):
+        assert not matmul.allow_tf32
+    assert matmul.fp32_precision == "none"
+
+
 def test_training_without_validation():
     history = quiet(small(), load_data("mnist", train=100, validation=0), epochs=2)
     assert history["validation_loss"] == []

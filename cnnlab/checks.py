@@ -120,7 +120,7 @@ def describe_tensor(value: object) -> str:
 
 
 def check_device(device: Any) -> Any:
-    """Return the torch.device of that name; raise ConfigError for a name that torch doesn't know, or a missing GPU."""
+    """Return the torch.device of that name; raise ConfigError unless torch knows it and can make tensors there."""
     import torch
 
     try:
@@ -129,6 +129,13 @@ def check_device(device: Any) -> Any:
         raise ConfigError(f"unknown device {shown(device)}; choose 'cpu' or 'cuda', or leave it out") from error
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device={device!r}: torch sees no GPU here; choose 'cpu', or leave it out")
+    try:
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, ImportError) as error:
+        why = str(error).partition("\n")[0].partition(". ")[0]  # torch adds many lines
+        raise ConfigError(
+            f"device={str(chosen)!r} can't be used here ({why:.100}); choose 'cpu', or leave it out"
+        ) from error
     return chosen
 
 

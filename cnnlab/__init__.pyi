@@ -26,12 +26,8 @@ from .model.pooling import (
 from .model.cnn import build_cnn as build_cnn, match_channels as match_channels, count_parameters as count_parameters
 from .model.layer_table import layer_table as layer_table
 from .model.weights import save_weights as save_weights, load_weights as load_weights
-from .data.dataset import (
-    Data as Data,
-    Split as Split,
-    balance_classes as balance_classes,
-    shuffle_labels as shuffle_labels,
-)
+from .data.dataset import Data as Data, Split as Split
+from .data.training_split import balance_classes as balance_classes, shuffle_labels as shuffle_labels
 from .data.loading import load_data as load_data, load_images as load_images
 from .data.duplicates import find_duplicates as find_duplicates
 from .model.evaluation import (

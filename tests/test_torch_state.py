@@ -136,6 +136,8 @@ DOORS = {
     "layer_table": lambda model, _: [row.parameters for row in cnnlab.layer_table(model)],
     "load_data": lambda *_: cnnlab.load_data("patterns", train=20, validation=10, size=12).train.images,
     "from_tensors": lambda *_: cnnlab.Data.from_tensors(PIXELS, LABELS).validation.images,
+    "balance_classes": lambda _, data: cnnlab.balance_classes(data).train.images,
+    "shuffle_labels": lambda _, data: cnnlab.shuffle_labels(data).train.labels,
     "apply_kernel": lambda *_: cnnlab.apply_kernel(PIXELS[0, 0], cnnlab.make_kernel("sharpen")),
     "pool_map": lambda *_: cnnlab.pool_map(PIXELS[0, 0], "avg"),
     "as_mnist": lambda *_: cnnlab.as_mnist(PIXELS[1, 0]),

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import check_whole
+from cnnlab.checks import check_batch_size, check_whole
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import ByLayer, Layers, check_not_empty, hooked
-from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of, evaluating
-from cnnlab.model.networks import check_model
+from cnnlab.model.compatibility import check_takes
+from cnnlab.model.networks import device_of, evaluating
 from cnnlab.torch_state import usual_torch_state
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, nn.LPPool2d)
@@ -107,9 +107,9 @@ def activation_statistics(
     0
     """
     images = images.images if isinstance(images, Split) else images
-    check_takes(check_model(model), images)
+    check_takes(model, images)
     check_not_empty(images)
-    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
+    batch_size = check_batch_size(batch_size)
     check_whole("sample", sample, 1, most=10_000_000)
     check_whole("seed", seed, 0)
     device = device_of(model)

@@ -19,8 +19,7 @@ from torch import Tensor, nn
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, check_images, is_iterable, shown
 from cnnlab.errors import ConfigError
-from cnnlab.model.evaluation import evaluating
-from cnnlab.model.networks import check_model, check_visible, named_layers, original, tensors_in, uncompiled
+from cnnlab.model.networks import check_model, check_visible, evaluating, named_layers, original, tensors_in, uncompiled
 
 if TYPE_CHECKING:
     import pandas

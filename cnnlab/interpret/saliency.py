@@ -13,11 +13,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.checks import check_choice, check_images, check_number, check_whole, describe_tensor, shown
+from cnnlab.checks import (
+    MOST_AT_ONCE,
+    check_choice,
+    check_images,
+    check_number,
+    check_whole,
+    describe_tensor,
+    is_whole_tensor,
+    shown,
+)
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import check_not_empty, hooked, layer_of_output
-from cnnlab.model.evaluation import MOST_AT_ONCE, device_of, evaluating, first_logits
-from cnnlab.model.networks import call, check_model, check_visible, logits_of, uncompiled
+from cnnlab.model.compatibility import first_logits
+from cnnlab.model.networks import call, check_model, check_visible, device_of, evaluating, logits_of, uncompiled
 from cnnlab.torch_state import usual_torch_state
 
 MOST_OF_EACH = {"samples": 10_000, "steps": 1000}  # a quadrature of more points takes minutes to prepare
@@ -149,7 +158,7 @@ def class_targets(model: nn.Module, images: Tensor, targets: object, classes: in
             raise ConfigError(f"targets must be whole numbers, one for each image, got {shown(targets)}") from error
     if not isinstance(targets, Tensor):
         targets = torch.full((len(images),), check_whole("targets", targets, 0, most=2**31))
-    if targets.is_floating_point() or targets.dtype == torch.bool or targets.shape != (len(images),):
+    if not is_whole_tensor(targets) or targets.shape != (len(images),):
         raise ConfigError(
             f"targets must be one class, or one for each of {len(images)} images, got {describe_tensor(targets)}"
         )

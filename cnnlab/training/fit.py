@@ -26,9 +26,10 @@ from torch.nn import functional
 
 from cnnlab.data.dataset import Data, Split
 from cnnlab.model.cnn import Dropout
-from cnnlab.model.evaluation import LossAndAccuracy, device_of, evaluate
+from cnnlab.model.evaluation import LossAndAccuracy, evaluate
 from cnnlab.model.forward_pass import compute_logits, is_plain
 from cnnlab.model.in_training import being_trained
+from cnnlab.model.networks import device_of
 from cnnlab.model.random_numbers import derived_seed, seeded
 from cnnlab.model.weights import weights_of
 from cnnlab.torch_state import usual_torch_state

@@ -15,7 +15,7 @@ from cnnlab.checks import check_choice, check_device, check_images, check_number
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 from cnnlab.files import check_output_file
-from cnnlab.model.evaluation import check_labels, check_one_row, check_takes
+from cnnlab.model.compatibility import check_label_range, check_one_row, check_takes
 from cnnlab.model.networks import logits_of
 from cnnlab.training.history import METRICS
 
@@ -143,4 +143,4 @@ def _check_outputs(model: nn.Module, data: Data) -> None:
     check_one_row(logits)
     for split in (data.train, data.validation):
         if len(split):
-            check_labels(split.labels, outputs[0])
+            check_label_range(split.labels, outputs[0])

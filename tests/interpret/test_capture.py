@@ -327,18 +327,6 @@ def test_what_a_hook_returns_takes_the_outputs_place():
     assert model[0](torch.ones(1, 2)).abs().sum() > 0
 
 
-def test_logits_are_the_output_or_the_first_of_it():
-    logits = torch.zeros(2, 3)
-    assert logits_of(logits) is logits
-    assert logits_of([logits, 5]) is logits
-    assert logits_of({"out": logits}) is logits
-    for wrong, words in {"text": "got str", 5: "got int"}.items():
-        with pytest.raises(ConfigError, match=words):
-            logits_of(wrong)
-    with pytest.raises(ConfigError, match=r"got \(2, 3, 4\)"):
-        logits_of(torch.zeros(2, 3, 4))
-
-
 def test_a_table_by_layer_names_the_nearest_layer():
     with pytest.raises(ConfigError, match="unknown layer 'conv2'; did you mean 'conv1'"):
         ByLayer(conv1=1)["conv2"]

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 import cnnlab
 from cnnlab import torch_state
 from cnnlab.errors import ConfigError
-from cnnlab.training.fit import EpochState, reproducible_gpu
+from cnnlab.training.device import reproducible_gpu
+from cnnlab.training.loop import EpochState
 from cnnlab.training.options import make_optimizer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")

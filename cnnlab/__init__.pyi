@@ -46,9 +46,8 @@ from .interpret.receptive_field import receptive_field as receptive_field
 from .interpret.top_images import top_images as top_images
 from .interpret.recorder import Recorder as Recorder
 from .training.fit import fit as fit
+from .training.surfaces import SURFACES as SURFACES, Surface as Surface
 from .training.descent import (
-    SURFACES as SURFACES,
-    Surface as Surface,
     descend as descend,
     describe_descent as describe_descent,
     describe_descents as describe_descents,

@@ -112,6 +112,12 @@ def check_images(images: Any, field: str = "images") -> None:
     raise ConfigError(f"{field} must be a float tensor (N, C, H, W), got {describe_tensor(images)}{hint}")
 
 
+def check_not_empty(images: Any) -> None:
+    """Raise ConfigError if there is no image."""
+    if len(images) == 0:
+        raise ConfigError("images: got none; give one or more, float (N, C, H, W)")
+
+
 def check_labels(labels: Any, count: int) -> Any:
     """Return labels, a tensor; raise ConfigError unless they are whole numbers (N,), one for each of count images."""
     if not is_whole_tensor(labels) or labels.shape != (count,):

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import check_batch_size, check_whole
+from cnnlab.checks import check_batch_size, check_not_empty, check_whole
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer, Layers, check_not_empty, hooked
+from cnnlab.interpret.by_layer import ByLayer
+from cnnlab.interpret.hooks import Layers, hooked
 from cnnlab.model.compatibility import check_takes
 from cnnlab.model.networks import device_of, evaluating
 from cnnlab.torch_state import usual_torch_state

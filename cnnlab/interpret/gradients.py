@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.checks import check_batch_size, check_images, check_labels, shown
+from cnnlab.checks import check_batch_size, check_images, check_labels, check_not_empty, shown
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer, check_not_empty
+from cnnlab.interpret.by_layer import ByLayer
 from cnnlab.model.compatibility import CANNOT_TAKE, check_label_range, first_logits
 from cnnlab.model.networks import (
     call,

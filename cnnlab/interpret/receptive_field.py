@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from cnnlab.checks import check_input_shape, check_whole
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import capture, check_unit, layer_of_output
+from cnnlab.interpret.capture import capture
+from cnnlab.interpret.hooks import check_unit, layer_of_output
 from cnnlab.machine import check_memory
 from cnnlab.model.compatibility import check_takes
 from cnnlab.model.networks import check_model, copied, dtype_of, original

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import check_batch_size, check_whole
+from cnnlab.checks import check_batch_size, check_not_empty, check_whole
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import check_not_empty, check_unit, hooked, layer_of_output
+from cnnlab.interpret.hooks import check_unit, hooked, layer_of_output
 from cnnlab.interpret.receptive_field import receptive_field
 from cnnlab.model.compatibility import check_takes
 from cnnlab.model.networks import check_model, device_of, evaluating, original

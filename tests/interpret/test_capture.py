@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer, capture, choose_layers, hooked
+from cnnlab.interpret.capture import capture
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.networks import logits_of
 
@@ -67,16 +67,6 @@ def test_layers_are_chosen_by_name_or_type_each_once(model):
     with capture(model, "conv2") as seen:
         model(IMAGES)
     assert list(seen) == ["conv2"]
-
-
-def test_a_shared_layer_is_there_once_unless_both_names_are_asked_for():
-    shared = nn.ReLU()
-    model = nn.Sequential()
-    for name, layer in {"a": nn.Linear(3, 3), "one": shared, "b": nn.Linear(3, 3), "two": shared}.items():
-        model.add_module(name, layer)
-    assert list(choose_layers(model)) == ["a", "one", "b"]
-    assert list(choose_layers(model, nn.ReLU)) == ["one"]
-    assert list(choose_layers(model, ["two"])) == ["two"]
 
 
 @pytest.mark.parametrize(
@@ -318,15 +308,3 @@ def test_torchvisions_networks_can_be_captured_whole(name):
     assert hooks(model) == 0
     if name == "resnet18":
         assert {"layer1.0.relu", "layer1.0.relu#2"} <= set(seen)
-
-
-def test_what_a_hook_returns_takes_the_outputs_place():
-    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
-    with hooked(model, "0", lambda _name, _layer, _entering, values: values * 0 - 1):
-        assert torch.equal(model(torch.ones(1, 2)), torch.zeros(1, 2))
-    assert model[0](torch.ones(1, 2)).abs().sum() > 0
-
-
-def test_a_table_by_layer_names_the_nearest_layer():
-    with pytest.raises(ConfigError, match="unknown layer 'conv2'; did you mean 'conv1'"):
-        ByLayer(conv1=1)["conv2"]

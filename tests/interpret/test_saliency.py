@@ -8,8 +8,9 @@ from strangers import SIZES, TupleOutput, UsedTwice, hooks, torchvision_model
 from torch import nn
 
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.saliency import METHODS, concentration, draw_noise, saliency
+from cnnlab.interpret.saliency import METHODS, concentration, saliency
 from cnnlab.interpret.saliency_check import saliency_check
+from cnnlab.interpret.saliency_methods import draw_noise
 from cnnlab.model.cnn import build_cnn
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -59,7 +60,7 @@ class Split:
 
     def __getitem__(self, index: int | slice | Tensor) -> Split:
         # One image stays a batch of one.
-        chosen = [int(index)] if not isinstance(index, slice) and np.ndim(index) == 0 else index
+        chosen = [operator.index(index)] if not isinstance(index, slice) and np.ndim(index) == 0 else index
         return replace(self, images=self.images[chosen], labels=self.labels[chosen])
 
     @property

@@ -177,9 +177,10 @@ class _Tally:
         """Return the measurements over all batches."""
         mean, mean_square = self.total / self.count, self.squares / self.count
         units, dead = len(self.alive), len(self.alive) - int(self.alive.sum())
+        variance = max(mean_square - mean**2, 0.0)  # NaN stays NaN in this order
         before = (self.squares_before / self.count_before) ** 0.5 if self.count_before else float("nan")
         return LayerActivity(
-            type(self.layer).__name__, units, mean, max(0.0, mean_square - mean**2) ** 0.5, self.lowest, self.highest,
+            type(self.layer).__name__, units, mean, variance**0.5, self.lowest, self.highest,
             mean_square**0.5, self.zeros / self.count, dead, dead / units, self.flat / self.count, before,
             torch.cat(self.drawn).float().numpy(),
         )  # fmt: skip

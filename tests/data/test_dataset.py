@@ -38,6 +38,9 @@ def test_a_slice_or_an_index_is_still_a_split(data):
     for index in (3, np.int64(3), torch.tensor(3)):
         assert data.train[index].images.shape == (1, 1, 28, 28)
     assert torch.equal(data.train[data.train.labels == 7].labels.unique(), torch.tensor([7]))
+    for index in (3.7, "3", None):
+        with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+            data.train[index]
     assert repr(data.train[:16]) == "Split(16 images of 1×28×28)"
 
 

@@ -108,7 +108,7 @@ def test_numbers_that_are_none_are_not_called_healthy():
     with torch.no_grad():
         model.conv1.weight[0] = float("nan")
     row = activation_statistics(model, IMAGES)["conv1"]
-    assert np.isnan([row.mean, row.scale, row.minimum, row.maximum]).all()
+    assert np.isnan([row.mean, row.std, row.scale, row.minimum, row.maximum]).all()
 
 
 def test_models_without_parameters_and_layers_called_by_keyword():

@@ -77,7 +77,7 @@ def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> LossAn
     """
     _check_not_empty("evaluate", split)
     batch_size = check_batch_size(batch_size)
-    every_label = check_label_range(split.labels, first_logits(model, split.images, len(split.classes)).shape[1])
+    every_label = _fitting_labels(model, split)
     device = device_of(model)
     losses, correct = [], []
     with evaluating(model), torch.no_grad():
@@ -121,8 +121,7 @@ def evaluate_all(models: Iterable[nn.Module], split: Split, *, batch_size: int =
         )
     losses, correct = torch.zeros(len(split), dtype=torch.double), torch.zeros(len(split), dtype=torch.double)
     for model in models:
-        labels = check_label_range(split.labels, first_logits(model, split.images, len(split.classes)).shape[1]).cpu()
-        logits = _all_logits(model, split.images, batch_size)
+        labels, logits = _fitting_labels(model, split).cpu(), _all_logits(model, split.images, batch_size)
         losses += functional.cross_entropy(logits.double(), labels, reduction="none") / len(models)
         correct += (logits.argmax(1) == labels).double() / len(models)
     errors = [float(values.std() / len(split) ** 0.5) for values in (losses, correct)]
@@ -209,6 +208,11 @@ def mistakes(model: nn.Module, split: Split, *, batch_size: int = 250) -> Mistak
     wrong = (answers != labels).nonzero()[:, 0]
     wrong = wrong[confidence[wrong].argsort(descending=True, stable=True)]
     return Mistakes(confusion, split[wrong], answers[wrong], confidence[wrong])
+
+
+def _fitting_labels(model: nn.Module, split: Split) -> Tensor:
+    """Return the split's labels, int64 (N,); raise ConfigError if the network does not take its images or labels."""
+    return check_label_range(split.labels, first_logits(model, split.images, len(split.classes)).shape[1])
 
 
 def _all_logits(model: nn.Module, images: Tensor, batch_size: int) -> Tensor:

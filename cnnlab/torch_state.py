@@ -62,7 +62,7 @@ if not hasattr(torch._C, "_get_fp32_precision_getter"):
     PRECISIONS = {}
 
 
-def _get_precision() -> tuple[str | bool, ...]:
+def _get_precision() -> tuple[str, bool, *tuple[str, ...]]:
     """Return the precision of matrix products, whether cuDNN may round to TF32, then those of `PRECISIONS`."""
     matmul, cudnn = "", True
     with contextlib.suppress(RuntimeError):  # torch does not say where the others contradict it
@@ -72,7 +72,7 @@ def _get_precision() -> tuple[str | bool, ...]:
     return matmul, cudnn, *(torch._C._get_fp32_precision_getter(*where) for where in PRECISIONS)
 
 
-def _set_precision(values: tuple[str | bool, ...]) -> None:
+def _set_precision(values: tuple[str, bool, *tuple[str, ...]]) -> None:
     matmul, cudnn, *others = values
     if matmul:
         torch.set_float32_matmul_precision(matmul)

@@ -224,11 +224,11 @@ def assemble(  # noqa: PLR0913 (two sets, and what is taken from them)
     (for_test,) = stratified(test_set[1].numpy(), (test,), random)
     of_training, of_test = places or (np.arange(len(training_set[1])), np.arange(len(test_set[1])))
     mean, std = mean_std(training_set[0], of_training[for_train])
-    splits = [
+    train_split, validation_split, test_split = (
         Split(normalize(images, place_of[chosen], mean, std), labels[chosen], classes, mean, std)
         for (images, labels), place_of, chosen in (
             (training_set, of_training, for_train), (training_set, of_training, for_validation),
             (test_set, of_test, for_test),
         )
-    ]  # fmt: skip
-    return Data(name, *splits)
+    )  # fmt: skip
+    return Data(name, train_split, validation_split, test_split)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ OLD_FORMAT = "cnnlab checkpoint 2"
 
 
 def save_checkpoint(
-    path: str | os.PathLike,
+    path: str | Path,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     order: torch.Generator,
@@ -58,7 +58,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: str | os.PathLike,
+    path: str | Path,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     order: torch.Generator,

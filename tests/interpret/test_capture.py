@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 import torch
-from strangers import SIZES, ByKeyword, TupleOutput, UsedTwice, hooks, torchvision_model
+from strangers import SIZES, ByKeyword, TupleOutput, UsedTwice, hooks, narrow_model
 from torch import nn
 from torch.nn import functional
 
@@ -288,7 +288,7 @@ def test_tuples_lists_and_dicts_are_captured_piece_by_piece():
 
 @pytest.mark.parametrize("name", SIZES)
 def test_torchvisions_networks_can_be_captured_whole(name):
-    model, size = torchvision_model(name), SIZES[name]
+    model, size = narrow_model(name), SIZES[name]
     images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
     model.train()
     with torch.no_grad(), capture(model, inputs=True) as seen:

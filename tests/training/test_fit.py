@@ -193,10 +193,11 @@ def test_without_patience_the_last_epoch_is_kept(data, monkeypatch):
 
 
 def test_on_epoch_is_told_everything(data):
-    seen = []
+    seen, modes = [], []
     model = small()
-    quiet(model, data, epochs=2, on_epoch=seen.append)
+    quiet(model, data, epochs=2, on_epoch=lambda state: seen.append(state) or modes.append(state.model.training))
     assert [state.epoch for state in seen] == [1, 2]
+    assert modes == [False, False]
     assert seen[0].model is model
     assert seen[0].data is data
     assert isinstance(seen[0].optimizer, torch.optim.Adam)

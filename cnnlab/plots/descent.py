@@ -17,8 +17,7 @@ from cnnlab.arguments import check_arguments
 from cnnlab.errors import ConfigError
 from cnnlab.plots.names import legend_text
 from cnnlab.plots.style import legend_below, line_look, log_scale, new_axes, plain_legend
-from cnnlab.training.descent import Descent
-from cnnlab.training.surfaces import Surface, find_surface
+from cnnlab.training.descent import Descent, Surface, find_surface
 
 NAMES = ("SGD", "momentum", "RMSprop", "Adam")
 SHARES = (1e-6, 1e3)  # limits of the vertical axis, as shares of the loss at the start

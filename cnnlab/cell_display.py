@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import functools
-import html
-from typing import Any
-
-from tqdm import tqdm
 
 
 def bundle(plain: str = "", html: str = "") -> dict[str, str]:
@@ -36,22 +32,3 @@ def _display(cell: str):  # noqa: ARG001 (the key of the cache)
     from IPython.display import display
 
     return display(bundle(), raw=True, display_id=True)
-
-
-class CellLine(tqdm):
-    """A line of progress: in a notebook in the display of its cell, elsewhere as tqdm draws it."""
-
-    monitor_interval = 0  # else tqdm starts a thread for the process, which outlives the line
-    cell_display: Any = None  # a line sets it before tqdm's own __init__, which may draw
-
-    def display(self, msg: str | None = None, pos: int | None = None) -> bool | None:
-        """Draw msg, or the line as it is now; tqdm calls this."""
-        if self.cell_display is None:
-            return super().display(msg, pos)
-        words = str(self) if msg is None else msg
-        self.cell_display.update(bundle(words, self.as_html(words) if words else ""), raw=True)
-        return None
-
-    def as_html(self, words: str) -> str:
-        """Return the line with these words as a notebook shows it."""
-        return html.escape(words)

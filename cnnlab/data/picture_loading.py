@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import html
 import io
 import sys
 
 import numpy as np
+from tqdm import tqdm
 
-from cnnlab.cell_display import CellLine, display_of_the_cell
+from cnnlab.cell_display import bundle, display_of_the_cell
 from cnnlab.data.picture_cache import combine, hash_file, hash_pictures, keep_pixels, read_pixels
 from cnnlab.data.picture_folder import MOST_NAMED, PictureFolder, picture_format, readable
 from cnnlab.data.pictures import COMMON, has_more_pictures, open_picture, read_planes
 from cnnlab.errors import DataError
 
 
-class _Line(CellLine):
-    """Show how many pictures are decoded, and the time left: after a second, and no more at the end."""
+class _Line(tqdm):
+    """The line of progress: in a notebook in the cell's display. It appears after a second, and is empty at the end."""
+
+    monitor_interval = 0  # else tqdm starts a thread for the process, which outlives the line
 
     def __init__(self, pictures: PictureFolder) -> None:
         self.cell_display = display_of_the_cell()
@@ -24,6 +28,14 @@ class _Line(CellLine):
             file=sys.stderr if self.cell_display is None else io.StringIO(),
             bar_format="{desc}: {n_fmt} of {total_fmt} pictures, {remaining} left",
         )  # fmt: skip
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool | None:
+        """Draw msg, or the line as it is now; tqdm calls this."""
+        if self.cell_display is None:
+            return super().display(msg, pos)
+        words = str(self) if msg is None else msg
+        self.cell_display.update(bundle(words, html.escape(words)), raw=True)
+        return None
 
 
 def load_pixels(

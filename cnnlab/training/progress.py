@@ -14,7 +14,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from cnnlab.cell_display import CellLine, display_of_the_cell
+from tqdm import tqdm
+
+from cnnlab.cell_display import bundle, display_of_the_cell
 from cnnlab.data.dataset import Data
 from cnnlab.printing import write_line
 from cnnlab.training.history import History
@@ -28,7 +30,7 @@ class TrainingWarning(UserWarning):
     """Warns that a training diverged, or had no epoch; the `History` says the same."""
 
 
-class _Line(CellLine):
+class _Line(tqdm):
     """Draw the line: in a notebook as a display, in a terminal as tqdm's bar, in a pipe or a file not at all.
 
     Parameters
@@ -44,6 +46,8 @@ class _Line(CellLine):
     delay : float, optional
         Seconds before the line is drawn at all. None: PAUSE.
     """
+
+    monitor_interval = 0  # else tqdm starts a thread for the process, which outlives the line
 
     def __init__(self, total: int, shown: bool, words: str, smoothing: float = 0.3, delay: float | None = None) -> None:
         self.cell_display = display_of_the_cell() if shown else None
@@ -69,9 +73,14 @@ class _Line(CellLine):
         self.set_description_str(words, refresh=False)
         self.update(0)
 
-    def as_html(self, words: str) -> str:
-        """Return the line with a bar, as a notebook shows it."""
-        return f'<label><progress value="{self.n}" max="{self.total}"></progress> {words}</label>'
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool | None:
+        """Draw msg, or the line as it is now; tqdm calls this."""
+        if self.cell_display is None:
+            return super().display(msg, pos)
+        words = str(self) if msg is None else msg
+        bar = f'<progress value="{self.n}" max="{self.total}"></progress>'
+        self.cell_display.update(bundle(words, f"<label>{bar} {words}</label>" if words else ""), raw=True)
+        return None
 
 
 def time_in_words(seconds: float) -> str:

@@ -62,7 +62,14 @@ def _look(text: Text) -> Hashable:
     """Return all that decides how a text is drawn, and where."""
     place = tuple(text.get_transform().transform(text.get_unitless_position()))
     look = (str(text.get_color()), text.get_alpha(), hash(text.get_fontproperties()), text.get_parse_math())
-    return text.get_text(), place, text.get_rotation(), text.get_ha(), text.get_va(), *look
+    return (
+        text.get_text(),
+        place,
+        text.get_rotation(),
+        text.get_horizontalalignment(),
+        text.get_verticalalignment(),
+        *look,
+    )
 
 
 def _rectangle(text: Text, shape: tuple[int, ...]) -> tuple[slice, slice]:

@@ -19,7 +19,7 @@ from cnnlab.comparison.right_answer import (
     seeds_needed,
 )
 from cnnlab.comparison.settings import compare_settings
-from cnnlab.comparison.verdicts import paired_rows
+from cnnlab.comparison.verdicts import Level, paired_rows
 from cnnlab.errors import ConfigError
 
 ENOUGH = "though they would have shown a difference as large as the noise floor"
@@ -76,8 +76,12 @@ def test_how_many_seeds_would_help():
     row = found.levels[1]
     needed = seeds_needed(row, found.noise_floor, 1)
     scatter = np.std([0.06, -0.14, 0.26], ddof=1)
-    widths = {n: 2 * stats.t.ppf(0.975, n - 1) * scatter / n**0.5 for n in (needed - 1, needed)}
-    assert widths[needed] < found.noise_floor < widths[needed - 1]
+    spread = np.sqrt((np.var([0.50, 0.60, 0.40], ddof=1) + np.var([0.56, 0.46, 0.66], ddof=1)) / 2)
+    are_enough = {
+        n: 2 * stats.t.ppf(0.975, n - 1) * scatter / n**0.5 < stats.t.ppf(0.975, 2 * (n - 1)) * 2**0.5 * spread
+        for n in (needed - 1, needed)
+    }
+    assert are_enough == {needed - 1: False, needed: True}
     assert str(best_level(found)) == (
         "these runs cannot tell which is best: 3 or 5, and a real difference could hide (the interval is "
         f"≈ {row.high - row.low:.3g} wide, the noise floor is ≈ {found.noise_floor:.3g}); "
@@ -85,6 +89,30 @@ def test_how_many_seeds_would_help():
     )
     assert seeds_needed(row, found.noise_floor / 1000, 1) is None
     assert seeds_needed(row, 10.0, 1) == 5
+
+
+@pytest.mark.parametrize(("levels", "needed"), [(2, 6), (3, 8)])
+def test_with_the_seeds_that_are_advised_the_interval_is_narrow_enough(levels, needed):
+    # Independent runs of standard deviation 1, so that differences have √2. With n seeds the interval is
+    # 2 · t(1 − 0.025 / m, n − 1) · √2 / √n wide, and the noise floor is t(0.975, levels · (n − 1)) · √2.
+    # Two levels: 2.483 < 2.306 is false with five seeds, 2.099 < 2.228 is true with six. With the noise floor of three
+    # seeds, 2.776, five would seem enough. Three levels: 2.244 < 2.101 is false with seven, 2.009 < 2.080 is true
+    # with eight.
+    m = levels - 1
+    half = stats.t.ppf(1 - 0.025 / m, 2) * 2**0.5 / 3**0.5
+    floor = stats.t.ppf(0.975, levels * 2) * 2**0.5
+    assert seeds_needed(Level(5, 3, 0.5, 0.0, -half, half), floor, m) == needed
+
+
+def test_without_a_noise_floor_the_words_say_so():
+    runs = levels_of("kernel_size", {3: [0.50, 0.60, 0.40], 5: [0.56, 0.46, 0.66]})
+    for run in runs:  # each seed has images of its own, so that no setting has two seeds
+        object.__setattr__(run, "experiment", run.experiment.replace(data_seed=run.experiment.seed))
+    found = compare(runs, by="kernel_size")
+    assert np.isnan(found.noise_floor)
+    assert found.levels[1].seeds == 3
+    why = "and nobody could (no setting has two seeds: there is no noise floor)"
+    assert best_level(found) == Outcome(None, "these runs cannot tell which is best: 3 or 5", why)
 
 
 def test_a_verdict_that_was_found_counts_however_wide_the_interval_is():

@@ -66,7 +66,8 @@ from .experiments.runs import Runs as Runs, bank as bank, load_runs as load_runs
 from .experiments.sweep import grid as grid, sweep as sweep
 from .experiments.exam import Exam as Exam, take_exam as take_exam
 from .experiments.kernel_sizes import kernel_experiments as kernel_experiments, along_with as along_with
-from .comparison.compare import Comparison as Comparison, compare as compare, noise_floor as noise_floor
+from .comparison.compare import Comparison as Comparison, compare as compare
+from .comparison.noise_floor import noise_floor as noise_floor
 from .comparison.settings import compare_settings as compare_settings
 from .comparison.ranking import rank_stability as rank_stability
 from .comparison.question import Guess as Guess

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice
-from cnnlab.comparison.metrics import distinct
+from cnnlab.comparison.comparable_runs import distinct
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run

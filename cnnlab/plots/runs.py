@@ -13,15 +13,9 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice
-from cnnlab.comparison.compare import noise_floor
-from cnnlab.comparison.metrics import (
-    comparable_runs,
-    distinct,
-    diverged_with_value,
-    paired_histories,
-    possible_range,
-    value_at,
-)
+from cnnlab.comparison.comparable_runs import comparable_runs, distinct, paired_histories
+from cnnlab.comparison.metrics import diverged_with_value, possible_range, value_at
+from cnnlab.comparison.noise_floor import noise_floor
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run

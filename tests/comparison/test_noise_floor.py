@@ -7,8 +7,8 @@ import pytest
 from made_runs import levels_of, made
 from scipy import stats
 
-from cnnlab.comparison.compare import compare, noise_floor
-from cnnlab.comparison.noise_floor import paired_interval, pooled_noise
+from cnnlab.comparison.compare import compare
+from cnnlab.comparison.noise_floor import noise_floor, paired_interval, pooled_noise
 from cnnlab.errors import ConfigError
 
 TABLES = 2000

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made_runs import levels_of, made
 
-from cnnlab.comparison.compare import noise_floor
+from cnnlab.comparison.noise_floor import noise_floor
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.runs import Runs
 from cnnlab.plots.runs import plot_curves, plot_grid, plot_noise_floor

@@ -13,7 +13,7 @@ import jinja2
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import shown
-from cnnlab.comparison.metrics import distinct
+from cnnlab.comparison.comparable_runs import distinct
 from cnnlab.course.lab_report.answers import path_of, read_answers, to_html, write_form
 from cnnlab.course.lab_report.blocks import Picture, Section, questions_of
 from cnnlab.course.lab_report.design import Design, design_of

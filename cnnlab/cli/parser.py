@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.fields import Setting
 
 
@@ -39,3 +40,25 @@ def plain_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: sys.stderr.write(f"{message}\n")
         yield
+
+
+def plain_errors(command: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
+    """Let a command write its warnings and its errors as one line each; after an error its exit status is 2.
+
+    >>> @plain_errors
+    ... def main(arguments: list[str]) -> int:
+    ...     raise ConfigError("there is no such store")
+    >>> main([])
+    2
+    """
+
+    @functools.wraps(command)
+    def plain_command(arguments: list[str]) -> int:
+        with plain_warnings():
+            try:
+                return command(arguments)
+            except (ConfigError, DataError, OSError) as error:
+                sys.stderr.write(f"{error}\n")
+                return 2
+
+    return plain_command

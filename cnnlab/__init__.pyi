@@ -78,11 +78,9 @@ from .plots.images import plot_images as plot_images
 from .plots.maps import plot_maps as plot_maps, plot_filters as plot_filters
 from .plots.history import plot_history as plot_history
 from .plots.gallery import plot_gallery as plot_gallery
-from .plots.runs import (
-    plot_curves as plot_curves,
-    plot_noise_floor as plot_noise_floor,
-    plot_grid as plot_grid,
-)
+from .plots.curves import plot_curves as plot_curves
+from .plots.noise_floor import plot_noise_floor as plot_noise_floor
+from .plots.grid import plot_grid as plot_grid
 from .plots.comparison import plot_comparison as plot_comparison, plot_comparisons as plot_comparisons
 from .plots.summary import plot_summary as plot_summary
 from .plots.early_stopping import plot_stopping as plot_stopping

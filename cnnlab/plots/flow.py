@@ -90,7 +90,8 @@ def plot_insides(history: History, number: str = "update_ratio", *, ax: Axes | N
         raise ConfigError(f"plot_insides wants a History, got {type(history).__name__}")
     check_choice("number", number, LAYER_NUMBERS)
     recorded = [name for name in history.metrics if name.endswith(f".{number}")]
-    check_metric(f"conv1.{number}", [*recorded, f"conv1.{number}"] if recorded else [])
+    if not recorded:
+        check_metric(f"conv1.{number}", [])  # raises, and says how to record it
     ax = new_axes(ax)
     for place, name in enumerate(recorded):
         epochs, values = zip(*((row["epoch"], row[name]) for row in history.rows if name in row), strict=True)

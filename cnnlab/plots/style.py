@@ -32,6 +32,7 @@ MARKS = "osD^vPX*"
 DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))]
 TRAIN = {"color": PALETTE[0], "linestyle": "-", "marker": "o", "label": "training"}
 VALIDATION = {"color": PALETTE[1], "linestyle": "--", "marker": "s", "label": "validation"}
+LOOK_OF_SPLIT: dict[str, dict[str, Any]] = {"train": TRAIN, "validation": VALIDATION}
 # Grey is the noise floor and nothing else: it reaches from the line to an edge of the band.
 FLOOR_WORDS = "grey, the noise floor: two single runs of one setting differ by less than this 95 times in 100"
 NOISE_BAND = {"facecolor": "0.92", "edgecolor": "0.6", "linewidth": 0.8, "zorder": 0}
@@ -46,7 +47,7 @@ RECORDER_LABELS = {  # the axis label of each number that cnnlab.Recorder record
     "scale_change": "scale after the pool / before it",
     "saliency_concentration": "saliency concentration",
 }
-DERIVED_LABELS = {  # of the metrics that comparison/metrics.py computes from the curves
+DERIVED_LABELS = {  # of the metrics that training/curve_metrics.py computes from the curves
     "generalization_gap": "generalization gap (nats)",
     "fluctuation": "fluctuation (share per epoch)",
     "fluctuation_validation": "fluctuation, validation (share)",

@@ -9,8 +9,9 @@ from cnnlab.comparison.ranking import rank_stability
 from cnnlab.comparison.settings import compare_settings
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
+from cnnlab.plots.curves import plot_curves
+from cnnlab.plots.grid import plot_grid
 from cnnlab.plots.history import plot_history
-from cnnlab.plots.runs import plot_curves, plot_grid
 
 
 def test_stopped_compares_the_weights_that_were_kept():

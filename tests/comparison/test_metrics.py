@@ -9,7 +9,7 @@ from cnnlab.comparison.compare import compare
 from cnnlab.comparison.metrics import possible_range, value_at, why_missing
 from cnnlab.comparison.settings import compare_settings
 from cnnlab.errors import ConfigError
-from cnnlab.plots.runs import plot_grid
+from cnnlab.plots.grid import plot_grid
 
 
 def test_at_reads_the_epoch_that_it_names():

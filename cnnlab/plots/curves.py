@@ -17,7 +17,8 @@ from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.plots.names import legend_text
-from cnnlab.plots.style import axis_label, legend_below, line_look, log_scale, new_axes
+from cnnlab.plots.style import axis_label, legend_below, line_look, new_axes
+from cnnlab.plots.ticks import log_scale
 from cnnlab.training.history import check_metric, metrics_of, warn_if_environments_differ
 
 

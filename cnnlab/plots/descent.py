@@ -16,7 +16,8 @@ from matplotlib.ticker import MaxNLocator
 from cnnlab.arguments import check_arguments
 from cnnlab.errors import ConfigError
 from cnnlab.plots.names import legend_text
-from cnnlab.plots.style import legend_below, line_look, log_scale, new_axes, plain_legend
+from cnnlab.plots.style import legend_below, line_look, new_axes, plain_legend
+from cnnlab.plots.ticks import log_scale
 from cnnlab.training.descent import Descent, Surface, find_surface
 
 NAMES = ("SGD", "momentum", "RMSprop", "Adam")

@@ -15,7 +15,8 @@ from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import ByLayer, check_rows
 from cnnlab.interpret.gradients import LayerGradient
 from cnnlab.plots.names import legend_text, name_ticks
-from cnnlab.plots.style import RECORDER_LABELS, legend_below, line_look, log_scale, new_axes
+from cnnlab.plots.style import RECORDER_LABELS, legend_below, line_look, new_axes
+from cnnlab.plots.ticks import log_scale
 from cnnlab.training.history import LAYER_NUMBERS, History, check_metric
 
 FLOW_LABELS = {

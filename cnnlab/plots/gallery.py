@@ -19,7 +19,8 @@ from cnnlab.experiments.run import Run
 from cnnlab.plots.cells import Cell, Fields, cell_of, check_fields, rows_and_columns
 from cnnlab.plots.curves import count_early_ends, longest_runs
 from cnnlab.plots.names import label_text, write_plainly
-from cnnlab.plots.style import LOOK_OF_SPLIT, UNITS, log_scale, wrapped
+from cnnlab.plots.style import LOOK_OF_SPLIT, UNITS, wrapped
+from cnnlab.plots.ticks import log_scale
 from cnnlab.training.history import warn_if_environments_differ
 
 ABOVE, BESIDE = 20, 17  # letters of a line above a panel and beside it

@@ -18,7 +18,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from cnnlab.checks import shown
@@ -180,36 +179,6 @@ def inner_limits(values: np.ndarray) -> tuple[float, float]:
     reach = 1.5 * (third - first)
     inner = finite[(finite >= first - reach) & (finite <= third + reach)]
     return float(inner.min()), float(inner.max())
-
-
-def log_scale(ax: Axes) -> None:
-    """Give Axes a logarithmic vertical axis with powers of ten written as plain text, such as 10⁻³.
-
-    matplotlib's own labels are formulas: five of them take longer to lay out than the rest of the plot.
-    """
-    ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(_PowersOfTen())
-    ax.yaxis.set_minor_formatter(_PowersOfTen(minor_thresholds=(1, 0.4)))  # matplotlib's own thresholds
-
-
-class _PowersOfTen(LogFormatter):
-    """Write powers of ten as 10⁻³; where other numbers are labelled, too, write all as they are, such as 0.1 and 0.2.
-
-    matplotlib chooses the ticks with a label: on an axis of up to a factor of ten, numbers between the powers, too.
-    """
-
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        if not super().__call__(x, pos):
-            return ""
-        assert self.axis is not None  # matplotlib gives a formatter its axis
-        low, high = sorted(self.axis.get_view_interval())
-        power = round(math.log10(x))
-        if high <= 10 * low or not math.isclose(x, 10.0**power):
-            return f"{x:.3g}"
-        return "10" + str(power).translate(_RAISED)
-
-
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def bin_edges(values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,8 @@ from made_runs import levels_of, made, optimizers
 from cnnlab.comparison.compare import compare
 from cnnlab.comparison.settings import compare_settings
 from cnnlab.errors import ConfigError
-from cnnlab.plots.comparison import _FarApart, plot_comparison, plot_comparisons
+from cnnlab.plots.alt_text import alt_text
+from cnnlab.plots.comparison import plot_comparison, plot_comparisons
 
 FLOOR = "grey, the noise floor: two single runs of one setting differ by less than this 95 times in 100"
 TABLE = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59], 7: [0.51, 0.58, 0.42], 9: [0.2, 0.31, 0.11]}
@@ -297,6 +298,17 @@ def test_several_comparisons_share_the_scale_of_their_metric_and_explain_the_gre
     assert len({label.get_fontsize() for right in rights for label in right.get_yticklabels()}) == 1
 
 
+def test_the_alt_text_names_each_comparison_by_its_title():
+    small = {"first": compare(levels_of("kernel_size", {3: [0.5, 0.6], 5: [0.75, 0.85]}), by="kernel_size")}
+    small["second"] = compare(levels_of("kernel_size", {3: [0.5, 0.6], 5: [0.25, 0.35]}), by="kernel_size")
+    words = "validation accuracy (0–1) by kernel_size, mean and verdict: 3 0.55 (reference), 5 {} (cannot tell)."
+    figure = plot_comparisons(small)[0].figure
+    assert alt_text(figure) == f"first: {words.format('0.8')} second: {words.format('0.3')}"
+    assert alt_text(plot_comparison(small["first"]).figure) == words.format("0.8")
+    three = plot_comparisons(small | {"third": small["first"]})[0].figure
+    assert alt_text(three).startswith("3 plots: first, second, third. first: validation accuracy")
+
+
 def test_comparisons_side_by_side():
     one = compare(levels_of("kernel_size", TABLE), by="kernel_size")
     axes = plot_comparisons([one, one, one], columns=2)
@@ -340,19 +352,3 @@ def test_what_cannot_be_drawn_is_refused_in_words():
             call()
         assert message in str(caught.value)
     assert plt.get_fignums() == []  # refused before a figure is made
-
-
-@pytest.mark.parametrize(
-    ("limits", "ticks"),
-    [
-        ((0.9601, 0.9699), [0.964, 0.968]),
-        ((0, 9.7e-5), [0, 8e-5]),
-        ((-0.3, 0.2), [-0.25, 0.0]),
-        ((-0.6, 0.6), [-0.5, 0.5]),
-        ((0.4, 1.0), [0.5, 1.0]),
-    ],
-)
-def test_in_little_room_two_ticks_stand_far_apart(limits, ticks):
-    """Ticks are worked out by hand: multiples of the largest round step that has two of them within the limits."""
-    places = _FarApart().tick_values(*limits)
-    assert list(places) == pytest.approx(ticks)

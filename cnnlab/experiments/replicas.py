@@ -21,7 +21,8 @@ from torch import Tensor
 from cnnlab.data.dataset import Data, Split
 from cnnlab.experiments.device_work import VALIDATION_BATCH, TrainingStep, Validation, record_graphs
 from cnnlab.experiments.experiment import TRAINING, Experiment
-from cnnlab.experiments.run import Run, load_once, one_thread
+from cnnlab.experiments.one_thread import one_thread
+from cnnlab.experiments.run import Run, load_once
 from cnnlab.experiments.stacked_network import StackedNetwork, optimizer_settings
 from cnnlab.interpret.recorder import Recorder
 from cnnlab.machine import free_memory

@@ -184,13 +184,14 @@ class Store:
     def _weights(self, name: str) -> tuple[bytes | None, bool]:
         """Return the content of the file of weights, and whether it is the one that the record was written with."""
         content = self._content(f"{name}.safetensors")
-        if content is None or self._is_own(name, content) or self._folder is None or self.read_only:
-            return content, content is not None and self._is_own(name, content)
+        if content is None or (is_own := self._is_own(name, content)) or self._folder is None or self.read_only:
+            return content, content is not None and is_own
         with self.editing():  # another process may be writing both
             content = self._content(f"{name}.safetensors")
             return content, content is not None and self._is_own(name, content)
 
     def _is_own(self, name: str, weights: bytes) -> bool:
+        """Return whether these are the weights that the record was written with, as far as it says."""
         record = self.read(name) or {}
         return record.get("weights_sha256") in (None, hashlib.sha256(weights).hexdigest())
 

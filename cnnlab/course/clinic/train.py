@@ -16,7 +16,7 @@ from cnnlab.course.clinic.recording import ACTIVATIONS, LAYERS, Recording, large
 from cnnlab.course.clinic.settings import MOST_IMAGES, Setting
 from cnnlab.data.dataset import Split, shuffle_labels
 from cnnlab.data.loading import load_data
-from cnnlab.experiments.run import one_thread
+from cnnlab.experiments.one_thread import one_thread
 from cnnlab.interpret.activations import activation_statistics
 from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.weight_distributions import weight_distributions

@@ -22,7 +22,8 @@ from cnnlab.course.lab_report.sections import writers
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.exam import Exam
 from cnnlab.experiments.garbage_collector import garbage_collector_off
-from cnnlab.experiments.run import Run, one_thread
+from cnnlab.experiments.one_thread import one_thread
+from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.files import atomic_write, check_path
 from cnnlab.training.progress import StepProgress

@@ -53,8 +53,8 @@ class Comparison:
         The epoch at which the metric is taken; see `compare`.
     levels : tuple of Level
         A row for each level, the reference first: its mean, its paired difference from the reference, and the interval
-        low–high. All intervals of the table together hold the true differences with 95 % confidence. They are NaN with
-        fewer than three shared seeds, or if all differences are equal.
+        low–high. All intervals of the table together hold the true differences with 95 % confidence, if the results
+        did not choose the reference. They are NaN with fewer than three shared seeds, or if all differences are equal.
     values : mapping
         Level → seed → the metric, averaged over the blocks.
     noise_floor : float
@@ -212,7 +212,8 @@ def compare(
         validation loss; or an epoch from 1.
     reference : object
         The level that the others are compared with. The default `...` takes the first in order. It is not None, since
-        None can be a level (patience=None).
+        None can be a level (patience=None). Choose it before you know the results: the verdicts hold together only for
+        a reference that the results did not choose. `right_answer` says which level is best.
 
     Returns
     -------

@@ -37,7 +37,8 @@ def rank_stability(
     metric, at
         As in `compare`.
     resamples : int
-        How often the seeds are drawn anew, with replacement (the bootstrap).
+        How often the seeds are drawn anew, with replacement (the bootstrap). It knows no other seeds than these: with
+        few of them the ranking looks surer than it is.
     seed : int
         For these drawings.
 

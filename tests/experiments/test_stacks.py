@@ -5,6 +5,7 @@ import torch
 from small_replicas import TINY, assert_alike
 
 import cnnlab.experiments.device_work
+import cnnlab.experiments.replica
 import cnnlab.experiments.replicas
 import cnnlab.experiments.stacks
 import cnnlab.experiments.sweep
@@ -115,14 +116,14 @@ def test_out_of_memory_splits_the_stack(stacked, monkeypatch, tmp_path, error):
 
 @pytest.mark.filterwarnings("ignore:1 of 3 runs failed")
 def test_one_that_cannot_be_trained_fails_alone(monkeypatch, tmp_path):
-    begin = cnnlab.experiments.replicas._Replica.__init__
+    begin = cnnlab.experiments.replica.Replica.__init__
 
     def refuse(replica, place, experiment, *rest):
         if experiment.seed == 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         begin(replica, place, experiment, *rest)
 
-    monkeypatch.setattr(cnnlab.experiments.replicas._Replica, "__init__", refuse)
+    monkeypatch.setattr(cnnlab.experiments.replica.Replica, "__init__", refuse)
     runs = sweep(grid(TINY.replace(epochs=1), seed=range(3)), tmp_path, replicas=5, progress=False)
     assert [one.experiment.seed for one in runs] == [0, 2]
     assert runs.failures[0].reason == "MemoryError: out of memory with batch_size=32; try batch_size=16"
@@ -168,14 +169,14 @@ def test_the_line_of_progress_takes_back_what_is_trained_anew(monkeypatch, stack
 
 
 def test_an_interrupt_keeps_what_is_finished(monkeypatch, tmp_path, capsys):
-    finish = cnnlab.experiments.replicas._Replica.finish_epoch
+    finish = cnnlab.experiments.replica.Replica.finish_epoch
 
     def interrupt(replica, *rest):
         if len(replica.history) == 2:
             raise KeyboardInterrupt
         finish(replica, *rest)
 
-    monkeypatch.setattr(cnnlab.experiments.replicas._Replica, "finish_epoch", interrupt)
+    monkeypatch.setattr(cnnlab.experiments.replica.Replica, "finish_epoch", interrupt)
     experiments = [TINY.replace(seed=seed, epochs=epochs) for seed, epochs in enumerate([1, 2, 3])]
     runs = sweep(experiments, tmp_path, replicas=3, progress=False)
     assert [one.experiment.seed for one in runs] == [0, 1]

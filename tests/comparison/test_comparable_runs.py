@@ -17,9 +17,9 @@ from cnnlab.plots.history import plot_history
 def test_stopped_compares_the_weights_that_were_kept():
     runs = [made([0.5, 0.6 + shift * (seed + 1), 0.4], kernel_size=size, patience=0, epochs=9, seed=seed,
                  stopped_by="patience") for size, shift in ((3, 0), (5, 0.05)) for seed in range(3)]  # fmt: skip
-    found = compare(runs, by="kernel_size", at="stopped")
-    assert found.levels[1].difference == pytest.approx(0.1)
-    assert ", at the epoch whose weights were kept, against" in found.title
+    compared = compare(runs, by="kernel_size", at="stopped")
+    assert compared.levels[1].difference == pytest.approx(0.1)
+    assert ", at the epoch whose weights were kept, against" in compared.title
     assert compare(runs, by="kernel_size").levels[1].difference == 0
 
 

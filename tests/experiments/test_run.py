@@ -32,8 +32,8 @@ def numbers(history):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in history.rows]
 
 
-def same_weights(one, other):
-    pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
+def same_weights(each, other):
+    pairs = zip(each.state_dict().items(), other.state_dict().items(), strict=True)
     return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
 
 

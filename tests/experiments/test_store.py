@@ -497,14 +497,14 @@ def test_a_claim_excludes_others_until_it_is_closed(store):
     other = again.claim(TWO)
     assert other is not None
     code = f"from cnnlab.experiments.store import Store; print(Store({str(store.path)!r}).claim({ONE!r}) is None)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout == "True\n"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout == "True\n"
     claim.close()
     claim.close()
     third = again.claim(ONE)
     assert third is not None
-    for one in (third, other):
-        one.close()
+    for each in (third, other):
+        each.close()
     again.write(ONE, RECORD)  # a claim does not keep anybody from writing
     assert Store().claim(ONE) is not None
 
@@ -536,4 +536,4 @@ def test_a_run_is_loaded_once_however_often_it_was_asked_for(tmp_path):
     assert len(load_runs(tmp_path / "a")) == 1
     for patience in (2, None, 2):
         sweep([TINY.replace(patience=patience)], store=tmp_path / "b", **quiet)
-    assert sorted(str(one.experiment.patience) for one in load_runs(tmp_path / "b")) == ["2", "None"]
+    assert sorted(str(each.experiment.patience) for each in load_runs(tmp_path / "b")) == ["2", "None"]

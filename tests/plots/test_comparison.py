@@ -189,8 +189,10 @@ def test_a_gap_of_losses_may_be_negative():
 
 def overlaps(boxes):
     """Return the pairs of these named boxes that share more than a pixel."""
-    pairs = [(one, two) for place, one in enumerate(boxes) for two in boxes[:place]]
-    inner = [((one[0], two[0]), matplotlib.transforms.Bbox.intersection(one[1], two[1])) for one, two in pairs]
+    pairs = [(first, second) for place, first in enumerate(boxes) for second in boxes[:place]]
+    inner = [
+        ((first[0], second[0]), matplotlib.transforms.Bbox.intersection(first[1], second[1])) for first, second in pairs
+    ]
     return [names for names, box in inner if box is not None and box.width > 1 and box.height > 1]
 
 
@@ -281,10 +283,10 @@ def test_names_from_outside_are_shown_as_text():
 
 
 def test_several_comparisons_share_the_scale_of_their_metric_and_explain_the_grey_once_a_column():
-    one = compare(levels_of("kernel_size", TABLE), by="kernel_size")
-    two = compare(levels_of("kernel_size", {3: [0.9, 0.91, 0.95], 5: [0.92, 0.93, 0.96]}), by="kernel_size")
+    first = compare(levels_of("kernel_size", TABLE), by="kernel_size")
+    second = compare(levels_of("kernel_size", {3: [0.9, 0.91, 0.95], 5: [0.92, 0.93, 0.96]}), by="kernel_size")
     loss = compare(levels_of("kernel_size", TABLE), by="kernel_size", metric="validation_loss")
-    axes = plot_comparisons({"first": one, "second": two, "loss": loss})
+    axes = plot_comparisons({"first": first, "second": second, "loss": loss})
     assert [ax.get_title(loc="left") for ax in axes] == ["first", "second", "loss"]
     figure = axes[0].figure
     rights = figure.axes[3:]
@@ -310,8 +312,8 @@ def test_the_alt_text_names_each_comparison_by_its_title():
 
 
 def test_comparisons_side_by_side():
-    one = compare(levels_of("kernel_size", TABLE), by="kernel_size")
-    axes = plot_comparisons([one, one, one], columns=2)
+    first = compare(levels_of("kernel_size", TABLE), by="kernel_size")
+    axes = plot_comparisons([first, first, first], columns=2)
     figure = axes[0].figure
     assert figure.get_figwidth() == 11
     assert len(figure.axes) == 6  # the empty cell is gone

@@ -50,7 +50,9 @@ def test_a_curve_is_the_mean_in_a_band_from_the_lowest_to_the_highest_seed():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["kernel_size 3", "kernel_size 5"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "validation accuracy (0–1)")
     looks = [(line.get_color(), line.get_linestyle(), line.get_marker()) for line in ax.lines]
-    assert all(one != two for one, two in zip(*looks, strict=True))  # colour, dash and mark all tell them apart
+    assert all(
+        first != second for first, second in zip(*looks, strict=True)
+    )  # colour, dash and mark all tell them apart
 
 
 def test_only_the_longest_of_each_trajectory_is_drawn():

@@ -71,7 +71,7 @@ def test_a_legend_below_covers_neither_data_nor_labels(count, panels):
         assert not any(legend.overlaps(box) for box in (*boxes, *labels))
         assert 0 <= legend.x0 < legend.x1 <= figure.bbox.width
         assert legend.y0 >= 0
-    assert not any(one.overlaps(other) for one, other in itertools.combinations(legends, 2))
+    assert not any(first.overlaps(other) for first, other in itertools.combinations(legends, 2))
 
 
 def test_light_is_better_in_every_picture():

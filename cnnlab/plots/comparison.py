@@ -102,17 +102,7 @@ def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison
     >>> plot_comparisons({"coarse": on_coarse, "fine": on_fine})
     """
     check_whole("columns", columns, 1)
-    if not isinstance(comparisons, Comparison) and not is_iterable(comparisons):
-        raise ConfigError(f"plot_comparisons wants comparisons of compare(), got {type(comparisons).__name__}")
-    titles: list[str] = []
-    if isinstance(comparisons, Mapping):
-        titles, comparisons = [str(title) for title in comparisons], comparisons.values()
-    shown = [comparisons] if isinstance(comparisons, Comparison) else [*comparisons]
-    for comparison in shown:
-        if not isinstance(comparison, Comparison):
-            raise ConfigError(f"plot_comparisons wants comparisons of compare(), got {type(comparison).__name__}")
-    if not shown:
-        raise ConfigError("plot_comparisons wants one comparison or more, got none")
+    titles, shown = _titles_and_comparisons(comparisons)
     columns = min(columns, len(shown))
     width = max(WIDE, 5.5 * columns)
     last = len(shown) - columns  # from here on, nothing stands below
@@ -131,6 +121,26 @@ def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison
         draw_comparison(comparison, left, right, font=LARGEST_FONT, explained=place >= last)
     _share_scales(shown, halves)
     return [left for left, _ in halves]
+
+
+def _titles_and_comparisons(
+    comparisons: Mapping[str, Comparison] | Iterable[Comparison],
+) -> tuple[list[str], list[Comparison]]:
+    """Return the titles, if there are any, and the comparisons; raise ConfigError for anything else, and for none."""
+    titles = [str(title) for title in comparisons] if isinstance(comparisons, Mapping) else []
+    if isinstance(comparisons, Mapping):
+        comparisons = comparisons.values()
+    if isinstance(comparisons, Comparison):
+        comparisons = [comparisons]
+    if not is_iterable(comparisons):
+        raise ConfigError(f"plot_comparisons wants comparisons of compare(), got {type(comparisons).__name__}")
+    shown = [*comparisons]
+    for comparison in shown:
+        if not isinstance(comparison, Comparison):
+            raise ConfigError(f"plot_comparisons wants comparisons of compare(), got {type(comparison).__name__}")
+    if not shown:
+        raise ConfigError("plot_comparisons wants one comparison or more, got none")
+    return titles, shown
 
 
 def split(ax: Axes) -> tuple[Axes, Axes]:

@@ -50,7 +50,7 @@ class Store:
     def __init__(self, path: str | os.PathLike | None = None) -> None:
         self._files = StoreFiles(path)
         self.path, self._folder = self._files.path, self._files.folder
-        self._edit: filelock.BaseFileLock | None = None
+        self._edit: filelock.BaseFileLock | NoLock | None = None
         self._warned: set[str] = set()  # files that could not be set aside
 
     @property
@@ -199,14 +199,14 @@ class Store:
             yield
             return
         try:
-            self._edit = self._edit or file_lock(self._folder / ".locks" / "edit.lock")
-            self._edit.acquire()
+            lock = self._edit = self._edit or file_lock(self._folder / ".locks" / "edit.lock")
+            lock.acquire()
         except (OSError, NotImplementedError) as error:
             raise self._files.refusal(error) from error
         try:
             yield
         finally:
-            self._edit.release()
+            lock.release()
 
     def set_aside(self, file: str, content: bytes | None, why: str) -> None:
         """Rename a damaged file to .bad, and warn; where it can't be renamed, in a .zip for example, warn once.

@@ -56,7 +56,7 @@ def table_of_settings(runs: Runs, metric: str | Iterable[str]) -> pandas.DataFra
     for name in computed:
         frame[name] = pandas.Series([curve_value(run.history, name, len(run.history)) for run in runs], dtype=float)
         frame[f"{name}_missing"] = frame[name].isna()
-    counted = [name for name in (*(f"{name}_missing" for name in computed), "diverged") if frame[name].any()]
+    counted = [name for name in (*(f"{name}_missing" for name in computed), "diverged") if frame[name].to_numpy().any()]
     means = {name: (name, "mean") for name in [*metrics, "trained_epochs"]}
     stds = {spreads[name]: (name, "std") for name in metrics}
     counts = {name: (name, "sum") for name in counted}

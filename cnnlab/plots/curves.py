@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import seaborn
@@ -93,12 +93,13 @@ def longest_runs(runs: Iterable[Run]) -> list[Run]:
     return list({run.experiment.trajectory: run for run in sorted(runs, key=lambda run: len(run.history))}.values())
 
 
-def count_early_ends(runs: Collection[Run]) -> dict[str, int]:
+def count_early_ends(runs: Iterable[Run]) -> dict[str, int]:
     """Return "end early" → how many of these runs end before the others, and "diverged" → how many diverged.
 
     What no run does is left out.
     """
-    lengths = [len(run.history) for run in runs]
-    early = sum(length < max(1, *lengths) for length in lengths)
-    counts = {"end early": early, "diverged": sum(run.history.diverged for run in runs)}
+    histories = [run.history for run in runs]
+    longest = max(map(len, histories), default=0)
+    early = sum(len(history) < max(1, longest) for history in histories)
+    counts = {"end early": early, "diverged": sum(history.diverged for history in histories)}
     return {what: count for what, count in counts.items() if count}

@@ -9,7 +9,7 @@ from typing import Any
 
 from cnnlab.checks import check_choice
 from cnnlab.cli.parser import Parser, plain_errors
-from cnnlab.cli.stores import add_runs, matching, open_store
+from cnnlab.cli.store import add_store, add_where, matching, open_store
 from cnnlab.comparison.compare import Comparison, compare
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS
@@ -19,7 +19,7 @@ ENDINGS = (".png", ".svg", ".pdf")
 
 @plain_errors
 def main(arguments: list[str]) -> int:
-    """Print the comparison that the arguments describe, and draw it if they say so; return 0, or 2 if it can't be."""
+    """Print the comparison that the arguments describe, and draw it if they say so; return 0."""
     options = parser().parse_args(arguments)
     if options.plot is not None:
         check_picture(options.plot)
@@ -31,7 +31,8 @@ def main(arguments: list[str]) -> int:
     comparison = compare(runs, options.by, **how)
     if options.plot is not None:
         draw(comparison, options.plot)
-    sys.stdout.write("\n".join(filter(None, [str(comparison), comparison.noise_sentence])) + "\n")
+    floor = f"{comparison.noise_sentence}\n" if comparison.noise_sentence else ""
+    sys.stdout.write(f"{comparison}\n{floor}")
     return 0
 
 
@@ -43,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         "ruled out? Runs are paired on the seed and on every other field.",
         epilog="Example: python -m cnnlab compare bank:experiment_b --by pooling --where epochs=50 --plot pooling.png",
     )  # fmt: skip
-    add_runs(arguments)
+    add_store(arguments)
     arguments.add_argument("--by", required=True, metavar="FIELD", help="the field to compare, such as kernel_size")
     arguments.add_argument(
         "--metric", default="validation_accuracy", metavar="NAME",
@@ -61,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--reference", metavar="VALUE", help="the value that the others are compared with (default: the first)"
     )
+    add_where(arguments)
     arguments.add_argument(
         "--plot", type=Path, metavar="FILE", help=f"draw the comparison; the name ends in {', '.join(ENDINGS)}"
     )

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 from cnnlab.cli.parser import Parser, plain_errors
-from cnnlab.cli.stores import add_runs, matching, open_store
+from cnnlab.cli.store import add_store, add_where, matching, open_store
 
 
 @plain_errors
 def main(arguments: list[str]) -> int:
-    """Write the report that the arguments describe, and print what is open in it; return 0, or 2 if it can't be."""
+    """Write the report that the arguments describe, and print what is open in it; return 0."""
     options = parser().parse_args(arguments)
     from cnnlab.course.lab_report.report import lab_report  # after --help, which needs no drawing
 
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
         description="Write a lab report of finished runs: one HTML page with tables, pictures, verdicts and questions.",
         epilog="Example: python -m cnnlab lab-report bank:experiment_b --author Ada --answers answers.md",
     )  # fmt: skip
-    add_runs(arguments)
+    add_store(arguments)
     arguments.add_argument(
         "--out", type=Path, default=Path("report.html"), metavar="FILE", help="the page (default: %(default)s)"
     )
@@ -39,4 +39,5 @@ def parser() -> argparse.ArgumentParser:
         "--answers", type=Path, metavar="FILE",
         help="your answers, in Markdown; a file that is not there yet is made, with all questions to fill in",
     )  # fmt: skip
+    add_where(arguments)
     return arguments

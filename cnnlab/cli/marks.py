@@ -13,7 +13,7 @@ from cnnlab.printing import write_line
 
 @plain_errors
 def main(arguments: list[str]) -> int:
-    """Mark the submissions that the arguments name; return 0, 1 where a submission had problems, 2 if it can't be."""
+    """Mark the submissions that the arguments name; return 0, or 1 where a submission had problems."""
     options = parser().parse_args(arguments)
     shut = "without a network" if without_network() else "WITH a network: this system can't cut a process off from it"
     sys.stderr.write(

@@ -43,17 +43,10 @@ def plain_warnings() -> Iterator[None]:
 
 
 def plain_errors(command: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
-    """Let a command write its warnings and its errors as one line each; after an error its exit status is 2.
-
-    >>> @plain_errors
-    ... def main(arguments: list[str]) -> int:
-    ...     raise ConfigError("there is no such store")
-    >>> main([])
-    2
-    """
+    """Decorate a command: an error of the course or of a file is one sentence, and the status 2; warnings are lines."""
 
     @functools.wraps(command)
-    def plain_command(arguments: list[str]) -> int:
+    def run(arguments: list[str]) -> int:
         with plain_warnings():
             try:
                 return command(arguments)
@@ -61,4 +54,4 @@ def plain_errors(command: Callable[[list[str]], int]) -> Callable[[list[str]], i
                 sys.stderr.write(f"{error}\n")
                 return 2
 
-    return plain_command
+    return run

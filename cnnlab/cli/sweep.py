@@ -15,7 +15,7 @@ from cnnlab.experiments.sweep import grid, sweep
 
 @plain_errors
 def main(arguments: list[str]) -> int:
-    """Run the sweep that the arguments describe; return 0, 1 where runs failed or are missing, 2 if it can't be."""
+    """Run the sweep that the arguments describe; return 0, or 1 where runs failed or are missing."""
     options = vars(parser().parse_args(arguments))
     seeds, store = options.pop("seeds"), options.pop("store")
     how = {name: options.pop(name) for name in ("workers", "device", "replicas")}

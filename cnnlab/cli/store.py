@@ -1,9 +1,9 @@
-"""Read the runs of the commands `compare` and `lab-report`: the store that is named, and which of its runs."""
+"""What the commands on finished runs share: which store they read, and which of its runs they take."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from cnnlab.checks import check_choice
@@ -14,13 +14,17 @@ from cnnlab.experiments.runs import Runs, bank, load_runs
 BANK = "bank:"
 
 
-def add_runs(arguments: argparse.ArgumentParser) -> None:
-    """Add the arguments STORE and --where, which `open_store` and `matching` take."""
+def add_store(arguments: argparse.ArgumentParser) -> None:
+    """Add the argument STORE."""
     arguments.add_argument(
         "store", metavar="STORE",
         help="the runs: a folder that `python -m cnnlab sweep --store` filled, a .zip of one, or bank:NAME for runs "
         "that come with the course, such as bank:experiment_b",
     )  # fmt: skip
+
+
+def add_where(arguments: argparse.ArgumentParser) -> None:
+    """Add the option --where."""
     arguments.add_argument(
         "--where", nargs="+", default=(), metavar="FIELD=VALUE",
         help="take only these runs, such as pooling=max; name a field twice to take both its values",
@@ -35,7 +39,7 @@ def open_store(name: str) -> Runs:
     return load_runs(bank(name.removeprefix(BANK)) if name.startswith(BANK) else name)
 
 
-def matching(runs: Runs, conditions: Iterable[str]) -> Runs:
+def matching(runs: Runs, conditions: Sequence[str], *, option: str = "--where") -> Runs:
     """Return the runs that meet the conditions; raise ConfigError if there are none.
 
     >>> matching(runs, ["pooling=max", "kernel_size=3", "kernel_size=5"])
@@ -45,14 +49,14 @@ def matching(runs: Runs, conditions: Iterable[str]) -> Runs:
     for condition in conditions:
         name, equals, word = condition.partition("=")
         if not equals:
-            raise ConfigError(f"--where wants FIELD=VALUE, such as pooling=max, got {condition!r}")
+            raise ConfigError(f"{option} wants FIELD=VALUE, such as pooling=max, got {condition!r}")
         check_choice("field of Experiment", name, FIELDS)
         value = FIELDS[name].read(name, word)
         if value not in values[name]:
             choices = (",".join(map(str, each)) if isinstance(each, tuple) else str(each) for each in values[name])
-            raise ConfigError(f"--where {condition}: no run here has it; {name} is {' or '.join(choices)}")
+            raise ConfigError(f"{option} {condition}: no run here has it; {name} is {' or '.join(choices)}")
         wanted.setdefault(name, []).append(value)
     left = runs.filter(**wanted)
     if wanted and not len(left):
-        raise ConfigError(f"--where {' '.join(conditions)}: no run here is all of this; leave one of them out")
+        raise ConfigError(f"{option} {' '.join(conditions)}: no run here is all of this; leave one of them out")
     return left

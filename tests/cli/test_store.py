@@ -5,7 +5,7 @@ import argparse
 import pytest
 from made_runs import made
 
-from cnnlab.cli.stores import add_runs, matching, open_store
+from cnnlab.cli.store import add_store, add_where, matching, open_store
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.runs import Runs
 
@@ -17,7 +17,8 @@ def experiment_b():
 
 def test_the_arguments_are_a_store_and_conditions():
     parser = argparse.ArgumentParser()
-    add_runs(parser)
+    add_store(parser)
+    add_where(parser)
     given = parser.parse_args(["runs", "--where", "pooling=max", "seed=1"])
     assert (given.store, given.where) == ("runs", ["pooling=max", "seed=1"])
     assert tuple(parser.parse_args(["runs"]).where) == ()

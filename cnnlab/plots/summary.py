@@ -78,7 +78,7 @@ def _shades(metric: str, means: np.ndarray) -> np.ndarray:
     low, high = np.nanmin(means), np.nanmax(means)
     if low > 0 and high > LOG_RANGE * low:
         means, low, high = np.log(means), np.log(low), np.log(high)
-    shades = (means - low) / (high - low) if high > low else np.full(len(means), 0.5)
+    shades = (means - low) / (high - low) if high > low else np.where(np.isnan(means), np.nan, 0.5)
     return 1 - shades if higher_is_better(metric) is False else shades
 
 

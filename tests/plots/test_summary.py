@@ -87,6 +87,9 @@ def test_a_metric_that_no_setting_has_is_a_column_of_dashes():
     assert [row[0] for row in cells(ax)] == ["–"] * 3
     assert [text.get_color() for text in ax.texts[:3]] == ["black"] * 3
     assert table["epochs_to_reach:0.95_missing"].tolist() == [3, 3, 3]
+    equal = plot_summary(made_table("epochs_to_reach:0.8"))  # one seed of kernel 5 gets there, and each of kernel 7
+    assert cells(equal) == [["–"], ["1"], ["1"]]
+    assert [list(colours(equal)[row, 0]) for row in (0, 1)] == [[0, 0, 0, 0], list(plt.get_cmap("viridis")(0.5))]
     ax.figure.canvas.draw()
 
 

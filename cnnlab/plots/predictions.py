@@ -25,7 +25,8 @@ GUESS_COLOUR = PALETTE[4]
 def plot_guess(comparison: Comparison, guess: Guess, *, ax: Axes | None = None) -> Axes:
     """Draw a comparison with the guess marked in it; the title says whether the guess was right.
 
-    The setting with the best mean is the reference, so that the verdicts of the others answer "which is best?".
+    The setting with the best mean is the reference: it is the best one if all others are worse. (The results chose this
+    reference, so that a single "worse" is less sure; `cnnlab.comparison.right_answer.leading` says how much.)
 
     Parameters
     ----------

@@ -34,18 +34,18 @@ def drawn_cells(ax):
 
 
 def test_a_cell_is_the_mean_of_its_runs():
-    runs = [made(0.1 * size + 0.01 * seed + 0.02 * (pooling == "avg") * (size == 5), kernel_size=size, pooling=pooling,
+    runs = [made(0.1 * size + more + 0.02 * (pooling == "avg") * (size == 5), kernel_size=size, pooling=pooling,
                  optimizer=optimizer, learning_rate=0.01, seed=seed)
             for size in (5, 3) for pooling in ("avg", "max") for optimizer in ("adam", "sgd")
-            for seed in range(3)]  # fmt: skip
+            for seed, more in enumerate((0.0, 0.01, 0.05))]  # fmt: skip
     gone = [run for run in runs if (run.experiment.pooling, run.experiment.optimizer) == ("max", "sgd")]
     kept = [run for run in runs if run not in gone or run.experiment.kernel_size == 3]
     failed = made(0.9, kernel_size=5, pooling="max", optimizer="sgd", learning_rate=0.01, stopped_by="diverged")
     ax = plot_grid([*kept, failed, *kept[:1]], rows=("optimizer", "pooling"), columns="kernel_size")
     values, texts = drawn_cells(ax)
-    # Rows sgd · max, sgd · avg, adam · max, adam · avg; the mean over three seeds adds 0.01
-    assert values == pytest.approx(np.array([[0.31, np.nan], [0.31, 0.53], [0.31, 0.51], [0.31, 0.53]]), nan_ok=True)
-    assert texts == [["0.310", ""], ["0.310", "0.530"], ["0.310", "0.510"], ["0.310", "0.530"]]
+    # Rows sgd · max, sgd · avg, adam · max, adam · avg; the mean over three seeds adds 0.02, their median 0.01
+    assert values == pytest.approx(np.array([[0.32, np.nan], [0.32, 0.54], [0.32, 0.52], [0.32, 0.54]]), nan_ok=True)
+    assert texts == [["0.320", ""], ["0.320", "0.540"], ["0.320", "0.520"], ["0.320", "0.540"]]
     assert [label.get_text() for label in ax.get_yticklabels()] == [
         "sgd · max",
         "sgd · avg",

@@ -16,6 +16,7 @@ import torch
 
 from cnnlab import Experiment, load_runs, sweep
 from cnnlab.errors import ConfigError, DataError
+from cnnlab.experiments import store_files
 from cnnlab.experiments.store import FORMAT, Store, decode, encode
 from cnnlab.model.weights import pack_tensors
 
@@ -161,6 +162,22 @@ def test_a_full_disk_is_said_in_words_and_the_earlier_file_stays(store, monkeypa
     assert sorted(path.name for path in store.path.iterdir()) == [".locks", f"{ONE}.json", f"{ONE}.safetensors"]
     store.write(ONE, RECORD | {"more": 1})  # the lock was given back
     assert store.read(ONE)["more"] == 1
+
+
+def test_a_process_that_ends_between_two_files_leaves_no_record_without_its_weights(store, monkeypatch):
+    write, files = store_files.atomic_write, []
+
+    def end_before_the_second(path, content):
+        files.append(path.suffix)
+        if len(files) == 2:
+            raise KeyboardInterrupt
+        write(path, content)
+
+    monkeypatch.setattr(store_files, "atomic_write", end_before_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        store.write(ONE, RECORD, WEIGHTS)
+    assert files == [".safetensors", ".json"]
+    assert store.names() == []
 
 
 def test_what_a_killed_process_left_half_written_is_cleared_away(store):

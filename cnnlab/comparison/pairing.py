@@ -33,7 +33,7 @@ class PairKey(NamedTuple):
     block: tuple[Any, ...]
 
 
-Table = dict[Any, dict[PairKey, float]]  # level → key → the metric
+Pairs = dict[Any, dict[PairKey, float]]  # level → key → the metric
 
 
 def check_fields(compared: Compared) -> None:
@@ -47,13 +47,13 @@ def check_fields(compared: Compared) -> None:
         raise ConfigError(f"along={along!r} names {by!r}, which is compared itself; leave it out")
 
 
-def pair_runs(runs: list[Run], compared: Compared) -> Table:
+def pair_runs(runs: list[Run], compared: Compared) -> Pairs:
     """Return level → key → the metric of a run; a run without a value is left out.
 
     Raises ConfigError if a level has several values of what moves along, within one block.
     """
     by, along = compared.by, compared.along
-    table: Table = {}
+    table: Pairs = {}
     moved: dict[tuple[Any, tuple], tuple] = {}  # (level, block) → the values of the fields that move along
     for run in runs:
         settings = run.experiment.resolved()
@@ -73,14 +73,14 @@ def pair_runs(runs: list[Run], compared: Compared) -> Table:
     return table
 
 
-def complete_pairs(table: Table) -> Table:
+def complete_pairs(table: Pairs) -> Pairs:
     """Return the table with the keys that are there at every level, and no others."""
     first, *others = table.values()
     keys = [key for key in first if all(key in of_level for of_level in others)]
     return {level: {key: of_level[key] for key in keys} for level, of_level in table.items()}
 
 
-def levels_in_order(table: Table, by: str) -> list[Any]:
+def levels_in_order(table: Pairs, by: str) -> list[Any]:
     """Return the levels in the course's order; raise ConfigError if there are fewer than two."""
     levels = sorted(table, key=in_order)
     if len(levels) < 2:
@@ -96,7 +96,7 @@ def average_blocks(of_level: Mapping[PairKey, float]) -> dict[int, float]:
     return {seed: statistics.fmean(blocks[seed]) for seed in sorted(blocks)}
 
 
-def by_setting(table: Table) -> dict[tuple, dict[int, float]]:
+def by_setting(table: Pairs) -> dict[tuple, dict[int, float]]:
     """Return setting → seed → the metric of a single run; a setting is a level and a block."""
     settings: dict[tuple, dict[int, float]] = {}
     for level, of_level in table.items():
@@ -105,7 +105,7 @@ def by_setting(table: Table) -> dict[tuple, dict[int, float]]:
     return settings
 
 
-def why_no_pairs(runs: list[Run], table: Table, levels: list[Any], compared: Compared) -> str:
+def why_no_pairs(runs: list[Run], table: Pairs, levels: list[Any], compared: Compared) -> str:
     """Say why no two runs can be paired: a level without a value, fields that move along, or missing runs."""
     by, along, metric, at = compared
     for level in levels:

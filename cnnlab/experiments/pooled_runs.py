@@ -68,9 +68,9 @@ def pool_runs(stores: Mapping[str, Iterable[Run]]) -> list[Run]:
                 double.append(f"seed {run.experiment.seed} in {owner} and {name} ({same})")
     if double:
         more = f", and {len(double) - MOST_NAMED} more" if len(double) > MOST_NAMED else ""
-        count = "1 experiment is" if len(double) == 1 else f"{len(double)} experiments are"
         named = "; ".join(double[:MOST_NAMED])
-        warnings.warn(f"{count} in several stores, and the first one counts: {named}{more}", stacklevel=4)
+        several = f"{len(double)} experiments are" if len(double) > 1 else "1 experiment is"
+        warnings.warn(f"{several} in two stores, and the first one counts: {named}{more}", stacklevel=4)
     _warn_of_versions(first.values())
     return [run for _, run in first.values()]
 

@@ -61,7 +61,8 @@ from .experiments.runs import Runs as Runs, bank as bank, load_runs as load_runs
 from .experiments.sweep import grid as grid, sweep as sweep
 from .experiments.exam import Exam as Exam, take_exam as take_exam
 from .experiments.kernel_sizes import kernel_experiments as kernel_experiments, along_with as along_with
-from .comparison.compare import Comparison as Comparison, compare as compare, noise_floor as noise_floor
+from .comparison.compare import Comparison as Comparison, compare as compare
+from .comparison.noise_floor import noise_floor as noise_floor
 from .comparison.settings import compare_settings as compare_settings
 from .comparison.ranking import rank_stability as rank_stability
 from .comparison.question import Guess as Guess
@@ -72,11 +73,9 @@ from .plots.images import plot_images as plot_images
 from .plots.maps import plot_maps as plot_maps, plot_filters as plot_filters
 from .plots.history import plot_history as plot_history
 from .plots.gallery import plot_gallery as plot_gallery
-from .plots.runs import (
-    plot_curves as plot_curves,
-    plot_noise_floor as plot_noise_floor,
-    plot_grid as plot_grid,
-)
+from .plots.curves import plot_curves as plot_curves
+from .plots.noise_floor import plot_noise_floor as plot_noise_floor
+from .plots.grid import plot_grid as plot_grid
 from .plots.comparison import plot_comparison as plot_comparison, plot_comparisons as plot_comparisons
 from .plots.summary import plot_summary as plot_summary
 from .plots.early_stopping import plot_stopping as plot_stopping

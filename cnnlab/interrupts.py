@@ -15,8 +15,8 @@ class OneInterrupt:
     """Handle interrupts while a function works; the caller uses it with `try` and `finally`.
 
     The first interrupt goes to the handler that was there before, which usually raises KeyboardInterrupt. Further ones
-    within three seconds are ignored. While `held` is True, an interrupt waits. In a thread that gets no interrupts, or
-    where Python handles none, this does nothing.
+    within three seconds are ignored. While `held` is True, an interrupt waits; `came` says whether one was let through.
+    In a thread that gets no interrupts, or where Python handles none, this does nothing.
 
     >>> interrupts = OneInterrupt()
     >>> try:
@@ -31,6 +31,7 @@ class OneInterrupt:
 
     def __init__(self) -> None:
         self.held, self._waits, self._last = True, False, -AGAIN
+        self.came = False
         self._before: Any = None
         if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
             self._before = signal.getsignal(signal.SIGINT)
@@ -40,7 +41,7 @@ class OneInterrupt:
         if self.held:
             self._waits = True
         elif time.monotonic() - self._last >= AGAIN:
-            self._last = time.monotonic()
+            self._last, self.came = time.monotonic(), True
             self._before(number, frame)
 
     def release(self) -> None:

@@ -100,6 +100,8 @@ SETTINGS = {
     "oneDNN": Setting(torch._C._get_mkldnn_enabled, torch._C._set_mkldnn_enabled, True, True),
 }
 
+USUAL = {name: setting.usual for name, setting in SETTINGS.items()}
+
 # What `_enter` has to remember for the whole process.
 _lock = threading.Lock()
 _inside: list[int] = []  # the thread of each door that is open
@@ -127,7 +129,8 @@ def usual_torch_state(function: Callable[Arguments, Result]) -> Callable[Argumen
                 return function(*arguments, **named)
             finally:
                 interrupts.held = True  # no call: between this and the function's end nothing can be interrupted
-                _leave(modes, changed)
+                # An interrupt may have come while a `with torch.no_grad()` of the function was about to end.
+                _leave(modes, USUAL | changed if interrupts.came else changed)
         finally:
             interrupts.end()
 

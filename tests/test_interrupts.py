@@ -14,6 +14,7 @@ from small_training import small
 import cnnlab
 from cnnlab import interrupts
 from cnnlab.interrupts import OneInterrupt
+from cnnlab.torch_state import usual_torch_state
 
 
 @pytest.fixture
@@ -102,6 +103,32 @@ def test_ignored_interrupts_stay_ignored_and_other_threads_handle_none():
     thread.start()
     thread.join()
     assert signal.getsignal(signal.SIGINT) == before
+
+
+@pytest.mark.parametrize("is_caught", [True, False], ids=["caught", "raised"])
+@pytest.mark.parametrize("gradients", [True, False], ids=["gradients on", "off"])
+def test_a_setting_that_an_interrupt_has_left_behind_is_put_back(gradients, is_caught):
+    """An interrupt at the very end of `with torch.no_grad()` leaves gradients off."""
+
+    @usual_torch_state
+    def interrupted():
+        torch.set_grad_enabled(False)
+        torch.set_deterministic_debug_mode("warn")
+        try:
+            interrupt()
+        except KeyboardInterrupt:
+            if not is_caught:
+                raise
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with torch.set_grad_enabled(gradients):
+            with contextlib.nullcontext() if is_caught else pytest.raises(KeyboardInterrupt):
+                interrupted()
+            assert torch.is_grad_enabled() is gradients
+        assert torch.get_deterministic_debug_mode() == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_twelve_double_interrupts_leave_a_finished_epoch_and_gradients_on():

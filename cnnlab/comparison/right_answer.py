@@ -79,7 +79,7 @@ def find_outcome(evidence: object, rule: Rule | None = None, level: object = Non
         check_choice("answer in the evidence", as_text(evidence), rule.choices)
     elif isinstance(evidence, numbers.Real) and not isinstance(evidence, bool):
         if not is_finite_number(evidence):
-            return Outcome(None, f"there is no number ({evidence})")
+            return Outcome(None, f"there is no number ({shown(evidence)})")
         number = plain_number(evidence)
         return Outcome(number, f"{'≈ ' if isinstance(number, float) else ''}{say_value(number)}")
     elif rule and rule.is_number:

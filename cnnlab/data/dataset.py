@@ -186,7 +186,7 @@ def split_up(
     images is uint8 or float, on the CPU, and is not copied as a whole: at its peak this takes the images once more than
     the result, as uint8 a quarter of it.
     """
-    check_whole("seed", seed, 0)
+    seed = check_whole("seed", seed, 0)
     test = test_size(len(labels), test)
     for_test, rest = stratified(labels.numpy(), (test, len(labels) - test), np.random.default_rng(seed))
     return assemble(
@@ -215,7 +215,7 @@ def assemble(  # noqa: PLR0913 (two sets, and what is taken from them)
     random = np.random.default_rng(seed)
     train, validation = split_sizes(name, len(training_set[1]), train, validation)
     test = len(test_set[1]) if test is None else test
-    check_whole("test", test, 0)
+    test = check_whole("test", test, 0)
     if test > len(test_set[1]):
         raise ConfigError(
             f"test={test} asks for more than the {len(test_set[1])} test images of {name!r}; make it smaller"

@@ -53,7 +53,7 @@ def as_mnist(ink: Tensor, *, scale: int = 1) -> Tensor:
     tensor(20)
     """
     _check_ink(ink)
-    check_whole("scale", scale, 1, most=100)
+    scale = check_whole("scale", scale, 1, most=100)
     side, longest = SIDE * scale, LONGEST * scale
     picture = torch.zeros(side, side)
     if not ink.any():

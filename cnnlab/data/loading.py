@@ -66,7 +66,7 @@ def load_data(
     torch.Size([2000, 1, 28, 28])
     """
     check_choice("dataset", name, DATASETS)
-    check_whole("seed", seed, 0)
+    seed = check_whole("seed", seed, 0)
     if name == "patterns":
         return _load_patterns(train, validation, test, seed, knobs)
     for knob in knobs:
@@ -142,7 +142,7 @@ def load_folder(  # noqa: PLR0913 (what is loaded, and how it is split)
 
     Raises DataError where the pictures do not have this fingerprint; None: any.
     """
-    check_whole("size", size, 1)
+    size = check_whole("size", size, 1)
     for name, value in {"grey": grey, "balanced": balanced}.items():
         if not isinstance(value, bool):
             raise ConfigError(f"{name} must be True or False, got {shown(value)}")

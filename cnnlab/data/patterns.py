@@ -74,8 +74,8 @@ def make_patterns(
     >>> images, labels = make_patterns(1000, structure="mark", noise=0.1, seed=0)
     >>> validation_images, validation_labels = make_patterns(500, structure="mark", noise=0.1, seed=1)
     """
-    check_whole("count", count, 1)
-    check_whole("seed", seed, 0)
+    count = check_whole("count", count, 1)
+    seed = check_whole("seed", seed, 0)
     check_knobs(structure, scale, noise, classes, size)
     check_memory(f"{count:,} patterns of {size}×{size} pixels", 16 * count * size**2, "make fewer or smaller ones")
     given = {"structure": structure, "scale": scale, "noise": noise, "classes": classes, "size": size}

@@ -13,7 +13,7 @@ from cnnlab.errors import ConfigError
 def test_size(count: int, test: int | None) -> int:
     """Return how many of `count` images are locked away: `test`, or a tenth; raise ConfigError if that is all."""
     test = count // 10 if test is None else test
-    check_whole("test", test, 0)
+    test = check_whole("test", test, 0)
     if test >= count:
         raise ConfigError(f"test={test} leaves nothing of {count} images; take a smaller test set")
     return test
@@ -40,11 +40,11 @@ def split_sizes(name: str, pool: int, train: int | None, validation: int | None)
     (81, 9)
     """
     validation = pool // 10 if validation is None else validation
-    check_whole("validation", validation, 0)
+    validation = check_whole("validation", validation, 0)
     if train is None and validation >= pool:
         raise ConfigError(f"validation={validation} leaves nothing of the {pool} images of {name!r}; make it smaller")
     train = pool - validation if train is None else train
-    check_whole("train", train, 1)
+    train = check_whole("train", train, 1)
     if train + validation > pool:
         raise ConfigError(
             f"train={train} and validation={validation} ask for {train + validation} images, but {name!r} has {pool}; "

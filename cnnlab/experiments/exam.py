@@ -53,7 +53,7 @@ def take_exam(runs: Iterable[Run], *, size: int = 2000) -> Exam:
     runs : iterable of Run
         Runs on the same images, which differ in the seed, for example. Each has a snapshot.
     size : int
-        The number of test images.
+        The number of test images, up to 50,000.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def take_exam(runs: Iterable[Run], *, size: int = 2000) -> Exam:
     0.906
     """
     check_arguments(take_exam, locals())
-    runs, size = list(Runs(runs)), check_whole("size", size, 2, most=100_000)
+    runs, size = list(Runs(runs)), check_whole("size", size, 2, most=50_000)
     if len({run.experiment.of_data() for run in runs}) != 1:
         raise ConfigError(f"take_exam wants runs on the same images, got {len(runs)} runs; filter them to one data set")
     experiment = runs[0].experiment

@@ -246,7 +246,7 @@ class Experiment:
 
         >>> Experiment(dataset="images", folder="my_pictures").check_pictures(count_images("my_pictures"))
         """
-        check_whole("count", count, 0)
+        count = check_whole("count", count, 0)
         pool = count - count // 10
         sizes = split_sizes(Path(str(self.folder)).name, pool, self.train_size, self.validation_size)
         check_sizes(self.batch_size, self.patience, *sizes)

@@ -237,7 +237,7 @@ def _check_device(device: str | None, replicas: int | None, executor, workers) -
     """Return the device on which runs are trained as one network; None where they are trained one by one."""
     if replicas is not None:
         check_whole("replicas", replicas, 1)
-    chosen = choose_device(device or "cpu")
+    chosen = choose_device("cpu" if device is None else device)
     if chosen.type == "cpu" and replicas is None:
         return None
     if executor is not None or workers is not None:

@@ -111,8 +111,8 @@ def activation_statistics(
     check_takes(model, images)
     check_not_empty(images)
     batch_size = check_batch_size(batch_size)
-    check_whole("sample", sample, 1, most=10_000_000)
-    check_whole("seed", seed, 0)
+    sample = check_whole("sample", sample, 1, most=10_000_000)
+    seed = check_whole("seed", seed, 0)
     device = device_of(model)
     tallies: dict[str, _Tally] = {}
 

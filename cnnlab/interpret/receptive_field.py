@@ -49,8 +49,8 @@ def receptive_field(
     check_memory("an image of this input_shape", 16 * channels * height * width, "take a smaller one")
     model = original(check_model(model))
     layer_of_output(model, layer)
-    check_whole("unit", unit, 0)
-    check_whole("place", place, 0)
+    unit = check_whole("unit", unit, 0)
+    place = check_whole("place", place, 0)
     check_takes(model, torch.zeros(1, channels, height, width, dtype=dtype_of(model)))
     depends_on = _experiment(model, layer, unit, place, (channels, height, width))
     if not depends_on():

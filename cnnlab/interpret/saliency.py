@@ -110,6 +110,7 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     numbers = {"samples": samples, "steps": steps, "window": window, "stride": stride, "batch_size": batch_size}
     logits = _first_logits(model, images, method, numbers, noise)
     samples, steps, window, stride, batch_size = map(int, numbers.values())
+    noise = float(noise)
     if layer is not None:
         layer_of_output(model, layer)
     targets = class_targets(model, images, targets, logits.shape[1], batch_size)

@@ -81,8 +81,8 @@ def top_images(
     model = original(check_model(model))
     check_takes(model, tensors)
     check_not_empty(tensors)
-    check_whole("count", count, 1, most=10_000)
-    check_whole("unit", unit, 0)
+    count = check_whole("count", count, 1, most=10_000)
+    unit = check_whole("unit", unit, 0)
     batch_size = check_batch_size(batch_size)
     values, places = _largest_outputs(model, tensors, layer, unit, batch_size)
     if not values.isfinite().all() or not values.any():

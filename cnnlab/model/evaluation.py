@@ -113,7 +113,8 @@ def evaluate_all(models: Iterable[nn.Module], split: Split, *, batch_size: int =
     >>> print(evaluate_all([run.model() for run in runs], data.validation))
     loss ≈ 0.376 ± 0.041, accuracy ≈ 0.926 ± 0.010 (500 images)
     """
-    check_arguments(evaluate_all, locals(), batch_size=1)
+    check_arguments(evaluate_all, locals())
+    batch_size = check_batch_size(batch_size)
     models = list(models)
     if not models or not isinstance(split, Split) or len(split) < 2:
         raise ConfigError(

@@ -101,7 +101,7 @@ def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison
 
     >>> plot_comparisons({"coarse": on_coarse, "fine": on_fine})
     """
-    check_whole("columns", columns, 1)
+    columns = check_whole("columns", columns, 1)
     titles, shown = _titles_and_comparisons(comparisons)
     columns = min(columns, len(shown))
     width = max(WIDE, 5.5 * columns)

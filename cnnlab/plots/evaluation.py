@@ -70,7 +70,7 @@ def plot_mistakes(mistakes: Mistakes, *, count: int = 8, ax: Axes | None = None)
         raise ConfigError(f"plot_mistakes wants what mistakes() gives, got {type(mistakes).__name__}")
     if len(mistakes.answers) == 0:
         raise ConfigError("plot_mistakes: this network made no mistake on these images; show it more of them")
-    check_whole("count", count, 1, most=10_000)
+    count = check_whole("count", count, 1, most=10_000)
     images, names = mistakes.images[:count], mistakes.images.classes
     rows = zip(images.labels.tolist(), mistakes.answers.tolist(), mistakes.confidence.tolist(), strict=False)
     titles = [

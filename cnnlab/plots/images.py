@@ -128,7 +128,7 @@ def montage_axes(tiles: np.ndarray, columns: int, ax: Axes | None, *, room: floa
 
     room: the share of a tile's height for its title. right: inches for a colour bar.
     """
-    check_whole("columns", columns, 1)
+    columns = check_whole("columns", columns, 1)
     if len(tiles) == 0:
         raise ConfigError("there is nothing to draw: got 0 pictures; take at least one")
     columns = min(columns, len(tiles))

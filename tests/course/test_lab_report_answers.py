@@ -5,6 +5,7 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 
+from cnnlab import bank, lab_report, load_runs
 from cnnlab.course.lab_report.answers import path_of, read_answers, to_html, write_form
 from cnnlab.errors import ConfigError
 
@@ -150,3 +151,10 @@ def test_nothing_in_an_answer_runs_or_is_loaded(text):
 
 def test_a_dollar_is_a_dollar():
     assert to_html("It costs $5 and $x_1$.") == "<p>It costs $5 and $x_1$.</p>\n"
+
+
+@pytest.mark.parametrize("answers", ["They part at epoch 9.", 3, [1, 2]])
+def test_what_can_be_no_answer_is_refused_before_anything_is_drawn(answers, monkeypatch, tmp_path):
+    monkeypatch.setattr("cnnlab.course.lab_report.report.design_of", lambda _: pytest.fail("it was drawn"))
+    with pytest.raises(ConfigError, match="answers"):
+        lab_report(load_runs(bank("winners")), tmp_path / "report.html", answers=answers, progress=False)

@@ -65,6 +65,17 @@ def read_answers(answers: Any, questions: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def check_answers(answers: Any) -> None:
+    """Raise ConfigError for a text without a heading: whatever the questions are, it answers none of them."""
+    if not isinstance(answers, str) or path_of(answers) is not None or not answers.strip():
+        return
+    if not any(heading for _, heading in _lines_with_headings(answers)):
+        raise ConfigError(
+            f"answers: the text {answers.strip()!r:.60} stands under no question; put a heading above it, such as "
+            "'## loss'"
+        )
+
+
 def path_of(answers: Any) -> Path | None:
     """Return the path of the answers' file; None if they are no path.
 

@@ -14,7 +14,7 @@ import jinja2
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import shown
 from cnnlab.comparison.comparable_runs import distinct
-from cnnlab.course.lab_report.answers import path_of, read_answers, to_html, write_form
+from cnnlab.course.lab_report.answers import check_answers, path_of, read_answers, to_html, write_form
 from cnnlab.course.lab_report.blocks import Picture, Section, questions_of
 from cnnlab.course.lab_report.design import Design, design_of
 from cnnlab.course.lab_report.pictures import plain_style
@@ -105,7 +105,8 @@ def lab_report(
     for name, words in (("title", title), ("author", author)):
         if not isinstance(words, str):
             raise ConfigError(f"{name} wants text, got {shown(words)}; put it in quotation marks")
-    check_arguments(lab_report, {"progress": progress})
+    check_arguments(lab_report, {"progress": progress, "answers": answers})
+    check_answers(answers)
     exams = _check_exams(exam)
     runs = Runs(distinct(runs), getattr(runs, "failures", ()))
     if not len(runs):

@@ -71,6 +71,8 @@ class DrawDigit(Panel):
     >>> panel.samples[7].click()
     """
 
+    explained = ("feature map", "ReLU", "saliency map")
+
     def __init__(self, models: Mapping[str, nn.Module] | None = None, data: Data | Split | None = None) -> None:
         networks, images = _bank_networks() if models is None and data is None else _check(models, data)
         super().__init__()
@@ -150,6 +152,7 @@ class DrawDigit(Panel):
             self.bars,
             control_row(self.model, self.layer),
             picture_row([self.maps], "minmax(0, 1fr)"),
+            self.glossary,
         ]
 
     def _clear(self) -> None:

@@ -15,7 +15,7 @@ from nbconvert import HTMLExporter
 
 import cnnlab.training.progress
 from cnnlab import build_cnn, fit, load_data
-from cnnlab.training.progress import StepProgress, _Line, time_in_words
+from cnnlab.training.progress import StepProgress, SweepProgress, TimeLeft, _Line, time_in_words
 
 SET_UP = """
 import threading
@@ -25,6 +25,7 @@ from cnnlab import Experiment, build_cnn, fit, grid, load_data, sweep
 
 torch.set_num_threads(1)
 cnnlab.training.progress.PAUSE = 1e-9  # draw after every batch
+cnnlab.training.progress.SURE = cnnlab.training.progress.ENOUGH = 0  # and with the time left, whatever it is worth
 data = load_data("patterns", train=64, validation=20)
 small = {"channels": (2,), "hidden": 4, "seed": 0, "input_shape": data.input_shape, "classes": len(data.classes)}
 tiny = Experiment(dataset="patterns", train_size=64, validation_size=20, channels=(2,), hidden=4, epochs=2)
@@ -72,17 +73,43 @@ def test_a_time_is_said_as_a_person_says_it(seconds, words):
 
 def test_hours_are_hours_in_the_line_and_nothing_is_said_before_anything_is_known(terminal):
     with contextlib.redirect_stdout(terminal):
-        line = _Line(1000, shown=True, words="training", smoothing=0)
+        line = _Line(1000, shown=True, words="sweep")
         line.start_t -= 1
+        line.estimate()
         line.show("epoch 0 of 10")
         line.start_t -= 99
         line.n = 10
+        line.estimate()
         line.show("epoch 1 of 10")
         line.close()
     shown = terminal.getvalue()
     assert "epoch 0 of 10 " in shown.replace("\r", " \r") + " "
     assert "?" not in shown
     assert "epoch 1 of 10, about 2 h 45 min left" in shown  # 100 s for 10 of 1000, so 990 × 10 s
+
+
+def test_the_time_left_of_a_training_is_counted_from_its_first_batch_and_said_once_it_can_be_trusted(monkeypatch):
+    times = iter([17.0, 17.5, 18.5, 27.0, 37.0])  # the first batch waits for the data
+    monkeypatch.setattr("cnnlab.training.progress.time.monotonic", lambda: next(times))
+    left = TimeLeft()
+    assert left.seconds(0.001) is None
+    assert left.seconds(0.03) is None  # half a second after it
+    assert left.seconds(0.02) is None  # less than two per cent after it
+    assert left.seconds(0.201) == pytest.approx(10 / 0.2 * 0.799)
+    assert left.seconds(0.401) == pytest.approx(20 / 0.4 * 0.599)
+
+
+def test_a_sweep_says_no_time_left_before_as_many_runs_are_done_as_go_on_together(terminal, monkeypatch):
+    with contextlib.redirect_stdout(terminal), SweepProgress(True) as line:
+        line.plan(8, 80)
+        line.show(2, 0)
+        line.line.start_t -= 10
+        line.done(1, 10)
+        line.show(2, 0)
+        assert " left" not in terminal.getvalue()
+        line.done(1, 10)
+        line.show(2, 0)
+    assert "2 of 8 runs done, 2 running, about 30 s left" in terminal.getvalue()
 
 
 # --- A terminal, a pipe
@@ -95,8 +122,9 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """A terminal in which the line is drawn after every batch."""
-    monkeypatch.setattr(cnnlab.training.progress, "PAUSE", 1e-9)
+    """A terminal in which the line is drawn after every batch, with the time left."""
+    for name, value in (("PAUSE", 1e-9), ("SURE", 0), ("ENOUGH", 0)):
+        monkeypatch.setattr(cnnlab.training.progress, name, value)
     return Terminal()
 
 

@@ -39,6 +39,8 @@ class Clinic(Panel):
     >>> panel.patient.value, panel.view.value = 3, "gradients"
     """
 
+    explained = ("nat", "dead unit", "gradient flow", "update ratio (update-to-weight ratio)", "weight", "logits")
+
     def __init__(self, patients: Mapping[int, Patient] | Iterable[Patient] | None = None) -> None:
         self.patients = _check_patients(admit_patients() if patients is None else patients)
         super().__init__()
@@ -55,7 +57,7 @@ class Clinic(Panel):
             self._draw()
         self._watch(self.patient, self.view, self.epoch)
         self.children = [
-            flowing_row(self.patient), flowing_row(self.view), control_row(self.epoch), self.plot, self.status
+            flowing_row(self.patient), flowing_row(self.view), control_row(self.epoch), self.plot, self.status, self.glossary
         ]  # fmt: skip
 
     def _draw(self) -> None:

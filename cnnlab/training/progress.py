@@ -25,9 +25,9 @@ from cnnlab.training.history import History
 WORDS = "{desc}{left}"
 PAUSE = 0.25  # seconds between two updates of the line
 LONG = 2.0  # seconds after which work that may be short shows its line
-# The time left of a training is said once it has gone on for so many seconds, and for such a share of its batches, after
-# the first batch. On a busy computer it was then right within a factor of two, in trainings of all sizes; counted from
-# the start, with the data to load, it was up to 40 times too long.
+# The time left of a training is said once it has gone on for so many seconds, and for such a share of its batches,
+# after the first batch. On a busy computer it was then right within a factor of two, in trainings of all sizes; counted
+# from the start, with the data to load, it was up to 40 times too long.
 SURE, ENOUGH = 1.0, 0.02
 
 

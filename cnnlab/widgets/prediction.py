@@ -183,9 +183,9 @@ def _takes_in_words(run: object, seconds: float | None) -> str:
         seconds = check_number("seconds", seconds, 0)
     if isinstance(run, Comparison):
         return ""
-    return (
-        "It takes a while: how long is not known." if seconds is None else f"It takes about {time_in_words(seconds)}."
-    )
+    if seconds is None:
+        return "It takes a while: how long is not known."
+    return f"It takes about {time_in_words(seconds)}."
 
 
 def _draw_placeholder(figure: Figure) -> None:

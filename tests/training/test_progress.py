@@ -99,7 +99,7 @@ def test_the_time_left_of_a_training_is_counted_from_its_first_batch_and_said_on
     assert left.seconds(0.401) == pytest.approx(20 / 0.4 * 0.599)
 
 
-def test_a_sweep_says_no_time_left_before_as_many_runs_are_done_as_go_on_together(terminal, monkeypatch):
+def test_a_sweep_says_no_time_left_before_as_many_runs_are_done_as_go_on_together(terminal):
     with contextlib.redirect_stdout(terminal), SweepProgress(True) as line:
         line.plan(8, 80)
         line.show(2, 0)

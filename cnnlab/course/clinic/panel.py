@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import ipywidgets
+from matplotlib.figure import Figure
 
 from cnnlab.checks import is_iterable, shown
 from cnnlab.course.clinic.patients import Patient, admit_patients
-from cnnlab.course.clinic.views import SIZE, VIEWS, plot_patient
+from cnnlab.course.clinic.views import SIDE_BY_SIDE, SIZE, VIEWS, plot_patient
 from cnnlab.errors import ConfigError
 from cnnlab.plots.alt_text import alt_text
 from cnnlab.widgets.base import Panel, control_row, flowing_row
@@ -57,7 +58,8 @@ class Clinic(Panel):
             self._draw()
         self._watch(self.patient, self.view, self.epoch)
         self.children = [
-            flowing_row(self.patient), flowing_row(self.view), control_row(self.epoch), self.plot, self.status, self.glossary
+            flowing_row(self.patient), flowing_row(self.view), control_row(self.epoch),
+            self.plot, self.status, self.glossary,
         ]  # fmt: skip
 
     def _draw(self) -> None:
@@ -66,13 +68,22 @@ class Clinic(Panel):
         self.plot.figure.clear()
         plot_patient(patient, view, epoch=epoch, figure=self.plot.figure)
         self.plot.freeze([])
-        self.plot.show(label=f"{patient}, {view}: {alt_text(self.plot.figure)}")
+        self.plot.show(label=f"{patient}, {view}: {alt_text(self.plot.figure)}", cuts=_cuts(self.plot.figure, view))
         row = patient.history.rows[epoch - 1]
         self.status.say(
             f"{str(patient).capitalize()}, after epoch {epoch} of {patient.epochs}: training loss "
             f"{row['train_loss']:.3g}, validation loss {row['validation_loss']:.3g}, training accuracy "
             f"{row['train_accuracy']:.3f}, validation accuracy {row['validation_accuracy']:.3f}."
         )
+
+
+def _cuts(figure: Figure, view: str) -> list[int]:
+    """Return where a narrow page cuts the picture: to the left of the right one of two axes, and of its label."""
+    if view not in SIDE_BY_SIDE:
+        return []
+    right = figure.axes[1]
+    edges = [right.get_window_extent().x0, right.yaxis.label.get_window_extent().x0]
+    return [int(min(edge for edge in edges if edge > 0)) - 4]
 
 
 def _name(patient: Patient) -> str:

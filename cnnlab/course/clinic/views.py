@@ -27,6 +27,7 @@ from cnnlab.plots.maps import plot_filters
 
 SIZE = (8.2, 4.3)  # inches
 PICTURES = 8  # in a row
+SIDE_BY_SIDE = ("curves", "gradients", "weights")  # the views with two axes, left and right
 
 
 def plot_patient(

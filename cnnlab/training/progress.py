@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cnnlab.cell_display import bundle, display_of_the_cell
+from cnnlab.cell_display import bundle, count_in_the_cell, display_of_the_cell
 from cnnlab.data.dataset import Data
 from cnnlab.printing import write_line
 from cnnlab.training.history import History
@@ -152,7 +152,10 @@ class Progress(contextlib.AbstractContextManager):
         self.shown = bool(shown) and self.call is None
         self.batches = math.ceil(len(data.train) / settings["batch_size"])
         self.total, self.done = settings["epochs"] * self.batches, 0
-        self.line, self.left = _Line(self.total, self.shown, "training"), TimeLeft()
+        count = count_in_the_cell() if self.shown else 1
+        words = f"training {count} in this cell" if count > 1 else "training"  # nobody knows how many will follow
+        self.which = f"{words}, " if count > 1 else ""
+        self.line, self.left = _Line(self.total, self.shown, words), TimeLeft()
 
     def __exit__(self, *exception: object) -> None:
         self.line.close()
@@ -173,7 +176,7 @@ class Progress(contextlib.AbstractContextManager):
         """Show the epoch and its accuracy."""
         metric = "validation_accuracy" if history["validation_accuracy"] else "train_accuracy"
         accuracy = f"{metric.replace('_', ' ')} {history[metric][-1]:.3f}"
-        self.line.show(f"epoch {len(history)} of {history.settings['epochs']}: {accuracy}")
+        self.line.show(f"{self.which}epoch {len(history)} of {history.settings['epochs']}: {accuracy}")
 
     def end(self, history: History) -> None:
         """Write the history's message; if nothing is shown, warn if the training diverged or had no epochs."""

@@ -319,6 +319,12 @@ def test_the_display_says_epoch_accuracy_and_time_left(executed):
     assert shares == sorted(shares)
 
 
+def test_the_second_training_of_a_cell_says_so(executed):
+    plain = [text["text/plain"] for text in executed[1]["three trainings"]]
+    said = list(dict.fromkeys(text.partition(": ")[0] for text in plain if "epoch 2 of 2" in text))
+    assert said == ["epoch 2 of 2", "training 2 in this cell, epoch 2 of 2", "training 3 in this cell, epoch 2 of 2"]
+
+
 def test_the_display_of_a_sweep_counts_runs(executed):
     texts = executed[1]
     plain = [re.sub(r", about [\dhmins ]+ left$", "", text["text/plain"]) for text in texts["sweep"]]

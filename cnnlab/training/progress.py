@@ -12,7 +12,7 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -229,3 +229,15 @@ class StepProgress(contextlib.AbstractContextManager):
         self.line.n += 1
         self.line.estimate()
         self.line.update(0)
+
+
+def in_steps(things: Sequence[Any], words: str) -> Iterator[Any]:
+    """Yield the things one by one; a line shows the time left, once they have taken two seconds.
+
+    >>> for method in in_steps(METHODS, "saliency methods"):
+    ...     maps[method] = saliency(model, images, method=method)
+    """
+    with StepProgress(True, words, len(things)) as line:
+        for thing in things:
+            yield thing
+            line.done()

@@ -65,3 +65,16 @@ def test_on_a_narrow_page_no_picture_is_tiny(lab, name):
     pictures = show(lab, name, 800).locator("canvas:visible").all()
     widths = {picture.evaluate("canvas => canvas.clientWidth") for picture in pictures}
     assert min(widths) >= SMALLEST
+
+
+@pytest.mark.parametrize(("name", "count"), [("Clinic", 2), ("DrawDigit", 3)])
+def test_on_a_narrow_page_axes_that_are_side_by_side_stand_below_each_other(lab, name, count):
+    plot = show(lab, name, 1280).locator(".cnnlab-plot:visible").first
+    wide = plot.evaluate("canvas => [canvas.width, canvas.height]")
+    assert wide[0] == 820
+    show(lab, name, 800)
+    browser.wait_for(lab, lambda: plot.evaluate("canvas => canvas.height") == count * wide[1])
+    shown, drawn = plot.evaluate("canvas => [canvas.clientWidth, canvas.width]")
+    assert shown >= 0.85 * drawn  # the letters are nearly as large as on a wide page
+    show(lab, name, 1280)
+    browser.wait_for(lab, lambda: plot.evaluate("canvas => [canvas.width, canvas.height]") == wide)

@@ -54,6 +54,8 @@ def show(page, words):
     tab = page.locator("button.widget-toggle-button", has_text=words).first
     tab.focus()
     page.keyboard.press("Enter")
+    panel = page.locator(".cnnlab-panel").first
+    expect(panel.get_by_role("button", pressed=True)).to_have_text(words)  # a screen reader says so
 
 
 def test_start_stop_and_start_again(lab):

@@ -15,7 +15,7 @@ from nbconvert import HTMLExporter
 
 import cnnlab.training.progress
 from cnnlab import build_cnn, fit, load_data
-from cnnlab.training.progress import StepProgress, SweepProgress, TimeLeft, _Line, time_in_words
+from cnnlab.training.progress import StepProgress, SweepProgress, TimeLeft, _Line, in_steps, time_in_words
 
 SET_UP = """
 import threading
@@ -364,3 +364,11 @@ def test_steps_have_a_line_with_the_time_left_once_they_take_long(after, is_seen
     assert (re.search(r"50 %, lab report, about \d+ s left", seen) is not None) is is_seen
     assert bool(seen) is is_seen
     assert seen.rpartition("\r")[2].strip() == ""  # and nothing of it stays
+
+
+def test_a_loop_of_steps_has_the_line_and_yields_each_thing_once(monkeypatch):
+    monkeypatch.setattr("sys.stdout", Terminal())
+    for name in ("PAUSE", "LONG"):
+        monkeypatch.setattr(f"cnnlab.training.progress.{name}", 1e-9)
+    assert list(in_steps(["gradient", "occlusion"], "saliency methods")) == ["gradient", "occlusion"]
+    assert re.search(r"50 %, saliency methods, about \d+ s left", sys.stdout.getvalue())

@@ -82,8 +82,8 @@ def _cuts(figure: Figure, view: str) -> list[int]:
     if view not in SIDE_BY_SIDE:
         return []
     right = figure.axes[1]
-    edges = [right.get_window_extent().x0, right.yaxis.label.get_window_extent().x0]
-    return [int(min(edge for edge in edges if edge > 0)) - 4]
+    leftmost = right.yaxis.label if right.axison else right
+    return [int(leftmost.get_window_extent().x0) - 4]
 
 
 def _name(patient: Patient) -> str:

@@ -63,7 +63,8 @@ def png_of(figure: Figure) -> bytes:
     canvas.draw()
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     file = io.BytesIO()
-    pixels.quantize(COLOURS, dither=Image.Dither.NONE).save(file, format="png", optimize=True)
+    method = Image.Quantize.MAXCOVERAGE  # the usual one loses rare colours, such as the yellow of a cursor
+    pixels.quantize(COLOURS, method, dither=Image.Dither.NONE).save(file, format="png", optimize=True)
     return file.getvalue()
 
 

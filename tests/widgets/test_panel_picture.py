@@ -52,6 +52,15 @@ def test_the_picture_shows_the_present_state():
     panel.close()
 
 
+def test_few_colours_look_like_all_of_them():
+    panel = make_panel("RunExplorer")
+    figure = panel.picture()
+    png = np.asarray(Image.open(io.BytesIO(png_of(figure))).convert("RGB")).astype(int)
+    whole = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+    assert np.abs(png - whole).max() < 30  # of 255; the cursor and the highest values are yellow
+    panel.close()
+
+
 def words_of(panel):
     return "\n".join(text.get_text() for text in panel.picture().texts)
 

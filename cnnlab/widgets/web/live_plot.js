@@ -60,7 +60,8 @@ function render({ model, el }) {
   watch.observe(el);
 
   const drawers = [
-    [drawFrame, ["change:width", "change:height", "change:cuts"]],
+    [drawFrame, ["change:width", "change:height"]],
+    [() => isNarrow && drawFrame(), ["change:cuts"]],
     [drawPicture, ["change:picture"]],
     [drawWords, ["change:label"]],
   ];

@@ -26,12 +26,8 @@ from .model.pooling import (
 from .model.cnn import build_cnn as build_cnn, match_channels as match_channels, count_parameters as count_parameters
 from .model.layer_table import layer_table as layer_table
 from .model.weights import save_weights as save_weights, load_weights as load_weights
-from .data.dataset import (
-    Data as Data,
-    Split as Split,
-    balance_classes as balance_classes,
-    shuffle_labels as shuffle_labels,
-)
+from .data.dataset import Data as Data, Split as Split
+from .data.training_split import balance_classes as balance_classes, shuffle_labels as shuffle_labels
 from .data.loading import load_data as load_data, load_images as load_images
 from .data.duplicates import find_duplicates as find_duplicates
 from .model.evaluation import (
@@ -50,9 +46,8 @@ from .interpret.receptive_field import receptive_field as receptive_field
 from .interpret.top_images import top_images as top_images
 from .interpret.recorder import Recorder as Recorder
 from .training.fit import fit as fit
+from .training.surfaces import SURFACES as SURFACES, Surface as Surface
 from .training.descent import (
-    SURFACES as SURFACES,
-    Surface as Surface,
     descend as descend,
     describe_descent as describe_descent,
     describe_descents as describe_descents,

@@ -28,11 +28,12 @@ from cnnlab.machine import free_memory
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.layer_table import layer_table
 from cnnlab.model.weights import pack_tensors
+from cnnlab.training.device import choose_device, is_out_of_memory, reproducible_gpu, what_to_try
 from cnnlab.training.early_stopping import replay
 from cnnlab.training.environment import environment
-from cnnlab.training.fit import EpochState, is_out_of_memory, reproducible_gpu, what_to_try
 from cnnlab.training.history import History
-from cnnlab.training.options import LEARNING_RATES, check_numbers, check_settings, check_sizes, choose_device
+from cnnlab.training.loop import EpochState
+from cnnlab.training.options import LEARNING_RATES, check_numbers, check_settings, check_sizes
 
 MOST_REPLICAS = 128  # more in one network make a GPU no faster, and each holds an open lock file of the store
 

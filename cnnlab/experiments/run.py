@@ -24,8 +24,9 @@ from cnnlab.interpret.recorder import Recorder
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.weights import pack_tensors, unpack_tensors
 from cnnlab.torch_state import usual_torch_state
-from cnnlab.training.fit import EpochState, fit
+from cnnlab.training.fit import fit
 from cnnlab.training.history import History
+from cnnlab.training.loop import EpochState
 from cnnlab.training.options import check_numbers
 
 

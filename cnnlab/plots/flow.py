@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.checks import check_choice
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer, check_rows
+from cnnlab.interpret.by_layer import ByLayer, check_rows
 from cnnlab.interpret.gradients import LayerGradient
 from cnnlab.plots.names import legend_text, name_ticks
 from cnnlab.plots.style import RECORDER_LABELS, legend_below, line_look, log_scale, new_axes

@@ -6,8 +6,8 @@ import threading
 import pytest
 import torch
 
-from cnnlab.data.dataset import shuffle_labels
 from cnnlab.data.loading import load_data
+from cnnlab.data.training_split import shuffle_labels
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import one_thread, run

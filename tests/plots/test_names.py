@@ -22,7 +22,7 @@ from cnnlab.comparison.settings import compare_settings
 from cnnlab.data.dataset import Split
 from cnnlab.experiments.runs import Runs
 from cnnlab.interpret.activations import activation_statistics
-from cnnlab.interpret.capture import ByLayer
+from cnnlab.interpret.by_layer import ByLayer
 from cnnlab.interpret.gradients import LayerGradient
 from cnnlab.interpret.weight_distributions import weight_distributions
 from cnnlab.model.cnn import build_cnn

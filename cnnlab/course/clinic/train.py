@@ -14,8 +14,9 @@ from torch.nn import functional
 
 from cnnlab.course.clinic.recording import ACTIVATIONS, LAYERS, Recording, largest
 from cnnlab.course.clinic.settings import MOST_IMAGES, Setting
-from cnnlab.data.dataset import Split, shuffle_labels
+from cnnlab.data.dataset import Split
 from cnnlab.data.loading import load_data
+from cnnlab.data.training_split import shuffle_labels
 from cnnlab.experiments.run import one_thread
 from cnnlab.interpret.activations import activation_statistics
 from cnnlab.interpret.gradients import gradient_flow

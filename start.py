@@ -561,6 +561,8 @@ def start_server(python: str, port: int, token: str, browser: bool) -> subproces
         "--ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection"
     ]  # sliders answer at once
     command += ["--HTMLExporter.preprocessors=cnnlab.cli.export.AltText"]  # File > Save and Export Notebook As > HTML
+    extensions = os.path.join(ROOT, "cnnlab", "cli", "labextensions")
+    command += [f"--LabApp.extra_labextensions_path={extensions}"]  # alt text of pictures, in JupyterLab itself
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         say("You are root, so JupyterLab is started with --allow-root; an ordinary account is safer.")
         command.append("--allow-root")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 
 def bundle(plain: str = "", html: str = "") -> dict[str, str]:
@@ -15,20 +16,35 @@ def display_of_the_cell():
 
     A cell gets it whether or not a line is shown in it, so that its outputs are the same on every run.
     """
+    cell = _cell()
+    return None if cell is None else _display(cell)[0]
+
+
+def count_in_the_cell() -> int:
+    """Return how many trainings of the notebook cell that runs now show their progress, this one included.
+
+    It is 1 outside a notebook.
+    """
+    cell = _cell()
+    return 1 if cell is None else next(_display(cell)[1])
+
+
+def _cell() -> str | None:
+    """Return the id of the notebook cell that runs now; None outside a notebook."""
     from IPython import get_ipython
 
     shell = get_ipython()
     if not hasattr(shell, "get_parent"):  # a kernel's shell has it, that of IPython in a terminal has not
         return None
-    return _display(shell.get_parent().get("header", {}).get("msg_id"))
+    return shell.get_parent().get("header", {}).get("msg_id", "")
 
 
 @functools.lru_cache(maxsize=1)
 def _display(cell: str):  # noqa: ARG001 (the key of the cache)
-    """Make an empty display in the cell of this id; for the same id, return the same one again.
+    """Make an empty display in the cell of this id, and a counter from 1; for the same id, return the same ones again.
 
     The process keeps the latest one, so that a cell has one display however many trainings it has.
     """
     from IPython.display import display
 
-    return display(bundle(), raw=True, display_id=True)
+    return display(bundle(), raw=True, display_id=True), itertools.count(1)

@@ -88,11 +88,11 @@ def test_the_wheel_is_small_and_holds_nothing_but_its_own_files(wheel):
     assert wheel.stat().st_size < 30e6
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     shipped = {name.removeprefix("cnnlab/shipped/") for name in names if name.startswith("cnnlab/shipped/")}
-    assert shipped == ARCHIVES | BANK | {"README.md", "checksums.txt"}
+    assert shipped == ARCHIVES | BANK | {"README.md", "checksums.txt", "glossary.md"}
     assert len(BANK) == 18
     sources = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "cnnlab").rglob("*") if path.is_file()}
     sources = {name for name in sources if "__pycache__" not in name}
-    assert {Path(name).suffix for name in sources} <= {".py", ".pyi", ".typed", ".js", ".css", ".html"}
+    assert {Path(name).suffix for name in sources} <= {".py", ".pyi", ".typed", ".js", ".json", ".css", ".html"}
     assert names - {f"cnnlab/shipped/{name}" for name in shipped} == sources
 
 
@@ -164,10 +164,10 @@ def test_the_sdist_holds_all_that_the_wheel_is_built_from(sdist):
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     build = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
-    paths = build["targets"]["wheel"]["hooks"]["custom"]["shipped"].values()
-    shipped = {path.removeprefix("cnnlab/shipped/") for path in paths}
-    assert shipped == ARCHIVES | BANK | {"README.md", "checksums.txt"}
-    wanted = {f"data/{name}" for name in shipped} | {"LICENSE", "LICENSES/CC-BY-SA-3.0.txt", "hatch_build.py"}
+    sources = build["targets"]["wheel"]["hooks"]["custom"]["shipped"]
+    shipped = {path.removeprefix("cnnlab/shipped/") for path in sources.values()}
+    assert shipped == ARCHIVES | BANK | {"README.md", "checksums.txt", "glossary.md"}
+    wanted = {*sources, "LICENSE", "LICENSES/CC-BY-SA-3.0.txt", "hatch_build.py"}
     assert wanted <= names
     assert not [name for name in names if name.endswith("-ubyte")]
 

@@ -57,8 +57,9 @@ def write_titles(ax: Axes, titles: Sequence[object], corners: Sequence[tuple[int
     """Write a title above each tile, no wider than the tile; corners: what `montage` returns."""
     for title, (top, left) in zip(titles, corners, strict=False):
         words = "\n".join(label_text(line) for line in str(title).split("\n"))
-        look = {"ha": "center", "va": "bottom", "fontsize": 9, "linespacing": 1.1, "clip_on": False}
-        ax.add_artist(FittedText(left + width / 2 - 0.5, top - 1, words, room=1.1 * width, **look))
+        # On one line, whether or not a letter reaches below it.
+        look = {"ha": "center", "va": "baseline", "fontsize": 9, "linespacing": 1.1, "clip_on": False}
+        ax.add_artist(FittedText(left + width / 2 - 0.5, top - 0.5 - 0.08 * width, words, room=1.1 * width, **look))
 
 
 def _check_drawable(images: Tensor) -> None:

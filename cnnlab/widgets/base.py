@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from cnnlab.experiments.one_thread import one_thread
 from cnnlab.widgets.panel_picture import draw_panel, plain_words, png_of
 from cnnlab.widgets.web.status_line import StatusLine
+from cnnlab.widgets.web.words import Words
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 LONGEST_ALT = 300  # letters
@@ -47,7 +48,11 @@ class Panel(ipywidgets.VBox):
     ----------
     status : StatusLine
         The line of words below the pictures. An error stands there in red until the next words.
+    glossary : Words
+        The fold at the end, in which the glossary explains the words in `explained`.
     """
+
+    explained: tuple[str, ...] = ()  # terms of the glossary that stand on the panel, and that may be new
 
     # Set here, too: Jupyter closes even a panel whose __init__ raised.
     _display_id: str | None = None  # of the picture in the notebook
@@ -57,7 +62,7 @@ class Panel(ipywidgets.VBox):
         super().__init__(_dom_classes=["cnnlab-panel"])
         self._lock = threading.RLock()
         self._updating = False
-        self.status = StatusLine()
+        self.status, self.glossary = StatusLine(), Words(self.explained)
 
     def _draw(self) -> None:
         """Draw everything anew. Compute first and show last, so that an error leaves the last good pictures whole."""
@@ -96,7 +101,11 @@ class Panel(ipywidgets.VBox):
         >>> panel.picture().savefig("panel.png")
         """
         with self._lock:
-            return draw_panel(self, plain_words(self.status.value))
+            return draw_panel(self, self._in_plain_words())
+
+    def _in_plain_words(self) -> str:
+        """Return what the panel says, for its picture and the picture's alt text."""
+        return plain_words(self.status.value)
 
     def _ipython_display_(self, **_options: object) -> None:
         """Show the panel, and leave its picture in the notebook, for GitHub, nbviewer and exports.
@@ -117,7 +126,7 @@ class Panel(ipywidgets.VBox):
         hidden = {"version_major": 2, "version_minor": 0, "model_id": ""}
         png = base64.b64encode(png_of(self.picture())).decode()
         data = {"text/plain": repr(self), "image/png": png, VIEW: hidden}
-        words = f"{type(self).__name__}: {plain_words(self.status.value)}"
+        words = f"{type(self).__name__}: {' '.join(self._in_plain_words().split())}"
         show(data, metadata={"image/png": {"alt": words[:LONGEST_ALT]}}, raw=True, display_id=self._display_id)
 
     def _renew_picture_at_rest(self) -> None:

@@ -47,6 +47,8 @@ class ConvolutionExplorer(Panel):
     >>> panel.kernel_size.value = 5
     """
 
+    explained = ("convolution", "kernel", "kernel size")
+
     def __init__(self, images: Tensor | None = None) -> None:
         super().__init__()
         self.images = mnist_digits() if images is None else check_planes(images)  # (N, H, W)
@@ -83,6 +85,7 @@ class ConvolutionExplorer(Panel):
             picture_row([self.input, self.kernel, self.output], columns.format(165)),
             self.status,
             picture_row([self.patch, self.weights, self.products], columns.format(175)),
+            self.glossary,
         ]
 
     def _draw_own_numbers(self) -> None:

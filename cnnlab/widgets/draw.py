@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,6 +73,8 @@ class DrawDigit(Panel):
     >>> panel.samples[7].click()
     """
 
+    explained = ("feature map", "ReLU", "saliency map")
+
     def __init__(self, models: Mapping[str, nn.Module] | None = None, data: Data | Split | None = None) -> None:
         networks, images = _bank_networks() if models is None and data is None else _check(models, data)
         super().__init__()
@@ -131,6 +134,9 @@ class DrawDigit(Panel):
             ax.set_axis_off()
         moving = [artist for ax in self._axes.values() for artist in (*ax.patches, *ax.lines)]
         self.bars.freeze(moving, solve=not short_names)
+        row = [ax.get_position() for ax in axes[:columns]]
+        between = [(left.x1 + right.x0) / 2 for left, right in itertools.pairwise(row)]
+        self.bars.cuts = [round(self.bars.width * place) for place in between]  # one network below the other
 
     def _rows(self) -> list[ipywidgets.Widget]:
         wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="center", max_width="820px")
@@ -151,6 +157,7 @@ class DrawDigit(Panel):
             self.bars,
             control_row(self.model, self.layer),
             picture_row([self.maps], "minmax(0, 1fr)"),
+            self.glossary,
         ]
 
     def _clear(self) -> None:

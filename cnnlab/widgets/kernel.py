@@ -65,6 +65,8 @@ class KernelExperiment(Trainer):
     >>> panel.match_parameters.value = True
     """
 
+    explained = ("padding", "pooling", "parameter", "seed", "noise floor", "interval", "cannot tell", "nat")
+
     def __init__(self, base: Experiment | None = None) -> None:
         if base is not None:
             check_base(base)
@@ -92,7 +94,9 @@ class KernelExperiment(Trainer):
             self.plot,
             self.status,
             *self._train_rows(),
+            self.glossary,
         ]
+        self._measure_speed()
 
     def _make_controls(self) -> None:
         self.data = ipywidgets.Dropdown(options=list(self._bases), description="data")
@@ -148,6 +152,7 @@ class KernelExperiment(Trainer):
         if len(self._ticked()) < 2:
             self.comparison, words = None, "tick two sizes or more, to compare them"
             self._show(words)
+            self._show_estimate([])
             raise ConfigError(words)
         planned, known = self._planned(self.seeds.value), self._known_runs()
         missing = [experiment for experiment in planned if experiment.key not in known]

@@ -47,6 +47,8 @@ class OptimizerExplorer(Panel):
     >>> panel.rates["SGD"].value = 1.5   # one of `RATES`
     """
 
+    explained = ("surface (loss surface)", "optimizer", "learning rate", "momentum")
+
     def __init__(self) -> None:
         super().__init__()
         self._walked: dict[str, tuple[dict, Descent]] = {}
@@ -68,6 +70,7 @@ class OptimizerExplorer(Panel):
             in_columns(list(self.shown.values()), "repeat(auto-fit, minmax(150px, 1fr))"),
             flowing_row(self.map, self.losses),
             self.status,
+            self.glossary,
         ]
 
     def _make_controls(self) -> None:

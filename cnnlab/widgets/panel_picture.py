@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import math
 import re
 import textwrap
 from collections.abc import Iterator
@@ -37,7 +38,8 @@ def draw_panel(panel: ipywidgets.VBox, words: str) -> Figure:
     >>> draw_panel(ConvolutionExplorer(), "row 14, column 14: 9 products, sum −0.33")
     """
     rows = [line for row in _rows_of(panel) for line in _lines(row)]
-    lines = [*textwrap.wrap(_settings(panel), int(WIDTH / LETTER))[:3], *textwrap.wrap(words, int(WIDTH / LETTER))]
+    lines = textwrap.wrap(_settings(panel), int(WIDTH / LETTER))[:3]
+    lines += [line for paragraph in words.split("\n") for line in textwrap.wrap(paragraph, int(WIDTH / LETTER))]
     heights = [max(_height(part, width) for part, width in row) for row in rows]
     total = sum(heights) + GAP * (len(rows) + 1) + LINE * len(lines)
     figure = Figure((WIDTH / DPI, total / DPI), dpi=DPI, facecolor="white")
@@ -61,7 +63,8 @@ def png_of(figure: Figure) -> bytes:
     canvas.draw()
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     file = io.BytesIO()
-    pixels.quantize(COLOURS, dither=Image.Dither.NONE).save(file, format="png", optimize=True)
+    method = Image.Quantize.MAXCOVERAGE  # the usual one loses rare colours, such as the yellow of a cursor
+    pixels.quantize(COLOURS, method, dither=Image.Dither.NONE).save(file, format="png", optimize=True)
     return file.getvalue()
 
 
@@ -92,12 +95,12 @@ def _rows_of(widget: ipywidgets.Widget) -> list[list[Picture]]:
 
 
 def _lines(row: list[Picture]) -> Iterator[list[tuple[Picture, int]]]:
-    """Yield the pictures of a row, at most four in a line, each with its width in pixels, so that the line fits."""
-    for start in range(0, len(row), MOST):
-        line = row[start : start + MOST]
-        room = WIDTH - GAP * (len(line) + 1)
-        scale = min(1, room / sum(map(_natural_width, line)))
-        yield [(part, round(scale * _natural_width(part))) for part in line]
+    """Yield the pictures of a row in lines of at most four, each with its width in pixels; all have one scale."""
+    size = math.ceil(len(row) / math.ceil(len(row) / MOST))
+    lines = [row[start : start + size] for start in range(0, len(row), size)]
+    scales = [(WIDTH - GAP * (len(line) + 1)) / sum(map(_natural_width, line)) for line in lines]
+    for line in lines:
+        yield [(part, round(min(1, *scales) * _natural_width(part))) for part in line]
 
 
 def _settings(panel: ipywidgets.Widget) -> str:

@@ -51,6 +51,8 @@ class PoolingExplorer(Panel):
     >>> panel.right.value = 1
     """
 
+    explained = ("pooling", "max pooling", "average pooling", "stride", "feature map")
+
     def __init__(self, model: nn.Module | None = None, images: Split | None = None, *, layer: str = "relu1") -> None:
         self.model, self.images = check_pair(model, images)
         self.layer = layer
@@ -69,6 +71,7 @@ class PoolingExplorer(Panel):
             in_columns([self.size, self.stride, self.right, self.down], TWO_COLUMNS),
             picture_row([self.input, self.map, self.pooled, self.changed], FOUR_COLUMNS),
             self.status,
+            self.glossary,
         ]
 
     def _make_controls(self, maps: int, height: int, width: int) -> None:

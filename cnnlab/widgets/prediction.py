@@ -10,7 +10,7 @@ import ipywidgets
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cnnlab.checks import shown
+from cnnlab.checks import check_number, shown
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.guesses import show_guesses
 from cnnlab.comparison.prediction import Prediction
@@ -20,6 +20,7 @@ from cnnlab.comparison.question import Guess, Rule, check_question, which_is_bes
 from cnnlab.comparison.right_answer import check_comparison, find_outcome
 from cnnlab.errors import ConfigError
 from cnnlab.plots.predictions import plot_guess
+from cnnlab.training.progress import time_in_words
 from cnnlab.widgets.base import Panel, picture_row
 from cnnlab.widgets.web.live_plot import LivePlot
 from cnnlab.widgets.web.status_line import StatusLine
@@ -44,6 +45,8 @@ class PredictThenRun(Panel):
         the panel shows no progress while it works.
     choices : iterable
         The settings that are compared; may be left out with a Comparison.
+    seconds : float, optional
+        About how long the function takes; the panel says it beside the button.
 
     Attributes
     ----------
@@ -61,13 +64,17 @@ class PredictThenRun(Panel):
     >>> PredictThenRun("Which kernel is best?", compare(runs, by="kernel_size"))
     """
 
+    explained = ("confidence", "noise floor", "interval", "cannot tell", "Brier score", "nat")
+
     def __init__(
         self,
         question: str,
         run: Comparison | Callable[[], Comparison],
         *,
         choices: Iterable[object] | None = None,
+        seconds: float | None = None,
     ) -> None:
+        self._takes = _takes_in_words(run, seconds)
         self.question, self.run = check_question(question), run
         self.choices = _check_choices(run, tuple(choices) if isinstance(choices, Iterator) else choices)
         self.comparison: Comparison | None = None
@@ -81,9 +88,9 @@ class PredictThenRun(Panel):
                 self._compare()
             self._draw()
         self.commit.on_click(lambda _button: self._guarded(self._commit))
-        how_sure = ipywidgets.VBox([self.confidence, self.commit])
+        how_sure = ipywidgets.VBox([self.confidence, self.commit, self.takes])
         controls = picture_row([self.answer, how_sure], "repeat(auto-fit, minmax(260px, 1fr))")
-        self.children = [self.asked, controls, self.plot, self.status, self.score]
+        self.children = [self.asked, controls, self.plot, self.status, self.score, self.glossary]
 
     def _make_parts(self) -> None:
         self.asked = ipywidgets.HTML(f"<b>{html.escape(self.question)}</b>")
@@ -92,6 +99,7 @@ class PredictThenRun(Panel):
         least = 5 * math.ceil(20 / len(self.choices))
         self.confidence = ipywidgets.IntSlider(least, least, 100, 5, description="confidence (%)")
         self.commit = ipywidgets.Button(description=COMMIT, button_style="primary")
+        self.takes = ipywidgets.Label(self._takes)
         self.answer.layout.width = self.confidence.layout.width = self.commit.layout.width = "auto"
         self.answer.style.description_width = self.confidence.style.description_width = "initial"
         self.plot = LivePlot(7.2, 3.9, label="")
@@ -144,6 +152,10 @@ class PredictThenRun(Panel):
         self.confidence.value, self.confidence.disabled = percent, True
         self.commit.description = AGAIN if is_waiting and not working else COMMITTED
         self.commit.disabled = working or not is_waiting
+        self.takes.value = self._takes if is_waiting else ""
+
+    def _in_plain_words(self) -> str:
+        return "\n".join([self.question, f"Choices: {', '.join(self.choices)}.", super()._in_plain_words()])
 
     def _draw(self) -> None:
         """Show the comparison if the guess is committed and the comparison is made; else a frame without numbers."""
@@ -163,6 +175,17 @@ class PredictThenRun(Panel):
         self.score.say(show_guesses().words)
         if prediction is not None:
             self._lock_controls(prediction)
+
+
+def _takes_in_words(run: object, seconds: float | None) -> str:
+    """Say how long it takes to make the comparison; nothing if it is made already."""
+    if seconds is not None:
+        seconds = check_number("seconds", seconds, 0)
+    if isinstance(run, Comparison):
+        return ""
+    if seconds is None:
+        return "It takes a while: how long is not known."
+    return f"It takes about {time_in_words(seconds)}."
 
 
 def _draw_placeholder(figure: Figure) -> None:

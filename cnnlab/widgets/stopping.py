@@ -48,6 +48,8 @@ class StoppingExplorer(Panel):
     >>> panel.patience.value = 10
     """
 
+    explained = ("early stopping", "patience", "validation set", "nat")
+
     def __init__(self, recording: History | Run | Iterable[Run] | None = None) -> None:
         recordings, left_out = _recordings(_five_seeds() if recording is None else recording)
         super().__init__()
@@ -62,7 +64,7 @@ class StoppingExplorer(Panel):
             controls.insert(0, self.recording)
         if len(self.view.options) > 1:
             controls.append(self.view)
-        self.children = [control_row(*controls), self.plot, self.status]
+        self.children = [control_row(*controls), self.plot, self.status, self.glossary]
 
     def _make_controls(self) -> None:
         self.recording = ipywidgets.Dropdown(options=list(self.recordings), description="recording")

@@ -33,7 +33,5 @@ class Tabs(ipywidgets.VBox):
         self._show()
 
     def _show(self) -> None:
-        # A screen reader says the tooltip, too; the look alone would not tell which button is pressed.
-        self.choice.tooltips = ["shown" if words == self.choice.value else "not shown" for words in self.pages]
         for words, page in self.pages.items():
             page.layout.display = None if words == self.choice.value else "none"

@@ -15,7 +15,7 @@ from cnnlab.experiments.duration import estimate_seconds, learn_speed, measure_s
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import Run, run
 from cnnlab.training.fit import EpochState
-from cnnlab.training.progress import time_in_words
+from cnnlab.training.progress import TimeLeft, time_in_words
 from cnnlab.widgets.base import Panel, flowing_row
 from cnnlab.widgets.web.status_line import StatusLine
 
@@ -206,15 +206,14 @@ class Trainer(Panel):
 
     def _progress_bar(self, total: int) -> Callable[[float], None]:
         """Return a function that shows how many of the `total` runs are done, and the time left, but not too often."""
-        begun, last_shown = time.monotonic(), 0.0
+        left, last_shown = TimeLeft(), 0.0
 
         def show(done: float) -> None:
             nonlocal last_shown
-            now = time.monotonic()
+            now, seconds = time.monotonic(), left.seconds(done / total)
             if now - last_shown > SHORTEST or done == total:
-                left = (now - begun) / done * (total - done)
                 self.bar.value, last_shown = done / total, now
-                self.time_left.value = f"about {time_in_words(left)} left" if left else ""
+                self.time_left.value = f"about {time_in_words(seconds)} left" if seconds else ""
 
         return show
 

@@ -8,11 +8,9 @@ import browser
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from nbconvert import HTMLExporter
-from panel_cells import MAKE, QUESTION, SPECIAL
+from panel_cells import CELLS, QUESTION
 from places import NOTEBOOKS
 from playwright.sync_api import Page, expect
-
-from cnnlab import widgets
 
 NOTEBOOK = NOTEBOOKS / "06_mnist_experiment.ipynb"  # prose, plots and a table
 TITLE = "from IPython.display import Markdown\nMarkdown('## A section of a notebook')"
@@ -36,7 +34,7 @@ panel = cnnlab.ConvolutionExplorer()
 panel.status.say_error(ValueError("kernel_size must be odd, got 4; try 3 or 5"))
 panel
 """
-PANELS = [SPECIAL.get(name, MAKE.format(name)) for name in widgets.__all__] + [COMMITTED, NOT_TRAINED, DRAWN, ERROR]
+PANELS = [*CELLS.values(), COMMITTED, NOT_TRAINED, DRAWN, ERROR]
 # Exported pages have these from others, whoever wrote the notebook.
 NOT_OURS = {
     ".jp-InputPrompt, .jp-OutputPrompt": "nbconvert: the numbers of the cells are too pale",

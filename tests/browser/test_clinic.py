@@ -26,6 +26,9 @@ def test_it_fits_on_a_small_laptop_and_follows_its_buttons(page):
     expect(panel.locator("[aria-label^='patient 3, inputs: ']").first).to_be_visible()
     browser.wait_until_still(panel)
     assert panel.bounding_box()["height"] <= room
+    group = panel.get_by_role("group", name="patient")
+    expect(group.get_by_role("button", pressed=True)).to_have_text("3")
+    expect(panel.get_by_role("group", name="look at").get_by_role("button", pressed=True)).to_have_text("inputs")
     slider = panel.get_by_role("slider", name="after epoch")
     slider.focus()
     page.keyboard.press("ArrowLeft")

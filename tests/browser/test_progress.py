@@ -11,6 +11,7 @@ import cnnlab.training.progress
 from cnnlab import build_cnn, fit, load_data
 
 cnnlab.training.progress.PAUSE = 1e-9  # draw after every batch
+cnnlab.training.progress.SURE = cnnlab.training.progress.ENOUGH = 0  # with the time left
 data = load_data("mnist", train=64, validation=64)
 
 def wait(state):
@@ -20,7 +21,7 @@ def wait(state):
 """
 TRAIN = """
 print("before")
-histories = [fit(build_cnn(channels=(2,)), data, epochs=epochs, on_epoch=wait) for epochs in (2, 3)]
+histories = [fit(build_cnn(channels=(2,)), data, epochs=epochs, batch_size=32, on_epoch=wait) for epochs in (2, 3)]
 """
 RUN_THE_LAST = """() => {
   const notebook = window.jupyterapp.shell.currentWidget.content;
@@ -41,7 +42,7 @@ def test_the_text_changes_in_place_and_one_line_stays(shared_lab, tmp_path):
         line = page.locator(".jp-OutputArea label")
         expect(line).to_have_text(re.compile(r"epoch 1 of 2: validation accuracy [01]\.\d{3}, about [\dhmins ]+ left"))
         bar = line.get_by_role("progressbar")
-        assert bar.evaluate("bar => [bar.value, bar.max, bar.labels.length]") == [1, 2, 1]
+        assert bar.evaluate("bar => [bar.value, bar.max, bar.labels.length]") == [2, 4, 1]
         assert outputs.count() == 2
         gates[0].touch()
         expect(line).to_have_text(re.compile("epoch 2 of 2: "))

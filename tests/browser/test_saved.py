@@ -40,6 +40,11 @@ def exported(page):
         export.close()
 
 
+def test_a_picture_has_its_alt_text_in_jupyterlab_itself(page):
+    picture = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output img")
+    expect(picture).to_have_attribute("alt", "A title: curves 0 to 2: rise from 1 to 4.")
+
+
 def test_the_picture_follows_the_panel_which_keeps_its_focus_and_the_export_shows_both_pictures(page):
     first = picture_of(page)
     outputs = page.locator(".jp-Cell").first.locator(".jp-OutputArea-child")

@@ -5,10 +5,8 @@ A person who moves a control must see what it changes: both are on one screen of
 
 import browser
 import pytest
-from panel_cells import MAKE
+from panel_cells import MAKE, PANELS, QUESTION
 from playwright.sync_api import Locator
-
-from cnnlab import widgets
 
 LARGEST = 900  # CSS pixels, the height of a panel
 SMALLEST = 160  # CSS pixels, the side of a picture on a narrow page
@@ -21,14 +19,17 @@ CHANGES = {
     "PoolingExplorer": ("shift right", "canvas"),
     "RunExplorer": ("after epoch", "canvas"),
     "StoppingExplorer": ("patience", ".cnnlab-plot"),
+    "PredictThenRun": ("confidence (%)", ".cnnlab-plot"),
+    "TrainingPanel": ("epochs", ".cnnlab-plot"),
+    "Clinic": ("after epoch", ".cnnlab-plot"),
 }
-HAVE_TESTS_OF_THEIR_OWN = {"PredictThenRun", "TrainingPanel"}
+CELLS = [QUESTION if name == "PredictThenRun" else MAKE.format(name) for name in CHANGES]
 
 
 @pytest.fixture(scope="module")
 def lab(shared_lab):
     """Yield the page with the panels in one notebook."""
-    with shared_lab.running([MAKE.format(name) for name in CHANGES], height=900) as page:
+    with shared_lab.running(CELLS, height=900) as page:
         yield page
 
 
@@ -37,13 +38,13 @@ def show(lab, name: str, width: int) -> Locator:
     lab.set_viewport_size({"width": width, "height": 900})
     panel = lab.locator(".jp-CodeCell").nth(list(CHANGES).index(name)).locator(".cnnlab-panel").first
     panel.evaluate("panel => panel.scrollIntoView({ block: 'start' })")
-    panel.locator("canvas").last.wait_for()
+    panel.locator("canvas:visible").last.wait_for()
     browser.wait_until_still(panel)
     return panel
 
 
 def test_every_panel_has_its_line():
-    assert set(CHANGES) == set(widgets.__all__) - HAVE_TESTS_OF_THEIR_OWN
+    assert set(CHANGES) == set(PANELS)
 
 
 @pytest.mark.parametrize("width", [1280, 1440])
@@ -52,7 +53,7 @@ def test_a_control_and_what_it_changes_are_on_one_screen(lab, name, width):
     panel = show(lab, name, width)
     assert panel.bounding_box()["height"] <= LARGEST
     label, pictures = CHANGES[name]
-    boxes = [picture.bounding_box() for picture in panel.locator(pictures).all()]
+    boxes = [picture.bounding_box() for picture in panel.locator(f":is({pictures}):visible").all()]
     boxes.append(panel.get_by_role("slider", name=label, exact=True).bounding_box())
     assert len(boxes) > 1
     extent = max(box["y"] + box["height"] for box in boxes) - min(box["y"] for box in boxes)
@@ -61,6 +62,19 @@ def test_a_control_and_what_it_changes_are_on_one_screen(lab, name, width):
 
 @pytest.mark.parametrize("name", list(CHANGES))
 def test_on_a_narrow_page_no_picture_is_tiny(lab, name):
-    pictures = show(lab, name, 800).locator("canvas").all()
+    pictures = show(lab, name, 800).locator("canvas:visible").all()
     widths = {picture.evaluate("canvas => canvas.clientWidth") for picture in pictures}
     assert min(widths) >= SMALLEST
+
+
+@pytest.mark.parametrize(("name", "count"), [("Clinic", 2), ("DrawDigit", 3)])
+def test_on_a_narrow_page_axes_that_are_side_by_side_stand_below_each_other(lab, name, count):
+    plot = show(lab, name, 1280).locator(".cnnlab-plot:visible").first
+    wide = plot.evaluate("canvas => [canvas.width, canvas.height]")
+    assert wide[0] == 820
+    show(lab, name, 800)
+    browser.wait_for(lab, lambda: plot.evaluate("canvas => canvas.height") == count * wide[1])
+    shown, drawn = plot.evaluate("canvas => [canvas.clientWidth, canvas.width]")
+    assert shown >= 0.85 * drawn  # the letters are nearly as large as on a wide page
+    show(lab, name, 1280)
+    browser.wait_for(lab, lambda: plot.evaluate("canvas => [canvas.width, canvas.height]") == wide)

@@ -10,8 +10,6 @@ import pytest
 from panel_cells import CELLS
 from playwright.sync_api import Page, expect
 
-from cnnlab import widgets
-
 FAULTS = """output => {
   const faults = [];
   const name = one => one.getAttribute("aria-label") || one.textContent.trim().slice(0, 40) || one.className;
@@ -36,7 +34,7 @@ FAULTS = """output => {
 @pytest.fixture(scope="module")
 def notebook(shared_lab):
     """Yield the page with all panels in one notebook."""
-    with shared_lab.running(CELLS, height=1400) as page:
+    with shared_lab.running([*CELLS.values()], height=1400) as page:
         yield page
 
 
@@ -67,7 +65,7 @@ def test_every_panel_fits_a_zoomed_and_a_narrow_page(lab, width, files):
     assert lab.evaluate("[innerWidth, devicePixelRatio]") == [width, 2]
     browser.wait_until_still(lab.locator(".jp-OutputArea-output").first)
     faults = {}
-    for place, name in enumerate(widgets.__all__):
+    for place, name in enumerate(CELLS):
         outputs = lab.locator(".jp-CodeCell").nth(place).locator(".jp-OutputArea-output")
         output = outputs.filter(has=lab.locator(".widget-vbox")).last  # the one after it holds the panel's picture
         output.scroll_into_view_if_needed()

@@ -24,6 +24,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from places import REPOSITORY
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 PATIENCE = 15  # seconds; whatever a test waits for comes sooner, on a busy machine, too
@@ -169,6 +170,7 @@ def jupyterlab(folder: Path, settings: Path) -> Iterator[str]:
     command += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
     command += ["--ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection"]  # as start.py does
     command += ["--HTMLExporter.preprocessors=cnnlab.cli.export.AltText"]  # as start.py does
+    command += [f"--LabApp.extra_labextensions_path={REPOSITORY / 'cnnlab/cli/labextensions'}"]  # as start.py does
     address = f"http://127.0.0.1:{port}"
     _ask_for_no_news(settings)
     with open(settings / "jupyterlab.log", "w") as log:

@@ -1,4 +1,4 @@
-"""Cells that show each panel."""
+"""Cells that show each panel, also the clinic's."""
 
 from cnnlab import widgets
 
@@ -16,5 +16,16 @@ for kind in ("max", "avg"):
     panel._take(runs.filter(pooling=kind, seed=0)[0])
 panel
 """
+PANELS = [*widgets.__all__, "Clinic"]
 SPECIAL = {"PredictThenRun": QUESTION, "TrainingPanel": TRAINED}
-CELLS = [SPECIAL.get(name, MAKE.format(name)) for name in widgets.__all__]
+CELLS = {name: SPECIAL.get(name, MAKE.format(name)) for name in PANELS}
+
+
+def make_panel(name, more=""):
+    """Return a new panel of this name, after these further lines of Python on `panel`."""
+    names = {}
+    if name == "TrainingPanel":  # its cell wants the runs of another
+        exec(QUESTION, names)
+    code = CELLS[name].replace("\ncnnlab.", "\npanel = cnnlab.")
+    exec(f"import cnnlab\n{code}\n{more}", names)
+    return names["panel"]

@@ -796,6 +796,8 @@ def test_root_is_allowed_with_a_warning(start, monkeypatch, capsys, user, as_roo
     assert not [argument for argument in command if "secret" in argument]
     assert "--ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection" in command
     assert "--HTMLExporter.preprocessors=cnnlab.cli.export.AltText" in command
+    (folder,) = [each.partition("extra_labextensions_path=")[2] for each in command if "labextensions" in each]
+    assert Path(folder) == Path(start.ROOT) / "cnnlab/cli/labextensions"
 
 
 def test_no_setting_of_the_persons_own_reaches_the_course(start, monkeypatch):

@@ -15,7 +15,7 @@ from nbconvert import HTMLExporter
 
 import cnnlab.training.progress
 from cnnlab import build_cnn, fit, load_data
-from cnnlab.training.progress import StepProgress, _Line, time_in_words
+from cnnlab.training.progress import StepProgress, SweepProgress, TimeLeft, _Line, in_steps, time_in_words
 
 SET_UP = """
 import threading
@@ -25,6 +25,7 @@ from cnnlab import Experiment, build_cnn, fit, grid, load_data, sweep
 
 torch.set_num_threads(1)
 cnnlab.training.progress.PAUSE = 1e-9  # draw after every batch
+cnnlab.training.progress.SURE = cnnlab.training.progress.ENOUGH = 0  # and with the time left, whatever it is worth
 data = load_data("patterns", train=64, validation=20)
 small = {"channels": (2,), "hidden": 4, "seed": 0, "input_shape": data.input_shape, "classes": len(data.classes)}
 tiny = Experiment(dataset="patterns", train_size=64, validation_size=20, channels=(2,), hidden=4, epochs=2)
@@ -72,17 +73,43 @@ def test_a_time_is_said_as_a_person_says_it(seconds, words):
 
 def test_hours_are_hours_in_the_line_and_nothing_is_said_before_anything_is_known(terminal):
     with contextlib.redirect_stdout(terminal):
-        line = _Line(1000, shown=True, words="training", smoothing=0)
+        line = _Line(1000, shown=True, words="sweep")
         line.start_t -= 1
+        line.estimate()
         line.show("epoch 0 of 10")
         line.start_t -= 99
         line.n = 10
+        line.estimate()
         line.show("epoch 1 of 10")
         line.close()
     shown = terminal.getvalue()
     assert "epoch 0 of 10 " in shown.replace("\r", " \r") + " "
     assert "?" not in shown
     assert "epoch 1 of 10, about 2 h 45 min left" in shown  # 100 s for 10 of 1000, so 990 × 10 s
+
+
+def test_the_time_left_of_a_training_is_counted_from_its_first_batch_and_said_once_it_can_be_trusted(monkeypatch):
+    times = iter([17.0, 17.5, 18.5, 27.0, 37.0])  # the first batch waits for the data
+    monkeypatch.setattr("cnnlab.training.progress.time.monotonic", lambda: next(times))
+    left = TimeLeft()
+    assert left.seconds(0.001) is None
+    assert left.seconds(0.03) is None  # half a second after it
+    assert left.seconds(0.02) is None  # less than two per cent after it
+    assert left.seconds(0.201) == pytest.approx(10 / 0.2 * 0.799)
+    assert left.seconds(0.401) == pytest.approx(20 / 0.4 * 0.599)
+
+
+def test_a_sweep_says_no_time_left_before_as_many_runs_are_done_as_go_on_together(terminal):
+    with contextlib.redirect_stdout(terminal), SweepProgress(True) as line:
+        line.plan(8, 80)
+        line.show(2, 0)
+        line.line.start_t -= 10
+        line.done(1, 10)
+        line.show(2, 0)
+        assert " left" not in terminal.getvalue()
+        line.done(1, 10)
+        line.show(2, 0)
+    assert "2 of 8 runs done, 2 running, about 30 s left" in terminal.getvalue()
 
 
 # --- A terminal, a pipe
@@ -95,8 +122,9 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """A terminal in which the line is drawn after every batch."""
-    monkeypatch.setattr(cnnlab.training.progress, "PAUSE", 1e-9)
+    """A terminal in which the line is drawn after every batch, with the time left."""
+    for name, value in (("PAUSE", 1e-9), ("SURE", 0), ("ENOUGH", 0)):
+        monkeypatch.setattr(cnnlab.training.progress, name, value)
     return Terminal()
 
 
@@ -291,6 +319,12 @@ def test_the_display_says_epoch_accuracy_and_time_left(executed):
     assert shares == sorted(shares)
 
 
+def test_the_second_training_of_a_cell_says_so(executed):
+    plain = [text["text/plain"] for text in executed[1]["three trainings"]]
+    said = list(dict.fromkeys(text.partition(": ")[0] for text in plain if "epoch 2 of 2" in text))
+    assert said == ["epoch 2 of 2", "training 2 in this cell, epoch 2 of 2", "training 3 in this cell, epoch 2 of 2"]
+
+
 def test_the_display_of_a_sweep_counts_runs(executed):
     texts = executed[1]
     plain = [re.sub(r", about [\dhmins ]+ left$", "", text["text/plain"]) for text in texts["sweep"]]
@@ -330,3 +364,11 @@ def test_steps_have_a_line_with_the_time_left_once_they_take_long(after, is_seen
     assert (re.search(r"50 %, lab report, about \d+ s left", seen) is not None) is is_seen
     assert bool(seen) is is_seen
     assert seen.rpartition("\r")[2].strip() == ""  # and nothing of it stays
+
+
+def test_a_loop_of_steps_has_the_line_and_yields_each_thing_once(monkeypatch):
+    monkeypatch.setattr("sys.stdout", Terminal())
+    for name in ("PAUSE", "LONG"):
+        monkeypatch.setattr(f"cnnlab.training.progress.{name}", 1e-9)
+    assert list(in_steps(["gradient", "occlusion"], "saliency methods")) == ["gradient", "occlusion"]
+    assert re.search(r"50 %, saliency methods, about \d+ s left", sys.stdout.getvalue())

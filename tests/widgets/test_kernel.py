@@ -1,5 +1,7 @@
 """Test KernelExperiment without a browser: compare its switches with `compare`, and train missing runs."""
 
+import threading
+
 import ipywidgets
 import pytest
 from matplotlib.figure import Figure
@@ -17,8 +19,10 @@ from cnnlab import (
     sweep,
 )
 from cnnlab.errors import ConfigError, DataError
+from cnnlab.experiments import duration
 from cnnlab.experiments.presets import KERNEL_DIGITS
-from cnnlab.widgets import kernel
+from cnnlab.training.progress import time_in_words
+from cnnlab.widgets import kernel, trainer
 from cnnlab.widgets.kernel import BASES
 
 FLOOR = "grey, the noise floor: two single runs of one setting differ by less than this 95 times in 100"
@@ -52,6 +56,27 @@ def test_at_the_start_it_shows_the_banks_digits(panel):
         "Parameters: 3×3 26,698, 5×5 28,874, 7×7 32,138."
     )
     assert panel.plot.label.startswith("kernel sizes compared: Against 3×3")
+
+
+def test_start_says_how_long_the_missing_runs_will_take(panel, monkeypatch):
+    monkeypatch.setattr(duration, "_speed", None)
+    duration.learn_speed(KERNEL_DIGITS, 4.0)
+    assert panel.estimate.value == ""  # nothing is missing
+    panel.padding.value, panel.pooling.value = "valid", "avg"
+    missing = panel._experiments()
+    seconds = sum(duration.estimate_seconds(experiment) for experiment in missing)
+    assert panel.estimate.value == f"takes about {time_in_words(seconds)}"
+    for size in (3, 5):
+        panel.sizes[size].value = False
+    assert panel.estimate.value == ""
+
+
+def test_a_new_panel_measures_the_speed_of_the_computer(monkeypatch):
+    measured = threading.Event()
+    monkeypatch.setattr(trainer, "measure_speed", measured.set)
+    panel = KernelExperiment(TINY)
+    assert measured.wait(10)
+    panel.close()
 
 
 def test_more_than_one_comparison_is_counted_with_what_that_means_for_a_verdict(panel):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
-from panel_cells import CELLS
+from panel_cells import PANELS, make_panel
 from PIL import Image
 
 from cnnlab import widgets
@@ -29,14 +29,9 @@ def published(monkeypatch):
     return publisher.outputs
 
 
-@pytest.mark.parametrize("name", widgets.__all__)
+@pytest.mark.parametrize("name", PANELS)
 def test_every_panel_leaves_a_small_picture(name):
-    code = CELLS[widgets.__all__.index(name)].replace("\ncnnlab.", "\npanel = cnnlab.")
-    names = {}
-    if "runs" in code and "runs =" not in code:
-        exec(CELLS[widgets.__all__.index("PredictThenRun")], names)
-    exec(f"import cnnlab\n{code}", names)
-    panel = names["panel"]
+    panel = make_panel(name)
     png = png_of(panel.picture())
     assert len(base64.b64encode(png)) <= LARGEST
     pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
@@ -54,6 +49,42 @@ def test_the_picture_shows_the_present_state():
     kernel = figure.axes[1].images[0].get_array()  # after the input
     np.testing.assert_array_equal(kernel, diverging_pixels(torch.full((3, 3), 1 / 9), 1 / 9))
     assert "kernel: blur" in "".join(text.get_text() for text in figure.texts)
+    panel.close()
+
+
+def test_few_colours_look_like_all_of_them():
+    panel = make_panel("RunExplorer")
+    figure = panel.picture()
+    png = np.asarray(Image.open(io.BytesIO(png_of(figure))).convert("RGB")).astype(int)
+    whole = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+    assert np.abs(png - whole).max() < 30  # of 255; the cursor and the highest values are yellow
+    panel.close()
+
+
+def words_of(panel):
+    return "\n".join(text.get_text() for text in panel.picture().texts)
+
+
+def test_it_says_what_is_asked_and_which_setting_a_letter_stands_for():
+    asking = make_panel("PredictThenRun")
+    assert "Which?\nChoices: max, avg, cannot tell.\nChoose an answer" in words_of(asking)
+    training = make_panel("TrainingPanel", "panel.views.choice.value = 'Comparison'")
+    names = "A: pooling=max; B: pooling=avg"
+    assert names in words_of(training)
+    training.views.choice.value = "Curves"
+    assert names not in words_of(training)
+    for panel in (asking, training):
+        panel.close()
+
+
+def test_the_pictures_of_a_row_of_five_are_in_two_lines_of_one_scale():
+    panel = widgets.RunExplorer()
+    places = [ax.get_position() for ax in panel.picture().axes]
+    maps, saliency, image, other_maps, other_saliency = places[-5:]
+    assert maps.y0 == saliency.y0 == image.y0 or maps.y1 == saliency.y1 == image.y1
+    assert other_maps.y1 == other_saliency.y1 < maps.y0
+    assert other_saliency.width == saliency.width
+    assert other_maps.width == maps.width
     panel.close()
 
 

@@ -95,6 +95,18 @@ def test_while_it_runs_the_guess_is_locked_already_and_the_status_says_so():
     assert entries[QUESTION].guess == Guess("5", 0.7)
 
 
+def test_the_button_says_how_long_the_comparison_takes():
+    assert PredictThenRun(QUESTION, comparison()).takes.value == ""
+    panel = ask()
+    assert panel.takes.value == "It takes a while: how long is not known."
+    guess(panel)
+    assert panel.takes.value == ""
+    panel = PredictThenRun("And now?", Asked(), choices=[3, 5, 7], seconds=95)
+    assert panel.takes.value == "It takes about 1 min 40 s."
+    with pytest.raises(ConfigError, match="seconds must be a finite number of 0 or more, got -1"):
+        PredictThenRun("And now?", Asked(), choices=[3, 5, 7], seconds=-1)
+
+
 def test_a_second_click_changes_nothing():
     panel = ask(run := Asked())
     guess(panel)

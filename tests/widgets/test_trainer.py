@@ -43,7 +43,7 @@ def test_start_trains_in_a_thread_what_run_trains(panel):
     for name, line in panel.curves.lines.items():
         assert list(line.get_ydata()) == panel.runs[1].history[name]
     last = panel.runs[1].history.last("validation_accuracy")
-    assert panel.curves.label.endswith(f"validation accuracy {last:.3f}")
+    assert panel.curves.plots["accuracy"].label.endswith(f"validation accuracy {last:.3f}")
 
 
 def test_the_time_is_said_before_the_start_and_hours_are_hours(panel):

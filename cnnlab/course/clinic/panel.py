@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import ipywidgets
+from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from cnnlab.checks import is_iterable, shown
 from cnnlab.course.clinic.patients import Patient, admit_patients
-from cnnlab.course.clinic.views import SIZE, VIEWS, plot_patient
+from cnnlab.course.clinic.views import SIDE_BY_SIDE, SIZE, VIEWS, plot_patient
 from cnnlab.errors import ConfigError
 from cnnlab.plots.alt_text import alt_text
 from cnnlab.widgets.base import Panel, control_row, flowing_row
@@ -42,6 +43,8 @@ class Clinic(Panel):
     >>> panel.patient.value, panel.view.value = 3, "gradients"
     """
 
+    explained = ("nat", "dead unit", "gradient flow", "update ratio (update-to-weight ratio)", "weight", "logits")
+
     def __init__(self, patients: Mapping[int, Patient] | Iterable[Patient] | None = None) -> None:
         self.patients = _check_patients(admit_patients() if patients is None else patients)
         super().__init__()
@@ -60,7 +63,8 @@ class Clinic(Panel):
             self._draw()
         self._watch(self.patient, self.view, self.epoch)
         self.children = [
-            flowing_row(self.patient), flowing_row(self.view), control_row(self.epoch), self.plot, self.status
+            flowing_row(self.patient), flowing_row(self.view), control_row(self.epoch),
+            self.plot, self.status, self.glossary,
         ]  # fmt: skip
 
     def _draw(self) -> None:
@@ -69,7 +73,7 @@ class Clinic(Panel):
         self.plot.figure.clear()
         plot_patient(patient, view, epoch=epoch, figure=self.plot.figure)
         self._place_axes(patient, view)
-        self.plot.show(label=f"{patient}, {view}: {alt_text(self.plot.figure)}")
+        self.plot.show(label=f"{patient}, {view}: {alt_text(self.plot.figure)}", cuts=_cuts(self.plot.figure, view))
         row = patient.history.rows[epoch - 1]
         self.status.say(
             f"{str(patient).capitalize()}, after epoch {epoch} of {patient.epochs}: training loss "
@@ -85,6 +89,15 @@ class Clinic(Panel):
                 ax.set_position(place)
         self.plot.freeze([], solve=not is_placed)
         self._placed, self._places = (patient, view), [ax.get_position(original=True) for ax in axes]
+
+
+def _cuts(figure: Figure, view: str) -> list[int]:
+    """Return where a narrow page cuts the picture: to the left of the right one of two axes, and of its label."""
+    if view not in SIDE_BY_SIDE:
+        return []
+    right = figure.axes[1]
+    leftmost = right.yaxis.label if right.axison else right
+    return [int(leftmost.get_window_extent().x0) - 4]
 
 
 def _name(patient: Patient) -> str:

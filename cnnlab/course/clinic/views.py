@@ -27,6 +27,7 @@ from cnnlab.plots.maps import plot_filters
 
 SIZE = (8.2, 4.3)  # inches
 PICTURES = 8  # in a row
+SIDE_BY_SIDE = ("curves", "gradients", "weights")  # the views with two axes, left and right
 
 
 def plot_patient(
@@ -151,7 +152,7 @@ def _draw_row(ax: Axes, images: Tensor, titles: list[str], low: float, high: flo
     picture, corners = montage(tiles, PICTURES, gap=gap_of(tiles, 0.3), above=gap_of(tiles, 0.35))
     ax.set_axis_off()
     for title, (top, left) in zip(titles, corners, strict=True):
-        ax.text(left + tiles.shape[2] / 2, top - 1, title, ha="center", va="bottom", fontsize=9, parse_math=False)
+        ax.text(left + tiles.shape[2] / 2, top - 2.5, title, ha="center", va="baseline", fontsize=9, parse_math=False)
     return ax.imshow(picture.squeeze(-1), cmap="grey", vmin=low, vmax=high, interpolation="nearest")
 
 

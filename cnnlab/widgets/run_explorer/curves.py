@@ -18,7 +18,7 @@ from cnnlab.widgets.run_explorer.side import Side
 from cnnlab.widgets.web.live_plot import LivePlot
 
 FLOW = "gradient_norm"
-NOT_RECORDED = "not recorded: train with\ninsides=True (TrainingPanel:\ntick “record the insides”)"
+NOT_RECORDED = "not recorded:\ntrain with\ninsides=True\n(TrainingPanel:\ntick “record\nthe insides”)"
 WHICH = ("first", "second")  # what the plots and the pictures call the two runs
 PLOT = (3.9, 2.15)  # inches, the size of a plot
 SMALL = 8.5  # points
@@ -113,7 +113,7 @@ class RunCurves:
         ax.set_ylim(0, None)
         ax.set_xlim(-0.5, 1.03 * max(len(side.run.history) for side in self.pair))
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        plain_legend(ax, frameon=False, fontsize=SMALL, loc="upper right")
+        plain_legend(ax, frameon=False, fontsize=SMALL, loc="best")
 
     def _draw_flow(self, ax: Axes) -> list[Line2D]:
         """Draw the axes of the gradient flow, and return an empty line for each run."""

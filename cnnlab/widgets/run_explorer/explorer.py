@@ -57,6 +57,8 @@ class RunExplorer(Panel):
     >>> panel.epoch.value = 5
     """
 
+    explained = ("nat", "gradient flow", "activation", "weight", "saliency map", "receptive field", "logits")
+
     def __init__(self, runs: Iterable[Run] | None = None) -> None:
         runs = distinct(bank_runs() if runs is None else runs)
         usable = [run for run in runs if len(run.snapshots) > 1]
@@ -90,6 +92,7 @@ class RunExplorer(Panel):
             control_row(self.layer, self.epoch, self.image_index),
             picture_row([maps, saliency, self.input, other_maps, other_saliency], FOUR_COLUMNS),
             self.status,
+            self.glossary,
         ]
 
     def _make_controls(self) -> None:

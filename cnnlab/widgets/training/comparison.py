@@ -37,6 +37,8 @@ class ComparedRuns(ipywidgets.VBox):
         The table.
     plot : LivePlot
         The picture.
+    names : str
+        Which letter stands for which setting; "" if nothing is compared.
 
     >>> compared = ComparedRuns()
     >>> compared.show_runs(runs)
@@ -47,13 +49,13 @@ class ComparedRuns(ipywidgets.VBox):
         self.reference = ipywidgets.Dropdown(options=["A"], description="against")
         for control in (self.metric, self.reference):
             control.style.description_width = "initial"
-        self.table = ipywidgets.HTML()
+        self.table, self.names = ipywidgets.HTML(), ""
         self.plot = LivePlot(8.2, 2.6, label=NO_RUNS)
         super().__init__([flowing_row(self.metric, self.reference), self.table, self.plot])
 
     def show_runs(self, runs: Iterable[Run]) -> str:
         """Compare these runs, and return the code that repeats the comparison; "" if nothing can be compared."""
-        runs, code = list(runs), ""
+        runs, code, self.names = list(runs), "", ""
         self.plot.figure.clear()
         try:
             with warnings.catch_warnings(record=True) as caught:  # shown here: on standard error nobody sees them
@@ -66,6 +68,7 @@ class ComparedRuns(ipywidgets.VBox):
             self.plot.figure.text(0.5, 0.5, lines, ha="center", va="center", color="0.4", parse_math=False)
         else:
             words = _verdicts_in_words(comparison)
+            self.names = "; ".join(f"{letters[row.level]}: {row.level}" for row in comparison.levels)
             cautions = [*_unfair(runs, comparison, letters), *(str(warning.message) for warning in caught)]
             self.table.value = _table_of(comparison, letters) + "".join(map(_caution, cautions))
             plot_comparison(_lettered(comparison, letters), ax=self.plot.figure.subplots())

@@ -64,8 +64,10 @@ class TrainingPanel(Trainer):
         The curves, the comparison, the layers and the code: one of them is shown.
     metric, reference : Dropdown
         What the runs are compared by, and with which one.
-    curves, compared : LivePlot
-        The pictures.
+    curves : Curves
+        The two pictures of a training, in `curves.plots`.
+    compared : LivePlot
+        The picture of the comparison.
     layers, code, comparison_code : HTML
         The layer table, and the code that repeats these settings and the whole comparison.
     status : StatusLine
@@ -75,6 +77,11 @@ class TrainingPanel(Trainer):
     >>> panel.kernel_size.value = 5
     >>> panel.train()
     """
+
+    explained = (
+        "nat", "padding", "dropout", "optimizer", "learning rate", "momentum", "weight decay", "batch size", "patience",
+        "logits", "noise floor", "cannot tell",
+    )  # fmt: skip
 
     def __init__(self, base: Experiment | None = None) -> None:
         base = Experiment(train_size=2000, validation_size=1000) if base is None else check_base(base)
@@ -91,6 +98,7 @@ class TrainingPanel(Trainer):
         self._guarded(self._draw)
         self._watch(*self.controls.values(), self.seeds)
         self._watch(self.metric, self.reference, self.show_earlier, then=self._show_runs)
+        self._watch(self.views.choice, then=lambda: None)  # the picture in the notebook shows the chosen tab, too
         self.forget.on_click(lambda _button: self._guarded(self.asking.ask))
         self.asking.yes.on_click(lambda _button: self._guarded(self._forget))
         self.children = self._rows()
@@ -174,7 +182,7 @@ class TrainingPanel(Trainer):
         for name, fields in GROUPS.items():
             extra = (self.seeds, self.insides) if name == "Training" else ()
             rows += [_heading(name), control_row(*(self.controls[field] for field in fields), *extra, compact=True)]
-        return [*rows, self.status, *self._train_rows(), self.views]
+        return [*rows, self.status, *self._train_rows(), self.views, self.glossary]
 
     def _draw(self) -> None:
         """Show the layer table and the code of these settings, or why they cannot be trained."""
@@ -245,6 +253,10 @@ class TrainingPanel(Trainer):
         else:
             self._not_kept = ""
         self._guarded(self._show_runs)
+
+    def _in_plain_words(self) -> str:
+        is_compared = self.views.choice.value == COMPARISON
+        return super()._in_plain_words() + (f"\n{self.comparison.names}" if is_compared else "")
 
     # --- The finished runs
 

@@ -29,6 +29,9 @@ class LivePlot(WebWidget):
         Inches, at 100 dots per inch.
     label : str
         The words that a screen reader says; whoever changes the figure changes the label, too.
+    cuts : sequence of int, optional
+        Where a page that is too narrow cuts the picture, in pixels from its left edge: the parts then stand below each
+        other. It may be changed with `show`.
 
     >>> plot = LivePlot(6, 3, label="loss over the epochs")
     >>> (cursor,) = plot.figure.subplots().plot([1], [0.5], "o")
@@ -43,14 +46,15 @@ class LivePlot(WebWidget):
     width = traitlets.Int(0).tag(sync=True)  # pixels
     height = traitlets.Int(0).tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
+    cuts = traitlets.List(traitlets.Int()).tag(sync=True)
 
-    def __init__(self, width: float, height: float, *, label: str) -> None:
+    def __init__(self, width: float, height: float, *, label: str, cuts: Sequence[int] = ()) -> None:
         self.figure = Figure((width, height), dpi=DPI, layout="constrained")
         self._canvas = FigureCanvasAgg(self.figure)
         self._words = DrawnWords(self._canvas)
         self._moving: Sequence[Artist] = []
         self._background = self._frozen = None
-        super().__init__(width=round(width * DPI), height=round(height * DPI), label=label)
+        super().__init__(width=round(width * DPI), height=round(height * DPI), label=label, cuts=list(cuts))
 
     def freeze(self, moving: Sequence[Artist], *, solve: bool = True) -> None:
         """Draw all artists but these, once; call it again after a change of the axes or of another fixed artist.

@@ -12,7 +12,7 @@ function nameSliders(panel) {
   }
 }
 
-const spoken = new WeakSet(); // the sliders whose handle says what their readout shows
+const spoken = new WeakSet(); // the sliders whose handle says what their readout shows, and rows whose buttons do
 
 // Let a screen reader say what a slider shows: ipywidgets lets it say the place among the options, or the exponent.
 function speakReadouts(panel) {
@@ -28,6 +28,24 @@ function speakReadouts(panel) {
     observer.observe(readout, { childList: true, characterData: true, subtree: true });
     observer.observe(handle, { attributeFilter: ["aria-valuetext"] });
     spoken.add(slider);
+    speak();
+  }
+}
+
+// Let a screen reader say which button of a row is pressed: ipywidgets shows it by the button's colour alone.
+function speakPressed(panel) {
+  for (const row of panel.querySelectorAll(".widget-toggle-buttons")) {
+    if (spoken.has(row)) continue;
+    const speak = () => {
+      for (const button of row.querySelectorAll("button")) {
+        button.setAttribute("aria-pressed", button.classList.contains("mod-active"));
+      }
+    };
+    const name = row.querySelector(".widget-label")?.textContent;
+    row.setAttribute("role", "group");
+    if (name) row.setAttribute("aria-label", name);
+    new MutationObserver(speak).observe(row, { attributeFilter: ["class"], childList: true, subtree: true });
+    spoken.add(row);
     speak();
   }
 }
@@ -52,6 +70,7 @@ function render({ model, el }) {
     if (!panel) return;
     nameSliders(panel);
     speakReadouts(panel);
+    speakPressed(panel);
     panel.addEventListener("keydown", keepKey);
   }
 

@@ -105,3 +105,18 @@ def test_what_is_no_patient_is_refused(patients):
 def test_where_every_training_diverged_there_is_nothing_to_show():
     with pytest.raises(ConfigError, match="diverged in its first epoch"):
         Clinic([treat(admit_patients()[0], learning_rate=1e30)])
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("patient", [0, 3, 8])
+def test_a_narrow_page_cuts_the_picture_between_the_axes(panel, view, patient):
+    panel.patient.value, panel.view.value = patient, view
+    if view in ("activations", "inputs"):
+        assert panel.plot.cuts == []
+        return
+    (cut,) = panel.plot.cuts
+    figure = panel.plot.figure
+    boxes = [ax.get_tightbbox(figure.canvas.get_renderer()) for ax in figure.axes]
+    is_left = [box.x1 <= cut + 1 for box in boxes]
+    assert all(left or box.x0 >= cut - 1 for left, box in zip(is_left, boxes, strict=True)), (cut, boxes)
+    assert 0 < sum(is_left) < len(boxes)

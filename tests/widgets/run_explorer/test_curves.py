@@ -53,7 +53,22 @@ def test_values_outside_of_the_bars_are_counted_and_told(panel, trained):
 
 def test_the_words_for_missing_insides_name_the_box_to_tick():
     panel = TrainingPanel(BASE)
-    assert panel.insides.description in NOT_RECORDED
+    assert panel.insides.description in NOT_RECORDED.replace("\n", " ")
+    panel.close()
+
+
+def test_words_and_legend_of_a_short_training_without_insides_hide_nothing():
+    panel = RunExplorer([train(BASE), train(BASE.replace(pooling="avg"))])
+    losses, flow = panel.plot.figure.axes
+    (words,) = flow.texts
+    extent, room = words.get_window_extent(), flow.get_window_extent()
+    assert words.get_text() == NOT_RECORDED
+    assert room.x0 <= extent.x0 < extent.x1 <= room.x1
+    assert room.y0 <= extent.y0 < extent.y1 <= room.y1
+    legend = losses.get_legend().get_window_extent()
+    for line in losses.lines[:2]:
+        points = losses.transData.transform(line.get_xydata())
+        assert not any(legend.contains(*point) for point in points)
     panel.close()
 
 

@@ -1,0 +1,21 @@
+// Words in the browser: a fold with words of the glossary, and a link to all of it.
+
+function render({ model, el }) {
+  el.classList.add("cnnlab-words");
+  el.innerHTML = model.get("value"); // escaped by Python
+  const link = el.querySelector("a");
+  if (!link) return;
+  // JupyterLab's manager knows the notebook's path; its handler opens a file in JupyterLab itself.
+  const manager = model.widget_manager;
+  const path = manager?.context?.path;
+  const handler = manager?.rendermime?.linkHandler;
+  const isOnTheWeb = link.getAttribute("href").startsWith("http");
+  if (model.get("beside") && path && handler) {
+    const folder = path.slice(0, path.lastIndexOf("/") + 1);
+    handler.handleLink(link, folder + model.get("beside"));
+  } else if (!isOnTheWeb) {
+    link.remove(); // it would lead nowhere
+  }
+}
+
+export default { render };

@@ -49,7 +49,7 @@ def find_duplicates(folder: str | os.PathLike, *, near: bool = True) -> list[tup
     found = find_pictures(folder)
     pairs = list(_same_bytes(hash_pictures(found)))
     if near:
-        pairs += _alike(load_pixels(found, size=SIDE, grey=False)[0])
+        pairs += _alike(load_pixels(found, size=SIDE, grey=False).pixels)
     first, second = np.array(pairs, int).reshape(-1, 2).T
     count = len(found.files)
     links = coo_array((np.ones(len(first)), (first, second)), shape=(count, count))

@@ -120,7 +120,7 @@ def describe_tensor(value: object) -> str:
 
 
 def check_device(device: Any) -> Any:
-    """Return the torch.device of that name; raise ConfigError for a name that torch doesn't know, or a missing GPU."""
+    """Return the torch.device of that name; raise ConfigError for a name that torch doesn't know, or a missing one."""
     import torch
 
     try:
@@ -129,6 +129,15 @@ def check_device(device: Any) -> Any:
         raise ConfigError(f"unknown device {shown(device)}; choose 'cpu' or 'cuda', or leave it out") from error
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device={device!r}: torch sees no GPU here; choose 'cpu', or leave it out")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"device={device!r}: torch sees {torch.cuda.device_count()} GPU here; choose 'cuda'")
+    if chosen.type not in ("cpu", "cuda", "meta"):
+        try:
+            torch.empty(0, device=chosen)
+        except Exception as error:  # each kind of device has errors of its own, such as that of a missing module
+            raise ConfigError(
+                f"device={device!r}: torch has no such device here; choose 'cpu', or leave it out"
+            ) from error
     return chosen
 
 

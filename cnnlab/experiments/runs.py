@@ -118,11 +118,11 @@ class Runs:
 
         >>> runs.to_frame()[["kernel_size", "seed", "validation_accuracy"]]
         """
-        import pandas
+        from cnnlab.table import Table
 
         with garbage_collector_off():
             rows = [_row(run) for run in self]
-        return pandas.DataFrame(rows, columns=None if rows else [*FIELDS, *ENDED, *METRICS, "key"])
+        return Table(rows, columns=None if rows else [*FIELDS, *ENDED, *METRICS, "key"])
 
     def summary(self, metric: str | Iterable[str] = "validation_accuracy") -> pandas.DataFrame:
         """Return a DataFrame with one row for each setting; runs of one setting differ in the seed alone.
@@ -137,7 +137,7 @@ class Runs:
         >>> runs.summary("validation_loss")
         >>> runs.summary(["train_loss", "validation_loss", "dead_share"]).sort_values("validation_loss")
         """
-        import pandas
+        from cnnlab.table import Table
 
         check_arguments(Runs.summary, locals())
         metrics = [metric] if isinstance(metric, str) else list(metric)
@@ -148,7 +148,7 @@ class Runs:
         pairs = [column for name in metrics for column in (name, spreads[name])]
         columns = [*varied, "seeds", *pairs, "trained_epochs", "seconds"]
         if not len(self):
-            return pandas.DataFrame(columns=columns)
+            return Table(columns=columns)
         frame = self.to_frame()
         frame["channels"] = frame["channels"].map(str)
         for name in computed:
@@ -165,7 +165,7 @@ class Runs:
             columns_of["diverged"] = ("diverged", "sum")
             columns.append("diverged")
         table = groups.agg(seeds=("seed", "nunique"), seconds=("seconds", "sum"), **columns_of)
-        return table.reset_index().reindex(columns=columns)
+        return Table(table.reset_index().reindex(columns=columns))
 
     def curves(self) -> pandas.DataFrame:
         """Return a DataFrame with one row for each epoch of each run: every field, `epoch`, and the epoch's metrics.
@@ -174,10 +174,10 @@ class Runs:
 
         >>> runs.curves()[["seed", "epoch", "train_loss"]]
         """
-        import pandas
+        from cnnlab.table import Table
 
         rows = [run.experiment.resolved() | row for run in self for row in run.history.rows]
-        return pandas.DataFrame(rows, columns=None if rows else [*FIELDS, "epoch", *METRICS])
+        return Table(rows, columns=None if rows else [*FIELDS, "epoch", *METRICS])
 
 
 def _row(run: Run) -> dict[str, Any]:

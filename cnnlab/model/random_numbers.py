@@ -20,9 +20,9 @@ _one_at_a_time = threading.RLock()
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Within the block, all that draws random numbers draws from this seed; afterwards they go on as before.
 
-    That is torch on the processor and on an NVIDIA or Apple GPU `device`, Python's `random`, and numpy's `np.random`. They belong to the
-    whole process. So one thread at a time has such a block: the others wait. What a thread without such a block draws
-    meanwhile comes from the seed, too, and takes numbers away from the block.
+    That is torch on the processor and on a GPU `device` (NVIDIA's or Apple's), Python's `random`, and numpy's
+    `np.random`. They belong to the whole process. So one thread at a time has such a block: the others wait. What a
+    thread without such a block draws meanwhile comes from the seed, too, and takes numbers away from the block.
     """
     with _one_at_a_time:
         restore = _remember(device)

@@ -89,11 +89,13 @@ def write_plainly(text: Text) -> None:
         text.set_fontfamily([*matplotlib.rcParams["font.family"], *others])
     if not DRAWS_RIGHT_TO_LEFT:
         # In matplotlib 3.8 to 3.10 a text lays out what this method returns. What it says of itself stays as it is.
-        text._get_wrapped_text = functools.partial(_lines_in_drawn_order, text)
+        lay_out = functools.partial(_lines_in_drawn_order, text)
+        text._get_wrapped_text = lay_out  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _lines_in_drawn_order(text: Text) -> str:
-    return "\n".join(map(drawn_order, Text._get_wrapped_text(text).split("\n")))
+    lines = Text._get_wrapped_text(text)  # pyright: ignore[reportAttributeAccessIssue] (matplotlib's own method)
+    return "\n".join(map(drawn_order, lines.split("\n")))
 
 
 class FittedText(Text):

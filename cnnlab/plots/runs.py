@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import seaborn
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.arguments import check_arguments
@@ -27,7 +28,7 @@ from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.plots.names import columns as columns_of
-from cnnlab.plots.names import label_text, legend_text, name_ticks
+from cnnlab.plots.names import label_text, legend_text, name_ticks, write_plainly
 from cnnlab.plots.style import (
     FLOOR_WORDS,
     MARKS,
@@ -93,6 +94,7 @@ def plot_curves(
         ax.fill_between(seeds.index, seeds.min(axis=1), seeds.max(axis=1), color=look["color"], alpha=0.2, linewidth=0)
         ax.plot(seeds.index, seeds.mean(axis=1), label=label, **look, **marks)
     ax.set(xlabel="epoch", ylabel=axis_label(metric))
+    write_plainly(ax.yaxis.label)
     if log:
         log_scale(ax)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -159,6 +161,7 @@ def plot_noise_floor(
     ax.plot(range(len(values)), list(values.values()), MARKS[0], color=PALETTE[0], linestyle="none", clip_on=False)
     ax.set_xticks(range(len(values)), [str(seed) for seed in values])
     ax.set(xlabel=words, ylabel=axis_label(metric), ylim=limits_within(reach, *possible_range(metric)))
+    write_plainly(ax.yaxis.label)
     seaborn.despine(ax=ax)
     return ax
 
@@ -213,8 +216,11 @@ def plot_grid(
     beyond = arrows[bool(np.nanmin(means) < low), bool(np.nanmax(means) > high)]
     seaborn.heatmap(
         means, annot=True, fmt=_number_format(means), cmap=colour_map(metric), vmin=low, vmax=high, xticklabels=False,
-        yticklabels=False, cbar_kws={"label": axis_label(metric), "extend": beyond}, ax=ax, annot_kws={"fontsize": 8},
+        yticklabels=False, cbar_kws={"extend": beyond}, ax=ax, annot_kws={"fontsize": 8},
     )  # fmt: skip
+    bar = cast(Colorbar, ax.collections[0].colorbar)
+    bar.set_label(axis_label(metric))
+    write_plainly(bar.ax.yaxis.label)
     name_ticks(ax.xaxis, np.arange(len(across)) + 0.5, column_names, size=10, upright=is_wide)
     name_ticks(ax.yaxis, np.arange(len(down)) + 0.5, row_names, size=10)
     diverged = sum(diverged_with_value(((metric, run) for run in runs), metric, at).values())

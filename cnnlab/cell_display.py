@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import itertools
 
+from cnnlab.formulas import without_formulas
+
 
 def bundle(plain: str = "", html: str = "") -> dict[str, str]:
     """Return the data of a Jupyter display, by MIME type."""
-    return {"text/plain": plain, "text/html": html}
+    return {"text/plain": plain, "text/html": without_formulas(html)}
 
 
 def display_of_the_cell():

@@ -133,9 +133,11 @@ class Comparison:
         """
         import pandas
 
+        from cnnlab.table import Table
+
         # dtype=object: a level stays what it is, also None beside numbers, or a tuple of channels
         index = pandas.Index([row.level for row in self.levels], dtype=object, name=self.by, tupleize_cols=False)
-        return pandas.DataFrame([row[1:] for row in self.levels], index=index, columns=Level._fields[1:])
+        return Table([row[1:] for row in self.levels], index=index, columns=Level._fields[1:])
 
     def __repr__(self) -> str:
         digits = decimals(self.levels)

@@ -13,6 +13,7 @@ from cnnlab.checks import check_whole, shown
 from cnnlab.comparison.prediction import Prediction, know_nothing_score
 from cnnlab.comparison.prediction_file import PREDICTIONS
 from cnnlab.errors import ConfigError
+from cnnlab.formulas import without_formulas
 
 if TYPE_CHECKING:
     import pandas
@@ -79,7 +80,7 @@ class Guesses:
 
     def table(self) -> pandas.DataFrame:
         """Return a DataFrame with one row for each prediction."""
-        import pandas
+        from cnnlab.table import Table
 
         rows = [
             {
@@ -91,7 +92,7 @@ class Guesses:
             }
             for each in self.predictions.values()
         ]
-        return pandas.DataFrame(rows).set_index("question") if rows else pandas.DataFrame()
+        return Table(rows).set_index("question") if rows else Table()
 
     def _lines(self) -> list[str]:
         kept = f"They are kept in {PREDICTIONS.path}." if self.predictions else "No prediction has been made yet."
@@ -102,9 +103,8 @@ class Guesses:
         return "\n".join([*table, *self._lines()])
 
     def _repr_html_(self) -> str:
-        return (self.table().to_html() if self.predictions else "") + "".join(
-            f"<p>{html.escape(line)}</p>" for line in self._lines()
-        )
+        lines = "".join(f"<p>{html.escape(line)}</p>" for line in self._lines())
+        return without_formulas((self.table().to_html() if self.predictions else "") + lines)
 
 
 class Bin(NamedTuple):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from html import escape
 
 from cnnlab.comparison.verdicts import Level
+from cnnlab.formulas import without_formulas
 
 HEADINGS = ("seeds", "mean", "difference", "95 % interval", "verdict", "why")
 
@@ -29,8 +30,8 @@ def html_table(caption: str, by: str, levels: Iterable[Level], notes: Iterable[s
     digits = decimals(levels)
     headings = "".join(f'<th scope="col">{escape(name)}</th>' for name in (by, *HEADINGS))
     rows = "\n".join(f"<tr>{_row(level, digits)}</tr>" for level in levels)
-    below = "".join(f"\n<p>{escape(note)}</p>" for note in notes)
-    # The classes keep MathJax from reading a $ in a folder's name as the begin of a formula.
+    below = without_formulas("".join(f"\n<p>{escape(note)}</p>" for note in notes))
+    # The classes are those of `without_formulas`.
     return (
         '<table class="tex2jax_ignore mathjax_ignore">\n'
         f'<caption style="text-align: left">{escape(caption)}</caption>\n'

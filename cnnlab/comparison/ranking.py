@@ -57,7 +57,7 @@ def rank_stability(
     >>> rank_stability(runs).iloc[0]["wins"]
     0.62
     """
-    import pandas
+    from cnnlab.table import Table
 
     resamples, seed = check_whole("resamples", resamples, 1, most=100_000), check_whole("seed", seed, 0)
     runs = distinct(runs)
@@ -84,7 +84,7 @@ def rank_stability(
     table = np.array([[of_setting[key] for key in seeds] for of_setting in scores.values()])  # (settings, seeds)
     drawn = np.random.default_rng(seed).integers(0, len(seeds), (resamples, len(seeds)))
     means = sign * table.mean(axis=1)
-    frame = pandas.DataFrame(list(scores), columns=varied, index=range(len(scores))).assign(
+    frame = Table(list(scores), columns=varied, index=range(len(scores))).assign(
         seeds=len(seeds), mean=np.where(np.isfinite(means), means, np.nan),
         wins=_wins(table[:, drawn].mean(axis=2)), wins_alone=_wins(table),
     )  # fmt: skip

@@ -15,6 +15,7 @@ from cnnlab.comparison.guesses import Guesses, show_guesses
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.practice import all_exercises
 from cnnlab.course.practice_file import PRACTICE, Practice
+from cnnlab.formulas import without_formulas
 from cnnlab.plots.alt_text import alt_text
 from cnnlab.plots.predictions import plot_calibration
 from cnnlab.plots.style import PALETTE
@@ -106,7 +107,7 @@ class Progress:
         figure.savefig(page, format="png", dpi=80)
         picture = base64.b64encode(page.getvalue()).decode()
         image = f'<img alt="{html.escape(alt_text(figure))}" src="data:image/png;base64,{picture}">'
-        return f"{self.table().to_html()}<p>{html.escape(self.words)}</p>{image}"
+        return without_formulas(f"{self.table().to_html()}<p>{html.escape(self.words)}</p>{image}")
 
 
 def progress() -> Progress:

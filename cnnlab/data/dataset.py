@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_images, check_labels, check_whole, describe_tensor, is_float_tensor
-from cnnlab.data.splitting import mean_std, normalize, split_sizes, stratified, test_size
+from cnnlab.data.splitting import mean_std, mean_std_of_sums, normalize, split_sizes, stratified, test_size
 from cnnlab.data.tensor_checks import check_class_names, check_own_images, check_own_labels, names_of, spreads_to
 from cnnlab.errors import ConfigError
 from cnnlab.torch_state import usual_torch_state
@@ -170,7 +170,7 @@ class Data:
         return split_up(name, pixels, labels, classes, train=train, validation=validation, test=test, seed=seed)
 
 
-def split_up(
+def split_up(  # noqa: PLR0913 (as `assemble`)
     name: str,
     images: Tensor,
     labels: Tensor,
@@ -180,18 +180,19 @@ def split_up(
     validation: int | None,
     test: int | None,
     seed: int,
+    sums: np.ndarray | None = None,
 ) -> Data:
     """Lock a test set away, and choose the other two splits from the rest; all else is as in `Data.from_tensors`.
 
     images is uint8 or float, on the CPU, and is not copied as a whole: at its peak this takes the images once more than
-    the result, as uint8 a quarter of it.
+    the result, as uint8 a quarter of it. sums: as in `assemble`.
     """
     seed = check_whole("seed", seed, 0)
     test = test_size(len(labels), test)
     for_test, rest = stratified(labels.numpy(), (test, len(labels) - test), np.random.default_rng(seed))
     return assemble(
         name, (images, labels[rest]), (images, labels[for_test]), classes, train=train, validation=validation,
-        test=None, seed=seed, places=(rest, for_test),
+        test=None, seed=seed, places=(rest, for_test), sums=sums,
     )  # fmt: skip
 
 
@@ -206,11 +207,13 @@ def assemble(  # noqa: PLR0913 (two sets, and what is taken from them)
     test: int | None,
     seed: int,
     places: tuple[np.ndarray, np.ndarray] | None = None,
+    sums: np.ndarray | None = None,
 ) -> Data:
     """Choose images from both sets for the three splits, and normalize all three by the training split alone.
 
     train, validation and test are numbers of images; None has the same meaning as in `load_data`. `places` says, for
     both sets, which image belongs to each label, where there are more images than labels. None: image i to label i.
+    `sums` is what `splitting.pixel_sums` returns for the images of the training set, where it is known.
     """
     random = np.random.default_rng(seed)
     train, validation = split_sizes(name, len(training_set[1]), train, validation)
@@ -223,7 +226,10 @@ def assemble(  # noqa: PLR0913 (two sets, and what is taken from them)
     for_validation, for_train = stratified(training_set[1].numpy(), (validation, train), random)
     (for_test,) = stratified(test_set[1].numpy(), (test,), random)
     of_training, of_test = places or (np.arange(len(training_set[1])), np.arange(len(test_set[1])))
-    mean, std = mean_std(training_set[0], of_training[for_train])
+    if sums is None:
+        mean, std = mean_std(training_set[0], of_training[for_train])
+    else:
+        mean, std = mean_std_of_sums(sums[of_training[for_train]], training_set[0][0, 0].numel())
     train_split, validation_split, test_split = (
         Split(normalize(images, place_of[chosen], mean, std), labels[chosen], classes, mean, std)
         for (images, labels), place_of, chosen in (

@@ -49,7 +49,7 @@ def find_duplicates(folder: str | os.PathLike, *, near: bool = True) -> list[tup
     pictures = find_pictures(folder)
     pairs = list(_same_bytes(hash_pictures(pictures)))
     if near:
-        pairs += _alike(load_pixels(pictures, size=SIDE, grey=False)[0])
+        pairs += _alike(load_pixels(pictures, size=SIDE, grey=False).pixels)
     first, second = np.array(pairs, int).reshape(-1, 2).T
     count = len(pictures.files)
     links = coo_array((np.ones(len(first)), (first, second)), shape=(count, count))

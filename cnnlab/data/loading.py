@@ -148,7 +148,7 @@ def load_folder(  # noqa: PLR0913 (what is loaded, and how it is split)
             raise ConfigError(f"{name} must be True or False, got {shown(value)}")
     found = find_pictures(folder)
     _check_memory(found, size, grey, balanced, train, validation, test)
-    pixels, more = load_pixels(found, size=size, grey=grey, fingerprint=fingerprint)
+    pixels, sums, more = load_pixels(found, size=size, grey=grey, fingerprint=fingerprint)
     if lost := found.pictures_left_out:
         warnings.warn(
             f"{readable(str(folder))}: left out {_count(len(lost), 'picture')} of a kind that can't be loaded: "
@@ -157,7 +157,7 @@ def load_folder(  # noqa: PLR0913 (what is loaded, and how it is split)
         )
     data = split_up(
         found.name, torch.from_numpy(pixels), torch.tensor(found.labels), found.classes,
-        train=train, validation=validation, test=test, seed=seed,
+        train=train, validation=validation, test=test, seed=seed, sums=sums,
     )  # fmt: skip
     if balanced:
         data = balance_classes(data, seed=seed)
@@ -220,7 +220,7 @@ def _in_one_line(found: PictureFolder, more: np.ndarray, shape: tuple[int, int, 
         parts.append(f"of {_count(count, 'file')} with several pictures only the first")
     if found.left_out:
         parts.append(f"left out {list_some(found.left_out)}")
-    return "; ".join(parts)
+    return " ".join("; ".join(parts).split())  # the name of a folder may hold a line break
 
 
 def _count(number: int, noun: str) -> str:

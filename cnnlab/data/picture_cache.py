@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import __version__ as pillow_version
@@ -21,10 +21,39 @@ from cnnlab.data.picture_folder import PictureFolder, find_pictures, portable, r
 from cnnlab.errors import DataError
 from cnnlab.files import cache_folder
 
-READER = 1  # raise it where cnnlab reads the same file as other pixels
+READER = 2  # raise it where cnnlab reads the same file as other pixels, or keeps them in another form
 MOST_BYTES = 4_000_000_000  # of all pixels that are kept; the oldest are removed
 # A file that is changed twice within one tick of the disk's clock keeps its time: two seconds on a USB stick.
 TICK = 2_000_000_000  # nanoseconds
+
+
+class Pixels(NamedTuple):
+    """All pictures of a folder.
+
+    Parameters
+    ----------
+    pixels : array
+        uint8 (N, C, H, W).
+    sums : array
+        What `pixel_sums` returns for them, int64 (N, C, 2).
+    more : array
+        Which files hold more than one picture, bool (N,).
+    """
+
+    pixels: np.ndarray
+    sums: np.ndarray
+    more: np.ndarray
+
+    def is_sound(self) -> bool:
+        """Return whether these are arrays of one folder, so that `keep_pixels` may have kept them."""
+        count, channels = self.pixels.shape[:2] if self.pixels.ndim == 4 else (-1, -1)
+        kinds = [(array.dtype, array.shape) for array in self[1:]]
+        return self.pixels.dtype == np.uint8 and kinds == [(np.int64, (count, channels, 2)), (bool, (count,))]
+
+    def checksum(self) -> bytes:
+        """Return 8 bytes that one changed byte changes: a sum, which is fast."""
+        total = sum(_sum(array) for array in self)
+        return (total % 2**64).to_bytes(8, "little")
 
 
 def fingerprint(folder: str | os.PathLike) -> str:
@@ -71,30 +100,30 @@ def hash_file(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read_pixels(key: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the two arrays that `keep_pixels` kept under this key; None if there are none, or damaged ones."""
+def read_pixels(key: str) -> Pixels | None:
+    """Return what `keep_pixels` kept under this key; None if there is nothing, or it is damaged."""
     try:
         with open(_pixel_file(key), "rb") as file:
-            pixels, more = np.load(file), np.load(file)
-            is_sound = file.read() == _checksum(pixels)
+            kept = Pixels(*(np.load(file) for _ in Pixels._fields))
+            is_sound = kept.is_sound() and file.read() == kept.checksum()
         os.utime(_pixel_file(key))  # now the latest, which is removed last
     except (OSError, ValueError, EOFError, MemoryError):
         return None
-    return (pixels, more) if is_sound else None
+    return kept if is_sound else None
 
 
-def keep_pixels(key: str, pixels: np.ndarray, more: np.ndarray) -> None:
-    """Keep pixels, uint8 (N, C, H, W), and which files have more pictures, bool (N,), for `read_pixels`.
+def keep_pixels(key: str, kept: Pixels) -> None:
+    """Keep pixels for `read_pixels`.
 
     Nothing happens where the cache folder can't be written: then pictures are decoded each time.
     """
-    if pixels.nbytes > MOST_BYTES:
+    if kept.pixels.nbytes > MOST_BYTES:
         return
 
     def write(file: BinaryIO) -> None:
-        np.save(file, pixels)
-        np.save(file, more)
-        file.write(_checksum(pixels))
+        for array in kept:
+            np.save(file, array)
+        file.write(kept.checksum())
 
     _replace(_pixel_file(key), write)
     with contextlib.suppress(OSError):
@@ -112,12 +141,11 @@ def _pixel_file(key: str) -> Path:
     return _folder() / f"{key}-{READER}-{pillow_version}.pixels"
 
 
-def _checksum(pixels: np.ndarray) -> bytes:
-    """Return 8 bytes that one changed byte changes: a sum, which is fast."""
-    flat = pixels.reshape(-1)
+def _sum(array: np.ndarray) -> int:
+    """Return the sum of an array's bytes, eight of them taken as one number."""
+    flat = array.reshape(-1).view(np.uint8)
     whole = len(flat) // 8 * 8
-    total = int(flat[:whole].view(np.uint64).sum()) + int(flat[whole:].sum())
-    return (total % 2**64).to_bytes(8, "little")
+    return int(flat[:whole].view(np.uint64).sum()) + int(flat[whole:].sum())
 
 
 def _read_index(index: Path) -> dict[str, list]:

@@ -22,7 +22,8 @@ WANTED = "a folder that holds a folder for each class, with its pictures"
 # Folders and files that systems and programs make; those that begin with a dot, such as .ipynb_checkpoints, too.
 SYSTEM = {
     "$recycle.bin", "recycler", "system volume information", "@eadir", "#recycle", "#snapshot", "lost+found",
-    "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r",
+    "network trash folder", "temporary items", "found.000", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini",
+    "icon\r",
 }  # fmt: skip
 # Suffixes of pictures that Pillow does not read and that the module mimetypes may not know.
 OTHER_PICTURES = {".heic", ".heif", ".hif", ".jxl", ".svg", ".eps", ".psd", ".xcf", ".raw", ".dng", ".cr2", ".cr3",

@@ -10,9 +10,10 @@ import numpy as np
 from tqdm import tqdm
 
 from cnnlab.cell_display import bundle, display_of_the_cell
-from cnnlab.data.picture_cache import combine, hash_file, hash_pictures, keep_pixels, read_pixels
+from cnnlab.data.picture_cache import Pixels, combine, hash_file, hash_pictures, keep_pixels, read_pixels
 from cnnlab.data.picture_folder import MOST_NAMED, PictureFolder, picture_format, readable
 from cnnlab.data.pictures import COMMON, has_more_pictures, open_picture, read_planes
+from cnnlab.data.splitting import pixel_sums
 from cnnlab.errors import DataError
 
 
@@ -38,10 +39,8 @@ class _Line(tqdm):
         return None
 
 
-def load_pixels(
-    pictures: PictureFolder, *, size: int, grey: bool, fingerprint: str | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return all pictures as uint8 (N, C, size, size), and which files hold more than one picture, bool (N,).
+def load_pixels(pictures: PictureFolder, *, size: int, grey: bool, fingerprint: str | None = None) -> Pixels:
+    """Return all pictures, each made size × size.
 
     Raises DataError, which names the first ten, for files that can't be read as pictures; and where the pictures do not
     have the fingerprint that is wanted (None: any).
@@ -57,19 +56,20 @@ def load_pixels(
         )
     key = f"{present}-{size}-{'grey' if grey else 'colour'}"
     kept, shape = read_pixels(key), (len(pictures.files), 1 if grey else 3, size, size)
-    if kept is not None and kept[0].shape == shape and kept[0].dtype == np.uint8:
+    if kept is not None and kept.pixels.shape == shape:
         return kept
-    pixels, more = np.empty(shape, np.uint8), np.zeros(len(pictures.files), bool)
+    decoded = Pixels(np.empty(shape, np.uint8), np.empty((*shape[:2], 2), np.int64), np.zeros(shape[:1], bool))
     faults = []
     for place, path in enumerate(_Line(pictures)):
         try:
-            pixels[place], more[place] = _decode(pictures, path, digests[place], size, grey)
+            decoded.pixels[place], decoded.more[place] = _decode(pictures, path, digests[place], size, grey)
+            decoded.sums[place] = pixel_sums(decoded.pixels[place : place + 1])[0]
         except DataError as error:
             faults.append(f"{readable(str(pictures.root / path))} {error}")
     if faults:
         raise DataError(_in_words(faults))
-    keep_pixels(key, pixels, more)
-    return pixels, more
+    keep_pixels(key, decoded)
+    return decoded
 
 
 def _decode(pictures: PictureFolder, path: str, digest: str, size: int, grey: bool) -> tuple[np.ndarray, bool]:

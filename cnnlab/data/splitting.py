@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -93,16 +95,38 @@ def mean_std(images: Tensor, chosen: np.ndarray) -> tuple[Tensor, Tensor]:
     return mean, torch.where(std > 0, std, 1.0)
 
 
+def pixel_sums(images: np.ndarray) -> np.ndarray:
+    """Return the sum of each channel's pixels and of their squares, int64 (N, C, 2); images is uint8 (N, C, H, W)."""
+    channels = images.reshape(*images.shape[:2], -1).astype(np.float64)  # holds whole numbers up to 2**53
+    return np.stack([channels.sum(2), (channels**2).sum(2)], axis=2).astype(np.int64)
+
+
+def mean_std_of_sums(sums: np.ndarray, pixels: int) -> tuple[Tensor, Tensor]:
+    """Return what `mean_std` returns, of images of which `pixel_sums` is known, each with this many pixels."""
+    count, means, stds = 255 * len(sums) * pixels, [], []
+    for total, squares in sums.sum(axis=0).tolist():  # whole numbers of Python's, which are exact
+        means.append(total / count)
+        stds.append(math.sqrt((squares * len(sums) * pixels - total**2) / count**2) or 1.0)
+    return torch.tensor(means)[:, None, None], torch.tensor(stds)[:, None, None]
+
+
 def normalize(images: Tensor, chosen: np.ndarray, mean: Tensor, std: Tensor) -> Tensor:
-    """Return the chosen images as float32: (pixels in 0–1 − mean) / std. No second copy of all of them is made."""
+    """Return the chosen images as float32: (pixels in 0–1 − mean) / std. No second copy of all of them is made.
+
+    numpy takes two thirds of torch's time for it: it needs no copy to make decimal numbers of bytes.
+    """
     normalized = torch.empty(len(chosen), *images.shape[1:])
-    scale = 255 if images.dtype == torch.uint8 else 1
+    pixels, scale = images.numpy(), np.float32(255 if images.dtype == torch.uint8 else 1)
     for part in _parts(len(chosen), images):
-        torch.div(images[chosen[part]], scale, out=normalized[part]).sub_(mean).div_(std)
+        first, *others = chosen[part]
+        target = normalized[part].numpy()
+        np.divide(pixels[chosen[part]] if others else pixels[first : first + 1], scale, out=target)
+        target -= mean.numpy()
+        target /= std.numpy()
     return normalized
 
 
 def _parts(count: int, images: Tensor) -> list[slice]:
-    """Return slices that divide `count` images into parts of about a million numbers."""
-    step = max(1, 1_000_000 // max(1, images[:1].numel()))
+    """Return slices that divide `count` images into parts that fit into the processor's cache."""
+    step = max(1, 200_000 // max(1, images[:1].numel()))
     return [slice(start, start + step) for start in range(0, count, step)]

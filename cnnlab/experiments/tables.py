@@ -21,11 +21,11 @@ ENDED = ("trained_epochs", "stopped_by", "diverged", "best_epoch", "kept_epoch")
 
 def table_of_runs(runs: Iterable[Run]) -> pandas.DataFrame:
     """Return the table of `Runs.to_frame`."""
-    import pandas
+    from cnnlab.table import Table
 
     with garbage_collector_off():
         rows = [_row(run) for run in runs]
-    return pandas.DataFrame(rows, columns=None if rows else [*FIELDS, *ENDED, *METRICS, "key"])
+    return Table(rows, columns=None if rows else [*FIELDS, *ENDED, *METRICS, "key"])
 
 
 def _row(run: Run) -> dict[str, Any]:
@@ -42,6 +42,8 @@ def table_of_settings(runs: Runs, metric: str | Iterable[str]) -> pandas.DataFra
     """Return the table of `Runs.summary`."""
     import pandas
 
+    from cnnlab.table import Table
+
     metrics = [metric] if isinstance(metric, str) else list(metric)
     known = [name for name in metrics_of(run.history for run in runs) if name != "seconds"]
     computed = [name for name in metrics if check_curve_metric(name, known) in DERIVED]
@@ -50,7 +52,7 @@ def table_of_settings(runs: Runs, metric: str | Iterable[str]) -> pandas.DataFra
     pairs = [column for name in metrics for column in (name, spreads[name])]
     columns = [*varied, "seeds", *pairs, "trained_epochs", "seconds"]
     if not len(runs):
-        return pandas.DataFrame(columns=columns)
+        return Table(columns=columns)
     frame = table_of_runs(runs)
     frame["channels"] = frame["channels"].map(str)
     for name in computed:
@@ -62,12 +64,12 @@ def table_of_settings(runs: Runs, metric: str | Iterable[str]) -> pandas.DataFra
     counts = {name: (name, "sum") for name in counted}
     groups = frame.groupby(varied or "dataset", dropna=False, sort=False)
     table = groups.agg(seeds=("seed", "nunique"), seconds=("seconds", "sum"), **means, **stds, **counts)
-    return table.reset_index().reindex(columns=[*columns, *counted])
+    return Table(table.reset_index().reindex(columns=[*columns, *counted]))
 
 
 def table_of_epochs(runs: Iterable[Run]) -> pandas.DataFrame:
     """Return the table of `Runs.curves`."""
-    import pandas
+    from cnnlab.table import Table
 
     rows = [run.experiment.resolved() | row for run in runs for row in run.history.rows]
-    return pandas.DataFrame(rows, columns=None if rows else [*FIELDS, "epoch", *METRICS])
+    return Table(rows, columns=None if rows else [*FIELDS, "epoch", *METRICS])

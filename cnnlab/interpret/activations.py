@@ -154,6 +154,9 @@ class _Tally:
 
     def add(self, entering: tuple, values: Tensor) -> None:
         """Add the layer's inputs and its output, (N, units, …), for one batch."""
+        if values.device.type not in ("cpu", "cuda"):  # Apple's GPUs have no float64
+            values = values.cpu()
+            entering = tuple(value.cpu() if isinstance(value, Tensor) else value for value in entering)
         self.count += values.numel()
         self.total += float(values.sum(dtype=torch.float64))
         self.squares += _sum_of_squares(values)

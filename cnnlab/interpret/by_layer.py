@@ -21,6 +21,8 @@ class ByLayer(dict):
         """Return a DataFrame with one row a layer and one column a measurement; arrays are left out."""
         import pandas
 
+        from cnnlab.table import Table
+
         rows = [
             {
                 field.name: value
@@ -29,7 +31,7 @@ class ByLayer(dict):
             }
             for measured in self.values()
         ]
-        return pandas.DataFrame(rows, index=pandas.Index(self, name="layer"))
+        return Table(rows, index=pandas.Index(self, name="layer"))
 
     def __getitem__(self, name: str) -> Any:
         check_choice("layer", name, self)

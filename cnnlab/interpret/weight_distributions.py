@@ -136,7 +136,7 @@ def _computed_anew(model: nn.Module) -> nn.Module:
 
 def _flat(weights: Tensor) -> np.ndarray:
     """Return the weights as float64 (count,)."""
-    return weights.detach().flatten().double().cpu().numpy()
+    return weights.detach().flatten().cpu().double().numpy()  # Apple's GPUs have no float64
 
 
 def _changed(values: np.ndarray, start: np.ndarray) -> tuple[float, float]:

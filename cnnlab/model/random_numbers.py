@@ -7,9 +7,11 @@ import hashlib
 import random
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 _one_at_a_time = threading.RLock()
 
@@ -18,15 +20,15 @@ _one_at_a_time = threading.RLock()
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Within the block, all that draws random numbers draws from this seed; afterwards they go on as before.
 
-    That is torch on the processor and on a GPU `device`, Python's `random`, and numpy's `np.random`. They belong to the
-    whole process. So one thread at a time has such a block: the others wait. What a thread without such a block draws
-    meanwhile comes from the seed, too, and takes numbers away from the block.
+    That is torch on the processor and on a GPU `device` (NVIDIA's or Apple's), Python's `random`, and numpy's
+    `np.random`. They belong to the whole process. So one thread at a time has such a block: the others wait. What a
+    thread without such a block draws meanwhile comes from the seed, too, and takes numbers away from the block.
     """
     with _one_at_a_time:
         restore = _remember(device)
         try:
             for generator in _torch_generators(device):
-                generator.manual_seed(seed)
+                generator.seed(seed)
             random.seed(seed)
             np.random.seed(seed % 2**32)  # noqa: NPY002 (the generator that a network's code may draw from)
             yield
@@ -48,12 +50,24 @@ def derived_seed(*numbers: int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-def _torch_generators(device: torch.device) -> list[torch.Generator]:
+class _Generator(NamedTuple):
+    """One of torch's generators: how to seed it, and how to read and set its state."""
+
+    seed: Callable[[int], Any]
+    get_state: Callable[[], Tensor]
+    set_state: Callable[[Tensor], Any]
+
+
+def _torch_generators(device: torch.device) -> list[_Generator]:
     """Return torch's own generators: that of the processor, and that of a GPU device."""
-    if device.type != "cuda":
-        return [torch.default_generator]
-    index = torch.cuda.current_device() if device.index is None else device.index
-    return [torch.default_generator, torch.cuda.default_generators[index]]
+    generators = [torch.default_generator]
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        generators.append(torch.cuda.default_generators[index])
+    result = [_Generator(each.manual_seed, each.get_state, each.set_state) for each in generators]
+    if device.type == "mps":
+        result.append(_Generator(torch.mps.manual_seed, torch.mps.get_rng_state, torch.mps.set_rng_state))
+    return result
 
 
 def _remember(device: torch.device) -> Callable[[], None]:

@@ -198,6 +198,8 @@ def draw_comparison(
     # Right-aligned on the left and left-aligned on the right, so that long labels never meet.
     left.set_xlabel("\n".join(below[0]), loc="right", fontsize=LABEL_FONT)
     right.set_xlabel("\n".join(below[1]), loc="left", fontsize=LABEL_FONT)
+    for ax in (left, right):
+        write_plainly(ax.xaxis.label)
     left.set_ylabel(wrapped(comparison.what, max(16, height / 5.5)), fontsize=LARGEST_FONT)
     describe(left, in_words(comparison, left.get_title(loc="left") or left.get_title()))
     describe(right, "")

@@ -16,7 +16,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
-from cnnlab.plots.names import legend_text
+from cnnlab.plots.names import legend_text, write_plainly
 from cnnlab.plots.style import axis_label, legend_below, line_look, new_axes
 from cnnlab.plots.ticks import log_scale
 from cnnlab.training.history import check_metric, metrics_of, warn_if_environments_differ
@@ -66,6 +66,7 @@ def plot_curves(
         ax.fill_between(seeds.index, seeds.min(axis=1), seeds.max(axis=1), color=look["color"], alpha=0.2, linewidth=0)
         ax.plot(seeds.index, seeds.mean(axis=1), label=label, **look, **marks)
     ax.set(xlabel="epoch", ylabel=axis_label(metric))
+    write_plainly(ax.yaxis.label)
     if log:
         log_scale(ax)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -15,8 +15,8 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.arguments import check_arguments
 from cnnlab.errors import ConfigError
-from cnnlab.plots.names import legend_text
-from cnnlab.plots.style import legend_below, line_look, new_axes, plain_legend
+from cnnlab.plots.names import LONGEST, label_text, legend_text, write_plainly
+from cnnlab.plots.style import legend_below, line_look, new_axes, plain_legend, wrapped
 from cnnlab.plots.ticks import log_scale
 from cnnlab.training.descent import Descent, Surface, find_surface
 
@@ -58,7 +58,8 @@ def plot_surface(surface: Surface | str, *, ax: Axes | None = None) -> Axes:
     ax.contour(x, y, loss, levels, colors="0.65", linewidths=0.6)
     ax.plot(*zip(*surface.minima, strict=True), "*", color="white", markeredgecolor="black", markersize=13)
     ax.set(xlabel="x (☆ minimum)", ylabel="y", xlim=surface.x_range, ylim=surface.y_range)
-    ax.set_title(f"{surface.name}: loss = {surface.formula}", fontsize=10)
+    words = wrapped(f"{label_text(surface.name)}: loss = {label_text(surface.formula, 2 * LONGEST)}", 60)
+    write_plainly(ax.set_title(words, fontsize=10))
     return ax
 
 

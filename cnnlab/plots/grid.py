@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 import seaborn
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 
 from cnnlab.arguments import check_arguments
 from cnnlab.comparison.comparable_runs import comparable_runs
@@ -16,7 +18,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.plots.cells import Cell, Fields, cell_of, check_fields, rows_and_columns
 from cnnlab.plots.names import columns as columns_of
-from cnnlab.plots.names import label_text, name_ticks
+from cnnlab.plots.names import label_text, name_ticks, write_plainly
 from cnnlab.plots.style import axis_label, colour_map, inner_limits, new_axes
 
 
@@ -68,8 +70,11 @@ def plot_grid(
     beyond = arrows[bool(np.nanmin(means) < low), bool(np.nanmax(means) > high)]
     seaborn.heatmap(
         means, annot=True, fmt=_number_format(means), cmap=colour_map(metric), vmin=low, vmax=high, xticklabels=False,
-        yticklabels=False, cbar_kws={"label": axis_label(metric), "extend": beyond}, ax=ax, annot_kws={"fontsize": 8},
+        yticklabels=False, cbar_kws={"extend": beyond}, ax=ax, annot_kws={"fontsize": 8},
     )  # fmt: skip
+    bar = cast(Colorbar, ax.collections[0].colorbar)
+    bar.set_label(axis_label(metric))
+    write_plainly(bar.ax.yaxis.label)
     name_ticks(ax.xaxis, np.arange(len(across)) + 0.5, column_names, size=10, upright=is_wide)
     name_ticks(ax.yaxis, np.arange(len(down)) + 0.5, row_names, size=10)
     diverged = sum(diverged_with_value(((metric, run) for run in runs), metric, at).values())

@@ -10,6 +10,7 @@ from cnnlab.checks import check_choice, check_number, describe_tensor, is_float_
 from cnnlab.errors import ConfigError
 from cnnlab.model.networks import check_model, named_layers
 from cnnlab.plots.images import gap_of, montage, montage_axes
+from cnnlab.plots.names import label_text, write_plainly
 
 MOST_OF_A_SCALE = 1e100  # from there on, matplotlib's arithmetic overflows
 COLOUR_BAR = 0.9  # inches
@@ -78,5 +79,6 @@ def plot_filters(
     limit = limit or float(weights.abs().max()) or 1.0
     drawn = ax.imshow(picture.squeeze(-1), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
     ax.figure.colorbar(drawn, ax=ax, label="weight", shrink=0.8)
-    ax.set_title(f"{layer}: {len(tiles)} kernels of {tiles.shape[1]}×{tiles.shape[2]}")
+    words = f"{label_text(layer)}: {len(tiles)} kernels of {tiles.shape[1]}×{tiles.shape[2]}"
+    write_plainly(ax.set_title(words))
     return ax

@@ -6,26 +6,27 @@ computer; where none has them, a code such as \\u732b stands for the letter, and
 
 from __future__ import annotations
 
+import functools
 import math
 import unicodedata
-import warnings
 from collections.abc import Sequence
 from typing import Any, cast
 
 import matplotlib
 import numpy as np
-from matplotlib import font_manager
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter
+
+from cnnlab.plots.fonts import code_of, families_of, other_families, warn_of_missing
+from cnnlab.plots.right_to_left import drawn_order
 
 LONGEST = 30  # columns of a name; a Chinese, Japanese or Korean letter takes two
 SMALLEST_FONT = 6.0  # points
 SHARE = 0.42  # of the figure's width or height, for the names of an axis
 LETTER = 0.56  # the mean width of a letter, in font sizes
-OF_FORMULAS = ("cm", "STIX", "Last Resort", "DejaVu Math", "DejaVu Sans Display", "DejaVu Serif Display")
+DRAWS_RIGHT_TO_LEFT = matplotlib.__version_info__ >= (3, 11)
 
 
 def label_text(name: object, longest: int = LONGEST) -> str:
@@ -38,8 +39,8 @@ def label_text(name: object, longest: int = LONGEST) -> str:
     """
     visible = " ".join("".join(letter if letter.isprintable() else " " for letter in str(name)).split())
     visible = visible or repr(str(name)) * bool(str(name))  # of a name that is nothing but spaces
-    families = _families(visible)
-    _warn_of_missing([letter for letter, family in families.items() if family is None])
+    families = families_of(visible)
+    warn_of_missing([letter for letter, family in families.items() if family is None])
     return shorten([letter if families[letter] is not None else code_of(letter) for letter in visible], longest)
 
 
@@ -80,83 +81,21 @@ def columns(text: str) -> int:
     return len(text) + wide - sum(unicodedata.combining(letter) > 0 for letter in text)
 
 
-def code_of(letter: str) -> str:
-    """Return the code of a letter, as Python writes it.
-
-    >>> code_of("猫")
-    '\\\\u732b'
-    """
-    return letter.encode("ascii", "backslashreplace").decode()
-
-
 def write_plainly(text: Text) -> None:
-    """Let a text not be read as a formula, and give it the fonts that have its letters."""
+    """Let a text not be read as a formula, give it the fonts that have its letters, and draw Arabic from the right."""
     text.set_parse_math(False)
-    if others := _other_families(text.get_text()):
+    letters = text.get_text() if DRAWS_RIGHT_TO_LEFT else drawn_order(text.get_text())
+    if others := other_families(letters):
         text.set_fontfamily([*matplotlib.rcParams["font.family"], *others])
+    if not DRAWS_RIGHT_TO_LEFT:
+        # In matplotlib 3.8 to 3.10 a text lays out what this method returns. What it says of itself stays as it is.
+        lay_out = functools.partial(_lines_in_drawn_order, text)
+        text._get_wrapped_text = lay_out  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _other_families(text: str) -> list[str]:
-    """Return the families besides the usual one that a text needs."""
-    return sorted({family for family in _families(text).values() if family})
-
-
-_known: dict[str, str | None] = {}  # letter → "" if the usual font has it, else the family that has it, or None
-
-
-def _families(text: str) -> dict[str, str | None]:
-    """Return letter → "" if the usual font has it, else the family of a font that has it, or None if there is none.
-
-    All fonts are opened once for a text, and not once for a letter: there may be hundreds.
-    """
-    plain = dict.fromkeys(letter for letter in text if letter.isascii())
-    missing = {letter for letter in text if not letter.isascii() and letter not in _known}
-    if missing:
-        _known.update(dict.fromkeys(missing))
-        fonts = _fonts()
-        while missing and fonts:
-            path, family = fonts.popitem()
-            there = _letters_of(path, missing)
-            _known.update(dict.fromkeys(there, family))
-            missing -= there
-    return dict.fromkeys(plain, "") | {letter: _known[letter] for letter in text if letter not in plain}
-
-
-def _fonts() -> dict[str, str]:
-    """Return path → family of the fonts of this computer, the best last; the usual one, at the end, has no family."""
-    usual = font_manager.findfont(font_manager.FontProperties())
-    fonts = [font for font in font_manager.fontManager.ttflist if font.style == "normal" and font.fname != usual]
-    fonts.sort(key=lambda font: (font.weight in (400, "normal", "regular"), font.name.startswith("Noto Sans")))
-    return {font.fname: font.name for font in fonts if not font.name.startswith(OF_FORMULAS)} | {usual: ""}
-
-
-def _letters_of(path: str, letters: set[str]) -> set[str]:
-    """Return those of the letters that a font has and that matplotlib can draw: most coloured emoji it can't."""
-    try:
-        font = FT2Font(path)
-        font.set_size(12, 72)
-        there = {letter for letter in letters if font.get_char_index(ord(letter))}
-        for letter in there:
-            font.load_char(ord(letter))
-    except (RuntimeError, OSError, ValueError):  # a damaged font, or one of pictures
-        return set()
-    return there
-
-
-_warned: set[str] = set()
-
-
-def _warn_of_missing(letters: Sequence[str]) -> None:
-    """Warn of letters that no font has, once for each."""
-    new = [letter for letter in letters if letter not in _warned]
-    _warned.update(new)
-    if new:
-        codes = ", ".join(map(code_of, new[:5])) + (f" and {len(new) - 5} more" if len(new) > 5 else "")
-        warnings.warn(
-            f"no font on this computer has the letters {codes}, so plots show these codes; install a font with them, "
-            "such as Noto Sans CJK, and restart the kernel",
-            stacklevel=3,
-        )
+def _lines_in_drawn_order(text: Text) -> str:
+    lines = Text._get_wrapped_text(text)  # pyright: ignore[reportAttributeAccessIssue] (matplotlib's own method)
+    return "\n".join(map(drawn_order, lines.split("\n")))
 
 
 class FittedText(Text):
@@ -269,12 +208,12 @@ def name_ticks(
     is_upright = is_x and (across + 4 > _step(wide, len(texts)) if upright is None else upright)
     axis.set_ticks(list(places), texts, rotation=90 if is_upright else 0, fontsize=size)
     for label in axis.get_ticklabels():
-        label.set_parse_math(False)
+        write_plainly(label)
     needed = across + 4 if is_x and not is_upright else 1.25 * size
     axis.set_major_locator(_Thinned(places, needed))
     at = {float(place): text for place, text in zip(places, texts, strict=True)}
     axis.set_major_formatter(FuncFormatter(lambda value, _: at.get(float(value), "")))
-    if others := _other_families("".join(texts)):
+    if others := other_families("".join(texts if DRAWS_RIGHT_TO_LEFT else map(drawn_order, texts))):
         for label in axis.get_ticklabels():
             label.set_fontfamily([*matplotlib.rcParams["font.family"], *others])
 

@@ -13,6 +13,7 @@ from cnnlab.comparison.metrics import possible_range, value_at
 from cnnlab.comparison.noise_floor import noise_floor
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
+from cnnlab.plots.names import write_plainly
 from cnnlab.plots.style import FLOOR_WORDS, MARKS, NOISE_BAND, PALETTE, axis_label, limits_within, new_axes, wrapped
 
 
@@ -59,5 +60,6 @@ def plot_noise_floor(
     ax.plot(range(len(values)), list(values.values()), MARKS[0], color=PALETTE[0], linestyle="none", clip_on=False)
     ax.set_xticks(range(len(values)), [str(seed) for seed in values])
     ax.set(xlabel=words, ylabel=axis_label(metric), ylim=limits_within(reach, *possible_range(metric)))
+    write_plainly(ax.yaxis.label)
     seaborn.despine(ax=ax)
     return ax

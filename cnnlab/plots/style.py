@@ -23,7 +23,7 @@ from matplotlib.transforms import ScaledTranslation
 from cnnlab.checks import shown
 from cnnlab.comparison.metrics import higher_is_better
 from cnnlab.errors import ConfigError
-from cnnlab.plots.names import LONGEST, columns, legend_text, write_plainly
+from cnnlab.plots.names import LONGEST, columns, label_text, legend_text, write_plainly
 from cnnlab.training.curve_metrics import split_metric
 
 PALETTE = seaborn.color_palette("colorblind").as_hex()
@@ -83,9 +83,9 @@ def axis_label(metric: str) -> str:
         return f"{name.replace('_', ' ')} accuracy {target:g}"
     layer, _, number = metric.rpartition(".")
     if number in RECORDER_LABELS:
-        return f"{layer}: {RECORDER_LABELS[number]}" if layer else RECORDER_LABELS[number]
+        return f"{label_text(layer, SHORT)}: {RECORDER_LABELS[number]}" if layer else RECORDER_LABELS[number]
     split, _, quantity = metric.partition("_")
-    return f"{split} {UNITS[quantity]}" if quantity in UNITS else metric
+    return f"{split} {UNITS[quantity]}" if quantity in UNITS else label_text(metric, SHORT)
 
 
 def new_axes(ax: Axes | None, size: tuple[float, float] = (6.0, 3.5)) -> Axes:

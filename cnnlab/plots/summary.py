@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from cnnlab.comparison.metrics import higher_is_better
 from cnnlab.errors import ConfigError
 from cnnlab.plots.names import columns as columns_of
-from cnnlab.plots.names import label_text, name_ticks
+from cnnlab.plots.names import label_text, name_ticks, write_plainly
 from cnnlab.plots.style import axis_label, new_axes
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.set_xticks(range(len(metrics)), [textwrap.fill(axis_label(metric), 15) for metric in metrics], fontsize=8)
     name_ticks(ax.yaxis, range(len(names)), names, size=8, longest=60)
     ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+    for label in ax.get_xticklabels():
+        write_plainly(label)
     ax.set(ylabel=" · ".join(fields))
     ax.spines[:].set_visible(False)
     return ax

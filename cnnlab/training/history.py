@@ -195,9 +195,9 @@ class History:
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a DataFrame with one row an epoch."""
-        import pandas
+        from cnnlab.table import Table
 
-        return pandas.DataFrame(self.rows, columns=["epoch", *self.metrics])
+        return Table(self.rows, columns=["epoch", *self.metrics])
 
 
 def metrics_of(histories: Iterable[History]) -> list[str]:

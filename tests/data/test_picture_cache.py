@@ -1,5 +1,6 @@
 """Pictures known by their contents; pixels from the cache; and how much memory loading takes."""
 
+import io
 import os
 import re
 import shutil
@@ -112,13 +113,17 @@ def test_the_second_loading_decodes_nothing_and_gives_the_same_bits(pets, decode
     assert len(decoded) == 80
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "emptied"])
+@pytest.mark.parametrize("damage", ["cut", "changed", "changed sums", "emptied", "other arrays"])
 def test_a_damaged_cache_is_made_anew(pets, decoded, damage):
     sound = load_images(pets).train.images
     (file,) = (cache_folder() / "pictures").glob("*.pixels")
     content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 16
-    file.write_bytes({"cut": content[:5000], "changed": content, "emptied": b""}[damage])
+    place = content.rindex(b"\x93NUMPY") - 100 if damage == "changed sums" else len(content) // 2
+    content[place] ^= 16
+    other = io.BytesIO()
+    for array in (np.zeros((20, 1, 28, 28), np.uint8), np.zeros(3), np.zeros(20, bool)):
+        np.save(other, array)
+    file.write_bytes({"cut": content[:5000], "emptied": b"", "other arrays": other.getvalue()}.get(damage, content))
     assert torch.equal(load_images(pets).train.images, sound)
     assert len(decoded) == 40
 

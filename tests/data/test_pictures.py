@@ -5,6 +5,7 @@ import struct
 import zlib
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
@@ -101,10 +102,20 @@ def test_grey_of_one_two_and_four_bits():
     ],
 )  # fmt: skip
 def test_colour_of_every_mode(picture, kind, colour):
-    file = as_file(picture, kind)
+    file = as_file(picture, kind, **({"compression": "tiff_lzw"} if picture.mode == "YCbCr" else {}))
     assert read(file, grey=False)[:, 0, 0] == pytest.approx(colour, abs=1.01 * CLOSE)
     luma = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
     assert read(file)[0, 0, 0] == pytest.approx(luma, abs=1.01 * CLOSE)
+
+
+def test_a_tiff_of_brightness_and_colours_without_compression_is_read_where_pillow_can():
+    file = as_file(Image.new("YCbCr", (8, 8), (76, 85, 255)), "TIFF")
+    try:
+        colours = read(file, grey=False)[:, 0, 0]
+    except DataError:
+        assert int(PIL.__version__.partition(".")[0]) < 13  # 11.3 and 12.0 find such a file too short
+    else:
+        assert colours == pytest.approx((1, 0, 0), abs=1.01 * CLOSE)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlab.data.splitting import mean_std, split_sizes, stratified
+from cnnlab.data.splitting import (
+    mean_std,
+    mean_std_of_sums,
+    normalize,
+    pixel_sums,
+    split_sizes,
+    stratified,
+)
 from cnnlab.errors import ConfigError
 
 
@@ -48,3 +55,22 @@ def test_mean_and_standard_deviation_by_hand(dtype):
     assert mean.flatten().tolist() == pytest.approx([0.55, 0.4])
     variance = (0.55**2 + 2 * 0.45**2 + 0.35**2) / 4
     assert std.flatten().tolist() == pytest.approx([variance**0.5, 1])  # 1 where all pixels are equal
+
+
+def test_the_sums_of_the_images_give_the_same_mean_and_standard_deviation():
+    images = torch.randint(0, 256, (50, 3, 5, 7), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images[:, 2] = 7  # all pixels equal
+    chosen = np.array([3, 3, 48, *range(10, 30)])  # an image twice, as nothing forbids
+    sums = pixel_sums(images.numpy())
+    assert sums.shape == (50, 3, 2)
+    assert sums[4, 1].tolist() == [int(images[4, 1].sum()), int((images[4, 1].int() ** 2).sum())]
+    expected = mean_std(images, chosen)
+    assert all(map(torch.equal, mean_std_of_sums(sums[chosen], 35), expected))
+
+
+def test_images_of_every_size_are_normalized_alike():
+    for side in (2, 200, 300):  # many images in a part, a few, and one
+        images = torch.randint(0, 256, (8, 3, side, side), dtype=torch.uint8)
+        mean, std = torch.rand(3, 1, 1), torch.rand(3, 1, 1) + 0.1
+        chosen = np.array([5, 0, 7, 3])
+        assert torch.equal(normalize(images, chosen, mean, std), (images[chosen] / 255 - mean) / std)

@@ -4,6 +4,8 @@ import matplotlib as mpl
 
 mpl.use("agg")
 
+import dataclasses
+import functools
 import itertools
 
 import numpy as np
@@ -15,7 +17,9 @@ from made_runs import comparison, made, recorded
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.legend import Legend
+from torch import nn
 
+import cnnlab
 from cnnlab.comparison.compare import compare
 from cnnlab.comparison.question import Guess
 from cnnlab.comparison.settings import compare_settings
@@ -24,25 +28,28 @@ from cnnlab.experiments.runs import Runs
 from cnnlab.interpret.activations import activation_statistics
 from cnnlab.interpret.by_layer import ByLayer
 from cnnlab.interpret.gradients import LayerGradient
+from cnnlab.interpret.top_images import top_images
 from cnnlab.interpret.weight_distributions import weight_distributions
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.evaluation import Mistakes
-from cnnlab.plots import names as names_module
+from cnnlab.plots import fonts
 from cnnlab.plots.comparison import plot_comparison, plot_comparisons
 from cnnlab.plots.curves import plot_curves
-from cnnlab.plots.descent import plot_losses, plot_paths
+from cnnlab.plots.descent import plot_losses, plot_paths, plot_surface
 from cnnlab.plots.evaluation import plot_confusion, plot_mistakes, plot_probabilities
-from cnnlab.plots.flow import plot_gradient_flow
+from cnnlab.plots.flow import plot_gradient_flow, plot_insides
 from cnnlab.plots.gallery import plot_gallery
 from cnnlab.plots.grid import plot_grid
 from cnnlab.plots.histograms import plot_activations, plot_distributions, plot_weights
 from cnnlab.plots.history import plot_history
 from cnnlab.plots.images import plot_images
+from cnnlab.plots.maps import plot_filters
 from cnnlab.plots.names import columns, label_text, legend_text, shorten
+from cnnlab.plots.noise_floor import plot_noise_floor
 from cnnlab.plots.predictions import plot_guess
-from cnnlab.plots.saliency import plot_saliency
+from cnnlab.plots.saliency import plot_saliency, plot_top_images
 from cnnlab.plots.summary import plot_summary
-from cnnlab.training.descent import descend
+from cnnlab.training.descent import SURFACES, descend
 
 # What a folder may be called. The last ones are in letters that the usual font lacks.
 HARD = {
@@ -100,6 +107,37 @@ ACTIVITY = activation_statistics(MODEL, torch.rand(4, 1, 28, 28))
 WEIGHTS = weight_distributions(MODEL)
 DESCENT = descend("bowl", learning_rate=0.1, steps=3)
 
+
+def with_layers(names):
+    """Return a network whose first convolutions have these names; torch allows any but those with a point."""
+    model = nn.Sequential()
+    for place, name in enumerate(names):
+        model.add_module(name.replace(".", ""), nn.Conv2d(3, 3, 3, padding=1) if place < 2 else nn.ReLU())
+    return model
+
+
+def insides(names):
+    history = recorded([1.0, 0.5])
+    for row in history.rows:
+        row |= {f"{name}.update_ratio": 0.01 * place + 0.01 for place, name in enumerate(names)}
+    return history
+
+
+def runs_with_number(name):
+    """Return runs of four settings, with a number that an on_epoch of one's own has recorded under this name."""
+    both = Runs(made([0.5, 0.6], pooling=pooling, kernel_size=size, epochs=2, seed=seed)
+                for pooling in ("max", "avg") for size in (3, 5) for seed in range(2))  # fmt: skip
+    for place, run in enumerate(both):
+        for row in run.history.rows:
+            row[name] = 0.1 * place + row["epoch"]
+    return both
+
+
+def top(names):
+    model = with_layers(names[:3])
+    return top_images(model, split(["a", "b", "c", "d"]), next(name for name, _ in model.named_children()), 0)
+
+
 OF_CLASSES = {
     "plot_images": lambda names: plot_images(split(names)),
     "plot_images with titles": lambda names: plot_images(split(names).pixels, titles=names[:24], columns=5),
@@ -122,6 +160,10 @@ OF_CLASSES = {
     "plot_history": lambda names: plot_history(histories(names)),
     "plot_losses": lambda names: plot_losses(dict.fromkeys(names[:10], DESCENT)),
     "plot_paths": lambda names: plot_paths(dict.fromkeys(names[:10], DESCENT), "bowl"),
+    "plot_surface": lambda names: plot_surface(dataclasses.replace(SURFACES["bowl"], name=names[0], formula=names[-1])),
+    "plot_insides": lambda names: plot_insides(insides(names)),
+    "plot_filters": lambda names: plot_filters(with_layers(names), names[0].replace(".", "")),
+    "plot_top_images": lambda names: plot_top_images(top(names)),
 }  # fmt: skip
 OF_RUNS = {
     "plot_curves": lambda names: plot_curves(runs(names), by="folder"),
@@ -135,6 +177,27 @@ OF_RUNS = {
     "plot_summary": lambda names: plot_summary(runs(names).summary(["validation_loss", "validation_accuracy"])),
     "plot_guess": lambda names: plot_guess(compare(runs(names), by="folder"), Guess(names[0], 0.6)),
 }
+# A number of one's own, whose name stands at an axis.
+OF_NUMBERS = {
+    "plot_curves": lambda name: plot_curves(runs_with_number(name), by="pooling", metric=name),
+    "plot_noise_floor": lambda name: plot_noise_floor(runs_with_number(name)[:2], metric=name),
+    "plot_grid": lambda name: plot_grid(runs_with_number(name), "pooling", "kernel_size", metric=name),
+    "plot_comparison": lambda name: plot_comparison(compare(runs_with_number(name), by="pooling", metric=name)),
+    "plot_summary": lambda name: plot_summary(runs_with_number(name).summary([name, "validation_loss"])),
+}  # fmt: skip
+WITHOUT_NAMES = {
+    "plot_maps": "numbers alone",
+    "plot_stopping": "numbers, and words of cnnlab's own",
+    "plot_calibration": "numbers, and words of cnnlab's own",
+    "plot_patient": "layers and classes of cnnlab's own",
+}
+
+
+def test_every_plot_is_in_one_of_the_lists():
+    tried = {plot.partition(" ")[0].rstrip(",") for plot in (*OF_CLASSES, *OF_RUNS, *OF_NUMBERS)}
+    public = {name for name in cnnlab.__all__ if name.startswith("plot_")}
+    assert public - tried == WITHOUT_NAMES.keys()
+    assert tried <= public
 
 
 def drawn_texts(artist):
@@ -179,7 +242,7 @@ def names_of(kind, count):
 @pytest.fixture
 def _missing_letters_are_said():
     """The warning of letters that no font has is no fault; whether it comes depends on the fonts of the computer."""
-    names_module._warned.update("".join(HARD.values()))
+    fonts._warned.update("".join(HARD.values()))
 
 
 KINDS_AND_COUNTS = [("all", 2), ("all", 18), ("all", 100), ("short", 10), ("long", 3)]
@@ -197,6 +260,14 @@ def test_hard_names_of_classes_and_networks(plot, kind, count):
 @pytest.mark.parametrize("plot", OF_RUNS)
 def test_hard_names_of_folders(plot, kind, count):
     figure = OF_RUNS[plot](names_of(kind, count)).figure
+    assert faults(figure.figure if isinstance(figure, mpl.figure.SubFigure) else figure) == []
+
+
+@pytest.mark.usefixtures("_missing_letters_are_said")
+@pytest.mark.parametrize("kind", ["long", "one long word", "an odd formula", "lines", "Chinese", "emoji"])
+@pytest.mark.parametrize("plot", OF_NUMBERS)
+def test_hard_names_of_numbers(plot, kind):
+    figure = OF_NUMBERS[plot](HARD[kind]).figure
     assert faults(figure.figure if isinstance(figure, mpl.figure.SubFigure) else figure) == []
 
 
@@ -242,9 +313,11 @@ LACKING = "\U00013000\U00013001"  # hieroglyphs
 
 
 def test_letters_that_no_font_has_become_codes_and_this_is_said_once(monkeypatch, recwarn):
-    monkeypatch.setattr(names_module, "_known", {})
-    monkeypatch.setattr(names_module, "_warned", set())
+    monkeypatch.setattr(fonts, "_known", {})
+    monkeypatch.setattr(fonts, "_warned", set())
     monkeypatch.setattr(font_manager.fontManager, "ttflist", [])
+    monkeypatch.setattr(font_manager, "findSystemFonts", list)
+    monkeypatch.setattr(fonts, "_new_fonts", functools.cache(fonts._new_fonts.__wrapped__))
     with pytest.warns(UserWarning, match=r"^no font on this computer has the letters \\U00013000, .*Noto Sans CJK"):
         assert label_text(f"a {LACKING[0]}") == r"a \U00013000"
     recwarn.clear()
@@ -252,7 +325,9 @@ def test_letters_that_no_font_has_become_codes_and_this_is_said_once(monkeypatch
     assert not recwarn
 
 
-def test_letters_come_from_any_font_of_the_computer_that_has_them(tmp_path, monkeypatch):
+@pytest.fixture
+def letter_font(tmp_path, monkeypatch):
+    """The path of a font with one of LACKING; matplotlib knows its own font alone."""
     builder, pen = FontBuilder(1000), TTGlyphPen(None)
     for corner in ((0, 0), (0, 700), (500, 700), (500, 0)):
         (pen.lineTo if corner != (0, 0) else pen.moveTo)(corner)
@@ -269,8 +344,19 @@ def test_letters_come_from_any_font_of_the_computer_that_has_them(tmp_path, monk
     builder.save(tmp_path / "font.ttf")
     usual = [font for font in font_manager.fontManager.ttflist if font.name == "DejaVu Sans"]
     monkeypatch.setattr(font_manager.fontManager, "ttflist", usual)
-    monkeypatch.setattr(names_module, "_known", {})
-    font_manager.fontManager.addfont(tmp_path / "font.ttf")
+    monkeypatch.setattr(fonts, "_known", {})
+    monkeypatch.setattr(fonts, "_new_fonts", functools.cache(fonts._new_fonts.__wrapped__))
+    return tmp_path / "font.ttf"
+
+
+def test_a_font_that_was_installed_after_matplotlib_made_its_list_is_used(letter_font, monkeypatch):
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [str(letter_font), str(letter_font.parent / "none")])
+    assert label_text(LACKING[1]) == LACKING[1]
+    assert fonts.other_families(LACKING[1]) == ["Only For This Test"]
+
+
+def test_letters_come_from_any_font_of_the_computer_that_has_them(letter_font):
+    font_manager.fontManager.addfont(letter_font)
     assert label_text(LACKING[1]) == LACKING[1]
     ax = plot_images(torch.rand(1, 1, 8, 8), titles=[LACKING[1]])
     (title,) = ax.texts

@@ -1,0 +1,13 @@
+"""Keep notebooks from reading names as formulas: MathJax makes one of every "$5 to $9" in a page or a table."""
+
+from __future__ import annotations
+
+
+def without_formulas(page: str) -> str:
+    """Return HTML in which MathJax looks for no formula; where it would find none, as it is.
+
+    >>> without_formulas("<p>from $5 to $9</p>")
+    '<div class="tex2jax_ignore mathjax_ignore"><p>from $5 to $9</p></div>'
+    """
+    # The classes of MathJax 2 (Colab, exported pages) and of MathJax 3 (JupyterLab).
+    return f'<div class="tex2jax_ignore mathjax_ignore">{page}</div>' if "$" in page or "\\" in page else page

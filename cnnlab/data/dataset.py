@@ -228,8 +228,8 @@ def shuffle_labels(data: Data, *, seed: int = 0) -> Data:
 def _spreads_to(value: Tensor, shape: tuple[int, ...]) -> bool:
     """Return whether a tensor, such as a single number, can be spread to this shape."""
     try:
-        return torch.broadcast_shapes(value.shape, shape) == shape
-    except RuntimeError:
+        return np.broadcast_shapes(value.shape, shape) == shape  # torch's would import half a second of other modules
+    except ValueError:
         return False
 
 

@@ -17,6 +17,7 @@ from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import ByLayer, Layers, check_not_empty, hooked
 from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of, evaluating
+from cnnlab.model.forward_pass import in_training_layout
 from cnnlab.model.networks import check_model
 from cnnlab.torch_state import usual_torch_state
 
@@ -121,7 +122,7 @@ def activation_statistics(
                 tallies[name] = _Tally(layer, sample / len(images), seed)
             tallies[name].add(entering, values.detach())
 
-    with evaluating(model), torch.no_grad(), hooked(model, layers, see):
+    with evaluating(model), torch.no_grad(), in_training_layout(model), hooked(model, layers, see):
         for batch in images.split(batch_size):
             model(batch.to(device))
     if not tallies:

@@ -17,6 +17,7 @@ from cnnlab.checks import check_choice, check_images, check_number, check_whole,
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import check_not_empty, hooked, layer_of_output
 from cnnlab.model.evaluation import MOST_AT_ONCE, device_of, evaluating, first_logits
+from cnnlab.model.forward_pass import in_training_layout
 from cnnlab.model.networks import call, check_model, check_visible, logits_of, uncompiled
 from cnnlab.torch_state import usual_torch_state
 
@@ -109,7 +110,7 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     passes, draw = methods[method]
     at_once = max(1, batch_size // passes)
     device, dtype = device_of(model), images.dtype
-    with torch.inference_mode(False), evaluating(model), uncompiled():
+    with torch.inference_mode(False), evaluating(model), uncompiled(), in_training_layout(model):
         batches = zip(images.split(at_once), targets.split(at_once), strict=True)
         maps = [
             draw(batch.detach().clone().to(device), classes.clone().to(device)).to(images.device, dtype)
@@ -139,7 +140,7 @@ def class_targets(model: nn.Module, images: Tensor, targets: object, classes: in
     """Return one class an image, int64 (N,), on the CPU."""
     if targets is None:
         device = device_of(model)
-        with evaluating(model), torch.no_grad(), uncompiled():
+        with evaluating(model), torch.no_grad(), uncompiled(), in_training_layout(model):
             answers = [logits_of(call(model, batch.to(device))).argmax(1).cpu() for batch in images.split(batch_size)]
         return torch.cat(answers)
     if isinstance(targets, (list, tuple, np.ndarray)):

@@ -14,7 +14,7 @@ from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_images, check_whole, shown
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.model.forward_pass import compute_logits
+from cnnlab.model.forward_pass import compute_logits, in_training_layout
 from cnnlab.model.in_training import check_not_in_training
 from cnnlab.model.networks import call, check_model, logits_of, uncompiled
 from cnnlab.torch_state import usual_torch_state
@@ -84,7 +84,7 @@ def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> LossAn
     every_label = check_labels(split.labels, first_logits(model, split.images, len(split.classes)).shape[1])
     device = device_of(model)
     losses, correct = [], []
-    with evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad(), in_training_layout(model):
         for images, labels in zip(split.images.split(batch_size), every_label.split(batch_size), strict=True):
             logits, labels = compute_logits(model, images.to(device)), labels.to(device)
             losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
@@ -127,7 +127,7 @@ def evaluate_all(models: Iterable[nn.Module], split: Split, *, batch_size: int =
     for model in models:
         labels = check_labels(split.labels, first_logits(model, split.images, len(split.classes)).shape[1]).cpu()
         device = device_of(model)
-        with evaluating(model), torch.no_grad():
+        with evaluating(model), torch.no_grad(), in_training_layout(model):
             parts = split.images.split(batch_size)
             logits = torch.cat([compute_logits(model, part.to(device)).cpu() for part in parts])
         losses += functional.cross_entropy(logits.double(), labels, reduction="none") / len(models)
@@ -162,7 +162,7 @@ def predict(model: nn.Module, images: Tensor, *, batch_size: int = 250) -> Tenso
     if len(images) == 1:  # the check has computed it already
         return first.softmax(1).cpu()
     device = device_of(model)
-    with evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad(), in_training_layout(model):
         return torch.cat([compute_logits(model, part.to(device)).softmax(1).cpu() for part in images.split(batch_size)])
 
 

@@ -10,9 +10,9 @@ from torch.nn.utils import parametrizations
 
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.model import forward_pass
+from cnnlab.model import evaluation, forward_pass
 from cnnlab.model.cnn import build_cnn
-from cnnlab.model.evaluation import evaluate
+from cnnlab.model.evaluation import evaluate, evaluate_all, predict
 from cnnlab.model.forward_pass import compute_logits, in_training_layout, relu_after_max
 from cnnlab.training.fit import fit
 
@@ -216,11 +216,13 @@ def test_within_the_block_the_kernels_lie_as_in_fit_and_afterwards_as_before():
     before, places = strides(model), [weight.data_ptr() for weight in model.parameters()]
     as_in_fit = strides(build_cnn(channels=(2, 3), hidden=4).to(memory_format=torch.channels_last))
     assert before != as_in_fit
-    with pytest.raises(ZeroDivisionError), in_training_layout(model):
+    with in_training_layout(model):
         assert strides(model) == as_in_fit
-        raise ZeroDivisionError
     assert strides(model) == before
     assert [weight.data_ptr() for weight in model.parameters()] == places
+    with pytest.raises(KeyError), in_training_layout(model):
+        raise KeyError
+    assert strides(model) == before
 
 
 def test_a_network_that_is_watched_or_of_ones_own_keeps_its_order():
@@ -232,8 +234,21 @@ def test_a_network_that_is_watched_or_of_ones_own_keeps_its_order():
             assert strides(model) == before
 
 
-def test_a_score_afterwards_has_the_bits_of_the_validation_in_fit():
-    data = load_data("mnist", train=64, validation=300)
-    model = build_cnn(channels=(8, 16), hidden=8)
-    history = fit(model, data, epochs=1, progress=False)
-    assert evaluate(model, data.validation) == (history.last("validation_loss"), history.last("validation_accuracy"))
+@pytest.mark.parametrize("score", [evaluate, lambda model, split: evaluate_all([model], split),
+                                   lambda model, split: predict(model, split.images)])  # fmt: skip
+def test_every_score_is_computed_in_that_order(score, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        evaluation, "compute_logits", lambda model, images: seen.append(strides(model)) or model(images)
+    )
+    model = build_cnn(channels=(2, 3), hidden=4)
+    score(model, load_data("mnist", train=10, validation=10).validation)
+    assert seen == [strides(build_cnn(channels=(2, 3), hidden=4).to(memory_format=torch.channels_last))]
+
+
+@pytest.mark.parametrize(("kernel_size", "hidden"), [(3, 64), (5, 8)])
+def test_a_score_afterwards_has_the_bits_of_the_validation_in_fit(kernel_size, hidden):
+    data = load_data("mnist", train=64, validation=100)
+    model = build_cnn(channels=(8, 16), kernel_size=kernel_size, hidden=hidden)
+    history = fit(model, data, epochs=2, progress=False)
+    assert evaluate(model, data.validation).loss == history.last("validation_loss")

@@ -177,8 +177,8 @@ def test_nbconvert_makes_a_script_of_plain_python(path, tmp_path):
 
 def unknown_names(script):
     """Return ruff's findings of names that plain Python does not know, such as `display`, which only IPython has."""
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--quiet", "--select=F821", str(script)]
-    return subprocess.run(command, capture_output=True, encoding="utf-8").stdout
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--quiet", "--select=F821"]
+    return subprocess.run([*ruff, str(script)], capture_output=True, encoding="utf-8").stdout
 
 
 def test_a_name_that_only_ipython_has_is_found(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from cnnlab.checks import describe_tensor, is_whole_tensor, shown
@@ -60,6 +60,6 @@ def check_class_names(classes: Any) -> tuple[str, ...]:
 def spreads_to(value: Tensor, shape: tuple[int, ...]) -> bool:
     """Return whether a tensor, such as a single number, can be spread to this shape."""
     try:
-        return torch.broadcast_shapes(value.shape, shape) == shape
-    except RuntimeError:
+        return np.broadcast_shapes(value.shape, shape) == shape  # torch's would import half a second of other modules
+    except ValueError:
         return False

@@ -15,6 +15,8 @@ Three changes save memory traffic, and each keeps every bit of the values and of
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TypeGuard
 
 import torch
@@ -72,6 +74,28 @@ def is_plain(model: nn.Module) -> TypeGuard[nn.Sequential]:
     if type(model) is not nn.Sequential or not len(model) or torch_module._has_any_global_hook():
         return False
     return all(type(layer) in LAYERS for layer in model) and not any(map(_is_changed, (model, *model)))
+
+
+@contextlib.contextmanager
+def in_training_layout(model: nn.Module) -> Iterator[None]:
+    """Within the block, let the kernels of a network of `build_cnn` lie channels_last on the processor, as in `fit`.
+
+    So images are computed two to three times as fast, and the last bits of the values are those of the validation in
+    `fit`. Other networks, and networks on a GPU, stay as they are.
+
+    >>> with in_training_layout(model):
+    ...     compute_logits(model, images)
+    """
+    layers = [layer for layer in model if isinstance(layer, nn.Conv2d)] if is_plain(model) else []
+    kernels = [layer.weight for layer in layers if layer.weight.device.type == "cpu"]
+    before = [kernel.data for kernel in kernels]
+    try:
+        for kernel, data in zip(kernels, before, strict=True):
+            kernel.data = data.clone(memory_format=torch.channels_last)
+        yield
+    finally:
+        for kernel, data in zip(kernels, before, strict=True):
+            kernel.data = data
 
 
 def _is_changed(layer: nn.Module) -> bool:

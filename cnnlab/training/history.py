@@ -79,13 +79,17 @@ class History:
 
     def __getitem__(self, metric: str) -> list[float]:
         """Return the metric of each epoch that has it, in order."""
-        check_metric(metric, self.metrics)
-        return [row[metric] for row in self.rows if metric in row]
+        values = [row[metric] for row in self.rows if metric in row] if isinstance(metric, str) else []
+        if not values or metric == "epoch":
+            check_metric(metric, self.metrics)
+        return values
 
     @property
     def metrics(self) -> list[str]:
         """The names that `history[name]` takes: those of every training, and those that were recorded with it."""
-        recorded = dict.fromkeys(name for row in self.rows for name in row)
+        recorded: dict[str, float] = {}
+        for row in self.rows:
+            recorded.update(row)
         return [*METRICS, *(name for name in recorded if name not in METRICS and name != "epoch")]
 
     def last(self, metric: str) -> float:

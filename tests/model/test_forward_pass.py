@@ -8,10 +8,13 @@ from torch import nn
 from torch.nn.modules import module as torch_module
 from torch.nn.utils import parametrizations
 
+from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
-from cnnlab.model import forward_pass
+from cnnlab.model import evaluation, forward_pass
 from cnnlab.model.cnn import build_cnn
-from cnnlab.model.forward_pass import compute_logits, relu_after_max
+from cnnlab.model.evaluation import evaluate, evaluate_all, predict
+from cnnlab.model.forward_pass import compute_logits, in_training_layout, relu_after_max
+from cnnlab.training.fit import fit
 
 IMAGES = torch.randn(16, 2, 32, 32, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(16) % 10
@@ -199,3 +202,53 @@ def test_hooks_see_every_layer_in_its_order():
     assert [name for name, _ in seen] == [name for name, _ in model.named_children()]
     values = dict(seen)
     assert torch.equal(values["relu1"], values["conv1"].clamp(min=0))  # conv1's output was not written over
+
+
+# --- The order of the kernels' memory
+
+
+def strides(model):
+    return [layer.weight.stride() for layer in model if isinstance(layer, nn.Conv2d)]
+
+
+def test_within_the_block_the_kernels_lie_as_in_fit_and_afterwards_as_before():
+    model = build_cnn(channels=(2, 3), hidden=4)
+    before, places = strides(model), [weight.data_ptr() for weight in model.parameters()]
+    as_in_fit = strides(build_cnn(channels=(2, 3), hidden=4).to(memory_format=torch.channels_last))
+    assert before != as_in_fit
+    with in_training_layout(model):
+        assert strides(model) == as_in_fit
+    assert strides(model) == before
+    assert [weight.data_ptr() for weight in model.parameters()] == places
+    with pytest.raises(KeyError), in_training_layout(model):
+        raise KeyError
+    assert strides(model) == before
+
+
+def test_a_network_that_is_watched_or_of_ones_own_keeps_its_order():
+    watched, own = build_cnn(channels=(2, 3), hidden=4), nn.Sequential(nn.Conv2d(1, 2, 3), nn.Softplus())
+    watched.relu1.register_forward_hook(hook)
+    for model in (watched, own):
+        before = strides(model)
+        with in_training_layout(model):
+            assert strides(model) == before
+
+
+@pytest.mark.parametrize("score", [evaluate, lambda model, split: evaluate_all([model], split),
+                                   lambda model, split: predict(model, split.images)])  # fmt: skip
+def test_every_score_is_computed_in_that_order(score, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        evaluation, "compute_logits", lambda model, images: seen.append(strides(model)) or model(images)
+    )
+    model = build_cnn(channels=(2, 3), hidden=4)
+    score(model, load_data("mnist", train=10, validation=10).validation)
+    assert seen == [strides(build_cnn(channels=(2, 3), hidden=4).to(memory_format=torch.channels_last))]
+
+
+@pytest.mark.parametrize(("kernel_size", "hidden"), [(3, 64), (5, 8)])
+def test_a_score_afterwards_has_the_bits_of_the_validation_in_fit(kernel_size, hidden):
+    data = load_data("mnist", train=64, validation=100)
+    model = build_cnn(channels=(8, 16), kernel_size=kernel_size, hidden=hidden)
+    history = fit(model, data, epochs=2, progress=False)
+    assert evaluate(model, data.validation).loss == history.last("validation_loss")

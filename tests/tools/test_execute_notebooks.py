@@ -167,14 +167,28 @@ def test_nbconvert_makes_a_script_of_plain_python(path, tmp_path):
     assert resources["output_extension"] == ".py"
     assert "get_ipython" not in text  # a magic
     compile(text, str(path), "exec")
+    (tmp_path / "plain.py").write_text(text, encoding="utf-8")
+    assert unknown_names(tmp_path / "plain.py") == ""
     jupytext(["--quiet", "--to", "py:percent", "--output", str(tmp_path / "script.py"), str(path)])
     text = (tmp_path / "script.py").read_text(encoding="utf-8")
     assert "# %%" in text
     compile(text, str(path), "exec")
 
 
-def test_such_a_script_runs(tmp_path):
-    text, _ = ScriptExporter().from_filename(str(NOTEBOOKS / "08_playground.ipynb"))
+def unknown_names(script):
+    """Return ruff's findings of names that plain Python does not know, such as `display`, which only IPython has."""
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--quiet", "--select=F821"]
+    return subprocess.run([*ruff, str(script)], capture_output=True, encoding="utf-8").stdout
+
+
+def test_a_name_that_only_ipython_has_is_found(tmp_path):
+    (tmp_path / "plain.py").write_text("display(1)\n")
+    assert "F821 Undefined name `display`" in unknown_names(tmp_path / "plain.py")
+
+
+@pytest.mark.parametrize("name", ["08_playground", "09_clinic"])  # both show panels, which a script does not have
+def test_such_a_script_runs(name, tmp_path):
+    text, _ = ScriptExporter().from_filename(str(NOTEBOOKS / f"{name}.ipynb"))
     (tmp_path / "script.py").write_text(text, encoding="utf-8")
     environment = os.environ | {"MPLBACKEND": "agg", "PYTHONUTF8": "1"}
     answer = subprocess.run(

@@ -7,7 +7,7 @@ import statistics
 
 import torch
 
-from cnnlab.course.answers import wrong_function, wrong_number
+from cnnlab.course.answers import wrong_number
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.references.classification import (
     T_OF_FIVE,
@@ -22,6 +22,7 @@ from cnnlab.course.references.classification import (
     step_with_softmax_twice,
     training_step,
 )
+from cnnlab.course.student_functions import wrong_function
 
 
 def _wrong_steps(answer: object) -> str | None:

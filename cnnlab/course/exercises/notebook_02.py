@@ -8,7 +8,7 @@ import torch
 
 from cnnlab.comparison.compare import compare
 from cnnlab.comparison.verdicts import Level
-from cnnlab.course.answers import wrong_function, wrong_number
+from cnnlab.course.answers import wrong_number
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.plans import wrong_verdict
 from cnnlab.course.references.convolution import (
@@ -20,6 +20,7 @@ from cnnlab.course.references.convolution import (
     spread,
     turn_squares,
 )
+from cnnlab.course.student_functions import wrong_function
 from cnnlab.experiments.runs import bank, load_runs
 
 

@@ -11,7 +11,8 @@ import torch
 
 from cnnlab.comparison.compare import compare
 from cnnlab.comparison.verdicts import FEWEST_SEEDS, Level
-from cnnlab.course.answers import as_number, wrong_choice, wrong_function, wrong_number, wrong_parts
+from cnnlab.course.answer_values import as_number
+from cnnlab.course.answers import wrong_choice, wrong_number, wrong_parts
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.plans import wrong_verdict
 from cnnlab.course.references.stopping import (
@@ -22,6 +23,7 @@ from cnnlab.course.references.stopping import (
     stop_early,
     unpaired_interval,
 )
+from cnnlab.course.student_functions import wrong_function
 from cnnlab.experiments.runs import bank, load_runs
 
 LENGTHS = [5, 50, 100, 250, 350]
@@ -90,6 +92,7 @@ def _curves(generator: torch.Generator) -> list[tuple]:
         ([5, 3, 4, 4.5], 5),  # never stops, and the last is not the best
         ([5, 6, 4, 5, 3, 4, 2, 3, 2.5, 2.7, 2.9], 2),  # never more than one in a row, until the end
         ([5, 4, 4.5, 3], 0),  # no patience
+        ([5, 4, 3.999, 3.998, 3.997, 4.2, 4.3], 1),  # lower by very little
     ]
     curves = []
     for shape, patience in shapes:

@@ -153,7 +153,7 @@ CASES = {
         ],
     ),
     "03-stop-early": Case(
-        right=[stop_with_wait, stop_by_rule],
+        right=[stop_with_wait, stop_by_rule, lambda x, p: np.array(stop_by_rule(x, p))],
         wrong=[
             (lambda x, p: stop_with_wait(x, p, at_patience=True), "one epoch too early"),
             (stop_by_distance, "one epoch too early"),
@@ -165,6 +165,7 @@ CASES = {
             (lambda x, p: stop_with_wait(x, p, ties=True), "An equal loss is not lower"),
             (stop_by_the_last, "best loss so far"),
             (stop_by_count, "in a row"),
+            (lambda x, p: stop_with_wait([round(loss, 1) for loss in x], p), "epoch: "),
             (lambda x, p: stop_with_wait(x, p)[::-1], "the other way round"),
             (lambda x, p: (stop_with_wait(x, p)[0], min(x[: stop_with_wait(x, p)[0]])), "not its loss"),
             (lambda x, p: stop_with_wait(x, p)[0], "must return last epoch, kept epoch"),

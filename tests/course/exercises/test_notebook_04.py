@@ -230,14 +230,14 @@ CASES = {
         ],
     ),
     "04-shared-rate": Case(
-        right=[["sgd", "adam", "rmsprop"], ("sgd", "adam", "rmsprop")],
+        right=[["sgd", "adam", "rmsprop"], ("SGD", "Adam", " RMSprop"), np.array(["sgd", "adam", "rmsprop"])],
         wrong=[
             (["adam", "rmsprop", "sgd"], "the order at the rate 0.016"),
             (["rmsprop", "adam", "sgd"], "lowest first"),
             (["adam", "sgd", "rmsprop"], "At no rate"),
             (["sgd", "adam"], "each once"),
             ("sgd", "each once"),
-            (["SGD", "Adam", "RMSprop"], "the three names"),
+            (["SGD", "Adam", "Momentum"], "the three names"),
             ({"sgd": 1, "adam": 2, "rmsprop": 3}, "a dict of length 3"),
             (["sgd", "rmsprop", "adam"], "order at the rate 0.256"),
         ],

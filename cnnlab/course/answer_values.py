@@ -56,8 +56,9 @@ def as_array(answer: object) -> np.ndarray | None:
         if isinstance(answer, (np.ndarray, np.generic)):
             is_usual = answer.size <= MOST_VALUES and answer.dtype.kind in "iuf"
             return np.asarray(answer).astype(np.float64) if is_usual else None
-        is_number = isinstance(answer, (numbers.Real, Decimal)) and not isinstance(answer, bool)
-        return np.array(float(answer)) if is_number else None
+        if isinstance(answer, bool) or not isinstance(answer, (numbers.Real, Decimal)):
+            return None
+        return np.array(float(answer))
     except (TypeError, ValueError, OverflowError, RuntimeError):  # a huge whole number, a tensor without values
         return None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,12 @@ def wrong_parts(answer: object, parts: Mapping[str, Callable[[Any], str | None]]
         if words := find_mistake(part):
             return f"{name}: {words}"
     return None
+
+
+def wrong_choices(answer: object, plan: Mapping[str, tuple[str, Mapping[str, str]]]) -> str | None:
+    """Find what is wrong with a dict of choices: step of a plan → the right choice, and why the others are wrong."""
+    parts = {step: partial(wrong_choice, right=right, choices=why) for step, (right, why) in plan.items()}
+    return wrong_parts(answer, parts)
 
 
 def wrong_number(

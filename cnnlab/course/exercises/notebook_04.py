@@ -13,15 +13,12 @@ from cnnlab.course.answer_values import as_words, describe
 from cnnlab.course.answers import wrong_number
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.plans import fixed_fields, wrong_plan
-from cnnlab.course.references.optimizer_steps import (
-    ADAM_MISTAKES,
+from cnnlab.course.references.adaptive_steps import ADAM_MISTAKES, RMSPROP_MISTAKES, adam_step, rmsprop_step
+from cnnlab.course.references.gradient_steps import (
     MOMENTUM_MISTAKES,
-    RMSPROP_MISTAKES,
     SGD_MISTAKES,
-    adam_step,
     make_parameters,
     momentum_step,
-    rmsprop_step,
     sgd_step,
 )
 from cnnlab.course.student_functions import wrong_function

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cnnlab.course.answer_values import as_array, describe
-from cnnlab.course.answers import wrong_choice, wrong_number, wrong_parts
+from cnnlab.course.answers import wrong_choices, wrong_number, wrong_parts
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.references.pictures import (
     SAME_MISTAKES,
@@ -165,8 +165,7 @@ PLAN = {
 
 
 def _wrong_plan(answer: object) -> str | None:
-    parts = {step: partial(wrong_choice, right=right, choices=others) for step, (right, others) in PLAN.items()}
-    return wrong_parts(answer, parts)
+    return wrong_choices(answer, PLAN)
 
 
 EXERCISES = (

@@ -21,7 +21,8 @@ from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run, load_once
 from cnnlab.experiments.runs import Runs
 from cnnlab.interpret.activations import POOLS, activation_statistics
-from cnnlab.interpret.capture import ByLayer, capture
+from cnnlab.interpret.by_layer import ByLayer
+from cnnlab.interpret.capture import capture
 from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.saliency import saliency
 from cnnlab.interpret.weight_distributions import weight_distributions

@@ -20,7 +20,8 @@ class Exercise:
         The notebook's number and a short name, such as "01-output-size".
     find_mistake : function
         Takes an answer, and returns in words what is wrong with it, or None where it is right. The words name the
-        mistake where it is a known one, and never give the answer away. `cnnlab.course.answers` has its tools.
+        mistake where it is a known one, and never give the answer away. `cnnlab.course.answers` and
+        `cnnlab.course.student_functions` have its tools.
     further : str
         A sentence that goes further, for a student whose answer is correct.
     hints : tuple of str

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cnnlab.comparison.verdicts import BETTER, CANNOT_TELL, WORSE, Level
-from cnnlab.course.answers import describe, wrong_choice
+from cnnlab.course.answer_values import describe
+from cnnlab.course.answers import wrong_choice
 from cnnlab.experiments.experiment import FIELDS, Experiment
 
 SEEDS = 5  # fewer know too little about their own scatter: see comparison/right_answer.py

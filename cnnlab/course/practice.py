@@ -19,9 +19,10 @@ from dataclasses import replace
 from cnnlab.checks import check_choice, check_whole, shown
 from cnnlab.comparison.predictions import Words
 from cnnlab.course import exercises
-from cnnlab.course.answers import is_attempted
+from cnnlab.course.answer_values import is_attempted
 from cnnlab.course.exercise import Exercise, Outcome
 from cnnlab.course.practice_file import PRACTICE, Practice
+from cnnlab.course.student_functions import words_of
 from cnnlab.errors import ConfigError
 
 
@@ -74,13 +75,13 @@ def check(name: str, answer: object) -> Outcome:
 
 def outcome_of(exercise: Exercise, answer: object) -> Outcome:
     """Return the outcome of an answer; keep nothing of it."""
-    if not is_attempted(answer):
-        ask = "Write the body of the function" if callable(answer) else "Write your answer in place of ..."
-        return Outcome(exercise.name, "not attempted", f"{ask} and run the cell again.")
     try:
+        if not is_attempted(answer):
+            ask = "Write the body of the function" if callable(answer) else "Write your answer in place of ..."
+            return Outcome(exercise.name, "not attempted", f"{ask} and run the cell again.")
         mistake = exercise.find_mistake(answer)
-    except Exception as error:  # whatever a student has written, her notebook goes on
-        mistake = f"This answer can't be checked ({type(error).__name__}: {error!s:.200})."
+    except (Exception, SystemExit) as error:  # whatever a student has written, her notebook goes on
+        mistake = f"This answer can't be checked ({words_of(error)})."
     if mistake is None:
         return Outcome(exercise.name, "correct", exercise.further)
     return Outcome(exercise.name, "not yet", mistake)

@@ -37,11 +37,15 @@ def time_limit(seconds: float) -> Iterator[None]:
         return
     is_late = is_over = False
     imports = _count_imports(sys._getframe())
+    main = threading.get_ident()
 
     def interrupt() -> None:
         nonlocal is_late
         is_late = True
-        _thread.interrupt_main()  # also on Windows, which has no alarm signal
+        if hasattr(signal, "pthread_kill"):  # this also ends a sleep
+            signal.pthread_kill(main, signal.SIGINT)
+        else:  # Windows
+            _thread.interrupt_main()
 
     def start() -> threading.Timer:
         timer = threading.Timer(seconds, interrupt)

@@ -3,26 +3,25 @@
 import contextlib
 import sys
 import threading
+import time
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
 
-from cnnlab.course.answers import (
-    Mistake,
-    as_array,
-    as_number,
-    try_function,
-    wrong_array,
-    wrong_choice,
-    wrong_function,
-    wrong_number,
-)
+from cnnlab.course.answer_values import as_array, as_number
+from cnnlab.course.answers import wrong_array, wrong_choice, wrong_number
+from cnnlab.course.student_functions import Mistake, try_function, wrong_function
 
 NONSENSE = [None, ..., "26", b"26", True, {}, [], {26}, object(), int, lambda: 26, 1j, [[1], [2, 3]], [None], "é"]
 
 
-@pytest.mark.parametrize("answer", [26, 26.0, np.int64(26), np.array([26]), torch.tensor(26), [26]], ids=repr)
+RIGHT = [26, 26.0, np.int64(26), np.array([26]), torch.tensor(26), [26], Fraction(52, 2), Decimal(26), np.array([[26]])]
+
+
+@pytest.mark.parametrize("answer", RIGHT, ids=repr)
 def test_a_right_number(answer):
     assert wrong_number(answer, 26) is None
 
@@ -32,6 +31,16 @@ def test_nonsense_is_no_number(answer):
     assert as_number(answer) is None
     assert wrong_number(answer, 26).startswith("Give one number. This is ")
     assert wrong_array(answer, [1, 2]).startswith("Give numbers in the shape (2,). This is ") or answer == []
+
+
+def test_huge_answers_are_read_as_no_numbers_at_once():
+    for answer in (torch.zeros(1).expand(10**12), np.broadcast_to(0.0, 10**12), [0] * 10**6, [[0] * 10**6], 10**5000):
+        assert as_number(answer) is None
+    assert wrong_number(10**5000, 26) == "Give one number. This is a number with very many digits."
+    assert wrong_number("x" * 10**8, 26) == f"Give one number. This is the text {'x' * 40!r}."
+    assert said(lambda x: x.sum().expand(10**12)).startswith(
+        "Give numbers in the shape (5,). This is a tensor of shape"
+    )
 
 
 def test_wrong_numbers_in_words():
@@ -70,6 +79,7 @@ def test_a_choice():
     for answer in (*NONSENSE, "beter", ""):
         words = "Choose one of 'better', 'cannot tell', 'worse'."
         assert wrong_choice(answer, "better", choices) == words
+    assert wrong_choice("Cannot   TELL", "cannot tell", {"better": "No."}) is None
 
 
 def inputs(generator):
@@ -122,6 +132,16 @@ def test_tuples_are_compared_part_by_part():
     assert said(lambda x: x).startswith("Your function must return weights, momentum. It returns a tensor")
 
 
+def test_parts_may_come_as_one_array():
+    def right(x):
+        return x, 2 * x
+
+    for together in (torch.stack, lambda parts: np.stack([part.numpy() for part in parts])):
+        assert wrong_function(lambda x, together=together: together([x, 2 * x]), right, inputs) is None
+    words = wrong_function(lambda x: x[:2], right, inputs)
+    assert words.startswith("Your function must return 2 values. It returns a tensor of shape (2,).")
+
+
 def test_the_words_say_what_a_function_was_tried_with():
     def trials(_):
         return [([0.25, 3, 1 / 3], 2, 0.125, np.zeros((2, 3)), "max")]
@@ -154,8 +174,15 @@ def test_what_a_function_does_beside_its_result(capsys):
 
     words = "Your function changes its input. Work on a copy, or make a new tensor."
     assert said(in_place) == f"{words} Tried with a tensor of shape (5,)."
-    with pytest.raises(Mistake, match="changes its input"):
-        try_function(lambda values: values.append(1), [1, 2])
+    for change in (lambda values: values.append(1), lambda values: values.sort()):
+        with pytest.raises(Mistake, match="changes its input"):
+            try_function(change, [2, 1])
+
+
+def test_gradients_are_switched_on_again():
+    words = "Your function switches gradients off for all that follows. Use `with torch.no_grad():` instead."
+    assert said(lambda x: torch.set_grad_enabled(False) and x).startswith(words)
+    assert torch.is_grad_enabled()
 
 
 def test_errors_and_endless_loops_in_words():
@@ -164,6 +191,17 @@ def test_errors_and_endless_loops_in_words():
     assert said(lambda: 0).startswith("Your function stops with TypeError: ")
     assert said(lambda _: exit()).startswith("Your function ends the whole program")
 
+    class NoWords(BaseException):
+        def __str__(self):
+            raise RuntimeError
+
+    def stop(error):
+        raise error
+
+    assert said(lambda _: stop(NoWords())).startswith("Your function stops with NoWords. ")
+    assert said(lambda _: stop(GeneratorExit())).startswith("Your function stops with GeneratorExit")
+    assert len(said(lambda _: stop(ValueError("x" * 10_000)))) < 300
+
     def endless(_):
         while True:
             with contextlib.suppress(Exception):
@@ -171,6 +209,13 @@ def test_errors_and_endless_loops_in_words():
 
     with pytest.raises(Mistake, match=r"stopped after 0.05 seconds. Does its loop end\?"):
         try_function(endless, 1, seconds=0.05)
+
+
+def test_a_long_sleep_ends_early():
+    begin = time.monotonic()
+    with pytest.raises(Mistake, match=r"stopped after 0.05 seconds"):
+        try_function(time.sleep, 600, seconds=0.05)
+    assert time.monotonic() - begin < 500
 
 
 def test_an_import_is_not_cut_short(tmp_path, monkeypatch):

@@ -49,6 +49,24 @@ def test_any_other_answer_is_an_attempt(answer):
     assert PRACTICE.read()["99-three"] == Practice(attempts=1)
 
 
+def test_answers_that_break_whoever_reads_them():
+    class Breaks:
+        def __getattr__(self, name):
+            raise RuntimeError
+
+        def __eq__(self, other):
+            raise SystemExit
+
+        __hash__ = None
+
+    within_itself = []
+    within_itself.append(within_itself)
+    for answer in (Breaks(), within_itself, {"a": {"b": within_itself}}):
+        outcome = check("99-three", answer)
+        assert outcome.state == "not yet"
+        assert outcome.message.startswith("This answer can't be checked (")
+
+
 def test_words_of_each_outcome():
     assert repr(check("99-three", 3)) == "✔ Correct. And 4?"
     assert repr(check("99-three", 2)) == "✘ Not yet. not 2"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from cnnlab.course.answers import as_number, is_attempted
+from cnnlab.course.answer_values import as_number, is_attempted
 from cnnlab.course.practice import find_exercise
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from cnnlab.course.answers import wrong_function, wrong_number
+from cnnlab.course.answers import wrong_number
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.plans import wrong_plan
 from cnnlab.course.references.convolution import convolve, convolve_same
+from cnnlab.course.student_functions import wrong_function
 
 PATCH = torch.tensor([[0.0, 3, 1], [0, 3, 3], [2, 1, 0]])
 KERNEL = torch.tensor([[-1.0, 2, -1], [-2, -1, 1], [1, 0, 2]])

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import functools
 import math
-import statistics
-from collections.abc import Sequence
-
-import torch
 
 from cnnlab.comparison.compare import compare
 from cnnlab.comparison.verdicts import FEWEST_SEEDS, Level
-from cnnlab.course.answers import as_number, wrong_choice, wrong_function, wrong_number, wrong_parts
+from cnnlab.course.answer_values import as_number
+from cnnlab.course.answers import wrong_choice, wrong_number, wrong_parts
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.plans import wrong_verdict
-from cnnlab.course.references.stopping import (
-    T_OF_FIVE,
-    around,
-    differences_of,
-    interval,
-    stop_early,
-    unpaired_interval,
-)
+from cnnlab.course.references.intervals import INTERVAL_MISTAKES, interval, make_pairs
+from cnnlab.course.references.stopping import STOP_MISTAKES, make_curves, stop_early
+from cnnlab.course.student_functions import wrong_function
 from cnnlab.experiments.runs import bank, load_runs
 
 LENGTHS = [5, 50, 100, 250, 350]
@@ -81,122 +73,12 @@ def _wrong_best(answer: object) -> str | None:
     return wrong_parts(answer, {"kept epoch": _wrong_epoch, "gap": _wrong_gap})
 
 
-def _curves(generator: torch.Generator) -> list[tuple]:
-    """Return validation losses and a patience; each curve brings out another mistake."""
-    shapes = [
-        ([5, 4, 3, 3.5, 3.4, 3.6, 3.7, 2, 1], 2),  # lower again, after the end
-        ([5, 4, 4, 4, 4, 4, 3], 3),  # equal losses
-        ([5, 4, 3, 2, 1.5, 1.8, 1.2], 3),  # never stops
-        ([5, 3, 4, 4.5], 5),  # never stops, and the last is not the best
-        ([5, 6, 4, 5, 3, 4, 2, 3, 2.5, 2.7, 2.9], 2),  # never more than one in a row, until the end
-        ([5, 4, 4.5, 3], 0),  # no patience
-    ]
-    curves = []
-    for shape, patience in shapes:
-        numbers = torch.rand(3, generator=generator).tolist()
-        before = [10 - step for step in range(int(4 * numbers[0]))]
-        curves.append(([numbers[1] + (0.1 + numbers[2]) * value for value in (*before, *shape)], patience))
-    return curves
-
-
-def _swapped(losses: Sequence[float], patience: int) -> tuple[int, int]:
-    last, kept = stop_early(losses, patience)
-    return kept, last
-
-
-def _stop_at_patience(losses: Sequence[float], patience: int) -> tuple[int, int]:
-    """Stop one epoch earlier, as Keras does; without patience nothing changes."""
-    return stop_early(losses, patience, allowed=-1 if patience else 0)
-
-
 def _wrong_stop(answer: object) -> str | None:
-    early = (
-        "You stop one epoch too early, as Keras does. Here so many epochs are allowed; the next one ends the training."
-    )
-    known = [
-        (lambda x, p: stop_early(x, p, allowed=-1), early),
-        (_stop_at_patience, early),
-        (lambda x, p: stop_early(x, p, allowed=1), "You stop one epoch too late."),
-        (lambda x, p: tuple(epoch - 1 for epoch in stop_early(x, p)), "Count the epochs from 1, not from 0."),
-        (lambda x, p: (stop_early(x, p)[0] - 1, stop_early(x, p)[1]), "Count both epochs from 1, not from 0."),
-        (lambda x, p: (stop_early(x, p)[0], stop_early(x, p)[1] - 1), "Count both epochs from 1, not from 0."),
-        (lambda x, p: (stop_early(x, p)[0],) * 2, "The weights of the best epoch are kept, not those of the last."),
-        (
-            lambda x, p: (stop_early(x, p)[1],) * 2,
-            "Training goes on after the best epoch: nobody knows yet that it is the best.",
-        ),
-        (
-            lambda x, p: (stop_early(x, p)[0], 1 + min(range(len(x)), key=x.__getitem__)),
-            "You keep an epoch that was never trained. Look only at the epochs before the end.",
-        ),
-        (lambda x, p: stop_early(x, p, ties_count=True), "An equal loss is not lower."),
-        (
-            lambda x, p: stop_early(x, p, with_the_last=True),
-            "Compare with the best loss so far, not with the epoch before.",
-        ),
-        (
-            lambda x, p: stop_early(x, p, in_a_row=False),
-            "Only epochs in a row count: a lower loss begins the count again.",
-        ),
-        (_swapped, "You return the two epochs the other way round."),
-        (
-            lambda x, p: (stop_early(x, p)[0], min(x[: stop_early(x, p)[0]])),
-            "Return the epoch that is kept, not its loss.",
-        ),
-    ]
-    return wrong_function(answer, stop_early, _curves, known=known, parts=("last epoch", "kept epoch"))
-
-
-def _pairs(generator: torch.Generator) -> list[tuple]:
-    pairs = []
-    for difference in (0.02, -0.03, 0.0):
-        first = 0.85 + 0.03 * torch.randn(5, generator=generator)
-        second = first + difference + 0.01 * torch.randn(5, generator=generator)
-        pairs.append((first.tolist(), second.tolist()))
-    return pairs
-
-
-def _half(function) -> object:
-    """Return what computes the interval with another half-width, from the differences."""
-    return lambda first, second: around(
-        statistics.fmean(differences_of(first, second)), function(differences_of(first, second))
-    )
+    return wrong_function(answer, stop_early, make_curves, known=STOP_MISTAKES, parts=("last epoch", "kept epoch"))
 
 
 def _wrong_interval(answer: object) -> str | None:
-    root = math.sqrt(5)
-    known = [
-        (
-            _half(lambda d: T_OF_FIVE * statistics.pstdev(d) / root),
-            "Your standard deviation divides by n. For a sample the sum of the squares is divided by n - 1.",
-        ),
-        (unpaired_interval, "You lost the pairs. Take the difference of each seed first, then their scatter."),
-        (
-            _half(lambda d: T_OF_FIVE * statistics.stdev(d)),
-            "The mean of n differences scatters less than one: √n is missing.",
-        ),
-        (
-            _half(lambda d: T_OF_FIVE * statistics.stdev(d) / 5),
-            "You divide by n. A mean scatters less by the root of n.",
-        ),
-        (lambda x, y: interval(x, y, t=1.96), "1.96 is for very many seeds. For five, take t."),
-        (lambda x, y: interval(x, y, t=1.0), "The factor t is missing."),
-        (_half(lambda d: T_OF_FIVE * statistics.variance(d) / root), "This has the variance. Take its square root."),
-        (_half(lambda d: T_OF_FIVE * statistics.stdev(d) / 2), "You divide by the root of n - 1. It is the root of n."),
-        (lambda x, y: interval(y, x), "The sign is turned round: take second minus first."),
-        (lambda x, y: interval(x, y)[::-1], "Give the lower end first."),
-        (lambda x, y: statistics.fmean(differences_of(x, y)), "This is the middle alone. Give both ends."),
-        (lambda x, y: (interval(x, y)[1] - interval(x, y)[0]) / 2, "This is half the width. Give both ends."),
-        (
-            _half(lambda d: math.sqrt(2) * T_OF_FIVE * statistics.stdev(d)),
-            "√2 belongs to the noise floor of single runs.",
-        ),
-        (
-            lambda x, y: [min(differences_of(x, y)), max(differences_of(x, y))],
-            "These are the smallest and the largest difference.",
-        ),
-    ]
-    return wrong_function(answer, interval, _pairs, known=known, tolerance=1e-3)
+    return wrong_function(answer, interval, make_pairs, known=INTERVAL_MISTAKES, tolerance=1e-3)
 
 
 @functools.cache

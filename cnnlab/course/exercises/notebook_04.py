@@ -5,23 +5,23 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 
 from cnnlab.comparison.ranking import rank_stability
-from cnnlab.course.answers import describe, wrong_function, wrong_number
+from cnnlab.course.answer_values import as_words, describe
+from cnnlab.course.answers import wrong_number
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.plans import fixed_fields, wrong_plan
-from cnnlab.course.references.optimizer_steps import (
-    ADAM_MISTAKES,
+from cnnlab.course.references.adaptive_steps import ADAM_MISTAKES, RMSPROP_MISTAKES, adam_step, rmsprop_step
+from cnnlab.course.references.gradient_steps import (
     MOMENTUM_MISTAKES,
-    RMSPROP_MISTAKES,
     SGD_MISTAKES,
-    adam_step,
     make_parameters,
     momentum_step,
-    rmsprop_step,
     sgd_step,
 )
+from cnnlab.course.student_functions import wrong_function
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.runs import Runs, bank
 from cnnlab.experiments.sweep import grid, sweep
@@ -91,18 +91,19 @@ def _wrong_first_step(answer: object) -> str | None:
 
 
 def _wrong_order(answer: object) -> str | None:
-    if not isinstance(answer, (list, tuple)) or sorted(map(str, answer)) != sorted(NAMES):
+    names = [as_words(name) for name in answer] if isinstance(answer, (list, tuple, np.ndarray)) else []
+    if set(names) != set(NAMES) or len(names) != len(NAMES):
         return f"Give a list of the three names 'sgd', 'rmsprop' and 'adam', each once. This is {describe(answer)}."
     table = swept_runs().to_frame().groupby(["learning_rate", "optimizer"]).validation_accuracy.mean()
     orders = {
         round(rate, 3): [*table[rate].sort_values(ascending=False).index]
         for rate in table.index.get_level_values("learning_rate").unique()
     }
-    if [*answer] == orders[0.064]:
+    if names == orders[0.064]:
         return None
-    if [*answer] == orders[0.064][::-1]:
+    if names == orders[0.064][::-1]:
         return "You have the lowest first. (At some other rate this is the right order.)"
-    rates = [rate for rate, order in orders.items() if order == [*answer]]
+    rates = [rate for rate, order in orders.items() if order == names]
     return f"That is the order at the rate {rates[0]}." if rates else "At no rate of the list is this the order."
 
 

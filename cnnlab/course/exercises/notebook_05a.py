@@ -7,7 +7,7 @@ import contextlib
 import torch
 from torch import Tensor, nn
 
-from cnnlab.course.answers import Mistake, try_function, wrong_function, wrong_number
+from cnnlab.course.answers import wrong_number
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.references.signals import (
     DEAD_MISTAKES,
@@ -21,6 +21,7 @@ from cnnlab.course.references.signals import (
     relu,
     relu_backward,
 )
+from cnnlab.course.student_functions import Mistake, try_function, wrong_function
 
 SHAPES = ((7,), (3, 5), (2, 3, 4, 5))
 
@@ -77,7 +78,9 @@ def _wrong_manners(answer: object) -> str | None:
         return "Your hook is still there afterwards. It would be called for ever; run the cell twice and there are two."
     if _count_hooks(network) < len(others):
         return "A hook of somebody else is gone. Remove your own alone, by what register_forward_hook returned."
-    if result.requires_grad:
+    if not all(part.training for part in network.modules()):
+        return "Your function leaves the network in eval mode: a later training would go on in it."
+    if getattr(result, "requires_grad", False):
         return "Your tensor holds on to all that a gradient would need. Detach it."
     with contextlib.suppress(Mistake):
         try_function(answer, network, layer, images.repeat(1, 2, 1, 1))  # pyright: ignore[reportArgumentType]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import torch
 
-from cnnlab.course.answers import wrong_array, wrong_function, wrong_number
+from cnnlab.course.answers import wrong_array, wrong_number
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.references.saliency_maps import (
     OCCLUSION_MISTAKES,
@@ -19,6 +20,7 @@ from cnnlab.course.references.saliency_maps import (
     saliency_map,
     smoothgrad,
 )
+from cnnlab.course.student_functions import wrong_function
 from cnnlab.experiments.runs import bank, load_runs
 from cnnlab.model.evaluation import predict
 
@@ -58,7 +60,15 @@ def _wrong_saliency_map(answer: object) -> str | None:
             cases.append((network, torch.randn(1, channels, height, width, generator=generator), label))
         return cases
 
-    return wrong_function(answer, saliency_map, trials, known=SALIENCY_MISTAKES)
+    def second_map(*inputs: Any) -> Any:
+        answer(*inputs)  # pyright: ignore[reportCallIssue]
+        return answer(*inputs)  # pyright: ignore[reportCallIssue]
+
+    if words := wrong_function(answer, saliency_map, trials, known=SALIENCY_MISTAKES):
+        return words
+    if wrong_function(second_map, saliency_map, trials):
+        return "For the same image the second map differs: image.grad still holds the first gradient. Work on a copy."
+    return None
 
 
 def _wrong_smoothgrad(answer: object) -> str | None:

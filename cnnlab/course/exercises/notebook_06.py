@@ -7,7 +7,7 @@ from functools import partial
 
 from cnnlab.comparison.compare import compare
 from cnnlab.comparison.verdicts import Level
-from cnnlab.course.answers import wrong_array, wrong_choice, wrong_number, wrong_parts
+from cnnlab.course.answers import wrong_array, wrong_choices, wrong_number, wrong_parts
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.plans import wrong_verdict
 from cnnlab.experiments.runs import bank, load_runs
@@ -110,8 +110,7 @@ PLAN = {
 
 
 def _wrong_exam_plan(answer: object) -> str | None:
-    parts = {step: partial(wrong_choice, right=right, choices=others) for step, (right, others) in PLAN.items()}
-    return wrong_parts(answer, parts)
+    return wrong_choices(answer, PLAN)
 
 
 EXERCISES = (

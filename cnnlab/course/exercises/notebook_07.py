@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import secrets
 
 import torch
 
 from cnnlab.comparison.compare import compare
-from cnnlab.course.answers import Mistake, as_array, describe, try_function, wrong_array, wrong_function
+from cnnlab.course.answer_values import as_array, describe
+from cnnlab.course.answers import wrong_array
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.plans import fixed_fields, wrong_plan
 from cnnlab.course.references.choices import (
@@ -19,6 +19,7 @@ from cnnlab.course.references.choices import (
     make_results,
     wins_alone,
 )
+from cnnlab.course.student_functions import wrong_function
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.runs import bank, load_runs
 
@@ -44,27 +45,16 @@ def _wrong_epochs(answer: object) -> str | None:
 
 
 def _wrong_choice_function(answer: object) -> str | None:
-    if not callable(answer) or isinstance(answer, type):
-        return f"Give a function. This is {describe(answer)}; write its name without parentheses."
-    generator = torch.Generator().manual_seed(secrets.randbits(32))
-    trials = [make_results(generator) for _ in range(3)]
-    try:
-        names = [try_function(answer, results) for results in trials]
-    except Mistake as mistake:
-        return str(mistake)
-    if all(name == choose(results) for name, results in zip(names, trials, strict=True)):
-        return None
-    for wrong, words in CHOICE_MISTAKES:
-        if all(name == wrong(results) for name, results in zip(names, trials, strict=True)):
-            return words
-    strange = [name for name, results in zip(names, trials, strict=True) if not _is_key(name, results)]
-    if strange:
-        return f"Your function must return one of the names. It returns {describe(strange[0])}."
-    return "Your function chooses another configuration than the one with the lowest mean validation loss."
+    def trials(generator: torch.Generator) -> list[tuple]:
+        return [(make_results(generator),) for _ in range(3)]
+
+    return wrong_function(answer, choose, trials, known=CHOICE_MISTAKES, compare=_wrong_name)
 
 
-def _is_key(name: object, results: object) -> bool:
-    return isinstance(name, str) and name in results  # pyright: ignore[reportOperatorIssue]
+def _wrong_name(result: object, right: str, inputs: tuple) -> str | None:
+    if not isinstance(result, str) or result not in inputs[0]:
+        return f"Your function must return one of the names. It returns {describe(result)}."
+    return None if result == right else "Your function chooses another network. Which losses shall decide, and how?"
 
 
 def _wrong_wins(answer: object) -> str | None:
@@ -87,7 +77,7 @@ def worse_lengths() -> tuple[int, ...]:
 
 def _wrong_lengths(answer: object) -> str | None:
     values = as_array(answer)
-    if values is None or values.ndim != 1 or not isinstance(answer, (list, tuple)):
+    if values is None or values.ndim != 1:
         return f"Give a list of lengths. This is {describe(answer)}."
     chosen = {float(value) for value in values}
     if len(chosen) < len(values):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from cnnlab.course.answers import wrong_function, wrong_number
+from cnnlab.course.answers import wrong_number
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.plans import fixed_fields, wrong_plan
 from cnnlab.course.references.counts import (
@@ -16,6 +16,7 @@ from cnnlab.course.references.counts import (
     count_of_parameters,
     make_answers,
 )
+from cnnlab.course.student_functions import wrong_function
 from cnnlab.experiments.experiment import Experiment
 
 BASE = Experiment(train_size=500, validation_size=500, epochs=3, channels=(8, 16), hidden=32)

@@ -74,7 +74,8 @@ def wrong_cure(number: int, answer: object) -> str | None:
         )
     numbers = read_symptoms(answer)
     if cause and has_sign(disease, numbers):
-        return f"The sign of the disease is still there. {describe_sign(disease, numbers)}"
+        # The number with its words would name the disease, also to a student who has not found it yet.
+        return "The sign of the disease is still there. Look at the treated network, in the view that shows the sign."
     remaining = name_disease(answer)
     if remaining != "healthy":
         return f"That sign is gone, but the network has another one now. {describe_sign(remaining, numbers)}"

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.course.answers import (
-    Mistake,
-    as_array,
-    describe,
-    try_function,
-    wrong_choice,
-    wrong_function,
-    wrong_number,
-    wrong_parts,
-)
+from cnnlab.course.answer_values import as_array, describe
+from cnnlab.course.answers import wrong_choices, wrong_number, wrong_parts
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.references.pictures import (
     SAME_MISTAKES,
+    SHAPE_MISTAKES,
     WEIGHT_MISTAKES,
     Groups,
     class_weights,
@@ -30,6 +21,7 @@ from cnnlab.course.references.pictures import (
     make_pictures,
     same_pictures,
 )
+from cnnlab.course.student_functions import wrong_function
 
 TABLE = np.array([[54, 4, 2], [3, 95, 2], [18, 12, 10]])  # true class × answer: cup, fish, house
 PICTURES, RIGHT = TABLE.sum(), TABLE.trace()
@@ -94,60 +86,47 @@ def _wrong_weights(answer: object) -> str | None:
 
 
 def _wrong_groups_function(answer: object) -> str | None:
-    if not callable(answer) or isinstance(answer, type):
-        return f"Give a function. This is {describe(answer)}; write its name without parentheses."
-    generator = torch.Generator().manual_seed(secrets.randbits(32))
-    trials = [make_pictures(generator, height, width) for height, width in ((3, 5), (6, 4), (5, 5))]
-    copied = {place for group in same_pictures(trials[0]) for place in group}
-    trials.append([image for place, image in enumerate(trials[0]) if place not in copied])
-    try:
-        results = [_read_groups(try_function(answer, images)) for images in trials]
-    except Mistake as mistake:
-        return str(mistake)
-    if all(_sorted(result) == same_pictures(images) for images, result in zip(trials, results, strict=True)):
-        return None
-    for wrong, words in SAME_MISTAKES:
-        if all(_sorted(result) == _sorted(wrong(images)) for images, result in zip(trials, results, strict=True)):
-            return words
-    mistakes = (_wrong_groups(result, images) for images, result in zip(trials, results, strict=True))
-    return next(words for words in mistakes if words is not None)
+    def trials(generator: torch.Generator) -> list[tuple]:
+        trials = [make_pictures(generator, height, width) for height, width in ((3, 5), (6, 4), (5, 5))]
+        copied = {place for group in same_pictures(trials[0]) for place in group}
+        return [(images,) for images in (*trials, [image for n, image in enumerate(trials[0]) if n not in copied])]
+
+    def two_shapes(generator: torch.Generator) -> list[tuple]:
+        image = torch.rand(1, 3, 4, generator=generator)
+        return [([image, image.reshape(1, 2, 6), image],)]
+
+    if words := wrong_function(answer, same_pictures, trials, known=SAME_MISTAKES, compare=_wrong_groups):
+        return words
+    return wrong_function(answer, same_pictures, two_shapes, known=SHAPE_MISTAKES, compare=_wrong_groups)
 
 
-def _read_groups(result: object) -> Groups:
-    """Return what a student's function returned as groups of whole numbers; raise Mistake where it is none."""
-    groups = result.tolist() if isinstance(result, (Tensor, np.ndarray)) else result
-    if groups is None:
-        raise Mistake("Your function returns nothing: does it end with return?")
-    if not isinstance(groups, (list, tuple, set, frozenset)):
-        raise Mistake(f"Your function must return a list of groups. It returns {describe(result)}.")
-    read = []
-    for group in groups:
+def _wrong_groups(result: object, right: Groups, inputs: tuple) -> str | None:
+    """Return in words what is wrong with groups that a student's function returned."""
+    if result is None:
+        return "Your function returns nothing: does it end with return?"
+    result = result.tolist() if isinstance(result, (Tensor, np.ndarray)) else result
+    if not isinstance(result, (list, tuple, set, frozenset)):
+        return f"Your function must return a list of groups. It returns {describe(result)}."
+    groups = []
+    for group in result:
         places = as_array(list(group) if isinstance(group, (set, frozenset)) else group)
         if places is None or places.ndim != 1 or not np.isfinite(places).all() or (places % 1).any():
-            raise Mistake(
-                f"A group is a list of places, such as [0, 4]. Your function returns {describe(group)} as one."
-            )
-        read.append([int(place) for place in places])
-    return read
+            return f"A group is a list of places, such as [0, 4]. Your function returns {describe(group)} as one."
+        groups.append(sorted(map(int, places)))
+    return None if sorted(groups) == sorted(map(sorted, right)) else _other_groups(groups, right, len(inputs[0]))
 
 
-def _sorted(groups: Groups) -> Groups:
-    return sorted(map(sorted, groups))
-
-
-def _wrong_groups(groups: Groups, images: Sequence[Tensor]) -> str | None:
-    """Return in words how these groups differ from the right ones, or None."""
+def _other_groups(groups: Groups, right: Groups, count: int) -> str:
     places = [place for group in groups for place in group]
-    if strange := [place for place in places if not 0 <= place < len(images)]:
-        return f"There is no place {strange[0]} in a list of {len(images)} pictures."
+    if strange := [place for place in places if not 0 <= place < count]:
+        return f"There is no place {strange[0]} in a list of {count} pictures."
     if twice := [place for place in places if places.count(place) > 1]:
         return f"The place {twice[0]} stands in your groups more than once."
-    for group in groups:
-        if len(group) < 2:
-            return "A group holds two pictures or more."
-        if any(not torch.equal(images[group[0]], images[place]) for place in group):
-            return "Pictures that differ stand in one group of yours."
-    return None if _sorted(groups) == same_pictures(images) else "Pictures that are the same do not stand in one group."
+    if any(len(group) < 2 for group in groups):
+        return "A group holds two pictures or more."
+    if any(not any(set(group) <= set(other) for other in right) for group in groups):
+        return "Pictures that differ stand in one group of yours."
+    return "Pictures that are the same do not stand in one group."
 
 
 # Step of the plan → the right choice, and why the others are wrong.
@@ -186,8 +165,7 @@ PLAN = {
 
 
 def _wrong_plan(answer: object) -> str | None:
-    parts = {step: partial(wrong_choice, right=right, choices=others) for step, (right, others) in PLAN.items()}
-    return wrong_parts(answer, parts)
+    return wrong_choices(answer, PLAN)
 
 
 EXERCISES = (

@@ -65,6 +65,7 @@ def make_results(generator: torch.Generator) -> Losses:
     # configuration by the mistake that would choose it → (train, validation, test), one number for each of four seeds
     planned = {
         "right": ([0.30] * 4, [0.50, 0.52, 0.51, 0.58], [0.60] * 4),
+        "second": ([0.305] * 4, [0.51, 0.53, 0.55, 0.60], [0.45] * 4),  # by the test images, of the two best
         "test": ([0.30] * 4, [0.62] * 4, [0.35] * 4),
         "train": ([0.01] * 4, [0.70] * 4, [0.60] * 4),
         "luckiest": ([0.31] * 4, [0.60, 0.30, 0.75, 0.70], [0.61] * 4),
@@ -81,7 +82,7 @@ def make_results(generator: torch.Generator) -> Losses:
             images: [round(scale * loss, 4) for loss in losses]
             for images, losses in zip(("train", "validation", "test"), plan, strict=True)
         }
-        for letter, plan in zip("ABCDEFGH", plans, strict=True)
+        for letter, plan in zip("ABCDEFGHI", plans, strict=True)
     }
 
 

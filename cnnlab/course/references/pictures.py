@@ -85,10 +85,19 @@ SAME_MISTAKES = (
 )
 
 
+SHAPE_MISTAKES = (
+    (
+        lambda images: _with_copies(_groups(images, lambda one, other: torch.equal(one.flatten(), other.flatten()))),
+        "The same numbers in another shape are another picture. Compare the shapes, too.",
+    ),
+)
+
+
 def make_pictures(generator: torch.Generator, height: int, width: int) -> list[Tensor]:
     """Return pictures (1 or 3, height, width): one three times, one twice, and others that are nearly the same.
 
-    Those are a mirrored one, one with a single other value, and a grey one that is there in colour, too.
+    Those are a mirrored one, a brighter one, one with a single other value, and a grey one that is there in colour,
+    too.
     """
 
     def draw(channels: int) -> Tensor:  # sums of such values are exact
@@ -96,8 +105,9 @@ def make_pictures(generator: torch.Generator, height: int, width: int) -> list[T
 
     thrice, twice, grey = draw(3), draw(3), draw(1)
     nearly = twice.clone()
-    nearly[0, 0, 0] += 1 / 256
-    between = [thrice, thrice, thrice, thrice.flip(2), nearly, grey, grey.expand(3, -1, -1), draw(3), draw(1)]
+    nearly[-1, -1, -1] += 2**-12  # too little for 8 bits; and the first channel is the same
+    between = [thrice, thrice, thrice, thrice.flip(2), thrice + 0.25, nearly]
+    between += [grey, grey.expand(3, -1, -1), draw(3), draw(1)]
     order = torch.randperm(len(between), generator=generator).tolist()
     return [picture.clone() for picture in (twice, *(between[place] for place in order), twice)]
 

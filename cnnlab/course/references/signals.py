@@ -118,7 +118,8 @@ def make_outputs(generator: torch.Generator, *, is_map: bool) -> Tensor:
     outputs[0, 1], outputs[-1, 0] = 0.0, 1.0  # one unit is silent for the first image alone, and one is alive
     outputs[:, 2 : 3 + int(torch.randint(0, 2, (), generator=generator))] = 0.0
     outputs[1:, 1] = 0.5
-    outputs[:, -1] = 0.001  # one unit hardly says anything, and is alive
+    outputs[:, -1] = 0.0
+    outputs[-1, -1].view(-1)[-1] = 0.001  # one unit says hardly anything, for one image at one place, and is alive
     return outputs
 
 

@@ -1,12 +1,11 @@
-"""Early stopping and paired intervals, right, and with the mistakes of students."""
+"""Early stopping, right, and with the mistakes of students."""
 
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 
-T_OF_FIVE = 2.776  # Student's t, 95 %, of five differences
+import torch
 
 
 def stop_early(
@@ -44,23 +43,64 @@ def stop_early(
     return len(losses), kept
 
 
-def interval(first: Sequence[float], second: Sequence[float], *, t: float = T_OF_FIVE) -> list[float]:
-    """Return the ends of the interval of the mean difference of five pairs, second minus first."""
-    differences = differences_of(first, second)
-    return around(statistics.fmean(differences), t * statistics.stdev(differences) / math.sqrt(5))
+def _swapped(losses: Sequence[float], patience: int) -> tuple[int, int]:
+    last, kept = stop_early(losses, patience)
+    return kept, last
 
 
-def differences_of(first: Sequence[float], second: Sequence[float]) -> list[float]:
-    """Return second minus first, seed by seed."""
-    return [later - earlier for earlier, later in zip(first, second, strict=True)]
+def _stop_at_patience(losses: Sequence[float], patience: int) -> tuple[int, int]:
+    """Stop one epoch earlier, as Keras does; without patience nothing changes."""
+    return stop_early(losses, patience, allowed=-1 if patience else 0)
 
 
-def around(middle: float, half: float) -> list[float]:
-    """Return the ends of an interval."""
-    return [middle - half, middle + half]
+EARLY = "You stop one epoch too early, as Keras does. Here so many epochs are allowed; the next one ends the training."
+STOP_MISTAKES = (
+    (lambda x, p: stop_early(x, p, allowed=-1), EARLY),
+    (_stop_at_patience, EARLY),
+    (lambda x, p: stop_early(x, p, allowed=1), "You stop one epoch too late."),
+    (lambda x, p: tuple(epoch - 1 for epoch in stop_early(x, p)), "Count the epochs from 1, not from 0."),
+    (lambda x, p: (stop_early(x, p)[0] - 1, stop_early(x, p)[1]), "Count both epochs from 1, not from 0."),
+    (lambda x, p: (stop_early(x, p)[0], stop_early(x, p)[1] - 1), "Count both epochs from 1, not from 0."),
+    (lambda x, p: (stop_early(x, p)[0],) * 2, "The weights of the best epoch are kept, not those of the last."),
+    (
+        lambda x, p: (stop_early(x, p)[1],) * 2,
+        "Training goes on after the best epoch: nobody knows yet that it is the best.",
+    ),
+    (
+        lambda x, p: (stop_early(x, p)[0], 1 + min(range(len(x)), key=x.__getitem__)),
+        "You keep an epoch that was never trained. Look only at the epochs before the end.",
+    ),
+    (lambda x, p: stop_early(x, p, ties_count=True), "An equal loss is not lower."),
+    (
+        lambda x, p: stop_early(x, p, with_the_last=True),
+        "Compare with the best loss so far, not with the epoch before.",
+    ),
+    (
+        lambda x, p: stop_early(x, p, in_a_row=False),
+        "Only epochs in a row count: a lower loss begins the count again.",
+    ),
+    (_swapped, "You return the two epochs the other way round."),
+    (
+        lambda x, p: (stop_early(x, p)[0], min(x[: stop_early(x, p)[0]])),
+        "Return the epoch that is kept, not its loss.",
+    ),
+)
 
 
-def unpaired_interval(first: Sequence[float], second: Sequence[float]) -> list[float]:
-    """Take the two settings as if their seeds had nothing in common."""
-    error = math.sqrt((statistics.variance(first) + statistics.variance(second)) / 5)
-    return around(statistics.fmean(second) - statistics.fmean(first), T_OF_FIVE * error)
+def make_curves(generator: torch.Generator) -> list[tuple]:
+    """Return validation losses and a patience; each curve brings out another mistake."""
+    shapes = [
+        ([5, 4, 3, 3.5, 3.4, 3.6, 3.7, 2, 1], 2),  # lower again, after the end
+        ([5, 4, 4, 4, 4, 4, 3], 3),  # equal losses
+        ([5, 4, 3, 2, 1.5, 1.8, 1.2], 3),  # never stops
+        ([5, 3, 4, 4.5], 5),  # never stops, and the last is not the best
+        ([5, 6, 4, 5, 3, 4, 2, 3, 2.5, 2.7, 2.9], 2),  # never more than one in a row, until the end
+        ([5, 4, 4.5, 3], 0),  # no patience
+        ([5, 4, 3.999, 3.998, 3.997, 4.2, 4.3], 1),  # lower by very little
+    ]
+    curves = []
+    for shape, patience in shapes:
+        numbers = torch.rand(3, generator=generator).tolist()
+        before = [10 - step for step in range(int(4 * numbers[0]))]
+        curves.append(([numbers[1] + (0.1 + numbers[2]) * value for value in (*before, *shape)], patience))
+    return curves

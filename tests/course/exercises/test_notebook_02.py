@@ -7,7 +7,7 @@ from exercise_cases import Case, run_case
 from torch.nn import functional
 
 from cnnlab.course.exercises import notebook_02
-from cnnlab.course.references import convolution as reference
+from cnnlab.course.references import pooling as reference
 
 
 def squares(image, size=2):

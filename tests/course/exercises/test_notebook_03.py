@@ -9,7 +9,8 @@ from exercise_cases import Case, run_case
 
 from cnnlab.comparison.noise_floor import paired_interval
 from cnnlab.course.exercises import notebook_03
-from cnnlab.course.references import stopping as reference
+from cnnlab.course.references.intervals import interval, make_pairs
+from cnnlab.course.references.stopping import make_curves, stop_early
 from cnnlab.training.early_stopping import EarlyStopping
 
 
@@ -153,7 +154,7 @@ CASES = {
         ],
     ),
     "03-stop-early": Case(
-        right=[stop_with_wait, stop_by_rule],
+        right=[stop_with_wait, stop_by_rule, lambda x, p: np.array(stop_by_rule(x, p))],
         wrong=[
             (lambda x, p: stop_with_wait(x, p, at_patience=True), "one epoch too early"),
             (stop_by_distance, "one epoch too early"),
@@ -165,6 +166,7 @@ CASES = {
             (lambda x, p: stop_with_wait(x, p, ties=True), "An equal loss is not lower"),
             (stop_by_the_last, "best loss so far"),
             (stop_by_count, "in a row"),
+            (lambda x, p: stop_with_wait([round(loss, 1) for loss in x], p), "epoch: "),
             (lambda x, p: stop_with_wait(x, p)[::-1], "the other way round"),
             (lambda x, p: (stop_with_wait(x, p)[0], min(x[: stop_with_wait(x, p)[0]])), "not its loss"),
             (lambda x, p: stop_with_wait(x, p)[0], "must return last epoch, kept epoch"),
@@ -203,16 +205,16 @@ def test_answers_of_students(name):
 
 def test_references_agree_with_the_course_itself():
     generator = torch.Generator().manual_seed(0)
-    for losses, patience in notebook_03._curves(generator):
-        assert reference.stop_early(losses, patience) == tuple(stop_by_rule(losses, patience))
-    for first, second in notebook_03._pairs(generator):
+    for losses, patience in make_curves(generator):
+        assert stop_early(losses, patience) == tuple(stop_by_rule(losses, patience))
+    for first, second in make_pairs(generator):
         expected = paired_interval(np.array(second) - np.array(first))
-        assert reference.interval(first, second) == pytest.approx(expected, rel=1e-3, abs=1e-5)
+        assert interval(first, second) == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
 
 def test_early_stopping_by_hand():
-    assert reference.stop_early([5, 4, 3, 3.5, 3.4, 3.6, 3.7, 2, 1], 2) == (6, 3)
-    assert reference.stop_early([5, 3, 4, 4.5], 5) == (4, 2)
+    assert stop_early([5, 4, 3, 3.5, 3.4, 3.6, 3.7, 2, 1], 2) == (6, 3)
+    assert stop_early([5, 3, 4, 4.5], 5) == (4, 2)
 
 
 def test_the_pictures_leave_no_doubt():

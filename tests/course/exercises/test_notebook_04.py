@@ -7,7 +7,8 @@ from exercise_cases import Case, run_case
 
 from cnnlab import Experiment, grid
 from cnnlab.course.exercises.notebook_04 import best_rates
-from cnnlab.course.references.optimizer_steps import adam_step, make_parameters, momentum_step, rmsprop_step, sgd_step
+from cnnlab.course.references.adaptive_steps import adam_step, rmsprop_step
+from cnnlab.course.references.gradient_steps import make_parameters, momentum_step, sgd_step
 
 base = Experiment(train_size=1000, validation_size=500, channels=(4, 8), hidden=32, epochs=4)
 RATES = {"sgd": 0.256, "adam": 0.016}
@@ -230,14 +231,14 @@ CASES = {
         ],
     ),
     "04-shared-rate": Case(
-        right=[["sgd", "adam", "rmsprop"], ("sgd", "adam", "rmsprop")],
+        right=[["sgd", "adam", "rmsprop"], ("SGD", "Adam", " RMSprop"), np.array(["sgd", "adam", "rmsprop"])],
         wrong=[
             (["adam", "rmsprop", "sgd"], "the order at the rate 0.016"),
             (["rmsprop", "adam", "sgd"], "lowest first"),
             (["adam", "sgd", "rmsprop"], "At no rate"),
             (["sgd", "adam"], "each once"),
             ("sgd", "each once"),
-            (["SGD", "Adam", "RMSprop"], "the three names"),
+            (["SGD", "Adam", "Momentum"], "the three names"),
             ({"sgd": 1, "adam": 2, "rmsprop": 3}, "a dict of length 3"),
             (["sgd", "rmsprop", "adam"], "order at the rate 0.256"),
         ],

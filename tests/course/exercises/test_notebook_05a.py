@@ -72,6 +72,10 @@ def by_loops(outputs):
     return count
 
 
+def zeros_of(outputs):
+    return [float((outputs[:, unit] == 0).float().mean()) for unit in range(outputs.shape[1])]
+
+
 def in_numpy(outputs):
     largest = np.asarray(outputs).max(axis=0)
     return np.sum(largest.reshape(len(largest), -1).max(axis=1) == 0)
@@ -103,9 +107,11 @@ def backward_by_where(values, gradients):
 
 CASES = {
     "05a-hook": Case(
-        right=[by_a_list, by_capture],
+        right=[by_a_list, by_capture, lambda *given: by_a_list(*given).numpy()],
         wrong=[
             (with_hook(COPY, finish=""), "still there"),
+            (with_hook(COPY, before="model.eval()"), "in eval mode"),
+            (with_hook(COPY, before="torch.set_grad_enabled(False)"), "switches gradients off"),
             (with_hook("output.detach()"), "Keep a copy"),
             (with_hook("inputs[0].detach().clone()"), "goes into the layer"),
             (still_attached, "Detach"),
@@ -136,6 +142,8 @@ CASES = {
     "05a-dead-units": Case(
         right=[by_loops, in_numpy],
         wrong=[
+            (lambda outputs: sum(share > 0.9 for share in zeros_of(outputs)), "too large"),
+            (lambda outputs: by_loops(outputs if outputs.ndim == 2 else outputs[:, :, 0, 0]), "too large"),
             (lambda outputs: (outputs == 0).sum(), "You count zeros"),
             (lambda outputs: (outputs == 0).float().mean(), "share of zeros"),
             (lambda outputs: (outputs == 0).all(0).sum(), "places of a map one by one"),

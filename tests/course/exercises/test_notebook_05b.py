@@ -84,6 +84,12 @@ def one_by_one(gradient, image, noise):
     return total / len(noise)
 
 
+def by_a_kept_gradient(model, image, label):
+    image.requires_grad_()
+    model(image)[0, label].backward()
+    return image.grad.clone()
+
+
 CASES = {
     "05b-sure-mistakes": Case(
         right=[19 / 46, 0.41, 0.413],
@@ -109,6 +115,7 @@ CASES = {
             (lambda model, image, label: by_backward(model, image, label).abs(), "The sign is lost"),
             (lambda model, image, label: image * by_backward(model, image, label), "multiply by the image"),
             (lambda model, image, label: by_backward(model, image, label)[0], "with its first dimension"),
+            (by_a_kept_gradient, "second map differs"),
             (lambda model, image, label: model(image)[0, label].backward(), "returns nothing"),
             (lambda model, image, label: model(image)[0, label], "Ask how much it moves"),
             (lambda model, image, label: torch.autograd.grad(model(image)[0, label], image), "RuntimeError"),

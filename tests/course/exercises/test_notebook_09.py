@@ -180,7 +180,8 @@ def test_no_treatment_and_another_patient_are_refused():
     assert wrong_cure(number, PATIENTS[number]) == "This is the patient as admitted. Give what treat(…) returns."
     assert wrong_cure(number, cured("healthy")).startswith("This is patient ")
     untreated = treat(PATIENTS[number])
-    assert wrong_cure(number, untreated).startswith("The sign of the disease is still there. With dead ReLUs, ")
+    words = "The sign of the disease is still there. Look at the treated network, in the view that shows the sign."
+    assert wrong_cure(number, untreated) == words  # no word of what the disease is
 
 
 def test_the_numbers_of_another_network_are_no_treatment():

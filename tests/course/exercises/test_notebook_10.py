@@ -149,6 +149,18 @@ CASES = {
                 images, lambda one, other: one.shape == other.shape and (one - other).abs().max() < 0.01
             ), "nearly the same"),
             (lambda images: groups_by_pairs(images, lambda one, other: one.shape == other.shape), "differ stand in"),
+            (lambda images: groups_by_pairs(
+                images, lambda one, other: torch.equal(one.flatten(), other.flatten())
+            ), "another shape"),
+            (lambda images: groups_by_pairs(
+                images, lambda one, other: one.shape == other.shape and torch.equal(one[0], other[0])
+            ), "nearly the same"),
+            (lambda images: groups_by_pairs(
+                images, lambda one, other: one.shape == other.shape and (one - other).std() == 0
+            ), "differ stand in"),
+            (lambda images: groups_by_pairs(
+                images, lambda one, other: torch.equal((255 * one).round(), (255 * other).round())
+            ), "nearly the same"),
             (lambda images: [], "do not stand in one group"),  # noqa: ARG005
             (lambda images: groups_by_pairs(images)[:1], "do not stand in one group"),
             (lambda images: groups_by_pairs(images) * 2, "more than once"),

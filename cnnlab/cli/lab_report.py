@@ -6,23 +6,21 @@ import argparse
 import sys
 from pathlib import Path
 
-from cnnlab.cli.compare import matching, open_store
-from cnnlab.cli.parser import Parser, plain_warnings
-from cnnlab.errors import ConfigError, DataError
+from cnnlab.cli.parser import Parser, plain_errors
+from cnnlab.cli.store import add_store, add_where, matching, open_store
 
 
+@plain_errors
 def main(arguments: list[str]) -> int:
-    """Write the report that the arguments describe, and print what is open in it; return 0, or 2 if it can't be."""
+    """Write the report that the arguments describe, and print what is open in it; return 0."""
     options = parser().parse_args(arguments)
-    from cnnlab.course.lab_report.report import lab_report  # after --help, which needs no drawing
+    from cnnlab.cli.exam import exam_once  # after --help, which needs no drawing
+    from cnnlab.course.lab_report.report import check_page, lab_report
 
-    with plain_warnings():
-        try:
-            runs = matching(open_store(options.store), options.where)
-            report = lab_report(runs, options.out, title=options.title, author=options.author, answers=options.answers)
-        except (ConfigError, DataError, OSError) as error:
-            sys.stderr.write(f"{error}\n")
-            return 2
+    page = check_page(options.out)
+    runs = matching(open_store(options.store), options.where)
+    exam = exam_once(runs, options.exam, page) if options.exam else None
+    report = lab_report(runs, page, title=options.title, author=options.author, answers=options.answers, exam=exam)
     sys.stdout.write(f"{report}\n")
     return 0
 
@@ -34,11 +32,7 @@ def parser() -> argparse.ArgumentParser:
         description="Write a lab report of finished runs: one HTML page with tables, pictures, verdicts and questions.",
         epilog="Example: python -m cnnlab lab-report bank:experiment_b --author Ada --answers answers.md",
     )  # fmt: skip
-    arguments.add_argument(
-        "store", metavar="STORE",
-        help="the runs: a folder that `python -m cnnlab sweep --store` filled, a .zip of one, or bank:NAME for runs "
-        "that come with the course, such as bank:experiment_b",
-    )  # fmt: skip
+    add_store(arguments)
     arguments.add_argument(
         "--out", type=Path, default=Path("report.html"), metavar="FILE", help="the page (default: %(default)s)"
     )
@@ -49,7 +43,9 @@ def parser() -> argparse.ArgumentParser:
         help="your answers, in Markdown; a file that is not there yet is made, with all questions to fill in",
     )  # fmt: skip
     arguments.add_argument(
-        "--where", nargs="+", default=(), metavar="FIELD=VALUE",
-        help="take only these runs, such as pooling=max; name a field twice to take both its values",
+        "--exam", nargs="+", default=(), metavar="FIELD=VALUE",
+        help="the setting that you have chosen: its networks take the exam. Test images are opened once: the scores "
+        "are kept beside the page, and the exam of another setting is refused",
     )  # fmt: skip
+    add_where(arguments)
     return arguments

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.fields import Setting
 
 
@@ -39,3 +40,18 @@ def plain_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: sys.stderr.write(f"{message}\n")
         yield
+
+
+def plain_errors(command: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
+    """Decorate a command: an error of the course or of a file is one sentence, and the status 2; warnings are lines."""
+
+    @functools.wraps(command)
+    def run(arguments: list[str]) -> int:
+        with plain_warnings():
+            try:
+                return command(arguments)
+            except (ConfigError, DataError, OSError) as error:
+                sys.stderr.write(f"{error}\n")
+                return 2
+
+    return run

@@ -6,30 +6,26 @@ import argparse
 import sys
 
 from cnnlab.checks import check_whole
-from cnnlab.cli.parser import Parser, plain_warnings, reader
-from cnnlab.errors import ConfigError, DataError
+from cnnlab.cli.parser import Parser, plain_errors, reader
+from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, Experiment
 from cnnlab.experiments.fields import Setting
 from cnnlab.experiments.sweep import grid, sweep
 
 
+@plain_errors
 def main(arguments: list[str]) -> int:
-    """Run the sweep that the arguments describe; return 0, 1 where runs failed or are missing, 2 if it can't be."""
+    """Run the sweep that the arguments describe; return 0, or 1 where runs failed or are missing."""
     options = vars(parser().parse_args(arguments))
     seeds, store = options.pop("seeds"), options.pop("store")
     how = {name: options.pop(name) for name in ("workers", "device", "replicas")}
     lists = {name: values for name, values in options.items() if values is not None}
-    with plain_warnings():
-        try:
-            if seeds is not None:
-                if "seed" in lists:
-                    raise ConfigError("--seeds is short for --seed 0 1 2 …; give one of them")
-                lists["seed"] = range(check_whole("seeds", seeds, 1))
-            experiments = grid(Experiment(), **lists)
-            runs = sweep(experiments, store, **how)
-        except (ConfigError, DataError, OSError) as error:
-            sys.stderr.write(f"{error}\n")
-            return 2
+    if seeds is not None:
+        if "seed" in lists:
+            raise ConfigError("--seeds is short for --seed 0 1 2 …; give one of them")
+        lists["seed"] = range(check_whole("seeds", seeds, 1))
+    experiments = grid(Experiment(), **lists)
+    runs = sweep(experiments, store, **how)
     table = runs.summary()
     sys.stdout.write(f"{table.to_string(index=False)}\n" if len(table) else "")
     return 0 if len(runs) == len({experiment.key for experiment in experiments}) else 1

@@ -10,7 +10,8 @@ from made_runs import made
 from PIL import Image
 
 from cnnlab.__main__ import main as program
-from cnnlab.cli.compare import main, matching
+from cnnlab.cli.compare import main
+from cnnlab.cli.store import matching
 from cnnlab.cli.sweep import main as sweep
 from cnnlab.comparison.compare import compare
 from cnnlab.errors import ConfigError

@@ -1,0 +1,126 @@
+"""Kill the marking of a class at any moment, many times, and count what was lost, marked twice, or left running.
+
+`python benchmarks/attacks/marks.py --students 120`; Linux and macOS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+import psutil
+
+ANSWERS = {
+    "01-output-size": ("26", "28", "..."),
+    "01-parameters": ("160", "144", "..."),
+    "01-multiply-adds": ("...", "3", "'x'"),
+}
+LONGEST = 20.0  # seconds until a kill
+ENDS_IN = 5.0  # seconds in which all that a killed marking has started must be gone
+
+
+def main() -> int:
+    """Mark a class undisturbed and once more with kills; return 1 where something was lost, differs or ran on."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--students", type=int, default=120)
+    count = arguments.parse_args().students
+    random.seed(0)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        make_class(root / "class", count)
+        subprocess.run(marking(root, "calm.csv"), check=True, capture_output=True)
+        kills = changed = running = 0
+        while True:
+            before = results(root)
+            killed, left = killed_while(marking(root, "disturbed.csv"), random.random() * LONGEST)
+            after = results(root)
+            kills, running = kills + killed, running + left
+            changed += sum(after.get(name) != content for name, content in before.items())
+            print(f"{kills} kills, {len(after)} submissions marked", file=sys.stderr)
+            if not killed:
+                break
+        calm, disturbed = rows(root / "calm.csv"), rows(root / "disturbed.csv")
+        different = sum(calm.get(student) != row for student, row in disturbed.items())
+        missing = count - len(disturbed)
+    print("| submissions | kills | results lost or made again | rows missing | rows that differ | processes left |\n"
+          "| ---: | ---: | ---: | ---: | ---: | ---: |\n"
+          f"| {count} | {kills} | {changed} | {missing} | {different} | {running} |")  # fmt: skip
+    return 1 if changed or missing or different or running else 0
+
+
+def make_class(folder: Path, count: int) -> None:
+    """Write a submission for each student: by turns a notebook, a folder and a .zip, with right and wrong answers."""
+    folder.mkdir()
+    for number in range(count):
+        place, content = folder / f"student {number:03d}", json.dumps(notebook_of(number))
+        if number % 3 == 0:
+            place.with_suffix(".ipynb").write_text(content, encoding="utf-8")
+        elif number % 3 == 1:
+            (place / "work").mkdir(parents=True)
+            (place / "work" / "01.ipynb").write_text(content, encoding="utf-8")
+        else:
+            with zipfile.ZipFile(place.with_suffix(".zip"), "w") as archive:
+                archive.writestr("work/01.ipynb", content)
+
+
+def notebook_of(number: int) -> dict:
+    """Return a small notebook; the digits of the number, to the base of three, choose its answers."""
+    cells = ["from cnnlab import check"]
+    for place, (exercise, answers) in enumerate(ANSWERS.items()):
+        cells.append(f"answer = {answers[number // 3**place % 3]}\ncheck({exercise!r}, answer)")
+    made = [
+        {"cell_type": "code", "id": f"c{index}", "metadata": {}, "execution_count": None, "outputs": [], "source": text}
+        for index, text in enumerate(cells)
+    ]
+    return {"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def marking(root: Path, table: str) -> list[str]:
+    """Return the command that marks the class."""
+    return [sys.executable, "-m", "cnnlab", "marks", str(root / "class"), "--out", str(root / table), "--workers", "2"]
+
+
+def results(root: Path) -> dict[str, bytes]:
+    """Return name → content of what the disturbed marking has kept; each is written once, with its seconds."""
+    return {path.name: path.read_bytes() for path in (root / "disturbed-results").glob("*.json")}
+
+
+def rows(table: Path) -> dict[str, dict[str, str]]:
+    """Return student → the row of a table without its seconds."""
+    with open(table, encoding="utf-8-sig", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert len({row["student"] for row in found}) == len(found)
+    return {row["student"]: {name: word for name, word in row.items() if name != "seconds"} for row in found}
+
+
+def killed_while(command: list[str], seconds: float) -> tuple[bool, int]:
+    """Run a command and kill it after these seconds; return whether it was not done, and what ran on without it."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        status = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        started = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait()
+        _, alive = psutil.wait_procs(started, timeout=ENDS_IN)
+        for other in alive:
+            other.kill()
+        return True, len(alive)
+    if status:
+        raise SystemExit("a marking ended with an error") from None
+    return False, 0
+
+
+if __name__ == "__main__":
+    started_at = time.monotonic()
+    code = main()
+    print(f"{time.monotonic() - started_at:.0f} s", file=sys.stderr)
+    sys.exit(code)

@@ -17,14 +17,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 NAMESPACES = ("unshare", "--user", "--map-current-user", "--net", "--pid", "--fork", "--kill-child")
 ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")  # also where this process is killed
 MOST_REPORT = 5_000_000  # bytes that a notebook may report
 MOST_WRITTEN = 2_000_000_000  # bytes that it may write, at least; what others write meanwhile counts, too
+ENDS_IN = 5  # seconds
 PAUSE = 0.2  # seconds between two looks at what it has written
 ENVIRONMENT = {  # one thread, no window, and no folder of the instructor's
     "OMP_NUM_THREADS": "1",
@@ -93,34 +94,36 @@ def run_apart(notebook: Path, *, seconds: float, cell_seconds: float) -> Report:
     command = [*namespaces(), sys.executable, "-m", "cnnlab.course.marks.runner", str(notebook), str(cell_seconds)]
     environment = os.environ | ENVIRONMENT | {name: str(place) for name, place in places.items()}
     begin = time.monotonic()
-    with tempfile.TemporaryFile() as written:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=written, stderr=subprocess.DEVNULL, cwd=notebook.parent,
-            env=environment, start_new_session=os.name != "nt",
-        )  # fmt: skip
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        path = Path(folder, "report")
+        with open(path, "wb") as written:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=written, stderr=subprocess.DEVNULL, cwd=notebook.parent,
+                env=environment, start_new_session=os.name != "nt",
+            )  # fmt: skip
         try:
-            stopped = _wait(process, written, notebook.parent, seconds)
+            stopped = _wait(process, path, seconds)
         finally:
             _kill(process)
-        written.seek(0)
-        report = read_report(written.read(MOST_REPORT).decode("utf-8", "replace"))
+        with open(path, "rb") as written:
+            report = read_report(written.read(MOST_REPORT).decode("utf-8", "replace"))
     report.seconds = time.monotonic() - begin
     report.stopped = stopped or report.stopped
     return report
 
 
-def _wait(process: subprocess.Popen, written: IO[bytes], folder: Path, seconds: float) -> str:
+def _wait(process: subprocess.Popen, report: Path, seconds: float) -> str:
     """Wait until the process ends; return "", or why it must be stopped before."""
-    end, least_free = time.monotonic() + seconds, shutil.disk_usage(folder).free - MOST_WRITTEN
+    end, least_free = time.monotonic() + seconds, shutil.disk_usage(report.parent).free - MOST_WRITTEN
     while (left := end - time.monotonic()) > 0:
         try:
             process.wait(min(PAUSE, left))
             return ""
         except subprocess.TimeoutExpired:
             pass
-        if os.fstat(written.fileno()).st_size > MOST_REPORT:
+        if report.stat().st_size > MOST_REPORT:
             return f"stopped, since it reported more than {MOST_REPORT / 1e6:.0f} MB"
-        if shutil.disk_usage(folder).free < least_free:
+        if shutil.disk_usage(report.parent).free < least_free:
             return f"stopped, since it wrote more than {MOST_WRITTEN / 1e9:.0f} GB"
     return f"stopped after {seconds:g} seconds"
 
@@ -131,13 +134,21 @@ def _kill(process: subprocess.Popen) -> None:
         return
     if os.name == "nt":
         process.kill()
-    else:
-        for child in _children(process.pid):  # the first one of the namespace: all others in it end with it
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(child, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return
+    for child in _children(process.pid):
+        _kill_now(os.kill, child)
+    if namespaces():  # the child was the first of its namespace; the command ends when all in there have ended
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(ENDS_IN)
+            return
+    _kill_now(os.killpg, process.pid)
     process.wait()
+
+
+def _kill_now(kill: Callable[[int, int], None], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        kill(number, signal.SIGKILL)
 
 
 def _children(process: int) -> list[int]:

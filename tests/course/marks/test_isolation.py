@@ -5,7 +5,7 @@ import sys
 
 import psutil
 import pytest
-from test_marks import IMPORT, NAME, notebook
+from submitted import IMPORT, NAME, notebook
 
 from cnnlab.course.marks.isolation import run_apart, without_network
 from cnnlab.course.marks.own_folder import landlock_version, write_only_in

@@ -7,10 +7,10 @@ import subprocess
 import sys
 import threading
 
-import nbformat
 import psutil
 import pytest
 from PIL import Image
+from submitted import IMPORT, NAME, notebook
 
 from cnnlab.__main__ import main
 from cnnlab.course.marks import marks as module
@@ -19,15 +19,6 @@ from cnnlab.course.marks.isolation import read_report, without_network
 from cnnlab.course.marks.marks import mark_class
 from cnnlab.course.marks.runner import find_checks
 from cnnlab.errors import ConfigError
-
-NAME = "01-output-size"  # 26
-IMPORT = "from cnnlab import check"
-
-
-def notebook(path, *cells):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell, id=f"c{n}") for n, cell in enumerate(cells)])
-    nbformat.write(made, path)
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,9 @@ ANSWERS = {
     "01-multiply-adds": ("...", "3", "'x'"),
 }
 KINDS = 3 ** len(ANSWERS)  # of submissions: each has one of three answers to each exercise
-LONGEST = 45.0  # seconds until a kill
-ENDS_IN = 5.0  # seconds in which all that a killed marking has started must be gone
+MOST_MARKED = 8  # submissions between two kills
+LONGEST = 5.0  # seconds from then until the kill
+ENDS_IN = 30.0  # seconds in which all that a killed marking has started must be gone
 
 
 def main() -> int:
@@ -41,10 +42,11 @@ def main() -> int:
         make_class(root / "kinds", min(count, KINDS))
         subprocess.run(marking(root, "kinds", "calm.csv"), check=True, capture_output=True)
         make_class(root / "class", count)
+        print("the undisturbed marking is done", file=sys.stderr)
         kills = changed = running = 0
         while True:
             before = results(root)
-            killed, left = killed_while(marking(root, "class", "disturbed.csv"), random.random() * LONGEST)
+            killed, left = killed_while(root, marking(root, "class", "disturbed.csv"))
             after = results(root)
             kills, running = kills + killed, running + left
             changed += sum(after.get(name) != content for name, content in before.items())
@@ -113,11 +115,17 @@ def rows(table: Path) -> dict[str, dict[str, str]]:
     }
 
 
-def killed_while(command: list[str], seconds: float) -> tuple[bool, int]:
-    """Run a command and kill it after these seconds; return whether it was not done, and what ran on without it."""
+def killed_while(root: Path, command: list[str]) -> tuple[bool, int]:
+    """Run a command and kill it at some moment; return whether it was not done, and what ran on without it.
+
+    The moment is one after some more submissions have been marked, so that a slow machine gets to an end, too.
+    """
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    enough = len(results(root)) + random.randint(0, MOST_MARKED)
+    while process.poll() is None and len(results(root)) < enough:
+        time.sleep(0.01)
     try:
-        status = process.wait(seconds)
+        status = process.wait(random.random() * LONGEST)
     except subprocess.TimeoutExpired:
         started = psutil.Process(process.pid).children(recursive=True)
         process.kill()

@@ -35,18 +35,20 @@ def main() -> int:
     """Mark a class with kills; return 1 where something was lost, differs or ran on."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--students", type=int, default=120)
-    count = arguments.parse_args().students
+    arguments.add_argument("--workers", type=int, default=2)
+    options = arguments.parse_args()
+    count = options.students
     random.seed(0)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         make_class(root / "kinds", min(count, KINDS))
-        subprocess.run(marking(root, "kinds", "calm.csv"), check=True, capture_output=True)
+        subprocess.run(marking(root, "kinds", "calm.csv", options.workers), check=True, capture_output=True)
         make_class(root / "class", count)
         print("the undisturbed marking is done", file=sys.stderr)
         kills = changed = running = 0
         while True:
             before = results(root)
-            killed, left = killed_while(root, marking(root, "class", "disturbed.csv"))
+            killed, left = killed_while(root, marking(root, "class", "disturbed.csv", options.workers))
             after = results(root)
             kills, running = kills + killed, running + left
             changed += sum(after.get(name) != content for name, content in before.items())
@@ -94,9 +96,10 @@ def notebook_of(number: int) -> dict:
     return {"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
-def marking(root: Path, folder: str, table: str) -> list[str]:
+def marking(root: Path, folder: str, table: str, workers: int) -> list[str]:
     """Return the command that marks a class."""
-    return [sys.executable, "-m", "cnnlab", "marks", str(root / folder), "--out", str(root / table), "--workers", "2"]
+    command = [sys.executable, "-m", "cnnlab", "marks", str(root / folder), "--out", str(root / table)]
+    return [*command, "--workers", str(workers)]
 
 
 def results(root: Path) -> dict[str, bytes]:

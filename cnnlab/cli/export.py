@@ -38,8 +38,8 @@ class Slides(Preprocessor):
     """Give slides the shape of a projector, letters with which a line of code fits, and a bar where one is too high."""
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        """Return the notebook as it is, and the resources with the size and the style of the slides."""
+        """Return the notebook with the style at the head of its first cell, and the resources with the size."""
         style = Path(__file__).with_name("slides.css").read_text(encoding="utf-8")
-        resources.setdefault("inlining", {}).setdefault("css", []).append(style)
+        nb.cells[0].source = f"<style>\n{style}</style>\n\n{nb.cells[0].source}"  # its title, in Markdown
         resources["reveal"] = {**resources.get("reveal", {}), "width": str(WIDTH), "height": str(HEIGHT)}
         return nb, resources

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -102,19 +101,26 @@ def pools(insides: Insides) -> Picture:
 
 
 def flow(insides: Insides) -> Picture:
-    """Return the gradient by layer of each network."""
+    """Return the gradient by layer of each network: a plot for each setting, a line for each length."""
     images = insides.data.train[:GRADIENT_IMAGES]
-    flows = {network.name: gradient_flow(network.model, images) for network in insides.networks}
+    flows = insides.by_setting(lambda network: gradient_flow(network.model, images))
+
+    def draw() -> Axes:
+        columns, rows = min(2, len(flows)), -(-len(flows) // 2)
+        size = (3.75 * columns, 0.2 + 2.9 * rows)
+        _, axes = plt.subplots(rows, columns, figsize=size, sharey=True, squeeze=False, layout="constrained")
+        for ax in axes.flat[len(flows) :]:
+            ax.remove()
+        for ax, (setting, lengths) in zip(axes.flat, flows.items(), strict=False):
+            plot_gradient_flow(lengths, "gradient_norm", ax=ax)
+            ax.set_title(setting, fontsize=10, parse_math=False)
+        return axes[0, 0]
+
     return picture(
         "The norm of the loss's gradient by layer, from input to output, on training images. A line is the mean of the "
-        "batches, and a pale dot one batch.",
-        [lambda: _wide(plot_gradient_flow, flows, "gradient_norm")],
+        "batches, and a pale dot one batch. All plots share one scale.",
+        [draw],
     )
-
-
-def _wide(draw: Callable, *arguments: Any) -> Axes:
-    _, ax = plt.subplots(figsize=(7.5, 4.6), layout="constrained")
-    return draw(*arguments, ax=ax)
 
 
 def weights(insides: Insides) -> Picture:

@@ -5,7 +5,7 @@ into the page, its usual template "lab" does not (nbconvert 7.17). `python start
 
     jupyter nbconvert --to html --HTMLExporter.preprocessors=cnnlab.cli.export.AltText notebook.ipynb
 
-`jupyter_nbconvert_config.json` in the course's folder names `Slides`, so there `jupyter nbconvert --to slides` uses it.
+    jupyter nbconvert --to slides --SlidesExporter.preprocessors=cnnlab.cli.export.Slides notebook.ipynb
 """
 
 from __future__ import annotations

@@ -69,9 +69,8 @@ def pool_runs(stores: Mapping[str, Iterable[Run]]) -> list[Run]:
     if double:
         more = f", and {len(double) - MOST_NAMED} more" if len(double) > MOST_NAMED else ""
         named = "; ".join(double[:MOST_NAMED])
-        warnings.warn(
-            f"{len(double)} experiments are in two stores, and the first one counts: {named}{more}", stacklevel=4
-        )
+        several = f"{len(double)} experiments are" if len(double) > 1 else "1 experiment is"
+        warnings.warn(f"{several} in two stores, and the first one counts: {named}{more}", stacklevel=4)
     _warn_of_versions(first.values())
     return [run for _, run in first.values()]
 

@@ -41,7 +41,7 @@ def test_a_list_may_mix_folders_and_zips(klass):
 
 def test_what_two_stores_hold_counts_once_and_is_named(klass, tmp_path):
     shutil.copytree(klass / "ada", tmp_path / "copy")
-    words = r"1 experiments are in two stores, and the first one counts: seed 0 in ada and copy \(the same numbers\)$"
+    words = r"1 experiment is in two stores, and the first one counts: seed 0 in ada and copy \(the same numbers\)$"
     with pytest.warns(UserWarning, match=words):
         assert len(load_runs([klass / "ada", tmp_path / "copy"])) == 1
 

@@ -19,14 +19,10 @@ from collections.abc import Callable
 
 import psutil
 import torch
+from tiny import TINY
 from torch import nn
 
-from cnnlab import Experiment, build_cnn, evaluate, fit, grid, load_data, load_runs, sweep
-
-TINY = Experiment(
-    dataset="patterns", size=12, classes=2, train_size=64, validation_size=32, channels=(2,), hidden=8, epochs=2,
-    batch_size=32,
-)  # fmt: skip
+from cnnlab import build_cnn, evaluate, fit, grid, load_data, load_runs, sweep
 
 
 def main() -> int:

@@ -18,12 +18,10 @@ import traceback
 import warnings
 from pathlib import Path
 
+from tiny import TINY
+
 from cnnlab import Experiment, grid, load_runs, sweep
 
-TINY = Experiment(
-    dataset="patterns", size=12, classes=2, train_size=64, validation_size=32, channels=(2,), hidden=8, epochs=2,
-    batch_size=32,
-)  # fmt: skip
 WITH_WEIGHTS = (0, 2)
 
 

@@ -12,13 +12,10 @@ import tempfile
 
 import psutil
 import torch
+from tiny import TINY
 
-from cnnlab import Experiment, load_runs, run, sweep
+from cnnlab import load_runs, run, sweep
 
-TINY = Experiment(
-    dataset="patterns", size=12, classes=2, train_size=64, validation_size=32, channels=(2,), hidden=8, epochs=2,
-    batch_size=32,
-)  # fmt: skip
 MOST = 1.05  # times the memory after a third of the runs
 
 

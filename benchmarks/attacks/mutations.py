@@ -18,14 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from tiny import TINY
 
-from cnnlab import Experiment, build_cnn, fit, grid, load_data, load_runs, load_weights, save_weights, sweep
+from cnnlab import build_cnn, fit, grid, load_data, load_runs, load_weights, save_weights, sweep
 from cnnlab.errors import ConfigError, DataError
-
-TINY = Experiment(
-    dataset="patterns", size=12, classes=2, train_size=64, validation_size=32, channels=(2,), hidden=8, epochs=2,
-    batch_size=32,
-)  # fmt: skip
 
 
 def main() -> int:

@@ -107,10 +107,3 @@ def test_a_long_line_is_broken_between_words():
     outcome = Outcome("99-three", "not yet", "it has a word more " * 9)
     assert max(map(len, repr(outcome).split("\n"))) <= LINE
     assert repr(outcome).split() == ["✘", "Not", "yet.", *(["it", "has", "a", "word", "more"] * 9)]
-
-
-def test_a_wrong_name_lists_the_exercises_of_its_notebook():
-    with pytest.raises(ConfigError, match=r"did you mean '01-output-size'") as raised:
-        check("01-outputsize", 3)
-    assert "01-convolve" in str(raised.value)
-    assert "02-" not in str(raised.value)

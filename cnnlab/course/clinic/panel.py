@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import ipywidgets
+from matplotlib.transforms import Bbox
 
 from cnnlab.checks import is_iterable, shown
 from cnnlab.course.clinic.patients import Patient, admit_patients
@@ -14,6 +15,8 @@ from cnnlab.errors import ConfigError
 from cnnlab.plots.alt_text import alt_text
 from cnnlab.widgets.base import Panel, control_row, flowing_row
 from cnnlab.widgets.web.live_plot import LivePlot
+
+WIDTH_CHANGES = ("weights",)  # the numbers beside the colours are wider after some epochs
 
 
 class Clinic(Panel):
@@ -51,6 +54,8 @@ class Clinic(Panel):
         longest = max(patient.epochs for patient in self.patients)
         self.epoch = ipywidgets.IntSlider(longest, 1, longest, description="after epoch")
         self.plot = LivePlot(*SIZE, label="")
+        self._placed: tuple[Patient, str] | None = None  # for which the axes have their places
+        self._places: list[Bbox] = []
         with self._lock:
             self._draw()
         self._watch(self.patient, self.view, self.epoch)
@@ -63,7 +68,7 @@ class Clinic(Panel):
         epoch = min(self.epoch.value, patient.epochs)  # another one may have been trained for longer
         self.plot.figure.clear()
         plot_patient(patient, view, epoch=epoch, figure=self.plot.figure)
-        self.plot.freeze([])
+        self._place_axes(patient, view)
         self.plot.show(label=f"{patient}, {view}: {alt_text(self.plot.figure)}")
         row = patient.history.rows[epoch - 1]
         self.status.say(
@@ -71,6 +76,15 @@ class Clinic(Panel):
             f"{row['train_loss']:.3g}, validation loss {row['validation_loss']:.3g}, training accuracy "
             f"{row['train_accuracy']:.3f}, validation accuracy {row['validation_accuracy']:.3f}."
         )
+
+    def _place_axes(self, patient: Patient, view: str) -> None:
+        """Let matplotlib find room for the axes, which takes half the time; not again where only the epoch changed."""
+        axes, is_placed = self.plot.figure.axes, (patient, view) == self._placed and view not in WIDTH_CHANGES
+        if is_placed:
+            for ax, place in zip(axes, self._places, strict=True):
+                ax.set_position(place)
+        self.plot.freeze([], solve=not is_placed)
+        self._placed, self._places = (patient, view), [ax.get_position(original=True) for ax in axes]
 
 
 def _name(patient: Patient) -> str:

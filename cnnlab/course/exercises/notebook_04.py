@@ -161,8 +161,8 @@ EXERCISES = (
         find_mistake=_step_checker(adam_step, ADAM_MISTAKES, ("weights", "mean", "square"), _adam_inputs),
         further="After a thousand steps the correction is nearly 1: it matters at the start alone.",
         hints=(
-            "Renew both means. Then divide each by the filled share of its memory, in new variables.",
-            "After so many steps the share of the mean's memory that is filled is 1 - beta1**step.",
+            "Renew both means. Then divide each by its factor of the bias correction, in new variables.",
+            "After so many steps the factor of the mean is 1 - beta1**step.",
         ),
         solution=(
             "def adam_step(weights, gradients, mean, square, step, rate, beta1, beta2):\n"

@@ -9,7 +9,9 @@ import traitlets
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from cnnlab.widgets.web.drawn_words import DrawnWords
 from cnnlab.widgets.web.widget import WebWidget, read_asset
 
 DPI = 100
@@ -45,6 +47,7 @@ class LivePlot(WebWidget):
     def __init__(self, width: float, height: float, *, label: str) -> None:
         self.figure = Figure((width, height), dpi=DPI, layout="constrained")
         self._canvas = FigureCanvasAgg(self.figure)
+        self._words = DrawnWords(self._canvas)
         self._moving: Sequence[Artist] = []
         self._background = self._frozen = None
         super().__init__(width=round(width * DPI), height=round(height * DPI), label=label)
@@ -84,7 +87,10 @@ class LivePlot(WebWidget):
         """Draw the moving artists on the frozen ones, and send the picture with further traits, all in one message."""
         self._canvas.restore_region(self._background)
         for artist in self._moving:
-            self.figure.draw_artist(artist)
+            if isinstance(artist, Text):
+                self._words.draw(artist)
+            else:
+                self.figure.draw_artist(artist)
         self.send_together(picture=run_lengths(np.asarray(self._canvas.buffer_rgba())), **traits)
 
     def pixels(self) -> np.ndarray:

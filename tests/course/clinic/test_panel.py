@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cnnlab import Clinic, admit_patients, plot_patient, treat
-from cnnlab.course.clinic.views import VIEWS
+from cnnlab.course.clinic.views import SIZE, VIEWS
 from cnnlab.errors import ConfigError
 from cnnlab.widgets.panel_picture import png_of
 
@@ -51,6 +51,30 @@ def test_it_draws_what_the_function_draws(panel, monkeypatch):
     monkeypatch.setattr("cnnlab.course.clinic.panel.plot_patient", noting)
     panel.patient.value, panel.view.value, panel.epoch.value = 7, "weights", 2
     assert drawn[-1] == (7, "weights", 2)
+
+
+def test_no_axes_move_with_the_epoch_and_each_view_finds_room_for_its_own(panel):
+    def places():
+        return [ax.get_position(original=True).bounds for ax in panel.plot.figure.axes]
+
+    of_curves = places()
+    panel.epoch.value = 3
+    assert places() == of_curves
+    panel.view.value = "gradients"
+    assert places() != of_curves
+    panel.view.value = "curves"
+    assert places() == of_curves
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_words_are_cut_after_any_epoch(panel, view):
+    panel.view.value = view
+    figure = panel.plot.figure
+    for place, epoch in ((3, 12), (3, 1), (7, 12), (7, 1)):
+        panel.patient.value, panel.epoch.value = place, epoch
+        inside = figure.get_tightbbox(figure.canvas.get_renderer())  # in inches
+        assert 0 <= inside.x0 < inside.x1 <= SIZE[0]
+        assert 0 <= inside.y0 < inside.y1 <= SIZE[1]
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -1,7 +1,6 @@
-"""Measure the peak memory of each notebook and its time; print a table in Markdown.
+"""Measure the peak memory of each notebook, its kernel and the workers of its sweeps; print a table in Markdown.
 
-The memory is that of its kernel and of the workers of its sweeps. A thread reads /proc (so Linux only) ten times a
-second while nbclient runs the notebook in a copy of its folder.
+A thread reads /proc (so Linux only) ten times a second while nbclient runs the notebook in a copy of its folder.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import shutil
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import nbformat
@@ -70,9 +68,8 @@ def held(maps: list[dict[str, int]]) -> int:
     return own + max((sizes.get("Rss", 0) - sizes.get("Anonymous", 0) for sizes in maps), default=0)
 
 
-def measure(path: Path) -> tuple[Peak, list[float]]:
-    """Run the notebook from top to bottom, and return its peak and the seconds of each cell."""
-    seconds = []
+def measure(path: Path) -> Peak:
+    """Run the notebook from top to bottom and return its peak."""
     with tempfile.TemporaryDirectory() as folder:
         copy = shutil.copytree(path.parent, Path(folder, "notebooks"), ignore=shutil.ignore_patterns("runs"))
         client = NotebookClient(
@@ -83,20 +80,17 @@ def measure(path: Path) -> tuple[Peak, list[float]]:
             peak = Peak(client.km.provisioner.pid)
             try:
                 for index, cell in enumerate(client.nb.cells):
-                    start = time.perf_counter()
                     client.execute_cell(cell, index)
-                    seconds.append(time.perf_counter() - start)
             finally:
                 peak.stop()
-    return peak, seconds
+    return peak
 
 
-def row(name: str, peak: Peak, seconds: list[float]) -> str:
+def row(name: str, peak: Peak) -> str:
     """Return the notebook's line of the table."""
     verdict = "reached" if peak.total < LIMIT * 1e9 else "**missed**"
     figures = f"{peak.alone / 1e9:.2f} GB | {peak.children} | {peak.total / 1e9:.2f} GB"
-    times = f"{sum(seconds):.0f} s | {max(seconds):.0f} s"
-    return f"| {name} | {figures} | {LIMIT} GB | {verdict} | {times} |"
+    return f"| {name} | {figures} | {LIMIT} GB | {verdict} |"
 
 
 def main() -> None:
@@ -107,10 +101,10 @@ def main() -> None:
     if not Path("/proc/self/smaps_rollup").exists():
         sys.exit("not measured: only Linux tells how much of the memory several processes share")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads leave the processors to others
-    print("| notebook | kernel alone | child processes | together | target | | time | longest cell |")
-    print("| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: |", flush=True)
+    print("| notebook | kernel alone | child processes | together | target | |")
+    print("| --- | ---: | ---: | ---: | ---: | --- |", flush=True)
     for name in names:
-        print(row(name, *measure(NOTEBOOKS / f"{name}.ipynb")), flush=True)
+        print(row(name, measure(NOTEBOOKS / f"{name}.ipynb")), flush=True)
 
 
 if __name__ == "__main__":

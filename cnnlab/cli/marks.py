@@ -30,8 +30,8 @@ def warning() -> str:
     network = "without a network" if without_network() else "WITH a network, since this system can't cut it off"
     place = "its own folder alone" if landlock_version() else "EVERY folder that you can change"
     return (
-        f"This runs the students' code, {network}; it can write in {place}. Do it in a container, or in an account that "
-        "holds nothing else."
+        f"This runs the students' code, {network}; it can write in {place}. Do it in a container, or in an account "
+        "that holds nothing else."
     )
 
 

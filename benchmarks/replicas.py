@@ -17,8 +17,8 @@ import torch
 
 from cnnlab import Experiment, Runs, bank, load_runs, run, sweep
 from cnnlab.experiments.replicas import _Training
+from cnnlab.training.device import reproducible_gpu
 from cnnlab.training.environment import environment
-from cnnlab.training.fit import reproducible_gpu
 
 SETTING = ("kernel_size", "pooling", "optimizer")
 LAST = 20  # epochs whose median is compared: with RMSprop single epochs are far off now and then

@@ -26,12 +26,8 @@ from .model.pooling import (
 from .model.cnn import build_cnn as build_cnn, match_channels as match_channels, count_parameters as count_parameters
 from .model.layer_table import layer_table as layer_table
 from .model.weights import save_weights as save_weights, load_weights as load_weights
-from .data.dataset import (
-    Data as Data,
-    Split as Split,
-    balance_classes as balance_classes,
-    shuffle_labels as shuffle_labels,
-)
+from .data.dataset import Data as Data, Split as Split
+from .data.training_split import balance_classes as balance_classes, shuffle_labels as shuffle_labels
 from .data.loading import load_data as load_data, load_images as load_images
 from .data.duplicates import find_duplicates as find_duplicates
 from .model.evaluation import (
@@ -50,9 +46,8 @@ from .interpret.receptive_field import receptive_field as receptive_field
 from .interpret.top_images import top_images as top_images
 from .interpret.recorder import Recorder as Recorder
 from .training.fit import fit as fit
+from .training.surfaces import SURFACES as SURFACES, Surface as Surface
 from .training.descent import (
-    SURFACES as SURFACES,
-    Surface as Surface,
     descend as descend,
     describe_descent as describe_descent,
     describe_descents as describe_descents,
@@ -66,7 +61,8 @@ from .experiments.runs import Runs as Runs, bank as bank, load_runs as load_runs
 from .experiments.sweep import grid as grid, sweep as sweep
 from .experiments.exam import Exam as Exam, take_exam as take_exam
 from .experiments.kernel_sizes import kernel_experiments as kernel_experiments, along_with as along_with
-from .comparison.compare import Comparison as Comparison, compare as compare, noise_floor as noise_floor
+from .comparison.compare import Comparison as Comparison, compare as compare
+from .comparison.noise_floor import noise_floor as noise_floor
 from .comparison.settings import compare_settings as compare_settings
 from .comparison.ranking import rank_stability as rank_stability
 from .comparison.question import Guess as Guess
@@ -77,11 +73,9 @@ from .plots.images import plot_images as plot_images
 from .plots.maps import plot_maps as plot_maps, plot_filters as plot_filters
 from .plots.history import plot_history as plot_history
 from .plots.gallery import plot_gallery as plot_gallery
-from .plots.runs import (
-    plot_curves as plot_curves,
-    plot_noise_floor as plot_noise_floor,
-    plot_grid as plot_grid,
-)
+from .plots.curves import plot_curves as plot_curves
+from .plots.noise_floor import plot_noise_floor as plot_noise_floor
+from .plots.grid import plot_grid as plot_grid
 from .plots.comparison import plot_comparison as plot_comparison, plot_comparisons as plot_comparisons
 from .plots.summary import plot_summary as plot_summary
 from .plots.early_stopping import plot_stopping as plot_stopping

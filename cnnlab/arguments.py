@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
-from cnnlab.checks import check_number, check_whole, is_finite_number, is_iterable, shown
+from cnnlab.checks import check_number, check_whole, is_finite_number, is_iterable, is_whole, shown
 from cnnlab.errors import ConfigError
 
 
@@ -118,15 +118,11 @@ def _with_article(name: str) -> str:
     return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
 _SIMPLE: dict[Any, Kind] = {
     None: Kind("None", lambda value: value is None),
     type(None): Kind("None", lambda value: value is None),
     bool: Kind("True or False", lambda value: isinstance(value, bool)),
-    int: Kind("a whole number", _is_whole),
+    int: Kind("a whole number", is_whole),
     float: Kind("a finite number", is_finite_number),
     str: Kind("a text", lambda value: isinstance(value, str)),
 }

@@ -10,6 +10,9 @@ from typing import Any, TypeGuard
 
 from cnnlab.errors import ConfigError
 
+MOST_OF_A_SIDE = 10_000  # pixels of an image
+MOST_AT_ONCE = 1_000_000_000  # images in a batch
+
 # torch is imported only where a tensor is checked: `python -m cnnlab` uses this module and must run without torch.
 
 
@@ -31,10 +34,9 @@ def check_whole(field: str, value: Any, minimum: int, most: int = 2**64 - 1) -> 
     """
     if type(value) is int and minimum <= value <= most:  # the usual case, and the fastest test for it
         return value
-    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if is_whole and int(value) > most and most < 2**64 - 1:
+    if is_whole(value) and int(value) > most and most < 2**64 - 1:
         raise ConfigError(f"{field} goes up to {most:,}, got {shown(value)}; try {most} or less")
-    if not is_whole or not minimum <= int(value) <= most:
+    if not is_whole(value) or not minimum <= int(value) <= most:
         raise ConfigError(f"{field} must be a whole number of {minimum} or more, got {shown(value)}")
     return int(value)
 
@@ -50,6 +52,16 @@ def check_number(field: str, value: Any, minimum: float, below: float = math.inf
     if not is_finite_number(value) or value < minimum or not value < below:
         raise ConfigError(f"{field} must be a finite number {limits}, got {shown(value)}")
     return value if isinstance(value, int) else float(value)
+
+
+def check_batch_size(value: Any) -> int:
+    """Return batch_size as an int; raise ConfigError unless it is a whole number from 1 to MOST_AT_ONCE."""
+    return check_whole("batch_size", value, 1, most=MOST_AT_ONCE)
+
+
+def is_whole(value: Any) -> bool:
+    """Return whether value is an integer of Python's or numpy's; True and False are none."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def is_finite_number(value: Any) -> bool:
@@ -73,12 +85,22 @@ def is_iterable(value: Any) -> TypeGuard[Iterable]:
 
 def check_kernel_size(value: Any, field: str = "kernel_size") -> None:
     """Raise ConfigError unless value is an odd whole number from 1 to 11."""
-    is_whole = not isinstance(value, bool) and isinstance(value, numbers.Integral)
-    size = int(value) if is_whole else 0
+    size = int(value) if is_whole(value) else 0
     if size < 1 or size % 2 == 0:
         raise ConfigError(f"{field} must be an odd whole number of 1 or more, got {shown(value)}; try 3 or 5")
     if size > 11:
         raise ConfigError(f"{field} goes up to 11, got {shown(value)}; try 11 or less")
+
+
+def check_input_shape(value: Any) -> tuple[int, int, int]:
+    """Return the shape (C, H, W) of an image; raise ConfigError unless it is three whole numbers of 1 or more."""
+    if not isinstance(value, (tuple, list)) or len(value) != 3:
+        raise ConfigError(f"input_shape wants (channels, height, width), such as (1, 28, 28); got {shown(value)}")
+    channels, height, width = (
+        check_whole(f"input_shape: {name}", size, 1, most=MOST_OF_A_SIDE)
+        for name, size in zip(("channels", "height", "width"), value, strict=True)
+    )
+    return channels, height, width
 
 
 def check_images(images: Any, field: str = "images") -> None:
@@ -88,6 +110,20 @@ def check_images(images: Any, field: str = "images") -> None:
     is_single = is_float_tensor(images) and images.ndim == 3
     hint = f"; for a single image (C, H, W) write {field}[None]" if is_single else ""
     raise ConfigError(f"{field} must be a float tensor (N, C, H, W), got {describe_tensor(images)}{hint}")
+
+
+def check_not_empty(images: Any) -> None:
+    """Raise ConfigError if there is no image."""
+    if len(images) == 0:
+        raise ConfigError("images: got none; give one or more, float (N, C, H, W)")
+
+
+def check_labels(labels: Any, count: int) -> Any:
+    """Return labels, a tensor; raise ConfigError unless they are whole numbers (N,), one for each of count images."""
+    if not is_whole_tensor(labels) or labels.shape != (count,):
+        got = describe_tensor(labels)
+        raise ConfigError(f"labels must be whole numbers (N,), one for each of {count} images, got {got}")
+    return labels
 
 
 def check_plane(field: str, value: object) -> None:
@@ -103,10 +139,20 @@ def is_float_plane(value: Any) -> bool:
 
 def is_float_tensor(value: Any) -> bool:
     """Return whether value is an ordinary float tensor: not sparse, and not one without values (on "meta")."""
+    return _is_ordinary(value) and value.is_floating_point()
+
+
+def is_whole_tensor(value: Any) -> bool:
+    """Return whether value is an ordinary tensor of whole numbers; True and False are none."""
     import torch
 
-    is_ordinary = isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_meta
-    return is_ordinary and value.is_floating_point()
+    return _is_ordinary(value) and not (value.is_floating_point() or value.is_complex() or value.dtype == torch.bool)
+
+
+def _is_ordinary(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_meta
 
 
 def describe_tensor(value: object) -> str:
@@ -120,7 +166,7 @@ def describe_tensor(value: object) -> str:
 
 
 def check_device(device: Any) -> Any:
-    """Return the torch.device of that name; raise ConfigError for a name that torch doesn't know, or a missing GPU."""
+    """Return the torch.device of that name; raise ConfigError unless torch knows it and can make tensors there."""
     import torch
 
     try:
@@ -129,6 +175,12 @@ def check_device(device: Any) -> Any:
         raise ConfigError(f"unknown device {shown(device)}; choose 'cpu' or 'cuda', or leave it out") from error
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device={device!r}: torch sees no GPU here; choose 'cpu', or leave it out")
+    try:
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, ImportError) as error:
+        why = str(error).partition("\n")[0].partition(". ")[0]  # torch adds many lines
+        remedy = "choose 'cpu', or leave it out"
+        raise ConfigError(f"device={str(chosen)!r} can't be used here ({why:.100}); {remedy}") from error
     return chosen
 
 

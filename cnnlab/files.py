@@ -61,14 +61,13 @@ def check_output_file(field: str, value: object) -> Path:
     path = check_path(field, value)
     try:
         folder = Path(os.path.realpath(path)).parent
-        if (path.exists() and not path.is_file()) or not folder.is_dir():
-            raise ConfigError(
-                f"{field} wants a file in a folder that exists, such as 'run.safetensors', got {str(value)!r}"
-            )
-    except ConfigError:
-        raise
-    except (OSError, ValueError) as error:  # a name that no file can have
+        can_be_a_file = folder.is_dir() and (path.is_file() or not path.exists())
+    except OSError as error:  # in a folder that may not be looked into
         raise ConfigError(f"{field}={str(value)!r:.200} can't be a file ({error}); give another path") from error
+    if not can_be_a_file:
+        raise ConfigError(
+            f"{field} wants a file in a folder that exists, such as 'run.safetensors', got {str(value)!r}"
+        )
     if not _can_write(folder):
         raise ConfigError(f"{field}={str(value)!r}: the folder {folder} can't be written; give another path")
     return path

@@ -51,25 +51,33 @@ def _get_flush_denormal() -> bool:
     return torch.full((1,), 1e-40, dtype=torch.float32, device="cpu").mul(1).item() == 0
 
 
-# Newer versions of torch have a precision for each library and operation, besides that of all matrix products.
-PRECISIONS = (("generic", "all"), ("mkldnn", "conv"), ("mkldnn", "matmul"), ("mkldnn", "rnn"), ("cuda", "matmul"))
+# Newer versions of torch have a precision for each library and operation, besides that of all matrix products and that
+# of all of cuDNN: (library, operation) → its usual value, a whole library before its operations.
+PRECISIONS = {
+    ("generic", "all"): "none",
+    ("mkldnn", "all"): "none", ("mkldnn", "conv"): "none", ("mkldnn", "matmul"): "none", ("mkldnn", "rnn"): "none",
+    ("cuda", "all"): "none", ("cuda", "matmul"): "none", ("cuda", "conv"): "tf32", ("cuda", "rnn"): "tf32",
+}  # fmt: skip
 if not hasattr(torch._C, "_get_fp32_precision_getter"):
-    PRECISIONS = ()
+    PRECISIONS = {}
 
 
-def _get_precision() -> tuple[str, ...]:
-    """Return the precision of matrix products, then those of `PRECISIONS`."""
-    try:
-        first = torch.get_float32_matmul_precision()
-    except RuntimeError:  # torch does not say where the others contradict it
-        first = ""
-    return first, *(torch._C._get_fp32_precision_getter(*where) for where in PRECISIONS)
+def _get_precision() -> tuple[str, bool, *tuple[str, ...]]:
+    """Return the precision of matrix products, whether cuDNN may round to TF32, then those of `PRECISIONS`."""
+    matmul, cudnn = "", True
+    with contextlib.suppress(RuntimeError):  # torch does not say where the others contradict it
+        matmul = torch.get_float32_matmul_precision()
+    with contextlib.suppress(RuntimeError):
+        cudnn = torch._C._get_cudnn_allow_tf32()
+    return matmul, cudnn, *(torch._C._get_fp32_precision_getter(*where) for where in PRECISIONS)
 
 
-def _set_precision(values: tuple[str, ...]) -> None:
-    if values[0]:
-        torch.set_float32_matmul_precision(values[0])
-    for where, value in zip(PRECISIONS, values[1:], strict=True):
+def _set_precision(values: tuple[str, bool, *tuple[str, ...]]) -> None:
+    matmul, cudnn, *others = values
+    if matmul:
+        torch.set_float32_matmul_precision(matmul)
+    torch._C._set_cudnn_allow_tf32(cudnn)
+    for where, value in zip(PRECISIONS, others, strict=True):
         torch._C._set_fp32_precision_setter(*where, value)
 
 
@@ -88,7 +96,7 @@ SETTINGS = {
     "default dtype": Setting(torch.get_default_dtype, torch.set_default_dtype, torch.float32, True),
     "deterministic algorithms": Setting(_get_deterministic, _set_deterministic, (False, False), True),
     "anomaly mode": Setting(_get_anomaly_mode, _set_anomaly_mode, (False, True), True),
-    "precision of float32": Setting(_get_precision, _set_precision, ("highest", *["none"] * len(PRECISIONS)), True),
+    "precision of float32": Setting(_get_precision, _set_precision, ("highest", True, *PRECISIONS.values()), True),
     "oneDNN": Setting(torch._C._get_mkldnn_enabled, torch._C._set_mkldnn_enabled, True, True),
 }
 

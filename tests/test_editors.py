@@ -59,8 +59,10 @@ def test_a_students_script_is_understood(project):
     (project / "script.py").write_text(SCRIPT + "\n".join(MISTAKES))
     findings = check("-p", str(project), "--pythonpath", sys.executable)
     lines = SCRIPT.count("\n")
-    told = [(item["range"]["start"]["line"] - lines, item["rule"]) for item in findings if item["severity"] == "error"]
-    assert told == list(enumerate(MISTAKES.values()))
+    mistakes = [
+        (item["range"]["start"]["line"] - lines, item["rule"]) for item in findings if item["severity"] == "error"
+    ]
+    assert mistakes == list(enumerate(MISTAKES.values()))
 
 
 def test_the_package_has_no_finding_but_those_excused_in_pyproject():

@@ -157,6 +157,27 @@ def test_devices():
         assert words(check_device, value).startswith(f"unknown device {value!r}; choose 'cpu' or 'cuda'")
 
 
+@pytest.mark.parametrize("device", ["xla", "vulkan", "hpu", torch.device("ipu", 0)], ids=str)
+def test_a_device_that_torch_knows_and_this_computer_has_not_is_refused(device):
+    refused = words(check_device, device)
+    assert refused.startswith(f"device='{device}' can't be used here (")
+    assert refused.endswith("; choose 'cpu', or leave it out")
+    assert len(refused) < 200
+
+
+def test_a_second_gpu_that_is_not_there_is_refused(monkeypatch):
+    """With a single GPU, torch says so only when a tensor is made on the second one."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+
+    def make(*_, device):
+        raise RuntimeError(f"CUDA error: invalid device ordinal {device}\nGPU device may be out of range")
+
+    monkeypatch.setattr(torch, "empty", make)
+    assert words(check_device, "cuda:1") == (
+        "device='cuda:1' can't be used here (CUDA error: invalid device ordinal cuda:1); choose 'cpu', or leave it out"
+    )
+
+
 def test_what_can_be_gone_through():
     assert is_iterable([1])
     assert is_iterable("ab")

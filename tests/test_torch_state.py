@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import operator
 import threading
 
 import numpy as np
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 import cnnlab
 from cnnlab import torch_state
 from cnnlab.errors import ConfigError
-from cnnlab.training.fit import EpochState
+from cnnlab.training.device import reproducible_gpu
+from cnnlab.training.loop import EpochState
 from cnnlab.training.options import make_optimizer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
@@ -135,6 +137,8 @@ DOORS = {
     "layer_table": lambda model, _: [row.parameters for row in cnnlab.layer_table(model)],
     "load_data": lambda *_: cnnlab.load_data("patterns", train=20, validation=10, size=12).train.images,
     "from_tensors": lambda *_: cnnlab.Data.from_tensors(PIXELS, LABELS).validation.images,
+    "balance_classes": lambda _, data: cnnlab.balance_classes(data).train.images,
+    "shuffle_labels": lambda _, data: cnnlab.shuffle_labels(data).train.labels,
     "apply_kernel": lambda *_: cnnlab.apply_kernel(PIXELS[0, 0], cnnlab.make_kernel("sharpen")),
     "pool_map": lambda *_: cnnlab.pool_map(PIXELS[0, 0], "avg"),
     "as_mnist": lambda *_: cnnlab.as_mnist(PIXELS[1, 0]),
@@ -276,3 +280,57 @@ def test_a_network_made_in_inference_mode_is_refused_in_words(data):
         own = nn.Sequential(nn.Flatten(), nn.Linear(144, 2))
     with pytest.raises(ConfigError, match=r"made in torch.inference_mode\(\), so it can't be trained; make it outside"):
         cnnlab.fit(own, data, epochs=1, progress=False)
+
+
+# --- Precisions of the libraries, which newer versions of torch have
+
+NEW = {  # as torch has them when it is new
+    "mkldnn.conv": "none", "mkldnn.matmul": "none", "mkldnn.rnn": "none", "cuda.matmul": "none", "cudnn": "none",
+    "cudnn.conv": "tf32", "cudnn.rnn": "tf32",
+}  # fmt: skip
+
+
+def make_new():
+    """Give each library the precision that it has when torch is new."""
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = True
+    places = [("generic", "all"), ("mkldnn", "all"), ("cuda", "all"), ("cuda", "matmul")]
+    for place in [*places, *(("mkldnn", operation) for operation in ("conv", "matmul", "rnn"))]:
+        torch._C._set_fp32_precision_setter(*place, "none")
+
+
+@pytest.fixture
+def precisions():
+    """A function that returns the precision of each library and operation; they are new before and after the test."""
+    if not hasattr(torch.backends.mkldnn, "conv"):
+        pytest.skip("this torch has one precision for all")
+    make_new()
+    yield lambda: {name: operator.attrgetter(f"{name}.fp32_precision")(torch.backends) for name in NEW}
+    make_new()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("fp32_precision", "tf32"), ("mkldnn.conv.fp32_precision", "bf16"), ("cudnn.fp32_precision", "ieee"),
+        ("cudnn.conv.fp32_precision", "ieee"), ("cudnn.rnn.fp32_precision", "ieee"), ("cudnn.allow_tf32", False),
+        ("cuda.matmul.fp32_precision", "tf32"),
+    ],
+)  # fmt: skip
+def test_within_a_door_every_library_has_its_usual_precision(name, value, precisions):
+    module, _, last = name.rpartition(".")
+    owner = operator.attrgetter(module)(torch.backends) if module else torch.backends
+    assert precisions() == NEW
+    setattr(owner, last, value)
+    before = precisions()
+    assert before != NEW
+
+    @torch_state.usual_torch_state
+    def look():
+        with reproducible_gpu(torch.device("cuda")):  # torch would refuse the settings that contradict each other
+            pass
+        return precisions()
+
+    assert look() == NEW
+    assert precisions() == before
+    assert getattr(owner, last) == value

@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     arguments.add_argument(
         "--at", default="last", type=epoch, metavar="EPOCH",
-        help="the epoch of the metric: last; stopped, where patience ended the training; best, the one of the lowest "
+        help="the epoch of the metric: last; stopped, the one whose weights patience kept; best, the one of the lowest "
         "validation loss; or its number (default: last)",
     )  # fmt: skip
     arguments.add_argument(

@@ -1,103 +1,19 @@
-"""Look up a metric of each run at an epoch, and refuse a metric or an epoch that gives no fair comparison."""
+"""Look up a metric of each run at an epoch, and say why a run has none."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from cnnlab.checks import check_choice, check_whole, is_iterable, shown
-from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
-from cnnlab.training.curve_metrics import DERIVED, OF_WHOLE_CURVE, check_curve_metric, curve_value, split_metric
-from cnnlab.training.history import (
-    INSIDES,
-    LAYER_NUMBERS,
-    METRICS,
-    History,
-    metrics_of,
-    warn_if_environments_differ,
-)
+from cnnlab.training.curve_metrics import DERIVED, OF_WHOLE_CURVE, curve_value, split_metric
+from cnnlab.training.history import INSIDES, LAYER_NUMBERS, METRICS
 
 OF_WHOLE_RUN = ("seconds", *OF_WHOLE_CURVE)
 SHARES = ("train_accuracy", "validation_accuracy", "dead_share", "saliency_concentration")  # 0–1
-WHEN = {"last": "after the last epoch", "stopped": "where training stopped", "best": "at the best epoch"}
-
-
-def distinct(runs: Iterable[Run]) -> list[Run]:
-    """Return each run once, however often it was given; raise ConfigError if one of the values is no Run."""
-    if not is_iterable(runs):
-        raise ConfigError(f"wanted runs, such as sweep() or load_runs() returns, got {shown(runs)}")
-    runs = list(runs)
-    for run in runs:
-        if not isinstance(run, Run):
-            raise ConfigError(f"wanted runs, such as sweep() or load_runs() returns, got {type(run).__name__}")
-    return list({run.experiment.key: run for run in runs}.values())
-
-
-def check_metric_at(runs: list[Run], metric: str, at: str | int, *, compared: Iterable[str]) -> None:
-    """Raise ConfigError unless the metric at this epoch is a fair way to compare runs that differ in these fields."""
-    name = check_curve_metric(metric, metrics_of(run.history for run in runs))
-    if isinstance(at, str):
-        check_choice("at", at, WHEN)
-    else:
-        check_whole("at", at, 1)
-    if name in OF_WHOLE_RUN and at not in ("last", "stopped"):
-        verb = "are those" if name == "seconds" else "is that"
-        raise ConfigError(f"{metric} {verb} of the whole run, so that at={at!r} has none; take at='last'")
-    keeps_best = at == "stopped" and any(run.experiment.patience is not None for run in runs)
-    # Patience keeps the epoch of the lowest validation loss, so that it is no fair judge of that loss.
-    unfair_with_patience = ("epochs", "patience", "min_delta") if metric == "validation_loss" else ("epochs",)
-    unfair: dict[str | int, tuple[str, ...]] = {"best": ("epochs", "patience", "min_delta")}
-    if keeps_best:
-        unfair["stopped"] = unfair_with_patience
-    for name in unfair.get(at, ()):
-        if name in compared:
-            why = "with patience the best weights are kept, and " if keeps_best else ""
-            raise ConfigError(
-                f"at={at!r} can't compare {name}: {why}the best of more epochs is never worse, whatever training does; "
-                "take at='last'"
-            )
-
-
-def comparable_runs(
-    runs: Iterable[Run],
-    metric: str,
-    at: str | int,
-    *,
-    compared: Iterable[str] = (),
-    moving: Iterable[str] | None = None,
-) -> list[Run]:
-    """Return each run once, and warn where their environments differ.
-
-    Parameters
-    ----------
-    runs, metric, at
-        As in `compare`.
-    compared : iterable of str
-        The fields whose values are compared.
-    moving : iterable of str, optional
-        The fields that may differ between two runs that are subtracted from each other. None: those in `compared`.
-
-    Raises
-    ------
-    ConfigError
-        If the metric at this epoch gives no fair comparison.
-    """
-    runs = distinct(runs)
-    check_metric_at(runs, metric, at, compared=compared)
-    paired = paired_histories(runs, compared if moving is None else moving)
-    warn_if_environments_differ((run.history for run in runs), paired=paired, stacklevel=4)
-    return runs
-
-
-def paired_histories(runs: Iterable[Run], moving: Iterable[str]) -> list[list[History]]:
-    """Return lists of histories; the runs of a list agree in every field, the seed included, except those that move."""
-    groups: dict[tuple, list[History]] = {}
-    for run in runs:
-        others = tuple(value for name, value in run.experiment.resolved().items() if name not in moving)
-        groups.setdefault(others, []).append(run.history)
-    return list(groups.values())
+WHEN = {"last": "after the last epoch", "stopped": "at the epoch whose weights were kept", "best": "at the best epoch"}
 
 
 class MetricValues(NamedTuple):
@@ -152,7 +68,7 @@ def why_missing(runs: Iterable[Run], metric: str, at: str | int) -> str:
     >>> why_missing([run], "validation_accuracy", "last")
     'no validation images: train with a larger validation_size'
     """
-    return "; ".join(dict.fromkeys(_why_missing(run, metric, at) for run in runs))
+    return join_once(_why_missing(run, metric, at) for run in runs)
 
 
 def _why_missing(run: Run, metric: str, at: str | int) -> str:
@@ -168,6 +84,35 @@ def _why_missing(run: Run, metric: str, at: str | int) -> str:
     if name not in (*METRICS, *DERIVED) and rows and not any(metric in row for row in rows):
         return "not recorded: sweep(…, insides=True)" + (", or no such layer" if "." in metric else "")
     return "diverged, interrupted or too short"
+
+
+def warn_of_missing(missing: int, count: int, metric: str, at: str | int, reasons: Iterable[str]) -> None:
+    """Warn the caller of a public function if some of its runs have no value of the metric.
+
+    Parameters
+    ----------
+    missing, count : int
+        How many runs have no value, and how many runs there are.
+    metric, at
+        As in `value_at`.
+    reasons : iterable of str
+        Why they have none.
+    """
+    if missing:
+        warnings.warn(
+            f"{missing} of {count} runs have no {metric} at {at!r} ({join_once(reasons)}) and are left out: "
+            "what remains may look better than it is",
+            stacklevel=3,
+        )
+
+
+def join_once(reasons: Iterable[str]) -> str:
+    """Return the reasons as one text, each once; a text may itself be several reasons, joined with "; ".
+
+    >>> join_once(["diverged", "diverged; not recorded"])
+    'diverged; not recorded'
+    """
+    return "; ".join(dict.fromkeys(reason for text in reasons for reason in text.split("; ")))
 
 
 def value_at(run: Run, metric: str, at: str | int) -> float | None:

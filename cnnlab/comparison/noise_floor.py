@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from cnnlab.comparison.comparable_runs import check_runs, comparable_runs
+from cnnlab.comparison.metrics import metric_values, warn_of_missing
+from cnnlab.experiments.run import Run
+
 CONFIDENCE = 0.95  # that all intervals of a table hold the true difference
+
+
+def noise_floor(runs: Iterable[Run], *, metric: str = "validation_accuracy", at: str | int = "last") -> float:
+    """Return the noise floor: two single runs of one setting differ by less than this 95 times in 100.
+
+    Runs that differ in the seed alone say how large it is; several settings are pooled. NaN if each has one seed. Runs
+    without a value are left out, with a warning. The 95 assume that the values of a setting scatter roughly normally,
+    and as widely in one setting as in another.
+
+    Raises
+    ------
+    ConfigError
+        If there are no runs, or the metric at this epoch gives no fair comparison.
+
+    >>> noise_floor(sweep(grid(Experiment(), seed=range(5))))
+    0.021
+    """
+    runs = comparable_runs(check_runs(runs), metric, at)
+    by_setting = ((run.experiment.replace(seed=0).key, run) for run in runs)
+    values, why_without, without_value = metric_values(by_setting, metric, at)
+    warn_of_missing(without_value, len(runs), metric, at, why_without.values())
+    return pooled_noise(values)
 
 
 def pooled_noise(values: Mapping[Any, Mapping[int, float]]) -> float:
     """Return the noise floor: two single runs of one setting differ by less than this 95 times in 100.
 
-    It is t × √2 × the standard deviation over the seeds, pooled over the settings; NaN if no setting has two seeds.
+    It is t × √2 × the standard deviation over the seeds, pooled over the settings: 95 % of the differences between two
+    new runs are smaller, if the values of each setting are normal with one standard deviation for all, and independent.
+    Student's t makes it wider where few runs say how large that deviation is. NaN if no setting has two seeds.
 
     Parameters
     ----------

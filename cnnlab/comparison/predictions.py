@@ -77,7 +77,7 @@ def commit_guess(
     if isinstance(guess, Mapping):
         lines = []
         for name, part in guess.items():
-            of_part = {key: value[name] if isinstance(value, Mapping) else value for key, value in options.items()}
+            of_part = {key: _of_part(key, value, name) for key, value in options.items()}
             lines.append(f"{name}: {commit_guess(f'{question}/{name}', part, **of_part)}")
         return Words("\n".join(lines))
     rule = _asked[question] = check_rule(choices, tolerance, factor)
@@ -94,6 +94,15 @@ def commit_guess(
         done = f"You answered this already: {kept.guess}. The first guess counts."
     is_lost = "google.colab" in sys.modules and not os.environ.get("CNNLAB_COURSE")
     return Words(done + ON_DRIVE if is_lost else done)
+
+
+def _of_part(option: str, value: Any, name: object) -> Any:
+    """Return what an argument of `commit_guess` is for one of several guesses: a dict has a value for each of them."""
+    if not isinstance(value, Mapping):
+        return value
+    if name not in value:
+        raise ConfigError(f"{option} has nothing for {name!r}, only for {', '.join(map(repr, value))}; add it")
+    return value[name]
 
 
 def keep_first(prediction: Prediction) -> Prediction:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnlab.checks import check_whole
-from cnnlab.comparison.metrics import comparable_runs, distinct, higher_is_better, value_at
+from cnnlab.comparison.comparable_runs import comparable_runs, distinct
+from cnnlab.comparison.metrics import higher_is_better, value_at
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
@@ -36,7 +37,8 @@ def rank_stability(
     metric, at
         As in `compare`.
     resamples : int
-        How often the seeds are drawn anew, with replacement (the bootstrap).
+        How often the seeds are drawn anew, with replacement (the bootstrap). It knows no other seeds than these: with
+        few of them the ranking looks surer than it is.
     seed : int
         For these drawings.
 

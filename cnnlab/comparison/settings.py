@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cnnlab.comparison.comparable_runs import comparable_runs, distinct
 from cnnlab.comparison.compare import Comparison
-from cnnlab.comparison.metrics import comparable_runs, distinct, diverged_with_value, metric_values, why_missing
+from cnnlab.comparison.metrics import diverged_with_value, metric_values, why_missing
 from cnnlab.comparison.noise_floor import pooled_noise
 from cnnlab.comparison.verdicts import paired_rows
 from cnnlab.errors import ConfigError
@@ -40,16 +41,18 @@ def compare_settings(runs: Iterable[Run], *, metric: str = "validation_accuracy"
     if not runs:
         raise ConfigError("there are no runs to compare; train one first")
     runs = comparable_runs(runs, metric, at, moving=[name for name in FIELDS if name != "seed"])
-    values, why_without, missing = metric_values(zip(setting_names(runs), runs, strict=True), metric, at)
+    by_setting = list(zip(setting_names(runs), runs, strict=True))
+    values, why_without, missing = metric_values(by_setting, metric, at)
     values = {name: dict(sorted(of_setting.items())) for name, of_setting in values.items()}
     first = next((name for name, of_setting in values.items() if of_setting), None)
     if first is None:
         raise ConfigError(f"none of these {len(runs)} runs has {metric} at {at!r}: {why_missing(runs, metric, at)}")
     values = {first: values.pop(first)} | values
     rows = paired_rows(list(values), values, metric, why_without)
-    diverged = diverged_with_value(zip(setting_names(runs), runs, strict=True), metric, at)
-    noise = pooled_noise(values)
-    return Comparison("setting", (), metric, at, rows, values, noise, missing, missing, why_without, diverged)
+    return Comparison(
+        "setting", (), metric, at, rows, values, noise_floor=pooled_noise(values), left_out=missing,
+        without_value=missing, why_without=why_without, diverged=diverged_with_value(by_setting, metric, at),
+    )  # fmt: skip
 
 
 def setting_names(runs: Iterable[Run]) -> list[str]:

@@ -10,10 +10,10 @@ import ipywidgets
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice
-from cnnlab.comparison.compare import noise_floor
+from cnnlab.comparison.noise_floor import noise_floor
 from cnnlab.experiments.runs import Runs, load_runs
 from cnnlab.files import check_path, folder_version
-from cnnlab.plots.runs import plot_noise_floor
+from cnnlab.plots.noise_floor import plot_noise_floor
 from cnnlab.plots.style import axis_label
 from cnnlab.training.history import METRICS
 from cnnlab.widgets.base import Panel

@@ -41,27 +41,22 @@ def load_published(name: str) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[s
     dataset = getattr(datasets, DOWNLOADS[name])
     folder = cache_folder() / name
     _download_once(dataset, folder)
-    try:
-        if name == "cifar10":
-            return _read_cifar10(folder)
-        if hasattr(dataset, "resources"):
-            return _read_archives(dataset, folder)
-        sets = [dataset(folder, train=train) for train in (True, False)]
-    except (RuntimeError, OSError, ValueError, AssertionError) as error:  # what torchvision raises for damaged files
-        raise DataError(f"{folder} is damaged ({error}); delete that folder to download it again") from error
-    return _images_and_labels(sets[0]), _images_and_labels(sets[1]), tuple(sets[0].classes)
+    return _read_cifar10(folder) if name == "cifar10" else _read_archives(dataset, folder)
 
 
 def _read_archives(dataset: Any, folder: Path) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[str, ...]]:
-    """Read archives of the format of MNIST as MNIST's are read; raise ValueError unless each has its checksum.
+    """Read archives of the format of MNIST as MNIST's are read; raise DataError unless each has its checksum.
 
     torchvision checks them only when it downloads them, and reads what it has unpacked without a check.
     """
     raw = folder / dataset.__name__ / "raw"
-    for archive, expected in dataset.resources:
-        if hashlib.md5((raw / archive).read_bytes(), usedforsecurity=False).hexdigest() != expected:
-            raise ValueError(f"{archive} does not have its checksum")
-    pairs = [idx.read_pair(raw, prefix, len(dataset.classes)) for prefix in ("train", "t10k")]
+    try:
+        for archive, expected in dataset.resources:
+            if hashlib.md5((raw / archive).read_bytes(), usedforsecurity=False).hexdigest() != expected:
+                raise DataError(f"{archive} does not have its checksum")
+        pairs = [idx.read_pair(raw, prefix, len(dataset.classes)) for prefix in ("train", "t10k")]
+    except (OSError, DataError) as error:
+        raise DataError(f"{folder} is damaged ({error}); delete that folder to download it again") from error
     train, test = ((torch.from_numpy(images)[:, None], torch.from_numpy(labels).long()) for images, labels in pairs)
     return train, test, tuple(dataset.classes)
 
@@ -73,13 +68,6 @@ def _read_cifar10(folder: Path) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple
     except DataError as error:
         words = f"{folder / cifar10.ARCHIVE} {error}; delete the folder {folder} to download it again"
         raise DataError(words) from error
-
-
-def _images_and_labels(dataset: Any) -> ImagesAndLabels:
-    """Return the tensors of one of torchvision's data sets."""
-    images = torch.as_tensor(dataset.data)  # (N, H, W) if grey, (N, H, W, C) if in colour
-    images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
-    return images, torch.as_tensor(dataset.targets)
 
 
 def _download_once(dataset: Any, folder: Path) -> None:

@@ -46,15 +46,15 @@ def find_duplicates(folder: str | os.PathLike, *, near: bool = True) -> list[tup
     """
     if not isinstance(near, bool):
         raise ConfigError(f"near must be True or False, got {shown(near)}")
-    found = find_pictures(folder)
-    pairs = list(_same_bytes(hash_pictures(found)))
+    pictures = find_pictures(folder)
+    pairs = list(_same_bytes(hash_pictures(pictures)))
     if near:
-        pairs += _alike(load_pixels(found, size=SIDE, grey=False)[0])
+        pairs += _alike(load_pixels(pictures, size=SIDE, grey=False)[0])
     first, second = np.array(pairs, int).reshape(-1, 2).T
-    count = len(found.files)
+    count = len(pictures.files)
     links = coo_array((np.ones(len(first)), (first, second)), shape=(count, count))
     groups: dict[int, list[str]] = {}
-    for path, group in zip(found.files, connected_components(links, directed=False)[1], strict=True):
+    for path, group in zip(pictures.files, connected_components(links, directed=False)[1], strict=True):
         groups.setdefault(group, []).append(readable(path))
     return [tuple(paths) for paths in groups.values() if len(paths) > 1]
 

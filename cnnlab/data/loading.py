@@ -11,10 +11,12 @@ import torch
 
 from cnnlab.checks import check_choice, check_whole, shown
 from cnnlab.data import downloads, shipped
-from cnnlab.data.dataset import Data, assemble, balance_classes, split_sizes, split_up, test_size
+from cnnlab.data.dataset import Data, assemble, split_up
 from cnnlab.data.patterns import PATTERN_KNOBS, make_patterns
 from cnnlab.data.picture_folder import PictureFolder, find_pictures, list_some, readable
 from cnnlab.data.picture_loading import load_pixels
+from cnnlab.data.splitting import split_sizes, test_size
+from cnnlab.data.training_split import balance_classes
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.machine import free_memory
 from cnnlab.printing import write_line

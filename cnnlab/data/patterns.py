@@ -98,7 +98,7 @@ def fill_knobs(given: dict[str, Any]) -> dict[str, Any]:
     return knobs
 
 
-def check_knobs(structure, scale, noise, classes, size) -> None:
+def check_knobs(structure: str, scale: int | None, noise: float | None, classes: int, size: int) -> None:
     """Raise ConfigError unless `make_patterns` can work with these values."""
     check_whole("size", size, 8, most=MOST_PIXELS)
     check_choice("structure", structure, STRUCTURES)

@@ -36,29 +36,29 @@ def fingerprint(folder: str | os.PathLike) -> str:
     >>> fingerprint("my_pictures")
     '5f0c6a1b9e8d7c42'
     """
-    found = find_pictures(folder)
-    return combine(found, hash_pictures(found))
+    pictures = find_pictures(folder)
+    return combine(pictures, hash_pictures(pictures))
 
 
-def combine(found: PictureFolder, digests: list[str]) -> str:
+def combine(pictures: PictureFolder, digests: list[str]) -> str:
     """Return the fingerprint of pictures whose hashes are known."""
-    text = json.dumps([[portable(path), digest] for path, digest in zip(found.files, digests, strict=True)])
+    text = json.dumps([[portable(path), digest] for path, digest in zip(pictures.files, digests, strict=True)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def hash_pictures(found: PictureFolder) -> list[str]:
+def hash_pictures(pictures: PictureFolder) -> list[str]:
     """Return the SHA-256 hash of each picture; a file is read if its size, times or place on the disk have changed."""
-    index = _folder() / f"{hashlib.sha256(os.fsencode(os.path.realpath(found.root))).hexdigest()[:16]}.json"
+    index = _folder() / f"{hashlib.sha256(os.fsencode(os.path.realpath(pictures.root))).hexdigest()[:16]}.json"
     known, now = _read_index(index), {}
-    for path in found.files:
+    for path in pictures.files:
         try:
-            state = os.stat(found.root / path)
+            state = os.stat(pictures.root / path)
             look = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
             *before, looked, digest = known.get(path, (0, ""))
             if before != look or max(look[1:3]) + TICK > looked:
-                looked, digest = time.time_ns(), hash_file((found.root / path).read_bytes())
+                looked, digest = time.time_ns(), hash_file((pictures.root / path).read_bytes())
         except OSError as error:
-            raise DataError(f"{readable(str(found.root / path))} can't be opened ({error.strerror}); "
+            raise DataError(f"{readable(str(pictures.root / path))} can't be opened ({error.strerror}); "
                             "change its permissions, or remove it") from error  # fmt: skip
         now[path] = [*look, looked, digest]
     if now != known:

@@ -21,10 +21,10 @@ class _Line(tqdm):
 
     monitor_interval = 0  # else tqdm starts a thread for the process, which outlives the line
 
-    def __init__(self, found: PictureFolder) -> None:
+    def __init__(self, pictures: PictureFolder) -> None:
         self.cell_display = display_of_the_cell()
         super().__init__(
-            found.files, found.name, leave=False, delay=1, mininterval=0.25,
+            pictures.files, pictures.name, leave=False, delay=1, mininterval=0.25,
             file=sys.stderr if self.cell_display is None else io.StringIO(),
             bar_format="{desc}: {n_fmt} of {total_fmt} pictures, {remaining} left",
         )  # fmt: skip
@@ -39,7 +39,7 @@ class _Line(tqdm):
 
 
 def load_pixels(
-    found: PictureFolder, *, size: int, grey: bool, fingerprint: str | None = None
+    pictures: PictureFolder, *, size: int, grey: bool, fingerprint: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return all pictures as uint8 (N, C, size, size), and which files hold more than one picture, bool (N,).
 
@@ -47,35 +47,35 @@ def load_pixels(
     have the fingerprint that is wanted (None: any).
     """
     display_of_the_cell()  # also where nothing is left to do: a cell leaves the same on every run
-    digests = hash_pictures(found)
-    present = combine(found, digests)
+    digests = hash_pictures(pictures)
+    present = combine(pictures, digests)
     if fingerprint not in (None, present):
         raise DataError(
-            f"the pictures in {readable(str(found.root))} are not those of this experiment (their fingerprint is "
+            f"the pictures in {readable(str(pictures.root))} are not those of this experiment (their fingerprint is "
             f"{present}, not {fingerprint}): they have changed, or the folder is another one; bring them back, or use "
             "experiment.replace(fingerprint=None) for the pictures that are there now"
         )
     key = f"{present}-{size}-{'grey' if grey else 'colour'}"
-    kept, shape = read_pixels(key), (len(found.files), 1 if grey else 3, size, size)
+    kept, shape = read_pixels(key), (len(pictures.files), 1 if grey else 3, size, size)
     if kept is not None and kept[0].shape == shape and kept[0].dtype == np.uint8:
         return kept
-    pixels, more = np.empty(shape, np.uint8), np.zeros(len(found.files), bool)
+    pixels, more = np.empty(shape, np.uint8), np.zeros(len(pictures.files), bool)
     faults = []
-    for place, path in enumerate(_Line(found)):
+    for place, path in enumerate(_Line(pictures)):
         try:
-            pixels[place], more[place] = _decode(found, path, digests[place], size, grey)
+            pixels[place], more[place] = _decode(pictures, path, digests[place], size, grey)
         except DataError as error:
-            faults.append(f"{readable(str(found.root / path))} {error}")
+            faults.append(f"{readable(str(pictures.root / path))} {error}")
     if faults:
         raise DataError(_in_words(faults))
     keep_pixels(key, pixels, more)
     return pixels, more
 
 
-def _decode(found: PictureFolder, path: str, digest: str, size: int, grey: bool) -> tuple[np.ndarray, bool]:
+def _decode(pictures: PictureFolder, path: str, digest: str, size: int, grey: bool) -> tuple[np.ndarray, bool]:
     """Return a picture as uint8 (C, size, size), and whether its file holds more; DataError continues its path."""
     try:
-        content = (found.root / path).read_bytes()
+        content = (pictures.root / path).read_bytes()
     except OSError as error:
         raise DataError(f"can't be opened ({error.strerror})") from error
     if hash_file(content) != digest:

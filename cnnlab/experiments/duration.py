@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from cnnlab.experiments.experiment import Experiment
-from cnnlab.experiments.run import one_thread
+from cnnlab.experiments.one_thread import one_thread
 from cnnlab.model.cnn import build_cnn
 
 # Seconds on a processor of 2020, fitted to 15 experiments of all shapes: right within a quarter for each of them.

@@ -13,14 +13,16 @@ from torch import nn
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, check_kernel_size, check_whole, shown
-from cnnlab.data.dataset import Data, split_sizes
+from cnnlab.data.dataset import Data
 from cnnlab.data.loading import DATASETS, load_data, load_folder
 from cnnlab.data.patterns import STRUCTURES, check_knobs, fill_knobs
 from cnnlab.data.picture_cache import fingerprint
 from cnnlab.data.picture_folder import find_pictures
+from cnnlab.data.splitting import split_sizes
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.fields import Setting, data_field, network_field, training_field
-from cnnlab.model.cnn import PADDINGS, POOLINGS, build_cnn, check_architecture, check_parameter_count
+from cnnlab.model.architecture import PADDINGS, POOLINGS, check_architecture
+from cnnlab.model.cnn import build_cnn, check_parameter_count
 from cnnlab.model.layer_table import LayerTable, layer_table
 from cnnlab.training.options import LEARNING_RATES, OPTIMIZERS, check_settings, check_sizes
 

@@ -18,21 +18,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnlab.data.dataset import Data, Split
+from cnnlab.data.dataset import Split
 from cnnlab.experiments.device_work import VALIDATION_BATCH, TrainingStep, Validation, record_graphs
-from cnnlab.experiments.experiment import TRAINING, Experiment
-from cnnlab.experiments.run import Run, load_once, one_thread
+from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.one_thread import one_thread
+from cnnlab.experiments.replica import Epoch, Replica
+from cnnlab.experiments.run import Run, load_once
 from cnnlab.experiments.stacked_network import StackedNetwork, optimizer_settings
-from cnnlab.interpret.recorder import Recorder
 from cnnlab.machine import free_memory
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.layer_table import layer_table
-from cnnlab.model.weights import pack_tensors
-from cnnlab.training.early_stopping import replay
-from cnnlab.training.environment import environment
-from cnnlab.training.fit import EpochState, is_out_of_memory, reproducible_gpu, what_to_try
-from cnnlab.training.history import History
-from cnnlab.training.options import LEARNING_RATES, check_numbers, check_settings, check_sizes, choose_device
+from cnnlab.training.device import choose_device, is_out_of_memory, reproducible_gpu, what_to_try
 
 MOST_REPLICAS = 128  # more in one network make a GPU no faster, and each holds an open lock file of the store
 
@@ -117,7 +113,7 @@ class _Training:
         experiments = [Experiment(**payload["experiment"]) for payload in payloads]
         data = {experiment.of_data(): load_once(experiment) for experiment in experiments}
         replicas = [
-            _Replica(place, experiment, payload, data[experiment.of_data()], device)
+            Replica(place, experiment, payload, data[experiment.of_data()], device)
             for place, (experiment, payload) in enumerate(zip(experiments, payloads, strict=True))
         ]
         # Replicas with the same optimizer lie side by side.
@@ -174,7 +170,7 @@ class _Training:
         ended, self.ended = self.ended, {}
         return ended
 
-    def _train_epoch(self, running: list[_Replica]) -> None:
+    def _train_epoch(self, running: list[Replica]) -> None:
         """Train one epoch of the whole network, and add it to the replicas that still run."""
         start = time.perf_counter()
         if self.epochs_of_network == 1 and self.graphs:  # all that is made at the first step is there now
@@ -192,7 +188,7 @@ class _Training:
         self.validate.run()
         self.epochs_of_network += 1
         self._draw()  # while the device is still computing
-        epoch = _Epoch(losses, hits, [size for _, size in self.batches], self.validate, self.sizes[1])
+        epoch = Epoch(losses, hits, [size for _, size in self.batches], self.validate, self.sizes[1])
         seconds = (time.perf_counter() - start) / len(running)
         for place, replica in enumerate(self.replicas):
             if replica.run is None:
@@ -200,7 +196,7 @@ class _Training:
                 self._end(replica)
         self._drop_ended()
 
-    def _end(self, replica: _Replica) -> None:
+    def _end(self, replica: Replica) -> None:
         """Note the replica's run if this was its last epoch."""
         run = replica.end()
         if run is not None:
@@ -229,103 +225,3 @@ def _on(device: torch.device, dtype: torch.dtype, splits: list[Split]) -> tuple[
     images = torch.cat([split.images for split in splits]) if len(splits) > 1 else splits[0].images
     labels = torch.cat([split.labels for split in splits])
     return images.to(device, dtype), labels.to(device)
-
-
-class _Epoch:
-    """The numbers of one epoch, a column for each replica: read from the device once, which waits for it.
-
-    Parameters
-    ----------
-    losses, hits : Tensor
-        The mean loss and the number of correct answers of each training batch, (batches, replicas).
-    sizes : list of int
-        The images of each of these batches.
-    validation : Validation
-        What was computed after the last of them.
-    validation_size : int
-        The number of validation images; without any there are no columns for them.
-    """
-
-    def __init__(
-        self, losses: Tensor, hits: Tensor, sizes: list[int], validation: Validation, validation_size: int
-    ) -> None:
-        self.losses, self.finite, count = losses.cpu().double(), validation.finite.tolist(), sum(sizes)
-        self.columns = {"train_loss": (torch.tensor(sizes).double() @ self.losses / count).tolist()}
-        self.columns["train_accuracy"] = (hits.cpu().sum(0).double() / count).tolist()
-        if validation_size:
-            self.columns["validation_loss"] = (validation.losses.cpu().double().sum(0) / validation_size).tolist()
-            self.columns["validation_accuracy"] = (validation.hits.cpu().sum(0).double() / validation_size).tolist()
-
-    def row(self, place: int) -> dict[str, float]:
-        """Return the numbers of one replica, as a row of its history."""
-        return {name: values[place] for name, values in self.columns.items()}
-
-    def first_bad_batch(self, place: int) -> int:
-        """Return the number (from 1) of the batch in which this replica has diverged; 0 if it has not."""
-        if self.finite[place] and all(math.isfinite(value) for value in self.row(place).values()):
-            return 0
-        bad = self.losses[:, place].isfinite().logical_not().nonzero()
-        return int(bad[0]) + 1 if len(bad) else len(self.losses)
-
-
-class _Replica:
-    """One run: its experiment, its generators, and what is recorded of it; `run` is the Run as soon as it has ended."""
-
-    def __init__(self, place: int, experiment: Experiment, payload: dict, data: Data, device: torch.device) -> None:
-        self.place, self.experiment, self.data = place, experiment, data
-        self.snapshots, self.insides = payload["snapshots"], payload.get("insides", False)
-        settings = {name: getattr(self.experiment, name) for name in TRAINING}
-        check_settings(settings)
-        check_sizes(settings["batch_size"], settings["patience"], len(self.data.train), len(self.data.validation))
-        if settings["learning_rate"] is None:
-            settings["learning_rate"] = LEARNING_RATES[settings["optimizer"]]
-        self.history = History(settings, environment(device), classes=len(data.classes))
-        self.order = torch.Generator().manual_seed(settings["seed"])
-        self.dropout = torch.Generator().manual_seed((settings["seed"] + 1) % 2**64)  # as the first Dropout in `fit`
-        self.tensors: dict[str, Tensor] = {}
-        self.seconds = 0.0
-        self.run: Run | None = None
-
-    def next_order(self, count: int) -> Tensor:
-        """Return the order of the images in the next epoch, (count,): that which `fit` draws."""
-        return torch.randperm(count, generator=self.order)
-
-    def next_kept(self, count: int) -> Tensor:
-        """Return the dropout masks of an epoch (images, hidden): what `Dropout` draws a batch at a time."""
-        return torch.rand((count, self.experiment.hidden), generator=self.dropout) >= self.experiment.dropout
-
-    def keep(self, epoch: int, network: StackedNetwork, place: int) -> None:
-        """Keep the weights of this epoch where they are asked for."""
-        if epoch in self.snapshots:
-            weights = network.weights_of(place)
-            self.tensors |= {f"{epoch}.{name}": value.cpu() for name, value in weights.items()}
-
-    def finish_epoch(self, epoch: _Epoch, place: int, seconds: float, network: StackedNetwork) -> None:
-        """Add the epoch's row, as `fit` does: or, where a number is not finite, note that the run has diverged."""
-        history = self.history
-        self.seconds += seconds
-        history.stopped_in = len(history) + 1
-        bad = epoch.first_bad_batch(place)
-        if bad:
-            history.stopped_by, history.diverged_in_batch = "diverged", bad
-            return
-        history.rows.append({"epoch": len(history) + 1, **epoch.row(place), "seconds": seconds})
-        self.keep(len(history), network, place)
-        if self.insides:
-            model, optimizer = network.extract(place, self.experiment, self.data)
-            state = EpochState(len(history), history, model, optimizer, self.data)
-            history.rows[-1] |= check_numbers(Recorder(activations=True, saliency=True)(state))
-
-    def end(self) -> Run | None:
-        """Make and return the Run if this was the last epoch; else return None."""
-        history, settings = self.history, self.history.settings
-        stops = settings["patience"] is not None or len(history) == settings["epochs"] or history.stopped_by
-        rule = {name: settings[name] for name in ("epochs", "patience", "min_delta")}
-        ended = replay(history, **rule) if stops else None
-        if ended is None:
-            return None
-        kept = tuple(epoch for epoch in self.snapshots if epoch <= len(ended))
-        weights = pack_tensors(self.tensors, {}) if self.tensors else b""
-        shape, classes = self.data.input_shape, self.data.classes
-        self.run = Run(self.experiment, ended, self.seconds, shape, classes, kept, lambda: weights)
-        return self.run

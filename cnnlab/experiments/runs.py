@@ -1,9 +1,7 @@
-"""Load finished runs from a store, filter them, and put them into tables."""
+"""Load finished runs from a store, and filter them."""
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -14,18 +12,16 @@ from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, is_iterable, shown
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
+from cnnlab.experiments.garbage_collector import garbage_collector_off
 from cnnlab.experiments.pooled_runs import find_stores, holds_other_files, pool_runs
 from cnnlab.experiments.records import read_runs
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Store
+from cnnlab.experiments.tables import table_of_epochs, table_of_runs, table_of_settings
 from cnnlab.files import data_folder
-from cnnlab.training.curve_metrics import DERIVED, check_curve_metric, curve_value
-from cnnlab.training.history import METRICS, metrics_of
 
 if TYPE_CHECKING:
     import pandas
-
-ENDED = ("trained_epochs", "stopped_by", "diverged", "best_epoch", "kept_epoch")
 
 
 class Failure(NamedTuple):
@@ -118,11 +114,7 @@ class Runs:
 
         >>> runs.to_frame()[["kernel_size", "seed", "validation_accuracy"]]
         """
-        import pandas
-
-        with garbage_collector_off():
-            rows = [_row(run) for run in self]
-        return pandas.DataFrame(rows, columns=None if rows else [*FIELDS, *ENDED, *METRICS, "key"])
+        return table_of_runs(self)
 
     def summary(self, metric: str | Iterable[str] = "validation_accuracy") -> pandas.DataFrame:
         """Return a DataFrame with one row for each setting; runs of one setting differ in the seed alone.
@@ -137,35 +129,8 @@ class Runs:
         >>> runs.summary("validation_loss")
         >>> runs.summary(["train_loss", "validation_loss", "dead_share"]).sort_values("validation_loss")
         """
-        import pandas
-
         check_arguments(Runs.summary, locals())
-        metrics = [metric] if isinstance(metric, str) else list(metric)
-        known = [name for name in metrics_of(run.history for run in self) if name != "seconds"]
-        computed = [name for name in metrics if check_curve_metric(name, known) in DERIVED]
-        spreads = {name: "std" if isinstance(metric, str) else f"{name}_std" for name in metrics}
-        varied = [name for name, values in self.values().items() if len(values) > 1 and name != "seed"]
-        pairs = [column for name in metrics for column in (name, spreads[name])]
-        columns = [*varied, "seeds", *pairs, "trained_epochs", "seconds"]
-        if not len(self):
-            return pandas.DataFrame(columns=columns)
-        frame = self.to_frame()
-        frame["channels"] = frame["channels"].map(str)
-        for name in computed:
-            frame[name] = [curve_value(run.history, name, len(run.history)) for run in self]
-        groups = frame.groupby(varied or "dataset", dropna=False, sort=False)
-        columns_of = {name: (name, "mean") for name in [*metrics, "trained_epochs"]}
-        columns_of |= {spreads[name]: (name, "std") for name in metrics}
-        for name in computed:
-            if frame[name].hasnans:
-                frame[f"{name}_missing"] = frame[name].isna()
-                columns_of[f"{name}_missing"] = (f"{name}_missing", "sum")
-                columns.append(f"{name}_missing")
-        if sum(frame["diverged"]):
-            columns_of["diverged"] = ("diverged", "sum")
-            columns.append("diverged")
-        table = groups.agg(seeds=("seed", "nunique"), seconds=("seconds", "sum"), **columns_of)
-        return table.reset_index().reindex(columns=columns)
+        return table_of_settings(self, metric)
 
     def curves(self) -> pandas.DataFrame:
         """Return a DataFrame with one row for each epoch of each run: every field, `epoch`, and the epoch's metrics.
@@ -174,20 +139,7 @@ class Runs:
 
         >>> runs.curves()[["seed", "epoch", "train_loss"]]
         """
-        import pandas
-
-        rows = [run.experiment.resolved() | row for run in self for row in run.history.rows]
-        return pandas.DataFrame(rows, columns=None if rows else [*FIELDS, "epoch", *METRICS])
-
-
-def _row(run: Run) -> dict[str, Any]:
-    """Return the row of one run in `to_frame`."""
-    history, last = run.history, run.history.rows[-1] if run.history.rows else {}
-    ended = (len(history), history.stopped_by, history.diverged, history.best_epoch, history.kept_epoch)
-    row = run.experiment.resolved() | dict(zip(ENDED, ended, strict=True))
-    row |= {metric: last.get(metric) for metric in METRICS[:4]} | last | {"seconds": run.seconds}
-    row.pop("epoch", None)
-    return row | history.environment | {"key": run.experiment.key}
+        return table_of_epochs(self)
 
 
 def _as_alternatives(name: str, value: object) -> list:
@@ -297,19 +249,3 @@ def _without_duplicates(runs: Iterable[Run]) -> list[Run]:
     """Return each run once. With patience it may be there twice: trained by itself, and as a part of a longer run."""
     unique = {id(run) if run.experiment.patience is None else run.experiment.key: run for run in list(runs)}
     return list(unique.values())
-
-
-@contextlib.contextmanager
-def garbage_collector_off() -> Iterator[None]:
-    """Switch Python's garbage collector off, for the whole process, until the block ends.
-
-    Loading makes many objects that stay. The collector would search all of them again and again, and find nothing to
-    free. What no name refers to any more is freed as ever; only cycles of objects wait until the block ends.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

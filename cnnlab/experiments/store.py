@@ -9,20 +9,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import lzma
 import os
 import re
-import stat
-import struct
 import warnings
-import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.files import NoLock, atomic_write, check_path, file_lock, replace_file
+from cnnlab.experiments.store_files import StoreFiles
+from cnnlab.files import NoLock, file_lock, replace_file
 from cnnlab.model.weights import unpack_tensors
 
 if TYPE_CHECKING:
@@ -30,8 +26,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 NAME = r"([0-9a-f]{16})"  # of a record; files with other names are ignored
-MOST_BYTES = {"json": 100_000_000, "failed": 1_000_000, "safetensors": 4_000_000_000}  # of a file, when it is unpacked
-MOST_TIMES = 200  # how much larger a file of more than a megabyte may become when it is unpacked; weights hardly do
 LEFT_OVER = re.compile(rf"\.{NAME}\.(json|safetensors|failed)\..*")  # half written by a process that was killed
 
 
@@ -54,51 +48,15 @@ class Store:
     """
 
     def __init__(self, path: str | os.PathLike | None = None) -> None:
-        self.path = None if path is None else check_path("store", path)
-        self._folder = self.path  # to which records are written; None: they are kept in memory
-        self._memory: dict[str, bytes] = {}
-        self._zip = self._edit = None
+        self._files = StoreFiles(path)
+        self.path, self._folder = self._files.path, self._files.folder
+        self._edit: filelock.BaseFileLock | NoLock | None = None
         self._warned: set[str] = set()  # files that could not be set aside
-        if self.path is None or self._is_folder(self.path):
-            return
-        self._folder = None
-        try:
-            self._zip = zipfile.ZipFile(self.path)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-            if zipfile.is_zipfile(self.path):
-                raise DataError(f"store={str(path)!r} is a damaged .zip ({error}); get the file again") from error
-            raise ConfigError(f"store={str(path)!r} is a file; give a folder, or a .zip of one") from error
-        except OSError as error:
-            raise self._refusal(error) from error
-        self._entries = {PurePosixPath(entry.filename).name: entry for entry in self._zip.infolist()}
-
-    def _is_folder(self, path: Path) -> bool:
-        """Return whether the path is a folder, or may become one; False for a file, which must be a .zip."""
-        try:
-            mode = os.stat(path).st_mode
-        except FileNotFoundError:
-            if path.suffix.lower() == ".zip":
-                raise ConfigError(
-                    f"store={str(path)!r} does not exist, and a .zip is only read; look at its name, or give a folder"
-                ) from None
-            return True
-        except (OSError, ValueError) as error:  # a name that no folder can have
-            raise self._refusal(error) from error
-        if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
-            raise ConfigError(f"store={str(path)!r} is neither a folder nor a file; give a folder, or a .zip of one")
-        return stat.S_ISDIR(mode)
-
-    def _refusal(self, error: Exception) -> ConfigError:
-        """Return the error that says why the store can't be used."""
-        why = getattr(error, "strerror", None) or error
-        return ConfigError(f"store={str(self.path)!r} can't be read, written or locked ({why}); give another folder")
 
     @property
     def read_only(self) -> bool:
         """True if its records can't be changed."""
-        if self._folder is None:
-            return self._zip is not None
-        return self._folder.is_dir() and not os.access(self._folder, os.W_OK)
+        return self._files.read_only
 
     def prepare(self) -> None:
         """Make the folder, and delete the files that a killed process left half written.
@@ -110,35 +68,22 @@ class Store:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with self.editing():  # nobody else is writing now
-                for file in filter(LEFT_OVER.fullmatch, self._files()):
+                for file in filter(LEFT_OVER.fullmatch, self._files.names()):
                     (self._folder / file).unlink(missing_ok=True)
         except (OSError, NotImplementedError) as error:
-            raise self._refusal(error) from error
+            raise self._files.refusal(error) from error
 
     def names(self, kind: str = "json") -> list[str]:
         """Return the names of all records, in order; with kind="failed", the names of all failures."""
-        matches = (re.fullmatch(rf"{NAME}\.{kind}", file) for file in self._files())
+        matches = (re.fullmatch(rf"{NAME}\.{kind}", file) for file in self._files.names())
         return sorted(match[1] for match in matches if match)
-
-    def _files(self) -> list[str]:
-        """Return the names of all files, without their folder."""
-        if self.path is None:
-            return list(self._memory)
-        if self._zip is not None:
-            return list(self._entries | self._memory)
-        try:
-            return [entry.name for entry in os.scandir(self.path)]
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise self._refusal(error) from error
 
     def read(self, name: str) -> dict[str, Any] | None:
         """Return a record; None if there is none. A damaged record is set aside as .bad, with a warning.
 
         Raises DataError if it has another format, or can't be read at all.
         """
-        content = self._content(f"{name}.json")
+        content = self._files.read(f"{name}.json")
         if content is None:
             return None
         try:
@@ -183,14 +128,15 @@ class Store:
 
     def _weights(self, name: str) -> tuple[bytes | None, bool]:
         """Return the content of the file of weights, and whether it is the one that the record was written with."""
-        content = self._content(f"{name}.safetensors")
-        if content is None or self._is_own(name, content) or self._folder is None or self.read_only:
-            return content, content is not None and self._is_own(name, content)
+        content = self._files.read(f"{name}.safetensors")
+        if content is None or (is_own := self._is_own(name, content)) or self._folder is None or self.read_only:
+            return content, content is not None and is_own
         with self.editing():  # another process may be writing both
-            content = self._content(f"{name}.safetensors")
+            content = self._files.read(f"{name}.safetensors")
             return content, content is not None and self._is_own(name, content)
 
     def _is_own(self, name: str, weights: bytes) -> bool:
+        """Return whether these are the weights that the record was written with, as far as it says."""
         record = self.read(name) or {}
         return record.get("weights_sha256") in (None, hashlib.sha256(weights).hexdigest())
 
@@ -199,22 +145,22 @@ class Store:
         with self.editing():
             if weights:
                 record = record | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
-                self._keep(f"{name}.safetensors", weights)
-            self._keep(f"{name}.json", encode({"format": FORMAT} | record))
-            self._remove(f"{name}.failed")
+                self._files.write(f"{name}.safetensors", weights)
+            self._files.write(f"{name}.json", encode({"format": FORMAT} | record))
+            self._files.remove(f"{name}.failed")
 
     def note_failure(self, name: str, experiment: dict[str, Any], reason: str) -> None:
         """Write down why a run failed; `write` deletes the note when the run succeeds."""
         with self.editing():
             text = json.dumps({"experiment": experiment, "reason": reason}, indent=1)
-            self._keep(f"{name}.failed", text.encode())
+            self._files.write(f"{name}.failed", text.encode())
 
     def failure(self, name: str) -> dict[str, Any] | None:
         """Return the note of a failure, with "experiment" and "reason"; None if there is none.
 
         A damaged note is set aside as .bad, with a warning.
         """
-        content = self._content(f"{name}.failed")
+        content = self._files.read(f"{name}.failed")
         if content is None:
             return None
         try:
@@ -229,7 +175,7 @@ class Store:
         with self.editing():
             for name in names:
                 for kind in ("json", "safetensors"):
-                    self._remove(f"{name}.{kind}")
+                    self._files.remove(f"{name}.{kind}")
 
     def claim(self, name: str) -> Claim | None:
         """Return the right to train a record, which the caller closes; None while another process has it."""
@@ -243,7 +189,7 @@ class Store:
         except filelock.Timeout:
             return None
         except OSError as error:  # such as a lock that belongs to another user
-            raise self._refusal(error) from error
+            raise self._files.refusal(error) from error
         return Claim(lock)
 
     @contextlib.contextmanager
@@ -253,48 +199,14 @@ class Store:
             yield
             return
         try:
-            self._edit = self._edit or file_lock(self._folder / ".locks" / "edit.lock")
-            self._edit.acquire()
+            lock = self._edit = self._edit or file_lock(self._folder / ".locks" / "edit.lock")
+            lock.acquire()
         except (OSError, NotImplementedError) as error:
-            raise self._refusal(error) from error
+            raise self._files.refusal(error) from error
         try:
             yield
         finally:
-            self._edit.release()
-
-    def _content(self, file: str) -> bytes | None:
-        """Return the bytes of a file; None if there is no such file. Raise DataError if it can't be read."""
-        try:
-            if self._folder is not None:
-                return _read_file(self._folder / file)
-            if self._zip is None or file in self._memory:
-                return self._memory.get(file)
-            return self._unpack(self._entries[file])
-        except (FileNotFoundError, KeyError):
-            return None
-        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError, OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise DataError(f"{self.path}: {file} is damaged or can't be read ({why}); get the file again") from error
-
-    def _unpack(self, entry: zipfile.ZipInfo) -> bytes:
-        """Return the content of a file in the .zip; raise ValueError if it would become suspiciously large."""
-        assert self._zip is not None
-        size, kind = entry.file_size, entry.filename.rpartition(".")[2]
-        if size > MOST_BYTES.get(kind, 0) or size > max(1_000_000, MOST_TIMES * entry.compress_size):
-            raise ValueError(f"it would be {size:,} bytes when it is unpacked")
-        with self._zip.open(entry) as file:  # it gives no more than the size that the .zip says
-            return file.read()
-
-    def _keep(self, file: str, content: bytes) -> None:
-        if self._folder is not None:
-            atomic_write(self._folder / file, content)
-        else:
-            self._memory[file] = content
-
-    def _remove(self, file: str) -> None:
-        self._memory.pop(file, None)
-        if self._folder is not None:
-            (self._folder / file).unlink(missing_ok=True)
+            lock.release()
 
     def set_aside(self, file: str, content: bytes | None, why: str) -> None:
         """Rename a damaged file to .bad, and warn; where it can't be renamed, in a .zip for example, warn once.
@@ -313,7 +225,7 @@ class Store:
             return
         try:
             with self.editing():
-                if content is not None and self._content(file) != content:
+                if content is not None and self._files.read(file) != content:
                     return
                 replace_file(self._folder / file, self._folder / f"{file}.bad")
         except FileNotFoundError:
@@ -328,16 +240,6 @@ class Store:
         if file not in self._warned:
             self._warned.add(file)
             warnings.warn(words, stacklevel=5)
-
-
-def _read_file(path: Path) -> bytes:
-    """Return the content of an ordinary file of a usual size; raise ValueError for another."""
-    known = os.stat(path)
-    if not stat.S_ISREG(known.st_mode):
-        raise ValueError("it is no ordinary file")
-    if known.st_size > MOST_BYTES.get(path.suffix[1:], 0):
-        raise ValueError(f"it has {known.st_size:,} bytes")
-    return path.read_bytes()
 
 
 class Claim:

@@ -36,7 +36,7 @@ from cnnlab.experiments.workers import InThisProcess, LocalWorkers
 from cnnlab.machine import worker_count
 from cnnlab.printing import write_line
 from cnnlab.torch_state import usual_torch_state
-from cnnlab.training.options import choose_device
+from cnnlab.training.device import choose_device
 from cnnlab.training.progress import SweepProgress, TrainingWarning
 
 MOST_EXPERIMENTS = 100_000  # of a grid

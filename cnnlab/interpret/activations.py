@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import check_whole
+from cnnlab.checks import check_batch_size, check_not_empty, check_whole
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer, Layers, check_not_empty, hooked
-from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of, evaluating
-from cnnlab.model.networks import check_model
+from cnnlab.interpret.by_layer import ByLayer
+from cnnlab.interpret.hooks import Layers, hooked
+from cnnlab.model.compatibility import check_takes
+from cnnlab.model.networks import device_of, evaluating
 from cnnlab.torch_state import usual_torch_state
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, nn.LPPool2d)
@@ -107,9 +108,9 @@ def activation_statistics(
     0
     """
     images = images.images if isinstance(images, Split) else images
-    check_takes(check_model(model), images)
+    check_takes(model, images)
     check_not_empty(images)
-    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
+    batch_size = check_batch_size(batch_size)
     check_whole("sample", sample, 1, most=10_000_000)
     check_whole("seed", seed, 0)
     device = device_of(model)
@@ -176,9 +177,10 @@ class _Tally:
         """Return the measurements over all batches."""
         mean, mean_square = self.total / self.count, self.squares / self.count
         units, dead = len(self.alive), len(self.alive) - int(self.alive.sum())
+        variance = max(mean_square - mean**2, 0.0)  # NaN stays NaN in this order
         before = (self.squares_before / self.count_before) ** 0.5 if self.count_before else float("nan")
         return LayerActivity(
-            type(self.layer).__name__, units, mean, max(0.0, mean_square - mean**2) ** 0.5, self.lowest, self.highest,
+            type(self.layer).__name__, units, mean, variance**0.5, self.lowest, self.highest,
             mean_square**0.5, self.zeros / self.count, dead, dead / units, self.flat / self.count, before,
             torch.cat(self.drawn).float().numpy(),
         )  # fmt: skip

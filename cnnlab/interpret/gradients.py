@@ -10,12 +10,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnnlab.checks import check_images, check_whole, describe_tensor, shown
+from cnnlab.checks import check_batch_size, check_images, check_labels, check_not_empty, shown
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer, check_not_empty
-from cnnlab.model.evaluation import CANNOT_TAKE, MOST_AT_ONCE, check_labels, device_of, first_logits
-from cnnlab.model.networks import call, check_model, copied, logits_of, named_layers, original, plain_name, uncompiled
+from cnnlab.interpret.by_layer import ByLayer
+from cnnlab.model.compatibility import CANNOT_TAKE, check_label_range, first_logits
+from cnnlab.model.networks import (
+    call,
+    check_model,
+    copied,
+    device_of,
+    logits_of,
+    named_layers,
+    original,
+    plain_name,
+    uncompiled,
+)
 from cnnlab.model.random_numbers import seeded
 from cnnlab.torch_state import usual_torch_state
 
@@ -91,8 +101,8 @@ def gradient_flow(
     images, labels = _images_and_labels(images, labels)
     check_not_empty(images)
     model = original(check_model(model))
-    check_labels(labels, first_logits(model, images).shape[1])
-    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
+    check_label_range(labels, first_logits(model, images).shape[1])
+    batch_size = check_batch_size(batch_size)
     _check_optimizer(optimizer, model)
     if not any(True for _ in _weights(model)):
         raise ConfigError("the model has no weights that are trained; set requires_grad of some to True")
@@ -123,17 +133,7 @@ def _images_and_labels(images: Split | Tensor, labels: Tensor | None) -> tuple[T
     if isinstance(images, Split):
         images, labels = images.images, images.labels if labels is None else labels
     check_images(images)
-    if (
-        not isinstance(labels, Tensor)
-        or labels.is_floating_point()
-        or labels.is_complex()
-        or labels.is_meta
-        or labels.dtype == torch.bool
-        or labels.shape != (len(images),)
-    ):
-        got = describe_tensor(labels)
-        raise ConfigError(f"labels must be whole numbers (N,), one for each of {len(images)} images, got {got}")
-    return images, labels.long()
+    return images, check_labels(labels, len(images)).long()
 
 
 def _check_optimizer(optimizer: object, model: nn.Module) -> None:

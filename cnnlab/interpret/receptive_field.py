@@ -11,12 +11,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import check_whole, shown
+from cnnlab.checks import check_input_shape, check_whole
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import capture, check_unit, layer_of_output
+from cnnlab.interpret.capture import capture
+from cnnlab.interpret.hooks import check_unit, layer_of_output
 from cnnlab.machine import check_memory
-from cnnlab.model.evaluation import check_takes
-from cnnlab.model.networks import check_model, copied, original
+from cnnlab.model.compatibility import check_takes
+from cnnlab.model.networks import check_model, copied, dtype_of, original
 from cnnlab.torch_state import usual_torch_state
 
 
@@ -44,17 +45,14 @@ def receptive_field(
     >>> receptive_field(build_cnn(3), "conv1", 0, 0, (1, 28, 28))
     (0, 0, 2, 2)
     """
-    if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
-        raise ConfigError(f"input_shape wants (channels, height, width), such as (1, 28, 28); got {shown(input_shape)}")
-    channels, height, width = (check_whole("input_shape", size, 1, most=10_000) for size in input_shape)
+    channels, height, width = check_input_shape(input_shape)
     check_memory("an image of this input_shape", 16 * channels * height * width, "take a smaller one")
     model = original(check_model(model))
     layer_of_output(model, layer)
     check_whole("unit", unit, 0)
     check_whole("place", place, 0)
-    dtype = next((value.dtype for value in model.parameters() if value.is_floating_point()), torch.float32)
-    check_takes(model, torch.zeros(1, channels, height, width, dtype=dtype))
-    depends_on = _experiment(model, layer, unit, place, input_shape)
+    check_takes(model, torch.zeros(1, channels, height, width, dtype=dtype_of(model)))
+    depends_on = _experiment(model, layer, unit, place, (channels, height, width))
     if not depends_on():
         return 0, 0, 0, 0
     # top: the first row such that the output depends on the rows up to it. bottom: the first row such that it does not

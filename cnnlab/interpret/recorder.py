@@ -18,7 +18,7 @@ from cnnlab.interpret.activations import POOLS, activation_statistics
 from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.saliency import concentration, saliency
 from cnnlab.torch_state import usual_torch_state
-from cnnlab.training.fit import EpochState
+from cnnlab.training.loop import EpochState
 
 SALIENCY_IMAGES = 100
 

@@ -11,13 +11,30 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from cnnlab.checks import check_choice, check_images, check_number, check_whole, describe_tensor, shown
+from cnnlab.checks import (
+    MOST_AT_ONCE,
+    check_choice,
+    check_images,
+    check_not_empty,
+    check_number,
+    check_whole,
+    describe_tensor,
+    is_whole_tensor,
+    shown,
+)
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import check_not_empty, hooked, layer_of_output
-from cnnlab.model.evaluation import MOST_AT_ONCE, device_of, evaluating, first_logits
-from cnnlab.model.networks import call, check_model, check_visible, logits_of, uncompiled
+from cnnlab.interpret.hooks import layer_of_output
+from cnnlab.interpret.saliency_methods import (
+    draw_noise,
+    grad_cam_maps,
+    gradient_maps,
+    integrated_gradients_maps,
+    occlusion_maps,
+    smoothgrad_maps,
+)
+from cnnlab.model.compatibility import first_logits
+from cnnlab.model.networks import call, check_model, device_of, evaluating, logits_of, uncompiled
 from cnnlab.torch_state import usual_torch_state
 
 MOST_OF_EACH = {"samples": 10_000, "steps": 1000}  # a quadrature of more points takes minutes to prepare
@@ -99,12 +116,12 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     generator = torch.Generator().manual_seed(check_whole("seed", seed, 0))
     # For each method: how many passes it makes for an image, and the function (images, targets) → maps.
     methods: dict[str, tuple[int, Callable[[Tensor, Tensor], Tensor]]] = {
-        "gradient": (1, lambda x, t: _gradient(model, x, t)),
-        "gradient_x_input": (1, lambda x, t: x * _gradient(model, x, t)),
-        "smoothgrad": (samples, lambda x, t: _smoothgrad(model, x, t, draw_noise(x, samples, noise, generator))),
-        "integrated_gradients": (steps, lambda x, t: _integrated_gradients(model, x, t, steps)),
-        "grad_cam": (1, lambda x, t: _grad_cam(model, x, t, layer)),
-        "occlusion": (1, lambda x, t: _occlusion(model, x, t, window, stride)),
+        "gradient": (1, lambda x, t: gradient_maps(model, x, t)),
+        "gradient_x_input": (1, lambda x, t: x * gradient_maps(model, x, t)),
+        "smoothgrad": (samples, lambda x, t: smoothgrad_maps(model, x, t, draw_noise(x, samples, noise, generator))),
+        "integrated_gradients": (steps, lambda x, t: integrated_gradients_maps(model, x, t, steps)),
+        "grad_cam": (1, lambda x, t: grad_cam_maps(model, x, t, layer)),
+        "occlusion": (1, lambda x, t: occlusion_maps(model, x, t, window, stride)),
     }
     passes, draw = methods[method]
     at_once = max(1, batch_size // passes)
@@ -149,7 +166,7 @@ def class_targets(model: nn.Module, images: Tensor, targets: object, classes: in
             raise ConfigError(f"targets must be whole numbers, one for each image, got {shown(targets)}") from error
     if not isinstance(targets, Tensor):
         targets = torch.full((len(images),), check_whole("targets", targets, 0, most=2**31))
-    if targets.is_floating_point() or targets.dtype == torch.bool or targets.shape != (len(images),):
+    if not is_whole_tensor(targets) or targets.shape != (len(images),):
         raise ConfigError(
             f"targets must be one class, or one for each of {len(images)} images, got {describe_tensor(targets)}"
         )
@@ -157,93 +174,6 @@ def class_targets(model: nn.Module, images: Tensor, targets: object, classes: in
     if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < classes:
         raise ConfigError(f"targets: the model has the classes 0 to {classes - 1}, got {sorted(set(targets.tolist()))}")
     return targets
-
-
-def _logit(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """Return the target's logit of each image, (N,)."""
-    return logits_of(call(model, images)).gather(1, targets[:, None])[:, 0]
-
-
-def _gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """Return the gradient of each image's target logit, (N, C, H, W)."""
-    with torch.enable_grad():
-        images = images.clone().requires_grad_()
-        score = _logit(model, images, targets).sum()
-        if not score.requires_grad:
-            raise ConfigError("the logits have no gradient with respect to the image; take method='occlusion'")
-        return torch.autograd.grad(score, images, materialize_grads=True)[0]
-
-
-def draw_noise(images: Tensor, samples: int, noise: float, generator: torch.Generator) -> Tensor:
-    """Return SmoothGrad's noise, (N, samples, C, H, W); its standard deviation is noise × the image's range."""
-    normal = [torch.randn(samples, *image.shape, generator=generator, dtype=image.dtype) for image in images]
-    span = images.flatten(1).amax(1) - images.flatten(1).amin(1)  # (N,)
-    return torch.stack(normal).to(images.device) * noise * span[:, None, None, None, None]
-
-
-def _smoothgrad(model: nn.Module, images: Tensor, targets: Tensor, noise: Tensor) -> Tensor:
-    """Return the mean gradient of the images with each of their noises (N, samples, C, H, W) added."""
-    noisy = (images[:, None] + noise).flatten(0, 1)  # (N × samples, C, H, W)
-    gradients = _gradient(model, noisy, targets.repeat_interleave(noise.shape[1]))
-    return gradients.unflatten(0, noise.shape[:2]).mean(1)
-
-
-def _integrated_gradients(model: nn.Module, images: Tensor, targets: Tensor, steps: int) -> Tensor:
-    """Return image × ∫ gradient(t · image) dt over t from 0 to 1 (Sundararajan et al. 2017, eq. 1)."""
-    nodes, weights = np.polynomial.legendre.leggauss(steps)  # for −1…1
-    along = torch.as_tensor((nodes + 1) / 2, dtype=images.dtype, device=images.device)
-    weights = torch.as_tensor(weights / 2, dtype=images.dtype, device=images.device)
-    points = (images[:, None] * along[:, None, None, None]).flatten(0, 1)  # (N × steps, C, H, W)
-    gradients = _gradient(model, points, targets.repeat_interleave(steps)).unflatten(0, (len(images), steps))
-    return images * torch.einsum("s,nschw->nchw", weights, gradients)
-
-
-def _grad_cam(model: nn.Module, images: Tensor, targets: Tensor, layer: str | None) -> Tensor:
-    """Return ReLU(Σ mean gradient × map) over a layer's maps, enlarged (Selvaraju et al. 2017, eq. 1 and 2)."""
-    check_visible(model)
-    if layer is None and not any(isinstance(module, nn.Conv2d) for module in model.modules()):
-        raise ConfigError("grad_cam needs a convolution, and this model has none; take another method")
-    kept: list[Tensor] = []
-
-    def see(_name: str, _layer: nn.Module, _entering: tuple, maps: Tensor) -> Tensor:
-        kept.append(maps)
-        return maps.clone()  # since the next layer may work in place
-
-    with torch.enable_grad(), hooked(model, nn.Conv2d if layer is None else layer, see):
-        score = _logit(model, images.clone().requires_grad_(), targets).sum()
-        if not kept and layer is None:
-            raise ConfigError("grad_cam: no convolution runs in this network's forward pass; take another method")
-        if not kept:
-            raise ConfigError(f"grad_cam: the network does not use {layer}; name a layer that takes part in its answer")
-        maps = kept[-1]  # (N, K, h, w), of the convolution that ran last
-        if maps.ndim != 4:
-            raise ConfigError(f"grad_cam wants a layer that gives maps (N, C, H, W); {layer} gives {tuple(maps.shape)}")
-        if not score.requires_grad or not maps.requires_grad:
-            raise ConfigError("grad_cam: the logits have no gradient with respect to the maps; take method='occlusion'")
-        gradients = torch.autograd.grad(score, maps, materialize_grads=True)[0]
-    weights = gradients.mean((2, 3), keepdim=True)
-    cam = (weights * maps.detach()).sum(1, keepdim=True).relu()
-    return functional.interpolate(cam, images.shape[2:], mode="bilinear").expand(-1, images.shape[1], -1, -1)
-
-
-@torch.no_grad()
-def _occlusion(model: nn.Module, images: Tensor, targets: Tensor, window: int, stride: int) -> Tensor:
-    """Return the fall of the target's logit, averaged over the squares that cover a pixel."""
-    whole = _logit(model, images, targets)
-    fall, covered = torch.zeros_like(images), torch.zeros_like(images[:1])
-    for top in _starts(images.shape[2], window, stride):
-        for left in _starts(images.shape[3], window, stride):
-            square = (..., slice(top, top + window), slice(left, left + window))
-            hidden = images.clone()
-            hidden[square] = 0
-            fall[square] += (whole - _logit(model, hidden, targets))[:, None, None, None]
-            covered[square] += 1
-    return fall / covered
-
-
-def _starts(size: int, window: int, stride: int) -> range:
-    """Return where the squares begin. The last one reaches the edge; what lies beyond is cut off."""
-    return range(0, size - window + stride, stride)
 
 
 @usual_torch_state

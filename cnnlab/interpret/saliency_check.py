@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_whole
+from cnnlab.checks import check_batch_size
 from cnnlab.interpret.saliency import class_targets, saliency
-from cnnlab.model.evaluation import MOST_AT_ONCE, device_of, first_logits
-from cnnlab.model.networks import check_model, copied, original
+from cnnlab.model.compatibility import first_logits
+from cnnlab.model.networks import copied, device_of, original
 from cnnlab.model.random_numbers import seeded
 from cnnlab.torch_state import usual_torch_state
 
@@ -106,8 +106,8 @@ def saliency_check(
     """
     check_arguments(saliency_check, locals(), seed=0)
     seed = int(seed)
-    batch_size = check_whole("batch_size", options.get("batch_size", 256), 1, most=MOST_AT_ONCE)
-    logits = first_logits(check_model(model), images)
+    batch_size = check_batch_size(options.get("batch_size", 256))
+    logits = first_logits(model, images)
     targets = class_targets(model, images, targets, logits.shape[1], batch_size)
     networks = {"trained": model, "random weights": _with_random_weights(model, seed)}
     if shuffled is not None:

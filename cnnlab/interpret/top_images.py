@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import check_whole
+from cnnlab.checks import check_batch_size, check_not_empty, check_whole
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import check_not_empty, check_unit, hooked, layer_of_output
+from cnnlab.interpret.hooks import check_unit, hooked, layer_of_output
 from cnnlab.interpret.receptive_field import receptive_field
-from cnnlab.model.evaluation import MOST_AT_ONCE, check_takes, device_of, evaluating
-from cnnlab.model.networks import check_model, original
+from cnnlab.model.compatibility import check_takes
+from cnnlab.model.networks import check_model, device_of, evaluating, original
 from cnnlab.torch_state import usual_torch_state
 
 
@@ -83,7 +83,7 @@ def top_images(
     check_not_empty(tensors)
     check_whole("count", count, 1, most=10_000)
     check_whole("unit", unit, 0)
-    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
+    batch_size = check_batch_size(batch_size)
     values, places = _largest_outputs(model, tensors, layer, unit, batch_size)
     if not values.isfinite().all() or not values.any():
         state = "zero for every one of these images: it is dead" if values.isfinite().all() else "NaN or infinite"
@@ -106,9 +106,9 @@ def _largest_outputs(model: nn.Module, images: Tensor, layer: str, unit: int, ba
     def see(name: str, _layer: nn.Module, _entering: tuple, output: Tensor) -> None:
         if name == layer:  # where a layer is used again, its first use counts, unless layer is "relu#2"
             check_unit(layer, unit, output)
-            largest = output[:, unit].flatten(1).max(1) if output.ndim > 2 else None
-            values.append((output[:, unit] if largest is None else largest.values).cpu())
-            places.append(torch.zeros(len(output), dtype=torch.long) if largest is None else largest.indices.cpu())
+            largest = output[:, unit].reshape(len(output), -1).max(1)  # a neuron has a single place
+            values.append(largest.values.cpu())
+            places.append(largest.indices.cpu())
 
     device = device_of(model)
     with evaluating(model), torch.no_grad(), hooked(model, layer_of_output(model, layer), see):

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer
+from cnnlab.interpret.by_layer import ByLayer
 from cnnlab.model.networks import check_model, copied, named_layers, original, plain_name
 from cnnlab.torch_state import usual_torch_state
 

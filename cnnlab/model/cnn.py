@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from cnnlab.checks import check_choice, check_device, check_kernel_size, check_number, check_whole, shown
+from cnnlab.checks import check_device, check_whole
 from cnnlab.errors import ConfigError
+from cnnlab.model.architecture import POOLINGS, check_architecture, conv_name, map_size
 from cnnlab.model.networks import check_model
 from cnnlab.torch_state import usual_torch_state
 
-POOLINGS = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d, "none": None}
-PADDINGS = ("same", "valid")
-MOST_OF_A_SIDE = 10_000  # pixels of an image; with these three limits no product overflows
-MOST_CHANNELS = 100_000
-MOST_UNITS = 100_000  # of a fully connected layer
 MOST_PARAMETERS = 100_000_000  # 400 MB of weights; training with Adam needs four times as much
 
 
@@ -41,7 +34,7 @@ class Dropout(nn.Dropout):
     def forward(self, values: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return values
-        kept = torch.rand(values.shape, generator=self.generator) >= self.p
+        kept = torch.rand(values.shape, generator=self.generator, device="cpu") >= self.p
         return values * kept.to(values.device) / (1 - self.p)
 
 
@@ -106,8 +99,8 @@ def build_cnn(  # noqa: PLR0913 (a network's settings)
     })  # fmt: skip
     chosen = check_device(device)
     with torch.device("meta"):  # shapes only; the weights are drawn below, with a generator of their own
-        layers = _blocks(kernel_size, pooling, channels, convs_per_block, padding, input_shape)
-        height, width = _map_size(kernel_size, pooling, channels, convs_per_block, padding, input_shape)
+        layers = _blocks(kernel_size, pooling, channels, convs_per_block, padding, input_shape[0])
+        height, width = map_size(kernel_size, pooling, channels, convs_per_block, padding, input_shape)
         layers["flatten"] = nn.Flatten()
         layers["fc1"] = nn.Linear(channels[-1] * height * width, hidden)
         layers["relu_fc1"] = nn.ReLU()
@@ -124,83 +117,14 @@ def build_cnn(  # noqa: PLR0913 (a network's settings)
     return model.to(chosen)
 
 
-def check_architecture(architecture: dict[str, Any]) -> None:
-    """Raise ConfigError unless `build_cnn` can build a network with these arguments (name → value)."""
-    for field, check in CHECKS.items():
-        check(field, architecture[field])
-    sizes = ("kernel_size", "pooling", "channels", "convs_per_block", "padding", "input_shape")
-    _map_size(*(architecture[field] for field in sizes))
-
-
-def _check_channels(field: str, value: Any) -> None:
-    rule = f"{field} wants one to four widths, each a whole number of 1 or more, such as (16, 32)"
-    if isinstance(value, (tuple, list)) and len(value) > 4:
-        raise ConfigError(f"{rule}; got {len(value)} widths: {shown(value)}")
-    if not isinstance(value, (tuple, list)) or len(value) == 0 or not all(map(_is_width, value)):
-        raise ConfigError(f"{rule}; got {shown(value)}: give at least one positive width")
-    if max(value) > MOST_CHANNELS:
-        raise ConfigError(f"{field} goes up to {MOST_CHANNELS:,}, got {shown(value)}; try (16, 32)")
-
-
-def _is_width(value: Any) -> bool:
-    return not isinstance(value, bool) and isinstance(value, numbers.Integral) and int(value) >= 1
-
-
-def _check_input_shape(field: str, value: Any) -> None:
-    if not isinstance(value, (tuple, list)) or len(value) != 3:
-        raise ConfigError(f"{field} wants (channels, height, width), such as (1, 28, 28); got {shown(value)}")
-    for part, size in zip(("channels", "height", "width"), value, strict=True):
-        check_whole(f"{field}: {part}", size, 1, most=MOST_OF_A_SIDE)
-
-
-CHECKS: dict[str, Callable[[str, Any], object]] = {  # argument of build_cnn → its check
-    "kernel_size": lambda _, value: check_kernel_size(value),
-    "pooling": lambda field, value: check_choice(field, value, POOLINGS),
-    "padding": lambda field, value: check_choice(field, value, PADDINGS),
-    "channels": _check_channels,
-    "convs_per_block": lambda field, value: check_whole(field, value, 1, most=100),
-    "hidden": lambda field, value: check_whole(field, value, 1, most=MOST_UNITS),
-    "classes": lambda field, value: check_whole(field, value, 2, most=MOST_UNITS),
-    "seed": lambda field, value: check_whole(field, value, 0),
-    "dropout": lambda field, value: check_number(field, value, 0, below=1),
-    "input_shape": _check_input_shape,
-}
-
-
-def _map_size(kernel_size, pooling, channels, convs_per_block, padding, input_shape) -> tuple[int, int]:
-    """Return the height and width of the last map; raise ConfigError if one is too small for a kernel or a pool."""
-    _, height, width = input_shape
-    for block in range(1, len(channels) + 1):
-        for step in range(1, convs_per_block + 1):
-            if padding == "valid":
-                if kernel_size > min(height, width):
-                    name = _conv_name(block, step, convs_per_block)
-                    raise ConfigError(
-                        f"conv{name} has a {kernel_size}×{kernel_size} kernel but meets a {height}×{width} map; "
-                        "take a smaller kernel_size, fewer channels, or padding='same'"
-                    )
-                height, width = height - kernel_size + 1, width - kernel_size + 1
-        if pooling != "none":
-            if min(height, width) < 2:
-                raise ConfigError(
-                    f"pool{block} meets a {height}×{width} map and would shrink it below 1×1; {block - 1} "
-                    f"{'pool fits' if block == 2 else 'pools fit'} here: give fewer channels, or pooling='none'"
-                )
-            height, width = height // 2, width // 2
-    return height, width
-
-
-def _conv_name(block: int, step: int, convs_per_block: int) -> str:
-    return f"{block}" if convs_per_block == 1 else f"{block}_{step}"
-
-
-def _blocks(kernel_size, pooling, channels, convs_per_block, padding, input_shape) -> OrderedDict[str, nn.Module]:
-    """Return the layers of all blocks, by name and in order."""
+def _blocks(
+    kernel_size: int, pooling: str, channels: tuple[int, ...], convs_per_block: int, padding: str, depth: int
+) -> OrderedDict[str, nn.Module]:
+    """Return the layers of all blocks, by name and in order; depth is the number of the image's channels."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
-    depth = input_shape[0]
     for block, filters in enumerate(channels, start=1):
         for step in range(1, convs_per_block + 1):
-            name = _conv_name(block, step, convs_per_block)
+            name = conv_name(block, step, convs_per_block)
             layers[f"conv{name}"] = nn.Conv2d(depth, filters, kernel_size, padding=padding)
             layers[f"relu{name}"] = nn.ReLU()
             depth = filters

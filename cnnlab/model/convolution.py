@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cnnlab.checks import check_choice, check_kernel_size, check_plane, describe_tensor, is_float_plane, shown
+from cnnlab.checks import check_choice, check_kernel_size, check_plane, describe_tensor, is_float_plane, is_whole, shown
 from cnnlab.errors import ConfigError
 from cnnlab.torch_state import usual_torch_state
 
@@ -175,8 +174,7 @@ def _check_kernel(kernel: Any) -> None:
 
 def check_inside(field: str, value: Any, length: int) -> None:
     """Raise ConfigError unless value is a whole number from 0 to length − 1."""
-    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not is_whole or not 0 <= int(value) < length:
+    if not is_whole(value) or not 0 <= int(value) < length:
         raise ConfigError(f"{field} must be a whole number from 0 to {length - 1}, got {shown(value)}")
 
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_images, check_whole, shown
+from cnnlab.checks import check_batch_size, shown
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
+from cnnlab.model.compatibility import check_label_range, first_logits
 from cnnlab.model.forward_pass import compute_logits
-from cnnlab.model.in_training import check_not_in_training
-from cnnlab.model.networks import call, check_model, logits_of, uncompiled
+from cnnlab.model.networks import device_of, evaluating
 from cnnlab.torch_state import usual_torch_state
-
-MOST_AT_ONCE = 1_000_000_000  # images
 
 
 class MeanScore(NamedTuple):
@@ -78,10 +75,9 @@ def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> LossAn
     >>> evaluate(model, data.validation).accuracy
     0.95
     """
-    if not isinstance(split, Split) or len(split) == 0:
-        raise ConfigError(f"evaluate wants a Split with images in it, such as data.validation; got {shown(split)}")
-    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
-    every_label = check_labels(split.labels, first_logits(model, split.images, len(split.classes)).shape[1])
+    _check_not_empty("evaluate", split)
+    batch_size = check_batch_size(batch_size)
+    every_label = _fitting_labels(model, split)
     device = device_of(model)
     losses, correct = [], []
     with evaluating(model), torch.no_grad():
@@ -125,11 +121,7 @@ def evaluate_all(models: Iterable[nn.Module], split: Split, *, batch_size: int =
         )
     losses, correct = torch.zeros(len(split), dtype=torch.double), torch.zeros(len(split), dtype=torch.double)
     for model in models:
-        labels = check_labels(split.labels, first_logits(model, split.images, len(split.classes)).shape[1]).cpu()
-        device = device_of(model)
-        with evaluating(model), torch.no_grad():
-            parts = split.images.split(batch_size)
-            logits = torch.cat([compute_logits(model, part.to(device)).cpu() for part in parts])
+        labels, logits = _fitting_labels(model, split).cpu(), _all_logits(model, split.images, batch_size)
         losses += functional.cross_entropy(logits.double(), labels, reduction="none") / len(models)
         correct += (logits.argmax(1) == labels).double() / len(models)
     errors = [float(values.std() / len(split) ** 0.5) for values in (losses, correct)]
@@ -158,12 +150,10 @@ def predict(model: nn.Module, images: Tensor, *, batch_size: int = 250) -> Tenso
     tensor([7, 2, 1])
     """
     first = first_logits(model, images)
-    batch_size = check_whole("batch_size", batch_size, 1, most=MOST_AT_ONCE)
+    batch_size = check_batch_size(batch_size)
     if len(images) == 1:  # the check has computed it already
         return first.softmax(1).cpu()
-    device = device_of(model)
-    with evaluating(model), torch.no_grad():
-        return torch.cat([compute_logits(model, part.to(device)).softmax(1).cpu() for part in images.split(batch_size)])
+    return _all_logits(model, images, batch_size).softmax(1)
 
 
 class Mistakes(NamedTuple):
@@ -208,10 +198,9 @@ def mistakes(model: nn.Module, split: Split, *, batch_size: int = 250) -> Mistak
     >>> mistakes(model, data.validation).confusion.diagonal().sum()
     tensor(955)
     """
-    if not isinstance(split, Split) or len(split) == 0:
-        raise ConfigError(f"mistakes wants a Split with images in it, such as data.validation; got {shown(split)}")
+    _check_not_empty("mistakes", split)
     probabilities = predict(model, split.images, batch_size=batch_size)
-    labels = check_labels(split.labels, probabilities.shape[1]).cpu()
+    labels = check_label_range(split.labels, probabilities.shape[1]).cpu()
     confidence, answers = probabilities.max(1)
     classes = max(len(split.classes), int(answers.max()) + 1, int(labels.max()) + 1)
     pairs = labels * classes + answers
@@ -221,77 +210,19 @@ def mistakes(model: nn.Module, split: Split, *, batch_size: int = 250) -> Mistak
     return Mistakes(confusion, split[wrong], answers[wrong], confidence[wrong])
 
 
-def first_logits(model: nn.Module, images: Tensor, classes: int | None = None) -> Tensor:
-    """Return the logits of the first image, (1, classes); raise ConfigError if the network can't take these images.
-
-    classes is the number of classes that the message suggests.
-    """
-    logits = logits_of(check_takes(model, images, classes))
-    if len(images):
-        check_one_row(logits)
-    return logits
+def _fitting_labels(model: nn.Module, split: Split) -> Tensor:
+    """Return the split's labels, int64 (N,); raise ConfigError if the network does not take its images or labels."""
+    return check_label_range(split.labels, first_logits(model, split.images, len(split.classes)).shape[1])
 
 
-def check_one_row(logits: Tensor) -> None:
-    """Raise ConfigError unless the logits of one image have one row."""
-    if len(logits) != 1:
-        raise ConfigError(
-            f"the model makes {len(logits)} rows of logits from 1 image; look for a view or reshape in it that mixes "
-            "images: torch.flatten(values, 1) keeps them apart"
-        )
+def _all_logits(model: nn.Module, images: Tensor, batch_size: int) -> Tensor:
+    """Return the logits of all images, (N, classes), on the processor."""
+    device = device_of(model)
+    with evaluating(model), torch.no_grad():
+        return torch.cat([compute_logits(model, batch.to(device)).cpu() for batch in images.split(batch_size)])
 
 
-def check_labels(labels: Tensor, outputs: int) -> Tensor:
-    """Return labels as int64; raise ConfigError unless they are whole numbers below the number of outputs."""
-    if labels.is_floating_point() or labels.dtype == torch.bool:
-        raise ConfigError(f"labels must be whole numbers, got {labels.dtype}; write labels.long()")
-    lowest, highest = int(labels.min()), int(labels.max())
-    if lowest < 0 or highest >= outputs:
-        raise ConfigError(f"labels go from {lowest} to {highest}; the model has {outputs} outputs")
-    return labels.long()
-
-
-CANNOT_TAKE = (RuntimeError, ValueError, AssertionError, IndexError, TypeError)  # what networks raise for wrong images
-
-
-def check_takes(model: nn.Module, images: Tensor, classes: int | None = None) -> Any:
-    """Return the network's output for the first image; raise ConfigError if it can't take these images (N, C, H, W).
-
-    classes is the number of classes that the message suggests.
-    """
-    check_images(images)
-    check_model(model)
-    wanted = next((value.dtype for value in model.parameters() if value.is_floating_point()), images.dtype)
-    if wanted != images.dtype:
-        raise ConfigError(f"images are {images.dtype} and the model is {wanted}; give images.to({wanted})")
-    with evaluating(model), torch.no_grad(), uncompiled():
-        try:
-            return call(model, images[:1].to(device_of(model)))
-        except (torch.OutOfMemoryError, ConfigError):
-            raise
-        except CANNOT_TAKE as error:
-            fitting = f"input_shape={tuple(images.shape[1:])}" + ("" if classes is None else f", classes={classes}")
-            raise ConfigError(
-                f"the model can't take images of shape {tuple(images.shape[1:])} ({error}); build_cnn({fitting}) fits"
-            ) from error
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Return the device of the network's first parameter or buffer; the CPU if it has neither."""
-    return next((value.device for value in (*model.parameters(), *model.buffers())), torch.device("cpu"))
-
-
-@contextlib.contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a network into eval mode for a `with` block; afterwards each layer is in the mode that it had before.
-
-    Raises ConfigError if another thread is training the network, which would then train in eval mode.
-    """
-    check_not_in_training(model)
-    modes = [(layer, layer.training) for layer in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for layer, mode in modes:
-            layer.training = mode
+def _check_not_empty(function: str, split: object) -> None:
+    """Raise ConfigError unless split is a Split with images; function is the name of the one that wants it."""
+    if not isinstance(split, Split) or len(split) == 0:
+        raise ConfigError(f"{function} wants a Split with images in it, such as data.validation; got {shown(split)}")

@@ -50,7 +50,7 @@ def view_of_result(operation: Any, arguments: Sequence[Any], views: list[View | 
     if not seen or name.startswith("new_") or name.endswith("_like"):  # these take a shape only
         return None
     if all(view.windows is None for view in seen):  # no operation takes a window back
-        return View(None, next((view.unknown for view in seen if view.unknown), ""), plain(shape))
+        return _without_windows(seen, shape)
     operation = _out_of_place(operation)
     rule = RULES.get(operation.overloadpacket)
     if rule is not None and len(seen) == 1 and views[0] is not None:
@@ -62,7 +62,7 @@ def view_of_result(operation: Any, arguments: Sequence[Any], views: list[View | 
     if operation.overloadpacket in (aten.bmm, aten.mm, *ATTENTION):
         return _mix(seen, shape)
     if operation.overloadpacket is aten.addmm and views[1] is not None and views[2] is None:
-        return _multiply(views[1], arguments[1:], shape)
+        return _multiply(views[1], shape)
     if torch.Tag.pointwise in operation.tags or operation.overloadpacket in POINTWISE:
         return _combine(seen, shape)
     return seen[0].lost(shape, "it enlarges maps" if "upsample" in name else f"the operation {name} is not followed")
@@ -74,11 +74,15 @@ def _out_of_place(operation: Any) -> Any:
     return operation if packet is None else getattr(packet, operation._overloadname, operation)
 
 
+def _without_windows(seen: list[View], shape: Sequence[int]) -> View:
+    """Return the view of values computed from values of which some depend on the whole image, or on what is unknown."""
+    return View(None, next((view.unknown for view in seen if view.unknown), ""), plain(shape))
+
+
 def _combine(seen: list[View], shape: Sequence[int]) -> View:
     """Return the view of values that are computed place by place; a tensor with a single place serves all."""
-    unknown = next((view.unknown for view in seen if view.unknown), "")
     if any(view.windows is None for view in seen):
-        return View(None, unknown, plain(shape))
+        return _without_windows(seen, shape)
     axes = max((view.axes for view in seen), key=lambda axes: math.prod(size for axis in axes for _, size in axis))
     full = replace(seen[0], axes=axes)
     if not all(_fits(view.axes, axes) for view in seen):
@@ -111,7 +115,7 @@ def _join_side_by_side(seen: list[View], arguments: Sequence[Any], shape: Sequen
     """Return the view of torch.cat: channels are joined place by place; places may not be."""
     dimension = (arguments[1] if len(arguments) > 1 else 0) % len(shape)
     if any(view.windows is None for view in seen):
-        return View(None, next((view.unknown for view in seen if view.unknown), ""), plain(shape))
+        return _without_windows(seen, shape)
     full = seen[0]
     if any(view.places([dimension]) for view in seen):
         # A row of tokens that a class token is put in front of: the places can't be told apart any more.
@@ -126,13 +130,13 @@ def _join_side_by_side(seen: list[View], arguments: Sequence[Any], shape: Sequen
 def _mix(seen: list[View], shape: Sequence[int]) -> View:
     """Return the view of a product of matrices, as in attention: each value depends on a row and a column of places."""
     if len(seen) == 1 and seen[0].windows is not None:
-        return _multiply(seen[0], (), shape)
+        return _multiply(seen[0], shape)
     if any(view.places([0]) for view in seen if view.windows is not None and len(view.axes) == 3):
         return seen[0].lost(shape, "attention within parts of the image")
     return seen[0].whole(shape)
 
 
-def _multiply(view: View, _arguments: Sequence[Any], shape: Sequence[int]) -> View:
+def _multiply(view: View, shape: Sequence[int]) -> View:
     """Return the view of a tensor (…, features) times a matrix of weights."""
     last = view.places([len(view.axes) - 1])
     if not last:

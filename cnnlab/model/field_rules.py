@@ -79,6 +79,7 @@ def _layer_norm(view: View, arguments: Sequence[Any], shape: Sequence[int]) -> V
 
 
 def statistics_of_map(view: View, _arguments: Sequence[Any], shape: Sequence[int]) -> View:
+    """Return the view after a norm by the mean and the variance of the map itself, such as nn.GroupNorm."""
     return view.mixed(view.places(range(2, len(shape))) or view.places(range(1, len(shape))), shape)
 
 
@@ -134,7 +135,7 @@ def _slice(view: View, arguments: Sequence[Any], shape: Sequence[int]) -> View:
     places = view.places([dimension])
     if places not in ("", "h", "w") or view.windows is None:
         return view.lost(shape, "places are left out")
-    axes = tuple(((places, shape[dimension]),) if n == dimension else axis for n, axis in enumerate(view.axes))
+    axes = tuple(((places, shape[dimension]),) if place == dimension else axis for place, axis in enumerate(view.axes))
     if not places:
         return replace(view, axes=axes)
     windows, along = list(view.windows), "hw".index(places)
@@ -150,7 +151,7 @@ def _split(view: View, arguments: Sequence[Any], shape: Sequence[int]) -> View:
     dimension = (arguments[2] if len(arguments) > 2 else 0) % len(shape)
     if view.places([dimension]):
         return view.lost(shape, "places are left out")
-    axes = tuple((("", size),) if n == dimension else view.axes[n] for n, size in enumerate(shape))
+    axes = tuple((("", size),) if place == dimension else view.axes[place] for place, size in enumerate(shape))
     return replace(view, axes=axes)
 
 

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import check_whole, shown
+from cnnlab.checks import check_input_shape, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.cnn import Dropout
 from cnnlab.model.networks import check_model
 from cnnlab.torch_state import usual_torch_state
+
+WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Identity, nn.Dropout, Dropout)
+KNOWN = (*WINDOWED, nn.Flatten, nn.Linear, nn.Dropout2d, nn.BatchNorm2d, *ELEMENTWISE)
 
 
 @dataclass(frozen=True)
@@ -107,10 +111,10 @@ def layer_table(model: nn.Module, input_shape: tuple[int, int, int] | None = Non
             "layer_table wants input_shape=(C, H, W) of one image for a network that is not from build_cnn; "
             f"got {type(model).__name__} and input_shape={shown(input_shape)}"
         )
-    channels, height, width = (check_whole("input_shape", size, 1, most=10_000) for size in input_shape)
+    input_shape = check_input_shape(input_shape)
     is_chain = type(model) is nn.Sequential and all(map(_is_known, model)) and len({*model}) == len(model)
     rows_of = _rows_of_a_chain if is_chain else _rows_of_any
-    return LayerTable(rows_of(model, (channels, height, width)))
+    return LayerTable(rows_of(model, input_shape))
 
 
 def _rows_of_a_chain(model: nn.Module, input_shape: tuple[int, int, int]) -> Iterator[LayerRow]:
@@ -182,11 +186,6 @@ def _output_of(layer: nn.Module, values: Tensor) -> Tensor:
 def _check_width(field: str, wanted: int, got: int) -> None:
     if got != wanted:
         raise RuntimeError(f"it wants {wanted} {field}, not {got}")
-
-
-WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
-ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Identity, nn.Dropout, Dropout)
-KNOWN = (*WINDOWED, nn.Flatten, nn.Linear, nn.Dropout2d, nn.BatchNorm2d, *ELEMENTWISE)
 
 
 def _is_known(layer: nn.Module) -> bool:

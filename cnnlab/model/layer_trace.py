@@ -20,11 +20,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from cnnlab.errors import ConfigError
-from cnnlab.model.evaluation import CANNOT_TAKE
+from cnnlab.model.compatibility import CANNOT_TAKE
 from cnnlab.model.field_joins import BATCH_NORMS, view_of_result
 from cnnlab.model.field_of_view import View, of_images, plain
 from cnnlab.model.layer_table import LayerRow, kernel_note
-from cnnlab.model.networks import check_visible, copied, named_layers, original, plain_name, tensors_in, uncompiled
+from cnnlab.model.networks import (
+    check_visible,
+    copied,
+    dtype_of,
+    named_layers,
+    original,
+    plain_name,
+    tensors_in,
+    uncompiled,
+)
 
 aten = torch.ops.aten
 # Operations that multiply each value with a scale: which argument it is.
@@ -96,8 +105,7 @@ def _without_values(model: nn.Module) -> nn.Module:
 def _pass(twin: nn.Module, input_shape: tuple[int, int, int], device: str) -> tuple[nn.Module, list[Use]]:
     """Return the network, and each run of its layers in a pass of one image; the network is put into eval mode."""
     twin.to(device).eval()
-    dtype = next((value.dtype for value in twin.parameters() if value.is_floating_point()), torch.float32)
-    watch = _Watch(torch.zeros(1, *input_shape, device=device, dtype=dtype))
+    watch = _Watch(torch.zeros(1, *input_shape, device=device, dtype=dtype_of(twin)))
     for name, layer in named_layers(twin):
         if "parametrizations" not in name.split("."):  # what is in there computes a weight of its layer
             layer.register_forward_pre_hook(functools.partial(watch.enter, name), with_kwargs=True)

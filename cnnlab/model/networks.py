@@ -1,4 +1,4 @@
-"""Handle any network of torch's: compiled ones, copies, the names of layers, and what a network returns."""
+"""Handle any network of torch's: where it lies, its mode, compiled ones, names of layers, outputs, copies."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from cnnlab.checks import shown
 from cnnlab.errors import ConfigError
+from cnnlab.model.in_training import check_not_in_training
 
 COMPILED = "_orig_mod"  # where torch.compile(network) keeps the network
 
@@ -34,6 +35,32 @@ def check_visible(model: nn.Module) -> None:
     """Raise ConfigError for a network whose layers no hook can see."""
     if any(isinstance(layer, torch.jit.ScriptModule) for layer in model.modules()):
         raise ConfigError("the layers of a TorchScript network can't be seen; give the network that it was made from")
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return the device of the network's first parameter or buffer; the CPU if it has neither."""
+    return next((value.device for value in (*model.parameters(), *model.buffers())), torch.device("cpu"))
+
+
+def dtype_of(model: nn.Module, default: torch.dtype = torch.float32) -> torch.dtype:
+    """Return the dtype of the network's first parameter with decimal numbers; default if it has none."""
+    return next((value.dtype for value in model.parameters() if value.is_floating_point()), default)
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a network into eval mode for a `with` block; afterwards each layer is in the mode that it had before.
+
+    Raises ConfigError if another thread is training the network, which would then train in eval mode.
+    """
+    check_not_in_training(model)
+    modes = [(layer, layer.training) for layer in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for layer, mode in modes:
+            layer.training = mode
 
 
 # --- Compiled networks

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numbers
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cnnlab.checks import check_choice, check_plane, check_whole, is_float_tensor, shown
+from cnnlab.checks import check_choice, check_plane, check_whole, is_float_tensor, is_whole, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.convolution import check_inside, format_number
 from cnnlab.torch_state import usual_torch_state
@@ -101,7 +99,7 @@ def shift_image(plane: Tensor, down: int = 0, right: int = 0) -> Tensor:
     """
     check_plane("image", plane)
     for name, steps, length in (("down", down, len(plane)), ("right", right, plane.shape[1])):
-        if not isinstance(steps, numbers.Integral) or isinstance(steps, bool):
+        if not is_whole(steps):
             raise ConfigError(f"{name} must be a whole number of pixels, got {shown(steps)}")
         if abs(steps) >= length:
             many = shown(steps)

@@ -54,14 +54,14 @@ def _describe_axes(ax: Axes) -> str:
     """Return a sentence on the Axes: their title, and what is drawn on them; "" for empty ones."""
     if ax in _SAID:
         return _SAID[ax]
-    title, drawn = _plain(ax.get_title()), next(filter(None, (look(ax) for look in LOOKS)), "")
+    title, drawn = _title(ax), next(filter(None, (look(ax) for look in LOOKS)), "")
     return f"{': '.join(filter(None, [title, drawn]))}." if title or drawn else ""
 
 
 def _overview(axes: list[Axes]) -> str:
     """Describe many Axes together: their names, and between which values each curve ends on all of them."""
     shown = [ax for ax in axes if _describe_axes(ax)]
-    names = dict.fromkeys(_plain(ax.get_title() or ax.get_ylabel() or ax.get_xlabel()) for ax in shown)
+    names = dict.fromkeys(_title(ax) or _plain(ax.get_ylabel() or ax.get_xlabel()) for ax in shown)
     ends: dict[str, list[float]] = {}
     for ax in shown:
         for name, _, ys in _curves(ax):
@@ -75,6 +75,11 @@ def _overview(axes: list[Axes]) -> str:
 def _between(values: list[float]) -> str:
     low, high = _number(min(values)), _number(max(values))
     return f"at {low}" if low == high else f"between {low} and {high}"
+
+
+def _title(ax: Axes) -> str:
+    """Return the title of the Axes, which may stand in the middle or at the left."""
+    return _plain(ax.get_title() or ax.get_title(loc="left"))
 
 
 def _axis(ax: Axes) -> str:

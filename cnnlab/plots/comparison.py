@@ -15,35 +15,37 @@ import numpy as np
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import Locator, MaxNLocator
 
 from cnnlab.checks import check_whole, is_iterable
 from cnnlab.comparison.compare import Comparison
-from cnnlab.comparison.html_table import decimals
 from cnnlab.comparison.metrics import possible_range
-from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE, Level
+from cnnlab.comparison.verdicts import Level
 from cnnlab.errors import ConfigError
 from cnnlab.plots.alt_text import describe
+from cnnlab.plots.comparison_words import (
+    LABEL_FONT,
+    LARGEST_FONT,
+    font_size,
+    height_around,
+    height_of,
+    in_words,
+    name_lines,
+    number_lines,
+    unpaired_seeds,
+    words_below,
+)
 from cnnlab.plots.names import LONGEST, label_text, write_plainly
 from cnnlab.plots.style import (
-    FLOOR_WORDS,
     NOISE_BAND,
-    axis_label,
     limits_within,
     line_look,
     new_axes,
     whole_figure,
     wrapped,
 )
+from cnnlab.plots.ticks import few_ticks, plain_number
 
-SIGNS = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
-DIFFERENCE = "difference from the reference"
-HOLLOW = "hollow: a seed that the reference lacks, in no mean"
-LARGEST_FONT, SMALLEST_FONT, LABEL_FONT = 9.0, 5.0, 8.0  # points; the last one is that of the axes' labels and ticks
-LINE = 1.3  # the height of a line of text, in font sizes
-ROW = 1.15  # the height of a row, in heights of its words
 WIDE = 7.5  # inches
-WIDE_NAME = 26  # letters of a line left of a row
 
 
 def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
@@ -53,7 +55,8 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     difference of one seed, and the bar below is the interval of the mean difference: if it crosses the zero line, the
     comparison cannot tell. From zero to an edge of the grey band is the noise floor: two single runs of one setting
     differ by less than this 95 times in 100, while a dot may be an average of several runs of its seed. A hollow dot is
-    a seed that the reference lacks; it is in no mean. An interval that reaches beyond the possible is cut there.
+    a seed that the reference lacks; it is in no mean. All intervals of a picture together hold the true differences
+    with 95 % confidence. An interval that reaches beyond the possible is cut there.
 
     Parameters
     ----------
@@ -99,21 +102,11 @@ def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison
     >>> plot_comparisons({"coarse": on_coarse, "fine": on_fine})
     """
     check_whole("columns", columns, 1)
-    if not isinstance(comparisons, Comparison) and not is_iterable(comparisons):
-        raise ConfigError(f"plot_comparisons wants comparisons of compare(), got {type(comparisons).__name__}")
-    titles: list[str] = []
-    if isinstance(comparisons, Mapping):
-        titles, comparisons = [str(title) for title in comparisons], comparisons.values()
-    shown = [comparisons] if isinstance(comparisons, Comparison) else [*comparisons]
-    for comparison in shown:
-        if not isinstance(comparison, Comparison):
-            raise ConfigError(f"plot_comparisons wants comparisons of compare(), got {type(comparison).__name__}")
-    if not shown:
-        raise ConfigError("plot_comparisons wants one comparison or more, got none")
+    titles, shown = _titles_and_comparisons(comparisons)
     columns = min(columns, len(shown))
     width = max(WIDE, 5.5 * columns)
     last = len(shown) - columns  # from here on, nothing stands below
-    heights = [_height(comparison, width / columns, place >= last) for place, comparison in enumerate(shown)]
+    heights = [height_of(comparison, width / columns, place >= last) for place, comparison in enumerate(shown)]
     lines = [max(heights[start : start + columns]) for start in range(0, len(shown), columns)]
     look = {"height_ratios": lines, "squeeze": False, "layout": "constrained"}
     _, cells = plt.subplots(len(lines), columns, figsize=(width, sum(lines)), **look)
@@ -121,13 +114,33 @@ def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison
     for empty in cells[len(shown) :]:
         empty.remove()
     halves = [split(ax) for ax in cells[: len(shown)]]
-    for place, (comparison, (left, right)) in enumerate(zip(shown, halves, strict=True)):
-        draw_comparison(comparison, left, right, font=LARGEST_FONT, explained=place >= last)
-    for (left, _), title in zip(halves, titles, strict=False):
+    for (left, _), title in zip(halves, titles, strict=False):  # first, since the alt text names it
         words = wrapped(label_text(title, 3 * LONGEST), 72 * width / columns / 7)
         write_plainly(left.set_title(words, loc="left", fontsize=10, fontweight="bold"))
+    for place, (comparison, (left, right)) in enumerate(zip(shown, halves, strict=True)):
+        draw_comparison(comparison, left, right, font=LARGEST_FONT, explained=place >= last)
     _share_scales(shown, halves)
     return [left for left, _ in halves]
+
+
+def _titles_and_comparisons(
+    comparisons: Mapping[str, Comparison] | Iterable[Comparison],
+) -> tuple[list[str], list[Comparison]]:
+    """Return the titles, if there are any, and the comparisons; raise ConfigError for anything else, and for none."""
+    titles = [str(title) for title in comparisons] if isinstance(comparisons, Mapping) else []
+    if isinstance(comparisons, Mapping):
+        comparisons = comparisons.values()
+    if isinstance(comparisons, Comparison):
+        comparisons = [comparisons]
+    if not is_iterable(comparisons):
+        raise ConfigError(f"plot_comparisons wants comparisons of compare(), got {type(comparisons).__name__}")
+    shown = [*comparisons]
+    for comparison in shown:
+        if not isinstance(comparison, Comparison):
+            raise ConfigError(f"plot_comparisons wants comparisons of compare(), got {type(comparison).__name__}")
+    if not shown:
+        raise ConfigError("plot_comparisons wants one comparison or more, got none")
+    return titles, shown
 
 
 def split(ax: Axes) -> tuple[Axes, Axes]:
@@ -157,11 +170,11 @@ def draw_comparison(
         Say below the right Axes what the grey band is.
     """
     width, height = _size(left, right)
-    names = [_name_lines(comparison, level, width) for level in comparison.levels]
-    numbers = [_number_lines(comparison, level) for level in comparison.levels]
-    below = _words_below(comparison, width, explained=explained)
-    height -= _around(below)
-    font = min(_font_size(names, height), width / 45) if font is None else font  # a narrow picture has small words
+    names = [name_lines(comparison, level, width) for level in comparison.levels]
+    numbers = [number_lines(comparison, level) for level in comparison.levels]
+    below = words_below(comparison, width, explained=explained)
+    height -= height_around(below)
+    font = min(font_size(names, height), width / 45) if font is None else font  # a narrow picture has small words
     for place, level in enumerate(comparison.levels):
         if comparison.values[level.level]:  # else all runs of this setting diverged
             _draw_seeds(comparison, level, place, left)
@@ -179,21 +192,21 @@ def draw_comparison(
         ax.set_ylim(len(words) - 0.5, -0.5)
         ax.tick_params(axis="y", length=0, labelsize=font)
         ax.tick_params(axis="x", labelsize=LABEL_FONT)
-        ax.xaxis.set_major_locator(_few_ticks(ax.get_xlim(), width))
-        ax.xaxis.set_major_formatter(_plain)
+        ax.xaxis.set_major_locator(few_ticks(ax.get_xlim(), width))
+        ax.xaxis.set_major_formatter(plain_number)
         seaborn.despine(ax=ax, left=True)
     # Right-aligned on the left and left-aligned on the right, so that long labels never meet.
     left.set_xlabel("\n".join(below[0]), loc="right", fontsize=LABEL_FONT)
     right.set_xlabel("\n".join(below[1]), loc="left", fontsize=LABEL_FONT)
     left.set_ylabel(wrapped(comparison.what, max(16, height / 5.5)), fontsize=LARGEST_FONT)
-    describe(left, _in_words(comparison, left.get_title(loc="left") or left.get_title()))
+    describe(left, in_words(comparison, left.get_title(loc="left") or left.get_title()))
     describe(right, "")
 
 
 def _draw_seeds(comparison: Comparison, level: Level, place: int, ax: Axes) -> None:
     """Draw a dot for each seed of a setting, hollow for seeds that the reference lacks, and below them the mean."""
     values, paired = comparison.values[level.level], comparison.paired(level.level)
-    unpaired = _unpaired(comparison, level)
+    unpaired = unpaired_seeds(comparison, level)
     down = _heights(comparison, place)
     look = line_look(place) | {"linestyle": "none", "markersize": 5, "clip_on": False}
     _line(ax, list(paired.values()), [down[seed] for seed in paired], alpha=0.8, **look)
@@ -233,18 +246,9 @@ def _heights(comparison: Comparison, place: int) -> dict[int, float]:
     return {seed: place + float(offset) for seed, offset in zip(seeds, offsets, strict=True)}
 
 
-def _unpaired(comparison: Comparison, level: Level) -> list[int]:
-    """Return the seeds of a setting that the reference lacks, where others are paired."""
-    paired = comparison.paired(level.level)
-    return [seed for seed in comparison.values[level.level] if seed not in paired]
-
-
 def _line(ax: Axes, xs: Sequence[float], ys: Sequence[float], **look: Any) -> None:
     """Add a line. `ax.plot` would also look for limits, which are set anyway: a live panel has no time for it."""
     ax.add_artist(Line2D(xs, ys, **look))
-
-
-# --- Limits
 
 
 def level_limits(comparison: Comparison) -> tuple[float, float]:
@@ -275,65 +279,6 @@ def _share_scales(comparisons: list[Comparison], halves: list[tuple[Axes, Axes]]
                 ax.set_xlim(min(lows), max(highs))
 
 
-# --- Words, and room for them
-
-
-def _name_lines(comparison: Comparison, level: Level, width: float) -> list[str]:
-    """Return the words left of a row: the setting, its mean and its number of seeds."""
-    name = wrapped(label_text(level.level, 2 * LONGEST), width / 15).split("\n")
-    if math.isnan(level.mean):
-        return [*name, "no number"]
-    return [*name, f"{_number(level.mean, comparison)} · {level.seeds} seed{'s' * (level.seeds != 1)}"]
-
-
-def _number_lines(comparison: Comparison, level: Level) -> list[str]:
-    """Return the words right of a row: the verdict, the difference, and its interval; of the reference, the floor."""
-    if level is comparison.levels[0]:
-        floor = comparison.noise_floor
-        return ["reference", *([f"grey: ±{_number(floor, comparison)}"] if math.isfinite(floor) else [])]
-    if math.isnan(level.difference):
-        return [level.verdict]
-    difference, low, high = (_number(value, comparison, "+") for value in (level.difference, level.low, level.high))
-    verdict = f"{SIGNS.get(level.verdict, '')}{level.verdict}: {difference}"
-    return [verdict, "no interval" if math.isnan(level.low) else f"{low} to {high}"]
-
-
-def _number(value: float, comparison: Comparison, sign: str = "") -> str:
-    """Return a number of the table as the table shows it; tiny ones as 1.23e−05, which is shorter."""
-    digits = decimals(comparison.levels)
-    return format(value, f"{sign}z.{digits}f" if digits <= 6 else f"{sign}.2e").replace("-", "−")
-
-
-def _few_ticks(limits: tuple[float, float], width: float) -> Locator:
-    """Return a locator of ticks whose numbers have room beside each other.
-
-    limits: those of the axis. width: that of the whole comparison, in points.
-    """
-    longest = max(len(_plain(value)) for value in MaxNLocator(2).tick_values(*limits))
-    count = int(width / (36 * max(4, longest)))
-    return MaxNLocator(count) if count > 1 else _FarApart()
-
-
-class _FarApart(Locator):
-    """Put two ticks on round numbers, as far apart as the axis allows."""
-
-    def __call__(self) -> np.ndarray:
-        assert self.axis is not None  # matplotlib gives a locator its axis
-        return self.tick_values(*self.axis.get_view_interval())
-
-    def tick_values(self, vmin: float, vmax: float) -> np.ndarray:
-        """Return the ticks between these limits."""
-        power = 10.0 ** math.floor(math.log10(vmax - vmin))
-        steps = [share * power for share in (8, 6, 5, 4, 3, 2.5, 2, 1.5, 1, 0.5, 0.25)]
-        ticks = (np.arange(math.ceil(vmin / step), math.floor(vmax / step) + 1) * step for step in steps)
-        return next(places[[0, -1]] for places in ticks if len(places) >= 2)
-
-
-def _plain(value: float, _place: object = None) -> str:
-    """Return the number at a tick, without an offset or a power of ten above the axis."""
-    return f"{value:.6g}".replace("e-0", "e-").replace("-", "−")
-
-
 def _size(left: Axes, right: Axes) -> tuple[float, float]:
     """Return the width and the height of the cell that both Axes share, in points, before a layout is solved."""
     figure = whole_figure(left)
@@ -341,49 +286,3 @@ def _size(left: Axes, right: Axes) -> tuple[float, float]:
     wide, high = figure.get_size_inches() * 72
     # Without a layout, a grid takes 0.775 of the figure's width and 0.77 of its height.
     return float((boxes[1].x1 - boxes[0].x0) * wide / 0.775), float(boxes[0].height * high / 0.77)
-
-
-def _in_words(comparison: Comparison, title: str) -> str:
-    """Return what the comparison shows, for its alt text: each setting's mean and verdict."""
-    means = ", ".join(
-        f"{level.level} {level.mean:.3g}" + (f" ({level.verdict})" if place else " (reference)")
-        for place, level in enumerate(comparison.levels)
-    )
-    words = f"{axis_label(comparison.metric)} by {comparison.what}, mean and verdict: {means}."
-    return f"{title}: {words}" if title else words
-
-
-def _words_below(comparison: Comparison, width: float, *, explained: bool) -> tuple[list[str], list[str]]:
-    """Return the lines below the left Axes and those below the right ones."""
-    missing = comparison.without_value
-    left_out = f"{missing} run{'s' * (missing != 1)} left out" if missing else ""
-    hollow = HOLLOW if any(_unpaired(comparison, level) for level in comparison.levels) else ""
-    floor = FLOOR_WORDS if explained and math.isfinite(comparison.noise_floor) else ""
-    count = sum(comparison.diverged.values())
-    diverged = f"{count} run{'s' * (count != 1)} diverged" if count else ""
-    both = ((axis_label(comparison.metric), left_out, diverged, hollow), (DIFFERENCE, floor))
-    names = [line for level in comparison.levels for line in _name_lines(comparison, level, width)]
-    room = width / (12 if max(map(len, names)) > WIDE_NAME else 10)  # letters; wide names leave less to the right half
-    left, right = ([line for text in texts if text for line in wrapped(text, room).split("\n")] for texts in both)
-    return left, right
-
-
-def _around(below: tuple[list[str], list[str]]) -> float:
-    """Return the points above and below the rows, for a title, the ticks and the lines below."""
-    return LABEL_FONT * LINE * (3.5 + max(map(len, below)))
-
-
-def _font_size(names: list[list[str]], height: float) -> float:
-    """Return the largest size at which the words of a row fit between those of its neighbours."""
-    lines = max(2, *map(len, names))
-    return min(LARGEST_FONT, max(SMALLEST_FONT, height / len(names) / (ROW * LINE * lines)))
-
-
-def _height(comparison: Comparison, width: float, explained: bool) -> float:
-    """Return the height, in inches, at which the words of a comparison have their full size.
-
-    width: that of the comparison, in inches. explained: as in `draw_comparison`.
-    """
-    lines = max(2, *(len(_name_lines(comparison, level, 72 * width)) for level in comparison.levels))
-    around = _around(_words_below(comparison, 72 * width, explained=explained))
-    return (around + len(comparison.levels) * lines * ROW * LINE * LARGEST_FONT) / 72

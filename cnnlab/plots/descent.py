@@ -16,7 +16,8 @@ from matplotlib.ticker import MaxNLocator
 from cnnlab.arguments import check_arguments
 from cnnlab.errors import ConfigError
 from cnnlab.plots.names import legend_text
-from cnnlab.plots.style import legend_below, line_look, log_scale, new_axes, plain_legend
+from cnnlab.plots.style import legend_below, line_look, new_axes, plain_legend
+from cnnlab.plots.ticks import log_scale
 from cnnlab.training.descent import Descent, Surface, find_surface
 
 NAMES = ("SGD", "momentum", "RMSprop", "Adam")
@@ -39,7 +40,12 @@ def look_of(name: str, names: Collection[str] = ()) -> dict:
 def plot_surface(surface: Surface | str, *, ax: Axes | None = None) -> Axes:
     """Draw a surface as a map of lines of equal loss; a white star marks a minimum.
 
-    surface: a Surface, or the name of one of SURFACES.
+    Parameters
+    ----------
+    surface : Surface or str
+        The surface, or the name of one of SURFACES.
+    ax : Axes
+        Where to draw; None makes a new figure.
 
     >>> plot_surface("saddle")
     """
@@ -115,8 +121,14 @@ def style_losses(ax: Axes, steps: int) -> Axes:
 def plot_losses(descents: Mapping[str, Descent], *, ax: Axes | None = None) -> Axes:
     """Draw the loss along paths over the steps, as a share of the loss at the start, on a logarithmic scale.
 
-    A line that leaves the figure at the bottom has fallen to less than a millionth of the start. descents: name → what
-    `descend` returns.
+    A line that leaves the figure at the bottom has fallen to less than a millionth of the start.
+
+    Parameters
+    ----------
+    descents : dict of name: Descent
+        What `descend` returns for each path.
+    ax : Axes
+        Where to draw; None makes a new figure.
 
     >>> plot_losses({"SGD": descend("bowl", learning_rate=0.1)})
     """

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.checks import check_choice
-from cnnlab.plots.style import PALETTE, TRAIN, UNITS, VALIDATION, new_axes
+from cnnlab.plots.style import LOOK_OF_SPLIT, PALETTE, UNITS, new_axes
 from cnnlab.training.early_stopping import Stopping, check_recording, stopping
 from cnnlab.training.history import History
-
-LOOKS: dict[str, dict[str, Any]] = {"train": TRAIN, "validation": VALIDATION}
 
 
 def plot_stopping(
@@ -74,7 +70,7 @@ class StoppingPicture:
 
     def set_limits(self, epochs: int) -> None:
         """Let the axes show this many epochs of every recording, from the first one on."""
-        metrics = [f"{name}_{self.metric}" for name in LOOKS]
+        metrics = [f"{name}_{self.metric}" for name in LOOK_OF_SPLIT]
         values = [value for history in self.recordings for name in metrics for value in history[name][:epochs]]
         low, high = min(values), max(values)
         room = 0.05 * ((high - low) or 1.0)
@@ -85,7 +81,7 @@ class StoppingPicture:
 
     def _make_artists(self) -> None:
         ax, full_height = self.ax, self.ax.get_xaxis_transform()
-        self.curves = {name: ax.plot([], [], markersize=4, zorder=2, **look)[0] for name, look in LOOKS.items()}
+        self.curves = {name: ax.plot([], [], markersize=4, zorder=2, **look)[0] for name, look in LOOK_OF_SPLIT.items()}
         (self.best,) = ax.plot([], [], "D", color="0.2", fillstyle="none", markersize=12, label="lowest loss", zorder=3)
         self.untrained = Rectangle((0, 0), 0, 1, transform=full_height, facecolor="0.93", alpha=0.8, edgecolor="0.6")
         self.untrained.set(linewidth=0, zorder=4, label="not trained")

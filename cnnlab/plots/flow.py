@@ -12,10 +12,11 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.checks import check_choice
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer, check_rows
+from cnnlab.interpret.by_layer import ByLayer, check_rows
 from cnnlab.interpret.gradients import LayerGradient
 from cnnlab.plots.names import legend_text, name_ticks
-from cnnlab.plots.style import RECORDER_LABELS, legend_below, line_look, log_scale, new_axes
+from cnnlab.plots.style import RECORDER_LABELS, legend_below, line_look, new_axes
+from cnnlab.plots.ticks import log_scale
 from cnnlab.training.history import LAYER_NUMBERS, History, check_metric
 
 FLOW_LABELS = {
@@ -90,7 +91,8 @@ def plot_insides(history: History, number: str = "update_ratio", *, ax: Axes | N
         raise ConfigError(f"plot_insides wants a History, got {type(history).__name__}")
     check_choice("number", number, LAYER_NUMBERS)
     recorded = [name for name in history.metrics if name.endswith(f".{number}")]
-    check_metric(f"conv1.{number}", [*recorded, f"conv1.{number}"] if recorded else [])
+    if not recorded:
+        check_metric(f"conv1.{number}", [])  # raises, and says how to record it
     ax = new_axes(ax)
     for place, name in enumerate(recorded):
         epochs, values = zip(*((row["epoch"], row[name]) for row in history.rows if name in row), strict=True)

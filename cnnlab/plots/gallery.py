@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,16 +12,20 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice
-from cnnlab.comparison.metrics import distinct
+from cnnlab.comparison.comparable_runs import distinct
 from cnnlab.errors import ConfigError
-from cnnlab.experiments.experiment import FIELDS, in_order
+from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
+from cnnlab.plots.cells import Cell, Fields, cell_of, check_fields, rows_and_columns
+from cnnlab.plots.curves import count_early_ends, longest_runs
 from cnnlab.plots.names import label_text, write_plainly
-from cnnlab.plots.style import TRAIN, UNITS, VALIDATION, log_scale, wrapped
+from cnnlab.plots.style import LOOK_OF_SPLIT, UNITS, wrapped
+from cnnlab.plots.ticks import log_scale
 from cnnlab.training.history import warn_if_environments_differ
 
 ABOVE, BESIDE = 20, 17  # letters of a line above a panel and beside it
 LENGTH_LINES = {"color": "0.85", "linewidth": 0.8, "zorder": 0}
+LABELS = [look["label"] for look in LOOK_OF_SPLIT.values()]
 
 
 def plot_gallery(
@@ -68,12 +71,10 @@ def plot_gallery(
     >>> plot_gallery(runs.filter(kernel_size=3, pooling="max", epochs=5))   # one setting, at its own length
     """
     check_arguments(plot_gallery, {"rows": rows, "columns": columns, "log": log})
-    rows, columns = ((names,) if isinstance(names, str) else tuple(names) for names in (rows, columns))
-    for name in (*rows, *columns):
-        check_choice("field of Experiment", name, FIELDS)
+    rows, columns = check_fields(rows, columns)
     check_choice("metric", metric, UNITS)
     panels = _runs_by_panel(runs, rows, columns)
-    down, across = (sorted({key[side] for key in panels}, key=lambda key: [*map(in_order, key)]) for side in (0, 1))
+    down, across = rows_and_columns(panels)
     size = max(5.6, 1.2 + 1.55 * len(across)), 1.6 + 1.3 * len(down)  # inches
     axes = plt.subplots(
         len(down), len(across), figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
@@ -106,22 +107,18 @@ def _labels_with_room(lengths: list[int], width: float) -> list[str]:
     return labels
 
 
-def _runs_by_panel(
-    runs: Iterable[Run], rows: tuple[str, ...], columns: tuple[str, ...]
-) -> dict[tuple[tuple, tuple], list[Run]]:
-    """Return (row settings, column settings) → the runs there; raise ConfigError where a panel has two settings."""
-    panels: dict[tuple[tuple, tuple], list[Run]] = {}
+def _runs_by_panel(runs: Iterable[Run], rows: Fields, columns: Fields) -> dict[Cell, list[Run]]:
+    """Return cell → the runs in its panel; raise ConfigError where a panel has two settings."""
+    panels: dict[Cell, list[Run]] = {}
     for run in distinct(runs):
-        settings = run.experiment.resolved()
-        key = tuple(settings[name] for name in rows), tuple(settings[name] for name in columns)
         if len(run.history):
-            panels.setdefault(key, []).append(run)
+            panels.setdefault(cell_of(run, rows, columns), []).append(run)
     if not panels:
         raise ConfigError("plot_gallery: no run has a finished epoch; give it runs that were trained")
     for panel in panels.values():
         settings = [run.experiment.resolved() for run in panel]
-        mixed = [name for name in FIELDS if len({other[name] for other in settings}) > 1]
-        if mixed := [name for name in mixed if name not in ("epochs", "seed")]:
+        varied = [name for name in FIELDS if len({each[name] for each in settings}) > 1]
+        if mixed := [name for name in varied if name not in ("epochs", "seed")]:
             raise ConfigError(
                 f"plot_gallery: a panel would mix runs that differ in {', '.join(mixed)}; name {mixed[0]} in rows or "
                 f"columns, or filter the runs, as in runs.filter({mixed[0]}={settings[0][mixed[0]]!r})"
@@ -135,12 +132,9 @@ def _draw_panel(ax: Axes, runs: list[Run], metric: str, lengths: list[int]) -> N
     """Draw the training and the validation curve of runs that differ in `epochs` and the seed alone."""
     for length in lengths:
         ax.axvline(length, **LENGTH_LINES)
-    longest = {run.experiment.trajectory: run for run in sorted(runs, key=lambda run: len(run.history))}
-    own_lengths = {run.experiment.epochs for run in runs}
-    recorded = [len(run.history) for run in longest.values()]
-    looks: dict[str, dict[str, Any]] = {"train": TRAIN, "validation": VALIDATION}
-    for split, look in looks.items():
-        values = _values(list(longest.values()), f"{split}_{metric}")  # (seeds, epochs)
+    longest, own_lengths = longest_runs(runs), {run.experiment.epochs for run in runs}
+    for split, look in LOOK_OF_SPLIT.items():
+        values = _values(longest, f"{split}_{metric}")  # (seeds, epochs)
         if not values.size:
             continue
         epochs = np.arange(1, values.shape[1] + 1)
@@ -148,9 +142,7 @@ def _draw_panel(ax: Axes, runs: list[Run], metric: str, lengths: list[int]) -> N
         band = {"color": look["color"], "alpha": 0.25, "linewidth": 0}
         ax.fill_between(epochs, np.nanmin(values, 0), np.nanmax(values, 0), **band)
         ax.plot(epochs, np.nanmean(values, 0), markevery=marked, markersize=3.5, linewidth=1.2, **look)
-    early = sum(length < max(recorded) for length in recorded)
-    counts = {"end early": early, "diverged": sum(run.history.diverged for run in longest.values())}
-    notes = [f"{count} of {len(recorded)} {what}" for what, count in counts.items() if count]
+    notes = [f"{count} of {len(longest)} {what}" for what, count in count_early_ends(longest).items()]
     note = "\n".join(notes) if runs else "no run"
     ax.text(0.97, 0.95, note, transform=ax.transAxes, fontsize=7, ha="right", va="top")
     seaborn.despine(ax=ax)
@@ -198,6 +190,3 @@ def _name_figure(axes: np.ndarray, metric: str, seeds: list[int]) -> None:
     figure.supylabel(UNITS[metric], fontsize=10)
     handles = {line.get_label(): line for ax in axes.flat for line in ax.lines if line.get_label() in LABELS}
     figure.legend(handles.values(), handles.keys(), loc="outside lower right", ncols=2, frameon=False, fontsize=9)
-
-
-LABELS = (TRAIN["label"], VALIDATION["label"])

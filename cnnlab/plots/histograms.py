@@ -13,7 +13,8 @@ from cnnlab.arguments import check_arguments
 from cnnlab.checks import shown
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.activations import LayerActivity
-from cnnlab.interpret.capture import ByLayer, Captured, check_rows
+from cnnlab.interpret.by_layer import ByLayer, check_rows
+from cnnlab.interpret.capture import Captured
 from cnnlab.interpret.weight_distributions import LayerWeights
 from cnnlab.plots.histogram_rows import Histogram, draw_histograms
 from cnnlab.plots.style import PALETTE, line_look

@@ -1,11 +1,15 @@
-"""Draw the differences of the seeds and their interval, without the verdict: a student shall find it herself."""
+"""Draw the differences of the seeds and the interval of their mean, without the verdict: a student finds it herself."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from cnnlab.comparison.compare import Comparison
+from cnnlab.comparison.right_answer import check_comparison
+from cnnlab.errors import ConfigError
 from cnnlab.plots.alt_text import describe
 from cnnlab.plots.style import axis_label, new_axes
 
@@ -20,10 +24,14 @@ def plot_interval(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     ax : Axes, optional
         Where to draw; None makes a new figure.
 
+    Raises ConfigError if there is no interval: with fewer than three shared seeds, for example.
+
     >>> plot_interval(compare(runs, by="pooling"))
     """
+    reference, level, *_ = check_comparison(comparison).levels
+    if math.isnan(level.low):
+        raise ConfigError(f"plot_interval: {level.level} and {reference.level} have no interval ({level.why})")
     ax = new_axes(ax, (6, 1.9))
-    reference, level = comparison.levels[:2]
     first, second = comparison.values[reference.level], comparison.values[level.level]
     differences = [second[seed] - first[seed] for seed in second if seed in first]
     reach = 1.4 * float(np.abs([*differences, level.low, level.high]).max())

@@ -12,9 +12,10 @@ from cnnlab.comparison.guesses import Guesses, show_guesses
 from cnnlab.comparison.noise_floor import CONFIDENCE
 from cnnlab.comparison.question import Guess, which_is_best
 from cnnlab.comparison.right_answer import best_level, leading
-from cnnlab.comparison.verdicts import CANNOT_TELL
 from cnnlab.errors import ConfigError
+from cnnlab.plots.alt_text import describe
 from cnnlab.plots.comparison import plot_comparison
+from cnnlab.plots.comparison_words import in_words
 from cnnlab.plots.names import label_text, write_plainly
 from cnnlab.plots.style import PALETTE, new_axes, whole_figure, wrapped
 
@@ -24,7 +25,8 @@ GUESS_COLOUR = PALETTE[4]
 def plot_guess(comparison: Comparison, guess: Guess, *, ax: Axes | None = None) -> Axes:
     """Draw a comparison with the guess marked in it; the title says whether the guess was right.
 
-    The setting with the best mean is the reference, so that the verdicts of the others answer "which is best?".
+    The setting with the best mean is the reference: it is the best one if all others are worse. (The results chose this
+    reference, so that a single "worse" is less sure; `cnnlab.comparison.right_answer.leading` says how much.)
 
     Parameters
     ----------
@@ -53,6 +55,7 @@ def plot_guess(comparison: Comparison, guess: Guess, *, ax: Axes | None = None) 
     if is_new:  # inches, for the title and the guess
         figure.set_figheight(figure.get_figheight() + 0.45 + 0.18 * words.count("\n"))
     write_plainly(ax.set_title(words, pad=20, loc="left", fontsize=11))
+    describe(ax, in_words(best_first, f"{result}: {outcome.words}; {_guess_words(guess)}"))
     return ax
 
 
@@ -62,13 +65,17 @@ def _mark_guess(comparison: Comparison, guess: Guess, ax: Axes) -> None:
     place = next((place for place, row in enumerate(levels) if str(row.level) == guess.answer), None)
     span = (-0.45, len(levels) - 0.55) if place is None else (place - 0.45, place + 0.45)
     ax.plot([0, 0], span, color=GUESS_COLOUR, linewidth=5, transform=ax.get_yaxis_transform(), clip_on=False, zorder=0)
-    sure = "" if guess.confidence is None else f", {100 * guess.confidence:.0f} % sure"
-    words = f"your guess: {CANNOT_TELL if place is None else label_text(guess.answer)}{sure}"
     note = ax.annotate(
-        words, (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", in_layout=False,
+        _guess_words(guess), (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", in_layout=False,
         color="0.15", ha="left", va="bottom", fontweight="bold", fontsize=9,
     )  # fmt: skip
     write_plainly(note)
+
+
+def _guess_words(guess: Guess) -> str:
+    """Return the guess in words, as it stands on the plot."""
+    sure = "" if guess.confidence is None else f", {100 * guess.confidence:.0f} % sure"
+    return f"your guess: {label_text(guess.answer)}{sure}"
 
 
 def plot_calibration(guesses: Guesses | None = None, *, bins: int = 5, ax: Axes | None = None) -> Axes:

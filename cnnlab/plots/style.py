@@ -18,7 +18,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from cnnlab.checks import shown
@@ -32,6 +31,7 @@ MARKS = "osD^vPX*"
 DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))]
 TRAIN = {"color": PALETTE[0], "linestyle": "-", "marker": "o", "label": "training"}
 VALIDATION = {"color": PALETTE[1], "linestyle": "--", "marker": "s", "label": "validation"}
+LOOK_OF_SPLIT: dict[str, dict[str, Any]] = {"train": TRAIN, "validation": VALIDATION}
 # Grey is the noise floor and nothing else: it reaches from the line to an edge of the band.
 FLOOR_WORDS = "grey, the noise floor: two single runs of one setting differ by less than this 95 times in 100"
 NOISE_BAND = {"facecolor": "0.92", "edgecolor": "0.6", "linewidth": 0.8, "zorder": 0}
@@ -46,7 +46,7 @@ RECORDER_LABELS = {  # the axis label of each number that cnnlab.Recorder record
     "scale_change": "scale after the pool / before it",
     "saliency_concentration": "saliency concentration",
 }
-DERIVED_LABELS = {  # of the metrics that comparison/metrics.py computes from the curves
+DERIVED_LABELS = {  # of the metrics that training/curve_metrics.py computes from the curves
     "generalization_gap": "generalization gap (nats)",
     "fluctuation": "fluctuation (share per epoch)",
     "fluctuation_validation": "fluctuation, validation (share)",
@@ -179,36 +179,6 @@ def inner_limits(values: np.ndarray) -> tuple[float, float]:
     reach = 1.5 * (third - first)
     inner = finite[(finite >= first - reach) & (finite <= third + reach)]
     return float(inner.min()), float(inner.max())
-
-
-def log_scale(ax: Axes) -> None:
-    """Give Axes a logarithmic vertical axis with powers of ten written as plain text, such as 10⁻³.
-
-    matplotlib's own labels are formulas: five of them take longer to lay out than the rest of the plot.
-    """
-    ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(_PowersOfTen())
-    ax.yaxis.set_minor_formatter(_PowersOfTen(minor_thresholds=(1, 0.4)))  # matplotlib's own thresholds
-
-
-class _PowersOfTen(LogFormatter):
-    """Write powers of ten as 10⁻³; where other numbers are labelled, too, write all as they are, such as 0.1 and 0.2.
-
-    matplotlib chooses the ticks with a label: on an axis of up to a factor of ten, numbers between the powers, too.
-    """
-
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        if not super().__call__(x, pos):
-            return ""
-        assert self.axis is not None  # matplotlib gives a formatter its axis
-        low, high = sorted(self.axis.get_view_interval())
-        power = round(math.log10(x))
-        if high <= 10 * low or not math.isclose(x, 10.0**power):
-            return f"{x:.3g}"
-        return "10" + str(power).translate(_RAISED)
-
-
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def bin_edges(values: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
         for row, (mean, spread) in enumerate(
             table[[metric, columns[columns.index(metric) + 1]]].itertuples(index=False)
         ):
-            colour = "black" if shades[row, column] > 0.6 else "white"
+            colour = "white" if shades[row, column] <= 0.6 else "black"  # black, too, where no number has no colour
             ax.text(column, row, plus_minus(mean, spread), ha="center", va="center", fontsize=7.5, color=colour)
     ax.set_xticks(range(len(metrics)), [textwrap.fill(axis_label(metric), 15) for metric in metrics], fontsize=8)
     name_ticks(ax.yaxis, range(len(names)), names, size=8, longest=60)
@@ -69,11 +69,16 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def _shades(metric: str, means: np.ndarray) -> np.ndarray:
-    """Return the place of each mean between the darkest (0) and the lightest (1); 0.5 where all are equal."""
+    """Return the place of each mean between the darkest (0) and the lightest (1); 0.5 where all are equal.
+
+    What is no number has no place: NaN.
+    """
+    if np.isnan(means).all():
+        return means
     low, high = np.nanmin(means), np.nanmax(means)
     if low > 0 and high > LOG_RANGE * low:
         means, low, high = np.log(means), np.log(low), np.log(high)
-    shades = (means - low) / (high - low) if high > low else np.full(len(means), 0.5)
+    shades = (means - low) / (high - low) if high > low else np.where(np.isnan(means), np.nan, 0.5)
     return 1 - shades if higher_is_better(metric) is False else shades
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,15 @@ FORMAT = "cnnlab checkpoint 3"
 OLD_FORMAT = "cnnlab checkpoint 2"
 
 
-def save_checkpoint(path, model, optimizer, order, history, best_weights, fingerprint) -> None:
+def save_checkpoint(
+    path: str | Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    order: torch.Generator,
+    history: History,
+    best_weights: dict[str, Tensor],
+    fingerprint: str,
+) -> None:
     """Write weights, best weights, optimizer, generators and history to path, in one step that is done or not.
 
     Parameters
@@ -48,7 +57,14 @@ def save_checkpoint(path, model, optimizer, order, history, best_weights, finger
     write_tensors(path, tensors, metadata)
 
 
-def load_checkpoint(path, model, optimizer, order, history, fingerprint) -> tuple[History, dict[str, Tensor]]:
+def load_checkpoint(
+    path: str | Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    order: torch.Generator,
+    history: History,
+    fingerprint: str,
+) -> tuple[History, dict[str, Tensor]]:
     """Load model, optimizer and generators in place; return the saved history and the best weights.
 
     The arguments are those of `save_checkpoint`; history is that of the new training, before its first epoch.
@@ -67,9 +83,9 @@ def load_checkpoint(path, model, optimizer, order, history, fingerprint) -> tupl
         if metadata["fingerprint"] != fingerprint:
             raise ConfigError(f"checkpoint was made with other images or another network{other}")
         _check_contents(saved, groups, tensors, model, optimizer, order)
+    except ConfigError:
+        raise
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError, RuntimeError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
         raise DataError(f"checkpoint: {path} is damaged ({error!r:.100}){other}") from error
     warn_if_environments_differ([history, saved])
     model.load_state_dict(_under("model", tensors))
@@ -88,7 +104,14 @@ def _check_settings(saved: History, new: History, other: str) -> None:
         raise ConfigError(f"checkpoint already holds {len(saved)} epochs, got epochs={new.settings['epochs']}{other}")
 
 
-def _check_contents(saved: History, groups: list, tensors: dict[str, Tensor], model, optimizer, order) -> None:
+def _check_contents(
+    saved: History,
+    groups: list[dict],
+    tensors: dict[str, Tensor],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    order: torch.Generator,
+) -> None:
     """Raise an error unless all of a checkpoint can be loaded; the format before has no checksum of its history.
 
     The history must have its epochs in order, each with the numbers of a training.
@@ -142,6 +165,7 @@ def _generators(model: nn.Module, order: torch.Generator) -> list[torch.Generato
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors, with the prefix and a dot before their names."""
     return {f"{prefix}.{name}": value for name, value in tensors.items()}
 
 

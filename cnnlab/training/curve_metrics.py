@@ -50,7 +50,7 @@ def curve_value(history: History, metric: str, epoch: int) -> float | None:
     name, target = split_metric(metric)
     if target is not None:
         return epochs_to_reach(history, target)
-    if name in OF_WHOLE_CURVE:
+    if name in ("fluctuation", "fluctuation_validation"):
         return fluctuation(history, "train_loss" if name == "fluctuation" else "validation_loss")
     row = history.rows[epoch - 1] if 1 <= epoch <= len(history) else {}
     if name == "generalization_gap":

@@ -2,7 +2,7 @@
 
 A panel computes these paths while a slider moves, so they must be fast. The steps are those of the functions inside
 torch's optimizers: the classes around them take three times as long, and their first step loads torch's compiler, for a
-second. The gradients are written out, not autograd's. Tests compare both with the classes and with autograd.
+second. Tests compare the paths with those of the classes, with autograd.
 """
 
 from __future__ import annotations
@@ -25,88 +25,7 @@ from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, check_number, check_whole, is_finite_number, is_iterable, shown
 from cnnlab.errors import ConfigError
 from cnnlab.torch_state import usual_torch_state
-
-# A path has diverged if its distance from (0, 0) is this many times the longer side of the map. The steps of RMSprop
-# and Adam are bounded: with usual learning rates they stay well within.
-FAR = 30
-
-
-@dataclass(frozen=True)
-class Surface:
-    """A loss with two parameters, x and y.
-
-    Parameters
-    ----------
-    name : str
-        The name that `descend` takes.
-    formula : str
-        The loss as a person writes it.
-    loss : function
-        (x, y) → loss, for numbers, arrays and tensors.
-    gradient : function
-        (x, y) → (∂loss/∂x, ∂loss/∂y), for numbers.
-    minima : tuple of (x, y)
-        The points where the loss is 0.
-    x_range, y_range : (float, float)
-        The part of the plane that a map shows.
-    start : (x, y)
-        The point where a path begins, unless another is asked for.
-
-    >>> SURFACES["ravine"].loss(-9.0, 1.5)
-    3.15
-    """
-
-    name: str
-    formula: str
-    loss: Callable[[Any, Any], Any]
-    gradient: Callable[[float, float], tuple[float, float]]
-    minima: tuple[tuple[float, float], ...]
-    x_range: tuple[float, float]
-    y_range: tuple[float, float]
-    start: tuple[float, float]
-
-    def __post_init__(self) -> None:
-        check_arguments(Surface, vars(self))
-
-    @property
-    def far(self) -> float:
-        """The distance from (0, 0) at which a path has diverged."""
-        return FAR * max(self.x_range[1] - self.x_range[0], self.y_range[1] - self.y_range[0])
-
-
-def _bowl(x, y):
-    return x**2 / 2 + y**2 / 2
-
-
-def _bowl_gradient(x: float, y: float) -> tuple[float, float]:
-    return x, y
-
-
-def _ravine(x, y):
-    return x**2 / 40 + y**2 / 2
-
-
-def _ravine_gradient(x: float, y: float) -> tuple[float, float]:
-    return x / 20, y
-
-
-def _saddle(x, y):
-    return x**2 / 2 + (y**2 - 1) ** 2 / 4
-
-
-def _saddle_gradient(x: float, y: float) -> tuple[float, float]:
-    return x, y * (y * y - 1)
-
-
-# The bowl curves the same in every direction. The ravine curves 20 times as much across it as along it. The saddle lies
-# at (0, 0), between two minima: a path along y = 0 finds no slope there.
-SURFACES = {
-    "bowl": Surface("bowl", "x²/2 + y²/2", _bowl, _bowl_gradient, ((0, 0),), (-3, 3), (-3, 3), (-2.5, 1.5)),
-    "ravine": Surface("ravine", "x²/40 + y²/2", _ravine, _ravine_gradient, ((0, 0),), (-10, 4), (-2, 2), (-9, 1.5)),
-    "saddle": Surface(
-        "saddle", "x²/2 + (y² − 1)²/4", _saddle, _saddle_gradient, ((0, 1), (0, -1)), (-3, 3), (-2, 2), (-2, 0.05)
-    ),
-}
+from cnnlab.training.surfaces import Surface, find_surface
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +104,6 @@ def descend(
     steps = check_whole("steps", steps, 0, most=100_000)
     if momentum and optimizer == "adam":
         raise ConfigError(f"momentum={momentum} is for 'sgd' and 'rmsprop'; adam has its own, leave it out")
-
     return _walk(surface, _STEPS[optimizer], _check_start(surface, start), steps, learning_rate, momentum)
 
 
@@ -241,10 +159,8 @@ def describe_descent(descent: Descent, share: float = 0.01) -> str:
     'the loss fell to below 0.1% of the start in 100 steps; below 1% since step 45'
     """
     check_arguments(describe_descent, locals(), share=0.0)
-    if descent.diverged_at is not None:
-        return f"diverged at step {descent.diverged_at}"
-    if descent.losses[0] == 0:
-        return "began at a minimum"
+    if odd := _oddity(descent):
+        return odd
     last, below_since = float(descent.shares[-1]), descent.steps_below(share)
     verb = "fell to" if last < 1 else "rose to" if last > 1 else "is at"
     since = "" if below_since is None else f"; below {100 * share:g}% since step {below_since}"
@@ -264,14 +180,6 @@ def describe_descents(descents: Mapping[str, Descent], share: float = 0.01) -> s
         return "the start is a minimum: the loss is 0 there"
     ends = ", ".join(f"{name} {_end(descent, share)}" for name, descent in descents.items())
     return f"the loss, as a share of the start: {ends}"
-
-
-def find_surface(surface: Surface | str) -> Surface:
-    """Return the surface of that name; a Surface is returned as it is. Raise ConfigError for anything else."""
-    if isinstance(surface, Surface):
-        return surface
-    check_choice("surface", surface, SURFACES)
-    return SURFACES[surface]
 
 
 def _descent(surface: Surface, path: list[list[float]], diverged_at: int | None = None) -> Descent:
@@ -294,12 +202,17 @@ def _check_start(surface: Surface, start: Any) -> tuple[float, float]:
     return x, y
 
 
-def _end(descent: Descent, share: float) -> str:
-    """Return in a few words where a path ended."""
+def _oddity(descent: Descent) -> str:
+    """Return that a path diverged, or that it began at a minimum; "" if neither."""
     if descent.diverged_at is not None:
         return f"diverged at step {descent.diverged_at}"
-    if descent.losses[0] == 0:
-        return "began at a minimum"
+    return "began at a minimum" if descent.losses[0] == 0 else ""
+
+
+def _end(descent: Descent, share: float) -> str:
+    """Return in a few words where a path ended."""
+    if odd := _oddity(descent):
+        return odd
     below_since = descent.steps_below(share)
     if below_since is not None:
         return f"below {100 * share:g}% since step {below_since}"

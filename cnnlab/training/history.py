@@ -69,9 +69,8 @@ class History:
     classes: int = 0
 
     def __post_init__(self) -> None:
-        first = (
-            self.rows[:1] if isinstance(self.rows, list) else self.rows
-        )  # a long training would check all rows often
+        # A long training makes a History after each epoch: checking all rows each time would take long.
+        first = self.rows[:1] if isinstance(self.rows, list) else self.rows
         least = {"best_epoch": 0, "stopped_in": 0, "diverged_in_batch": 0, "classes": 0}
         check_arguments(History, vars(self) | {"rows": first}, **least)
 

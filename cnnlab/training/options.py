@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnlab.checks import check_choice, check_device, check_images, check_number, check_whole, shown
+from cnnlab.checks import check_choice, check_images, check_number, check_whole, shown
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 from cnnlab.files import check_output_file
-from cnnlab.model.evaluation import check_labels, check_one_row, check_takes
+from cnnlab.model.compatibility import check_label_range, check_one_row, check_takes
 from cnnlab.model.networks import logits_of
 from cnnlab.training.history import METRICS
 
@@ -70,14 +70,6 @@ def check_sizes(batch_size: int, patience: int | None, train: int, validation: i
         raise ConfigError(f"patience={patience} needs validation images, got none; load some")
     if batch_size > train:
         raise ConfigError(f"batch_size={batch_size} is larger than the {train} training images; try {min(64, train)}")
-
-
-def choose_device(device: str | torch.device | None) -> torch.device:
-    """Return the device of that name; None: a GPU if torch sees one, else the processor."""
-    chosen = check_device(("cuda" if torch.cuda.is_available() else "cpu") if device is None else device)
-    if chosen.type == "meta":
-        raise ConfigError("device='meta' has no values, so nothing can be trained there; choose 'cpu', or leave it out")
-    return chosen
 
 
 def check_helpers(on_epoch: object, stop: object, checkpoint: Any, progress: object = True) -> Path | None:
@@ -143,4 +135,4 @@ def _check_outputs(model: nn.Module, data: Data) -> None:
     check_one_row(logits)
     for split in (data.train, data.validation):
         if len(split):
-            check_labels(split.labels, outputs[0])
+            check_label_range(split.labels, outputs[0])

@@ -8,9 +8,9 @@ from torch.nn import functional
 
 from cnnlab.data.dataset import Data, Split
 from cnnlab.errors import ConfigError
-from cnnlab.model.evaluation import CANNOT_TAKE, device_of
+from cnnlab.model.compatibility import CANNOT_TAKE
 from cnnlab.model.forward_pass import LAYERS
-from cnnlab.model.networks import call, copied, logits_of, original, uncompiled
+from cnnlab.model.networks import call, copied, device_of, logits_of, original, uncompiled
 
 HOOKS = ("_forward_hooks", "_backward_hooks", "_backward_pre_hooks")
 

@@ -14,7 +14,7 @@ from IPython.display import display, update_display
 from ipywidgets.widgets.widget_description import DescriptionWidget
 from matplotlib.figure import Figure
 
-from cnnlab.experiments.run import one_thread
+from cnnlab.experiments.one_thread import one_thread
 from cnnlab.widgets.panel_picture import draw_panel, plain_words, png_of
 from cnnlab.widgets.web.status_line import StatusLine
 

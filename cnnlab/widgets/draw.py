@@ -16,8 +16,9 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import load_once
 from cnnlab.interpret.capture import capture
 from cnnlab.interpret.saliency import saliency
+from cnnlab.model.compatibility import first_logits
 from cnnlab.model.convolution import format_number
-from cnnlab.model.evaluation import first_logits, predict
+from cnnlab.model.evaluation import predict
 from cnnlab.model.networks import check_model
 from cnnlab.model.pooling import describe_shift
 from cnnlab.plots.evaluation import plot_probabilities, set_probabilities

@@ -14,7 +14,7 @@ from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import load_once
 from cnnlab.experiments.runs import Runs, bank, load_runs
-from cnnlab.model.evaluation import check_takes
+from cnnlab.model.compatibility import check_takes
 from cnnlab.model.networks import check_model, copied, original
 
 

@@ -19,7 +19,7 @@ from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.kernel_sizes import along_with, kernel_experiments
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import bank, load_runs
-from cnnlab.model.cnn import PADDINGS, POOLINGS
+from cnnlab.model.architecture import PADDINGS, POOLINGS
 from cnnlab.plots.comparison import draw_comparison, split
 from cnnlab.plots.style import limits_within
 from cnnlab.widgets.base import control_row, offer

@@ -9,7 +9,8 @@ import ipywidgets
 import numpy as np
 
 from cnnlab.plots.descent import NAMES, add_losses, add_path, add_start, look_of, plot_surface, style_losses
-from cnnlab.training.descent import SURFACES, Descent, Surface, descend, describe_descents
+from cnnlab.training.descent import Descent, descend, describe_descents
+from cnnlab.training.surfaces import SURFACES, Surface
 from cnnlab.widgets.base import TWO_COLUMNS, Panel, control_row, flowing_row, in_columns
 from cnnlab.widgets.web.live_plot import LivePlot
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import ipywidgets
 
-from cnnlab.comparison.metrics import distinct
+from cnnlab.comparison.comparable_runs import distinct
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs, bank, load_runs

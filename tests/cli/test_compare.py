@@ -6,16 +6,13 @@ import zipfile
 from xml.etree import ElementTree
 
 import pytest
-from made_runs import made
 from PIL import Image
 
 from cnnlab.__main__ import main as program
 from cnnlab.cli.compare import main
-from cnnlab.cli.store import matching
 from cnnlab.cli.sweep import main as sweep
 from cnnlab.comparison.compare import compare
-from cnnlab.errors import ConfigError
-from cnnlab.experiments.runs import Runs, bank, load_runs
+from cnnlab.experiments.runs import bank, load_runs
 
 B = "bank:experiment_b"
 
@@ -54,11 +51,6 @@ def test_every_option_is_an_argument_of_compare(experiment_b, capsys):
     )
     assert main([B, "--by", "kernel_size", "--at", "best"]) == 0
     assert "at the best epoch, against kernel_size=3" in capsys.readouterr().out
-
-
-def test_a_condition_reads_what_the_field_holds(experiment_b):
-    assert len(matching(experiment_b, ["patience=none", "channels=8,16", "kernel_size=5", "seed=1"])) == 6
-    assert len(matching(experiment_b, [])) == 60
 
 
 def test_a_folder_and_a_zip_of_it_are_stores_too(tmp_path, capsys):
@@ -142,16 +134,6 @@ def test_a_mistake_is_one_sentence_and_status_2(tmp_path, monkeypatch, capsys, a
     assert words in errors
     assert errors.count("\n") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"file", "empty", "taken.png"}
-
-
-def test_conditions_that_exclude_each_other_are_named():
-    runs = Runs(
-        [made(kernel_size=3, pooling="max", channels=(4,)), made(kernel_size=5, pooling="avg", channels=(4, 8))]
-    )
-    with pytest.raises(ConfigError, match=r"^--where kernel_size=3 pooling=avg: no run here is all of this"):
-        matching(runs, ["kernel_size=3", "pooling=avg"])
-    with pytest.raises(ConfigError, match=r"^--where channels=8: no run here has it; channels is 4 or 4,8$"):
-        matching(runs, ["channels=8"])
 
 
 def test_help_explains_each_option(capsys):

@@ -5,7 +5,8 @@ import warnings
 
 import pytest
 
-from cnnlab.cli.parser import Parser, plain_warnings, reader
+from cnnlab.cli.parser import Parser, plain_errors, plain_warnings, reader
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS
 
 
@@ -33,3 +34,27 @@ def test_a_warning_is_one_line_within_the_block_alone(capsys):
         warnings.warn("two runs failed", stacklevel=1)
     assert capsys.readouterr().err == "two runs failed\n"
     assert warnings.showwarning is before
+
+
+@pytest.mark.parametrize("error", [ConfigError("no such store"), DataError("no such store"), OSError("no such store")])
+def test_a_command_that_fails_says_it_in_one_line_and_its_status_is_2(capsys, error):
+    @plain_errors
+    def main(arguments):
+        """Fail for any argument."""
+        if arguments:
+            raise error
+        return 1
+
+    assert main([]) == 1
+    assert main(["runs"]) == 2
+    assert capsys.readouterr().err == "no such store\n"
+    assert main.__doc__ == "Fail for any argument."
+
+
+def test_an_error_of_our_own_code_keeps_its_traceback():
+    @plain_errors
+    def main(_arguments):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        main([])

@@ -51,18 +51,18 @@ def test_every_field_is_an_option():
 
 def test_the_issues_command_line_in_a_terminal(tmp_path):
     command = [sys.executable, "-m", "cnnlab", "sweep", *ISSUE.split(), "--store", "runs/a", "--workers", "1"]
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert (told.returncode, told.stderr) == (0, "")
-    count, header, one, two, three, four = told.stdout.splitlines()  # a pipe sees no progress
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    count, header, first, second, third, fourth = answer.stdout.splitlines()  # a pipe sees no progress
     assert count == "8 runs"
     assert header.split()[:4] == ["kernel_size", "pooling", "seeds", "validation_accuracy"]
-    assert [line.split()[:3] for line in (one, two, three, four)] == [
+    assert [line.split()[:3] for line in (first, second, third, fourth)] == [
         ["3", "max", "2"], ["3", "avg", "2"], ["5", "max", "2"], ["5", "avg", "2"]
     ]  # fmt: skip
     runs = load_runs(tmp_path / "runs" / "a")
     assert len(runs) == 8
     mean = sum(run.history.last("validation_accuracy") for run in runs.filter(kernel_size=5, pooling="avg")) / 2
-    assert float(four.split()[3]) == pytest.approx(mean, abs=1e-4)
+    assert float(fourth.split()[3]) == pytest.approx(mean, abs=1e-4)
 
 
 def test_the_same_command_goes_on(trained, tmp_path, capsys):

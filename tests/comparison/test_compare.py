@@ -13,8 +13,8 @@ from cnnlab.errors import ConfigError
 
 def test_three_differences_by_hand():
     runs = levels_of("kernel_size", {3: [0.50, 0.60, 0.70], 5: [0.51, 0.62, 0.73]})
-    found = compare(runs, by="kernel_size")
-    reference, five = found.levels
+    compared = compare(runs, by="kernel_size")
+    reference, five = compared.levels
     assert (reference.level, reference.verdict, reference.mean) == (3, "reference", pytest.approx(0.60))
     assert (five.level, five.seeds, five.mean) == (5, 3, pytest.approx(0.62))
     # Differences 0.01, 0.02, 0.03: standard error 0.01 / √3, Student's t(0.975, 2) = 4.302653
@@ -22,9 +22,9 @@ def test_three_differences_by_hand():
     assert five.difference == pytest.approx(0.02)
     assert (five.low, five.high) == (pytest.approx(0.02 - half), pytest.approx(0.02 + half))
     assert (five.verdict, five.why) == ("cannot tell", "the interval holds 0")
-    assert found.values == {3: {0: 0.50, 1: 0.60, 2: 0.70}, 5: {0: 0.51, 1: 0.62, 2: 0.73}}
-    assert found.verdicts == {5: "cannot tell"}
-    assert found.title == "validation_accuracy by kernel_size, after the last epoch, against kernel_size=3"
+    assert compared.values == {3: {0: 0.50, 1: 0.60, 2: 0.70}, 5: {0: 0.51, 1: 0.62, 2: 0.73}}
+    assert compared.verdicts == {5: "cannot tell"}
+    assert compared.title == "validation_accuracy by kernel_size, after the last epoch, against kernel_size=3"
 
 
 def test_a_crossed_grid_is_averaged_within_a_seed_first_and_agrees_with_scipy():
@@ -35,21 +35,21 @@ def test_a_crossed_grid_is_averaged_within_a_seed_first_and_agrees_with_scipy():
             for i, size in enumerate(sizes) for j, pooling in enumerate(poolings)
             for k, length in enumerate(epochs) for seed in seeds]  # fmt: skip
     rng.shuffle(runs)
-    found = compare(runs, by="kernel_size")
+    compared = compare(runs, by="kernel_size")
     by_seed = table.mean(axis=(1, 2))  # (sizes, seeds)
-    for place, row in enumerate(found.levels[1:], start=1):
+    for place, row in enumerate(compared.levels[1:], start=1):
         oracle = stats.ttest_rel(by_seed[place], by_seed[0])
         interval = oracle.confidence_interval(1 - 0.05 / 2)  # two comparisons: Bonferroni
         assert row.seeds == 4
         assert row.difference == pytest.approx((by_seed[place] - by_seed[0]).mean())
         assert (row.low, row.high) == pytest.approx((interval.low, interval.high))
         assert (row.verdict == "cannot tell") == (oracle.pvalue > 0.05 / 2)
-    one = compare([run for run in runs if run.experiment.kernel_size != 7], by="kernel_size").levels[1]
+    alone = compare([run for run in runs if run.experiment.kernel_size != 7], by="kernel_size").levels[1]
     interval = stats.ttest_rel(by_seed[1], by_seed[0]).confidence_interval(0.95)  # one comparison
-    assert (one.low, one.high) == pytest.approx((interval.low, interval.high))
-    assert (found.left_out, found.without_value) == (0, 0)
+    assert (alone.low, alone.high) == pytest.approx((interval.low, interval.high))
+    assert (compared.left_out, compared.without_value) == (0, 0)
     # One run alone is one cell, not an average of four.
-    assert found.noise_floor == pytest.approx(
+    assert compared.noise_floor == pytest.approx(
         stats.t.ppf(0.975, 12 * 3) * math.sqrt(2 * table.var(axis=3, ddof=1).mean())
     )
 
@@ -58,44 +58,44 @@ def test_every_other_field_and_the_seed_must_agree():
     runs = levels_of("kernel_size", {3: [0.5, 0.6, 0.4], 5: [0.6, 0.8, 0.5]})
     strangers = [made(0.9, kernel_size=5, seed=7), made(0.1, kernel_size=3, hidden=32, seed=0)]
     strangers += [made(0.2, kernel_size=3, data_seed=1, seed=1)]
-    found = compare(runs + strangers, by="kernel_size")
-    assert found.left_out == 3
-    assert found.without_value == 0
-    assert found.levels[1] == compare(runs, by="kernel_size").levels[1]
-    assert "runs left out, no partner at every level: 3" in repr(found)
+    compared = compare(runs + strangers, by="kernel_size")
+    assert compared.left_out == 3
+    assert compared.without_value == 0
+    assert compared.levels[1] == compare(runs, by="kernel_size").levels[1]
+    assert "runs left out, no partner at every level: 3" in repr(compared)
     assert "left out" not in repr(compare(runs, by="kernel_size"))
 
 
 def test_a_run_that_is_missing_at_one_level_takes_its_partners_with_it():
     table = {3: [0.5, 0.6, 0.4, 0.5], 5: [0.6, 0.8, 0.5, 0.7], 7: [0.6, 0.7, 0.6]}
-    found = compare(levels_of("kernel_size", table), by="kernel_size")
-    assert [row.seeds for row in found.levels] == [3, 3, 3]
-    assert found.left_out == 2
-    assert found.levels[0].mean == pytest.approx(0.5)
+    compared = compare(levels_of("kernel_size", table), by="kernel_size")
+    assert [row.seeds for row in compared.levels] == [3, 3, 3]
+    assert compared.left_out == 2
+    assert compared.levels[0].mean == pytest.approx(0.5)
 
 
 def test_a_block_without_a_partner_leaves_its_seed_the_other_blocks():
     runs = [made(value, kernel_size=size, pooling=pooling, seed=seed)
             for size, shift in ((3, 0.0), (5, 0.1)) for pooling in ("max", "avg")
             for seed, value in enumerate([0.4 + shift, 0.5 + 2 * shift, 0.6 + shift])]  # fmt: skip
-    found = compare(runs[:-1], by="kernel_size")  # without kernel 5, avg, seed 2
-    assert (found.levels[1].seeds, found.left_out) == (3, 1)
-    assert found.values[3] == pytest.approx({0: 0.4, 1: 0.5, 2: 0.6})
+    compared = compare(runs[:-1], by="kernel_size")  # without kernel 5, avg, seed 2
+    assert (compared.levels[1].seeds, compared.left_out) == (3, 1)
+    assert compared.values[3] == pytest.approx({0: 0.4, 1: 0.5, 2: 0.6})
 
 
 def test_a_run_given_twice_counts_once():
     runs = levels_of("kernel_size", {3: [0.5, 0.6, 0.4], 5: [0.6, 0.8, 0.5]})
     again = made(0.5, kernel_size=3, seed=0, learning_rate=0.001)  # what learning_rate=None means
-    found = compare([*runs, *runs, again], by="kernel_size")
-    assert found.left_out == 0
-    assert found.levels[1] == compare(runs, by="kernel_size").levels[1]
+    compared = compare([*runs, *runs, again], by="kernel_size")
+    assert compared.left_out == 0
+    assert compared.levels[1] == compare(runs, by="kernel_size").levels[1]
 
 
 def test_the_reference_can_be_chosen_and_levels_stay_what_they_are():
     runs = levels_of("kernel_size", {3: [0.5, 0.6, 0.4], 5: [0.6, 0.8, 0.5]})
-    found = compare(runs, by="kernel_size", reference=5)
-    assert [row.level for row in found.levels] == [5, 3]
-    assert found.levels[1].difference == pytest.approx(-compare(runs, by="kernel_size").levels[1].difference)
+    compared = compare(runs, by="kernel_size", reference=5)
+    assert [row.level for row in compared.levels] == [5, 3]
+    assert compared.levels[1].difference == pytest.approx(-compare(runs, by="kernel_size").levels[1].difference)
     table = compare(levels_of("channels", {(8, 16): [0.5, 0.6, 0.4], (4, 8): [0.6, 0.8, 0.5]}), by="channels").table()
     assert table.index.tolist() == [(4, 8), (8, 16)]
     table = compare(levels_of("patience", {None: [0.5, 0.6, 0.4], 4: [0.6, 0.8, 0.5]}), by="patience").table()
@@ -116,18 +116,18 @@ def test_runs_without_the_number_are_left_out_and_counted():
     runs = levels_of("kernel_size", {3: [0.5, 0.6, 0.4, 0.5], 5: [0.6, 0.8, 0.5, 0.8]})
     runs[-1] = made(0.9, kernel_size=5, seed=3, stopped_by="diverged")
     with pytest.warns(UserWarning, match="1 of 8 runs have no validation_accuracy at 'last' .diverged.* left out"):
-        found = compare(runs, by="kernel_size")
-    assert (found.levels[1].seeds, found.left_out, found.without_value) == (3, 2, 1)
-    assert "runs left out, no number there (diverged, interrupted or too short): 1" in repr(found)
-    assert "runs left out, no partner at every level: 1" in repr(found)
+        compared = compare(runs, by="kernel_size")
+    assert (compared.levels[1].seeds, compared.left_out, compared.without_value) == (3, 2, 1)
+    assert "runs left out, no number there (diverged, interrupted or too short): 1" in repr(compared)
+    assert "runs left out, no partner at every level: 1" in repr(compared)
     assert compare(runs, by="kernel_size", at=1).levels[1].seeds == 4  # it was there after the first epoch
     # At epoch 2 the runs of one epoch have nothing to say.
     longer = [made([0.1, 0.5 + 0.1 * size * seed], kernel_size=size, epochs=9, seed=seed)
               for size in (3, 5) for seed in range(3)]  # fmt: skip
     with pytest.warns(UserWarning, match="8 of 14 runs have no"):
-        found = compare(runs + longer, by="kernel_size", at=2)
-    assert (found.levels[0].mean, found.left_out, found.without_value) == (pytest.approx(0.8), 8, 8)
-    assert ", after epoch 2, against kernel_size=3" in found.title
+        compared = compare(runs + longer, by="kernel_size", at=2)
+    assert (compared.levels[0].mean, compared.left_out, compared.without_value) == (pytest.approx(0.8), 8, 8)
+    assert ", after epoch 2, against kernel_size=3" in compared.title
 
 
 # --- Confounds
@@ -141,10 +141,10 @@ def test_a_field_that_moves_along_is_refused_until_it_is_named():
         "learning_rate (sgd: 0.1; adam: 0.002) moves together with optimizer, so the cause of a difference "
         "can't be told; train runs that differ in optimizer alone, or name what moves: along=('learning_rate',)"
     )
-    found = compare(runs, by="optimizer", along=("learning_rate",))
-    assert "optimizer (with its own learning_rate)," in found.title
-    assert found.title in repr(found)
-    assert found.levels[1].seeds == 3
+    compared = compare(runs, by="optimizer", along=("learning_rate",))
+    assert "optimizer (with its own learning_rate)," in compared.title
+    assert compared.title in repr(compared)
+    assert compared.levels[1].seeds == 3
     assert compare(runs, by="optimizer", along="learning_rate").along == ("learning_rate",)
 
 

@@ -70,9 +70,9 @@ def test_clearing_names_what_it_clears():
     guess("01-kernel", 5, 0.7)
     guess("01-pool", 7, 0.4)
     guess("02-kernel", 3, 0.9)
-    some = show_guesses(clear="01")
-    assert some.note == "Cleared: 01-kernel (5 (70 % sure)), 01-pool (7 (40 % sure))."
-    assert some.note in repr(some)
+    cleared = show_guesses(clear="01")
+    assert cleared.note == "Cleared: 01-kernel (5 (70 % sure)), 01-pool (7 (40 % sure))."
+    assert cleared.note in repr(cleared)
     assert list(PREDICTIONS.read()) == ["02-kernel"]
     assert show_guesses(clear="03").note == "Nothing was cleared: no question begins with '03'."
     assert list(PREDICTIONS.read()) == ["02-kernel"]

@@ -7,8 +7,8 @@ import pytest
 from made_runs import levels_of, made
 from scipy import stats
 
-from cnnlab.comparison.compare import compare, noise_floor
-from cnnlab.comparison.noise_floor import paired_interval, pooled_noise
+from cnnlab.comparison.compare import compare
+from cnnlab.comparison.noise_floor import noise_floor, paired_interval, pooled_noise
 from cnnlab.errors import ConfigError
 
 TABLES = 2000
@@ -54,7 +54,7 @@ def test_two_single_runs_of_one_setting_differ_by_less_95_times_in_100():
     within = 0
     for _ in range(TABLES):
         settings = {setting: dict(enumerate(rng.normal(setting, 0.1, 5))) for setting in range(2)}
-        one, two = rng.normal(7, 0.1, 2)
-        within += abs(one - two) < pooled_noise(settings)
+        first, second = rng.normal(7, 0.1, 2)
+        within += abs(first - second) < pooled_noise(settings)
     low, high = stats.binom.ppf([0.001, 0.999], TABLES, 0.95)
     assert low <= within <= high  # measured 0.948

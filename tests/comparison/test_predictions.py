@@ -136,6 +136,12 @@ def test_each_of_several_answers_can_have_choices_of_its_own():
     )
 
 
+def test_a_guess_that_has_no_choices_of_its_own_is_named():
+    with pytest.raises(ConfigError, match="choices has nothing for 'pooling', only for 'kernel', 'pool'; add it"):
+        commit_guess("06-best", {"pooling": "max"}, choices={"kernel": [3, 5], "pool": ["max", "avg"]})
+    assert PREDICTIONS.read() == {}
+
+
 def test_evidence_may_be_a_function_and_a_verdict_on_one_level():
     commit_guess(NAME, "better", choices=["better", "worse", "cannot tell"])
     assert score_guess(NAME, comparison, level=5) == "Your guess: better. Right: 5 is better than 3."

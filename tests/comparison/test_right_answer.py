@@ -19,7 +19,7 @@ from cnnlab.comparison.right_answer import (
     seeds_needed,
 )
 from cnnlab.comparison.settings import compare_settings
-from cnnlab.comparison.verdicts import paired_rows
+from cnnlab.comparison.verdicts import Level, paired_rows
 from cnnlab.errors import ConfigError
 
 ENOUGH = "though they would have shown a difference as large as the noise floor"
@@ -28,15 +28,15 @@ WIDE = {3: [0.50, 0.60, 0.40], 5: [0.56, 0.46, 0.66]}  # differences 0.06, −0.
 
 @pytest.mark.parametrize("metric", ["validation_accuracy", "validation_loss"])
 def test_another_reference_is_what_compare_says_with_it(metric):
-    found = comparison(metric=metric)
+    compared = comparison(metric=metric)
     for level in (3, 5, 7):
-        turned, direct = found.against(level), comparison(metric=metric, reference=level)
+        turned, direct = compared.against(level), comparison(metric=metric, reference=level)
         assert str(turned) == str(direct)
-        for one, other in zip(turned.levels, direct.levels, strict=True):
-            np.testing.assert_equal(tuple(one), tuple(other))
+        for row, other in zip(turned.levels, direct.levels, strict=True):
+            np.testing.assert_equal(tuple(row), tuple(other))
         assert (turned.noise_floor, turned.values) == (direct.noise_floor, direct.values)
     with pytest.raises(ConfigError, match=r"reference=4 is no level of kernel_size; choose from \[3, 5, 7\]"):
-        found.against(4)
+        compared.against(4)
 
 
 def test_the_winner_is_better_than_every_other_one():
@@ -47,22 +47,22 @@ def test_the_winner_is_better_than_every_other_one():
 
 
 def test_two_that_cannot_be_told_apart_are_no_winner_though_both_beat_a_third():
-    found = comparison(TWO_LEFT)
-    assert found.verdicts == {5: "better", 7: "better"}
+    compared = comparison(TWO_LEFT)
+    assert compared.verdicts == {5: "better", 7: "better"}
     # 5 and 7 differ by 0.01 three times and by −0.01 twice: the interval is 0.04 wide, the noise floor 0.25.
-    assert right_answer(found) == "cannot tell"
-    assert contenders(found) == ["5", "7"]
-    assert str(best_level(found)) == f"these runs cannot tell which is best: 5 or 7, {ENOUGH}"
-    assert leading(found).levels[0].level == 7
+    assert right_answer(compared) == "cannot tell"
+    assert contenders(compared) == ["5", "7"]
+    assert str(best_level(compared)) == f"these runs cannot tell which is best: 5 or 7, {ENOUGH}"
+    assert leading(compared).levels[0].level == 7
 
 
 def test_where_the_interval_is_wider_than_the_noise_floor_the_question_stays_open():
-    found = comparison(WIDE)
-    row = found.levels[1]
+    compared = comparison(WIDE)
+    row = compared.levels[1]
     # Student's t with 2 degrees of freedom: 4.3027 × 0.2 / √3 to each side.
     assert row.high - row.low == pytest.approx(2 * 4.302653 * np.std([0.06, -0.14, 0.26], ddof=1) / 3**0.5)
-    assert row.high - row.low > found.noise_floor
-    assert right_answer(found) is None
+    assert row.high - row.low > compared.noise_floor
+    assert right_answer(compared) is None
     few = comparison({level: values[:4] for level, values in TWO_LEFT.items()})
     assert few.against(5).levels[-1].high - few.against(5).levels[-1].low < few.noise_floor
     assert best_level(few) == Outcome(
@@ -72,25 +72,53 @@ def test_where_the_interval_is_wider_than_the_noise_floor_the_question_stays_ope
 
 
 def test_how_many_seeds_would_help():
-    found = comparison(WIDE)
-    row = found.levels[1]
-    needed = seeds_needed(row, found.noise_floor, 1)
+    compared = comparison(WIDE)
+    row = compared.levels[1]
+    needed = seeds_needed(row, compared.noise_floor, 1)
     scatter = np.std([0.06, -0.14, 0.26], ddof=1)
-    widths = {n: 2 * stats.t.ppf(0.975, n - 1) * scatter / n**0.5 for n in (needed - 1, needed)}
-    assert widths[needed] < found.noise_floor < widths[needed - 1]
-    assert str(best_level(found)) == (
+    spread = np.sqrt((np.var([0.50, 0.60, 0.40], ddof=1) + np.var([0.56, 0.46, 0.66], ddof=1)) / 2)
+    are_enough = {
+        n: 2 * stats.t.ppf(0.975, n - 1) * scatter / n**0.5 < stats.t.ppf(0.975, 2 * (n - 1)) * 2**0.5 * spread
+        for n in (needed - 1, needed)
+    }
+    assert are_enough == {needed - 1: False, needed: True}
+    assert str(best_level(compared)) == (
         "these runs cannot tell which is best: 3 or 5, and a real difference could hide (the interval is "
-        f"≈ {row.high - row.low:.3g} wide, the noise floor is ≈ {found.noise_floor:.3g}); "
+        f"≈ {row.high - row.low:.3g} wide, the noise floor is ≈ {compared.noise_floor:.3g}); "
         f"≈ {needed} seeds instead of 3 of each would show it"
     )
-    assert seeds_needed(row, found.noise_floor / 1000, 1) is None
+    assert seeds_needed(row, compared.noise_floor / 1000, 1) is None
     assert seeds_needed(row, 10.0, 1) == 5
 
 
+@pytest.mark.parametrize(("levels", "needed"), [(2, 6), (3, 8)])
+def test_with_the_seeds_that_are_advised_the_interval_is_narrow_enough(levels, needed):
+    # Independent runs of standard deviation 1, so that differences have √2. With n seeds the interval is
+    # 2 · t(1 − 0.025 / m, n − 1) · √2 / √n wide, and the noise floor is t(0.975, levels · (n − 1)) · √2.
+    # Two levels: 2.483 < 2.306 is false with five seeds, 2.099 < 2.228 is true with six. With the noise floor of three
+    # seeds, 2.776, five would seem enough. Three levels: 2.244 < 2.101 is false with seven, 2.009 < 2.080 is true
+    # with eight.
+    m = levels - 1
+    half = stats.t.ppf(1 - 0.025 / m, 2) * 2**0.5 / 3**0.5
+    floor = stats.t.ppf(0.975, levels * 2) * 2**0.5
+    assert seeds_needed(Level(5, 3, 0.5, 0.0, -half, half), floor, m) == needed
+
+
+def test_without_a_noise_floor_the_words_say_so():
+    runs = levels_of("kernel_size", {3: [0.50, 0.60, 0.40], 5: [0.56, 0.46, 0.66]})
+    for run in runs:  # each seed has images of its own, so that no setting has two seeds
+        object.__setattr__(run, "experiment", run.experiment.replace(data_seed=run.experiment.seed))
+    compared = compare(runs, by="kernel_size")
+    assert np.isnan(compared.noise_floor)
+    assert compared.levels[1].seeds == 3
+    why = "and nobody could (no setting has two seeds: there is no noise floor)"
+    assert best_level(compared) == Outcome(None, "these runs cannot tell which is best: 3 or 5", why)
+
+
 def test_a_verdict_that_was_found_counts_however_wide_the_interval_is():
-    found = comparison({3: [0.50, 0.52, 0.51], 5: [0.70, 0.90, 0.80]})
-    assert found.levels[1].high - found.levels[1].low > found.noise_floor
-    assert right_answer(found) == "5"
+    compared = comparison({3: [0.50, 0.52, 0.51], 5: [0.70, 0.90, 0.80]})
+    assert compared.levels[1].high - compared.levels[1].low > compared.noise_floor
+    assert right_answer(compared) == "5"
 
 
 @pytest.mark.parametrize(
@@ -132,11 +160,11 @@ def share_right(seeds, *, earned, repeats=150):
             samples[1] += difference * 1.96 * 2**0.5  # the true noise floor of a standard deviation of 1
             values = {level: dict(enumerate(row.tolist())) for level, row in zip((3, 5), samples, strict=True)}
             rows = paired_rows([3, 5], values, "validation_accuracy", {})
-            found = Comparison(
+            compared = Comparison(
                 "kernel_size", (), "validation_accuracy", "last", rows, values,
                 noise_floor=pooled_noise(values), left_out=0, without_value=0, why_without={},
             )  # fmt: skip
-            answer = right_answer(found)
+            answer = right_answer(compared)
             if answer is not None or not earned:
                 scored += 1
                 right += answer in ("cannot tell", None)
@@ -168,20 +196,20 @@ def test_of_a_number_without_a_direction_the_winner_is_the_highest():
     for run in runs:
         for row in run.history.rows:
             row["dead_share"] = row["validation_accuracy"]
-    found = compare(runs, by="kernel_size", metric="dead_share")
-    assert best_level(found) == Outcome("5", "5 is highest")
-    assert right_verdict(found, 5) == Outcome("higher", "5 is higher than 3")
+    compared = compare(runs, by="kernel_size", metric="dead_share")
+    assert best_level(compared) == Outcome("5", "5 is highest")
+    assert right_verdict(compared, 5) == Outcome("higher", "5 is higher than 3")
 
 
 def test_whole_settings_are_judged_on_the_seeds_that_two_of_them_share():
     runs = levels_of("kernel_size", {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59, 0.90]})
     runs += [made([], kernel_size=7, stopped_by="diverged")]
-    found = compare_settings(runs)
-    assert found.against("kernel_size=5").verdicts == {"kernel_size=3": "worse", "kernel_size=7": "cannot tell"}
-    assert contenders(found) == ["kernel_size=5", "kernel_size=7"]  # nobody knows how good the one that diverged is
-    assert right_answer(found) is None
+    compared = compare_settings(runs)
+    assert compared.against("kernel_size=5").verdicts == {"kernel_size=3": "worse", "kernel_size=7": "cannot tell"}
+    assert contenders(compared) == ["kernel_size=5", "kernel_size=7"]  # nobody knows how good the one that diverged is
+    assert right_answer(compared) is None
     with pytest.raises(ConfigError, match="reference='kernel_size=7' has no number"):
-        found.against("kernel_size=7")
+        compared.against("kernel_size=7")
     assert right_answer(compare_settings(runs[:-1])) == "kernel_size=5"
     with pytest.raises(ConfigError, match="this comparison has one level, and nothing to be better than"):
         right_answer(compare_settings(runs[:2]))
@@ -193,8 +221,8 @@ def test_whole_settings_are_judged_on_the_seeds_that_two_of_them_share():
 def test_the_verdict_on_one_level_is_the_tables():
     assert right_verdict(comparison(), 5) == Outcome("better", "5 is better than 3")
     assert right_verdict(comparison(reference=5), 7) == Outcome("worse", "7 is worse than 5")
-    found = comparison(TWO_LEFT, reference=5)
-    assert right_verdict(found, 7) == Outcome("cannot tell", "these runs cannot tell 7 from 5", ENOUGH)
+    compared = comparison(TWO_LEFT, reference=5)
+    assert right_verdict(compared, 7) == Outcome("cannot tell", "these runs cannot tell 7 from 5", ENOUGH)
     assert right_verdict(comparison(WIDE)).answer is None
     with pytest.raises(ConfigError, match="level=None: say which level is judged against 3, one of 5, 7"):
         right_verdict(comparison())

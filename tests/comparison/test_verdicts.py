@@ -89,7 +89,7 @@ def test_a_planted_difference_is_found_as_often_as_computed(seeds, levels, gain)
 def test_compare_gives_the_verdicts_that_were_simulated():
     sizes, seen = (3, 5, 7), []
     for table in simulated(3, 4, 60, gain=0.015):
-        found = compare(levels_of("kernel_size", dict(zip(sizes, table, strict=True))), by="kernel_size")
-        assert list(found.verdicts.values()) == verdicts_on(table)
-        seen += found.verdicts.values()
+        compared = compare(levels_of("kernel_size", dict(zip(sizes, table, strict=True))), by="kernel_size")
+        assert list(compared.verdicts.values()) == verdicts_on(table)
+        seen += compared.verdicts.values()
     assert 10 < seen.count("better") < 110

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-import cnnlab.data.dataset
-from cnnlab.data.dataset import Data, balance_classes, shuffle_labels, split_sizes
+from cnnlab.data.dataset import Data
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 
@@ -34,26 +33,14 @@ def test_all_splits_are_normalized_by_the_training_split(data):
     assert [whole.min().item(), whole.max().item()] == [0, 255]
 
 
-def test_every_split_is_stratified_to_one_image_a_class():
-    random = np.random.default_rng(0)
-    for _ in range(300):
-        labels = random.integers(0, random.integers(2, 12), size=random.integers(20, 300))
-        first = int(random.integers(0, len(labels)))
-        second = int(random.integers(0, len(labels) - first + 1))
-        parts = cnnlab.data.dataset._stratified(labels, (first, second), random)
-        assert [len(part) for part in parts] == [first, second]
-        assert len(set(np.concatenate(parts).tolist())) == first + second
-        for part in parts:
-            for label in np.unique(labels):
-                fair = len(part) * (labels == label).sum() / len(labels)
-                assert abs((labels[part] == label).sum() - fair) < 1
-
-
 def test_a_slice_or_an_index_is_still_a_split(data):
     assert data.train[:16].images.shape == (16, 1, 28, 28)
     for index in (3, np.int64(3), torch.tensor(3)):
         assert data.train[index].images.shape == (1, 1, 28, 28)
     assert torch.equal(data.train[data.train.labels == 7].labels.unique(), torch.tensor([7]))
+    for index in (3.7, "3", None):
+        with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+            data.train[index]
     assert repr(data.train[:16]) == "Split(16 images of 1×28×28)"
 
 
@@ -152,67 +139,3 @@ def test_what_can_not_be_is_named_with_a_remedy(call, words):
     with pytest.raises(ConfigError) as caught:
         call()
     assert words in str(caught.value)
-
-
-# --- Shuffled labels, and the sizes of splits
-
-
-def test_shuffled_labels_leave_everything_else_as_it_was(data):
-    shuffled = shuffle_labels(data, seed=3)
-    assert torch.equal(shuffled.train.labels.bincount(), data.train.labels.bincount())
-    share = (shuffled.train.labels == data.train.labels).float().mean().item()
-    assert share < 0.2  # by chance a tenth of 500, and 0.1 more is over seven standard errors
-    assert torch.equal(shuffled.train.images, data.train.images)
-    assert shuffled.validation is data.validation
-    assert shuffled._test is data._test
-    assert torch.equal(shuffle_labels(data, seed=3).train.labels, shuffled.train.labels)
-    assert not torch.equal(shuffle_labels(data, seed=4).train.labels, shuffled.train.labels)
-    with pytest.raises(ConfigError, match="seed must be a whole number of 0 or more, got -1"):
-        shuffle_labels(data, seed=-1)
-
-
-@pytest.mark.parametrize(
-    ("train", "validation", "sizes"),
-    [(None, None, (81, 9)), (None, 30, (60, 30)), (20, None, (20, 9)), (50, 40, (50, 40)), (None, 0, (90, 0))],
-)
-def test_sizes_that_are_not_given_follow_from_the_others(train, validation, sizes):
-    assert split_sizes("mine", 90, train, validation) == sizes
-
-
-def test_sizes_that_can_not_be_are_named():
-    with pytest.raises(ConfigError, match="validation=90 leaves nothing of the 90 images of 'mine'; make it smaller"):
-        split_sizes("mine", 90, None, 90)
-    with pytest.raises(ConfigError, match="train=82 and validation=9 ask for 91 images, but 'mine' has 90; make one"):
-        split_sizes("mine", 90, 82, None)
-
-
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-def test_mean_and_standard_deviation_by_hand(dtype):
-    pixels = torch.tensor([[0, 255], [255, 51]]) / 255  # 0, 1, 1 and 0.2
-    images = torch.stack([pixels, torch.full((2, 2), 0.4)])[None]  # (1, 2, 2, 2)
-    images = (255 * images).round().to(dtype) if dtype == torch.uint8 else images
-    mean, std = cnnlab.data.dataset._mean_std(images, np.arange(len(images)))
-    assert mean.shape == std.shape == (2, 1, 1)
-    assert mean.flatten().tolist() == pytest.approx([0.55, 0.4])
-    variance = (0.55**2 + 2 * 0.45**2 + 0.35**2) / 4
-    assert std.flatten().tolist() == pytest.approx([variance**0.5, 1])  # 1 where all pixels are equal
-
-
-def test_balanced_classes_repeat_the_rare_ones_and_leave_the_rest_alone():
-    labels = torch.tensor([0] * 60 + [1] * 25 + [2] * 9 + [4])  # none of class 3
-    images = torch.arange(95.0)[:, None, None, None].expand(-1, 1, 2, 2) / 100
-    data = Data.from_tensors(images, labels, test=0, validation=0, classes=tuple("abcde"))
-    balanced = balance_classes(data, seed=1)
-    assert balanced.train.labels.bincount().tolist() == [60, 60, 60, 0, 60]
-    assert balanced.validation is data.validation
-    assert balanced._test is data._test
-    assert torch.equal(balanced.train.mean, data.train.mean)
-    names = (balanced.train.pixels[:, 0, 0, 0] * 100).round().int()
-    assert torch.equal(labels[names], balanced.train.labels)  # each picture keeps its label
-    times = names.bincount(minlength=95)
-    for label, (least, most) in {0: (1, 1), 1: (2, 3), 2: (6, 7), 4: (60, 60)}.items():
-        assert (int(times[labels == label].min()), int(times[labels == label].max())) == (least, most)
-    assert torch.equal(balance_classes(data, seed=1).train.images, balanced.train.images)
-    assert not torch.equal(balance_classes(data, seed=2).train.images, balanced.train.images)
-    with pytest.raises(ConfigError, match="seed must be"):
-        balance_classes(data, seed=-1)

@@ -78,11 +78,11 @@ def test_experiment_a_is_whole(banked, dataset):
     assert values["optimizer"] == ["sgd", "rmsprop", "adam"]
     assert values["epochs"] == LENGTHS
     assert values["seed"] == [0, 1, 2, 3, 4]
-    assert len(runs) == 3 * 2 * 3 * 5 * 5 == len({one.experiment.key for one in runs})
-    assert {one.experiment.train_size for one in runs} == {one.experiment.validation_size for one in runs} == {500}
-    for one in runs:
-        assert one.history.environment["threads"] == 1
-        assert len(one.history) == one.experiment.epochs or one.history.stopped_by == "diverged"
+    assert len(runs) == 3 * 2 * 3 * 5 * 5 == len({each.experiment.key for each in runs})
+    assert {each.experiment.train_size for each in runs} == {each.experiment.validation_size for each in runs} == {500}
+    for each in runs:
+        assert each.history.environment["threads"] == 1
+        assert len(each.history) == each.experiment.epochs or each.history.stopped_by == "diverged"
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "patterns"])
@@ -90,8 +90,8 @@ def test_momentum_has_a_part_of_its_own_and_agrees_in_all_else(banked, dataset):
     runs, sgd = banked(f"momentum_{dataset}"), banked(f"experiment_a_{dataset}").filter(optimizer="sgd")
     assert runs.values()["momentum"] == [0.9]
     assert len(runs) == 3 * 2 * 5 * 5
-    without = {one.experiment.replace(momentum=0.0, learning_rate=None).key for one in runs}
-    assert without == {one.experiment.replace(learning_rate=None).key for one in sgd}
+    without = {each.experiment.replace(momentum=0.0, learning_rate=None).key for each in runs}
+    assert without == {each.experiment.replace(learning_rate=None).key for each in sgd}
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -114,43 +114,45 @@ def test_each_optimizer_has_the_rate_that_its_sweep_chose_with_seeds_of_its_own(
 def test_experiment_b_is_whole_and_has_its_weights(banked):
     runs = banked("experiment_b")
     assert len(runs) == 2 * 2 * 3 * 5
-    for one in runs.filter(epochs=100):
-        wanted = {0, 5, 50, 100} if one.experiment.seed else {0, 1, 2, 3, 5, 8, 13, 20, 32, 50, 70, 100}
-        assert set(one.snapshots) == wanted
-        network = {name: getattr(one.experiment, name) for name in NETWORK}
-        start = one.experiment.build_cnn(Data.from_tensors(torch.rand(30, 1, 28, 28), torch.arange(30) % 10))
+    for each in runs.filter(epochs=100):
+        wanted = {0, 5, 50, 100} if each.experiment.seed else {0, 1, 2, 3, 5, 8, 13, 20, 32, 50, 70, 100}
+        assert set(each.snapshots) == wanted
+        network = {name: getattr(each.experiment, name) for name in NETWORK}
+        start = each.experiment.build_cnn(Data.from_tensors(torch.rand(30, 1, 28, 28), torch.arange(30) % 10))
         assert network["kernel_size"] == start.conv1.kernel_size[0]
-        for name, value in one.model(0).state_dict().items():
+        for name, value in each.model(0).state_dict().items():
             assert torch.allclose(value, start.state_dict()[name], atol=1e-6)
 
 
 def test_its_weights_are_those_of_its_curves(banked):
     from cnnlab import evaluate
 
-    one = banked("experiment_b").one(kernel_size=5, pooling="avg", epochs=50, seed=3)
-    data = one.experiment.load_data()
-    assert evaluate(one.model(50), data.validation).loss == pytest.approx(one.history.last("validation_loss"), rel=1e-4)
+    chosen = banked("experiment_b").one(kernel_size=5, pooling="avg", epochs=50, seed=3)
+    data = chosen.experiment.load_data()
+    assert evaluate(chosen.model(50), data.validation).loss == pytest.approx(
+        chosen.history.last("validation_loss"), rel=1e-4
+    )
 
 
 def test_its_insides_are_recorded_in_every_epoch_for_every_seed(banked):
-    for one in banked("experiment_b"):
+    for each in banked("experiment_b"):
         for metric in ("dead_share", "activation_scale", "update_ratio", "saliency_concentration"):
-            assert len(one.history[metric]) == one.experiment.epochs
+            assert len(each.history[metric]) == each.experiment.epochs
         for layer in ("conv1", "conv2", "fc1", "logits"):
-            assert len(one.history[f"{layer}.gradient_norm"]) == one.experiment.epochs
+            assert len(each.history[f"{layer}.gradient_norm"]) == each.experiment.epochs
 
 
 def test_its_insides_are_those_of_its_weights(banked):
-    one = banked("experiment_b").one(kernel_size=3, pooling="avg", epochs=50, seed=2)
-    data, model = one.experiment.load_data(), one.model(50)
+    chosen = banked("experiment_b").one(kernel_size=3, pooling="avg", epochs=50, seed=2)
+    data, model = chosen.experiment.load_data(), chosen.model(50)
     activity = activation_statistics(model, data.validation)
     for name in ("relu1", "relu2", "relu_fc1"):
-        assert one.history[f"{name}.dead_share"][-1] == pytest.approx(activity[name].dead_share, abs=0.03)
-        assert one.history[f"{name}.activation_scale"][-1] == pytest.approx(activity[name].scale, rel=1e-4)
+        assert chosen.history[f"{name}.dead_share"][-1] == pytest.approx(activity[name].dead_share, abs=0.03)
+        assert chosen.history[f"{name}.activation_scale"][-1] == pytest.approx(activity[name].scale, rel=1e-4)
     maps = saliency(model, data.validation.images[:100])
-    assert one.history["saliency_concentration"][-1] == pytest.approx(float(concentration(maps).mean()), rel=1e-3)
+    assert chosen.history["saliency_concentration"][-1] == pytest.approx(float(concentration(maps).mean()), rel=1e-3)
     flow = gradient_flow(model, data.train[:128])
-    assert one.history["conv1.gradient_norm"][-1] == pytest.approx(flow["conv1"].gradient_norm, rel=1e-3)
+    assert chosen.history["conv1.gradient_norm"][-1] == pytest.approx(flow["conv1"].gradient_norm, rel=1e-3)
 
 
 # Where a run was trained: with all of this equal, the same seed gives the same bits.
@@ -175,9 +177,9 @@ AGAIN = {
 again = pytest.mark.parametrize(("part", "fields"), AGAIN.values(), ids=AGAIN)
 
 
-def same_place(one: Run, other: Run) -> bool:
+def same_place(each: Run, other: Run) -> bool:
     return all(
-        one.history.environment.get(name, "unknown") == other.history.environment.get(name, "other") for name in PLACE
+        each.history.environment.get(name, "unknown") == other.history.environment.get(name, "other") for name in PLACE
     )
 
 
@@ -272,6 +274,6 @@ def test_only_a_record_of_the_same_processor_is_the_same_place(banked):
 )
 def test_patterns_have_a_setting_where_each_side_wins(banked, part, structure, field, reference, winner):
     runs = banked(part).filter(structure=structure, **{field: [reference, winner]})
-    found = compare(runs, by=field, reference=reference)
-    assert found.levels[1].seeds >= 5
-    assert found.verdicts == {winner: "better"}
+    compared = compare(runs, by=field, reference=reference)
+    assert compared.levels[1].seeds >= 5
+    assert compared.verdicts == {winner: "better"}

@@ -37,7 +37,7 @@ OTHER = {  # for each field, a value that is not its default, and what else it n
 
 
 def test_every_field_goes_into_json_and_back():
-    assert set(OTHER) == set(FIELDS) == {one.name for one in dataclasses.fields(Experiment)}
+    assert set(OTHER) == set(FIELDS) == {each.name for each in dataclasses.fields(Experiment)}
     for name, (value, needs) in OTHER.items():
         without = Experiment(**({"folder": "others"} if name == "folder" else {}) | needs)
         experiment = without.replace(**{name: value})
@@ -73,12 +73,12 @@ def test_keys_are_what_they_were():
 def test_a_key_names_what_trains_the_same_in_any_process():
     code = f"from cnnlab import Experiment; e = Experiment(**{TINY.to_dict()}); print(e.key, e.trajectory)"
     other = os.environ | {"PYTHONHASHSEED": "7"}
-    told = subprocess.run([sys.executable, "-c", code], env=other, capture_output=True, text=True, check=True)
-    assert told.stdout.split() == [TINY.key, TINY.trajectory]
+    answer = subprocess.run([sys.executable, "-c", code], env=other, capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == [TINY.key, TINY.trajectory]
     for optimizer in OPTIMIZERS:
-        one = TINY.replace(optimizer=optimizer)
-        assert one.learning_rate is None
-        assert one.key == one.replace(learning_rate=LEARNING_RATES[optimizer]).key
+        each = TINY.replace(optimizer=optimizer)
+        assert each.learning_rate is None
+        assert each.key == each.replace(learning_rate=LEARNING_RATES[optimizer]).key
     assert TINY.key == TINY.replace(structure="fine", scale=3, noise=0.1).key
     assert TINY.key == TINY.replace(min_delta=0.5).key  # without patience nothing is compared with it
     pictures = Experiment(dataset="images", folder="mine")

@@ -17,7 +17,7 @@ def test_without_switches_only_the_kernel_and_the_seed_vary():
 def test_matched_networks_have_about_as_many_parameters_as_the_one_with_3x3():
     every = kernel_experiments(BASE, match_parameters=True, seeds=[0])
     goal = count_parameters(build_cnn(3, channels=(8, 16), hidden=32))
-    counts = [count_parameters(build_cnn(one.kernel_size, channels=one.channels, hidden=32)) for one in every]
+    counts = [count_parameters(build_cnn(each.kernel_size, channels=each.channels, hidden=32)) for each in every]
     assert counts[0] == goal
     assert all(abs(count - goal) < 0.1 * goal for count in counts)
     assert every[2].channels == match_channels(goal, kernel_size=7, channels=(8, 16), hidden=32) == (7, 14)
@@ -26,17 +26,17 @@ def test_matched_networks_have_about_as_many_parameters_as_the_one_with_3x3():
 
 def test_two_3x3_take_the_place_of_one_and_see_what_one_5x5_sees():
     every = kernel_experiments(BASE, stack=True, seeds=[0])
-    assert [one.convs_per_block for one in every] == [2, 1, 1]
-    two, five, _ = ({row.name: row.receptive_field for row in one.layer_table()} for one in every)
+    assert [each.convs_per_block for each in every] == [2, 1, 1]
+    two, five, _ = ({row.name: row.receptive_field for row in each.layer_table()} for each in every)
     assert two["relu1_2"] == five["relu1"] == 5
     assert along_with(every) == ("convs_per_block",)
 
 
 def test_both_switches_together():
     every = kernel_experiments(BASE, match_parameters=True, stack=True, seeds=[0])
-    counts = [sum(row.parameters for row in one.layer_table()) for one in every]
+    counts = [sum(row.parameters for row in each.layer_table()) for each in every]
     assert max(counts) - min(counts) < 0.15 * min(counts)
-    assert [one.channels for one in every] == [(7, 14)] * 3  # two 3×3 and one 5×5 or 7×7 happen to need the same
+    assert [each.channels for each in every] == [(7, 14)] * 3  # two 3×3 and one 5×5 or 7×7 happen to need the same
     assert along_with(every) == ("convs_per_block",)
 
 
@@ -51,7 +51,7 @@ def test_what_can_not_be_compared_is_refused():
 
 def test_seeds_from_a_generator_reach_every_kernel_size():
     experiments = kernel_experiments(BASE, seeds=(seed for seed in range(3)))
-    assert [one.kernel_size for one in experiments] == [3, 3, 3, 5, 5, 5, 7, 7, 7]
+    assert [each.kernel_size for each in experiments] == [3, 3, 3, 5, 5, 5, 7, 7, 7]
 
 
 @pytest.mark.parametrize(

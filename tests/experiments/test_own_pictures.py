@@ -83,21 +83,21 @@ def test_a_stored_run_of_other_pictures_is_not_returned_and_this_is_said(pets, t
         first = sweep(experiments, store, progress=False, workers=1)
         again = sweep(experiments, store, progress=False, workers=1)
         assert len(trained) == 2
-        assert [one.history.rows for one in again] == [one.history.rows for one in first]
+        assert [each.history.rows for each in again] == [each.history.rows for each in first]
         copy = shutil.copytree(pets, tmp_path / "copy")
         moved = sweep(grid(experiment_on(copy), seed=range(2)), store, progress=False, workers=1)
         assert len(trained) == 2
-        assert [one.experiment.folder for one in moved] == [str(copy)] * 2
+        assert [each.experiment.folder for each in moved] == [str(copy)] * 2
     change(pets)
     with pytest.warns(
         UserWarning, match=r"2 stored trainings were on other pictures than those that are in '.*pets' now"
     ):
         changed = sweep(experiments, store, progress=False, workers=1)
     assert len(trained) == 4
-    assert {one.experiment.fingerprint for one in changed}.isdisjoint({one.experiment.fingerprint for one in first})
+    assert {each.experiment.fingerprint for each in changed}.isdisjoint({each.experiment.fingerprint for each in first})
     assert len(load_runs(store)) == 4
     record = json.loads(next(store.glob("*.json")).read_text().replace("\n", ""))
-    assert record["experiment"]["fingerprint"] in {one.experiment.fingerprint for one in load_runs(store)}
+    assert record["experiment"]["fingerprint"] in {each.experiment.fingerprint for each in load_runs(store)}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         sweep(experiments, store, progress=False, workers=1)
@@ -153,10 +153,10 @@ def test_balanced_runs_are_compared_with_the_others_and_never_trained_in_one_sta
         (pets / "dog" / f"{place}.png").unlink()
     experiments = grid(experiment_on(pets), balanced=[False, True], seed=range(3))
     runs = sweep(experiments, progress=False, workers=1)
-    found = compare(runs, by="balanced", metric="validation_loss")
-    assert [level.level for level in found.levels] == [False, True]
-    assert found.left_out == 0
+    compared = compare(runs, by="balanced", metric="validation_loss")
+    assert [level.level for level in compared.levels] == [False, True]
+    assert compared.left_out == 0
     stacked = sweep(experiments, progress=False, device="cpu", replicas=6)
     assert not stacked.failures
-    for one, other in zip(runs, stacked, strict=True):
-        assert one.history.last("train_loss") == pytest.approx(other.history.last("train_loss"), rel=1e-4)
+    for each, other in zip(runs, stacked, strict=True):
+        assert each.history.last("train_loss") == pytest.approx(other.history.last("train_loss"), rel=1e-4)

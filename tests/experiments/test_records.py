@@ -31,7 +31,7 @@ def test_a_damaged_record_is_set_aside_and_run_again(trained, tmp_path, damage):
     reason = "renamed" if damage == "renamed" else "checksum"
     with pytest.warns(UserWarning, match=rf"{path.name} is no use \(.*{reason}.*\): set aside as {path.name}\.bad"):
         again = quiet(grid(TINY, seed=range(3)), tmp_path)
-    assert [one.seed for one in trained] == [0, 1, 2, 1]
+    assert [each.seed for each in trained] == [0, 1, 2, 1]
     assert numbers(again[1].history) == numbers(runs[1].history)
     assert Path(f"{path}.bad").exists()
     assert len(load_runs(tmp_path)) == 3
@@ -114,10 +114,10 @@ def old_store(request, tmp_path):
 def test_a_store_of_an_earlier_version_is_loaded(old_store):
     runs = load_runs(old_store)
     assert {
-        (one.experiment.seed, one.experiment.epochs): (
-            one.experiment.key, one.snapshots, one.history.last("validation_loss"), one.history.last("train_loss"),
+        (each.experiment.seed, each.experiment.epochs): (
+            each.experiment.key, each.snapshots, each.history.last("validation_loss"), each.history.last("train_loss"),
         )
-        for one in runs
+        for each in runs
     } == OLD_RUNS  # fmt: skip
     assert [(failure.experiment, failure.reason) for failure in runs.failures] == [
         (Experiment(dataset="images", folder="nowhere at all", epochs=2), OLD_FAILURE)
@@ -133,9 +133,9 @@ def test_a_store_of_an_earlier_version_is_loaded(old_store):
 def test_a_sweep_of_what_an_earlier_version_stored_trains_nothing_anew(trained, old_store):
     runs = quiet(grid(TINY, epochs=[1, 2], seed=range(2)), old_store)
     assert trained == []
-    assert {one.experiment.key for one in runs} == {key for key, *_ in OLD_RUNS.values()}
+    assert {each.experiment.key for each in runs} == {key for key, *_ in OLD_RUNS.values()}
     recorded = quiet(grid(TINY.replace(seed=1), epochs=[1, 2]), old_store, snapshots=(0, 2), insides=True)
     assert trained == []
-    assert [one.snapshots for one in recorded] == [(0,), (0, 2)]
+    assert [each.snapshots for each in recorded] == [(0,), (0, 2)]
     quiet(TINY.replace(seed=2), old_store)  # a run that is not there is trained
-    assert [one.seed for one in trained] == [2]
+    assert [each.seed for each in trained] == [2]

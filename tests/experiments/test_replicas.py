@@ -43,13 +43,13 @@ NETWORKS = [
 def test_each_network_gets_what_it_gets_alone(network, colours):
     base = colours if network.get("dataset") == "images" else TINY.replace(**network)
     experiments = [base, base.replace(seed=1, data_seed=1), base.replace(seed=2, optimizer="sgd", momentum=0.9)]
-    for one, experiment in zip(together(experiments), experiments, strict=True):
+    for each, experiment in zip(together(experiments), experiments, strict=True):
         model, history = alone(experiment)
-        assert_alike(one.history, history)
-        kept = one.model().state_dict()
+        assert_alike(each.history, history)
+        kept = each.model().state_dict()
         assert all(torch.allclose(kept[name].double(), value, rtol=1e-6) for name, value in model.state_dict().items())
         fresh = experiment.build_cnn(experiment.load_data()).state_dict()
-        assert all(torch.equal(fresh[name], value) for name, value in one.model(0).state_dict().items())
+        assert all(torch.equal(fresh[name], value) for name, value in each.model(0).state_dict().items())
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def colours(tmp_path):
 
 def test_each_optimizer_does_what_it_does_alone():
     experiments = [TINY.replace(**settings, dropout=0.3, seed=seed) for seed in range(2) for settings in OPTIMIZERS]
-    for one, experiment in zip(together(experiments), experiments, strict=True):
-        assert_alike(one.history, alone(experiment)[1])
+    for each, experiment in zip(together(experiments), experiments, strict=True):
+        assert_alike(each.history, alone(experiment)[1])
 
 
 def test_verdicts_are_the_same():
@@ -92,11 +92,11 @@ def test_patience_ends_one_replica_and_not_the_others():
     base = TINY.replace(epochs=9, learning_rate=0.03)
     experiments = [*grid(base, patience=[0, 1, 3], seed=range(2)), base.replace(patience=2, min_delta=0.05)]
     runs = together(experiments)
-    for one, experiment in zip(runs, experiments, strict=True):
+    for each, experiment in zip(runs, experiments, strict=True):
         history = alone(experiment)[1]
-        assert_alike(one.history, history)
-        assert one.history.kept_epoch == history.kept_epoch
-    assert len({len(one.history) for one in runs}) > 2
+        assert_alike(each.history, history)
+        assert each.history.kept_epoch == history.kept_epoch
+    assert len({len(each.history) for each in runs}) > 2
 
 
 def test_a_network_that_shrinks_goes_on_as_before(monkeypatch):
@@ -110,17 +110,17 @@ def test_a_network_that_shrinks_goes_on_as_before(monkeypatch):
     network = cnnlab.experiments.stacked_network.StackedNetwork
     forward = network.logits
     monkeypatch.setattr(network, "logits", lambda self, *inputs: sizes.append(self.count) or forward(self, *inputs))
-    for one, experiment in zip(together(experiments), experiments, strict=True):
-        assert_alike(one.history, alone(experiment)[1])
+    for each, experiment in zip(together(experiments), experiments, strict=True):
+        assert_alike(each.history, alone(experiment)[1])
     assert list(dict.fromkeys(sizes)) == [8, 2, 1]
 
 
 def test_a_diverging_replica_leaves_the_others_alone():
     experiments = [TINY, WILD, TINY.replace(optimizer="sgd"), WILD.replace(seed=1, patience=1), TINY.replace(seed=5)]
     runs = together(experiments)
-    for one, experiment in zip(runs, experiments, strict=True):
-        assert_alike(one.history, alone(experiment)[1])
-    assert [one.history.stopped_by for one in runs] == ["epochs", "diverged", "epochs", "diverged", "epochs"]
+    for each, experiment in zip(runs, experiments, strict=True):
+        assert_alike(each.history, alone(experiment)[1])
+    assert [each.history.stopped_by for each in runs] == ["epochs", "diverged", "epochs", "diverged", "epochs"]
     assert runs[1].history.diverged_in_batch > 0
     assert runs[1].snapshots == (0,)
 
@@ -145,7 +145,7 @@ def test_a_graph_that_cannot_be_recorded_is_done_without():
 
 def test_only_what_is_alike_is_stacked():
     alike = [TINY, TINY.replace(seed=3, optimizer="sgd", epochs=9, patience=2), TINY.replace(data_seed=1, noise=0.3)]
-    assert len({stack_key(one) for one in alike}) == 1
+    assert len({stack_key(each) for each in alike}) == 1
     changes = [
         {"kernel_size": 5},
         {"batch_size": 16},
@@ -154,4 +154,4 @@ def test_only_what_is_alike_is_stacked():
         {"size": 14},
         {"hidden": 9},
     ]
-    assert len({stack_key(one) for one in [TINY, *(TINY.replace(**change) for change in changes)]}) == 7
+    assert len({stack_key(each) for each in [TINY, *(TINY.replace(**change) for change in changes)]}) == 7

@@ -1,4 +1,4 @@
-"""run: the same bits as fit by hand, snapshots of the weights, one thread; and whatever ends a training early."""
+"""run: the same bits as fit by hand, snapshots of the weights, and whatever ends a training early."""
 
 import signal
 import threading
@@ -6,17 +6,16 @@ import threading
 import pytest
 import torch
 
-from cnnlab.data.dataset import shuffle_labels
 from cnnlab.data.loading import load_data
+from cnnlab.data.training_split import shuffle_labels
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import Experiment
-from cnnlab.experiments.run import one_thread, run
+from cnnlab.experiments.run import run
 from cnnlab.experiments.runs import load_runs
 from cnnlab.experiments.sweep import sweep
 from cnnlab.interpret.saliency_check import saliency_check
 from cnnlab.model.cnn import build_cnn
 from cnnlab.training.fit import fit
-from cnnlab.training.history import METRICS
 
 TINY = Experiment(
     dataset="patterns", size=12, classes=2, train_size=64, validation_size=32, channels=(2,), hidden=8, epochs=2,
@@ -33,8 +32,8 @@ def numbers(history):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in history.rows]
 
 
-def same_weights(one, other):
-    pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
+def same_weights(each, other):
+    pairs = zip(each.state_dict().items(), other.state_dict().items(), strict=True)
     return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
 
 
@@ -175,78 +174,6 @@ def test_stop_and_interrupt_keep_what_is_finished():
     assert (finished.history.stopped_by, len(finished.history)) == ("interrupt", 2)
     assert numbers(finished.history) == numbers(train(TINY).history)
     assert torch.get_num_threads() == threads
-
-
-# --- One thread, and the setting restored
-
-
-@pytest.fixture
-def four_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(4)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("four_threads")
-def test_the_thread_setting_is_restored():
-    seen = []
-    assert train(TINY, on_epoch=lambda _: seen.append(torch.get_num_threads())).history.environment["threads"] == 1
-    assert (seen, torch.get_num_threads()) == ([1, 1], 4)
-    with pytest.raises(ZeroDivisionError):
-        train(TINY, on_epoch=lambda _: 1 / 0)
-    assert torch.get_num_threads() == 4
-    with one_thread():
-        train(TINY)  # a run inside
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == 4
-
-
-@pytest.mark.usefixtures("four_threads")
-@pytest.mark.parametrize("first_to_end", ["here", "there"])
-def test_the_thread_setting_is_restored_where_two_runs_overlap(first_to_end):
-    # torch keeps the number for each thread: each that has trained must have its own back, whichever ends first
-    began, end, told = threading.Event(), threading.Event(), []
-
-    def there():
-        with one_thread():
-            began.set()
-            end.wait(10)
-            told.append(torch.get_num_threads())
-        told.append(torch.get_num_threads())
-
-    thread = threading.Thread(target=there)
-    with one_thread():
-        thread.start()
-        assert began.wait(10)
-        if first_to_end == "there":
-            end.set()
-            thread.join()
-            assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == 4
-    end.set()
-    thread.join()
-    later = []
-    thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
-    thread.start()
-    thread.join()
-    assert (told, later, torch.get_num_threads()) == ([1, 4], [4], 4)
-
-
-@pytest.mark.usefixtures("four_threads")
-def test_runs_side_by_side_give_the_bits_of_runs_alone():
-    alone = numbers(train(TINY.replace(dropout=0.2)).history)
-    told = []
-    threads = [
-        threading.Thread(target=lambda: told.append(numbers(train(TINY.replace(dropout=0.2)).history)))
-        for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert told == [alone] * 3
-    assert set(alone[0]) == {"epoch", *METRICS[:4]}
 
 
 def test_what_a_callback_does_to_the_images_does_not_reach_later_runs():

@@ -28,10 +28,10 @@ def test_runs_are_loaded_from_a_folder_and_from_a_zip_of_it(folder, tmp_path):
     runs = load_runs(folder)
     assert len(runs) == 16
     packed = load_runs(shutil.make_archive(str(tmp_path / "packed"), "zip", folder.parent, folder.name))
-    assert [one.experiment for one in packed] == [one.experiment for one in runs]
-    assert [numbers(one.history) for one in packed] == [numbers(one.history) for one in runs]
-    one, other = packed[3].model(1).state_dict(), runs[3].model(1).state_dict()
-    assert all(torch.equal(one[name], other[name]) for name in other)
+    assert [each.experiment for each in packed] == [each.experiment for each in runs]
+    assert [numbers(each.history) for each in packed] == [numbers(each.history) for each in runs]
+    each, other = packed[3].model(1).state_dict(), runs[3].model(1).state_dict()
+    assert all(torch.equal(each[name], other[name]) for name in other)
     assert packed[3].experiment.key == run(runs[3].experiment, progress=False).experiment.key
     with pytest.raises(ConfigError, match=r"nowhere does not exist; sweep\(…, store='.*nowhere'\) makes it"):
         load_runs(tmp_path / "nowhere")
@@ -42,7 +42,7 @@ def test_a_zip_can_be_swept_for_what_it_holds(folder, tmp_path, trained):
     assert len(quiet(grid(TINY, kernel_size=[3, 5], epochs=[1, 2]), packed)) == 4
     assert trained == []
     both = quiet(grid(TINY, kernel_size=[3, 7]), packed)  # what the zip lacks is trained, and not kept
-    assert [one.experiment.kernel_size for one in both] == [3, 7]
+    assert [each.experiment.kernel_size for each in both] == [3, 7]
     assert len(trained) == 1
     assert len(load_runs(packed)) == len(load_runs(folder))
 
@@ -62,14 +62,14 @@ def test_tables(folder):
     chosen = chosen[chosen["channels"] == (2,)]
     assert chosen["epoch"].tolist() == [1, 2]
     assert chosen["train_loss"].tolist() == alone["train_loss"]
-    told = runs.summary()
-    assert told.columns.tolist() == [
+    table = runs.summary()
+    assert table.columns.tolist() == [
         "kernel_size", "channels", "epochs", "seeds", "validation_accuracy", "std", "trained_epochs", "seconds"
     ]  # fmt: skip
-    assert len(told) == 8
-    assert set(told["seeds"]) == {2}
-    mine = [one.history.last("validation_accuracy") for one in runs.filter(kernel_size=3, channels=(3,), epochs=2)]
-    line = told[(told["kernel_size"] == 3) & (told["channels"] == "(3,)") & (told["epochs"] == 2)].iloc[0]
+    assert len(table) == 8
+    assert set(table["seeds"]) == {2}
+    mine = [each.history.last("validation_accuracy") for each in runs.filter(kernel_size=3, channels=(3,), epochs=2)]
+    line = table[(table["kernel_size"] == 3) & (table["channels"] == "(3,)") & (table["epochs"] == 2)].iloc[0]
     assert line["validation_accuracy"] == pytest.approx(sum(mine) / 2)
     assert line["std"] == pytest.approx(abs(mine[0] - mine[1]) / 2**0.5)
     with pytest.raises(ConfigError, match="unknown metric 'seconds'"):
@@ -79,7 +79,7 @@ def test_tables(folder):
         "kernel_size", "channels", "epochs", "seeds", "train_loss", "train_loss_std", "validation_accuracy",
         "validation_accuracy_std", "trained_epochs", "seconds",
     ]  # fmt: skip
-    assert several["validation_accuracy_std"].tolist() == told["std"].tolist()
+    assert several["validation_accuracy_std"].tolist() == table["std"].tolist()
     assert several["train_loss"].tolist() == runs.summary("train_loss")["train_loss"].tolist()
     with pytest.raises(ConfigError, match="unknown metric 'validation_los'"):
         runs.summary(["train_loss", "validation_los"])

@@ -5,6 +5,7 @@ import torch
 from small_replicas import TINY, assert_alike
 
 import cnnlab.experiments.device_work
+import cnnlab.experiments.replica
 import cnnlab.experiments.replicas
 import cnnlab.experiments.stacks
 import cnnlab.experiments.sweep
@@ -20,26 +21,26 @@ from cnnlab.experiments.task_queue import TaskQueue
 from cnnlab.training.progress import SweepProgress
 
 
-def columns(one):
-    return {name: values for name, values in one.history.to_dict()["columns"].items() if name != "seconds"}
+def columns(each):
+    return {name: values for name, values in each.history.to_dict()["columns"].items() if name != "seconds"}
 
 
 def test_a_sweep_stores_and_goes_on(tmp_path):
     experiments = grid(TINY, kernel_size=[3, 5], epochs=[1, 3], seed=range(3))
     runs = sweep(experiments[:6], tmp_path, replicas=2, snapshots=[0, 3], progress=False)
     runs = sweep(experiments, tmp_path, replicas=2, snapshots=[0, 3], progress=False)
-    assert [one.experiment for one in runs] == experiments
+    assert [each.experiment for each in runs] == experiments
     assert len(list(tmp_path.glob("*.json"))) == 6
     assert len(load_runs(tmp_path)) == 12
-    for one in runs:
-        separate = run(one.experiment, snapshots=[0, 3], progress=False)
-        assert_alike(one.history, separate.history, tolerance=1e-4)
-        assert one.history.environment == separate.history.environment
-        assert one.snapshots == separate.snapshots
-        for epoch in one.snapshots:
-            pairs = zip(one.model(epoch).parameters(), separate.model(epoch).parameters(), strict=True)
+    for each in runs:
+        separate = run(each.experiment, snapshots=[0, 3], progress=False)
+        assert_alike(each.history, separate.history, tolerance=1e-4)
+        assert each.history.environment == separate.history.environment
+        assert each.snapshots == separate.snapshots
+        for epoch in each.snapshots:
+            pairs = zip(each.model(epoch).parameters(), separate.model(epoch).parameters(), strict=True)
             assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-5) for a, b in pairs)
-        assert 0 < sum(one.history["seconds"]) <= one.seconds or one.experiment.epochs == 1
+        assert 0 < sum(each.history["seconds"]) <= each.seconds or each.experiment.epochs == 1
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
     assert len(sweep(experiments, tmp_path, workers=1, progress=False)) == 12  # nothing is left to do
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")} == before
@@ -50,13 +51,13 @@ def test_what_goes_on_inside_is_recorded(optimizer):
     momentum = 0.0 if optimizer == "adam" else 0.9
     base = TINY.replace(optimizer=optimizer, learning_rate=0.001, momentum=momentum, dropout=0.2)
     runs = sweep(grid(base, seed=range(3)), replicas=3, insides=True, progress=False)
-    for one in runs:
-        separate = run(one.experiment, insides=True, progress=False)
-        assert columns(one).keys() == columns(separate).keys()
+    for each in runs:
+        separate = run(each.experiment, insides=True, progress=False)
+        assert columns(each).keys() == columns(separate).keys()
         for name, values in columns(separate).items():
-            assert one.history[name] == pytest.approx(values, rel=2e-3, abs=1e-6) if name != "epoch" else True, name
+            assert each.history[name] == pytest.approx(values, rel=2e-3, abs=1e-6) if name != "epoch" else True, name
     plain = sweep(grid(base, seed=range(3)), replicas=3, progress=False)
-    assert [one.history["train_loss"] for one in plain] == [one.history["train_loss"] for one in runs]
+    assert [each.history["train_loss"] for each in plain] == [each.history["train_loss"] for each in runs]
 
 
 def test_a_number_from_inside_that_is_not_finite_is_left_out(tmp_path, monkeypatch):
@@ -110,21 +111,21 @@ def test_out_of_memory_splits_the_stack(stacked, monkeypatch, tmp_path, error):
     monkeypatch.setattr(cnnlab.experiments.device_work.TrainingStep, "work", too_much)
     runs = sweep(grid(TINY.replace(epochs=1), seed=range(5)), tmp_path, replicas=5, progress=False)
     assert stacked == [5, 2, 3, 1, 2]
-    assert [one.experiment.seed for one in runs] == [0, 1, 2, 3, 4]
+    assert [each.experiment.seed for each in runs] == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.filterwarnings("ignore:1 of 3 runs failed")
 def test_one_that_cannot_be_trained_fails_alone(monkeypatch, tmp_path):
-    begin = cnnlab.experiments.replicas._Replica.__init__
+    begin = cnnlab.experiments.replica.Replica.__init__
 
     def refuse(replica, place, experiment, *rest):
         if experiment.seed == 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         begin(replica, place, experiment, *rest)
 
-    monkeypatch.setattr(cnnlab.experiments.replicas._Replica, "__init__", refuse)
+    monkeypatch.setattr(cnnlab.experiments.replica.Replica, "__init__", refuse)
     runs = sweep(grid(TINY.replace(epochs=1), seed=range(3)), tmp_path, replicas=5, progress=False)
-    assert [one.experiment.seed for one in runs] == [0, 2]
+    assert [each.experiment.seed for each in runs] == [0, 2]
     assert runs.failures[0].reason == "MemoryError: out of memory with batch_size=32; try batch_size=16"
     assert load_runs(tmp_path).failures[0].experiment.seed == 1
 
@@ -168,17 +169,17 @@ def test_the_line_of_progress_takes_back_what_is_trained_anew(monkeypatch, stack
 
 
 def test_an_interrupt_keeps_what_is_finished(monkeypatch, tmp_path, capsys):
-    finish = cnnlab.experiments.replicas._Replica.finish_epoch
+    finish = cnnlab.experiments.replica.Replica.finish_epoch
 
     def interrupt(replica, *rest):
         if len(replica.history) == 2:
             raise KeyboardInterrupt
         finish(replica, *rest)
 
-    monkeypatch.setattr(cnnlab.experiments.replicas._Replica, "finish_epoch", interrupt)
+    monkeypatch.setattr(cnnlab.experiments.replica.Replica, "finish_epoch", interrupt)
     experiments = [TINY.replace(seed=seed, epochs=epochs) for seed, epochs in enumerate([1, 2, 3])]
     runs = sweep(experiments, tmp_path, replicas=3, progress=False)
-    assert [one.experiment.seed for one in runs] == [0, 1]
+    assert [each.experiment.seed for each in runs] == [0, 1]
     assert "stopped: 2 of 3 runs are done" in capsys.readouterr().out
     monkeypatch.undo()
     assert len(sweep(experiments, tmp_path, replicas=3, progress=False)) == 3
@@ -221,7 +222,7 @@ def test_what_another_process_trains_is_waited_for(stacked, monkeypatch, tmp_pat
 
     monkeypatch.setattr(cnnlab.experiments.stacks.time, "sleep", finish)
     runs = sweep(experiments, tmp_path / "mine", replicas=2, progress=False)
-    assert [one.experiment.seed for one in runs] == [0, 1]
+    assert [each.experiment.seed for each in runs] == [0, 1]
     assert stacked == [1, 1]  # that of the other store, and the one that nobody else was at
 
 

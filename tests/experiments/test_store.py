@@ -16,6 +16,7 @@ import torch
 
 from cnnlab import Experiment, load_runs, sweep
 from cnnlab.errors import ConfigError, DataError
+from cnnlab.experiments import store_files
 from cnnlab.experiments.store import FORMAT, Store, decode, encode
 from cnnlab.model.weights import pack_tensors
 
@@ -161,6 +162,22 @@ def test_a_full_disk_is_said_in_words_and_the_earlier_file_stays(store, monkeypa
     assert sorted(path.name for path in store.path.iterdir()) == [".locks", f"{ONE}.json", f"{ONE}.safetensors"]
     store.write(ONE, RECORD | {"more": 1})  # the lock was given back
     assert store.read(ONE)["more"] == 1
+
+
+def test_a_process_that_ends_between_two_files_leaves_no_record_without_its_weights(store, monkeypatch):
+    write, files = store_files.atomic_write, []
+
+    def end_before_the_second(path, content):
+        files.append(path.suffix)
+        if len(files) == 2:
+            raise KeyboardInterrupt
+        write(path, content)
+
+    monkeypatch.setattr(store_files, "atomic_write", end_before_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        store.write(ONE, RECORD, WEIGHTS)
+    assert files == [".safetensors", ".json"]
+    assert store.names() == []
 
 
 def test_what_a_killed_process_left_half_written_is_cleared_away(store):
@@ -461,6 +478,8 @@ def test_one_odd_file_in_a_zip_is_named_once_and_all_others_load(three, tmp_path
             run.experiment.seed for run in load_runs(three) if run.experiment.seed != 1
         ]
     assert len(caught) == 1
+    if how.startswith("bomb"):  # it was not unpacked
+        assert "it would be 99,000,000 bytes when it is unpacked" in str(caught[0].message)
 
 
 @pytest.mark.parametrize("path", ["runs.zip", "RUNS.ZIP", "none/runs.zip"])
@@ -497,14 +516,14 @@ def test_a_claim_excludes_others_until_it_is_closed(store):
     other = again.claim(TWO)
     assert other is not None
     code = f"from cnnlab.experiments.store import Store; print(Store({str(store.path)!r}).claim({ONE!r}) is None)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout == "True\n"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout == "True\n"
     claim.close()
     claim.close()
     third = again.claim(ONE)
     assert third is not None
-    for one in (third, other):
-        one.close()
+    for each in (third, other):
+        each.close()
     again.write(ONE, RECORD)  # a claim does not keep anybody from writing
     assert Store().claim(ONE) is not None
 
@@ -536,4 +555,4 @@ def test_a_run_is_loaded_once_however_often_it_was_asked_for(tmp_path):
     assert len(load_runs(tmp_path / "a")) == 1
     for patience in (2, None, 2):
         sweep([TINY.replace(patience=patience)], store=tmp_path / "b", **quiet)
-    assert sorted(str(one.experiment.patience) for one in load_runs(tmp_path / "b")) == ["2", "None"]
+    assert sorted(str(each.experiment.patience) for each in load_runs(tmp_path / "b")) == ["2", "None"]

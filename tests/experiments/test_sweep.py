@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("no_process_is_left")
 
 def test_a_grid_changes_its_last_field_fastest():
     made = grid(TINY, pooling=["max", "avg"], seed=range(2))
-    assert [(one.pooling, one.seed) for one in made] == [("max", 0), ("max", 1), ("avg", 0), ("avg", 1)]
+    assert [(each.pooling, each.seed) for each in made] == [("max", 0), ("max", 1), ("avg", 0), ("avg", 1)]
     assert made[3] == TINY.replace(pooling="avg", seed=1)
     assert grid(TINY) == [TINY]
     assert grid(TINY, channels=[(2,), (4,)])[1].channels == (4,)
@@ -42,8 +42,8 @@ def test_a_grid_changes_its_last_field_fastest():
 def test_runs_come_in_order_and_equals_are_trained_once(trained, capsys):
     wanted = [TINY.replace(seed=2), TINY.replace(epochs=1), TINY, TINY.replace(seed=2), TINY.replace(min_delta=0.5)]
     runs = sweep(wanted, workers=1)
-    assert [one.experiment for one in runs] == [wanted[0], wanted[1], wanted[2]]
-    assert [(one.seed, one.epochs) for one in trained] == [(2, 2), (0, 2)]
+    assert [each.experiment for each in runs] == [wanted[0], wanted[1], wanted[2]]
+    assert [(each.seed, each.epochs) for each in trained] == [(2, 2), (0, 2)]
     assert capsys.readouterr().out.splitlines()[-1].split("\r")[-1].strip() == "3 runs"
     assert numbers(runs[2].history) == numbers(run(TINY, progress=False).history)
     assert len(quiet([])) == 0
@@ -124,11 +124,11 @@ def test_a_sweep_goes_on_where_it_was(trained, tmp_path, folder):
     store = tmp_path / folder
     first = quiet(grid(TINY, seed=range(2)), store)
     before = records(store)
-    assert sorted(before) == sorted(f"{one.experiment.trajectory}.json" for one in first)
+    assert sorted(before) == sorted(f"{each.experiment.trajectory}.json" for each in first)
     runs = quiet(grid(TINY, seed=range(4)), store)
-    assert [one.seed for one in trained] == [0, 1, 2, 3]
+    assert [each.seed for each in trained] == [0, 1, 2, 3]
     assert {name: records(store)[name] for name in before} == before
-    assert [numbers(one.history) for one in runs[:2]] == [numbers(one.history) for one in first]
+    assert [numbers(each.history) for each in runs[:2]] == [numbers(each.history) for each in first]
     assert len(records(store)) == 4
 
 
@@ -141,10 +141,10 @@ def test_an_interrupt_keeps_what_is_done(monkeypatch, tmp_path, capsys):
     with monkeypatch.context() as patch:
         patch.setattr(cnnlab.experiments.sweep, "train_record", train)
         runs = sweep(grid(TINY, seed=range(5)), tmp_path, workers=1)
-    assert [one.experiment.seed for one in runs] == [0, 1]
+    assert [each.experiment.seed for each in runs] == [0, 1]
     last = capsys.readouterr().out.splitlines()[-1].split("\r")[-1].strip()
     assert last == f"stopped: 2 of 5 runs are done; {tmp_path} keeps them, and the same call goes on"
-    claims = [Store(tmp_path).claim(one.trajectory) for one in grid(TINY, seed=range(5))]
+    claims = [Store(tmp_path).claim(each.trajectory) for each in grid(TINY, seed=range(5))]
     assert None not in claims  # given back
     for claim in claims:
         claim.close()
@@ -159,7 +159,7 @@ def test_an_interrupt_inside_fit_keeps_what_is_done(monkeypatch, tmp_path):
         return whole(experiment, on_epoch=stopping, **settings)
 
     monkeypatch.setattr(cnnlab.experiments.sweep, "run", interrupted)
-    assert [one.experiment.seed for one in quiet(grid(TINY, seed=range(3)), tmp_path)] == [0]
+    assert [each.experiment.seed for each in quiet(grid(TINY, seed=range(3)), tmp_path)] == [0]
 
 
 def test_a_store_that_cannot_be_written_is_refused_before_any_training(trained, tmp_path):
@@ -179,13 +179,13 @@ def test_a_failing_configuration_is_recorded_and_the_others_run(tmp_path):
         UserWarning, match=r"1 of 3 runs failed, the others are here; .*: DataError: nowhere at all is no"
     ):
         runs = quiet(wanted, tmp_path)
-    assert [one.experiment.seed for one in runs] == [0, 1]
+    assert [each.experiment.seed for each in runs] == [0, 1]
     (failure,) = runs.failures
     assert failure.experiment == MISSING_PICTURES
     assert "nowhere at all is not a folder" in failure.reason
-    told = json.loads((tmp_path / f"{MISSING_PICTURES.trajectory}.failed").read_text())
-    assert (Experiment(**told["experiment"]), told["reason"]) == (MISSING_PICTURES, failure.reason)
-    assert [one.reason for one in load_runs(tmp_path).failures] == [failure.reason]
+    note = json.loads((tmp_path / f"{MISSING_PICTURES.trajectory}.failed").read_text())
+    assert (Experiment(**note["experiment"]), note["reason"]) == (MISSING_PICTURES, failure.reason)
+    assert [each.reason for each in load_runs(tmp_path).failures] == [failure.reason]
     assert "1 failed" in repr(runs)
 
 
@@ -200,11 +200,11 @@ def test_a_failure_is_forgotten_when_the_run_succeeds(monkeypatch, tmp_path):
 
 
 def test_progress_counts_what_is_done_and_what_failed(monkeypatch):
-    told = []
-    monkeypatch.setattr(cnnlab.training.progress.tqdm, "set_description_str", lambda _, text, **__: told.append(text))
+    texts = []
+    monkeypatch.setattr(cnnlab.training.progress.tqdm, "set_description_str", lambda _, text, **__: texts.append(text))
     with pytest.warns(UserWarning, match="1 of 3"):
         sweep([TINY.replace(epochs=9), TINY, MISSING_PICTURES.replace(train_size=4, batch_size=4)], workers=1)
-    seen = list(dict.fromkeys(told))
+    seen = list(dict.fromkeys(texts))
     assert seen[0] == "0 of 3 runs done, 1 running"
     assert "2 of 3 runs done, 1 running" in seen
     assert seen[-1] == "2 of 3 runs done, 0 running, 1 failed"
@@ -230,10 +230,10 @@ def test_any_executor_will_do(trainer, tmp_path):
     spawn = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool:
         runs = quiet(grid(TINY, seed=[0, 2]), tmp_path / "a", executor=pool)
-        assert [one.experiment.seed for one in runs] == [0, 2]
+        assert [each.experiment.seed for each in runs] == [0, 2]
         with pytest.warns(UserWarning, match=r"failed, .* the executor takes no more work \(.*give a new one"):
             runs = quiet(grid(TINY, seed=[0, 1, 3]), tmp_path / "a", executor=pool)  # this kind does not recover
-    assert [one.experiment.seed for one in runs] == [0]
+    assert [each.experiment.seed for each in runs] == [0]
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool:
         assert len(quiet(grid(TINY, seed=range(4)), tmp_path / "a", executor=pool)) == 4
     assert sorted(set(trainer.log)) == [0, 1, 2, 3]
@@ -244,7 +244,7 @@ def test_threads_give_the_same_bits():
     wanted = [*grid(TINY, seed=range(6), dropout=[0.2]), wild]
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         runs = quiet(wanted, executor=pool, workers=None)
-    assert [numbers(one.history) for one in runs] == [numbers(one.history) for one in quiet(wanted)]
+    assert [numbers(each.history) for each in runs] == [numbers(each.history) for each in quiet(wanted)]
     assert runs.failures == []
 
 
@@ -266,8 +266,8 @@ def test_dask_with_a_worker_killed_in_the_middle_ends_with_every_run_once(traine
         runs = quiet(grid(TINY, seed=range(6)), store, executor=client.get_executor(), workers=None)
         wait_for(lambda: len(set(client.run(os.getpid).values())) == 2)
         assert set(client.run(os.getpid).values()) != first  # one is new
-    assert [one.experiment.seed for one in runs] == list(range(6))
-    assert sorted(one.experiment.seed for one in load_runs(store)) == list(range(6))
+    assert [each.experiment.seed for each in runs] == list(range(6))
+    assert sorted(each.experiment.seed for each in load_runs(store)) == list(range(6))
     assert trainer.log.count(2) == 2
     assert set(trainer.log) == set(range(6))
     assert runs.failures == []

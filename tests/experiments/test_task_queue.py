@@ -63,12 +63,12 @@ def in_fork(tmp_path, count, code):
         "settings": TINY.to_dict(),
         "count": count,
     }
-    told = subprocess.run(
+    answer = subprocess.run(
         [sys.executable, "-c", FORKING.format(**settings) + textwrap.dedent(code)],
         env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=200,
     )  # fmt: skip
-    assert told.returncode == 0, told.stderr
-    return json.loads(told.stdout), [int(seed) for seed in (tmp_path / "log").read_text().split()]
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout), [int(seed) for seed in (tmp_path / "log").read_text().split()]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="fork makes the many starts cheap")
@@ -100,7 +100,7 @@ def test_kill_9_at_any_moment_loses_no_finished_run(tmp_path):
     assert set(log) == set(range(250))
     assert len(log) <= 250 + kills  # only what was running is repeated
     runs = load_runs(tmp_path / "runs")
-    assert sorted((one.experiment.seed, one.experiment.epochs) for one in runs) == [
+    assert sorted((each.experiment.seed, each.experiment.epochs) for each in runs) == [
         (s, e) for s in range(250) for e in (1, 2)
     ]
     left = {re.sub(r"^[0-9a-f]{16}\.", "", path.name) for path in (tmp_path / "runs").iterdir()}
@@ -120,18 +120,18 @@ def test_three_processes_on_one_store_train_each_run_once(tmp_path):
 
 
 def test_two_sweeps_of_one_process_share_a_store(trained, tmp_path):
-    told = []
+    counts = []
 
     def go(epochs):
-        told.append(len(quiet(grid(TINY, seed=range(6), epochs=epochs), tmp_path)))
+        counts.append(len(quiet(grid(TINY, seed=range(6), epochs=epochs), tmp_path)))
 
     threads = [threading.Thread(target=go, args=(epochs,)) for epochs in ([2], [1, 2])]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
         load_runs(tmp_path)  # may be read while it is filled
-    assert sorted(told) == [6, 12]
-    assert sorted(one.seed for one in trained) == list(range(6))
+    assert sorted(counts) == [6, 12]
+    assert sorted(each.seed for each in trained) == list(range(6))
     assert len(load_runs(tmp_path)) == 12
 
 
@@ -148,7 +148,7 @@ def test_a_full_disk_keeps_what_is_finished(trained, tmp_path, monkeypatch):
         patch.setattr(os, "fsync", fsync)
         with pytest.raises(OSError, match=r"was not saved \(No space left on device\)"):
             quiet(grid(TINY, seed=range(6)), tmp_path)
-    assert [one.experiment.seed for one in load_runs(tmp_path)] != []
+    assert [each.experiment.seed for each in load_runs(tmp_path)] != []
     assert len(records(tmp_path)) == 3
     assert len(quiet(grid(TINY, seed=range(6)), tmp_path)) == 6  # the claim was given back
     assert len(trained) == 4 + 3
@@ -173,7 +173,7 @@ def test_an_interrupt_gives_back_every_claim(tmp_path, monkeypatch):
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         quiet(grid(TINY, seed=range(3)), tmp_path, executor=pool, workers=None)
     assert len(kept) == 3
-    claims = [Store(tmp_path).claim(one.trajectory) for one in grid(TINY, seed=range(3))]
+    claims = [Store(tmp_path).claim(each.trajectory) for each in grid(TINY, seed=range(3))]
     assert None not in claims
     for claim in claims:
         claim.close()

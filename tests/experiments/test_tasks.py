@@ -16,13 +16,13 @@ pytestmark = pytest.mark.usefixtures("no_process_is_left")
 def test_lengths_are_trained_once_and_equal_separate_runs(trained, tmp_path):
     lengths = [1, 3, 5]
     runs = quiet(grid(TINY.replace(dropout=0.2), epochs=lengths), tmp_path, snapshots=[0, 1, 3, 5])
-    assert [one.epochs for one in trained] == [5]
+    assert [each.epochs for each in trained] == [5]
     assert len(records(tmp_path)) == 1
-    for one, epochs in zip(runs, lengths, strict=True):
-        alone = run(one.experiment, snapshots=[0, epochs], progress=False)
-        assert numbers(one.history) == numbers(alone.history)
-        assert one.snapshots == tuple(epoch for epoch in (0, 1, 3, 5) if epoch <= epochs)
-        pairs = zip(one.model(epochs).state_dict().values(), alone.model(epochs).state_dict().values(), strict=True)
+    for each, epochs in zip(runs, lengths, strict=True):
+        alone = run(each.experiment, snapshots=[0, epochs], progress=False)
+        assert numbers(each.history) == numbers(alone.history)
+        assert each.snapshots == tuple(epoch for epoch in (0, 1, 3, 5) if epoch <= epochs)
+        pairs = zip(each.model(epochs).state_dict().values(), alone.model(epochs).state_dict().values(), strict=True)
         assert all(torch.equal(a, b) for a, b in pairs)
     assert runs[0].seconds == pytest.approx(runs[2].seconds / 5)
 
@@ -30,17 +30,17 @@ def test_lengths_are_trained_once_and_equal_separate_runs(trained, tmp_path):
 def test_a_longer_wish_trains_again_and_keeps_what_was_asked_before(trained, tmp_path):
     quiet(grid(TINY, epochs=[1, 3]), tmp_path, snapshots=[3])
     quiet(TINY.replace(epochs=2), tmp_path)
-    assert [one.epochs for one in trained] == [3]
-    assert sorted(one.experiment.epochs for one in load_runs(tmp_path)) == [1, 2, 3]
+    assert [each.epochs for each in trained] == [3]
+    assert sorted(each.experiment.epochs for each in load_runs(tmp_path)) == [1, 2, 3]
     quiet(TINY.replace(epochs=4), tmp_path)
-    assert [one.epochs for one in trained] == [3, 4]
+    assert [each.epochs for each in trained] == [3, 4]
     runs = load_runs(tmp_path)
-    assert sorted(one.experiment.epochs for one in runs) == [1, 2, 3, 4]
+    assert sorted(each.experiment.epochs for each in runs) == [1, 2, 3, 4]
     assert runs.one(epochs=4).snapshots == (3,)  # the weights, too
     assert runs.one(epochs=4).model(3) is not None
     quiet(TINY.replace(epochs=1), tmp_path, snapshots=[0])  # a shorter one with other weights loses nothing
     runs = load_runs(tmp_path)
-    assert sorted(one.experiment.epochs for one in runs) == [1, 2, 3, 4]
+    assert sorted(each.experiment.epochs for each in runs) == [1, 2, 3, 4]
     assert runs.one(epochs=4).snapshots == (0, 3)
     assert len(trained) == 3
     quiet(grid(TINY, epochs=[1, 2, 3, 4]), tmp_path, snapshots=[0, 3])
@@ -69,7 +69,7 @@ def test_a_length_that_is_there_is_noted_while_another_process_trains(trained, t
     claim = Store(tmp_path).claim(TINY.trajectory)  # another notebook trains this longer, for hours
     assert len(quiet([TINY.replace(epochs=1)], tmp_path)) == 1
     claim.close()
-    assert sorted(one.experiment.epochs for one in load_runs(tmp_path)) == [1, 2]
+    assert sorted(each.experiment.epochs for each in load_runs(tmp_path)) == [1, 2]
     assert len(trained) == 1
 
 
@@ -87,7 +87,7 @@ def test_early_stopping_is_read_off_a_trajectory_and_equals_fit(trained, tmp_pat
     assert numbers(runs[0].history) == numbers(alone)
     assert runs[0].history.kept_epoch == alone.kept_epoch
     assert runs[0].history.message == alone.message
-    assert {one.experiment.patience for one in load_runs(tmp_path)} == {None, patience}
+    assert {each.experiment.patience for each in load_runs(tmp_path)} == {None, patience}
     if patience == 0:
         assert alone.stopped_by == "patience"
     if patience == 30:
@@ -110,9 +110,12 @@ def test_a_diverged_run_says_so_and_is_not_trained_again(trained, tmp_path):
     assert len(trained) == 1
     alone = run_quietly(wild)
     assert alone.history.stopped_by == "diverged"
-    for one in runs:
-        assert numbers(one.history)["columns"] == numbers(alone.history)["columns"]
-        assert (one.history.stopped_by, one.history.diverged_in_batch) == ("diverged", alone.history.diverged_in_batch)
+    for each in runs:
+        assert numbers(each.history)["columns"] == numbers(alone.history)["columns"]
+        assert (each.history.stopped_by, each.history.diverged_in_batch) == (
+            "diverged",
+            alone.history.diverged_in_batch,
+        )
     quiet([wild], tmp_path)
     assert len(trained) == 1
     assert len(load_runs(tmp_path)) == 3

@@ -67,8 +67,8 @@ def test_a_run_whose_worker_dies_is_tried_again_and_others_go_on(trainer, tmp_pa
     store = tmp_path / "runs"
     with pytest.warns(UserWarning, match="2 of 8 runs failed"):
         runs = quiet(grid(TINY, seed=range(8)), store, workers=2, retries=1)
-    assert [one.experiment.seed for one in runs] == [0, 1, 2, 5, 6, 7]
-    reasons = {one.experiment.seed: one.reason for one in runs.failures}
+    assert [each.experiment.seed for each in runs] == [0, 1, 2, 5, 6, 7]
+    reasons = {each.experiment.seed: each.reason for each in runs.failures}
     assert set(reasons) == {3, 4}
     assert "the worker process was killed (signal 9), often because memory ran out" in reasons[3]
     assert reasons[3].endswith("(tried 2 times)")
@@ -81,7 +81,7 @@ def test_without_retries_a_death_is_a_failure(trainer):
     trainer.plan(seed0="die")
     with pytest.warns(UserWarning, match="tried once"):
         runs = quiet(grid(TINY, seed=range(2)), workers=2, retries=0)
-    assert [one.experiment.seed for one in runs] == [1]
+    assert [each.experiment.seed for each in runs] == [1]
 
 
 def test_a_failure_without_words_is_named_by_its_class():
@@ -105,7 +105,7 @@ def test_an_interrupt_ends_the_workers(trainer, tmp_path, capsys):
     ).start()
     runs = quiet(grid(TINY, seed=range(4)), store, workers=2)
     assert not trainer.awake.exists()  # they were ended while they slept
-    assert [one.experiment.seed for one in runs] == [0]
+    assert [each.experiment.seed for each in runs] == [0]
     assert "stopped: 1 of 4 runs are done" in capsys.readouterr().out
 
 
@@ -142,7 +142,7 @@ def test_a_plain_script_sweeps_with_workers_and_gets_the_same_bits(tmp_path):
     assert errors == ""
     assert lines[0] == "4 runs"
     assert [float(word) for word in lines[1].split()] == [
-        one.history.last("train_loss") for one in quiet(grid(TINY, seed=range(4)))
+        each.history.last("train_loss") for each in quiet(grid(TINY, seed=range(4)))
     ]
     assert load_runs(tmp_path / "runs")[0].history.environment["threads"] == 1
 
@@ -156,7 +156,7 @@ def test_a_script_that_is_ended_leaves_its_finished_runs_and_no_process(tmp_path
     process = start_script(tmp_path, TINY.replace(epochs=100_000))
     try:
         family = psutil.Process(process.pid)
-        wait_for(lambda: len(family.children()) == 2 and sum(one.cpu_times().user for one in family.children()) > 3)
+        wait_for(lambda: len(family.children()) == 2 and sum(each.cpu_times().user for each in family.children()) > 3)
         workers = family.children()
         if sent == "SIGINT":
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it, too
@@ -166,7 +166,7 @@ def test_a_script_that_is_ended_leaves_its_finished_runs_and_no_process(tmp_path
         else:
             process.kill()
         psutil.wait_procs(workers, timeout=20)
-        assert [one for one in workers if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+        assert [each for each in workers if each.is_running() and each.status() != psutil.STATUS_ZOMBIE] == []
     finally:
         process.kill()
         process.communicate()

@@ -19,7 +19,7 @@ NUMBERS = ("train_loss", "train_accuracy", "validation_loss", "validation_accura
 
 def together(experiments, **settings):
     """Return the runs of experiments that were trained as one network, in float64."""
-    payloads = [{"experiment": one.to_dict(), "snapshots": [0, 3]} for one in experiments]
+    payloads = [{"experiment": each.to_dict(), "snapshots": [0, 3]} for each in experiments]
     runs = {}
     for ended in train_replicas(payloads, "cpu", **{"dtype": torch.float64} | settings):
         assert not runs.keys() & ended.keys()
@@ -42,6 +42,6 @@ def alone(experiment):
 def assert_alike(history, other, *, tolerance=1e-9):
     for name in NUMBERS:
         assert history[name] == pytest.approx(other[name], rel=tolerance), name
-    ends = [(one.stopped_by, one.stopped_in, one.diverged_in_batch, one.best_epoch) for one in (history, other)]
+    ends = [(each.stopped_by, each.stopped_in, each.diverged_in_batch, each.best_epoch) for each in (history, other)]
     assert ends[0] == ends[1]
     assert history.settings == other.settings

@@ -24,4 +24,4 @@ def same_weights(first, second):
 def plateau(monkeypatch, losses):
     """Make `fit` see these validation losses, one an epoch."""
     values = iter(losses)
-    monkeypatch.setattr("cnnlab.training.fit.evaluate", lambda *_: SimpleNamespace(loss=next(values), accuracy=0.5))
+    monkeypatch.setattr("cnnlab.training.loop.evaluate", lambda *_: SimpleNamespace(loss=next(values), accuracy=0.5))

@@ -59,6 +59,23 @@ def torchvision_model(name: str, classes: int = 10, **settings) -> nn.Module:
         return torchvision.models.get_model(name, weights=None, num_classes=classes, **settings)
 
 
+def narrow_model(name: str, classes: int = 10) -> nn.Module:
+    """Return torchvision's network as `torchvision_model` does; a VGG's head, of 120 million weights, is narrower."""
+    if not name.startswith("vgg"):
+        return torchvision_model(name, classes)
+    with torch.device("meta"):
+        model = torchvision_model(name, classes)
+        for place, sizes in {0: (512 * 49, 16), 3: (16, 16), 6: (16, classes)}.items():
+            model.classifier[place] = nn.Linear(*sizes)
+    model.to_empty(device="cpu")
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        for layer in model.modules():
+            if hasattr(layer, "reset_parameters"):
+                layer.reset_parameters()
+    return model
+
+
 SIZES = {"resnet18": 48, "mobilenet_v2": 48, "vgg11": 32}  # the smallest images that make sense
 
 
@@ -101,19 +118,6 @@ def weight_normed() -> nn.Module:
     return nn.Sequential(first, nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 5))
 
 
-def _narrow_vgg() -> nn.Module:
-    """Return torchvision's vgg11_bn; its head, of 120 million weights, is narrower."""
-    with torch.device("meta"):
-        model = torchvision_model("vgg11_bn", 5)
-        for place, sizes in {0: (512 * 49, 16), 3: (16, 16), 6: (16, 5)}.items():
-            model.classifier[place] = nn.Linear(*sizes)
-    model.to_empty(device="cpu")
-    for layer in model.modules():
-        if hasattr(layer, "reset_parameters"):
-            layer.reset_parameters()
-    return model
-
-
 def _small_vit() -> nn.Module:
     """Return vit_b_16 with two of its twelve blocks, and narrower ones."""
     from torchvision.models import VisionTransformer
@@ -135,7 +139,7 @@ def _short_convnext() -> nn.Module:
 TWELVE = {  # name → a function that makes the network, for images 3×32×32 and five classes
     "resnet18": lambda: torchvision_model("resnet18", 5),
     "mobilenet_v3_small": lambda: torchvision_model("mobilenet_v3_small", 5),
-    "vgg11_bn": _narrow_vgg,
+    "vgg11_bn": lambda: narrow_model("vgg11_bn", 5),
     "densenet121": lambda: torchvision_model("densenet121", 5),
     "googlenet": lambda: torchvision_model("googlenet", 5),
     "efficientnet_b0": lambda: torchvision_model("efficientnet_b0", 5),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from strangers import SIZES, ByKeyword, TupleOutput, UsedTwice, hooks, torchvision_model
+from strangers import SIZES, ByKeyword, TupleOutput, UsedTwice, hooks, narrow_model
 from torch import nn
 from torch.nn import functional
 
@@ -108,7 +108,7 @@ def test_numbers_that_are_none_are_not_called_healthy():
     with torch.no_grad():
         model.conv1.weight[0] = float("nan")
     row = activation_statistics(model, IMAGES)["conv1"]
-    assert np.isnan([row.mean, row.scale, row.minimum, row.maximum]).all()
+    assert np.isnan([row.mean, row.std, row.scale, row.minimum, row.maximum]).all()
 
 
 def test_models_without_parameters_and_layers_called_by_keyword():
@@ -127,7 +127,7 @@ def test_a_table_and_a_frame_come_of_it():
 
 @pytest.mark.parametrize("name", SIZES)
 def test_torchvisions_networks_give_true_numbers_too(name):
-    model, size = torchvision_model(name), SIZES[name]
+    model, size = narrow_model(name), SIZES[name]
     images = torch.randn(6, 3, size, size, generator=torch.Generator().manual_seed(1))
     measured = activation_statistics(model, images, batch_size=4)
     with torch.no_grad(), capture(model) as seen:

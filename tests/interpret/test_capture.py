@@ -5,12 +5,12 @@ import weakref
 
 import pytest
 import torch
-from strangers import SIZES, ByKeyword, TupleOutput, UsedTwice, hooks, torchvision_model
+from strangers import SIZES, ByKeyword, TupleOutput, UsedTwice, hooks, narrow_model
 from torch import nn
 from torch.nn import functional
 
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer, capture, choose_layers, hooked
+from cnnlab.interpret.capture import capture
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.networks import logits_of
 
@@ -67,16 +67,6 @@ def test_layers_are_chosen_by_name_or_type_each_once(model):
     with capture(model, "conv2") as seen:
         model(IMAGES)
     assert list(seen) == ["conv2"]
-
-
-def test_a_shared_layer_is_there_once_unless_both_names_are_asked_for():
-    shared = nn.ReLU()
-    model = nn.Sequential()
-    for name, layer in {"a": nn.Linear(3, 3), "one": shared, "b": nn.Linear(3, 3), "two": shared}.items():
-        model.add_module(name, layer)
-    assert list(choose_layers(model)) == ["a", "one", "b"]
-    assert list(choose_layers(model, nn.ReLU)) == ["one"]
-    assert list(choose_layers(model, ["two"])) == ["two"]
 
 
 @pytest.mark.parametrize(
@@ -298,7 +288,7 @@ def test_tuples_lists_and_dicts_are_captured_piece_by_piece():
 
 @pytest.mark.parametrize("name", SIZES)
 def test_torchvisions_networks_can_be_captured_whole(name):
-    model, size = torchvision_model(name), SIZES[name]
+    model, size = narrow_model(name), SIZES[name]
     images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
     model.train()
     with torch.no_grad(), capture(model, inputs=True) as seen:
@@ -318,27 +308,3 @@ def test_torchvisions_networks_can_be_captured_whole(name):
     assert hooks(model) == 0
     if name == "resnet18":
         assert {"layer1.0.relu", "layer1.0.relu#2"} <= set(seen)
-
-
-def test_what_a_hook_returns_takes_the_outputs_place():
-    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
-    with hooked(model, "0", lambda _name, _layer, _entering, values: values * 0 - 1):
-        assert torch.equal(model(torch.ones(1, 2)), torch.zeros(1, 2))
-    assert model[0](torch.ones(1, 2)).abs().sum() > 0
-
-
-def test_logits_are_the_output_or_the_first_of_it():
-    logits = torch.zeros(2, 3)
-    assert logits_of(logits) is logits
-    assert logits_of([logits, 5]) is logits
-    assert logits_of({"out": logits}) is logits
-    for wrong, words in {"text": "got str", 5: "got int"}.items():
-        with pytest.raises(ConfigError, match=words):
-            logits_of(wrong)
-    with pytest.raises(ConfigError, match=r"got \(2, 3, 4\)"):
-        logits_of(torch.zeros(2, 3, 4))
-
-
-def test_a_table_by_layer_names_the_nearest_layer():
-    with pytest.raises(ConfigError, match="unknown layer 'conv2'; did you mean 'conv1'"):
-        ByLayer(conv1=1)["conv2"]

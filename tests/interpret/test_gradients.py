@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from strangers import SIZES, TupleOutput, UsedTwice, torchvision_model
+from strangers import SIZES, TupleOutput, UsedTwice, narrow_model
 from torch import nn
 from torch.nn import functional
 
@@ -163,7 +163,7 @@ def test_a_layer_of_zeros_has_no_ratio():
 
 @pytest.mark.parametrize("name", SIZES)
 def test_torchvisions_networks_have_a_flow_too(name):
-    model, size = torchvision_model(name), SIZES[name]
+    model, size = narrow_model(name), SIZES[name]
     images = torch.randn(4, 3, size, size, generator=torch.Generator().manual_seed(1))
     measured = gradient_flow(model, images, torch.arange(4), optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
     wanted = [key for key, layer in model.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]

@@ -4,12 +4,13 @@ import captum.attr
 import numpy as np
 import pytest
 import torch
-from strangers import SIZES, TupleOutput, UsedTwice, hooks, torchvision_model
+from strangers import SIZES, TupleOutput, UsedTwice, hooks, narrow_model
 from torch import nn
 
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.saliency import METHODS, concentration, draw_noise, saliency
+from cnnlab.interpret.saliency import METHODS, concentration, saliency
 from cnnlab.interpret.saliency_check import saliency_check
+from cnnlab.interpret.saliency_methods import draw_noise
 from cnnlab.model.cnn import build_cnn
 
 
@@ -95,7 +96,7 @@ def test_the_noise_is_a_share_of_each_images_range():
 @pytest.mark.parametrize("name", SIZES)
 @pytest.mark.parametrize("method", ["gradient", "grad_cam", "integrated_gradients"])
 def test_torchvisions_networks_too(name, method):
-    model, size = torchvision_model(name).double().eval(), SIZES[name]
+    model, size = narrow_model(name).double().eval(), SIZES[name]
     images = images_of((3, size, size), count=2)
     ours = saliency(model, images, 4, method, steps=8)
     for layer in model.modules():  # Captum's hooks read what an in-place layer has rewritten

@@ -7,8 +7,8 @@ from scipy import stats
 from strangers import torchvision_model
 from torch import nn
 
-from cnnlab.data.dataset import shuffle_labels
 from cnnlab.data.loading import load_data
+from cnnlab.data.training_split import shuffle_labels
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.saliency import saliency
 from cnnlab.interpret.saliency_check import SaliencyCheck, saliency_check

@@ -110,6 +110,8 @@ def test_dropout_has_its_own_generator():
     assert (first == 0).float().mean() == pytest.approx(0.25, abs=0.02)  # 8,000 draws: 4 standard errors
     assert torch.equal(layer.eval()(values), values)
     assert torch.equal(copy.deepcopy(again)(values), again(values))
+    with torch.device("meta"):  # as torch.set_default_device("cuda") in a notebook
+        assert torch.equal(Dropout(0.25, seed=1)(values), first)
 
 
 def test_numbers_of_numpy_are_numbers():

@@ -12,7 +12,7 @@ from cnnlab.data.dataset import Data, Split
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.model.cnn import build_cnn
-from cnnlab.model.evaluation import check_takes, device_of, evaluate, evaluate_all, evaluating, mistakes, predict
+from cnnlab.model.evaluation import evaluate, evaluate_all, mistakes, predict
 
 
 @pytest.fixture(scope="module")
@@ -136,42 +136,6 @@ def test_a_network_without_mistakes_has_an_empty_list():
     wrong = mistakes(Answers(), split_of([[9, 0], [0, 9]], [0, 1], classes=2))
     assert wrong.confusion.tolist() == [[1, 0], [0, 1]]
     assert [len(wrong.images), len(wrong.answers), len(wrong.confidence)] == [0, 0, 0]
-
-
-# --- Mode, device, and the first image
-
-
-def test_each_layer_gets_its_mode_back_even_after_an_exception():
-    def fail_in_eval_mode():
-        with evaluating(model):
-            assert not any(layer.training for layer in model.modules())
-            raise KeyError
-
-    model = small(dropout=0.5).train()
-    model.conv1.eval()
-    before = [layer.training for layer in model.modules()]
-    with pytest.raises(KeyError):
-        fail_in_eval_mode()
-    assert [layer.training for layer in model.modules()] == before
-    assert set(before) == {True, False}
-
-
-def test_the_device_is_that_of_a_parameter_else_of_a_buffer_else_the_processor():
-    assert device_of(build_cnn(device="meta")).type == "meta"
-    buffer = nn.Module()
-    buffer.register_buffer("mean", torch.zeros(1, device="meta"))
-    assert device_of(buffer).type == "meta"
-    assert device_of(nn.ReLU()) == torch.device("cpu")
-
-
-def test_the_first_image_is_computed_in_eval_mode_without_gradients(data):
-    model = small(dropout=0.5).train()
-    output = check_takes(model, data.validation.images)
-    with torch.no_grad():
-        expected = copy.deepcopy(model).eval()(data.validation.images[:1])
-    torch.testing.assert_close(output, expected)
-    assert not output.requires_grad
-    assert model.training
 
 
 def test_data_from_tensors_can_be_evaluated():

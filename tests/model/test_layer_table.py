@@ -76,7 +76,7 @@ def test_layer_table_without_a_shape_is_refused_in_words():
         layer_table(nn.Linear(2, 2))
     with pytest.raises(ConfigError, match=r"must be an nn.Module, such as build_cnn\(\), got 'model'"):
         layer_table("model")
-    with pytest.raises(ConfigError, match="input_shape must be a whole number of 1 or more, got 0"):
+    with pytest.raises(ConfigError, match="input_shape: height must be a whole number of 1 or more, got 0"):
         layer_table(build_cnn(), input_shape=(1, 0, 28))
 
 

@@ -12,7 +12,8 @@ from made_runs import levels_of, made, optimizers
 from cnnlab.comparison.compare import compare
 from cnnlab.comparison.settings import compare_settings
 from cnnlab.errors import ConfigError
-from cnnlab.plots.comparison import _FarApart, plot_comparison, plot_comparisons
+from cnnlab.plots.alt_text import alt_text
+from cnnlab.plots.comparison import plot_comparison, plot_comparisons
 
 FLOOR = "grey, the noise floor: two single runs of one setting differ by less than this 95 times in 100"
 TABLE = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59], 7: [0.51, 0.58, 0.42], 9: [0.2, 0.31, 0.11]}
@@ -188,8 +189,10 @@ def test_a_gap_of_losses_may_be_negative():
 
 def overlaps(boxes):
     """Return the pairs of these named boxes that share more than a pixel."""
-    pairs = [(one, two) for place, one in enumerate(boxes) for two in boxes[:place]]
-    inner = [((one[0], two[0]), matplotlib.transforms.Bbox.intersection(one[1], two[1])) for one, two in pairs]
+    pairs = [(first, second) for place, first in enumerate(boxes) for second in boxes[:place]]
+    inner = [
+        ((first[0], second[0]), matplotlib.transforms.Bbox.intersection(first[1], second[1])) for first, second in pairs
+    ]
     return [names for names, box in inner if box is not None and box.width > 1 and box.height > 1]
 
 
@@ -280,10 +283,10 @@ def test_names_from_outside_are_shown_as_text():
 
 
 def test_several_comparisons_share_the_scale_of_their_metric_and_explain_the_grey_once_a_column():
-    one = compare(levels_of("kernel_size", TABLE), by="kernel_size")
-    two = compare(levels_of("kernel_size", {3: [0.9, 0.91, 0.95], 5: [0.92, 0.93, 0.96]}), by="kernel_size")
+    first = compare(levels_of("kernel_size", TABLE), by="kernel_size")
+    second = compare(levels_of("kernel_size", {3: [0.9, 0.91, 0.95], 5: [0.92, 0.93, 0.96]}), by="kernel_size")
     loss = compare(levels_of("kernel_size", TABLE), by="kernel_size", metric="validation_loss")
-    axes = plot_comparisons({"first": one, "second": two, "loss": loss})
+    axes = plot_comparisons({"first": first, "second": second, "loss": loss})
     assert [ax.get_title(loc="left") for ax in axes] == ["first", "second", "loss"]
     figure = axes[0].figure
     rights = figure.axes[3:]
@@ -297,9 +300,20 @@ def test_several_comparisons_share_the_scale_of_their_metric_and_explain_the_gre
     assert len({label.get_fontsize() for right in rights for label in right.get_yticklabels()}) == 1
 
 
+def test_the_alt_text_names_each_comparison_by_its_title():
+    small = {"first": compare(levels_of("kernel_size", {3: [0.5, 0.6], 5: [0.75, 0.85]}), by="kernel_size")}
+    small["second"] = compare(levels_of("kernel_size", {3: [0.5, 0.6], 5: [0.25, 0.35]}), by="kernel_size")
+    words = "validation accuracy (0–1) by kernel_size, mean and verdict: 3 0.55 (reference), 5 {} (cannot tell)."
+    figure = plot_comparisons(small)[0].figure
+    assert alt_text(figure) == f"first: {words.format('0.8')} second: {words.format('0.3')}"
+    assert alt_text(plot_comparison(small["first"]).figure) == words.format("0.8")
+    three = plot_comparisons(small | {"third": small["first"]})[0].figure
+    assert alt_text(three).startswith("3 plots: first, second, third. first: validation accuracy")
+
+
 def test_comparisons_side_by_side():
-    one = compare(levels_of("kernel_size", TABLE), by="kernel_size")
-    axes = plot_comparisons([one, one, one], columns=2)
+    first = compare(levels_of("kernel_size", TABLE), by="kernel_size")
+    axes = plot_comparisons([first, first, first], columns=2)
     figure = axes[0].figure
     assert figure.get_figwidth() == 11
     assert len(figure.axes) == 6  # the empty cell is gone
@@ -340,19 +354,3 @@ def test_what_cannot_be_drawn_is_refused_in_words():
             call()
         assert message in str(caught.value)
     assert plt.get_fignums() == []  # refused before a figure is made
-
-
-@pytest.mark.parametrize(
-    ("limits", "ticks"),
-    [
-        ((0.9601, 0.9699), [0.964, 0.968]),
-        ((0, 9.7e-5), [0, 8e-5]),
-        ((-0.3, 0.2), [-0.25, 0.0]),
-        ((-0.6, 0.6), [-0.5, 0.5]),
-        ((0.4, 1.0), [0.5, 1.0]),
-    ],
-)
-def test_in_little_room_two_ticks_stand_far_apart(limits, ticks):
-    """Ticks are worked out by hand: multiples of the largest round step that has two of them within the limits."""
-    places = _FarApart().tick_values(*limits)
-    assert list(places) == pytest.approx(ticks)

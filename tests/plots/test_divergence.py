@@ -8,9 +8,11 @@ from cnnlab.comparison.ranking import rank_stability
 from cnnlab.comparison.settings import compare_settings
 from cnnlab.experiments.runs import Runs
 from cnnlab.plots.comparison import plot_comparison
+from cnnlab.plots.curves import plot_curves
 from cnnlab.plots.gallery import plot_gallery
+from cnnlab.plots.grid import plot_grid
 from cnnlab.plots.history import plot_history
-from cnnlab.plots.runs import plot_curves, plot_grid, plot_noise_floor
+from cnnlab.plots.noise_floor import plot_noise_floor
 from cnnlab.plots.summary import plot_summary
 
 

@@ -21,9 +21,9 @@ def data():
 
 
 def test_the_confusion_matrix_shows_counts_and_shares_of_each_class(data):
-    found = mistakes(build_cnn(seed=3), data.validation)
-    ax = plot_confusion(found)
-    counts = found.confusion.numpy()
+    wrong = mistakes(build_cnn(seed=3), data.validation)
+    ax = plot_confusion(wrong)
+    counts = wrong.confusion.numpy()
     assert [text.get_text() for text in ax.texts] == [str(count) if count else "" for count in counts.ravel()]
     drawn = ax.collections[0].get_array().reshape(10, 10)
     assert np.allclose(drawn, counts / counts.sum(axis=1, keepdims=True))
@@ -31,20 +31,20 @@ def test_the_confusion_matrix_shows_counts_and_shares_of_each_class(data):
 
 
 def test_mistakes_are_drawn_with_what_was_said_instead(data):
-    found = mistakes(build_cnn(seed=3), data.validation)
-    ax = plot_mistakes(found, count=5)
-    told = [text.get_text() for text in ax.texts]
-    assert len(told) == 5
-    whole = int(100 * found.confidence[0])  # rounded down
-    assert told[0] == f"{found.images.labels[0]} → {found.answers[0]}, {whole}%"
+    wrong = mistakes(build_cnn(seed=3), data.validation)
+    ax = plot_mistakes(wrong, count=5)
+    titles = [text.get_text() for text in ax.texts]
+    assert len(titles) == 5
+    whole = int(100 * wrong.confidence[0])  # rounded down
+    assert titles[0] == f"{wrong.images.labels[0]} → {wrong.answers[0]}, {whole}%"
 
 
 @pytest.mark.parametrize(
     ("confidence", "words"), [(1.0, ", >99%"), (0.9997, ", >99%"), (0.9899, ", 98%"), (0.5, ", 50%")]
 )
 def test_a_confidence_is_rounded_down_and_no_mistake_is_called_100_percent(data, confidence, words):
-    found = mistakes(build_cnn(seed=3), data.validation)
-    nearly = found._replace(confidence=torch.full_like(found.confidence, confidence))
+    wrong = mistakes(build_cnn(seed=3), data.validation)
+    nearly = wrong._replace(confidence=torch.full_like(wrong.confidence, confidence))
     assert plot_mistakes(nearly, count=1).texts[0].get_text().endswith(words)
 
 
@@ -52,10 +52,10 @@ def test_a_network_with_more_outputs_than_classes_may_name_one_that_is_none(data
     model = build_cnn(classes=12)
     with torch.no_grad():
         model.logits.bias[11] = 1000
-    found = mistakes(model, data.validation)
-    assert found.confusion.shape == (12, 12)
-    assert [text.get_text() for text in plot_mistakes(found, count=1).texts] == [f"{found.images.labels[0]} → 11, >99%"]
-    assert plot_confusion(found).get_xticklabels()[11].get_text() == "11"
+    wrong = mistakes(model, data.validation)
+    assert wrong.confusion.shape == (12, 12)
+    assert [text.get_text() for text in plot_mistakes(wrong, count=1).texts] == [f"{wrong.images.labels[0]} → 11, >99%"]
+    assert plot_confusion(wrong).get_xticklabels()[11].get_text() == "11"
 
 
 def perfect(data):

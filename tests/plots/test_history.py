@@ -39,10 +39,10 @@ def test_several_histories_show_their_validation():
 
 
 def test_a_comparison_across_threads_or_versions_warns():
-    one, two = (made([0.5], environment={"threads": threads, "torch": "2.15.0"}) for threads in (1, 2))
+    first, second = (made([0.5], environment={"threads": threads, "torch": "2.15.0"}) for threads in (1, 2))
     with pytest.warns(UserWarning, match=r"these runs differ in threads \(1, 2\): the same seed gives other bits"):
-        plot_history({"a": one, "b": two})
-    plot_history({"a": one, "b": one})  # a warning here would be an error
+        plot_history({"a": first, "b": second})
+    plot_history({"a": first, "b": first})  # a warning here would be an error
 
 
 def test_what_can_not_be_drawn_is_said():

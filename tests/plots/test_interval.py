@@ -4,10 +4,13 @@ import matplotlib
 
 matplotlib.use("agg")
 
+import matplotlib.pyplot as plt
 import pytest
 from made_runs import levels_of
 
 from cnnlab.comparison.compare import compare
+from cnnlab.comparison.settings import compare_settings
+from cnnlab.errors import ConfigError
 from cnnlab.experiments.runs import Runs
 from cnnlab.plots.alt_text import alt_text
 from cnnlab.plots.interval import plot_interval
@@ -35,3 +38,18 @@ def test_neither_the_picture_nor_its_alt_text_says_the_verdict():
     assert words.startswith("validation accuracy (0–1): 5 minus 3: interval from +0.175 to +0.225; seeds +0.200")
     texts = [ax.get_xlabel(), ax.get_title(), words, *(text.get_text() for text in ax.texts)]
     assert not [text for text in texts for verdict in ("better", "worse", "cannot tell") if verdict in text]
+
+
+@pytest.mark.parametrize(
+    ("comparison", "words"),
+    [
+        (compare(RUNS[:2] + RUNS[3:5], by="kernel_size"), r"5 and 3 have no interval \(2 seeds: three or more are"),
+        (compare_settings(RUNS[:3]), "this comparison has one level, and nothing to be better than"),
+        (RUNS, "wanted a comparison, such as compare"),
+    ],
+)
+def test_without_an_interval_nothing_is_drawn(comparison, words):
+    before = plt.get_fignums()
+    with pytest.raises(ConfigError, match=words):
+        plot_interval(comparison)
+    assert plt.get_fignums() == before

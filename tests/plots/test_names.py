@@ -22,23 +22,24 @@ from cnnlab.comparison.settings import compare_settings
 from cnnlab.data.dataset import Split
 from cnnlab.experiments.runs import Runs
 from cnnlab.interpret.activations import activation_statistics
-from cnnlab.interpret.capture import ByLayer
+from cnnlab.interpret.by_layer import ByLayer
 from cnnlab.interpret.gradients import LayerGradient
 from cnnlab.interpret.weight_distributions import weight_distributions
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.evaluation import Mistakes
 from cnnlab.plots import names as names_module
 from cnnlab.plots.comparison import plot_comparison, plot_comparisons
+from cnnlab.plots.curves import plot_curves
 from cnnlab.plots.descent import plot_losses, plot_paths
 from cnnlab.plots.evaluation import plot_confusion, plot_mistakes, plot_probabilities
 from cnnlab.plots.flow import plot_gradient_flow
 from cnnlab.plots.gallery import plot_gallery
+from cnnlab.plots.grid import plot_grid
 from cnnlab.plots.histograms import plot_activations, plot_distributions, plot_weights
 from cnnlab.plots.history import plot_history
 from cnnlab.plots.images import plot_images
 from cnnlab.plots.names import columns, label_text, legend_text, shorten
 from cnnlab.plots.predictions import plot_guess
-from cnnlab.plots.runs import plot_curves, plot_grid
 from cnnlab.plots.saliency import plot_saliency
 from cnnlab.plots.summary import plot_summary
 from cnnlab.training.descent import descend

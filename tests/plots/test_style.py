@@ -1,7 +1,6 @@
 """Test the style that all figures share."""
 
 import itertools
-import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,42 +18,8 @@ from cnnlab.plots.style import (
     legend_below,
     limits_within,
     line_look,
-    log_scale,
     plain_legend,
 )
-
-
-@pytest.mark.parametrize(
-    "limits", [(1e-6, 1e3), (0.03, 40), (0.11, 1.2), (0.2, 0.9), (1.1, 8), (1e-9, 1e-2), (0.08, 0.7)]
-)
-def test_a_logarithmic_axis_says_what_matplotlib_says_but_not_as_formulas(limits):
-    ours, theirs = plt.subplots(1, 2)[1]
-    log_scale(ours)
-    theirs.set_yscale("log")
-    result = []
-    for ax in (ours, theirs):
-        ax.set_ylim(limits)
-        ax.figure.canvas.draw()
-        ticks = {which: ax.get_yticks(minor=which == "minor") for which in ("major", "minor")}
-        texts = {which: [text.get_text() for text in ax.get_yticklabels(which=which)] for which in ticks}
-        result.append(
-            {at: text for which in ticks for at, text in zip(ticks[which], texts[which], strict=True) if text}
-        )
-    assert result[0].keys() == result[1].keys()
-    for at, text in result[0].items():
-        power = re.fullmatch(r"\$\\mathdefault\{10\^\{(-?\d+)\}\}\$", result[1][at])
-        raised = power and "10" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(d)] if d != "-" else "⁻" for d in power[1])
-        assert text == (raised if raised and limits[1] > 10 * limits[0] else f"{at:.3g}")
-
-
-def test_an_axis_never_mixes_raised_powers_with_other_numbers():
-    _, ax = plt.subplots()
-    log_scale(ax)
-    ax.set_ylim(0.08, 0.7)
-    ax.figure.canvas.draw()
-    labels = [text.get_text() for which in ("major", "minor") for text in ax.get_yticklabels(which=which)]
-    assert {"0.1", "0.2"} <= {*labels}
-    assert not any("10" in label for label in labels)
 
 
 def test_ten_lines_have_ten_colours_and_every_look_can_be_told_apart():
@@ -106,7 +71,7 @@ def test_a_legend_below_covers_neither_data_nor_labels(count, panels):
         assert not any(legend.overlaps(box) for box in (*boxes, *labels))
         assert 0 <= legend.x0 < legend.x1 <= figure.bbox.width
         assert legend.y0 >= 0
-    assert not any(one.overlaps(other) for one, other in itertools.combinations(legends, 2))
+    assert not any(first.overlaps(other) for first, other in itertools.combinations(legends, 2))
 
 
 def test_light_is_better_in_every_picture():

@@ -75,9 +75,22 @@ def test_small_numbers_one_seed_and_no_number():
     )  # fmt: skip
     ax = plot_summary(table)
     assert cells(ax) == [["2.9e-06 ± 5e-07"], ["12.35"], ["–"]]
+    assert ax.texts[2].get_color() == "black"  # the cell has no colour
     table = pandas.DataFrame({"seed": [1, 2, 3], "seeds": 5, "x": [0.97312, 8.96, 123.4], "std": [0.00214, 0.96, 12.0]})
     assert cells(plot_summary(table)) == [["0.973 ± 0.002"], ["9.0 ± 1.0"], ["123 ± 12"]]
     ax.figure.canvas.draw()  # "$x^" is no formula
+
+
+def test_a_metric_that_no_setting_has_is_a_column_of_dashes():
+    table = made_table(["epochs_to_reach:0.95", "validation_loss"])
+    ax = plot_summary(table)
+    assert [row[0] for row in cells(ax)] == ["–"] * 3
+    assert [text.get_color() for text in ax.texts[:3]] == ["black"] * 3
+    assert table["epochs_to_reach:0.95_missing"].tolist() == [3, 3, 3]
+    equal = plot_summary(made_table("epochs_to_reach:0.8"))  # one seed of kernel 5 gets there, and each of kernel 7
+    assert cells(equal) == [["–"], ["1"], ["1"]]
+    assert [list(colours(equal)[row, 0]) for row in (0, 1)] == [[0, 0, 0, 0], list(plt.get_cmap("viridis")(0.5))]
+    ax.figure.canvas.draw()
 
 
 @pytest.mark.parametrize("table", [pandas.DataFrame({"seeds": [1]}), [1, 2], made_table()[:0]])

@@ -57,3 +57,12 @@ def test_the_gap_is_that_of_the_epoch():
     assert gaps == [0.5, 0.75, None]
     assert curve_value(curves(train_loss=[1.0]), "generalization_gap", 1) is None
     assert curve_value(history, "train_loss", 2) == 0.25
+
+
+def test_a_metric_of_the_whole_curve_is_the_same_at_every_epoch():
+    history = curves(train_loss=[1.0, 2.0, 1.0], validation_loss=[1.0, 1.0, 4.0], validation_accuracy=[0.5, 0.8, 0.9])
+    for epoch in (1, 3):
+        assert curve_value(history, "fluctuation", epoch) == pytest.approx(math.log(2))
+        assert curve_value(history, "fluctuation_validation", epoch) == pytest.approx(math.log(4))
+        assert curve_value(history, "epochs_to_reach:0.8", epoch) == 2
+        assert curve_value(history, "epochs_to_reach", epoch) is None  # of what?

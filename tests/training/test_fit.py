@@ -16,7 +16,7 @@ from cnnlab.data.dataset import Data
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import evaluate
-from cnnlab.training.fit import fit, reproducible_gpu
+from cnnlab.training.fit import fit
 from cnnlab.training.options import LEARNING_RATES
 
 
@@ -193,10 +193,11 @@ def test_without_patience_the_last_epoch_is_kept(data, monkeypatch):
 
 
 def test_on_epoch_is_told_everything(data):
-    seen = []
+    seen, modes = [], []
     model = small()
-    quiet(model, data, epochs=2, on_epoch=seen.append)
+    quiet(model, data, epochs=2, on_epoch=lambda state: seen.append(state) or modes.append(state.model.training))
     assert [state.epoch for state in seen] == [1, 2]
+    assert modes == [False, False]
     assert seen[0].model is model
     assert seen[0].data is data
     assert isinstance(seen[0].optimizer, torch.optim.Adam)
@@ -479,32 +480,6 @@ def test_fit_never_opens_the_vault():
     guarded._test = Vault()
     quiet(small(), guarded, epochs=1, patience=1)
     assert guarded.test_openings == 0
-
-
-def gpu_settings():
-    """Return whether multiplications may be short of bits, and cuDNN's settings, in this process."""
-    cudnn = torch.backends.cudnn
-    return torch.backends.cuda.matmul.allow_tf32, cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark
-
-
-@pytest.fixture
-def _fast_gpu():
-    """Allow multiplications of a GPU to be short of bits, and cuDNN to choose its algorithms."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    with torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=True):
-        yield
-    torch.set_float32_matmul_precision(before)
-
-
-@pytest.mark.usefixtures("_fast_gpu")
-@pytest.mark.parametrize(
-    ("device", "inside"), [("cuda", (False, False, True, False)), ("cpu", (True, True, False, True))]
-)
-def test_a_gpu_is_reproducible_within_the_block_alone(device, inside):
-    with reproducible_gpu(torch.device(device)):
-        assert gpu_settings() == inside
-    assert gpu_settings() == (True, True, False, True)
 
 
 def test_training_without_validation():

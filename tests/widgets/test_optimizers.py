@@ -10,7 +10,8 @@ from pictures import assert_all_within, pixels_of
 from shown import texts_shown
 
 from cnnlab.plots.style import PALETTE
-from cnnlab.training.descent import SURFACES, descend, describe_descents
+from cnnlab.training.descent import descend, describe_descents
+from cnnlab.training.surfaces import SURFACES
 from cnnlab.widgets import OptimizerExplorer, optimizers
 
 NAMES = {"SGD": "sgd", "momentum": "sgd", "RMSprop": "rmsprop", "Adam": "adam"}

@@ -14,7 +14,7 @@ from cnnlab.course.clinic.settings import DISEASES, HEALTHY, Setting, setting_of
 from cnnlab.course.clinic.train import load_images, train_network
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer
+from cnnlab.interpret.by_layer import ByLayer
 from cnnlab.training.history import History
 
 REFERENCE = HEALTHY.change({"seed": 0})  # patient 0, who is known to be healthy

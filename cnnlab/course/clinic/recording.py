@@ -13,7 +13,7 @@ import torch
 from cnnlab.errors import DataError
 from cnnlab.files import atomic_write, data_folder
 from cnnlab.interpret.activations import LayerActivity
-from cnnlab.interpret.capture import ByLayer
+from cnnlab.interpret.by_layer import ByLayer
 from cnnlab.interpret.gradients import LayerGradient
 from cnnlab.interpret.weight_distributions import LayerWeights
 from cnnlab.model.weights import pack_tensors, unpack_tensors

@@ -14,9 +14,10 @@ from torch.nn import functional
 
 from cnnlab.course.clinic.recording import ACTIVATIONS, LAYERS, Recording, largest
 from cnnlab.course.clinic.settings import MOST_IMAGES, Setting
-from cnnlab.data.dataset import Split, shuffle_labels
+from cnnlab.data.dataset import Split
 from cnnlab.data.loading import load_data
-from cnnlab.experiments.run import one_thread
+from cnnlab.data.training_split import shuffle_labels
+from cnnlab.experiments.one_thread import one_thread
 from cnnlab.interpret.activations import activation_statistics
 from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.weight_distributions import weight_distributions

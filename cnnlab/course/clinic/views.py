@@ -17,7 +17,7 @@ from cnnlab.checks import check_choice
 from cnnlab.course.clinic.patients import Patient
 from cnnlab.course.clinic.recording import LAYERS
 from cnnlab.errors import ConfigError
-from cnnlab.interpret.capture import ByLayer
+from cnnlab.interpret.by_layer import ByLayer
 from cnnlab.plots.alt_text import describe
 from cnnlab.plots.flow import plot_gradient_flow
 from cnnlab.plots.histograms import plot_activations, plot_weights

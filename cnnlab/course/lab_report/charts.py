@@ -16,9 +16,11 @@ from cnnlab.course.lab_report.pictures import Drawing, picture
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.plots.comparison import plot_comparison, plot_comparisons
+from cnnlab.plots.curves import plot_curves
 from cnnlab.plots.early_stopping import plot_stopping
 from cnnlab.plots.gallery import plot_gallery
-from cnnlab.plots.runs import plot_curves, plot_grid, plot_noise_floor
+from cnnlab.plots.grid import plot_grid
+from cnnlab.plots.noise_floor import plot_noise_floor
 from cnnlab.plots.style import whole_figure, wrapped
 
 MOST_PANELS = (4, 7)  # columns and rows of a gallery

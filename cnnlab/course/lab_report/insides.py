@@ -17,7 +17,7 @@ from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run, load_once
 from cnnlab.experiments.runs import Runs
 from cnnlab.interpret.activations import POOLS, activation_statistics
-from cnnlab.interpret.capture import ByLayer
+from cnnlab.interpret.by_layer import ByLayer
 
 MOST_SETTINGS = 4  # whose insides are drawn; each may have several lengths
 MOST_LENGTHS = 3

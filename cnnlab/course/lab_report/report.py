@@ -13,7 +13,7 @@ import jinja2
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import shown
-from cnnlab.comparison.metrics import distinct
+from cnnlab.comparison.comparable_runs import distinct
 from cnnlab.course.lab_report.answers import path_of, read_answers, to_html, write_form
 from cnnlab.course.lab_report.blocks import Picture, Section, questions_of
 from cnnlab.course.lab_report.design import Design, design_of
@@ -21,8 +21,10 @@ from cnnlab.course.lab_report.pictures import plain_style
 from cnnlab.course.lab_report.sections import writers
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.exam import Exam
-from cnnlab.experiments.run import Run, one_thread
-from cnnlab.experiments.runs import Runs, garbage_collector_off
+from cnnlab.experiments.garbage_collector import garbage_collector_off
+from cnnlab.experiments.one_thread import one_thread
+from cnnlab.experiments.run import Run
+from cnnlab.experiments.runs import Runs
 from cnnlab.files import atomic_write, check_path
 from cnnlab.training.progress import StepProgress
 

@@ -11,7 +11,8 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from cnnlab.plots.style import PALETTE, RECORDER_LABELS, UNITS, bin_edges, log_scale, plain_legend
+from cnnlab.plots.style import PALETTE, RECORDER_LABELS, UNITS, bin_edges, plain_legend
+from cnnlab.plots.ticks import log_scale
 from cnnlab.training.history import History
 from cnnlab.widgets.run_explorer.side import Side
 from cnnlab.widgets.web.live_plot import LivePlot

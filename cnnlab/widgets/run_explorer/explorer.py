@@ -10,7 +10,7 @@ import ipywidgets
 import torch
 from torch import Tensor
 
-from cnnlab.comparison.metrics import distinct
+from cnnlab.comparison.comparable_runs import distinct
 from cnnlab.comparison.settings import setting_names
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError

@@ -7,9 +7,9 @@ import dataclasses
 import warnings
 from collections.abc import Iterable
 
+from cnnlab.experiments.garbage_collector import garbage_collector_off
 from cnnlab.experiments.records import add_asked, make_record, read_runs
 from cnnlab.experiments.run import Run
-from cnnlab.experiments.runs import garbage_collector_off
 from cnnlab.experiments.store import Store
 from cnnlab.files import course_folder
 from cnnlab.model.weights import pack_tensors, unpack_tensors

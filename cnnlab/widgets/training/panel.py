@@ -15,8 +15,8 @@ from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
-from cnnlab.training.fit import EpochState
 from cnnlab.training.history import History
+from cnnlab.training.loop import EpochState
 from cnnlab.widgets.asking_button import AskingButton
 from cnnlab.widgets.base import control_row, flowing_row
 from cnnlab.widgets.form import GROUPS, make_controls, name_usual_values, read_experiment, show_knobs

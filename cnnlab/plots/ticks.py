@@ -1,0 +1,69 @@
+"""Write the numbers at the ticks of an axis: plainly, few where there is little room, and powers of ten as 10⁻³."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import Locator, LogFormatter, MaxNLocator
+
+
+def log_scale(ax: Axes) -> None:
+    """Give Axes a logarithmic vertical axis with powers of ten written as plain text, such as 10⁻³.
+
+    matplotlib's own labels are formulas: five of them take longer to lay out than the rest of the plot.
+    """
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(_PowersOfTen())
+    ax.yaxis.set_minor_formatter(_PowersOfTen(minor_thresholds=(1, 0.4)))  # matplotlib's own thresholds
+
+
+class _PowersOfTen(LogFormatter):
+    """Write powers of ten as 10⁻³; where other numbers are labelled, too, write all as they are, such as 0.1 and 0.2.
+
+    matplotlib chooses the ticks with a label: on an axis of up to a factor of ten, numbers between the powers, too.
+    """
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        if not super().__call__(x, pos):
+            return ""
+        assert self.axis is not None  # matplotlib gives a formatter its axis
+        low, high = sorted(self.axis.get_view_interval())
+        power = round(math.log10(x))
+        if high <= 10 * low or not math.isclose(x, 10.0**power):
+            return f"{x:.3g}"
+        return "10" + str(power).translate(_RAISED)
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def few_ticks(limits: tuple[float, float], width: float) -> Locator:
+    """Return a locator of ticks whose numbers have room beside each other.
+
+    limits: those of the axis. width: that of the whole comparison, in points.
+    """
+    longest = max(len(plain_number(value)) for value in MaxNLocator(2).tick_values(*limits))
+    count = int(width / (36 * max(4, longest)))
+    return MaxNLocator(count) if count > 1 else FarApart()
+
+
+class FarApart(Locator):
+    """Put two ticks on round numbers, as far apart as the axis allows."""
+
+    def __call__(self) -> np.ndarray:
+        assert self.axis is not None  # matplotlib gives a locator its axis
+        return self.tick_values(*self.axis.get_view_interval())
+
+    def tick_values(self, vmin: float, vmax: float) -> np.ndarray:
+        """Return the ticks between these limits."""
+        power = 10.0 ** math.floor(math.log10(vmax - vmin))
+        steps = [share * power for share in (8, 6, 5, 4, 3, 2.5, 2, 1.5, 1, 0.5, 0.25)]
+        ticks = (np.arange(math.ceil(vmin / step), math.floor(vmax / step) + 1) * step for step in steps)
+        return next(places[[0, -1]] for places in ticks if len(places) >= 2)
+
+
+def plain_number(value: float, _place: object = None) -> str:
+    """Return the number at a tick, without an offset or a power of ten above the axis."""
+    return f"{value:.6g}".replace("e-0", "e-").replace("-", "−")

@@ -8,7 +8,10 @@ import re
 import pytest
 from places import REPOSITORY
 
-PAGES = ("README.md", "README.id.md", "CONTRIBUTING.md", "benchmarks/README.md", "data/README.md")
+PAGES = (
+    "README.md", "README.id.md", "CONTRIBUTING.md", "benchmarks/README.md", "data/README.md",
+    "docs/instructor-guide.md",
+)  # fmt: skip
 TOP = {path.name for path in REPOSITORY.iterdir()} - {".venv", "runs"}  # these two are made later
 KINDS = (".py", ".pyi", ".js", ".md", ".toml", ".txt", ".yml", ".cff")
 

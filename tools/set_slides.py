@@ -1,6 +1,7 @@
 """Say in each notebook where a slide begins, for `jupyter nbconvert --to slides`: `python tools/set_slides.py`.
 
-A heading begins a slide. What does not fit on it goes on below. The heights are estimates: nobody has drawn the page.
+A heading begins a slide. What does not fit on it goes on below. The heights are estimates for the style of
+`cnnlab.cli.export.Slides`: nobody has drawn the page.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import struct
 from pathlib import Path
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-PAGE = 640  # pixels of height on a slide of 960×700
-PROSE, CODE, PRINTED = (34, 78), (24, 85), (22, 95)  # the height of a line, and its letters
+PAGE = 690  # pixels of height on a slide of 1280×720
+PROSE, CODE, PRINTED = (37, 100), (23, 118), (23, 116)  # the height of a line, and its letters
+PICTURE = (1200, 440)  # the largest width and height of a picture
 LEFT_OUT = ("## Read further", "## Try it")  # for readers, not for a lecture
 
 
@@ -58,9 +60,9 @@ def _output_height(output: dict) -> int:
     data = output.get("data", {})
     if "image/png" in data:
         width, height = struct.unpack(">II", base64.b64decode("".join(data["image/png"]))[16:24])
-        return round(height * min(1, 900 / width)) + 10
+        return round(height * min(1, PICTURE[0] / width, PICTURE[1] / height)) + 20
     if "text/html" in data:
-        return 32 * max(2, "".join(data["text/html"]).count("<tr")) + 10
+        return 34 * max(2, "".join(data["text/html"]).count("<tr")) + 10
     return _lines("".join(output.get("text", data.get("text/plain", ""))), *PRINTED) + 10
 
 

@@ -1,14 +1,17 @@
-"""Keep the alt text of pictures when a notebook is exported as HTML.
+"""Make the pages better that nbconvert makes of a notebook: pictures keep their alt text, slides fit the screen.
 
 An output's metadata hold the alt text, as in `{"image/png": {"alt": "…"}}`. nbconvert's template "classic" writes it
 into the page, its usual template "lab" does not (nbconvert 7.17). `python start.py` uses this class. Elsewhere:
 
     jupyter nbconvert --to html --HTMLExporter.preprocessors=cnnlab.cli.export.AltText notebook.ipynb
+
+    jupyter nbconvert --to slides --SlidesExporter.preprocessors=cnnlab.cli.export.Slides notebook.ipynb
 """
 
 from __future__ import annotations
 
 import html
+from pathlib import Path
 
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
@@ -26,3 +29,17 @@ class AltText(Preprocessor):
                 image = f'<img alt="{html.escape(words)}" src="data:image/png;base64,{picture.strip()}">'
                 output.data["text/html"] = image
         return cell, resources
+
+
+WIDTH, HEIGHT = 1280, 720  # of a slide, in pixels; reveal.js scales it to the screen
+
+
+class Slides(Preprocessor):
+    """Give slides the shape of a projector, letters with which a line of code fits, and a bar where one is too high."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Return the notebook with the style at the head of its first cell, and the resources with the size."""
+        style = Path(__file__).with_name("slides.css").read_text(encoding="utf-8")
+        nb.cells[0].source = f"<style>\n{style}</style>\n\n{nb.cells[0].source}"  # its title, in Markdown
+        resources["reveal"] = {**resources.get("reveal", {}), "width": str(WIDTH), "height": str(HEIGHT)}
+        return nb, resources

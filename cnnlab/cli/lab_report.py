@@ -14,10 +14,13 @@ from cnnlab.cli.store import add_store, add_where, matching, open_store
 def main(arguments: list[str]) -> int:
     """Write the report that the arguments describe, and print what is open in it; return 0."""
     options = parser().parse_args(arguments)
-    from cnnlab.course.lab_report.report import lab_report  # after --help, which needs no drawing
+    from cnnlab.cli.exam import exam_once  # after --help, which needs no drawing
+    from cnnlab.course.lab_report.report import check_page, lab_report
 
+    page = check_page(options.out)
     runs = matching(open_store(options.store), options.where)
-    report = lab_report(runs, options.out, title=options.title, author=options.author, answers=options.answers)
+    exam = exam_once(runs, options.exam, page) if options.exam else None
+    report = lab_report(runs, page, title=options.title, author=options.author, answers=options.answers, exam=exam)
     sys.stdout.write(f"{report}\n")
     return 0
 
@@ -38,6 +41,11 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--answers", type=Path, metavar="FILE",
         help="your answers, in Markdown; a file that is not there yet is made, with all questions to fill in",
+    )  # fmt: skip
+    arguments.add_argument(
+        "--exam", nargs="+", default=(), metavar="FIELD=VALUE",
+        help="the setting that you have chosen: its networks take the exam. Test images are opened once: the scores "
+        "are kept beside the page, and the exam of another setting is refused",
     )  # fmt: skip
     add_where(arguments)
     return arguments

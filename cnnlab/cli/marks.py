@@ -8,6 +8,7 @@ import sys
 from cnnlab.cli.parser import Parser, plain_errors
 from cnnlab.course.marks.isolation import without_network
 from cnnlab.course.marks.marks import CELL_SECONDS, SECONDS, mark_class
+from cnnlab.course.marks.own_folder import landlock_version
 from cnnlab.printing import write_line
 
 
@@ -15,16 +16,23 @@ from cnnlab.printing import write_line
 def main(arguments: list[str]) -> int:
     """Mark the submissions that the arguments name; return 0, or 1 where a submission had problems."""
     options = parser().parse_args(arguments)
-    shut = "without a network" if without_network() else "WITH a network: this system can't cut a process off from it"
-    sys.stderr.write(
-        f"This runs the students' code, {shut}. Do it in a container or in an account that holds nothing else.\n"
-    )
+    sys.stderr.write(f"{warning()}\n")
     marked = mark_class(
         options.submissions, options.out, seconds=options.seconds, cell_seconds=options.cell_seconds,
         workers=options.workers, say=write_line,
     )  # fmt: skip
     write_line(f"{len(marked)} submissions marked: {options.out}")
     return 1 if any(marks.failed for marks in marked) else 0
+
+
+def warning() -> str:
+    """Return what the students' code can do in this system, and where to run it."""
+    network = "without a network" if without_network() else "WITH a network, since this system can't cut it off"
+    place = "its own folder alone" if landlock_version() else "EVERY folder that you can change"
+    return (
+        f"This runs the students' code, {network}; it can write in {place}. Do it in a container, or in an account "
+        "that holds nothing else."
+    )
 
 
 def parser() -> argparse.ArgumentParser:

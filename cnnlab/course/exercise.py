@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 State = Literal["correct", "not yet", "not attempted"]
 MARKS: dict[State, str] = {"correct": "✔ Correct", "not yet": "✘ Not yet", "not attempted": "○ Not attempted"}
+LINE = 88  # characters; JupyterLab breaks a longer line within a word
+
+
+def in_lines(words: str) -> str:
+    """Return words with a line break between two of them wherever a line would be too long.
+
+    >>> in_lines("not yet " * 12)
+    """
+    return "\n".join(
+        line if len(line) <= LINE else textwrap.fill(line, LINE, break_long_words=False, break_on_hyphens=False)
+        for line in words.split("\n")
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,4 +74,4 @@ class Outcome:
     message: str
 
     def __repr__(self) -> str:
-        return f"{MARKS[self.state]}. {self.message}"
+        return in_lines(f"{MARKS[self.state]}. {self.message}")

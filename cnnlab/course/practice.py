@@ -20,7 +20,7 @@ from cnnlab.checks import check_choice, check_whole, shown
 from cnnlab.comparison.predictions import Words
 from cnnlab.course import exercises
 from cnnlab.course.answer_values import is_attempted
-from cnnlab.course.exercise import Exercise, Outcome
+from cnnlab.course.exercise import Exercise, Outcome, in_lines
 from cnnlab.course.practice_file import PRACTICE, Practice
 from cnnlab.course.student_functions import words_of
 from cnnlab.errors import ConfigError
@@ -40,7 +40,8 @@ def all_exercises() -> dict[str, Exercise]:
 def find_exercise(name: object) -> Exercise:
     """Return the exercise with this name; raise ConfigError with the nearest right name if there is none."""
     every = all_exercises()
-    check_choice("exercise", name, every)
+    notebook = str(name).partition("-")[0]
+    check_choice("exercise", name, [other for other in every if other.startswith(f"{notebook}-")] or every)
     return every[str(name)]
 
 
@@ -106,7 +107,7 @@ def hint(name: str, step: int = 1) -> Words:
         earlier = practised.get(exercise.name, Practice())
         practised[exercise.name] = replace(earlier, hints=max(earlier.hints, step))
     more = f"\nA second hint: hint({exercise.name!r}, 2)" if step == 1 else ""
-    return Words(exercise.hints[step - 1] + more)
+    return Words(in_lines(exercise.hints[step - 1]) + more)
 
 
 def solution(name: str, *, without_attempt: bool = False) -> Words:
@@ -130,7 +131,7 @@ def solution(name: str, *, without_attempt: bool = False) -> Words:
         earlier = practised.get(exercise.name, Practice())
         if not earlier.attempts:
             return Words(
-                f"Try it first: check({exercise.name!r}, answer). After your first attempt the solution is here. "
+                f"Try it first: check({exercise.name!r}, answer). After your first attempt the solution is here.\n"
                 f"If you are stuck: hint({exercise.name!r})."
             )
         practised[exercise.name] = replace(earlier, has_seen_solution=True)

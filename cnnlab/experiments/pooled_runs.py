@@ -21,7 +21,8 @@ VERSIONS = ("cnnlab", "torch")  # of a run's environment, whose differences are 
 def find_stores(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
     """Return the stores that are meant: one path, a list of paths, or those in a folder that holds no record itself.
 
-    Raises ConfigError for an empty list.
+    Warns of a .zip in such a folder that is none: of a copy that has not arrived whole. Raises ConfigError for an empty
+    list.
     """
     if is_iterable(given) and not isinstance(given, (str, bytes, os.PathLike)):
         stores = [path for each in given for path in find_stores(each)]
@@ -31,7 +32,12 @@ def find_stores(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
     path = check_path("store", given)
     if not path.is_dir() or _holds_records(path):
         return [path]
-    return sorted(inner for inner in path.iterdir() if _holds_records(inner)) or [path]
+    inner = sorted(each for each in path.iterdir() if not each.name.startswith("."))
+    if damaged := [each.name for each in inner if each.suffix == ".zip" and not zipfile.is_zipfile(each)]:
+        more = f", and {len(damaged) - MOST_NAMED} more" if len(damaged) > MOST_NAMED else ""
+        named = f"{', '.join(damaged[:MOST_NAMED])}{more}"
+        warnings.warn(f"{named}: damaged, or not copied to the end, so left out; copy it again", stacklevel=4)
+    return [each for each in inner if _holds_records(each)] or [path]
 
 
 def holds_other_files(store: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Test every panel in JupyterLab, and an exported notebook, with axe-core for accessibility."""
+"""Test every panel in JupyterLab, an exported notebook and a lab report with axe-core for accessibility."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from nbconvert import HTMLExporter
 from panel_cells import CELLS, QUESTION
 from places import NOTEBOOKS
 from playwright.sync_api import Page, expect
+
+from cnnlab import bank, lab_report, load_runs
+from cnnlab.experiments.exam import Exam
+from cnnlab.model.evaluation import MeanScore
 
 NOTEBOOK = NOTEBOOKS / "06_mnist_experiment.ipynb"  # prose, plots and a table
 TITLE = "from IPython.display import Markdown\nMarkdown('## A section of a notebook')"
@@ -42,6 +46,10 @@ NOT_OURS = {
     ".dataframe thead th:empty": "pandas: nothing stands above the index",
 }
 NOT_OUR_RULES = {"link-in-text-block": "nbconvert: its style has no line under the links in prose"}
+ANSWERS = {
+    "loss": "They part at epoch **9**, see [the book](https://example.org) and `fit`.\n\n# My heading\n\n- one\n- two",
+    "gap": "| a | b |\n| --- | --- |\n| 1 | ~~2~~ |\n\n> quoted\n\n```\ncode\n```",
+}
 GREYS = ("JupyterLab Light", "JupyterLab Dark", "the classic notebook's")
 FONTS = """() => {
   document.querySelectorAll(".jp-OutputArea-output").forEach(output => output.style.fontFamily = "serif");
@@ -128,5 +136,29 @@ def test_axe_finds_nothing_in_an_exported_notebook(lab, tmp_path, theme):
         page.goto((tmp_path / "exported.html").as_uri())
         expect(page.locator(".jp-Cell").first).to_be_visible()
         assert findings(page, "body", exclude=NOT_OURS, rules_off=NOT_OUR_RULES) == []
+    finally:
+        page.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """Return a lab report with every kind of block: tables, pictures, answers, code, the exam."""
+    runs = load_runs(bank("experiment_b")).filter(pooling="avg", epochs=[5, 50], seed=range(3))
+    exam = Exam(MeanScore(0.25, 0.01, 0.95, 0.004, 2000), MeanScore(0.3, 0.02, 0.94, 0.005, 1000), is_stored=True)
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    return lab_report(runs, path, title="Mine", author="Ada", answers=ANSWERS, exam=exam, progress=False)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_axe_finds_nothing_in_a_lab_report(lab, report, scheme, width):
+    page = lab.context.new_page()
+    try:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(report.path.as_uri())
+        assert page.locator("img").count() == report.pictures
+        assert findings(page, "body") == []
+        assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
     finally:
         page.close()

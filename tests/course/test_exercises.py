@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlab.course.practice import all_exercises
+from cnnlab.course.practice import all_exercises, check
+from cnnlab.errors import ConfigError
 
 EXERCISES = all_exercises()
 NONSENSE = {
@@ -58,3 +59,10 @@ def test_what_a_student_reads(name):
         assert words.endswith((".", "?"))
         assert exercise.solution not in words
         assert not {"simply", "just", "obviously"} & set(words.lower().split())
+
+
+def test_a_wrong_name_lists_the_exercises_of_its_notebook():
+    with pytest.raises(ConfigError, match=r"did you mean '01-output-size'") as raised:
+        check("01-outputsize", 3)
+    assert "01-convolve" in str(raised.value)
+    assert "02-" not in str(raised.value)

@@ -4,7 +4,7 @@ import pytest
 
 from cnnlab import ConfigError, check, hint, solution
 from cnnlab.course import practice
-from cnnlab.course.exercise import Exercise
+from cnnlab.course.exercise import LINE, Exercise, Outcome, in_lines
 from cnnlab.course.practice import NotCorrect
 from cnnlab.course.practice_file import PRACTICE, Practice
 
@@ -116,3 +116,12 @@ def test_grading_raises(monkeypatch, answer):
     check("99-three", 3)
     with pytest.raises(NotCorrect, match=r"99-three: [✘○] Not"):
         check("99-three", answer)
+
+
+def test_a_long_line_is_broken_between_words():
+    assert in_lines("not yet " * 11) == "not yet " * 11
+    twelve = "not yet, " * 9 + "not\nyet, " + "not yet, " * 2
+    assert in_lines("a line\n" + "not yet, " * 12 + "no") == f"a line\n{twelve}no"
+    outcome = Outcome("99-three", "not yet", "it has a word more " * 9)
+    assert max(map(len, repr(outcome).split("\n"))) <= LINE
+    assert repr(outcome).split() == ["✘", "Not", "yet.", *(["it", "has", "a", "word", "more"] * 9)]

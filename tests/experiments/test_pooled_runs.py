@@ -60,6 +60,14 @@ def test_other_numbers_and_other_versions_are_named(klass):
         assert pool_runs({"ada": [ada], "cid": [cid]}) == [ada, cid]
 
 
+def test_a_zip_that_has_not_arrived_whole_is_named(klass):
+    whole = next(klass.glob("*.zip")).read_bytes()
+    expected = len(load_runs(klass))
+    (klass / "dora.zip").write_bytes(whole[: len(whole) // 2])
+    with pytest.warns(UserWarning, match=r"^dora.zip: damaged, or not copied to the end, so left out; copy it again$"):
+        assert len(load_runs(klass)) == expected
+
+
 def test_nothing_there_is_said(klass, tmp_path):
     assert len(load_runs(klass / "empty")) == 0
     (tmp_path / "photos").mkdir()

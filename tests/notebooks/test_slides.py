@@ -1,17 +1,33 @@
 """Each notebook says where its slides begin, as tools/set_slides.py works it out, and nbconvert makes slides of it."""
 
 import json
+import re
+import subprocess
 import sys
-from pathlib import Path
 
+import browser
 import pytest
 from nbconvert import SlidesExporter
+from places import NOTEBOOKS, REPOSITORY
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-sys.path.insert(0, str(NOTEBOOKS.parent / "tools"))
+from cnnlab.cli.export import HEIGHT, WIDTH, Slides
 
-from set_slides import LEFT_OUT, slide_types  # noqa: E402
+sys.path.insert(0, str(REPOSITORY / "tools"))
 
+from set_slides import LEFT_OUT, slide_types
+
+# Every slide at its own width, one below the other: the player would come from the network.
+SPREAD_OUT = f".reveal .slides section {{ width: {WIDTH}px }}"
+MEASURE = """() => [...document.querySelectorAll(".slides section section")].map(slide => ({
+  words: slide.innerText.slice(0, 60),
+  height: slide.clientHeight,
+  isScrolled: getComputedStyle(slide).overflowY === "auto",
+  cut: [...slide.querySelectorAll("pre, table, img")].filter(element =>
+    Math.max(element.scrollWidth - element.clientWidth,
+      element.getBoundingClientRect().right - slide.getBoundingClientRect().right) > 1
+  ).map(element => element.innerText || element.alt),
+  pictures: [...slide.querySelectorAll("img")].map(picture => [picture.naturalWidth > 0, picture.clientHeight]),
+}))"""
 NAMES = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 
 
@@ -49,3 +65,34 @@ def test_the_slides_have_the_lecture_and_leave_out_what_is_for_readers(name):
     assert page.count("<section>") == 2 * slides + below
     assert not any(heading.removeprefix("## ") + "<" in page for heading in LEFT_OUT)
     assert "What you saw" in page
+
+
+def test_the_guides_command_gives_slides_their_shape(tmp_path):
+    guide = (REPOSITORY / "docs" / "instructor-guide.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"(?m)^jupyter (nbconvert --to slides .+) notebooks/", guide)
+    notebook = {"cells": [cell("# Title")], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+    (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
+    words = [sys.executable, "-m", *command.split(), "a.ipynb"]
+    subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
+    page = (tmp_path / "a.slides.html").read_text(encoding="utf-8")
+    assert f"width: {WIDTH}," in page
+    assert f"height: {HEIGHT}," in page
+    assert f"max-height: {HEIGHT}px" in page
+
+
+@pytest.mark.parametrize("name", ["06_mnist_experiment.ipynb", "10_your_own_pictures.ipynb"])
+def test_no_code_is_cut_and_what_is_too_high_can_be_scrolled(name, tmp_path):
+    page_of_slides, _ = SlidesExporter(preprocessors=[Slides]).from_filename(str(NOTEBOOKS / name))
+    (tmp_path / "slides.html").write_text(page_of_slides, encoding="utf-8")
+    with browser.open_page(width=WIDTH, height=HEIGHT) as page:
+        page.route("http*://**", lambda route: route.abort())
+        page.goto((tmp_path / "slides.html").as_uri(), wait_until="domcontentloaded")
+        page.add_style_tag(content=SPREAD_OUT)
+        slides = page.evaluate(MEASURE)
+    kinds = [cell["metadata"]["slideshow"]["slide_type"] for cell in cells_of(name)]
+    assert len(slides) == kinds.count("slide") + kinds.count("subslide")
+    assert [slide["cut"] for slide in slides if slide["cut"]] == []
+    assert all(slide["height"] <= HEIGHT and slide["isScrolled"] for slide in slides)
+    pictures = [picture for slide in slides for picture in slide["pictures"]]
+    assert len(pictures) > 5
+    assert all(is_there and 20 < height <= 440 for is_there, height in pictures)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnnlab.course.lab_report import charts, judgements, tables
+from cnnlab.course.lab_report import charts, judgements, replayed_stops, tables
 from cnnlab.course.lab_report.blocks import Block, Section, Words
 from cnnlab.course.lab_report.design import Design, is_crossed, longest_runs, setting_words
 from cnnlab.course.lab_report.questions import ask, ask_of_field
@@ -103,22 +103,22 @@ def stopping_section(design: Design) -> Section:
     title = "Early stopping"
     early = [run for run in design.runs if run.experiment.patience is not None]
     blocks: list[Block] = [tables.patience_table(early, design)] if early else []
-    patience = judgements.patience_for(design)
-    recordings, stopped = judgements.replayed(design, patience)
+    patience = replayed_stops.patience_for(design)
+    recordings, stopped = replayed_stops.replayed(design, patience)
     if not recordings:
         why = "There is no finished training with a validation loss in every epoch"
         if early:
             why = "All had patience when they were trained, so nothing is known of the epochs after the stop"
         blocks.append(Words(f"Nothing is replayed. {why}."))
         return Section(title, [*blocks, *([ask("stopping")] if early else [])])
-    example = judgements.example_of(recordings, patience)
+    example = replayed_stops.example_of(recordings, patience)
     fields = [name for name in design.compared if name != "epochs"]
     blocks += [
         charts.stopped_example(example, patience, setting_words(example, fields)),
-        judgements.stopping_table(recordings, patience, design),
+        replayed_stops.stopping_table(recordings, patience, design),
         ask("stopping"),
     ]
-    judged, notes = judgements.price(design, recordings, stopped)
+    judged, notes = replayed_stops.price(design, recordings, stopped)
     if judged:
         picture = charts.estimation(
             "What early stopping costs: the networks at the weights that patience keeps, against those after the last "

@@ -1,24 +1,21 @@
-"""Judge the runs of a lab report: comparisons of each field, the best settings, and early stopping replayed."""
+"""Judge the runs of a lab report: comparisons of each field, and the best settings."""
 
 from __future__ import annotations
 
 import itertools
 import math
-import statistics
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import NamedTuple
 
 from cnnlab.comparison.compare import Comparison, compare
 from cnnlab.comparison.ranking import rank_stability
 from cnnlab.course.lab_report.blocks import Block, Table, Words
-from cnnlab.course.lab_report.design import Design, longest_runs, setting_words
+from cnnlab.course.lab_report.design import Design
 from cnnlab.course.lab_report.pictures import noted
 from cnnlab.course.lab_report.tables import number, setting_cells, setting_headings
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
-from cnnlab.training.early_stopping import replay, stopping
 
 TARGETS = (0.99, 0.98, 0.97, 0.96, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45, 0.4, 0.35, 0.3)
 REACHED_BY = 0.9  # the share of the runs that must reach a target
@@ -147,77 +144,3 @@ def best_tables(design: Design, at: str) -> list[Block]:
             headings = [*setting_headings(fields), "mean", "wins", "wins alone"]
             blocks.append(Table(f"Best by {metric.replace('_', ' ')}{where}", headings, rows, notes))
     return blocks
-
-
-def patience_for(design: Design) -> int:
-    """Return a patience that suits the longest training: 10 epochs, or a fifth of the training if that is less."""
-    longest = max((len(run.history) for run in design.runs), default=0)
-    return max(1, min(10, longest // 5))
-
-
-def replayed(design: Design, patience: int) -> tuple[list[Run], list[Run]]:
-    """Return recordings without patience, and the same trainings as early stopping would have left them."""
-    recordings = [
-        run for run in longest_runs(design.runs)
-        if run.experiment.patience is None and run.history.stopped_by == "epochs"
-        and len(run.history) and all("validation_loss" in row for row in run.history.rows)
-    ]  # fmt: skip
-    stopped = []
-    for run in recordings:
-        history = replay(run.history, epochs=len(run.history), patience=patience)
-        assert history is not None  # since all of these epochs were recorded
-        stopped.append(
-            replace(run, experiment=run.experiment.replace(patience=patience), history=history, snapshots=())
-        )
-    return recordings, stopped
-
-
-def price(design: Design, recordings: list[Run], stopped: list[Run]) -> tuple[list[Judged], list[str]]:
-    """Return the accuracy of stopped trainings compared with that of the recordings, on each data set, and notes."""
-    judged: list[Judged] = []
-    notes: list[str] = []
-    for name, group in design.groups.items():
-        own = {id(run) for run in group}
-        pairs = [pair for pair in zip(recordings, stopped, strict=True) if id(pair[0]) in own]
-        with noted(notes):
-            try:
-                both = [run for pair in pairs for run in pair]
-                comparison = compare(both, by="patience", at="stopped", reference=None)
-                judged.append(Judged("patience", "validation_accuracy", name, comparison))
-            except ConfigError as error:
-                notes.append(f"{error}.")
-    return judged, notes
-
-
-def example_of(recordings: list[Run], patience: int) -> Run:
-    """Return the training whose stopping has the median cost."""
-    by_cost = sorted(recordings, key=lambda run: stopping(run.history, patience=patience).cost)
-    return by_cost[len(by_cost) // 2]
-
-
-def stopping_table(recordings: list[Run], patience: int, design: Design) -> Table:
-    """Return for each setting where early stopping would have ended, what it saves and what it costs."""
-    values = design.runs.values()
-    fields = [name for name in design.compared if len(values[name]) > 1 and name != "epochs"]
-    several = len(design.groups) > 1
-    settings: dict[str, list] = {}
-    for run in recordings:
-        name = (f"{run.experiment.dataset} · " if several else "") + setting_words(run, fields)
-        settings.setdefault(name, []).append(stopping(run.history, patience=patience))
-    rows = []
-    for name, results in settings.items():
-        means = [
-            statistics.fmean(values)
-            for values in zip(
-                *((one.stopped_in, one.kept.epoch, one.saved_share, one.cost, one.kept.accuracy - one.last.accuracy)
-                  for one in results), strict=True,
-            )
-        ]  # fmt: skip
-        rows.append([name, str(len(results)), f"{means[0]:.1f}", f"{means[1]:.1f}", f"{means[2]:.0%}",
-                     number(means[3], ".4f"), number(means[4], "+.4f")])  # fmt: skip
-    headings = ("setting", "seeds", "stops in epoch", "keeps epoch", "epochs saved", "cost in loss", "accuracy gained")
-    return Table(
-        f"Early stopping with patience={patience}, replayed on the recorded curves", headings, rows,
-        ["Means over the seeds. Cost in loss: how much higher the kept epoch's validation loss is than the lowest of "
-         "the recording. Accuracy gained: of the kept epoch, against the last one."],
-    )  # fmt: skip

@@ -101,7 +101,7 @@ def lab_report(
     >>> lab_report(load_runs(bank("experiment_b")), "report.html", author="Ada", answers={"loss": "At epoch **9** …"})
     report.html: 21 pictures, 22 questions, 1 answered
     """
-    path = _check_path(path)
+    path = check_page(path)
     for name, words in (("title", title), ("author", author)):
         if not isinstance(words, str):
             raise ConfigError(f"{name} wants text, got {shown(words)}; put it in quotation marks")
@@ -130,7 +130,7 @@ def lab_report(
     return LabReport(path, count, questions, tuple(key for key in questions if key not in answered))
 
 
-def _check_path(path: Any) -> Path:
+def check_page(path: Any) -> Path:
     """Return the path of the page; make its folder. Raise ConfigError if no page can be written there."""
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
         raise ConfigError(f"path wants the name of a page, such as 'report.html', got {shown(path)}")

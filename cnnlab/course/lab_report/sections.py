@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from cnnlab.course.lab_report import charts, insides, judgements, tables
+from cnnlab.course.lab_report import charts, inside_pictures, judgements, network_tables, tables
 from cnnlab.course.lab_report.blocks import Block, Code, Section, Words
 from cnnlab.course.lab_report.code import repeating_code
 from cnnlab.course.lab_report.design import Design
+from cnnlab.course.lab_report.insides import find_insides
 from cnnlab.course.lab_report.judged_sections import (
     best_section,
     map_section,
@@ -50,7 +51,7 @@ def design_section(design: Design) -> Section:
 
 def network_section(design: Design) -> Section:
     """Write the layers of the network, and the sizes of those that differ."""
-    return Section("The network", [*tables.network_tables(design), ask("network")])
+    return Section("The network", [*network_tables.network_tables(design), ask("network")])
 
 
 def settings_section(design: Design) -> Section:
@@ -104,20 +105,21 @@ def recorded_section(design: Design) -> Section:
 def weights_section(design: Design) -> Section:
     """Write what the networks look like inside, where their weights are there."""
     title = "Inside the networks"
-    seen = insides.find_insides(design.runs)
+    seen = find_insides(design.runs)
     if isinstance(seen, str):
         return Section(title, [Words(seen)])
     return Section(title, [
         Words(" ".join(seen.notes)),
-        insides.activations(seen),
+        inside_pictures.activations(seen),
         ask("activations"),
-        insides.pools(seen), insides.pools_table(seen),
+        inside_pictures.pools(seen),
+        inside_pictures.pools_table(seen),
         ask("pools"),
-        insides.flow(seen),
+        inside_pictures.flow(seen),
         ask("gradients"),
-        insides.weights(seen),
+        inside_pictures.weights(seen),
         ask("weights"),
-        insides.saliency_maps(seen),
+        inside_pictures.saliency_maps(seen),
         ask("saliency"),
     ])  # fmt: skip
 

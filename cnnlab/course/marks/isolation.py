@@ -1,7 +1,8 @@
-"""Run a submitted notebook in a process of its own, which can take neither forever nor the network.
+"""Run a submitted notebook in a process of its own, which can take neither forever, nor the disk, nor the network.
 
-On Linux the process has no network, and everything that it starts ends with it (namespaces, by the command `unshare` of
-util-linux). Elsewhere, or where that is forbidden, it has both, and the marks say so.
+On Linux the process has no network, everything that it starts ends with it (namespaces, by the command `unshare` of
+util-linux), and it changes nothing outside of its folder (`cnnlab.course.marks.own_folder`). Elsewhere, or where that
+is forbidden, it can do all of this, and the command says so.
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 NAMESPACES = ("unshare", "--user", "--map-current-user", "--net", "--pid", "--fork", "--kill-child")
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")  # also where this process is killed
 MOST_REPORT = 5_000_000  # bytes that a notebook may report
+MOST_WRITTEN = 2_000_000_000  # bytes that it may write, at least; what others write meanwhile counts, too
+ENDS_IN = 5  # seconds
+PAUSE = 0.2  # seconds between two looks at what it has written
 ENVIRONMENT = {  # one thread, no window, and no folder of the instructor's
     "OMP_NUM_THREADS": "1",
     "CNNLAB_WORKERS": "1",
@@ -52,12 +59,19 @@ class Report:
 
 
 @functools.cache
+def namespaces() -> tuple[str, ...]:
+    """Return the command that starts another one without a network; empty where this system has none."""
+    for command in ((*ENDS_WITH_US, *NAMESPACES), NAMESPACES):
+        if all(map(shutil.which, {command[0], NAMESPACES[0]})):
+            trial = subprocess.run([*command, "true"], capture_output=True, check=False)
+            if trial.returncode == 0:
+                return command
+    return ()
+
+
 def without_network() -> bool:
     """Return whether this system lets a process be cut off from the network."""
-    if shutil.which(NAMESPACES[0]) is None:
-        return False
-    trial = subprocess.run([*NAMESPACES, "true"], capture_output=True, check=False)
-    return trial.returncode == 0
+    return bool(namespaces())
 
 
 def run_apart(notebook: Path, *, seconds: float, cell_seconds: float) -> Report:
@@ -73,39 +87,76 @@ def run_apart(notebook: Path, *, seconds: float, cell_seconds: float) -> Report:
         After these a cell is stopped, and the next one begins.
     """
     home = notebook.parent / ".home"
-    home.mkdir(exist_ok=True)
-    places = {"HOME": str(home), "USERPROFILE": str(home), "CNNLAB_COURSE": str(home / "my_course")}
-    command = [sys.executable, "-m", "cnnlab.course.marks.runner", str(notebook), str(cell_seconds)]
-    if without_network():
-        command = [*NAMESPACES, *command]
+    temporary = home / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    places = {"HOME": home, "USERPROFILE": home, "CNNLAB_COURSE": home / "my_course"}
+    places |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary)
+    command = [*namespaces(), sys.executable, "-m", "cnnlab.course.marks.runner", str(notebook), str(cell_seconds)]
+    environment = os.environ | ENVIRONMENT | {name: str(place) for name, place in places.items()}
     begin = time.monotonic()
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        cwd=notebook.parent, env=os.environ | ENVIRONMENT | places, start_new_session=os.name != "nt",
-    )  # fmt: skip
-    stopped = ""
-    try:
-        written, _ = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        stopped = f"stopped after {seconds:g} seconds"
-        _kill(process)
-        written, _ = process.communicate()
-    except BaseException:
-        _kill(process)
-        raise
-    report = read_report(written[:MOST_REPORT].decode("utf-8", "replace"))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        path = Path(folder, "report")
+        with open(path, "wb") as written:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=written, stderr=subprocess.DEVNULL, cwd=notebook.parent,
+                env=environment, start_new_session=os.name != "nt",
+            )  # fmt: skip
+        try:
+            stopped = _wait(process, path, seconds)
+        finally:
+            _kill(process)
+        with open(path, "rb") as written:
+            report = read_report(written.read(MOST_REPORT).decode("utf-8", "replace"))
     report.seconds = time.monotonic() - begin
     report.stopped = stopped or report.stopped
     return report
 
 
+def _wait(process: subprocess.Popen, report: Path, seconds: float) -> str:
+    """Wait until the process ends; return "", or why it must be stopped before."""
+    end, least_free = time.monotonic() + seconds, shutil.disk_usage(report.parent).free - MOST_WRITTEN
+    while (left := end - time.monotonic()) > 0:
+        try:
+            process.wait(min(PAUSE, left))
+            return ""
+        except subprocess.TimeoutExpired:
+            pass
+        if report.stat().st_size > MOST_REPORT:
+            return f"stopped, since it reported more than {MOST_REPORT / 1e6:.0f} MB"
+        if shutil.disk_usage(report.parent).free < least_free:
+            return f"stopped, since it wrote more than {MOST_WRITTEN / 1e9:.0f} GB"
+    return f"stopped after {seconds:g} seconds"
+
+
 def _kill(process: subprocess.Popen) -> None:
-    """End a process and those that it started."""
+    """End a process that has not ended, and those that it started."""
+    if process.poll() is not None:
+        return
+    if os.name == "nt":
+        process.kill()
+        process.wait()
+        return
+    for child in _children(process.pid):
+        _kill_now(os.kill, child)
+    if namespaces():  # the child was the first of its namespace; the command ends when all in there have ended
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(ENDS_IN)
+            return
+    _kill_now(os.killpg, process.pid)
+    process.wait()
+
+
+def _kill_now(kill: Callable[[int, int], None], number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        if os.name == "nt":
-            process.kill()
-        else:
-            os.killpg(process.pid, signal.SIGKILL)
+        kill(number, signal.SIGKILL)
+
+
+def _children(process: int) -> list[int]:
+    """Return the processes that a process has started and that run on; none where the system does not say it."""
+    try:
+        return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    except (OSError, ValueError):
+        return []
 
 
 def read_report(written: str) -> Report:

@@ -14,17 +14,20 @@ import sys
 from pathlib import Path
 from typing import IO
 
+from cnnlab.course.marks.own_folder import write_only_in
 from cnnlab.course.practice import all_exercises, outcome_of
 from cnnlab.course.time_limit import time_limit
 
 MEMORY = 6 * 10**9  # bytes; torch alone asks for a quarter of it
 FILE = 10**9
+PROCESSES = 500  # and threads; in the notebook's own namespace (before Linux 5.14: all of this person's)
 
 
 def main(arguments: list[str]) -> None:
     """Run the notebook that the arguments name: its path, and the seconds that a cell may take."""
     path, seconds = Path(arguments[0]), float(arguments[1])
-    limit_memory()
+    limit_resources()
+    write_only_in(path.parent)
     report = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # what the notebook asks for and prints
@@ -35,13 +38,16 @@ def main(arguments: list[str]) -> None:
     os._exit(0)  # threads of the notebook do not hold the process
 
 
-def limit_memory() -> None:
-    """Limit this process to MEMORY bytes, and its files to FILE bytes, where the system can do that."""
+def limit_resources() -> None:
+    """Limit the memory of this process, the size of its files and the number of processes, where the system can."""
     try:
         import resource
     except ImportError:
         return  # Windows
-    for kind, most in ((resource.RLIMIT_DATA, MEMORY), (resource.RLIMIT_FSIZE, FILE)):
+    limits = {resource.RLIMIT_DATA: MEMORY, resource.RLIMIT_FSIZE: FILE}
+    if os.getpid() == 1:  # the first one of its namespace
+        limits[resource.RLIMIT_NPROC] = PROCESSES
+    for kind, most in limits.items():
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(kind, (most, most))
 

@@ -3,28 +3,22 @@
 import csv
 import json
 import socket
+import subprocess
 import sys
 import threading
 
-import nbformat
+import psutil
 import pytest
 from PIL import Image
+from submitted import IMPORT, NAME, notebook
 
 from cnnlab.__main__ import main
 from cnnlab.course.marks import marks as module
+from cnnlab.course.marks.class_table import Marks, table
 from cnnlab.course.marks.isolation import read_report, without_network
-from cnnlab.course.marks.marks import Marks, mark_class, table
+from cnnlab.course.marks.marks import mark_class
 from cnnlab.course.marks.runner import find_checks
 from cnnlab.errors import ConfigError
-
-NAME = "01-output-size"  # 26
-IMPORT = "from cnnlab import check"
-
-
-def notebook(path, *cells):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell, id=f"c{n}") for n, cell in enumerate(cells)])
-    nbformat.write(made, path)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +100,40 @@ def test_it_goes_on_where_it_was_and_marks_what_has_changed(marked, monkeypatch)
     notebook(root / "inbox/right.ipynb", IMPORT, "answer = 27")
     mark_class(root / "inbox", root / "marks.csv")
     assert [submission.student for submission in runs] == ["right"]
+
+
+def test_a_marking_that_is_killed_goes_on_and_marks_nobody_twice(tmp_path):
+    for student, answer in (("ada", 26), ("bob", 28), ("cid", "...")):
+        notebook(tmp_path / f"inbox/{student}.ipynb", IMPORT, f'check("{NAME}", {answer})')
+    command = [sys.executable, "-m", "cnnlab", "marks", str(tmp_path / "inbox"), "--out", str(tmp_path / "marks.csv")]
+    killed = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert killed.stdout.readline().startswith("ada: 1 correct")
+    while not (started := psutil.Process(killed.pid).children(recursive=True)):
+        assert killed.poll() is None
+    killed.kill()
+    killed.communicate()
+    assert not without_network() or psutil.wait_procs(started, timeout=60)[1] == []
+    (first,) = (tmp_path / "marks-results").iterdir()
+    before = first.read_bytes()
+    marked = mark_class(tmp_path / "inbox", tmp_path / "marks.csv")
+    assert first.read_bytes() == before
+    outcomes = {marks.student: marks.outcomes[NAME] for marks in marked}
+    assert outcomes == {"ada": "correct", "bob": "not yet", "cid": "not attempted"}
+
+
+def test_a_submission_that_the_system_refuses_does_not_stop_the_others(tmp_path, monkeypatch):
+    for student in ("ada", "bob"):
+        notebook(tmp_path / f"inbox/{student}.ipynb", IMPORT)
+
+    def mark(submission, digest, **_):
+        if submission.student == "ada":
+            raise OSError(28, "No space left on device")
+        return Marks(submission.student, digest)
+
+    monkeypatch.setattr(module, "mark_one", mark)
+    ada, bob = mark_class(tmp_path / "inbox", tmp_path / "marks.csv")
+    assert (ada.failed, bob.failed) == (["it could not be marked ([Errno 28] No space left on device)"], [])
+    assert [path.name for path in (tmp_path / "marks-results").iterdir()] == ["0001.json"]  # ada is marked anew
 
 
 def test_a_damaged_result_is_marked_again(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from cnnlab.comparison.guesses import Guesses
 from cnnlab.comparison.ranking import rank_stability
 from cnnlab.experiments.runs import Runs
 from cnnlab.formulas import without_formulas
-from cnnlab.interpret.capture import ByLayer
+from cnnlab.interpret.by_layer import ByLayer
 from cnnlab.interpret.gradients import LayerGradient
 
 KEPT = '<div class="tex2jax_ignore mathjax_ignore">'

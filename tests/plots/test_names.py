@@ -49,7 +49,8 @@ from cnnlab.plots.noise_floor import plot_noise_floor
 from cnnlab.plots.predictions import plot_guess
 from cnnlab.plots.saliency import plot_saliency, plot_top_images
 from cnnlab.plots.summary import plot_summary
-from cnnlab.training.descent import SURFACES, descend
+from cnnlab.training.descent import descend
+from cnnlab.training.surfaces import SURFACES
 
 # What a folder may be called. The last ones are in letters that the usual font lacks.
 HARD = {

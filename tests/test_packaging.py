@@ -59,6 +59,8 @@ def course(tmp_path_factory) -> Path:
         shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*-ubyte"))
     for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(REPOSITORY / name, copy)
+    (copy / "notebooks").mkdir()
+    shutil.copy(REPOSITORY / "notebooks" / "glossary.md", copy / "notebooks")
     for unpacked in ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte"):
         (copy / "data" / "MNIST" / "raw" / unpacked).write_bytes(bytes(7_840_016))
     return copy

@@ -237,7 +237,7 @@ def in_steps(things: Sequence[Any], words: str) -> Iterator[Any]:
     >>> for method in in_steps(METHODS, "saliency methods"):
     ...     maps[method] = saliency(model, images, method=method)
     """
-    with StepProgress(True, words, len(things)) as line:
+    with StepProgress(len(things) > 0, words, len(things)) as line:
         for thing in things:
             yield thing
             line.done()

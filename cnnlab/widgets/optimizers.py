@@ -47,7 +47,7 @@ class OptimizerExplorer(Panel):
     >>> panel.rates["SGD"].value = 1.5   # one of `RATES`
     """
 
-    explained = ("surface (loss surface)", "optimizer", "learning rate", "momentum")
+    explained = ("optimizer", "learning rate", "momentum")
 
     def __init__(self) -> None:
         super().__init__()

@@ -50,9 +50,10 @@ def test_who_gets_everything_wrong_reads_why_and_no_answer():
     page = walk(diagnoses, treatments)
     assert marks(page.printed["diagnose"]) == ["✘ Not yet"] * 11
     assert marks(page.printed["cure"]) == ["✘ Not yet"] * 11
-    for line in page.printed["diagnose"].splitlines():
-        number = int(line.split()[0])
-        assert DISEASE[number] == "healthy" or DISEASE[number] not in line
+    outcomes = re.split(r"^(?= ?\d+ ✘)", page.printed["diagnose"], flags=re.MULTILINE)[1:]  # of several lines each
+    assert [int(outcome.split()[0]) for outcome in outcomes] == list(DISEASE)
+    for number, outcome in zip(DISEASE, outcomes, strict=True):
+        assert DISEASE[number] == "healthy" or DISEASE[number] not in " ".join(outcome.split())
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -370,5 +370,6 @@ def test_a_loop_of_steps_has_the_line_and_yields_each_thing_once(monkeypatch):
     monkeypatch.setattr("sys.stdout", Terminal())
     for name in ("PAUSE", "LONG"):
         monkeypatch.setattr(f"cnnlab.training.progress.{name}", 1e-9)
+    assert list(in_steps([], "saliency methods")) == []
     assert list(in_steps(["gradient", "occlusion"], "saliency methods")) == ["gradient", "occlusion"]
     assert re.search(r"50 %, saliency methods, about \d+ s left", sys.stdout.getvalue())

@@ -79,7 +79,7 @@ class TrainingPanel(Trainer):
     """
 
     explained = (
-        "nat", "padding", "dropout", "optimizer", "learning rate", "momentum", "weight decay", "batch size", "patience",
+        "nat", "padding", "dropout", "optimizer", "learning rate", "momentum", "weight decay", "batch", "patience",
         "logits", "noise floor", "cannot tell",
     )  # fmt: skip
 

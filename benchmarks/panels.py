@@ -189,6 +189,10 @@ CASES = [
         "RunExplorer, all six pictures", PANEL.format("RunExplorer"), "after epoch", there_and_back(11), RUN_PICTURES,
         MANY, (("after epoch", "Home"),), truth=("panel.epoch.index", SLIDER_SAYS.format(0)),
     ),
+    Case(
+        "Clinic, the curves", PANEL.format("Clinic"), "after epoch", there_and_back(11), PLOT_CANVAS, MANY,
+        (("after epoch", "Home"),), truth=("panel.epoch.value", SLIDER_SAYS.format(0)),
+    ),
 ]  # fmt: skip
 
 

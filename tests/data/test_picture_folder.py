@@ -33,7 +33,7 @@ def pets(tmp_path):
 
 HIDDEN = [
     ".ipynb_checkpoints", ".git", ".thumbnails", "@eaDir", "$RECYCLE.BIN", ".Trash-1000", "System Volume Information",
-    "__MACOSX",
+    "__MACOSX", "Network Trash Folder", "Temporary Items", "found.000", "lost+found", "#recycle",
 ]  # fmt: skip
 
 
@@ -182,3 +182,10 @@ def test_a_folder_and_a_file_that_may_not_be_read(pets, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(DataError, match=r"can't be read \(Permission denied\); change its permissions"):
         load_images(pets)
+
+
+def test_a_name_with_a_line_break_stays_in_the_one_line_of_the_report(tmp_path, capsys):
+    make(tmp_path / "pets", *ten("cat\nand\rkitten"), *ten("dog"))
+    (tmp_path / "pets" / "dog" / "read\nme.txt").write_text("words")
+    load_images(tmp_path / "pets")
+    assert len(capsys.readouterr().out.splitlines()) == 1

@@ -87,7 +87,10 @@ def in_training_layout(model: nn.Module) -> Iterator[None]:
     ...     compute_logits(model, images)
     """
     layers = [layer for layer in model if isinstance(layer, nn.Conv2d)] if is_plain(model) else []
-    kernels = [layer.weight for layer in layers if layer.weight.device.type == "cpu"]
+    # Kernels that lie so already are let alone: `fit` may be training them in another thread.
+    kernels = [
+        layer.weight for layer in layers if layer.weight.device.type == "cpu" and not _lies_as_in_fit(layer.weight)
+    ]
     before = [kernel.data for kernel in kernels]
     try:
         for kernel, data in zip(kernels, before, strict=True):
@@ -106,6 +109,11 @@ def _is_changed(layer: nn.Module) -> bool:
 
 def _is_channels_last(values: Tensor) -> bool:
     return values.dim() == 4 and values.is_contiguous(memory_format=torch.channels_last)
+
+
+def _lies_as_in_fit(kernel: Tensor) -> bool:
+    """Return whether a kernel has the strides of channels_last, which one of a single channel has not always."""
+    return kernel.stride() == torch.empty_like(kernel, memory_format=torch.channels_last, device="meta").stride()
 
 
 def _to_channels_last(gradient: Tensor) -> Tensor:

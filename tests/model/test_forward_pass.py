@@ -225,6 +225,13 @@ def test_within_the_block_the_kernels_lie_as_in_fit_and_afterwards_as_before():
     assert strides(model) == before
 
 
+def test_kernels_that_lie_so_already_are_let_alone():
+    model = build_cnn(channels=(2, 3), hidden=4).to(memory_format=torch.channels_last)
+    places = [weight.data_ptr() for weight in model.parameters()]
+    with in_training_layout(model):
+        assert [weight.data_ptr() for weight in model.parameters()] == places  # a training would change these
+
+
 def test_a_network_that_is_watched_or_of_ones_own_keeps_its_order():
     watched, own = build_cnn(channels=(2, 3), hidden=4), nn.Sequential(nn.Conv2d(1, 2, 3), nn.Softplus())
     watched.relu1.register_forward_hook(hook)

@@ -153,7 +153,7 @@ def test_a_dollar_is_a_dollar():
     assert to_html("It costs $5 and $x_1$.") == "<p>It costs $5 and $x_1$.</p>\n"
 
 
-@pytest.mark.parametrize("answers", ["They part at epoch 9.", 3, [1, 2]])
+@pytest.mark.parametrize("answers", ["They part at epoch 9.", "", 3, [1, 2]])
 def test_what_can_be_no_answer_is_refused_before_anything_is_drawn(answers, monkeypatch, tmp_path):
     monkeypatch.setattr("cnnlab.course.lab_report.report.design_of", lambda _: pytest.fail("it was drawn"))
     with pytest.raises(ConfigError, match="answers"):

@@ -67,8 +67,12 @@ def read_answers(answers: Any, questions: Mapping[str, str]) -> dict[str, str]:
 
 def check_answers(answers: Any) -> None:
     """Raise ConfigError for a text without a heading: whatever the questions are, it answers none of them."""
-    if not isinstance(answers, str) or path_of(answers) is not None or not answers.strip():
+    if not isinstance(answers, str) or path_of(answers) is not None:
         return
+    if not answers.strip():
+        raise ConfigError(
+            "answers is an empty text; leave it out, or put a heading, such as '## loss', above each answer"
+        )
     if not any(heading for _, heading in _lines_with_headings(answers)):
         raise ConfigError(
             f"answers: the text {answers.strip()!r:.60} stands under no question; put a heading above it, such as "

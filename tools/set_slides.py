@@ -1,21 +1,16 @@
 """Say in each notebook where a slide begins, for `jupyter nbconvert --to slides`: `python tools/set_slides.py`.
 
-A heading begins a slide. What does not fit on it goes on below. The heights are estimates for the style of
-`cnnlab.cli.export.Slides`: nobody has drawn the page.
+A heading begins a slide. What does not fit on it goes on below. The heights are estimates (`cnnlab.cli.slide_heights`).
 """
 
 from __future__ import annotations
 
-import base64
 import json
-import struct
 from pathlib import Path
 
+from cnnlab.cli.slide_heights import LEFT_OUT, PAGE, cell_height
+
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-PAGE = 690  # pixels of height on a slide of 1280×720
-PROSE, CODE, PRINTED = (37, 100), (23, 118), (23, 116)  # the height of a line, and its letters
-PICTURE = (1200, 440)  # the largest width and height of a picture
-LEFT_OUT = ("## Read further", "## Try it")  # for readers, not for a lecture
 
 
 def slide_types(cells: list[dict]) -> list[str]:
@@ -32,7 +27,7 @@ def slide_types(cells: list[dict]) -> list[str]:
         if is_skipped or _is_setup(cell):
             types.append("skip")
             continue
-        height = _height(cell)
+        height = cell_height(cell)
         if not types or (cell["cell_type"] == "markdown" and first.startswith(("# ", "## "))):
             kind, used = "slide", 0
         elif used + height > PAGE or first.startswith("### "):
@@ -46,28 +41,6 @@ def slide_types(cells: list[dict]) -> list[str]:
 
 def _is_setup(cell: dict) -> bool:
     return bool({"remove-cell"} & set(cell["metadata"].get("tags", [])))
-
-
-def _height(cell: dict) -> int:
-    """Estimate how many pixels high a cell is on a slide."""
-    source = "".join(cell["source"])
-    if cell["cell_type"] == "markdown":
-        return _lines(source, *PROSE) + 20
-    return _lines(source, *CODE) + 20 + sum(map(_output_height, cell.get("outputs", [])))
-
-
-def _output_height(output: dict) -> int:
-    data = output.get("data", {})
-    if "image/png" in data:
-        width, height = struct.unpack(">II", base64.b64decode("".join(data["image/png"]))[16:24])
-        return round(height * min(1, PICTURE[0] / width, PICTURE[1] / height)) + 20
-    if "text/html" in data:
-        return 34 * max(2, "".join(data["text/html"]).count("<tr")) + 10
-    return _lines("".join(output.get("text", data.get("text/plain", ""))), *PRINTED) + 10
-
-
-def _lines(text: str, height: int, letters: int) -> int:
-    return height * sum(1 + len(line) // letters for line in text.split("\n"))
 
 
 def main() -> None:

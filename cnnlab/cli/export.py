@@ -16,6 +16,8 @@ from pathlib import Path
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 
+from cnnlab.cli.slide_heights import picture_size, picture_widths, text_on_slide
+
 
 class AltText(Preprocessor):
     """Give each picture that has an alt text the form of an HTML image with it."""
@@ -35,11 +37,38 @@ WIDTH, HEIGHT = 1280, 720  # of a slide, in pixels; reveal.js scales it to the s
 
 
 class Slides(Preprocessor):
-    """Give slides the shape of a projector, letters with which a line of code fits, and a bar where one is too high."""
+    """Give slides the shape of a projector, letters with which a line of code fits, and a bar where one is too high.
+
+    Pictures fill the room that their slide has left. *Try it* and *Read further* are left out.
+    """
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Return the notebook with the style at the head of its first cell, and the resources with the size."""
+        for cell in nb.cells:
+            if cell.cell_type == "markdown":
+                cell.source = text_on_slide(cell.source)
+        for cells in _slides_of(nb.cells):
+            _set_picture_widths(cells)
         style = Path(__file__).with_name("slides.css").read_text(encoding="utf-8")
         nb.cells[0].source = f"<style>\n{style}</style>\n\n{nb.cells[0].source}"  # its title, in Markdown
         resources["reveal"] = {**resources.get("reveal", {}), "width": str(WIDTH), "height": str(HEIGHT)}
         return nb, resources
+
+
+def _slides_of(cells: list[NotebookNode]) -> list[list[NotebookNode]]:
+    """Return the cells that are shown, slide by slide."""
+    slides: list[list[NotebookNode]] = []
+    for cell in cells:
+        kind = cell.metadata.get("slideshow", {}).get("slide_type", "-")
+        if kind in ("slide", "subslide") or not slides:
+            slides.append([])
+        if kind not in ("skip", "notes"):
+            slides[-1].append(cell)
+    return slides
+
+
+def _set_picture_widths(cells: list[NotebookNode]) -> None:
+    """Say in the outputs' metadata how wide the pictures of one slide are; nbconvert writes that into the page."""
+    pictures = [output for cell in cells for output in cell.get("outputs", []) if picture_size(output)]
+    for output, width in zip(pictures, picture_widths(cells), strict=True):
+        output.metadata.setdefault("image/png", NotebookNode())["width"] = width

@@ -20,13 +20,6 @@ TABLE = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59], 7: [0.51, 0.58, 0.42], 9:
 ODD = ["$x^2 <b>one</b>", r"a $\frac{$ folder"]  # the second is no formula that matplotlib could read
 
 
-@pytest.fixture(autouse=True)
-def _never_shown(monkeypatch):
-    monkeypatch.setattr(plt, "show", lambda *_args, **_options: pytest.fail("a plot showed itself"))
-    yield
-    plt.close("all")
-
-
 def halves(ax):
     """Return the Axes of the settings and those of the differences."""
     _, right = ax.figure.axes

@@ -16,13 +16,6 @@ from cnnlab.plots.curves import plot_curves
 ODD = ["$x^2 <b>one</b>", r"a $\frac{$ folder"]  # the second is no formula that matplotlib could read
 
 
-@pytest.fixture(autouse=True)
-def _never_shown(monkeypatch):
-    monkeypatch.setattr(plt, "show", lambda *_args, **_options: pytest.fail("a plot showed itself"))
-    yield
-    plt.close("all")
-
-
 def curves_of(table, **fields):
     return [made(values, seed=seed, epochs=len(values), **fields) for seed, values in enumerate(table)]
 

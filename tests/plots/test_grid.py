@@ -15,13 +15,6 @@ from cnnlab.plots.grid import plot_grid
 ODD = ["$x^2 <b>one</b>", r"a $\frac{$ folder"]  # the second is no formula that matplotlib could read
 
 
-@pytest.fixture(autouse=True)
-def _never_shown(monkeypatch):
-    monkeypatch.setattr(plt, "show", lambda *_args, **_options: pytest.fail("a plot showed itself"))
-    yield
-    plt.close("all")
-
-
 def drawn_cells(ax):
     """Return the values and the texts of the cells, row by row; "" for an empty cell."""
     (mesh,) = [collection for collection in ax.collections if collection.get_array() is not None]

@@ -4,19 +4,11 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt
 import pytest
 from made_runs import levels_of
 
 from cnnlab.errors import ConfigError
 from cnnlab.plots.noise_floor import plot_noise_floor
-
-
-@pytest.fixture(autouse=True)
-def _never_shown(monkeypatch):
-    monkeypatch.setattr(plt, "show", lambda *_args, **_options: pytest.fail("a plot showed itself"))
-    yield
-    plt.close("all")
 
 
 def test_the_noise_floor_of_one_setting_is_a_band_round_its_mean():

@@ -19,11 +19,12 @@ from dataclasses import replace
 from cnnlab.checks import check_choice, check_whole, shown
 from cnnlab.comparison.predictions import Words
 from cnnlab.course import exercises
-from cnnlab.course.answer_values import is_attempted
+from cnnlab.course.answer_values import MOST_VALUES, is_attempted, is_too_large
 from cnnlab.course.exercise import Exercise, Outcome, in_lines
 from cnnlab.course.practice_file import PRACTICE, Practice
 from cnnlab.course.student_functions import words_of
 from cnnlab.errors import ConfigError
+from cnnlab.torch_state import usual_torch_state
 
 
 class NotCorrect(AssertionError):
@@ -74,9 +75,13 @@ def check(name: str, answer: object) -> Outcome:
     return outcome
 
 
+@usual_torch_state
 def outcome_of(exercise: Exercise, answer: object) -> Outcome:
     """Return the outcome of an answer; keep nothing of it."""
     try:
+        if is_too_large(answer):
+            words = f"This answer can't be checked (it holds more than {MOST_VALUES:,} values)."
+            return Outcome(exercise.name, "not yet", words)
         if not is_attempted(answer):
             ask = "Write the body of the function" if callable(answer) else "Write your answer in place of ..."
             return Outcome(exercise.name, "not attempted", f"{ask} and run the cell again.")

@@ -142,9 +142,10 @@ def _copy(path: Path, folder: Path) -> None:
 
 def _unzip(path: Path, folder: Path) -> None:
     """Unpack the files of a .zip into a folder, and nothing outside of it."""
-    with open(path, "rb") as packed:  # before its list of files is read into memory
+    _check_size(path, 0, path.stat().st_size)
+    with open(path, "rb") as packed:  # before its list of files, and of folders, is read into memory
         listed = sum(part.count(LISTED) for part in iter(lambda: packed.read(2**20), b""))
-    _check_size(path, listed if listed > 10 * MOST_FILES else 0, path.stat().st_size)  # folders are listed, too
+    _check_size(path, listed if listed > 10 * MOST_FILES else 0, 0)
     with zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         _check_size(path, len(members), sum(member.file_size for member in members))

@@ -22,8 +22,13 @@ def work_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        with contextlib.suppress(RecursionError):  # folders in folders, a thousand deep
-            shutil.rmtree(folder, ignore_errors=True)
-        if os.path.lexists(folder) and os.name != "nt":
-            for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
-                subprocess.run([*command, str(folder)], stderr=subprocess.DEVNULL, check=False)
+        remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder and what is in it; what can't be removed stays."""
+    with contextlib.suppress(RecursionError):  # folders in folders, a thousand deep
+        shutil.rmtree(folder, ignore_errors=True)
+    if os.path.lexists(folder) and os.name != "nt":
+        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+            subprocess.run([*command, str(folder)], stderr=subprocess.DEVNULL, check=False)

@@ -3,8 +3,10 @@
 The checks come first, then the course's own notebooks. Below them every fault is planted in a small course.
 """
 
+import ast
 import json
 import re
+import subprocess
 import sys
 from collections import Counter
 
@@ -13,7 +15,7 @@ from places import NOTEBOOKS, REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "tools"))
 
-from colab import badge
+from colab import badge, set_up_cell
 from translate_notebooks import (
     content,
     english_text,
@@ -24,6 +26,7 @@ from translate_notebooks import (
     prose_cells,
     read_notebook,
     read_translations,
+    set_up,
     translate,
 )
 
@@ -145,12 +148,17 @@ def text_faults(name, folder=NOTEBOOKS):
 
 
 def notebook_faults(english, written):
-    """Return a line for each cell of a written notebook that is not that of the English one, the prose left out."""
+    """Return a line for each cell of a written notebook that is not that of the English one, the prose left out.
+
+    The set-up cell is the only one with other code: it has Indonesian sentences and chooses the language.
+    """
     ids, written_ids = ([cell["id"] for cell in notebook["cells"]] for notebook in (english, written))
     if ids != written_ids:
         return [f"the cells are not those of the English notebook: {sorted({*ids} ^ {*written_ids})}"]
     faults = []
     for cell, other in zip(english["cells"], written["cells"], strict=True):
+        if cell["id"] == "setup":
+            cell = cell | {"source": set_up("".join(cell["source"])).splitlines(keepends=True)}
         if cell["cell_type"] != "markdown" and cell != other:
             faults.append(f"{cell['id']}: differs from the cell of the English notebook")
         elif {**cell, "source": ""} != {**other, "source": ""}:
@@ -170,15 +178,85 @@ def test_no_text_is_missing_or_stale_and_nothing_in_it_differs(name):
 @pytest.mark.parametrize("name", TRANSLATED)
 def test_the_written_notebook_has_the_same_code_and_is_the_one_that_the_texts_make(name):
     path = NOTEBOOKS / "id" / f"{name}.ipynb"
-    written = content(name)
-    assert notebook_faults(read_notebook(NOTEBOOKS / f"{name}.ipynb"), json.loads(written)) == []
-    if path.is_file():
-        assert notebook_faults(read_notebook(NOTEBOOKS / f"{name}.ipynb"), read_notebook(path)) == []
-        assert path.read_text(encoding="utf-8") == written, f"python tools/translate_notebooks.py {name} writes it"
+    assert notebook_faults(read_notebook(NOTEBOOKS / f"{name}.ipynb"), read_notebook(path)) == []
+    assert path.read_text(encoding="utf-8") == content(name), f"python tools/translate_notebooks.py {name} writes it"
 
 
 def test_every_notebook_is_translated():
     assert TRANSLATED == NAMES
+    assert sorted(path.stem for path in (NOTEBOOKS / "id").glob("*.ipynb")) == NAMES
+
+
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_its_links_lead_to_its_sister_the_glossary_and_the_next_notebook(name):
+    cells = prose_cells(read_notebook(NOTEBOOKS / "id" / f"{name}.ipynb"))
+    links = [link for cell in cells for link in targets("".join(cell["source"])) if "://" not in link]
+    following = NAMES[(NAMES.index(name) + 1) % len(NAMES)]
+    assert (links[0], links[-1]) == (f"../{name}.ipynb", f"{following}.ipynb")
+    assert "../glossary.md" in links
+    assert all((NOTEBOOKS / "id" / link).is_file() for link in links), links
+
+
+@pytest.mark.timeout(300)
+def test_an_indonesian_notebook_prints_what_is_stored(tmp_path):
+    """Strict nbval, in the folder `id`; `python start.py check --language id` runs all of them."""
+    before = sorted(path.name for path in (NOTEBOOKS / "id").iterdir())
+    command = [sys.executable, str(REPOSITORY / "tools" / "check_notebooks.py"), "--language", "id", "08"]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert re.search(r"(?m)^08_playground  passed  \(1[3-9] cells, \d+ s\)$", answer.stdout), answer.stdout
+    assert sorted(path.name for path in (NOTEBOOKS / "id").iterdir()) == before  # nothing was left lying about
+
+
+# --- The set-up cell
+
+
+SENTENCES = {  # what a person reads of it, in each language
+    "# Set-up. On your own computer this cell does nothing; on Colab it installs cnnlab.": (
+        "# Persiapan. Di komputer Anda sel ini hanya memilih bahasa; di Colab sel ini memasang cnnlab."
+    ),
+    "Upload cnnlab's .whl file (see README.md) with the folder icon on the left; run it again.": (
+        "Unggah berkas .whl cnnlab (lihat README.id.md) lewat ikon folder di kiri; lalu jalankan lagi."
+    ),
+    "run `python start.py` and choose .venv as the kernel, or `%pip install` cnnlab's .whl (see README.md)": (
+        "jalankan `python start.py` dan pilih .venv sebagai kernel, atau `%pip install` .whl cnnlab (README.id.md)"
+    ),
+    "cnnlab is not installed for this Python: ": "cnnlab belum terpasang untuk Python ini: ",
+}
+
+
+@pytest.mark.parametrize("address", ["", "alice/cnnlab"])
+def test_the_set_up_cell_has_the_same_code_other_sentences_and_chooses_the_language(address):
+    english, code = set_up_cell(address), set_up(set_up_cell(address))
+    first, *others = ast.parse(code).body
+    assert ast.unparse(first) == "import os"
+    (choice,) = [part for part in others if "CNNLAB_LANGUAGE" in ast.unparse(part)]
+    assert ast.unparse(choice) == "os.environ['CNNLAB_LANGUAGE'] = 'id'"
+    others.remove(choice)
+    same = english
+    for before, after in SENTENCES.items():
+        same = same.replace(before, after)
+    assert [ast.unparse(part) for part in others] == [ast.unparse(part) for part in ast.parse(same).body]
+    assert code.splitlines()[0] == same.splitlines()[0]  # what is seen of the folded cell
+    texts = [part.value for part in ast.walk(ast.parse(english)) if isinstance(part, ast.Constant)]
+    sentences = {text for text in texts if isinstance(text, str) and text.count(" ") > 2}
+    assert sentences <= SENTENCES.keys()  # no other sentence waits for its translation
+    assert not [line for line in code.splitlines() if len(line) > 120]
+
+
+def test_it_chooses_the_language_where_cnnlab_is_and_says_in_indonesian_where_it_is_not(tmp_path):
+    ask = '\nprint(os.environ["CNNLAB_LANGUAGE"])\n'
+    for script, asks in (("chosen.py", ask), ("not_installed.py", "")):
+        (tmp_path / script).write_text(set_up(set_up_cell("")) + asks, encoding="utf-8")
+    run = {"cwd": tmp_path, "capture_output": True, "encoding": "utf-8"}
+    answer = subprocess.run([sys.executable, "chosen.py"], **run)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "id\n", "")
+    answer = subprocess.run([sys.executable, "-I", "-S", "not_installed.py"], **run)  # -S: without site-packages
+    sentence = (
+        "cnnlab belum terpasang untuk Python ini: jalankan `python start.py` dan pilih .venv sebagai kernel, atau "
+        "`%pip install` .whl cnnlab (README.id.md).\n"
+    )
+    assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", sentence)
 
 
 def test_the_line_about_the_glossary_is_the_same_everywhere():

@@ -1,4 +1,4 @@
-"""The set-up cell and the badge: script, notebooks and pyproject.toml agree, and the cell does what it says.
+"""The set-up cell, the badge and the links: script, notebooks and pyproject.toml agree, and the cell does what it says.
 
 The cell runs in a real kernel, where a module stands in for Colab's and a function for the call of pip; Colab's
 packages are only a list of names. `python start.py test-colab` runs the same cell with the real pip on what Colab has.
@@ -74,7 +74,9 @@ def test_the_notebooks_are_what_the_script_makes_of_pyproject(path):
     assert ("colab" in cells(path)) is bool(address)
     if address:
         assert source(path, "colab") == colab.badge(address, path.stem)
-    assert source(path, "title").splitlines()[-2:] == ["", colab.GLOSSARY]
+    title = source(path, "title").splitlines()
+    assert title[-2:] == ["", colab.GLOSSARY]
+    assert title[1:4] == ["", f"**Bahasa Indonesia:** [{path.stem}](id/{path.name})", ""]
 
 
 def test_without_an_address_there_is_no_badge_and_nothing_that_leads_to_github(copy):
@@ -98,7 +100,9 @@ def test_one_command_sets_the_address_everywhere(copy, capsys):
         assert source(path, "colab") == (
             "[![Open this notebook in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
             f"(https://colab.research.google.com/github/alice/cnn-lab/blob/main/notebooks/{path.name})\n\n"
-            "On Colab, the [glossary](https://github.com/alice/cnn-lab/blob/main/notebooks/glossary.md) opens here."
+            "On Colab, the [glossary](https://github.com/alice/cnn-lab/blob/main/notebooks/glossary.md) and "
+            "[this notebook in Indonesian](https://colab.research.google.com/github/alice/cnn-lab/blob/main/notebooks/id/"
+            f"{path.name}) open here."
         )
         assert "git+https://github.com/alice/cnn-lab" in source(path, "setup")
         assert after["setup"] | {"source": None} == before[path.name]["setup"] | {"source": None}
@@ -106,6 +110,16 @@ def test_one_command_sets_the_address_everywhere(copy, capsys):
             name: cell for name, cell in before[path.name].items() if name != "setup"
         }
         nbformat.validate(nbformat.read(path, as_version=4))
+
+
+def test_a_title_gets_its_links_once_and_a_renamed_notebook_new_ones():
+    title = "# Why?\n\nBecause.\n\n**You need:** time."
+    first = colab.with_links(title, "01_why")
+    assert first.split("\n\n") == [
+        "# Why?", "**Bahasa Indonesia:** [01_why](id/01_why.ipynb)", "Because.", "**You need:** time.", colab.GLOSSARY,
+    ]  # fmt: skip
+    assert colab.with_links(first, "01_why") == first
+    assert colab.with_links(first, "02_why") == first.replace("01_why", "02_why")
 
 
 def test_run_again_it_changes_nothing_and_a_new_address_replaces_the_old_one(copy):

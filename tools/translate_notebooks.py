@@ -19,6 +19,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import translate_readme  # beside this script
+
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 HEADER = re.compile(r"(?m)^<!-- cell: ([a-z][a-z0-9-]*) · english: ([0-9a-f]{12}) -->$")
 # The line in the title of an English notebook that links to the translation. It is no part of what is translated.
@@ -200,14 +202,17 @@ def missing(name: str, folder: Path = NOTEBOOKS) -> str:
 def main(arguments: list[str] | None = None, folder: Path = NOTEBOOKS) -> None:
     """Write the Indonesian notebooks that are named, or print what is missing."""
     parser = argparse.ArgumentParser(description="Write the Indonesian notebooks from their texts.")
-    parser.add_argument("name", nargs="*", help="00_start_here (all notebooks otherwise)")
+    parser.add_argument("name", nargs="*", help="00_start_here (all notebooks otherwise); README with --missing")
     parser.add_argument("--missing", action="store_true", help="print the English cells that must be translated")
     options = parser.parse_args(arguments)
     every = sorted(path.stem for path in folder.glob("*.ipynb"))
-    if unknown := sorted(set(options.name) - set(every)):
+    pages = ["README"] if options.missing else []
+    if unknown := sorted(set(options.name) - {*every, *pages}):
         parser.error(f"there is no notebook {', '.join(unknown)}; the course has {', '.join(every)}")
-    for name in options.name or every:
-        if options.missing:
+    for name in options.name or [*every, *pages]:
+        if name in pages:
+            print(translate_readme.missing(folder.parent))
+        elif options.missing:
             print(missing(name, folder))
         elif (folder / "id" / "texts" / f"{name}.md").is_file():
             (folder / "id" / f"{name}.ipynb").write_text(content(name, folder), encoding="utf-8", newline="\n")

@@ -1,9 +1,8 @@
 """Each Indonesian notebook has the whole English one: no text is missing or stale, and no number, name or link differs.
 
-The checks come first, then the course's own notebooks. Below them every fault is planted in a small course.
+The course's own notebooks come first. Below them every fault is planted in a small course.
 """
 
-import ast
 import json
 import re
 import subprocess
@@ -15,7 +14,7 @@ from places import NOTEBOOKS, REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "tools"))
 
-from colab import badge, set_up_cell
+from colab import badge
 from translate_notebooks import (
     content,
     english_text,
@@ -29,108 +28,10 @@ from translate_notebooks import (
     set_up,
     translate,
 )
+from translated_texts import link_faults, part_faults, targets, word_faults
 
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 TRANSLATED = sorted(path.stem for path in (NOTEBOOKS / "id" / "texts").glob("*.md"))
-# What both languages must have equally often. Each match is taken out of the text before the next kind is searched.
-SHARED = {
-    "code": r"(?ms)^ *```.*?^ *```",
-    "name": r"`[^`]+`",
-    "formula": r"\$[^$\n]+\$",
-    "link": r"\]\([^)]*\)",  # see link_faults
-    "tag": r"</?[a-z][^>\n]*>",
-    "number": r"[0-9]+(?:[.,][0-9]+)*",
-    "sign": r"[!√∑∂∇×·−±≈≤≥→αβγδεηθλμσω⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉]",
-}
-HEADINGS = {
-    "What you will find out": "Yang akan Anda temukan",
-    "What you need": "Yang Anda perlukan",
-    "What you saw": "Yang sudah Anda lihat",
-    "Try it": "Coba sendiri",
-    "Read further": "Bacaan lanjutan",
-    "Read the picture": "Membaca gambar",
-    "Predict": "Tebak dulu",
-    "Exercise": "Latihan",
-    "Next": "Berikutnya",
-    "Answer": "Jawaban",
-    "What else changed": "Apa lagi yang berubah",
-}
-BEFORE_HEADING = r"(?m)(?:^ *#+ |\*\*|<summary>|^- (?=Next:|Berikutnya:))"
-
-
-def shared_parts(text):
-    """Return kind → how often each code block, name, formula, tag, number and sign is in a text."""
-    parts = {}
-    for kind, pattern in SHARED.items():
-        parts[kind] = Counter(re.findall(pattern, text))
-        text = re.sub(pattern, " ", text)
-    del parts["link"]
-    return parts
-
-
-def part_faults(english, text):
-    """Return what is in one of two texts more often than in the other."""
-    faults = []
-    for kind, before in shared_parts(english).items():
-        after = shared_parts(text)[kind]
-        faults += [f"the {kind} {part} is missing" for part in (before - after).elements()]
-        faults += [f"the {kind} {part} is not in the English text" for part in (after - before).elements()]
-    return faults
-
-
-def word_faults(english, text):
-    """Return what is English in a translation, each heading that is missing, and another word for the reader than Anda.
-
-    A title may begin with the same words as a heading, so that more of them are no fault.
-    """
-    faults = ["it is the English text"] if english.strip() == text.strip() else []
-    faults += ["the reader is Anda, never kamu"] if re.search(r"\bkamu\b", text, re.IGNORECASE) else []
-    for heading, translated in HEADINGS.items():
-        count = count_headings(heading, english)
-        if count_headings(heading, text):
-            faults.append(f"the English heading {heading!r} was left")
-        elif count_headings(translated, text) < count:
-            faults.append(f"the heading {translated!r} must be there as often as in English, {count} times")
-    return faults
-
-
-def count_headings(words, text):
-    """Return how often a title, a bold text, a summary or the last item of a notebook begins with these words."""
-    return len(re.findall(rf"{BEFORE_HEADING}{re.escape(words)}s?\b", text))
-
-
-def targets(text):
-    """Return where the links of a text lead, without the places in a page."""
-    return [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(SHARED["code"], " ", text))]
-
-
-def link_faults(english, text, folder):
-    """Return the links of a translation that lead to an English page or nowhere, or that are not those in English.
-
-    Parameters
-    ----------
-    english, text : str
-        The texts of the cell in both languages.
-    folder : Path
-        The folder of the English notebooks; the translated ones are in its folder `id`.
-    """
-    faults, folder = [], folder.resolve()
-    for target in targets(text):
-        path = (folder / "id" / target).resolve()
-        if "://" in target:
-            continue
-        if (path.parent == folder and path.suffix == ".ipynb") or path.with_suffix(f".id{path.suffix}").is_file():
-            faults.append(f"the link to {target} leads to the other language")
-        elif not path.is_file() and not (folder / "id" / "texts" / f"{path.stem}.md").is_file():
-            faults.append(f"the link to {target} leads nowhere")
-    before, after = (Counter(page_of(target) for target in targets(words)) for words in (english, text))
-    faults += [f"the link to {page} is missing" for page in (before - after).elements()]
-    return faults + [f"the link to {page} is not in the English text" for page in (after - before).elements()]
-
-
-def page_of(target):
-    """Return the name that a page has in both languages: an address whole, of a file its name."""
-    return target if "://" in target else target.rpartition("/")[2].replace(".id.", ".")
 
 
 def text_faults(name, folder=NOTEBOOKS):
@@ -206,57 +107,6 @@ def test_an_indonesian_notebook_prints_what_is_stored(tmp_path):
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert re.search(r"(?m)^08_playground  passed  \(1[3-9] cells, \d+ s\)$", answer.stdout), answer.stdout
     assert sorted(path.name for path in (NOTEBOOKS / "id").iterdir()) == before  # nothing was left lying about
-
-
-# --- The set-up cell
-
-
-SENTENCES = {  # what a person reads of it, in each language
-    "# Set-up. On your own computer this cell does nothing; on Colab it installs cnnlab.": (
-        "# Persiapan. Di komputer Anda sel ini hanya memilih bahasa; di Colab sel ini memasang cnnlab."
-    ),
-    "Upload cnnlab's .whl file (see README.md) with the folder icon on the left; run it again.": (
-        "Unggah berkas .whl cnnlab (lihat README.id.md) lewat ikon folder di kiri; lalu jalankan lagi."
-    ),
-    "run `python start.py` and choose .venv as the kernel, or `%pip install` cnnlab's .whl (see README.md)": (
-        "jalankan `python start.py` dan pilih .venv sebagai kernel, atau `%pip install` .whl cnnlab (README.id.md)"
-    ),
-    "cnnlab is not installed for this Python: ": "cnnlab belum terpasang untuk Python ini: ",
-}
-
-
-@pytest.mark.parametrize("address", ["", "alice/cnnlab"])
-def test_the_set_up_cell_has_the_same_code_other_sentences_and_chooses_the_language(address):
-    english, code = set_up_cell(address), set_up(set_up_cell(address))
-    first, *others = ast.parse(code).body
-    assert ast.unparse(first) == "import os"
-    (choice,) = [part for part in others if "CNNLAB_LANGUAGE" in ast.unparse(part)]
-    assert ast.unparse(choice) == "os.environ['CNNLAB_LANGUAGE'] = 'id'"
-    others.remove(choice)
-    same = english
-    for before, after in SENTENCES.items():
-        same = same.replace(before, after)
-    assert [ast.unparse(part) for part in others] == [ast.unparse(part) for part in ast.parse(same).body]
-    assert code.splitlines()[0] == same.splitlines()[0]  # what is seen of the folded cell
-    texts = [part.value for part in ast.walk(ast.parse(english)) if isinstance(part, ast.Constant)]
-    sentences = {text for text in texts if isinstance(text, str) and text.count(" ") > 2}
-    assert sentences <= SENTENCES.keys()  # no other sentence waits for its translation
-    assert not [line for line in code.splitlines() if len(line) > 120]
-
-
-def test_it_chooses_the_language_where_cnnlab_is_and_says_in_indonesian_where_it_is_not(tmp_path):
-    ask = '\nprint(os.environ["CNNLAB_LANGUAGE"])\n'
-    for script, asks in (("chosen.py", ask), ("not_installed.py", "")):
-        (tmp_path / script).write_text(set_up(set_up_cell("")) + asks, encoding="utf-8")
-    run = {"cwd": tmp_path, "capture_output": True, "encoding": "utf-8"}
-    answer = subprocess.run([sys.executable, "chosen.py"], **run)
-    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "id\n", "")
-    answer = subprocess.run([sys.executable, "-I", "-S", "not_installed.py"], **run)  # -S: without site-packages
-    sentence = (
-        "cnnlab belum terpasang untuk Python ini: jalankan `python start.py` dan pilih .venv sebagai kernel, atau "
-        "`%pip install` .whl cnnlab (README.id.md).\n"
-    )
-    assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", sentence)
 
 
 def test_the_line_about_the_glossary_is_the_same_everywhere():
@@ -461,11 +311,12 @@ def test_the_badge_opens_the_indonesian_notebook(folder):
     cells = [prose("title", ENGLISH), prose("colab", badge("alice/cnnlab", "00_start"))]
     translations = read_translations(folder / "id" / "texts" / "01_next.md")
     _, colab = translate("00_start", {"cells": cells}, translations)["cells"]
-    text = "".join(colab["source"])
-    assert "/github/alice/cnnlab/blob/main/notebooks/id/00_start.ipynb)" in text
-    assert "Buka notebook ini di Colab" in text
-    assert text.endswith(
-        "Di Colab, [glosarium](https://github.com/alice/cnnlab/blob/main/notebooks/glossary.md) dapat dibuka di sini."
+    folder = "https://colab.research.google.com/github/alice/cnnlab/blob/main/notebooks"
+    assert "".join(colab["source"]) == (
+        "[![Buka notebook ini di Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+        f"({folder}/id/00_start.ipynb)\n\n"
+        "Di Colab, [glosarium](https://github.com/alice/cnnlab/blob/main/notebooks/glossary.md) dan "
+        f"[notebook ini dalam bahasa Inggris]({folder}/00_start.ipynb) dapat dibuka di sini."
     )
 
 

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import threading
 
+import nbformat
 import psutil
 import pytest
 from PIL import Image
+from places import NOTEBOOKS
 from submitted import IMPORT, NAME, notebook
 
 from cnnlab.__main__ import main
@@ -119,6 +121,22 @@ def test_a_marking_that_is_killed_goes_on_and_marks_nobody_twice(tmp_path):
     assert first.read_bytes() == before
     outcomes = {marks.student: marks.outcomes[NAME] for marks in marked}
     assert outcomes == {"ada": "correct", "bob": "not yet", "cid": "not attempted"}
+
+
+def test_an_indonesian_notebook_is_marked_as_the_english_one_beside_it(tmp_path):
+    """Its set-up cell chooses the language; its name is that of its sister, and the best answer counts."""
+    cells = {cell.id: cell.source for cell in nbformat.read(NOTEBOOKS / "id/01_kernel_size.ipynb", as_version=4).cells}
+    exercise = cells["exercise-output-size"]
+    assert "answer = ..." in exercise
+    work = tmp_path / "inbox" / "sari" / "notebooks"
+    right = exercise.replace("...", "26")
+    notebook(work / "id" / "01_kernel_size.ipynb", cells["setup"], IMPORT, right, "assert 'id' == 'en'")
+    notebook(work / "01_kernel_size.ipynb", IMPORT, exercise.replace("...", "28"))
+    (sari,) = mark_class(tmp_path / "inbox", tmp_path / "marks.csv")
+    assert (sari.student, sari.outcomes[NAME]) == ("sari", "correct")
+    (failed,) = sari.failed  # the lines say which of the two it was
+    assert failed.startswith("notebooks/id/01_kernel_size.ipynb, cell c3: AssertionError")
+    assert sari.messages[NAME].startswith("✔")
 
 
 def test_a_submission_that_the_system_refuses_does_not_stop_the_others(tmp_path, monkeypatch):

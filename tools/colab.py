@@ -6,7 +6,8 @@ the set-up cell on Colab installs the wheel that was uploaded to the notebook's 
 the cell stops the notebook with one sentence. In JupyterLab the cell is folded to its first line, and exports can leave
 it out by its tag. The title links to the glossary beside the notebook, and to the same notebook in Indonesian. On Colab
 nothing is beside it, so that below the badge there are a link to the glossary on GitHub, and one that opens the
-Indonesian notebook in Colab. Nothing else in a notebook changes, and a second run changes nothing.
+Indonesian notebook in Colab. Nothing else in a notebook changes, and a second run changes nothing. The Indonesian
+notebooks are written anew from the English ones.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+
+import translate_notebooks  # beside this script
 
 ROOT = Path(__file__).resolve().parent.parent
 GITHUB = "https://github.com/"
@@ -155,6 +158,9 @@ def main(arguments: list[str], root: Path = ROOT) -> None:
     notebooks = sorted((root / "notebooks").glob("*.ipynb"))
     changed = [path.name for path in notebooks if update(path, address)]
     print(f"{f'published at {address}' if address else 'no address yet'}: {len(changed)} notebooks changed")
+    for path in notebooks:
+        if (path.parent / "id" / "texts" / f"{path.stem}.md").is_file():
+            translate_notebooks.write(path.stem, path.parent)
 
 
 if __name__ == "__main__":

@@ -184,6 +184,11 @@ def content(name: str, folder: Path = NOTEBOOKS) -> str:
     return json.dumps(translate(name, notebook, translations), indent=1, ensure_ascii=False) + "\n"
 
 
+def write(name: str, folder: Path = NOTEBOOKS) -> None:
+    """Write notebooks/id/NAME.ipynb."""
+    (folder / "id" / f"{name}.ipynb").write_text(content(name, folder), encoding="utf-8", newline="\n")
+
+
 def missing(name: str, folder: Path = NOTEBOOKS) -> str:
     """Return each English cell without a translation of its present text: why, the header to copy, the text."""
     cells = {cell["id"]: cell for cell in prose_cells(read_notebook(folder / f"{name}.ipynb"))}
@@ -215,7 +220,7 @@ def main(arguments: list[str] | None = None, folder: Path = NOTEBOOKS) -> None:
         elif options.missing:
             print(missing(name, folder))
         elif (folder / "id" / "texts" / f"{name}.md").is_file():
-            (folder / "id" / f"{name}.ipynb").write_text(content(name, folder), encoding="utf-8", newline="\n")
+            write(name, folder)
             print(f"{name}: written")
         else:
             print(f"{name}: has no texts in notebooks/id/texts")

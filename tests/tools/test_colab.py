@@ -34,6 +34,7 @@ NOT_INSTALLED = (
 )
 
 
+sys.path.insert(0, str(REPOSITORY / "tools"))  # where the script finds the one beside it
 colab = load_script(REPOSITORY / "tools" / "colab.py")
 
 
@@ -105,6 +106,12 @@ def test_one_command_sets_the_address_everywhere(copy, capsys):
             f"{path.name}) open here."
         )
         assert "git+https://github.com/alice/cnn-lab" in source(path, "setup")
+        translated = path.parent / "id" / path.name
+        assert source(translated, "colab").startswith(
+            "[![Buka notebook ini di Colab](https://colab.research.google.com/"
+        )
+        assert f"/alice/cnn-lab/blob/main/notebooks/id/{path.name})" in source(translated, "colab")
+        assert "git+https://github.com/alice/cnn-lab" in source(translated, "setup")
         assert after["setup"] | {"source": None} == before[path.name]["setup"] | {"source": None}
         assert {name: cell for name, cell in after.items() if name not in ("colab", "setup")} == {
             name: cell for name, cell in before[path.name].items() if name != "setup"
@@ -175,6 +182,17 @@ def test_a_notebook_without_the_cell_is_named(copy):
         SystemExit, match=r"00_start_here\.ipynb has no cell with the id 'setup': put an empty code cell"
     ):
         colab.main([], copy)
+
+
+def test_a_stale_translation_is_named_when_the_english_notebooks_are_written(copy):
+    path = copy / "notebooks" / "00_start_here.ipynb"
+    path.write_text(path.read_text(encoding="utf-8").replace("Can this computer", "Could this computer"), "utf-8")
+    (copy / "notebooks" / "id" / "texts" / "01_kernel_size.md").unlink()
+    with pytest.raises(
+        SystemExit, match=r"00_start_here\.md is not the whole notebook .*\ntitle: the English text has"
+    ):
+        colab.main(["alice/cnnlab"], copy)
+    assert all("colab" in cells(path) for path in (copy / "notebooks").glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("address", ["", "alice/cnnlab", "a-long-owner-name-of-29-signs/a-long-name-of-24-signs-"])

@@ -29,9 +29,14 @@ def page_faults(folder):
 
 
 def comparable(section):
-    """Return a section without what is translated: the comments in its code, and names of pages with a sister."""
+    """Return a section without what is translated: the comments in its code, and paths of pages with a sister."""
     code = re.sub(r"(?ms)^```.*?^```$", lambda block: re.sub(r" *(?<!\S)# .*", "", block[0]), section)
-    return code.replace("README.id.md", "README.md")
+    return to_english(code)
+
+
+def to_english(text):
+    """Return a text with the paths of English pages in place of the Indonesian ones."""
+    return text.replace("README.id.md", "README.md").replace("notebooks/id/", "notebooks/")
 
 
 def link_faults(english, section, folder):

@@ -51,7 +51,7 @@ def compute_logits(model: nn.Module, images: Tensor) -> Tensor:
         else:
             if isinstance(layer, nn.Flatten) and values.requires_grad and _is_channels_last(values):
                 values.register_hook(_to_channels_last)
-            values = layer(values)
+            values = layer.forward(values)  # what a call does where nothing watches the layer
         before = layer
     return values
 
@@ -104,7 +104,7 @@ def in_training_layout(model: nn.Module) -> Iterator[None]:
 def _is_changed(layer: nn.Module) -> bool:
     """Return whether a layer has hooks, is compiled, or has a `forward` of its own."""
     own = vars(layer)
-    return "forward" in own or layer._compiled_call_impl is not None or any(own[name] for name in HOOKS)
+    return "forward" in own or layer._compiled_call_impl is not None or any(map(own.get, HOOKS))
 
 
 def _is_channels_last(values: Tensor) -> bool:

@@ -60,6 +60,6 @@ def test_an_indonesian_notebook_opens_and_its_links_lead_to_its_sister_and_the_g
         page.get_by_role("link", name=NOTEBOOK.stem, exact=True).click()
         page.wait_for_function(browser.IS_SWITCHED, arg=sister)
         expect(page.get_by_role("heading", name="Does a bigger kernel see more, or only cost more?")).to_be_visible()
+        assert page.faults == []
         page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         browser.close_all_but(page, path)
-        assert page.faults == []

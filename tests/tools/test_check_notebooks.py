@@ -282,6 +282,15 @@ def test_the_indonesian_notebooks_are_checked_by_the_same_names(tmp_path, monkey
     assert script.find("id/03_epochs.ipynb") == [folder / "03_epochs.ipynb"]
 
 
+@pytest.mark.parametrize(("arguments", "folder"), [([], NOTEBOOKS), (["--language", "id"], NOTEBOOKS / "id")])
+def test_the_command_checks_the_language_that_is_asked_for(monkeypatch, arguments, folder):
+    given = []
+    monkeypatch.setattr(script.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(script, "check_all", lambda *checked: given.append(checked) or 0)
+    assert script.main([*arguments, "08", "--lax"]) == 0
+    assert given == [({folder / "08_playground.ipynb": "08_playground"}, True)]
+
+
 @pytest.mark.parametrize(("text", "near"), [("03_epoks", "; did you mean 03_epochs? The"), ("zzz", ". The")])
 def test_a_name_that_does_not_exist_is_said_with_the_nearest_and_the_list(text, near, tmp_path):
     status, lines, said = check("03", text, folder=tmp_path)

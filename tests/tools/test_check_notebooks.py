@@ -285,6 +285,8 @@ def test_the_indonesian_notebooks_are_checked_by_the_same_names(tmp_path, monkey
 @pytest.mark.parametrize(("arguments", "folder"), [([], NOTEBOOKS), (["--language", "id"], NOTEBOOKS / "id")])
 def test_the_command_checks_the_language_that_is_asked_for(monkeypatch, arguments, folder):
     given = []
+    for variable in ("OMP_NUM_THREADS", "CNNLAB_WORKERS"):  # which it sets where they are missing
+        monkeypatch.setenv(variable, "1")
     monkeypatch.setattr(script.signal, "signal", lambda *_: None)
     monkeypatch.setattr(script, "check_all", lambda *checked: given.append(checked) or 0)
     assert script.main([*arguments, "08", "--lax"]) == 0

@@ -27,7 +27,6 @@ from cnnlab.course.translation import translated, translated_code
 from cnnlab.errors import ConfigError
 from cnnlab.language import course_language
 
-
 SECOND_HINT = "A second hint:"
 TRY_FIRST = (
     "Try it first: check('{name}', answer). After your first attempt the solution is here.\n"
@@ -84,7 +83,7 @@ def check(name: str, answer: object) -> Outcome:
 
 
 def outcome_of(exercise: Exercise, answer: object, language: str = "en") -> Outcome:
-    """Return the outcome of an answer; keep nothing of it. What goes further is in the language, all else in English."""
+    """Return the outcome of an answer; keep nothing of it. The language is that of what goes further."""
     try:
         if not is_attempted(answer):
             ask = "Write the body of the function" if callable(answer) else "Write your answer in place of ..."

@@ -6,10 +6,12 @@ test names.
 
 import ast
 import io
+import json
 import re
 import tokenize
 
 import pytest
+from places import NOTEBOOKS
 
 from cnnlab import check, hint, solution
 from cnnlab.course import practice
@@ -158,3 +160,14 @@ def test_another_language_is_refused_with_its_name_and_the_remedy(ask, language,
     )
     with pytest.raises(ConfigError, match=re.escape(words)):
         ask()
+
+
+def test_the_hint_that_notebook_09_shows_is_the_english_one(monkeypatch):
+    """Strict nbval does not compare that cell: in the Indonesian notebook it says the same in Indonesian."""
+    cells = json.loads((NOTEBOOKS / "09_clinic.ipynb").read_text(encoding="utf-8"))["cells"]
+    (cell,) = [cell for cell in cells if cell["id"] == "hint"]
+    shown = "".join(cell["outputs"][0]["data"]["text/plain"])
+    monkeypatch.delenv("CNNLAB_LANGUAGE", raising=False)
+    assert repr(hint("09-patient-1")) == shown
+    monkeypatch.setenv("CNNLAB_LANGUAGE", "id")
+    assert repr(hint("09-patient-1")).startswith("Mulailah dengan kurva.")

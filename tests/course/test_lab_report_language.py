@@ -198,7 +198,9 @@ def test_headings_questions_and_sentences_are_indonesian(both):
     count = len(report.questions)
     still_open = f"6 pelatihan, 2 setelan, 3 seed {count - 2} dari {count} pertanyaan belum dijawab:"
     assert re.search(rf"^Laporan praktikum \d+ [A-Z]\w+ \d{{4}} · {still_open}", header)
-    assert "better (lebih baik), worse (lebih buruk), cannot tell (tidak dapat dibedakan)" in header
+    assert (
+        "better (lebih baik), worse (lebih buruk), higher (lebih tinggi), lower (lebih rendah), cannot tell" in header
+    )
     questions = {each["id"].removeprefix("question-"): each for each in page.find_all("div", class_="question")}
     assert questions["kernel_size"].h3.text.startswith("Apa yang dikatakan putusan-putusan itu tentang kernel_size,")
     words = " ".join(questions["best"].find(class_="open").text.split())

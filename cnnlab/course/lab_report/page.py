@@ -18,7 +18,8 @@ MONTHS = ("January", "February", "March", "April", "May", "June", "July", "Augus
 # On a page that is not English.
 WORDS_OF_PAGE = (
     "The words in the pictures are English, and so are the names of fields, such as kernel_size, and the course's "
-    "messages. The verdicts are English, too: better, worse, cannot tell. The course's glossary explains these words."
+    "messages. The verdicts are English, too: better, worse, higher, lower, cannot tell. The course's glossary "
+    "explains these words."
 )
 
 

@@ -118,8 +118,8 @@ def test_a_student_reads_them_where_the_course_speaks_indonesian(monkeypatch):
         "Cari kolom 0.064 dalam tabel rata-rata.\nPetunjuk kedua: hint('04-shared-rate', 2)"
     )
     assert repr(solution("10-class-weights")) == (
-        "Cobalah dahulu: check('10-class-weights', answer). Sesudah percobaan pertama Anda, penyelesaiannya ada di "
-        "sini.\nKalau Anda buntu: hint('10-class-weights')."
+        "Cobalah dahulu: check('10-class-weights', answer). Sesudah Anda mencoba sekali, penyelesaiannya ada di sini.\n"
+        "Kalau Anda buntu: hint('10-class-weights')."
     )
     assert "# jumlah bobot setiap kelas" in repr(solution("10-class-weights", without_attempt=True))
     assert repr(check("04-shared-rate", ["sgd", "adam", "rmsprop"])) == (

@@ -196,7 +196,7 @@ def test_headings_questions_and_sentences_are_indonesian(both):
     ]  # fmt: skip
     header = " ".join(page.header.text.split())
     count = len(report.questions)
-    still_open = f"6 pelatihan, 2 setelan, 3 seed {count - 2} dari {count} pertanyaan belum dijawab:"
+    still_open = f"6 hasil pelatihan, 2 setelan, 3 seed {count - 2} dari {count} pertanyaan belum dijawab:"
     assert re.search(rf"^Laporan praktikum \d+ [A-Z]\w+ \d{{4}} · {still_open}", header)
     assert (
         "better (lebih baik), worse (lebih buruk), higher (lebih tinggi), lower (lebih rendah), cannot tell" in header

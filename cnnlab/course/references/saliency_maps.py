@@ -166,6 +166,6 @@ SMOOTHGRAD_MISTAKES = (
 
 
 def curved_gradient(generator: torch.Generator) -> Callable[[Tensor], Tensor]:
-    """Return a function from images to maps that is curved, and random."""
+    """Return a function from images to maps that is curved, random, and as often below zero as above."""
     factor, shift = (float(torch.rand((), generator=generator)) + 1 for _ in range(2))
-    return lambda images: torch.sin(factor * images + shift) + 0.3 * images**2
+    return lambda images: torch.sin(2 * factor * images + shift) + 0.3 * images**2 - 0.6

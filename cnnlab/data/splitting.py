@@ -13,6 +13,7 @@ from cnnlab.errors import ConfigError
 
 ALIGNMENT = 64  # bytes; torch's own tensors begin at multiples of it, too
 
+
 def test_size(count: int, test: int | None) -> int:
     """Return how many of `count` images are locked away: `test`, or a tenth; raise ConfigError if that is all."""
     test = count // 10 if test is None else test

@@ -126,7 +126,7 @@ DAMAGES = {
     "cut": lambda content: content[:5000],
     "cut at the end": lambda content: content[:-1],
     "longer": lambda content: content + b"\0",
-    "emptied": lambda content: b"",
+    "emptied": lambda content: content[:0],
     "all zeros": lambda content: bytes(len(content)),
     "a bit of a pixel": lambda content: bytes([content[0] ^ 16]) + content[1:],
     "a bit of a sum": lambda content: content[:20 * PICTURE] + bytes([content[20 * PICTURE] ^ 1])
@@ -137,7 +137,7 @@ DAMAGES = {
     "parts of two rows swapped": lambda content: swapped(content, 0, 8192, 4096),
     "two pixels swapped": lambda content: swapped(content, 3, 4, 1),
     "the sums swapped": lambda content: swapped(content, 20 * PICTURE, 20 * PICTURE + 16, 16),
-    "other arrays": lambda content: npy_file(),
+    "other arrays": lambda content: (npy_file() + content)[: len(content)],
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What the person reads who gives nonsense: the words of each kind of refusal, before anything is allocated."""
 
+import itertools
 import math
 
 import numpy as np
@@ -37,6 +38,21 @@ def words(call, *arguments, **named):
         (Experiment, {"dataset": "patterns", "size": 10**5}, "size goes up to 1,000, got 100000; try 1000 or less"),
         (cnnlab.as_mnist, {"ink": torch.ones(9, 9), "scale": 10**6}, "scale goes up to 100, got 1000000; "),
         (cnnlab.grid, {"base": Experiment(), "seed": range(10**9)}, "grid: 100,001 experiments or more are too many; "),
+        (
+            cnnlab.sweep,
+            {"experiments": itertools.repeat(Experiment())},
+            "sweep: more than 100,000 experiments are too m",
+        ),
+        (
+            cnnlab.sweep,
+            {"experiments": [Experiment()], "snapshots": range(10**9)},
+            "snapshots names more than 100,000 ",
+        ),
+        (
+            cnnlab.run,
+            {"experiment": Experiment(), "snapshots": itertools.count()},
+            "snapshots names more than 100,000 ",
+        ),
     ],
 )
 def test_a_size_without_bound_is_refused_before_anything_is_allocated(call, named, refused_with):

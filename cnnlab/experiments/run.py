@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import numbers
 import threading
 import time
@@ -27,6 +28,8 @@ from cnnlab.training.fit import fit
 from cnnlab.training.history import History
 from cnnlab.training.loop import EpochState
 from cnnlab.training.options import check_numbers
+
+MOST_SNAPSHOTS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +170,10 @@ def check_snapshots(snapshots: Iterable[int]) -> list[int]:
     """Return the epochs in order, each once; raise ConfigError if they are not whole numbers of 0 or more."""
     if not is_iterable(snapshots) or isinstance(snapshots, str):
         raise ConfigError(f"snapshots wants the epochs whose weights are kept, such as (0, 5), got {shown(snapshots)}")
-    return sorted({check_whole("snapshots: epoch", epoch, 0) for epoch in snapshots})
+    epochs = list(itertools.islice(snapshots, MOST_SNAPSHOTS + 1))
+    if len(epochs) > MOST_SNAPSHOTS:
+        raise ConfigError(f"snapshots names more than {MOST_SNAPSHOTS:,} epochs; give fewer, such as range(0, 100, 10)")
+    return sorted({check_whole("snapshots: epoch", epoch, 0) for epoch in epochs})
 
 
 def load_once(experiment: Experiment) -> Data:

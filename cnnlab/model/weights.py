@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import atomic_write, check_output_file, check_path
+from cnnlab.machine import free_memory
 from cnnlab.model.in_training import check_not_in_training
 from cnnlab.model.networks import check_model, plain_name
 from cnnlab.torch_state import usual_torch_state
@@ -111,8 +112,13 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     path = check_path("path", path)
     if not path.is_file():
         raise DataError(f"{path} does not exist; save_weights(model, path) writes such a file")
+    size = path.stat().st_size
     try:
+        if size > (free_memory() or size):
+            raise MemoryError
         content = path.read_bytes()
+    except MemoryError as error:
+        raise DataError(f"{path} has {size:,} bytes, more than the free memory; copy it again") from error
     except OSError as error:
         raise DataError(f"{path} can't be read ({error.strerror}); copy it again, or give another path") from error
     return unpack_tensors(content, str(path))

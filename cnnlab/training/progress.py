@@ -7,6 +7,7 @@ run. What stays is one sentence on standard output.
 from __future__ import annotations
 
 import contextlib
+import html
 import io
 import math
 import sys
@@ -90,7 +91,7 @@ class _Line(tqdm):
             return super().display(msg, pos)
         words = str(self) if msg is None else msg
         bar = f'<progress value="{self.n}" max="{self.total}"></progress>'
-        self.cell_display.update(bundle(words, f"<label>{bar} {words}</label>" if words else ""), raw=True)
+        self.cell_display.update(bundle(words, f"<label>{bar} {html.escape(words)}</label>" if words else ""), raw=True)
         return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas
 
@@ -37,6 +37,10 @@ class Table(pandas.DataFrame):
 
         return Styler(self, escape="html").set_table_attributes(f'class="{KEPT}"')
 
+    def describe(self, *arguments: Any, **options: Any) -> Table:
+        """Return what pandas' own method does."""
+        return Table(super().describe(*arguments, **options))
+
     def _repr_html_(self) -> str | None:
         page = super()._repr_html_()  # pyright: ignore[reportAttributeAccessIssue] (IPython's name, not in the stubs)
         return page and without_formulas(page)
@@ -52,3 +56,7 @@ class Column(pandas.Series):
     @property
     def _constructor_expanddim(self) -> type[Table]:
         return Table
+
+    def value_counts(self, *arguments: Any, **options: Any) -> Column:
+        """Return what pandas' own method does."""
+        return Column(super().value_counts(*arguments, **options))

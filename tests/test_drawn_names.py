@@ -16,13 +16,23 @@ import numpy as np
 import pytest
 import torch
 from bs4 import BeautifulSoup
+from matplotlib import pyplot as plt
 from matplotlib.backends.backend_agg import RendererAgg
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import SubFigure
 from PIL import Image
 from plots_of_names import OF_CLASSES, OF_NUMBERS, OF_RUNS
-from tiny_sweeps import TINY, quiet
+from tiny_sweeps import quiet
 
-from cnnlab import DrawDigit, KernelExperiment, PredictThenRun, RunExplorer, TrainingPanel, build_cnn, compare
+from cnnlab import (
+    DrawDigit,
+    Experiment,
+    KernelExperiment,
+    PredictThenRun,
+    RunExplorer,
+    TrainingPanel,
+    build_cnn,
+    compare,
+)
 from cnnlab.course.lab_report.report import lab_report
 from cnnlab.data.dataset import Split
 from cnnlab.data.loading import load_images
@@ -38,8 +48,8 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="such names of folder
 
 
 def hard(number):
-    """Return a name with a letter that no font has, a formula and a tag."""
-    return f"{number}{HIEROGLYPH}$x_1$<u class=hard>"
+    """Return a name with a formula, a letter that no font has and a tag; shortened, it has its beginning."""
+    return f"$x_1$ {number} {HIEROGLYPH}<u class=hard>"
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +82,7 @@ def is_named(drawn):
 
 
 def test_the_measure_finds_a_name_that_is_drawn_in_another_way(drawn):
-    figure = Figure()
+    figure = plt.figure()
     figure.text(0, 0, hard(1).replace(HIEROGLYPH, CODE))
     figure.text(0, 0.5, CODE, parse_math=False)
     figure.canvas.draw()
@@ -119,10 +129,10 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runs(folders):
-    base = TINY.replace(dataset="images", classes=None, train_size=None, validation_size=None, batch_size=16)
+    fields = {"dataset": "images", "size": 12, "channels": (2,), "hidden": 8, "epochs": 2, "batch_size": 16}
     experiments = []
     for folder in folders:
-        experiments += grid(base.replace(folder=str(folder)), pooling=["max", "avg"], seed=range(2))
+        experiments += grid(Experiment(folder=str(folder), **fields), pooling=["max", "avg"], seed=range(2))
     return quiet(experiments, snapshots=(0, 2), insides=True)
 
 

@@ -78,7 +78,7 @@ MADE_OF_IT = {
     "described": lambda table: table.describe(include="all"),
     "other names": lambda table: table.rename(columns={"folder": "name $x$"}),
     "as text": lambda table: table.map(str),
-    "styled": lambda table: table.style.format(precision=2),
+    "styled": lambda table: table.style.hide(axis="index"),
     "a part, styled": lambda table: table[["folder"]].style.background_gradient(subset=[]),
 }
 

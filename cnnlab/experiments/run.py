@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_whole, is_iterable, shown
 from cnnlab.data.dataset import Data
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import NETWORK, TRAINING, UNKNOWN, Experiment, load_from
 from cnnlab.experiments.one_thread import one_thread
 from cnnlab.interpret.recorder import Recorder
@@ -78,6 +78,8 @@ class Run:
         ------
         ConfigError
             If the weights of this epoch were not kept.
+        DataError
+            If they are gone or damaged.
 
         >>> run(Experiment(epochs=2), snapshots=(0, 2)).model(epoch=0)
         """
@@ -92,7 +94,11 @@ class Run:
         model = build_cnn(**network, input_shape=self.input_shape, classes=len(self.class_names))
         tensors, _ = unpack_tensors(self.read_weights(), f"the weights of run {self.experiment.trajectory}")
         start = f"{epoch}."
-        model.load_state_dict({name.removeprefix(start): v for name, v in tensors.items() if name.startswith(start)})
+        weights = {name.removeprefix(start): v for name, v in tensors.items() if name.startswith(start)}
+        shapes = [{name: value.shape for name, value in which.items()} for which in (weights, model.state_dict())]
+        if shapes[0] != shapes[1]:
+            raise DataError(f"the weights of epoch {epoch} are not in the file of this run; sweep it again")
+        model.load_state_dict(weights)
         return model.eval()
 
 

@@ -11,6 +11,7 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import atomic_write, check_output_file, check_path
@@ -88,6 +89,8 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
     """
     state = {plain_name(name): value for name, value in model.state_dict().items()}
     for name, value in state.items():
+        if is_lazy(value):
+            raise ConfigError(f"{name} of the network has no shape yet; call model(images[:1]) once before")
         if not isinstance(value, Tensor):
             raise ConfigError(
                 f"{name} in the network's state_dict is no tensor, got {type(value).__name__}; a file of "

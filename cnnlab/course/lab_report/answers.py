@@ -95,8 +95,11 @@ def path_of(answers: Any) -> Path | None:
 def write_form(path: Path, questions: Mapping[str, str]) -> None:
     """Write a file with a heading for each question, for the student to fill in."""
     parts = [TITLE, INTRODUCTION, *(f"## {key}\n\n{_quoted(text)}" for key, text in questions.items())]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(path, ("\n\n".join(parts) + "\n").encode())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, ("\n\n".join(parts) + "\n").encode())
+    except OSError as error:
+        raise ConfigError(f"answers={str(path)!r} can't be written ({error.strerror}); give another path") from error
 
 
 def _quoted(question: str) -> str:

@@ -47,15 +47,15 @@ def test_a_size_without_bound_is_refused_before_anything_is_allocated(call, name
 ENDLESS = {
     "experiments": (
         lambda: cnnlab.sweep(itertools.repeat(Experiment())),
-        "sweep: more than 100,000 experiments are too",
+        "sweep: more than 100,000 experi",
     ),
     "snapshots": (
         lambda: cnnlab.sweep([Experiment()], snapshots=range(10**9)),
-        "snapshots names more than 100,000 epoch",
+        "snapshots names more than 100,0",
     ),
     "of a run": (
         lambda: cnnlab.run(Experiment(), snapshots=itertools.count()),
-        "snapshots names more than 100,000 epoch",
+        "snapshots names more than 100,0",
     ),
     "layers": (lambda: cnnlab.capture(cnnlab.build_cnn(), range(10**9)).__enter__(), "layers: more than 1,000,000 are"),
     "filter": (lambda: cnnlab.Runs([]).filter(seed=range(10**9)), "seed: more than 1,000,000 are too many; give fewer"),

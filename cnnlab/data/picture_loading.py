@@ -26,7 +26,7 @@ class _Line(tqdm):
         self.cell_display = display_of_the_cell()
         super().__init__(
             pictures.files, pictures.name, leave=False, delay=1, mininterval=0.25,
-            file=sys.stderr if self.cell_display is None else io.StringIO(),
+            file=(self.cell_display is None and sys.stderr) or io.StringIO(),  # None in pythonw
             bar_format="{desc}: {n_fmt} of {total_fmt} pictures, {remaining} left",
         )  # fmt: skip
 

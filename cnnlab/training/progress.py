@@ -64,7 +64,7 @@ class _Line(tqdm):
         notebook = self.cell_display is not None
         super().__init__(
             total=total, desc=words, leave=False, mininterval=PAUSE, delay=PAUSE if delay is None else delay,
-            miniters=0, file=io.StringIO() if notebook else sys.stdout,
+            miniters=0, file=io.StringIO() if notebook else sys.stdout or io.StringIO(),  # None in pythonw
             bar_format=WORDS if notebook else "|{bar:10}| {percentage:3.0f} %, " + WORDS,
             disable=None if shown and not notebook else not shown,  # None: unless it is a terminal
         )  # fmt: skip

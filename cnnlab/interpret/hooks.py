@@ -101,7 +101,8 @@ def choose_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Modul
     if layers is None:
         return {name: layer for name, layer in once.items() if not any(layer.children())} or {"": model}
     are_several = is_iterable(layers) and not isinstance(layers, (str, nn.Module))
-    wanted: list[Any] = listed("layers", layers) if are_several else [layers]
+    given: Any = layers
+    wanted: list[Any] = listed("layers", given) if are_several else [given]
     if not wanted:
         raise ConfigError("layers names none; give names or types of layers, or leave it out for all of them")
     chosen: set[str] = set()

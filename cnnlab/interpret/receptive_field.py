@@ -80,7 +80,10 @@ def _experiment(
         image = blank.clone()
         image[:, :, rows, columns] = float("nan")
         with capture(twin, layer_of_output(twin, layer)) as seen, torch.no_grad():
-            twin(image)
+            try:
+                twin(image)
+            except CANNOT_TAKE as error:
+                raise ConfigError(f"a layer of the model can't take pixels that are NaN ({error})") from error
         return bool(_places(seen[layer], layer, unit, place)[place].isnan())
 
     return depends_on

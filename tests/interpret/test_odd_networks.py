@@ -64,6 +64,13 @@ class MakesSingles(WithSkip):
         return super().forward(functional.conv2d(images, blur, padding=1, groups=3))
 
 
+class Detached(nn.Module):
+    """Cuts the way of the gradients, as a slip of the hand does."""
+
+    def forward(self, maps):
+        return maps.detach().requires_grad_()
+
+
 def lazy():
     model = WithSkip()
     model.conv1, model.head = nn.LazyConv2d(4, 3, padding=1), nn.LazyLinear(5)
@@ -119,13 +126,11 @@ def test_weights_are_saved_and_loaded_or_refused(name, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_of_a_quantized_network_the_other_layers_are_trained():
-    model = quantized()
-    before, head = model.conv1.weight.clone(), model.head.weight().dequantize()
-    history = quiet(model, DATA, epochs=2, batch_size=4, learning_rate=0.1)
-    assert len(history) == 2
-    assert not torch.equal(model.conv1.weight, before)
-    assert torch.equal(model.head.weight().dequantize(), head)
+def test_a_network_in_which_nothing_learns_is_refused_before_training():
+    detached = nn.Sequential(nn.Conv2d(3, 5, 3), Detached(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    for model in (quantized(), detached):
+        with pytest.raises(ConfigError, match="no weight gets a gradient: the model is quantized, or detaches"):
+            quiet(model, DATA, epochs=1, batch_size=4)
 
 
 def test_a_network_without_values_has_a_layer_table_and_nothing_else():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 import numbers
 from collections.abc import Collection, Iterable
@@ -12,6 +13,7 @@ from cnnlab.errors import ConfigError
 
 MOST_OF_A_SIDE = 10_000  # pixels of an image
 MOST_AT_ONCE = 1_000_000_000  # images in a batch
+MOST_VALUES = 1_000_000  # in a list of the person's
 
 # torch is imported only where a tensor is checked: `python -m cnnlab` uses this module and must run without torch.
 
@@ -81,6 +83,14 @@ def is_iterable(value: Any) -> TypeGuard[Iterable]:
     except TypeError:
         return False
     return True
+
+
+def listed(field: str, values: Iterable, most: int = MOST_VALUES) -> list:
+    """Return the values as a list; raise ConfigError where they are more than `most`, or have no end."""
+    first = list(itertools.islice(values, most + 1))
+    if len(first) > most:
+        raise ConfigError(f"{field}: more than {most:,} are too many; give fewer")
+    return first
 
 
 def check_kernel_size(value: Any, field: str = "kernel_size") -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# The classes of MathJax 2 (Colab, exported pages) and of MathJax 3 (JupyterLab).
+KEPT = "tex2jax_ignore mathjax_ignore"
+
 
 def without_formulas(page: str) -> str:
     """Return HTML in which MathJax looks for no formula; where it would find none, as it is.
@@ -9,5 +12,4 @@ def without_formulas(page: str) -> str:
     >>> without_formulas("<p>from $5 to $9</p>")
     '<div class="tex2jax_ignore mathjax_ignore"><p>from $5 to $9</p></div>'
     """
-    # The classes of MathJax 2 (Colab, exported pages) and of MathJax 3 (JupyterLab).
-    return f'<div class="tex2jax_ignore mathjax_ignore">{page}</div>' if "$" in page or "\\" in page else page
+    return f'<div class="{KEPT}">{page}</div>' if "$" in page or "\\" in page else page

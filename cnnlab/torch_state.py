@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import torch
 
+from cnnlab.errors import ConfigError
 from cnnlab.interrupts import OneInterrupt
 
 Arguments = ParamSpec("Arguments")
@@ -159,6 +160,8 @@ def reproducible_gpu(device: torch.device) -> Iterator[None]:
 
 def _enter() -> tuple[contextlib.ExitStack, dict[str, Any]]:
     """Set all that is not usual, and return what `_leave` has to put back."""
+    if torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE) is not None:
+        raise ConfigError("FakeTensorMode is on, in which tensors have no values; call this outside of it")
     modes, changed = contextlib.ExitStack(), {}
     if torch.is_inference_mode_enabled():
         modes.enter_context(torch.inference_mode(False))

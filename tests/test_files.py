@@ -346,3 +346,18 @@ def test_everything_is_printed_whatever_the_encoding(encoding):
         assert printed[-2:] == ["0.5 ~ 1 +- 2 - 3 - 4 ... -> ?", "3x3"]
     if encoding == "utf-8":
         assert printed[-2:] == ["0.5 ≈ 1 ± 2 – 3 − 4 … → ü", "3×3"]
+
+
+@pytest.mark.parametrize("gone", ["stdout", "stdout, sys.stderr"])
+def test_a_program_without_standard_output_works(gone, tmp_path):
+    """As pythonw on Windows."""
+    code = (
+        f"import sys; sys.{gone.replace(', ', ' = ')} = None\n"
+        "import cnnlab; from cnnlab.printing import write_line; write_line('a line')\n"
+        "data = cnnlab.load_data('patterns', train=64, validation=32, size=12, classes=2)\n"
+        "cnnlab.fit(cnnlab.build_cnn(channels=(2,), hidden=4, input_shape=(1, 12, 12), classes=2), data, epochs=2)\n"
+        "fields = {'dataset': 'patterns', 'size': 12, 'train_size': 64, 'validation_size': 32, 'epochs': 1}\n"
+        "cnnlab.sweep([cnnlab.Experiment(**fields)], workers=1)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")

@@ -1,6 +1,7 @@
 """Names with $ and \\ in the HTML of notebooks: MathJax is told to look for no formula."""
 
 import pytest
+from bs4 import BeautifulSoup
 from made_runs import made
 
 from cnnlab.cell_display import bundle
@@ -61,6 +62,35 @@ def test_every_table_shows_names_as_they_are(table, name):
         assert page.startswith(KEPT)
         assert page.endswith("</div>")
     assert "<b>" not in page
+
+
+MADE_OF_IT = {
+    "a column": lambda table: table["folder"].to_frame(),
+    "a column with the index in it": lambda table: table["folder"].reset_index(),
+    "counts": lambda table: table["folder"].value_counts().reset_index(),
+    "a row": lambda table: table.iloc[0].to_frame(),
+    "turned around": lambda table: table.T,
+    "groups": lambda table: table.groupby("folder").mean(numeric_only=True),
+    "groups of a column": lambda table: table.groupby("folder")["seconds"].agg(["mean", "max"]),
+    "a pivot": lambda table: table.pivot_table(values="seconds", index="folder"),
+    "joined": lambda table: table.merge(table, on="folder"),
+    "one below the other": lambda table: __import__("pandas").concat([table, table]),
+    "described": lambda table: table.describe(include="all"),
+    "other names": lambda table: table.rename(columns={"folder": "name $x$"}),
+    "as text": lambda table: table.map(str),
+    "styled": lambda table: table.style.hide(axis="index"),
+    "a part, styled": lambda table: table[["folder"]].style.background_gradient(subset=[]),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+@pytest.mark.parametrize("made_of_it", MADE_OF_IT)
+def test_what_pandas_makes_of_a_table_shows_names_as_they_are(made_of_it, name):
+    page = BeautifulSoup(MADE_OF_IT[made_of_it](runs(name, "other").summary())._repr_html_(), "html.parser")
+    assert name in page.text
+    assert not page.select("b")
+    for text in page.find_all(string=lambda text: "$" in text or "\\" in text):
+        assert any("mathjax_ignore" in (parent.get("class") or ()) for parent in text.parents)
 
 
 def test_usual_tables_and_those_of_other_data_are_as_pandas_makes_them():

@@ -1,5 +1,6 @@
 """What the person reads who gives nonsense: the words of each kind of refusal, before anything is allocated."""
 
+import itertools
 import math
 
 import numpy as np
@@ -41,6 +42,38 @@ def words(call, *arguments, **named):
 )
 def test_a_size_without_bound_is_refused_before_anything_is_allocated(call, named, refused_with):
     assert words(call, **named).startswith(refused_with)
+
+
+ENDLESS = {
+    "experiments": (
+        lambda: cnnlab.sweep(itertools.repeat(Experiment())),
+        "sweep: more than 100,000 experi",
+    ),
+    "snapshots": (
+        lambda: cnnlab.sweep([Experiment()], snapshots=range(10**9)),
+        "snapshots names more than 100,0",
+    ),
+    "of a run": (
+        lambda: cnnlab.run(Experiment(), snapshots=itertools.count()),
+        "snapshots names more than 100,0",
+    ),
+    "layers": (lambda: cnnlab.capture(cnnlab.build_cnn(), range(10**9)).__enter__(), "layers: more than 1,000,000 are"),
+    "filter": (lambda: cnnlab.Runs([]).filter(seed=range(10**9)), "seed: more than 1,000,000 are too many; give fewer"),
+    "models": (
+        lambda: cnnlab.evaluate_all(itertools.repeat(cnnlab.build_cnn()), cnnlab.load_data(train=9, test=9).train),
+        "models: more than 10,000 are too many; give fewer",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_list_without_an_end_is_refused(name):
+    call, refused_with = ENDLESS[name]
+    assert words(call).startswith(refused_with)
+
+
+def test_a_device_is_no_folder_of_pictures_and_is_not_read():
+    assert "/dev/zero is not a folder" in words(cnnlab.load_images, "/dev/zero")
 
 
 def test_patterns_that_do_not_fit_into_memory_are_refused(monkeypatch):

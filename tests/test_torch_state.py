@@ -281,6 +281,16 @@ def test_a_network_made_in_inference_mode_is_refused_in_words(data):
         cnnlab.fit(own, data, epochs=1, progress=False)
 
 
+def test_tensors_without_values_are_refused_in_words(data):
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        for look in (lambda: cnnlab.predict(network(data), data.validation.images), lambda: cnnlab.run(TINY)):
+            with pytest.raises(ConfigError, match="FakeTensorMode is on, in which tensors have no values"):
+                look()
+    assert cnnlab.predict(network(data), data.validation.images).shape == (40, 2)
+
+
 # --- Precisions of the libraries, which newer versions of torch have
 
 NEW = {  # as torch has them when it is new

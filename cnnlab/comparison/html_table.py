@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 
 from cnnlab.comparison.verdicts import Level
-from cnnlab.formulas import without_formulas
+from cnnlab.formulas import KEPT, without_formulas
 
 HEADINGS = ("seeds", "mean", "difference", "95 % interval", "verdict", "why")
 
@@ -31,9 +31,8 @@ def html_table(caption: str, by: str, levels: Iterable[Level], notes: Iterable[s
     headings = "".join(f'<th scope="col">{escape(name)}</th>' for name in (by, *HEADINGS))
     rows = "\n".join(f"<tr>{_row(level, digits)}</tr>" for level in levels)
     below = without_formulas("".join(f"\n<p>{escape(note)}</p>" for note in notes))
-    # The classes are those of `without_formulas`.
     return (
-        '<table class="tex2jax_ignore mathjax_ignore">\n'
+        f'<table class="{KEPT}">\n'
         f'<caption style="text-align: left">{escape(caption)}</caption>\n'
         f"<thead><tr>{headings}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>{below}"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -21,7 +22,8 @@ from cnnlab.data.picture_folder import PictureFolder, find_pictures, portable, r
 from cnnlab.errors import DataError
 from cnnlab.files import cache_folder
 
-READER = 2  # raise it where cnnlab reads the same file as other pixels, or keeps them in another form
+READER = 3  # raise it where cnnlab reads the same file as other pixels, or keeps them in another form
+ROW, ROWS = 1024, 64  # numbers of eight bytes in a row, and rows that are summed at once
 MOST_BYTES = 4_000_000_000  # of all pixels that are kept; the oldest are removed
 # A file that is changed twice within one tick of the disk's clock keeps its time: two seconds on a USB stick.
 TICK = 2_000_000_000  # nanoseconds
@@ -44,16 +46,24 @@ class Pixels(NamedTuple):
     sums: np.ndarray
     more: np.ndarray
 
-    def is_sound(self) -> bool:
-        """Return whether these are arrays of one folder, so that `keep_pixels` may have kept them."""
-        count, channels = self.pixels.shape[:2] if self.pixels.ndim == 4 else (-1, -1)
-        kinds = [(array.dtype, array.shape) for array in self[1:]]
-        return self.pixels.dtype == np.uint8 and kinds == [(np.int64, (count, channels, 2)), (bool, (count,))]
+    def digest(self, key: str) -> bytes:
+        """Return 32 bytes that change if the key or a byte of an array changes, or if two parts change places.
 
-    def checksum(self) -> bytes:
-        """Return 8 bytes that one changed byte changes: a sum, which is fast."""
-        total = sum(_sum(array) for array in self)
-        return (total % 2**64).to_bytes(8, "little")
+        A hash of all bytes would take a second for a GB. This one is of sums: eight bytes are a number, ROW numbers are
+        a row, and each row and each column has its sum.
+        """
+        hashed = hashlib.sha256(key.encode())
+        for array in self:
+            flat = array.reshape(-1).view(np.uint8)
+            whole = len(flat) // (8 * ROW) * 8 * ROW
+            rows, columns = flat[:whole].view(np.uint64).reshape(-1, ROW), np.zeros(ROW, np.uint64)
+            for start in range(0, len(rows), ROWS):  # so many fit into the processor's cache, and are read once
+                part = rows[start : start + ROWS]
+                columns += part.sum(axis=0)
+                hashed.update(part.sum(axis=1).data)
+            hashed.update(columns.data)
+            hashed.update(flat[whole:].data)
+        return hashed.digest()
 
 
 def fingerprint(folder: str | os.PathLike) -> str:
@@ -80,14 +90,15 @@ def hash_pictures(pictures: PictureFolder) -> list[str]:
     index = _folder() / f"{hashlib.sha256(os.fsencode(os.path.realpath(pictures.root))).hexdigest()[:16]}.json"
     known, now = _read_index(index), {}
     for path in pictures.files:
+        file = f"{pictures.root}/{path}"  # a Path for each of thousands takes as long as the look at the disk
         try:
-            state = os.stat(pictures.root / path)
+            state = os.stat(file)
             look = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
             *before, looked, digest = known.get(path, (0, ""))
             if before != look or max(look[1:3]) + TICK > looked:
-                looked, digest = time.time_ns(), hash_file((pictures.root / path).read_bytes())
+                looked, digest = time.time_ns(), hash_file(Path(file).read_bytes())
         except OSError as error:
-            raise DataError(f"{readable(str(pictures.root / path))} can't be opened ({error.strerror}); "
+            raise DataError(f"{readable(file)} can't be opened ({error.strerror}); "
                             "change its permissions, or remove it") from error  # fmt: skip
         now[path] = [*look, looked, digest]
     if now != known:
@@ -100,16 +111,24 @@ def hash_file(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read_pixels(key: str) -> Pixels | None:
-    """Return what `keep_pixels` kept under this key; None if there is nothing, or it is damaged."""
+def read_pixels(key: str, shape: tuple[int, int, int, int]) -> Pixels | None:
+    """Return what `keep_pixels` kept under this key; None if there is nothing, it is damaged or has another shape.
+
+    The file is mapped, not read: that takes no memory besides the system's own copy, and half the time. What is changed
+    in the arrays does not reach the file.
+    """
+    path = _pixel_file(key)
+    sizes = (math.prod(shape), 16 * math.prod(shape[:2]), shape[0])  # bytes of each array; then comes the digest
     try:
-        with open(_pixel_file(key), "rb") as file:
-            kept = Pixels(*(np.load(file) for _ in Pixels._fields))
-            is_sound = kept.is_sound() and file.read() == kept.checksum()
-        os.utime(_pixel_file(key))  # now the latest, which is removed last
-    except (OSError, ValueError, EOFError, MemoryError):
+        if os.path.getsize(path) != sum(sizes) + hashlib.sha256().digest_size:
+            return None
+        content = np.asarray(np.memmap(path, mode="c"))
+        os.utime(path)  # now the latest, which is removed last
+    except (OSError, MemoryError):
         return None
-    return kept if is_sound else None
+    pixels, sums, more, digest = np.split(content, np.cumsum(sizes))
+    kept = Pixels(pixels.reshape(shape), sums.view(np.int64).reshape(*shape[:2], 2), more.view(bool))
+    return kept if digest.tobytes() == kept.digest(key) else None
 
 
 def keep_pixels(key: str, kept: Pixels) -> None:
@@ -122,8 +141,8 @@ def keep_pixels(key: str, kept: Pixels) -> None:
 
     def write(file: BinaryIO) -> None:
         for array in kept:
-            np.save(file, array)
-        file.write(kept.checksum())
+            file.write(array.data)
+        file.write(kept.digest(key))
 
     _replace(_pixel_file(key), write)
     with contextlib.suppress(OSError):
@@ -139,13 +158,6 @@ def _folder() -> Path:
 
 def _pixel_file(key: str) -> Path:
     return _folder() / f"{key}-{READER}-{pillow_version}.pixels"
-
-
-def _sum(array: np.ndarray) -> int:
-    """Return the sum of an array's bytes, eight of them taken as one number."""
-    flat = array.reshape(-1).view(np.uint8)
-    whole = len(flat) // 8 * 8
-    return int(flat[:whole].view(np.uint64).sum()) + int(flat[whole:].sum())
 
 
 def _read_index(index: Path) -> dict[str, list]:

@@ -149,7 +149,7 @@ def _existing(folder: str | os.PathLike) -> Path:
     if root.is_dir():
         return root
     try:
-        is_zip = zipfile.is_zipfile(root)
+        is_zip = root.is_file() and zipfile.is_zipfile(root)  # of a device, such as /dev/zero, all would be read
     except (OSError, ValueError):
         is_zip = False
     if is_zip:

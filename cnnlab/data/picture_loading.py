@@ -26,7 +26,7 @@ class _Line(tqdm):
         self.cell_display = display_of_the_cell()
         super().__init__(
             pictures.files, pictures.name, leave=False, delay=1, mininterval=0.25,
-            file=sys.stderr if self.cell_display is None else io.StringIO(),
+            file=(self.cell_display is None and sys.stderr) or io.StringIO(),  # None in pythonw
             bar_format="{desc}: {n_fmt} of {total_fmt} pictures, {remaining} left",
         )  # fmt: skip
 
@@ -55,8 +55,8 @@ def load_pixels(pictures: PictureFolder, *, size: int, grey: bool, fingerprint: 
             "experiment.replace(fingerprint=None) for the pictures that are there now"
         )
     key = f"{present}-{size}-{'grey' if grey else 'colour'}"
-    kept, shape = read_pixels(key), (len(pictures.files), 1 if grey else 3, size, size)
-    if kept is not None and kept.pixels.shape == shape:
+    shape = (len(pictures.files), 1 if grey else 3, size, size)
+    if (kept := read_pixels(key, shape)) is not None:
         return kept
     decoded = Pixels(np.empty(shape, np.uint8), np.empty((*shape[:2], 2), np.int64), np.zeros(shape[:1], bool))
     faults = []

@@ -117,12 +117,13 @@ def normalize(images: Tensor, chosen: np.ndarray, mean: Tensor, std: Tensor) -> 
     """
     normalized = torch.empty(len(chosen), *images.shape[1:])
     pixels, scale = images.numpy(), np.float32(255 if images.dtype == torch.uint8 else 1)
+    result, mean_of_all, std_of_all = normalized.numpy(), mean.numpy(), std.numpy()
     for part in _parts(len(chosen), images):
         first, *others = chosen[part]
-        target = normalized[part].numpy()
+        target = result[part]
         np.divide(pixels[chosen[part]] if others else pixels[first : first + 1], scale, out=target)
-        target -= mean.numpy()
-        target /= std.numpy()
+        target -= mean_of_all
+        target /= std_of_all
     return normalized
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from cnnlab.checks import check_number, check_whole
+from cnnlab.checks import check_input_shape, check_number, check_whole
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import UNKNOWN, Experiment
 from cnnlab.experiments.run import Run
@@ -75,6 +75,7 @@ def _check_kinds(record: dict[str, Any]) -> None:
     for name, kind in kinds.items():
         if not isinstance(record[name], kind):
             raise TypeError(f"{name} is {record[name]!r:.60}")
+    check_number("seconds", record["seconds"], 0)
     columns = record["history"]["columns"]
     if any(columns.values()) and not {"epoch", "train_loss"} <= set(columns):
         raise KeyError("train_loss")
@@ -89,6 +90,8 @@ def _check_kinds(record: dict[str, Any]) -> None:
         raise KeyError("settings")
     if not set(map(type, record["snapshots"] + record["input_shape"])) <= {int} or len(record["input_shape"]) != 3:
         raise TypeError("snapshots or input_shape has something that is no whole number")
+    check_input_shape(record["input_shape"])
+    check_whole("snapshots", min(record["snapshots"], default=0), 0)
     if not set(map(type, record["class_names"])) <= {str}:
         raise TypeError("class_names has something that is no text")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import numbers
 import threading
 import time
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_whole, is_iterable, shown
 from cnnlab.data.dataset import Data
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import NETWORK, TRAINING, UNKNOWN, Experiment, load_from
 from cnnlab.experiments.one_thread import one_thread
 from cnnlab.interpret.recorder import Recorder
@@ -27,6 +28,8 @@ from cnnlab.training.fit import fit
 from cnnlab.training.history import History
 from cnnlab.training.loop import EpochState
 from cnnlab.training.options import check_numbers
+
+MOST_SNAPSHOTS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +78,8 @@ class Run:
         ------
         ConfigError
             If the weights of this epoch were not kept.
+        DataError
+            If they are gone or damaged.
 
         >>> run(Experiment(epochs=2), snapshots=(0, 2)).model(epoch=0)
         """
@@ -89,7 +94,11 @@ class Run:
         model = build_cnn(**network, input_shape=self.input_shape, classes=len(self.class_names))
         tensors, _ = unpack_tensors(self.read_weights(), f"the weights of run {self.experiment.trajectory}")
         start = f"{epoch}."
-        model.load_state_dict({name.removeprefix(start): v for name, v in tensors.items() if name.startswith(start)})
+        weights = {name.removeprefix(start): v for name, v in tensors.items() if name.startswith(start)}
+        shapes = [{name: value.shape for name, value in which.items()} for which in (weights, model.state_dict())]
+        if shapes[0] != shapes[1]:
+            raise DataError(f"the weights of epoch {epoch} are not in the file of this run; sweep it again")
+        model.load_state_dict(weights)
         return model.eval()
 
 
@@ -167,7 +176,10 @@ def check_snapshots(snapshots: Iterable[int]) -> list[int]:
     """Return the epochs in order, each once; raise ConfigError if they are not whole numbers of 0 or more."""
     if not is_iterable(snapshots) or isinstance(snapshots, str):
         raise ConfigError(f"snapshots wants the epochs whose weights are kept, such as (0, 5), got {shown(snapshots)}")
-    return sorted({check_whole("snapshots: epoch", epoch, 0) for epoch in snapshots})
+    epochs = list(itertools.islice(snapshots, MOST_SNAPSHOTS + 1))
+    if len(epochs) > MOST_SNAPSHOTS:
+        raise ConfigError(f"snapshots names more than {MOST_SNAPSHOTS:,} epochs; give fewer, such as range(0, 100, 10)")
+    return sorted({check_whole("snapshots: epoch", epoch, 0) for epoch in epochs})
 
 
 def load_once(experiment: Experiment) -> Data:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice, is_iterable, shown
+from cnnlab.checks import check_choice, is_iterable, listed, shown
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
 from cnnlab.experiments.garbage_collector import garbage_collector_off
@@ -147,9 +147,9 @@ def _as_alternatives(name: str, value: object) -> list:
     if not isinstance(getattr(value, "ndim", 0), int) or getattr(value, "ndim", 0) > 1:
         raise ConfigError(f"{name} wants a value, or a list of values, got {shown(value)}")
     if name == "channels" and isinstance(value, Iterable):  # a single value is itself a sequence of widths
-        values = list(value)
+        values = listed(name, value)
         return [tuple(widths) for widths in values] if values and isinstance(values[0], Iterable) else [tuple(values)]
-    return list(value) if is_iterable(value) and not isinstance(value, str) else [value]
+    return listed(name, value) if is_iterable(value) and not isinstance(value, str) else [value]
 
 
 def bank(part: str) -> Path:

@@ -25,6 +25,7 @@ from cnnlab.experiments.stacks import train_stacks
 from cnnlab.experiments.store import Store
 from cnnlab.experiments.task_queue import TaskQueue, size_of
 from cnnlab.experiments.tasks import (
+    MOST_EXPERIMENTS,
     Task,
     check_experiments,
     count_of_other_pictures,
@@ -39,7 +40,6 @@ from cnnlab.torch_state import usual_torch_state
 from cnnlab.training.device import choose_device
 from cnnlab.training.progress import SweepProgress, TrainingWarning
 
-MOST_EXPERIMENTS = 100_000  # of a grid
 MOST_AT_ONCE = 128  # runs given to an executor of the caller's; each holds one open lock file
 # Up to this many images times epochs, one process is done sooner than two workers, each of which first imports torch.
 # Measured with the default network on two busy cores: 7,500 images take 4.6 s (two workers: 18.7), 50,000 take 23 s

@@ -7,6 +7,7 @@ ones are read off its history.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Failure
 from cnnlab.experiments.store import Claim, Store
 from cnnlab.files import NoLock
+
+MOST_EXPERIMENTS = 100_000  # of a grid, and of a sweep
 
 
 @dataclass
@@ -96,7 +99,10 @@ def check_experiments(experiments: Iterable[Experiment]) -> list[Experiment]:
         raise ConfigError(
             f"sweep wants experiments, such as grid(Experiment(), seed=range(5)); got {shown(experiments)}"
         )
-    experiments = [experiments] if isinstance(experiments, Experiment) else list(experiments)
+    given = [experiments] if isinstance(experiments, Experiment) else experiments
+    experiments = list(itertools.islice(given, MOST_EXPERIMENTS + 1))
+    if len(experiments) > MOST_EXPERIMENTS:
+        raise ConfigError(f"sweep: more than {MOST_EXPERIMENTS:,} experiments are too many; give it a part of them")
     for experiment in experiments:
         if not isinstance(experiment, Experiment):
             raise ConfigError(

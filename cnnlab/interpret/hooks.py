@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from cnnlab.checks import check_choice, check_images, is_iterable, shown
+from cnnlab.checks import check_choice, check_images, is_iterable, listed, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.networks import check_visible, named_layers, original, tensors_in, uncompiled
 
@@ -100,7 +100,9 @@ def choose_layers(model: nn.Module, layers: Layers = None) -> dict[str, nn.Modul
     once = {name: layer for name, layer in named_layers(model) if name}  # each layer by its first name only
     if layers is None:
         return {name: layer for name, layer in once.items() if not any(layer.children())} or {"": model}
-    wanted: list[Any] = list(layers) if is_iterable(layers) and not isinstance(layers, (str, nn.Module)) else [layers]
+    are_several = is_iterable(layers) and not isinstance(layers, (str, nn.Module))
+    given: Any = layers
+    wanted: list[Any] = listed("layers", given) if are_several else [given]
     if not wanted:
         raise ConfigError("layers names none; give names or types of layers, or leave it out for all of them")
     chosen: set[str] = set()

@@ -16,7 +16,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.interpret.capture import capture
 from cnnlab.interpret.hooks import check_unit, layer_of_output
 from cnnlab.machine import check_memory
-from cnnlab.model.compatibility import check_takes
+from cnnlab.model.compatibility import CANNOT_TAKE, check_takes
 from cnnlab.model.networks import check_model, copied, dtype_of, original
 from cnnlab.torch_state import usual_torch_state
 
@@ -70,12 +70,20 @@ def _experiment(
     """Return a function: does the output become NaN if these rows and columns of an image of zeros are NaN?"""
     twin = copied(model)[0].cpu().double()  # in single precision, fast convolutions may smear a NaN (Winograd)
     blank = torch.zeros(1, *input_shape, dtype=torch.float64)
+    try:
+        with torch.no_grad():
+            twin(blank.clone())
+    except CANNOT_TAKE:  # it makes single numbers itself, or has quantized layers
+        twin, blank = copied(model)[0].cpu(), blank.to(dtype_of(model))
 
     def depends_on(rows: slice = slice(None), columns: slice = slice(None)) -> bool:
         image = blank.clone()
         image[:, :, rows, columns] = float("nan")
         with capture(twin, layer_of_output(twin, layer)) as seen, torch.no_grad():
-            twin(image)
+            try:
+                twin(image)
+            except CANNOT_TAKE as error:
+                raise ConfigError(f"a layer of the model can't take pixels that are NaN ({error})") from error
         return bool(_places(seen[layer], layer, unit, place)[place].isnan())
 
     return depends_on

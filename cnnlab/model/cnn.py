@@ -169,7 +169,7 @@ def count_parameters(model: nn.Module) -> int:
     >>> count_parameters(build_cnn())
     105866
     """
-    if any(is_lazy(parameter) for parameter in check_model(model).parameters()):
+    if any(is_lazy(parameter) for parameter in check_model(model, may_be_meta=True).parameters()):
         raise ConfigError("the model has lazy layers, which get weights with the first image; call model(images) first")
     return sum(parameter.numel() for parameter in model.parameters())
 

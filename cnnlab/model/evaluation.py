@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_batch_size, shown
+from cnnlab.checks import check_batch_size, listed, shown
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.model.compatibility import check_label_range, first_logits
@@ -115,7 +115,7 @@ def evaluate_all(models: Iterable[nn.Module], split: Split, *, batch_size: int =
     """
     check_arguments(evaluate_all, locals())
     batch_size = check_batch_size(batch_size)
-    models = list(models)
+    models = listed("models", models, most=10_000)
     if not models or not isinstance(split, Split) or len(split) < 2:
         raise ConfigError(
             f"evaluate_all wants networks and a Split of two images or more, got {len(models)}, {shown(split)}"

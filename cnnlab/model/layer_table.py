@@ -105,7 +105,8 @@ def layer_table(model: nn.Module, input_shape: tuple[int, int, int] | None = Non
     >>> layer_table(build_cnn())[0].receptive_field
     3
     """
-    input_shape = getattr(check_model(model), "input_shape", None) if input_shape is None else input_shape
+    check_model(model, may_be_meta=True)
+    input_shape = getattr(model, "input_shape", None) if input_shape is None else input_shape
     if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
         raise ConfigError(
             "layer_table wants input_shape=(C, H, W) of one image for a network that is not from build_cnn; "

@@ -24,10 +24,15 @@ _open_blocks = 0
 _stance = contextlib.ExitStack()
 
 
-def check_model(model: object) -> nn.Module:
-    """Return model; raise ConfigError unless it is an nn.Module."""
+def check_model(model: object, *, may_be_meta: bool = False) -> nn.Module:
+    """Return model; raise ConfigError unless it is an nn.Module whose weights have values.
+
+    may_be_meta: weights on the device "meta", which have none, will do.
+    """
     if not isinstance(model, nn.Module):
         raise ConfigError(f"model must be an nn.Module, such as build_cnn(), got {shown(model)}")
+    if not may_be_meta and any(value.is_meta for value in (*model.parameters(), *model.buffers())):
+        raise ConfigError("the model is on the device 'meta', where weights have no values; make it on the processor")
     return model
 
 
@@ -54,9 +59,14 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     Raises ConfigError if another thread is training the network, which would then train in eval mode.
     """
     check_not_in_training(model)
-    modes = [(layer, layer.training) for layer in model.modules()]
-    model.eval()
+    layers = list(model.modules())
+    modes = [(layer, layer.training) for layer in layers if hasattr(layer, "training")]  # torch.jit.freeze removes it
     try:
+        if len(modes) == len(layers):
+            model.eval()
+        else:
+            for layer, _ in modes:
+                layer.training = False
         yield
     finally:
         for layer, mode in modes:

@@ -11,9 +11,11 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import atomic_write, check_output_file, check_path
+from cnnlab.machine import free_memory
 from cnnlab.model.in_training import check_not_in_training
 from cnnlab.model.networks import check_model, plain_name
 from cnnlab.torch_state import usual_torch_state
@@ -87,6 +89,8 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
     """
     state = {plain_name(name): value for name, value in model.state_dict().items()}
     for name, value in state.items():
+        if is_lazy(value):
+            raise ConfigError(f"{name} of the network has no shape yet; call model(images[:1]) once before")
         if not isinstance(value, Tensor):
             raise ConfigError(
                 f"{name} in the network's state_dict is no tensor, got {type(value).__name__}; a file of "
@@ -111,8 +115,13 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     path = check_path("path", path)
     if not path.is_file():
         raise DataError(f"{path} does not exist; save_weights(model, path) writes such a file")
+    size = path.stat().st_size
     try:
+        if size > (free_memory() or size):
+            raise MemoryError
         content = path.read_bytes()
+    except MemoryError as error:
+        raise DataError(f"{path} has {size:,} bytes, more than the free memory; copy it again") from error
     except OSError as error:
         raise DataError(f"{path} can't be read ({error.strerror}); copy it again, or give another path") from error
     return unpack_tensors(content, str(path))

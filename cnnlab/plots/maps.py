@@ -72,7 +72,7 @@ def plot_filters(
     check_number("limit", limit or 0.0, 0, below=MOST_OF_A_SCALE)
     convolutions = {name: module for name, module in layers if isinstance(module, nn.Conv2d)}
     check_choice("layer", layer, convolutions)
-    weights = convolutions[layer].weight[:, 0].detach().cpu()  # (filters, height, width)
+    weights = convolutions[layer].weight[:, 0].detach().cpu().float()  # (filters, height, width)
     tiles = weights.numpy()[..., None]
     ax = montage_axes(tiles, columns, ax, right=COLOUR_BAR)
     picture, _ = montage(tiles, columns, gap=1)

@@ -37,11 +37,21 @@ def label_text(name: object, longest: int = LONGEST) -> str:
     >>> label_text("a name\\nof two lines"), label_text("a_very_long_name_of_a_class_of_dogs", longest=16)
     ('a name of two lines', 'a_very_l…of_dogs')
     """
-    visible = " ".join("".join(letter if letter.isprintable() else " " for letter in str(name)).split())
+    visible = " ".join(_visible(str(name)).split())
     visible = visible or repr(str(name)) * bool(str(name))  # of a name that is nothing but spaces
-    families = families_of(visible)
+    return shorten(_drawable(visible), longest)
+
+
+def _drawable(line: str) -> list[str]:
+    """Return the letters of a line, a code in place of each that no font has; warn of those, once for each."""
+    families = families_of(line)
     warn_of_missing([letter for letter, family in families.items() if family is None])
-    return shorten([letter if families[letter] is not None else code_of(letter) for letter in visible], longest)
+    return [letter if families[letter] is not None else code_of(letter) for letter in line]
+
+
+def _visible(text: str) -> str:
+    """Return the text with a space for each letter that nobody sees, such as a line break or a mark of direction."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def legend_text(name: object, longest: int = 2 * LONGEST) -> str:
@@ -82,8 +92,13 @@ def columns(text: str) -> int:
 
 
 def write_plainly(text: Text) -> None:
-    """Let a text not be read as a formula, give it the fonts that have its letters, and draw Arabic from the right."""
+    """Let a text show each letter as it is: never as part of a formula, in a font that has it, Arabic from the right.
+
+    A letter that no font has becomes its code, as in `label_text`. Call it for every text that holds a name.
+    """
     text.set_parse_math(False)
+    text.set_usetex(False)  # which a notebook may have set for all texts
+    text.set_text("\n".join("".join(_drawable(_visible(line))) for line in text.get_text().split("\n")))
     letters = text.get_text() if DRAWS_RIGHT_TO_LEFT else drawn_order(text.get_text())
     if others := other_families(letters):
         text.set_fontfamily([*matplotlib.rcParams["font.family"], *others])
@@ -115,10 +130,10 @@ class FittedText(Text):
 
     def __init__(self, x: float, y: float, text: str, *, room: float, **look: Any) -> None:
         super().__init__(x, y, text, **look)
-        self.whole, self.room = text, room
+        write_plainly(self)
+        self.whole, self.room = self.get_text(), room
         self.largest = float(self.get_fontsize())
         self._fitted_to: float | None = None
-        write_plainly(self)
 
     def draw(self, renderer: Any) -> None:
         """Draw the text as it fits."""

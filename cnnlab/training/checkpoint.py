@@ -18,6 +18,7 @@ from cnnlab.training.history import History, warn_if_environments_differ
 FORMAT = "cnnlab checkpoint 3"
 # The format before that: only its tensors have a checksum. It is read, and the next epoch writes the present format.
 OLD_FORMAT = "cnnlab checkpoint 2"
+MOMENTS = {"Adam": ("step", "exp_avg", "exp_avg_sq"), "RMSprop": ("step", "square_avg")}  # what a step keeps
 
 
 def save_checkpoint(
@@ -129,6 +130,11 @@ def _check_contents(
             raise ValueError("its weights")
     if [set(group) for group in groups] != [set(group) - {"params"} for group in optimizer.param_groups]:
         raise ValueError("the settings of its optimizer")
+    moments = [set(_under(f"optimizer.{index}", tensors)) for index, _ in enumerate(model.parameters())]
+    wanted = set(MOMENTS.get(type(optimizer).__name__, ()))
+    wanted |= {"momentum_buffer"} if groups[0].get("momentum") else set()
+    if {frozenset(names) for names in moments if names} != ({frozenset(wanted)} if wanted and len(saved) else set()):
+        raise ValueError("the state of its optimizer")
     for index, generator in enumerate(_generators(model, order)):
         torch.Generator().set_state(tensors[f"generator.{index}"])
         if tensors[f"generator.{index}"].shape != generator.get_state().shape:

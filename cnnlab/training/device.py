@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from cnnlab.checks import check_device
+from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 
 
@@ -14,6 +16,22 @@ def choose_device(device: str | torch.device | None) -> torch.device:
     if chosen.type == "meta":
         raise ConfigError("device='meta' has no values, so nothing can be trained there; choose 'cpu', or leave it out")
     return chosen
+
+
+def check_dtypes(device: torch.device, model: nn.Module, data: Data) -> None:
+    """Raise ConfigError unless the device has the kinds of numbers of the network and of the images.
+
+    Apple's GPUs have no float64.
+    """
+    values = [*model.parameters(), *model.buffers(), data.train.images, data.validation.images]
+    for dtype in {value.dtype for value in values if value.is_floating_point()}:
+        try:
+            torch.empty(1, dtype=dtype).to(device)
+        except (TypeError, RuntimeError) as error:
+            kind = str(dtype).removeprefix("torch.")
+            raise ConfigError(
+                f"device={str(device)!r} has no {kind}; write model.float(), and images.float(), or choose 'cpu'"
+            ) from error
 
 
 def what_to_try(batch_size: int) -> str:

@@ -24,7 +24,7 @@ from cnnlab.model.networks import device_of
 from cnnlab.model.random_numbers import seeded
 from cnnlab.model.weights import weights_of
 from cnnlab.torch_state import reproducible_gpu, usual_torch_state
-from cnnlab.training.device import choose_device, is_out_of_memory, what_to_try
+from cnnlab.training.device import check_dtypes, choose_device, is_out_of_memory, what_to_try
 from cnnlab.training.history import History
 from cnnlab.training.loop import Diverged, EpochState, Stopped, Training
 from cnnlab.training.options import LEARNING_RATES, check_fits, check_helpers, check_network, check_settings
@@ -130,6 +130,7 @@ def fit(  # noqa: PLR0913 (a training's settings)
         around.enter_context(being_trained(model))
         with contextlib.nullcontext() if is_plain(model) else seeded(0, device_of(model)):
             check_fits(model, data, settings)
+            check_dtypes(device, model, data)
             layout = rehearse(model, data, settings["batch_size"])
         if checkpoint is not None:
             weights_of(model)  # raises ConfigError if they can't be saved

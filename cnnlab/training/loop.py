@@ -11,6 +11,7 @@ import math
 import threading
 import time
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,7 +254,10 @@ def _copy_weights(model: nn.Module) -> dict[str, Tensor]:
     """Return a copy of the network's state_dict."""
     # A network may keep something else than tensors there: nn.Module.get_extra_state.
     state = model.state_dict()
-    return {name: value.detach().clone() if isinstance(value, Tensor) else value for name, value in state.items()}
+    copies = OrderedDict((name, value.detach().clone() if isinstance(value, Tensor) else value)
+                         for name, value in state.items())  # fmt: skip
+    copies._metadata = state._metadata  # pyright: ignore (versions of layers, which quantized ones need)
+    return copies
 
 
 def _is_finite(value: object) -> bool:

@@ -16,7 +16,7 @@ from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 from cnnlab.files import check_output_file
 from cnnlab.model.compatibility import check_label_range, check_one_row, check_takes
-from cnnlab.model.networks import logits_of
+from cnnlab.model.networks import check_model, logits_of
 from cnnlab.training.history import METRICS
 
 OPTIMIZERS = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
@@ -119,6 +119,7 @@ def check_network(model: object) -> None:
         raise ConfigError(
             f"model must be an nn.Module with parameters to train, such as build_cnn(); got {shown(model)}"
         )
+    check_model(model)
 
 
 def _check_outputs(model: nn.Module, data: Data) -> None:

@@ -7,6 +7,7 @@ run. What stays is one sentence on standard output.
 from __future__ import annotations
 
 import contextlib
+import html
 import io
 import math
 import sys
@@ -63,7 +64,7 @@ class _Line(tqdm):
         notebook = self.cell_display is not None
         super().__init__(
             total=total, desc=words, leave=False, mininterval=PAUSE, delay=PAUSE if delay is None else delay,
-            miniters=0, file=io.StringIO() if notebook else sys.stdout,
+            miniters=0, file=io.StringIO() if notebook else sys.stdout or io.StringIO(),  # None in pythonw
             bar_format=WORDS if notebook else "|{bar:10}| {percentage:3.0f} %, " + WORDS,
             disable=None if shown and not notebook else not shown,  # None: unless it is a terminal
         )  # fmt: skip
@@ -90,7 +91,7 @@ class _Line(tqdm):
             return super().display(msg, pos)
         words = str(self) if msg is None else msg
         bar = f'<progress value="{self.n}" max="{self.total}"></progress>'
-        self.cell_display.update(bundle(words, f"<label>{bar} {words}</label>" if words else ""), raw=True)
+        self.cell_display.update(bundle(words, f"<label>{bar} {html.escape(words)}</label>" if words else ""), raw=True)
         return None
 
 

@@ -55,6 +55,8 @@ def _failure(model: nn.Module, split: Split, layout: torch.memory_format) -> Exc
         raise
     except CANNOT_TAKE as error:
         return error
+    if all(parameter.grad is None for parameter in twin.parameters()):
+        return ValueError("no weight gets a gradient: the model is quantized, or detaches its values")
     return None
 
 

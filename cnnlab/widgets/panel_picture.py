@@ -6,7 +6,6 @@ import html
 import io
 import math
 import re
-import textwrap
 from collections.abc import Iterator
 
 import ipywidgets
@@ -18,6 +17,8 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from cnnlab.model.convolution import format_number
+from cnnlab.plots.names import label_text, write_plainly
+from cnnlab.plots.style import wrapped
 from cnnlab.widgets.web.canvas import NumberGrid, PixelCanvas
 from cnnlab.widgets.web.drawing_canvas import SIDE, DrawingCanvas
 from cnnlab.widgets.web.live_plot import LivePlot
@@ -29,6 +30,7 @@ GAP = 14  # pixels between two pictures
 LINE = 15  # pixels of a line of words
 LETTER = 6.4  # pixels of a letter, about
 MOST = 4  # pictures in a line
+LONGEST = 2000  # letters of a paragraph
 COLOURS = 64  # of the PNG, so that a notebook stays small
 
 
@@ -38,8 +40,7 @@ def draw_panel(panel: ipywidgets.VBox, words: str) -> Figure:
     >>> draw_panel(ConvolutionExplorer(), "row 14, column 14: 9 products, sum −0.33")
     """
     rows = [line for row in _rows_of(panel) for line in _lines(row)]
-    lines = textwrap.wrap(_settings(panel), int(WIDTH / LETTER))[:3]
-    lines += [line for paragraph in words.split("\n") for line in textwrap.wrap(paragraph, int(WIDTH / LETTER))]
+    lines = _in_lines(_settings(panel), WIDTH)[:3] + _in_lines(words, WIDTH)
     heights = [max(_height(part, width) for part, width in row) for row in rows]
     total = sum(heights) + GAP * (len(rows) + 1) + LINE * len(lines)
     figure = Figure((WIDTH / DPI, total / DPI), dpi=DPI, facecolor="white")
@@ -53,7 +54,7 @@ def draw_panel(panel: ipywidgets.VBox, words: str) -> Figure:
         top += height + GAP
     for place, line in enumerate(lines):
         y = 1 - (top + LINE * place) / total
-        figure.text(GAP / WIDTH, y, line, va="top", fontsize=8, color="0.2", parse_math=False)
+        write_plainly(figure.text(GAP / WIDTH, y, line, va="top", fontsize=8, color="0.2"))
     return figure
 
 
@@ -142,7 +143,13 @@ def _words_of(part: Picture, width: int) -> tuple[list[str], list[str]]:
     """Return the lines above and below a picture of this width; how to draw with keys is no word for a reader."""
     above = getattr(part, "title", "")
     below = "" if isinstance(part, DrawingCanvas) else getattr(part, "caption", "").split("\n")[0]
-    return textwrap.wrap(above, max(12, int(width / LETTER))), textwrap.wrap(below, max(12, int(width / LETTER)))
+    return _in_lines(above, width), _in_lines(below, width)
+
+
+def _in_lines(words: str, width: int) -> list[str]:
+    """Return words as the lines in which they stand on a picture of this width, in pixels."""
+    paragraphs = [label_text(paragraph, LONGEST) for paragraph in words.split("\n")]
+    return [line for words in paragraphs if words for line in wrapped(words, max(12, int(width / LETTER))).split("\n")]
 
 
 def _height(part: Picture, width: int) -> int:
@@ -161,8 +168,8 @@ def _draw(figure: Figure, part: Picture, left: int, top: int, width: int) -> Non
     ax.set_axis_off()
     _draw_marks(ax, part)
     for words, y, look in ((above, top - 3, ("bottom", "black")), (below, top + height + 2, ("top", "0.3"))):
-        place = {"va": look[0], "color": look[1], "fontsize": 8, "parse_math": False}
-        figure.text(left / WIDTH, 1 - y / total, "\n".join(words), **place)
+        place = {"va": look[0], "color": look[1], "fontsize": 8}
+        write_plainly(figure.text(left / WIDTH, 1 - y / total, "\n".join(words), **place))
 
 
 def _draw_marks(ax: Axes, part: Picture) -> None:
@@ -179,4 +186,4 @@ def _draw_marks(ax: Axes, part: Picture) -> None:
             red, green, blue, _ = part.pixels[4 * place : 4 * place + 4]
             ink = "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "white"  # as in number_grid.js
             text = value if isinstance(value, str) else format_number(value)
-            ax.text(column, row, text, ha="center", va="center", fontsize=size, color=ink, parse_math=False)
+            write_plainly(ax.text(column, row, text, ha="center", va="center", fontsize=size, color=ink))

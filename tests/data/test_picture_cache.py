@@ -113,19 +113,75 @@ def test_the_second_loading_decodes_nothing_and_gives_the_same_bits(pets, decode
     assert len(decoded) == 80
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "changed sums", "emptied", "other arrays"])
+PICTURE = 28 * 28  # bytes; the file has 20 of them, 20 pairs of sums of 16 bytes, 20 switches and a hash
+
+
+def swapped(content, first, second, size):
+    """Return bytes in which two parts of this size have changed places."""
+    one, other = content[first : first + size], content[second : second + size]
+    return content[:first] + other + content[first + size : second] + one + content[second + size :]
+
+
+DAMAGES = {
+    "cut": lambda content: content[:5000],
+    "cut at the end": lambda content: content[:-1],
+    "longer": lambda content: content + b"\0",
+    "emptied": lambda content: content[:0],
+    "all zeros": lambda content: bytes(len(content)),
+    "a bit of a pixel": lambda content: bytes([content[0] ^ 16]) + content[1:],
+    "a bit of a sum": lambda content: content[:20 * PICTURE] + bytes([content[20 * PICTURE] ^ 1])
+    + content[20 * PICTURE + 1 :],
+    "a switch": lambda content: content[: 20 * (PICTURE + 16)] + b"\1" + content[20 * (PICTURE + 16) + 1 :],
+    "two pictures swapped": lambda content: swapped(content, 0, 7 * PICTURE, PICTURE),
+    "two numbers swapped": lambda content: swapped(content, 0, 8, 8),
+    "parts of two rows swapped": lambda content: swapped(content, 0, 8192, 4096),
+    "two pixels swapped": lambda content: swapped(content, 3, 4, 1),
+    "the sums swapped": lambda content: swapped(content, 20 * PICTURE, 20 * PICTURE + 16, 16),
+    "other arrays": lambda content: (npy_file() + content)[: len(content)],
+}  # fmt: skip
+
+
+def npy_file():
+    file = io.BytesIO()
+    for array in (np.zeros((20, 1, 28, 28), np.uint8), np.zeros(3), np.zeros(20, bool)):
+        np.save(file, array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_cache_is_made_anew(pets, decoded, damage):
     sound = load_images(pets).train.images
     (file,) = (cache_folder() / "pictures").glob("*.pixels")
-    content = bytearray(file.read_bytes())
-    place = content.rindex(b"\x93NUMPY") - 100 if damage == "changed sums" else len(content) // 2
-    content[place] ^= 16
-    other = io.BytesIO()
-    for array in (np.zeros((20, 1, 28, 28), np.uint8), np.zeros(3), np.zeros(20, bool)):
-        np.save(other, array)
-    file.write_bytes({"cut": content[:5000], "emptied": b"", "other arrays": other.getvalue()}.get(damage, content))
+    content = file.read_bytes()
+    assert len(content) == 20 * (PICTURE + 16 + 1) + 32
+    assert DAMAGES[damage](content) != content
+    file.write_bytes(DAMAGES[damage](content))
     assert torch.equal(load_images(pets).train.images, sound)
     assert len(decoded) == 40
+    assert file.read_bytes() == content
+
+
+def test_the_pixels_of_other_pictures_under_this_name_are_not_taken(pets, decoded, tmp_path):
+    other = shutil.copytree(pets, tmp_path / "other")
+    Image.new("RGB", (12, 12)).save(other / "cat" / "0.bmp")
+    load_images(other)
+    (file,) = (cache_folder() / "pictures").glob("*.pixels")
+    sound = load_images(pets).train.images
+    (own,) = {*(cache_folder() / "pictures").glob("*.pixels")} - {file}
+    shutil.copy(file, own)
+    assert torch.equal(load_images(pets).train.images, sound)
+    assert len(decoded) == 60
+
+
+def test_a_folder_or_a_huge_file_in_the_place_of_the_pixels_is_no_harm(pets, decoded):
+    sound = load_images(pets).train.images
+    (file,) = (cache_folder() / "pictures").glob("*.pixels")
+    os.truncate(file, 10**12)  # without blocks on the disk
+    assert torch.equal(load_images(pets).train.images, sound)
+    file.unlink()
+    file.mkdir()
+    assert torch.equal(load_images(pets).train.images, sound)
+    assert len(decoded) == 60
 
 
 def test_without_a_cache_folder_all_works(pets, monkeypatch, tmp_path):
@@ -136,7 +192,7 @@ def test_without_a_cache_folder_all_works(pets, monkeypatch, tmp_path):
 
 def test_the_oldest_pixels_are_removed(pets, monkeypatch):
     monkeypatch.setattr(picture_cache, "MOST_BYTES", 3000)
-    for size in (4, 8, 10):  # 20 pictures of 100 bytes, and of 64: more than 3,000 with what stands around them
+    for size in (4, 8, 10):  # 20 pictures of 100 bytes, and of 64: more than 3,000 with their sums
         load_images(pets, size=size)
     (left,) = (cache_folder() / "pictures").glob("*.pixels")
     assert "-10-grey-" in left.name

@@ -73,4 +73,7 @@ def test_images_of_every_size_are_normalized_alike():
         images = torch.randint(0, 256, (8, 3, side, side), dtype=torch.uint8)
         mean, std = torch.rand(3, 1, 1), torch.rand(3, 1, 1) + 0.1
         chosen = np.array([5, 0, 7, 3])
-        assert torch.equal(normalize(images, chosen, mean, std), (images[chosen] / 255 - mean) / std)
+        normalized = normalize(images, chosen, mean, std)
+        assert torch.equal(normalized, (images[chosen] / 255 - mean) / std)
+        assert normalized.data_ptr() % 64 == torch.empty(5, 7).data_ptr() % 64 == 0
+        assert normalize(images, chosen[:0], mean, std).shape == (0, 3, side, side)

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -271,6 +272,16 @@ def test_a_record_that_is_written_again_without_weights_keeps_their_checksum(sto
     assert store.has_weights(ONE)
 
 
+def test_an_epoch_that_is_not_in_the_weights_is_said_in_words(tmp_path):
+    sweep([TINY], tmp_path, snapshots=(1, 2), **QUIET)
+    path = tmp_path / f"{TINY.trajectory}.json"
+    path.write_bytes(encode(decode(path.read_bytes()) | {"snapshots": [0, 1, 2]}))
+    (run,) = load_runs(tmp_path)
+    assert run.model(1).training is False
+    with pytest.raises(DataError, match="the weights of epoch 0 are not in the file of this run; sweep it again"):
+        run.model(0)
+
+
 def test_a_record_of_an_earlier_version_does_not_say_which_weights_it_has(store):
     store.write(ONE, RECORD)
     (store.path / f"{ONE}.safetensors").write_bytes(WEIGHTS)
@@ -295,6 +306,12 @@ def sealed(change):
         path.write_bytes(encode(record))
 
     return write
+
+
+def endless(path):
+    """Write a number that JSON allows and that is read as infinite."""
+    rest = re.sub(rb'"seconds":[0-9.e+-]+', b'"seconds":1e999', path.read_bytes().partition(b"\n")[2])
+    path.write_bytes(b'{"crc32":"%08x",\n' % zlib.crc32(rest) + rest)
 
 
 def as_folder(path):
@@ -349,6 +366,10 @@ DAMAGE = {
     "asked for nothing": sealed(lambda record: record.update(asked=None)),
     "asked in words": sealed(lambda record: record.update(asked=[["one", None, 0.0]])),
     "no time": sealed(lambda record: record.pop("seconds")),
+    "seconds without an end": endless,
+    "seconds below 0": sealed(lambda record: record.update(seconds=-1)),
+    "a shape of nothing": sealed(lambda record: record.update(input_shape=[0, -3, 10**8])),
+    "a snapshot before the start": sealed(lambda record: record.update(snapshots=[-1])),
     "no snapshots": sealed(lambda record: record.pop("snapshots")),
     "a shape in words": sealed(lambda record: record.update(input_shape="1x28x28")),
     "no classes": sealed(lambda record: record.update(class_names=None)),

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import copy
 import os
+from dataclasses import replace
 
 import pretend_gpu
 import pytest
 import torch
+from torch import nn
 
 from cnnlab.comparison.compare import compare
 from cnnlab.data.loading import load_data
+from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import run
 from cnnlab.experiments.sweep import grid, sweep
@@ -27,13 +30,15 @@ from cnnlab.interpret.saliency_check import saliency_check
 from cnnlab.interpret.top_images import top_images
 from cnnlab.interpret.weight_distributions import weight_distributions
 from cnnlab.model.cnn import Dropout, build_cnn
-from cnnlab.model.evaluation import evaluate, mistakes
+from cnnlab.model.evaluation import evaluate, evaluate_all, mistakes, predict
 from cnnlab.training.fit import fit
 
 PRETENDS = "CNNLAB_TEST_PRETEND_GPU" in os.environ
+HAS_DOUBLES = os.environ.get("CNNLAB_TEST_PRETEND_GPU") != "without float64"
+DTYPE, CLOSE = (torch.float64, 1e-9) if HAS_DOUBLES else (torch.float32, 1e-4)
 DEVICE = pretend_gpu.NAME if PRETENDS else "cuda"
 if PRETENDS:
-    pretend_gpu.register()
+    pretend_gpu.register(without_doubles=not HAS_DOUBLES)
 
 pytestmark = pytest.mark.skipif(
     not PRETENDS and not torch.cuda.is_available(),
@@ -49,8 +54,8 @@ def data():
 @pytest.fixture
 def both(data):
     """Return the same network on the processor and on the GPU, and images on the processor."""
-    model = build_cnn(seed=1).double()
-    return model, build_cnn(seed=1).double().to(DEVICE), data.validation.images.double()
+    model = build_cnn(seed=1).to(DTYPE)
+    return model, build_cnn(seed=1).to(DTYPE).to(DEVICE), data.validation.images.to(DTYPE)
 
 
 def test_capture_keeps_tensors_there(both):
@@ -65,15 +70,15 @@ def test_statistics_gradients_and_weights_are_the_same(both, data):
     for expected, actual in zip(
         *(activation_statistics(model, images).values() for model in (here, there)), strict=True
     ):
-        assert actual.scale == pytest.approx(expected.scale, rel=1e-9)
+        assert actual.scale == pytest.approx(expected.scale, rel=CLOSE)
         assert actual.dead == expected.dead
     flows = []
     for model in (here, there):
         adam = torch.optim.Adam(model.parameters())
         flows.append(gradient_flow(model, images, data.validation.labels, optimizer=adam))
     for name, row in flows[0].items():
-        assert row.gradient_norm == pytest.approx(flows[1][name].gradient_norm, rel=1e-9)
-        assert row.update_ratio == pytest.approx(flows[1][name].update_ratio, rel=1e-6)
+        assert row.gradient_norm == pytest.approx(flows[1][name].gradient_norm, rel=CLOSE)
+        assert row.update_ratio == pytest.approx(flows[1][name].update_ratio, rel=max(1e-6, CLOSE))
     assert weight_distributions(there, here)["conv1"].change == 0
 
 
@@ -82,7 +87,7 @@ def test_saliency_is_the_same(both, method):
     here, there, images = both
     expected, actual = (saliency(model, images[:4], 3, method) for model in (here, there))
     assert actual.device.type == "cpu"  # where the images are
-    assert torch.allclose(actual, expected, rtol=1e-6, atol=1e-12)
+    assert torch.allclose(actual, expected, rtol=max(1e-6, CLOSE), atol=CLOSE / 1000)
     assert saliency(there, images[:4].to(DEVICE), 3, method).device.type == DEVICE
     assert saliency_check(there, images[:4], method=method).correlation["random weights"].shape == (4,)
 
@@ -99,6 +104,9 @@ def test_scores_are_the_same(data):
     here, there = (evaluate(build_cnn(seed=1).to(device), data.validation) for device in ("cpu", DEVICE))
     assert there.accuracy == here.accuracy
     assert there.loss == pytest.approx(here.loss, rel=1e-3)  # a GPU may round its products to fewer digits
+    network = build_cnn(seed=1)
+    expected, actual = evaluate_all([network], data.validation), evaluate_all([network.to(DEVICE)], data.validation)
+    assert actual.loss == pytest.approx(expected.loss, rel=1e-3)
 
 
 def test_dropout_drops_the_same_units_there():
@@ -180,3 +188,42 @@ def test_tensors_there_behave_as_tensors_do():
     (there @ weights).square().sum().backward()  # the gradient of 3² + 6²: 2 · 3 · 1 + 2 · 6 · 2
     assert weights.grad.device == there.device
     assert weights.grad.tolist() == [30, 30, 30]
+
+
+@pytest.mark.skipif(HAS_DOUBLES, reason="this device has float64")
+def test_numbers_that_the_device_lacks_are_refused_in_words_before_training(data):
+    words = f"device={DEVICE!r}.* has no float64; "
+    images = [data.train.images.double(), data.validation.images.double()]
+    splits = [replace(split, images=each) for split, each in zip((data.train, data.validation), images, strict=True)]
+    doubles = replace(data, train=splits[0], validation=splits[1])
+    epochs = []
+    for model in (build_cnn(seed=1).double(), nn.Sequential(nn.Flatten(), nn.Linear(784, 10).double())):
+        before = copy.deepcopy(model.state_dict())
+        with pytest.raises(ConfigError, match=words):
+            fit(model, doubles, epochs=1, device=DEVICE, on_epoch=epochs.append, progress=False)
+        assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+        assert next(model.parameters()).device.type == "cpu"
+    buffered = nn.Sequential(build_cnn(seed=1), nn.Identity())
+    buffered.register_buffer("kept", torch.zeros(2, dtype=torch.float64))
+    with pytest.raises(ConfigError, match=words):
+        fit(buffered, data, epochs=1, device=DEVICE, on_epoch=epochs.append, progress=False)
+    assert epochs == []
+    assert fit(build_cnn(seed=1), data, epochs=1, device=DEVICE, progress=False).stopped_by == "epochs"
+    network = build_cnn(seed=1).to(DEVICE)
+    with pytest.raises(ConfigError, match=r"images are torch.float64 and the model is torch.float32; give images.to"):
+        predict(network, images[0])
+
+
+@pytest.mark.skipif(HAS_DOUBLES, reason="this device has float64")
+def test_the_pretend_device_refuses_float64_as_apples_gpus_do():
+    there = torch.ones(2, device=DEVICE)
+    for refused in (
+        lambda: torch.ones(2, dtype=torch.float64).to(DEVICE),
+        lambda: there.double(),
+        lambda: there.sum(dtype=torch.float64),
+        lambda: torch.zeros(2, dtype=torch.float64, device=DEVICE),
+        lambda: build_cnn().double().to(DEVICE),
+    ):
+        with pytest.raises(TypeError, match="float64"):
+            refused()
+    assert (there * 0.5).dtype == (there * torch.tensor(0.5, dtype=torch.float64)).dtype == torch.float32

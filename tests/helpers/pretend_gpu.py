@@ -5,7 +5,8 @@ the processor's under the other device's name (DLPack hands it over without a co
 the processor. What a GPU refuses is refused here, too: an operation on tensors of both sides, and numpy().
 
 This shows where tensors lie, and nothing else of a GPU: none of its kernels runs, nothing is rounded in another order,
-nothing runs beside the processor, and random numbers are the processor's. A GPU may refuse more than this does: here, a
+nothing runs beside the processor, and random numbers are the processor's. On request it has no float64, as Apple's GPUs
+have none. A GPU may refuse more than this does: here, a
 single number on the processor (0-dimensional) is let into every operation.
 
 A device is registered for good, and before the process's first backward pass: have a process for it alone.
@@ -37,8 +38,13 @@ def is_possible() -> bool:
     return hasattr(backend_registration, "_setup_privateuseone_for_python_backend")
 
 
-def register() -> None:
-    """Teach torch the device "pretend"."""
+_without_doubles = False  # of the pretend device
+
+
+def register(*, without_doubles: bool = False) -> None:
+    """Teach torch the device "pretend"; without_doubles: it has no float64, as Apple's GPUs ("mps")."""
+    global _without_doubles
+    _without_doubles = without_doubles
     backend_registration._setup_privateuseone_for_python_backend(NAME)
     every, aten = torch.library.Library("_", "IMPL"), torch.library.Library("aten", "IMPL", "PrivateUse1")
     every.fallback(_on_the_processor, "PrivateUse1")
@@ -70,6 +76,10 @@ def _on_the_processor(operation, *args, **kwargs):
     def there(value):
         if not isinstance(value, Tensor) or any(value is own for own in mine):
             return value
+        if _without_doubles and value.dtype in (torch.float64, torch.complex128):
+            raise TypeError(
+                "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64."
+            )
         same = next((known for known, stand_in in pairs if stand_in is value), None)  # in-place, or out=
         return _handed_over(value, _PRETEND) if same is None else same
 

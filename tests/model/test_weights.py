@@ -1,7 +1,9 @@
 """Weights written to a file and read again; damaged files, pickles and other architectures are refused."""
 
 import copy
+import os
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -56,6 +58,18 @@ def test_weights_that_are_not_sound_are_refused_and_nothing_is_executed(tmp_path
         load_weights(model, tmp_path / "none.safetensors")
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+def test_a_huge_file_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    model, path = build_cnn(seed=1), tmp_path / "weights.safetensors"
+    save_weights(model, path)
+    os.truncate(path, 10**12)  # without blocks on the disk
+    with pytest.raises(DataError, match=r"has 1,000,000,000,000 bytes, more than the free memory; copy it again"):
+        load_weights(model, path)
+    monkeypatch.setattr("cnnlab.model.weights.free_memory", lambda: None)  # where the system does not say
+    monkeypatch.setattr(Path, "read_bytes", lambda _: bytes(10**18))
+    with pytest.raises(DataError, match=r"more than the free memory"):
+        load_weights(model, path)
 
 
 def test_weights_of_another_architecture_are_named(tmp_path):

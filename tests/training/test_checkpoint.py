@@ -10,7 +10,7 @@ from small_training import quiet, same_weights, small
 import cnnlab.files
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.model.weights import DIGEST, OLD_DIGEST, _digest, read_tensors
+from cnnlab.model.weights import DIGEST, OLD_DIGEST, _digest, read_tensors, write_tensors
 
 
 @pytest.mark.parametrize(
@@ -189,6 +189,28 @@ def test_a_checkpoint_can_be_no_folder_device_or_nothing_and_is_checked_first(da
     with pytest.raises(ConfigError, match=r"^checkpoint=.* can't be written; give another path"):
         quiet(small(), data, epochs=1, checkpoint=tmp_path / "run", on_epoch=epochs.append)
     assert epochs == []
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_a_state_of_the_optimizer_that_is_not_whole_is_refused(data, tmp_path, optimizer):
+    """Its checksum is right: somebody wrote it so."""
+    path = tmp_path / "run"
+    quiet(small(dropout=0.4), data, epochs=2, optimizer=optimizer, checkpoint=path)
+    tensors, metadata = read_tensors(path)
+    del metadata[DIGEST]
+    moment = "exp_avg" if optimizer == "adam" else "square_avg"
+    for left_out in (
+        f"optimizer.0.{moment}",
+        f"optimizer.1.{moment}",
+        "optimizer.",
+        "generator.0",
+        "best.conv1.weight",
+    ):
+        part = {name: value for name, value in tensors.items() if not name.startswith(left_out)}
+        write_tensors(path, part, metadata)
+        assert "is damaged" in untouched(path, data, optimizer=optimizer)
+    write_tensors(path, tensors, metadata)
+    assert len(quiet(small(dropout=0.4), data, epochs=3, optimizer=optimizer, checkpoint=path)) == 3
 
 
 @pytest.mark.skipif(not hasattr(cnnlab.files.os, "symlink"), reason="links")

@@ -100,8 +100,11 @@ def write_form(path: Path, questions: Mapping[str, Question], language: str) -> 
     """Write a file with a heading for each question in a language, for the student to fill in."""
     parts = [translated(TITLE, language), translated(INTRODUCTION, language)]
     parts += [f"## {key}\n\n{_quoted(question.texts[language])}" for key, question in questions.items()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(path, ("\n\n".join(parts) + "\n").encode())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, ("\n\n".join(parts) + "\n").encode())
+    except OSError as error:
+        raise ConfigError(f"answers={str(path)!r} can't be written ({error.strerror}); give another path") from error
 
 
 def _quoted(question: str) -> str:

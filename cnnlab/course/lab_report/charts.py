@@ -12,7 +12,7 @@ from cnnlab.comparison.compare import Comparison
 from cnnlab.course.lab_report.blocks import Picture
 from cnnlab.course.lab_report.design import Design, Sheet, is_crossed, longest_runs, panel_fields, sheets
 from cnnlab.course.lab_report.judgements import Judged, titles_of
-from cnnlab.course.lab_report.pictures import Drawing, picture
+from cnnlab.course.lab_report.pictures import LONGEST_TITLE, Drawing, picture, plain_title
 from cnnlab.course.lab_report.sentences import say
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
@@ -21,6 +21,7 @@ from cnnlab.plots.curves import plot_curves
 from cnnlab.plots.early_stopping import plot_stopping
 from cnnlab.plots.gallery import plot_gallery
 from cnnlab.plots.grid import plot_grid
+from cnnlab.plots.names import label_text, write_plainly
 from cnnlab.plots.noise_floor import plot_noise_floor
 from cnnlab.plots.style import whole_figure, wrapped
 
@@ -68,7 +69,8 @@ def _grid_of_panels(runs: Runs, rows: tuple, columns: tuple, metric: str, title:
     def draw() -> Axes:
         ax = plot_gallery(runs, rows=rows, columns=columns, metric=metric, log=metric == "loss")[0, 0]
         figure = whole_figure(ax)
-        figure.suptitle(": ".join(filter(None, [title, figure.get_suptitle()])), fontsize=10, parse_math=False)
+        words = ": ".join(filter(None, [label_text(title, LONGEST_TITLE), figure.get_suptitle()]))
+        write_plainly(figure.suptitle(wrapped(words, 13 * figure.get_figwidth()), fontsize=10))
         return ax
 
     return draw
@@ -90,7 +92,7 @@ def _line_of_panels(runs: list[Run], fields: tuple[str, ...], metric: str) -> Dr
         figure = whole_figure(axes[0, 0])
         figure.set_size_inches(7.5, 3.0)
         for ax in axes.flat:
-            ax.set_title(wrapped(ax.get_title(), 32), fontsize=7, parse_math=False)
+            write_plainly(ax.set_title(wrapped(ax.get_title(), 32), fontsize=7))
         return axes[0, 0]
 
     return draw
@@ -113,7 +115,7 @@ def noise(design: Design, at: str) -> Picture:
     def draw(name: str, runs: Runs) -> Axes:
         ax = plot_noise_floor(longest_runs(runs), at=at)
         if len(design.groups) > 1 and not ax.get_title():
-            ax.set_title(name, fontsize=10, parse_math=False)
+            plain_title(ax, name)
         return ax
 
     return picture(
@@ -146,7 +148,7 @@ def heat_maps(design: Design, at: str) -> Picture:
 def _map(sheet: Sheet, metric: str, at: str, title: str) -> Drawing:
     def draw() -> Axes:
         ax = plot_grid(sheet.runs, sheet.rows, sheet.columns, metric=metric, at=at)
-        ax.set_title(title, fontsize=10, parse_math=False)
+        plain_title(ax, title)
         return ax
 
     return draw

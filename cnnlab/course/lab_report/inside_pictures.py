@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from cnnlab.course.lab_report.blocks import Picture, Table
 from cnnlab.course.lab_report.insides import Insides
-from cnnlab.course.lab_report.pictures import Drawing, picture
+from cnnlab.course.lab_report.pictures import Drawing, picture, plain_title
 from cnnlab.course.lab_report.sentences import say
 from cnnlab.interpret.activations import POOLS
 from cnnlab.interpret.capture import capture
@@ -32,7 +32,7 @@ def _one_by_one(shown: Mapping[str, dict], draw: Callable) -> list[Drawing]:
 
     def of_setting(name: str) -> Axes:
         ax = draw(shown[name], beside=[values for other, values in shown.items() if other != name])
-        ax.set_title(name, fontsize=10, parse_math=False)
+        plain_title(ax, name)
         return ax
 
     return [functools.partial(of_setting, name) for name in shown]
@@ -89,7 +89,7 @@ def pools(insides: Insides) -> Picture:
             limit = float(seen[before][0, :MAPS].max()) or 1.0
             for ax, name in zip(row, (before, pool), strict=True):
                 plot_maps(seen[name][0, :MAPS], columns=MAPS, ax=ax, limit=limit)
-                ax.set_title(f"{network.setting}: {name}", fontsize=8, parse_math=False)
+                plain_title(ax, f"{network.setting}: {name}", fontsize=8)
         return axes[0, 0]
 
     return picture(
@@ -115,7 +115,7 @@ def flow(insides: Insides) -> Picture:
             ax.remove()
         for ax, (setting, lengths) in zip(axes.flat, flows.items(), strict=False):
             plot_gradient_flow(lengths, "gradient_norm", ax=ax)
-            ax.set_title(setting, fontsize=10, parse_math=False)
+            plain_title(ax, setting)
         return axes[0, 0]
 
     return picture(

@@ -19,10 +19,12 @@ from cnnlab.course.lab_report.blocks import Image, Picture
 from cnnlab.course.lab_report.sentences import say
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.plots.alt_text import alt_text
-from cnnlab.plots.style import whole_figure
+from cnnlab.plots.names import label_text, write_plainly
+from cnnlab.plots.style import whole_figure, wrapped
 
 DPI = 150
 SCREEN = 96  # pixels to an inch, in a browser
+LONGEST_TITLE = 120  # letters
 COLOURS = 128  # of an image, which makes it a third as large
 Drawing = Callable[[], Axes]
 
@@ -77,6 +79,13 @@ def to_image(figure: Figure) -> Image:
     pixels = drawn.quantize(COLOURS, dither=Pixels.Dither.NONE)
     pixels.save(small, format="PNG", optimize=True)
     return Image(base64.b64encode(small.getvalue()).decode(), alt_text(figure) or "a plot", *_shown_size(pixels))
+
+
+def plain_title(ax: Axes, name: str, *, fontsize: float = 10) -> None:
+    """Give Axes a title that is a setting or a data set: as it is, in lines no wider than the Axes."""
+    width = 72 * whole_figure(ax).get_figwidth() * ax.get_position().width  # points
+    words = wrapped(label_text(name, LONGEST_TITLE), width / (0.6 * fontsize))
+    write_plainly(ax.set_title(words, fontsize=fontsize))
 
 
 def _shown_size(pixels: Pixels.Image) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from cnnlab.plots.names import write_plainly
 from cnnlab.plots.style import PALETTE, RECORDER_LABELS, UNITS, bin_edges, plain_legend
 from cnnlab.plots.ticks import log_scale
 from cnnlab.training.history import History
@@ -169,7 +170,7 @@ def _flow_at(history: History, epoch: int, layers: list[str]) -> tuple[list[int]
 
 def _name(ax: Axes, title: str, xlabel: str) -> None:
     """Name what small axes show, above them, and what their horizontal axis is."""
-    ax.set_title(title, fontsize=SMALL + 0.5)
+    write_plainly(ax.set_title(title, fontsize=SMALL + 0.5))
     ax.set_xlabel(xlabel, fontsize=SMALL)
 
 
@@ -177,7 +178,7 @@ def _note(ax: Axes, place: int) -> Text:
     """Return an empty text at the upper right, in the colour of the run at this place."""
     look = {"color": LOOKS[place]["color"], "fontsize": SMALL, "ha": "right", "va": "top"}
     text = ax.text(0.99, 1 - 0.13 * place, "", transform=ax.transAxes, **look)
-    text.set_parse_math(False)
+    write_plainly(text)
     return text
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import textwrap
 import warnings
 from collections.abc import Iterable
 
@@ -16,6 +15,8 @@ from cnnlab.comparison.verdicts import Level
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.plots.comparison import plot_comparison
+from cnnlab.plots.names import write_plainly
+from cnnlab.plots.style import wrapped
 from cnnlab.widgets.base import flowing_row, offer
 from cnnlab.widgets.training.code import comparison_code
 from cnnlab.widgets.web.live_plot import LivePlot
@@ -64,8 +65,7 @@ class ComparedRuns(ipywidgets.VBox):
         except ConfigError as error:  # no run is finished, or no run has this metric
             words = str(error) if runs else NO_RUNS
             self.table.value = html.escape(words)
-            lines = "\n".join(textwrap.wrap(words, 70))
-            self.plot.figure.text(0.5, 0.5, lines, ha="center", va="center", color="0.4", parse_math=False)
+            write_plainly(self.plot.figure.text(0.5, 0.5, wrapped(words, 70), ha="center", va="center", color="0.4"))
         else:
             words = _verdicts_in_words(comparison)
             self.names = "; ".join(f"{letters[row.level]}: {row.level}" for row in comparison.levels)

@@ -1,0 +1,144 @@
+"""Networks of rare kinds go through every function, or are refused in words: none ends in an error of torch's own."""
+
+import contextlib
+import warnings
+
+import pytest
+import torch
+from small_training import quiet
+from strangers import WithSkip, colours
+from torch import nn
+from torch.nn import functional
+from torch.nn.utils import prune
+
+from cnnlab.errors import ConfigError
+from cnnlab.interpret.activations import activation_statistics
+from cnnlab.interpret.capture import capture
+from cnnlab.interpret.gradients import gradient_flow
+from cnnlab.interpret.receptive_field import receptive_field
+from cnnlab.interpret.saliency import saliency
+from cnnlab.interpret.saliency_check import saliency_check
+from cnnlab.interpret.top_images import top_images
+from cnnlab.interpret.weight_distributions import weight_distributions
+from cnnlab.model.cnn import count_parameters
+from cnnlab.model.evaluation import evaluate, evaluate_all, mistakes, predict
+from cnnlab.model.layer_table import layer_table
+from cnnlab.model.weights import load_weights, save_weights
+from cnnlab.plots.maps import plot_filters
+
+DATA = colours()
+SHAPE, IMAGES, SPLIT = (3, 32, 32), DATA.validation.images, DATA.validation
+
+
+def _conv(model):
+    """Return the name of the second convolution."""
+    return "module.conv2" if isinstance(model, nn.DataParallel) else "conv2"
+
+
+LOOKS = {
+    "layer_table": lambda model: layer_table(model, SHAPE),
+    "count_parameters": count_parameters,
+    "activation_statistics": lambda model: activation_statistics(model, IMAGES),
+    "gradient_flow": lambda model: gradient_flow(model, SPLIT),
+    "weight_distributions": weight_distributions,
+    "predict": lambda model: predict(model, IMAGES),
+    "evaluate": lambda model: evaluate(model, SPLIT),
+    "evaluate_all": lambda model: evaluate_all([model], SPLIT),
+    "mistakes": lambda model: mistakes(model, SPLIT),
+    "saliency": lambda model: saliency(model, IMAGES[:2], 1),
+    "Grad-CAM": lambda model: saliency(model, IMAGES[:2], 1, "grad_cam"),
+    "saliency_check": lambda model: saliency_check(model, IMAGES[:2]),
+    "receptive_field": lambda model: receptive_field(model, _conv(model), 0, 40, SHAPE),
+    "top_images": lambda model: top_images(model, SPLIT, _conv(model), 0),
+    "capture": lambda model: capture(model).__enter__(),
+    "plot_filters": lambda model: plot_filters(model, _conv(model)),
+    "fit": lambda model: quiet(model, DATA, epochs=1, batch_size=4),
+}
+
+
+class MakesSingles(WithSkip):
+    """Multiplies with single-precision numbers that it makes itself."""
+
+    def forward(self, images):
+        blur = torch.ones(3, 1, 3, 3, dtype=torch.float32) / 9
+        return super().forward(functional.conv2d(images, blur, padding=1, groups=3))
+
+
+class Detached(nn.Module):
+    """Cuts the way of the gradients, as a slip of the hand does."""
+
+    def forward(self, maps):
+        return maps.detach().requires_grad_()
+
+
+def lazy():
+    model = WithSkip()
+    model.conv1, model.head = nn.LazyConv2d(4, 3, padding=1), nn.LazyLinear(5)
+    return model
+
+
+def pruned():
+    model = WithSkip()
+    prune.l1_unstructured(model.conv1, "weight", 0.3)
+    return model
+
+
+def quantized():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.ao.quantization.quantize_dynamic(WithSkip().eval(), {nn.Linear}, dtype=torch.qint8)
+
+
+def frozen():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.freeze(torch.jit.script(WithSkip().eval()))
+
+
+def compiled_twice():
+    return torch.compile(torch.compile(WithSkip(), backend="eager"), backend="eager")
+
+
+ODD = {
+    "quantized": quantized, "frozen": frozen, "lazy": lazy, "pruned": pruned, "compiled twice": compiled_twice,
+    "half": lambda: WithSkip().half(), "bfloat16": lambda: WithSkip().bfloat16(), "meta": lambda: WithSkip().to("meta"),
+    "makes singles": MakesSingles, "a function": lambda: lambda images: images,
+    "nothing to train": lambda: WithSkip().requires_grad_(False), "data parallel": lambda: nn.DataParallel(WithSkip()),
+}  # fmt: skip
+
+WORK = ("pruned", "makes singles", "data parallel")  # they go through everything
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", ODD)
+def test_no_error_of_torchs_own(name, look):
+    with contextlib.nullcontext() if name in WORK else contextlib.suppress(ConfigError):
+        LOOKS[look](ODD[name]())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ODD)
+def test_weights_are_saved_and_loaded_or_refused(name, tmp_path):
+    with contextlib.nullcontext() if name in (*WORK, "half", "bfloat16") else contextlib.suppress(ConfigError):
+        save_weights(ODD[name](), tmp_path / "weights")
+        load_weights(ODD[name](), tmp_path / "weights")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_network_in_which_nothing_learns_is_refused_before_training():
+    detached = nn.Sequential(nn.Conv2d(3, 5, 3), Detached(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    for model in (quantized(), detached):
+        with pytest.raises(ConfigError, match="no weight gets a gradient: the model is quantized, or detaches"):
+            quiet(model, DATA, epochs=1, batch_size=4)
+
+
+def test_a_network_without_values_has_a_layer_table_and_nothing_else():
+    model = WithSkip().to("meta")
+    assert len(layer_table(model, SHAPE)) == 5
+    with pytest.raises(ConfigError, match="the model is on the device 'meta', where weights have no values"):
+        predict(model, IMAGES)
+
+
+def test_a_network_that_makes_single_numbers_has_the_field_that_it_has():
+    assert receptive_field(MakesSingles(), "conv2", 0, 16 * 32 + 16, SHAPE) == (13, 13, 20, 20)  # 3, 3 and 3: seven

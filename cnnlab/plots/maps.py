@@ -11,6 +11,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.model.networks import check_model, named_layers
 from cnnlab.plots.images import gap_of, montage, montage_axes
 from cnnlab.plots.names import label_text, write_plainly
+from cnnlab.plots.style import whole_figure, wrapped
 
 MOST_OF_A_SCALE = 1e100  # from there on, matplotlib's arithmetic overflows
 COLOUR_BAR = 0.9  # inches
@@ -80,5 +81,6 @@ def plot_filters(
     drawn = ax.imshow(picture.squeeze(-1), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
     ax.figure.colorbar(drawn, ax=ax, label="weight", shrink=0.8)
     words = f"{label_text(layer)}: {len(tiles)} kernels of {tiles.shape[1]}×{tiles.shape[2]}"
-    write_plainly(ax.set_title(words))
+    room = ax.get_position().width * whole_figure(ax).get_figwidth() * 72  # points
+    write_plainly(ax.set_title(wrapped(words, room / 6.5)))
     return ax

@@ -17,7 +17,7 @@ from cnnlab.plots.alt_text import describe
 from cnnlab.plots.comparison import plot_comparison
 from cnnlab.plots.comparison_words import in_words
 from cnnlab.plots.names import label_text, write_plainly
-from cnnlab.plots.style import PALETTE, new_axes, whole_figure, wrapped
+from cnnlab.plots.style import LETTERS, PALETTE, new_axes, whole_figure, wrapped
 
 GUESS_COLOUR = PALETTE[4]
 
@@ -67,7 +67,7 @@ def _mark_guess(comparison: Comparison, guess: Guess, ax: Axes) -> None:
     ax.plot([0, 0], span, color=GUESS_COLOUR, linewidth=5, transform=ax.get_yaxis_transform(), clip_on=False, zorder=0)
     note = ax.annotate(
         _guess_words(guess), (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", in_layout=False,
-        color="0.15", ha="left", va="bottom", fontweight="bold", fontsize=9,
+        color="0.15", ha="left", va="bottom", fontweight="bold", fontsize=LETTERS,
     )  # fmt: skip
     write_plainly(note)
 

@@ -18,7 +18,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.interpret.top_images import TopImages
 from cnnlab.plots.images import check_titles, montage, tile_side, write_titles
 from cnnlab.plots.names import label_text, write_plainly
-from cnnlab.plots.style import PALETTE, new_axes
+from cnnlab.plots.style import LETTERS, PAGE, PALETTE, new_axes
 
 OVERLAY = np.array(to_rgb("#e60026"))  # a red about as far from black as from white, so that it is seen on both
 
@@ -59,13 +59,15 @@ def plot_saliency(
     count, height, width, _ = pictures.shape
     gap = max(1, round(0.08 * height))
     picture, corners = montage(np.concatenate(rows), count, gap=gap)
-    side = tile_side(count, len(rows))
-    ax = new_axes(ax, (max(2.0, side * count + 1.2), 1.05 * side * len(rows) + (0.3 if titles is not None else 0)))
+    names = [label_text(name).replace("_", "_\n") for name in ("image", *named_maps)]
+    room = 0.2 + 0.08 * max(len(line) for name in names for line in name.split("\n"))  # inches, left of the rows
+    side = tile_side(count, len(rows), PAGE - room)
+    ax = new_axes(ax, (max(2.0, side * count + room), 1.05 * side * len(rows) + (0.3 if titles is not None else 0)))
     ax.imshow(picture, interpolation="nearest")
     shown_titles = [] if titles is None else [label_text(title) for title in titles]
     write_titles(ax, shown_titles[:count], corners, width)
-    for name, (top, _) in zip(["image", *named_maps], corners[::count], strict=True):
-        write_plainly(ax.text(-gap, top + height / 2, label_text(name), ha="right", va="center", fontsize=9))
+    for name, (top, _) in zip(names, corners[::count], strict=True):
+        write_plainly(ax.text(-gap, top + height / 2, name, ha="right", va="center", fontsize=LETTERS))
     ax.set_axis_off()
     return ax
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -134,9 +133,7 @@ class DrawDigit(Panel):
             ax.set_axis_off()
         moving = [artist for ax in self._axes.values() for artist in (*ax.patches, *ax.lines)]
         self.bars.freeze(moving, solve=not short_names)
-        row = [ax.get_position() for ax in axes[:columns]]
-        between = [(left.x1 + right.x0) / 2 for left, right in itertools.pairwise(row)]
-        self.bars.cuts = [round(self.bars.width * place) for place in between]  # one network below the other
+        self.bars.cuts = self.bars.between(axes[:columns])  # one network below the other
 
     def _rows(self) -> list[ipywidgets.Widget]:
         wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="center", max_width="820px")

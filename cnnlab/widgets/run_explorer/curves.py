@@ -11,6 +11,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from cnnlab.plots.names import name_ticks
 from cnnlab.plots.style import PALETTE, RECORDER_LABELS, UNITS, bin_edges, plain_legend
 from cnnlab.plots.ticks import log_scale
 from cnnlab.training.history import History
@@ -63,7 +64,7 @@ class RunCurves:
         for ax in (losses, flow, activations, weights):
             ax.spines[["top", "right"]].set_visible(False)
             ax.tick_params(labelsize=SMALL)
-        flow.tick_params(axis="x", labelsize=SMALL - (1 if len(self._layers) <= 4 else 2.5))  # so that all names fit
+        flow.tick_params(axis="x", labelsize=SMALL - 1)  # so that four names fit; of more, every second or third stands
         plot.freeze([self._cursor, *self._dots, *self._flow], solve=False)
         notes = self._activation_notes + self._weight_notes
         distributions.freeze([*self._activations, *self._weights, *notes], solve=False)
@@ -122,7 +123,7 @@ class RunCurves:
         lines = [ax.plot([], [], **look)[0] for look in LOOKS]
         names = sorted({name: 0 for flow in flows for name in flow}, key=self._depth)
         self._layers = names  # a network that lacks a layer has no marker there
-        ax.set_xticks(range(len(names)), names)
+        name_ticks(ax.xaxis, range(len(names)), names, size=SMALL - 1, upright=False)
         _name(ax, RECORDER_LABELS[FLOW], "layer, input to output")
         ax.set_xlim(-0.3, max(1, len(names)) - 0.7)
         if norms:

@@ -38,7 +38,7 @@ def watched(waits, *messages):
         waits.Watched(nbformat.v4.new_notebook(), record_timing=False),
         nbformat.v4.new_code_cell("fit(model, data)"),
     )
-    client.reset_execution_trackers()
+    client.clear_before_next_output = False  # as execute_cell does
     client.wait = waits.Wait("fit")
     with contextlib.suppress(CellExecutionComplete):
         for each in messages:

@@ -10,6 +10,7 @@ from nbclient.client import CellExecutionComplete
 from places import REPOSITORY
 
 BEGIN = datetime.fromisoformat("2026-11-27T10:00:00+00:00")
+OF_LINE = {"metadata": {}, "transient": {"display_id": "line"}}
 LINE = {"text/plain": "training, about 5 s left in this training", "text/html": "<label>…</label>"}
 EMPTY = {"text/plain": "", "text/html": ""}
 
@@ -34,10 +35,8 @@ def message(seconds, kind, **content):
 
 def watched(waits, *messages):
     """Return what a student saw of a cell whose kernel sent these messages."""
-    client, cell = (
-        waits.Watched(nbformat.v4.new_notebook(), record_timing=False),
-        nbformat.v4.new_code_cell("fit(model, data)"),
-    )
+    cell = nbformat.v4.new_code_cell("fit(model, data)")
+    client = waits.Watched(nbformat.v4.new_notebook(cells=[cell]), record_timing=False)
     client.clear_before_next_output = False  # as execute_cell does
     client.wait = waits.Wait("fit")
     with contextlib.suppress(CellExecutionComplete):
@@ -51,8 +50,8 @@ def test_the_longest_silence_and_the_first_time_left(waits):
         waits,
         message(0, "status", execution_state="busy"),
         message(1.5, "stream", name="stdout", text="before"),
-        message(4, "update_display_data", data=LINE, metadata={}),
-        message(8, "update_display_data", data=EMPTY, metadata={}),  # shows nothing
+        message(4, "update_display_data", data=LINE, **OF_LINE),
+        message(8, "update_display_data", data=EMPTY, **OF_LINE),  # shows nothing
         message(9, "status", execution_state="idle"),
     )
     assert (wait.seconds, wait.first_estimate, wait.silence) == (9, 4, 5)

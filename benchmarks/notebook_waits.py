@@ -76,7 +76,7 @@ class Watched(NotebookClient):
         elif kind in SHOWN:
             data = content.get("data", {})
             text = content.get("text") or data.get("text/plain", "")
-            if text or len(data) > 1:  # an empty line of progress shows nothing
+            if text or any(data.values()):  # an empty line of progress shows nothing
                 self.wait.seen.append((when, text))
         return super().process_message(msg, cell, cell_index)
 

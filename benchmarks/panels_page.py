@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import json
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,10 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Locator, Page
 
-from tests.helpers import browser  # the course's folder is on Python's path, since cnnlab is installed from there
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY / "tests" / "helpers"))
+
+import browser  # noqa: E402
 
 PROBE = Path(__file__).with_name("panels_probe.js").read_text(encoding="utf-8")
 CELLS = 3

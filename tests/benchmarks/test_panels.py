@@ -1,6 +1,8 @@
 """benchmarks/panels.py without its browser: what a panel leaves behind is counted, and each row names its target."""
 
 import importlib
+import subprocess
+import sys
 import threading
 
 import matplotlib.pyplot as plt
@@ -60,3 +62,10 @@ def test_a_row_holds_the_figures_the_target_and_whether_it_is_reached(scripts):
     late = panels.press_row(FakeNotebook(), case, [[10, 20], [20, 99]], {})
     assert str(late).endswith("| **missed** |")
     assert panels.press_row(FakeNotebook(), case, [None], {}).ok is False
+
+
+def test_the_script_finds_all_that_it_imports():
+    script = REPOSITORY / "benchmarks" / "panels.py"
+    finished = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert "usage: panels.py" in finished.stdout

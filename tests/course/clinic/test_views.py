@@ -31,7 +31,7 @@ def test_a_student_can_name_each_view_as_evidence():
 def test_every_view_of_every_patient_can_be_drawn(disease):
     for view in VIEWS:
         figure = plot_patient(SICK[disease], view, epoch=1)
-        assert figure.get_size_inches().tolist() == [8.2, 4.3]
+        assert figure.get_size_inches().tolist() == [5.4, 4.3]
 
 
 def test_the_curves_are_the_history_with_a_line_at_the_epoch():

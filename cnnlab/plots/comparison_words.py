@@ -16,12 +16,12 @@ HOLLOW = "hollow: a seed that the reference lacks, in no mean"
 SMALLEST_FONT, SMALL_LABELS = 5.0, 8.0  # points; labels of axes are small where there is little room
 LINE = 1.3  # the height of a line of text, in font sizes
 ROW = 1.15  # the height of a row, in heights of its words
-WIDE_NAME = 26  # letters of a line left of a row
+WIDE_NAME = 20  # letters of a line left of a row
 
 
 def name_lines(comparison: Comparison, level: Level, width: float) -> list[str]:
     """Return the words left of a row: the setting, its mean and its number of seeds."""
-    name = wrapped(label_text(level.level, 2 * LONGEST), width / 15).split("\n")
+    name = wrapped(label_text(level.level, 2 * LONGEST), width / 19).split("\n")
     if math.isnan(level.mean):
         return [*name, "no number"]
     return [*name, f"{_number(level.mean, comparison)} · {level.seeds} seed{'s' * (level.seeds != 1)}"]
@@ -40,9 +40,9 @@ def number_lines(comparison: Comparison, level: Level) -> list[str]:
 
 
 def _number(value: float, comparison: Comparison, sign: str = "") -> str:
-    """Return a number of the table as the table shows it; tiny ones as 1.23e−05, which is shorter."""
+    """Return a number of the table as the table shows it; tiny ones as 1.2e−05, which is shorter."""
     digits = decimals(comparison.levels)
-    return format(value, f"{sign}z.{digits}f" if digits <= 6 else f"{sign}.2e").replace("-", "−")
+    return format(value, f"{sign}z.{digits}f" if digits <= 6 else f"{sign}.1e").replace("-", "−")
 
 
 def in_words(comparison: Comparison, title: str) -> str:
@@ -65,7 +65,9 @@ def words_below(comparison: Comparison, width: float, *, explained: bool) -> tup
     diverged = f"{count} run{'s' * (count != 1)} diverged" if count else ""
     both = ((axis_label(comparison.metric), left_out, diverged, hollow), (DIFFERENCE, floor))
     names = [line for level in comparison.levels for line in name_lines(comparison, level, width)]
-    room = width / (12 if max(map(len, names)) > WIDE_NAME else 10)  # letters; wide names leave less to the right half
+    room = width / (
+        14.5 if max(map(len, names)) > WIDE_NAME else 11.5
+    )  # letters; wide names leave less to the right half
     left, right = ([line for text in texts if text for line in wrapped(text, room).split("\n")] for texts in both)
     return left, right
 

@@ -75,7 +75,7 @@ def plot_gallery(
     check_choice("metric", metric, UNITS)
     panels = _runs_by_panel(runs, rows, columns)
     down, across = rows_and_columns(panels)
-    size = max(PAGE, 0.9 + 1.1 * len(across)), 1.6 + 1.3 * len(down)  # inches
+    size = max(PAGE, 0.75 + 1.55 * len(across)), 1.6 + 1.3 * len(down)  # inches
     axes = plt.subplots(
         len(down), len(across), figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
     )[1]  # fmt: skip
@@ -100,7 +100,7 @@ def _labels_with_room(lengths: list[int], width: float) -> list[str]:
     labels, free_from = [], -1.0  # inches from the left
     for length in lengths:
         label, middle = str(length), width * length / lengths[-1]
-        half = 0.035 * len(label)
+        half = 0.042 * len(label)
         has_room = middle - half > free_from
         labels.append(label if has_room else "")
         free_from = middle + half + 0.1 if has_room else free_from

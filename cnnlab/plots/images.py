@@ -13,7 +13,7 @@ from cnnlab.checks import check_images, check_whole, shown
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.plots.names import FittedText, label_text
-from cnnlab.plots.style import LETTERS, PAGE, new_axes
+from cnnlab.plots.style import letters_of, new_axes
 
 
 def plot_images(
@@ -58,7 +58,7 @@ def write_titles(ax: Axes, titles: Sequence[object], corners: Sequence[tuple[int
     for title, (top, left) in zip(titles, corners, strict=False):
         words = "\n".join(label_text(line) for line in str(title).split("\n"))
         # On one line, whether or not a letter reaches below it.
-        look = {"ha": "center", "va": "baseline", "fontsize": LETTERS, "linespacing": 1.1, "clip_on": False}
+        look = {"ha": "center", "va": "baseline", "fontsize": letters_of(ax), "linespacing": 1.1, "clip_on": False}
         ax.add_artist(FittedText(left + width / 2 - 0.5, top - 0.5 - 0.08 * width, words, room=1.1 * width, **look))
 
 
@@ -119,9 +119,9 @@ def gap_of(tiles: np.ndarray, share: float) -> int:
     return max(1, round(tiles.shape[1] * share))
 
 
-def tile_side(columns: int, rows: int, width: float = PAGE) -> float:
-    """Return the side of a tile in inches: it fills a picture of this width and 8 inches high, but is at most 1.8."""
-    return min(1.8, width / columns, 8 / rows)
+def tile_side(columns: int, rows: int) -> float:
+    """Return the side of a tile in inches: it fills a picture 8 inches wide and high, but is no larger than 1.8."""
+    return min(1.8, 8 / columns, 8 / rows)
 
 
 def montage_axes(tiles: np.ndarray, columns: int, ax: Axes | None, *, room: float = 0.0, right: float = 0.0) -> Axes:
@@ -134,7 +134,7 @@ def montage_axes(tiles: np.ndarray, columns: int, ax: Axes | None, *, room: floa
         raise ConfigError("there is nothing to draw: got 0 pictures; take at least one")
     columns = min(columns, len(tiles))
     rows = math.ceil(len(tiles) / columns)
-    side = tile_side(columns, rows, PAGE - right)
+    side = tile_side(columns, rows)
     ax = new_axes(ax, (max(2.0, columns * side + right), max(1.0, rows * side * (1 + room))))
     ax.set_axis_off()
     return ax

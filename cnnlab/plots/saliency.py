@@ -17,8 +17,8 @@ from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.top_images import TopImages
 from cnnlab.plots.images import check_titles, montage, tile_side, write_titles
-from cnnlab.plots.names import label_text, write_plainly
-from cnnlab.plots.style import LETTERS, PAGE, PALETTE, new_axes
+from cnnlab.plots.names import columns, label_text, write_plainly
+from cnnlab.plots.style import LETTERS, PAGE, PALETTE, letters_of, new_axes
 
 OVERLAY = np.array(to_rgb("#e60026"))  # a red about as far from black as from white, so that it is seen on both
 
@@ -60,14 +60,15 @@ def plot_saliency(
     gap = max(1, round(0.08 * height))
     picture, corners = montage(np.concatenate(rows), count, gap=gap)
     names = [label_text(name).replace("_", "_\n") for name in ("image", *named_maps)]
-    room = 0.2 + 0.08 * max(len(line) for name in names for line in name.split("\n"))  # inches, left of the rows
-    side = tile_side(count, len(rows), PAGE - room)
+    side = tile_side(count, len(rows))
+    letters = LETTERS * max(1.0, (side * count + 1.2) / PAGE)  # points
+    room = 0.2 + 0.0085 * letters * max(columns(line) for name in names for line in name.split("\n"))  # inches
     ax = new_axes(ax, (max(2.0, side * count + room), 1.05 * side * len(rows) + (0.3 if titles is not None else 0)))
     ax.imshow(picture, interpolation="nearest")
     shown_titles = [] if titles is None else [label_text(title) for title in titles]
     write_titles(ax, shown_titles[:count], corners, width)
     for name, (top, _) in zip(names, corners[::count], strict=True):
-        write_plainly(ax.text(-gap, top + height / 2, name, ha="right", va="center", fontsize=LETTERS))
+        write_plainly(ax.text(-gap, top + height / 2, name, ha="right", va="center", fontsize=letters_of(ax)))
     ax.set_axis_off()
     return ax
 
@@ -95,7 +96,8 @@ def plot_top_images(top: TopImages, *, ax: Axes | None = None) -> Axes:
         frame = {"fill": False, "edgecolor": PALETTE[1], "linewidth": 1.5}
         ax.add_patch(Rectangle(corner, right - left, last - first, **frame))
     ax.set_axis_off()
-    write_plainly(ax.set_title(f"{label_text(top.layer)}, unit {top.unit}: what excites it most"))
+    words = f"{label_text(top.layer)}, unit {top.unit}: what excites it most"
+    write_plainly(ax.set_title(words, fontsize=letters_of(ax)))
     return ax
 
 

@@ -136,6 +136,11 @@ def whole_figure(ax: Axes) -> Figure:
     return cast(Figure, figure.figure if isinstance(figure, SubFigure) else figure)
 
 
+def letters_of(ax: Axes) -> float:
+    """Return the size of letters, in points, that can be read in a narrow cell, too: larger in a wide figure."""
+    return LETTERS * max(1.0, whole_figure(ax).get_figwidth() / PAGE)
+
+
 def legend_below(ax: Axes, **options: Any) -> Legend:
     """Add a legend below the label of the horizontal axis, where it covers no data; a long one has several lines."""
     handles = [*(options.pop("handles", None) or ax.get_legend_handles_labels()[0])]

@@ -44,11 +44,15 @@ _letters, _print_figure = [], _pictures.print_figure
 
 
 def _measuring(figure, *arguments, **options):
+    from matplotlib.axes import Axes
     from matplotlib.text import Text
 
     png = _print_figure(figure, *arguments, **options)
     (width,) = _struct.unpack(">I", _base64.b64decode(png)[16:20])
+    without_axis = [ax for ax in figure.findobj(Axes) if not ax.axison]
+    hidden = {text for ax in without_axis for axis in (ax.xaxis, ax.yaxis) for text in axis.findobj(Text)}
     shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    shown = [text for text in shown if text not in hidden]
     for text in sorted(shown, key=Text.get_fontsize)[:1]:
         _letters.append((width, text.get_fontsize() * figure.dpi / 72, text.get_text()))
     return png

@@ -16,7 +16,7 @@ HOLLOW = "hollow: a seed that the reference lacks, in no mean"
 SMALLEST_FONT, SMALL_LABELS = 5.0, 8.0  # points; labels of axes are small where there is little room
 LINE = 1.3  # the height of a line of text, in font sizes
 ROW = 1.15  # the height of a row, in heights of its words
-WIDE_NAME = 20  # letters of a line left of a row
+WIDE_NAME = 18  # letters of a line left of a row
 
 
 def name_lines(comparison: Comparison, level: Level, width: float) -> list[str]:
@@ -66,7 +66,7 @@ def words_below(comparison: Comparison, width: float, *, explained: bool) -> tup
     both = ((axis_label(comparison.metric), left_out, diverged, hollow), (DIFFERENCE, floor))
     names = [line for level in comparison.levels for line in name_lines(comparison, level, width)]
     room = width / (
-        14.5 if max(map(len, names)) > WIDE_NAME else 11.5
+        14.5 if max(map(len, names)) > WIDE_NAME else 12
     )  # letters; wide names leave less to the right half
     left, right = ([line for text in texts if text for line in wrapped(text, room).split("\n")] for texts in both)
     return left, right

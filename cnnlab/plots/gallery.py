@@ -23,7 +23,7 @@ from cnnlab.plots.style import LETTERS, LOOK_OF_SPLIT, PAGE, UNITS, wrapped
 from cnnlab.plots.ticks import log_scale
 from cnnlab.training.history import warn_if_environments_differ
 
-ABOVE, BESIDE = 20, 17  # letters of a line above a panel and beside it
+ABOVE, BESIDE = 18, 15  # letters of a line above a panel and beside it
 LENGTH_LINES = {"color": "0.85", "linewidth": 0.8, "zorder": 0}
 LABELS = [look["label"] for look in LOOK_OF_SPLIT.values()]
 

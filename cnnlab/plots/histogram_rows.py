@@ -100,7 +100,7 @@ def draw_histograms(ax: Axes | None, rows: Rows, xlabel: str, own_scales: bool, 
     if len(legend) > 1:
         handles, names = _in_one_line(ax, legend)
         plain_legend(
-            ax, handles=handles, labels=names, loc="upper right", ncols=len(handles), frameon=False, fontsize=LETTERS,
+            ax, handles=handles, labels=names, loc="upper center", ncols=len(handles), frameon=False, fontsize=LETTERS,
             borderpad=0,
         )  # fmt: skip
     return ax
@@ -110,7 +110,7 @@ def _in_one_line(ax: Axes, legend: Mapping[str, dict[str, Any]]) -> tuple[list[S
     """Return the handles and the names of a legend of one line: names are shortened, and the last ones left out."""
     room = 72 * whole_figure(ax).get_figwidth() * 0.8  # points
     shown = [*legend.values()][: max(2, int(room / 75))]
-    longest = int(room / len(shown) / 5.2) - 8
+    longest = int(room / len(shown) / 5.6) - 8
     names = [legend_text(look["label"], longest) for look in shown]
     if left_out := len(legend) - len(shown):
         names[-1] += f", {left_out} more"

@@ -9,6 +9,7 @@ import numpy as np
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.patches import StepPatch
+from matplotlib.ticker import MaxNLocator
 
 from cnnlab.plots.names import label_text, legend_text, write_plainly
 from cnnlab.plots.style import LETTERS, PAGE, bin_edges, new_axes, plain_legend, whole_figure, wrapped
@@ -131,4 +132,6 @@ def _draw_row(panel: Axes, row: list[Histogram], edges: np.ndarray, *, is_narrow
             height = 0.5 if "\n" in words and len(row) == 1 else heights[place]
             panel.text(1.01, height, words, transform=panel.transAxes, fontsize=LETTERS, color=colour, va=va)
     panel.set(yticks=[], xlim=(edges[0], edges[-1]))
+    if is_narrow:
+        panel.xaxis.set_major_locator(MaxNLocator(2))
     seaborn.despine(ax=panel, left=True)

@@ -143,7 +143,7 @@ class FittedText(Text):
         self.set_fontsize(self.largest)
         width = self._measured()
         if width > room:
-            self.set_fontsize(max(SMALLEST_FONT, self.largest * room / width))
+            self.set_fontsize(max(SMALLEST_FONT, 0.98 * self.largest * room / width))
         longest = max(map(columns, self.whole.split("\n")))
         while self._measured() > room and longest > 3:
             longest -= 1

@@ -91,7 +91,7 @@ def _in_lines(name: str, most: int) -> str:
     """Return a name in at most so many lines, which end at an underscore or a space where there is one."""
     if most == 1:
         return label_text(name)
-    parts = label_text(name, (most - 1) * BESIDE).replace("_", "_\n").split("\n")
+    parts = label_text(name, most * BESIDE).replace("_", "_\n").split("\n")
     lines = "\n".join(wrapped(part, BESIDE) for part in parts)
     return lines if lines.count("\n") < most else label_text(name)
 

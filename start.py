@@ -1,5 +1,6 @@
 """Set the course up and open it: `python start.py`. Set it up and run every test: `python start.py test`.
 
+`python start.py --language id` opens it in Indonesian, and `--language en` in English.
 `python start.py check` runs the notebooks and compares what they print with what is stored in them.
 `python start.py test-colab` runs the course on the packages of Google Colab.
 `python start.py wheels FOLDER` collects what computers without a network need; there `python start.py --from FOLDER`
@@ -42,7 +43,11 @@ import zipfile
 from collections.abc import Callable, Mapping
 
 OLDEST, NEWEST = (3, 11), (3, 14)
-FIRST_NOTEBOOK = "notebooks/00_start_here.ipynb"
+FIRST_NOTEBOOKS = {"en": "notebooks/00_start_here.ipynb", "id": "notebooks/id/00_start_here.ipynb"}
+HOW_TO_CHANGE = {
+    "en": "`python start.py --language id` opens it in Indonesian (dalam bahasa Indonesia).",
+    "id": "`python start.py --language en` opens it in English (dalam bahasa Inggris).",
+}
 BUILD_TOOLS = ("hatchling", "editables")  # what pip builds an editable cnnlab with
 ROOT = os.path.dirname(os.path.abspath(__file__))
 
@@ -502,6 +507,28 @@ def copy_notebooks() -> None:
 # --- JupyterLab: opening the course.
 
 
+def system_locale() -> str:
+    """Return the name of the operating system's locale, such as "id_ID.UTF-8"; "" where it is not known."""
+    names = [os.environ.get(name, "") for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")]
+    if any(names):
+        return next(filter(None, names))
+    if sys.platform == "win32":
+        import ctypes
+
+        name = ctypes.create_unicode_buffer(85)  # the most that Windows needs: LOCALE_NAME_MAX_LENGTH
+        return name.value if ctypes.windll.kernel32.GetUserDefaultLocaleName(name, len(name)) else ""
+    if sys.platform == "darwin":
+        with contextlib.suppress(OSError):
+            status, output = run("defaults", "read", "-g", "AppleLocale")
+            return "" if status else output.strip()
+    return ""
+
+
+def system_language() -> str:
+    """Return "id" where the operating system's locale is Indonesian ("in" is an old name of it), and "en" elsewhere."""
+    return "id" if re.match(r"(id|in|indonesian)(?![a-z])", system_locale().lower()) else "en"
+
+
 def course_environment(python: str, venv: str = ".venv") -> dict:
     """Return the environment variables for JupyterLab and the scripts in tools/, without the person's own settings."""
     personal = ("JUPYTER", "IPYTHON", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "MPLBACKEND")
@@ -550,12 +577,12 @@ def decline_news() -> None:
             file.write('{"fetchNews": "false"}\n')
 
 
-def start_server(python: str, port: int, token: str, browser: bool) -> subprocess.Popen:
+def start_server(python: str, port: int, token: str, browser: bool, language: str = "en") -> subprocess.Popen:
     """Start JupyterLab on 127.0.0.1; its log goes to jupyter.log in .venv, or in the person's own folder."""
     root_dir = own_folder() if is_shared() else ROOT
     command = [python, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
     command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={root_dir}"]
-    command += [f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}", f"--ServerApp.open_browser={browser}"]
+    command += [f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOKS[language]}", f"--ServerApp.open_browser={browser}"]
     command += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]  # no questions, no network
     command += [
         "--ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection"
@@ -611,16 +638,17 @@ def stop_with_log() -> None:
     raise SystemExit(f"JupyterLab ended by itself, {name} says more: {''.join(last)}")
 
 
-def open_course(python: str, port: int, browser: bool) -> int:
+def open_course(python: str, port: int, browser: bool, language: str = "en") -> int:
     """Open the first notebook in JupyterLab, say its address, and wait until JupyterLab ends."""
     port, token = free_port(port), secrets.token_hex(24)
     if is_shared():
         copy_notebooks()
     say("Starting JupyterLab.")
-    server = start_server(python, port, token, browser)
+    server = start_server(python, port, token, browser, language)
     try:
         wait_until_ready(server, port, token)
-        say(f"The course is open at\n  http://127.0.0.1:{port}/lab/tree/{FIRST_NOTEBOOK}?token={token}")
+        say(f"The course is open at\n  http://127.0.0.1:{port}/lab/tree/{FIRST_NOTEBOOKS[language]}?token={token}")
+        say(HOW_TO_CHANGE[language])
         say("Leave this window open while you work; Ctrl-C here ends it.")
         if server.wait():
             stop_with_log()
@@ -672,13 +700,15 @@ def split_arguments(arguments: list) -> tuple:
 def parse_arguments(arguments: list) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="start.py",
-        usage="python start.py [--from FOLDER] [--port PORT] [--no-browser]\n"
+        usage="python start.py [--language {en,id}] [--from FOLDER] [--port PORT] [--no-browser]\n"
         "       python start.py test [--from FOLDER] [arguments for pytest]\n"
-        "       python start.py check [--lax] [notebook ...]\n       python start.py test-colab\n"
+        "       python start.py check [--language {en,id}] [--lax] [notebook ...]\n       python start.py test-colab\n"
         "       python start.py wheels FOLDER [--test]",
         description="Set up the course in .venv, then open it in JupyterLab, run every test, run the notebooks alone "
         "and compare what they print with what is stored (check), or run the course as on Colab.",
     )
+    words = "English or Indonesian (that of this computer otherwise)"
+    parser.add_argument("--language", choices=sorted(FIRST_NOTEBOOKS), default="", help=words)
     parser.add_argument("--from", dest="wheels", metavar="FOLDER", default="", help="install what `wheels` put there")
     parser.add_argument("--port", type=int, default=0, help="where JupyterLab listens (a free port otherwise)")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
@@ -686,6 +716,7 @@ def parse_arguments(arguments: list) -> argparse.Namespace:
     if not 0 <= options.port <= 65535:
         parser.error(f"--port must be 1 to 65535, got {options.port}")
     options.wheels = options.wheels and full_path(options.wheels)
+    options.language = options.language or system_language()
     return options
 
 
@@ -719,7 +750,7 @@ def set_up_and_run(command: str, options: argparse.Namespace, arguments: list) -
     check_data()
     if script:
         return run_tool(script, arguments)
-    return open_course(venv_python(), options.port, has_display() and not options.no_browser)
+    return open_course(venv_python(), options.port, has_display() and not options.no_browser, options.language)
 
 
 def main(arguments: list) -> int:

@@ -76,16 +76,29 @@ def check_output_file(field: str, value: object) -> Path:
 def course_folder() -> Path:
     """Return the folder of what a student makes in the course, such as predictions; it may not exist yet.
 
-    It is `$CNNLAB_COURSE`; else `my_course/` in the working folder (that of the notebook), if that can be written; else
-    `~/my_course`.
+    It is `$CNNLAB_COURSE`; else `my_course/` in the folder of the notebooks (see `notebooks_folder`), if that can be
+    written; else `~/my_course`.
 
     >>> course_folder()
     PosixPath('/home/ada/course/notebooks/my_course')
     """
     if chosen := os.environ.get("CNNLAB_COURSE"):
         return Path(chosen).expanduser()
-    here = Path.cwd() / "my_course"
+    here = notebooks_folder() / "my_course"
     return here if _can_write(here if here.is_dir() else here.parent) else Path.home() / "my_course"
+
+
+def notebooks_folder() -> Path:
+    """Return the working folder (that of the notebook), or for the notebooks in Indonesian the folder above it.
+
+    Those are in the folder `id`, below the English ones of the same names. Both languages share what a student makes.
+
+    >>> notebooks_folder()
+    PosixPath('/home/ada/course/notebooks')
+    """
+    here = Path.cwd()
+    is_translation = here.name == "id" and any((here.parent / path.name).is_file() for path in here.glob("*.ipynb"))
+    return here.parent if is_translation else here
 
 
 def _can_write(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import torch
@@ -135,6 +135,26 @@ def usual_torch_state(function: Callable[Arguments, Result]) -> Callable[Argumen
             interrupts.end()
 
     return door
+
+
+@contextlib.contextmanager
+def reproducible_gpu(device: torch.device) -> Iterator[None]:
+    """Within the block, let a GPU compute with all 32 bits, and with the same bits each time; on a CPU, do nothing.
+
+    These are settings of the whole process: meanwhile they hold in every thread. Afterwards they are as they were.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    precision = torch.get_float32_matmul_precision()
+    try:
+        if precision != "highest":  # within `usual_torch_state` it is
+            torch.set_float32_matmul_precision("highest")
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        if precision != "highest":
+            torch.set_float32_matmul_precision(precision)
 
 
 def _enter() -> tuple[contextlib.ExitStack, dict[str, Any]]:

@@ -13,9 +13,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path, monkeypatch):
-    """No test reads or writes the person's own cache folder, or her predictions."""
+    """No test reads or writes the person's own cache folder, or her predictions, or reads her choice of a language."""
     monkeypatch.setenv("CNNLAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("CNNLAB_COURSE", str(tmp_path / "my_course"))
+    monkeypatch.delenv("CNNLAB_LANGUAGE", raising=False)
 
 
 @pytest.fixture(autouse=True)

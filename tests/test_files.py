@@ -124,6 +124,24 @@ def test_the_course_folder_is_beside_the_notebook_and_is_not_made(monkeypatch, t
     assert os.listdir(tmp_path) == []
 
 
+def test_both_languages_share_one_course_folder(monkeypatch, tmp_path):
+    """Below the English notebooks `id` has the same ones in Indonesian; any other folder of that name is her own."""
+    monkeypatch.delenv("CNNLAB_COURSE")
+    (tmp_path / "notebooks" / "id").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "notebooks" / "id")
+    (tmp_path / "notebooks" / "id" / "02_pooling.ipynb").touch()
+    (tmp_path / "notebooks" / "mine.ipynb").touch()
+    assert files.course_folder() == tmp_path / "notebooks" / "id" / "my_course"
+    (tmp_path / "notebooks" / "02_pooling.ipynb").touch()
+    commit_guess("02-pooling", 3.0)
+    monkeypatch.chdir("..")
+    assert list(show_guesses().predictions) == ["02-pooling"]
+    assert sorted(os.listdir()) == ["02_pooling.ipynb", "id", "mine.ipynb", "my_course"]
+    assert os.listdir("id") == ["02_pooling.ipynb"]
+    (tmp_path / "02_pooling.ipynb").touch()  # and the English ones are in a folder of another name
+    assert files.course_folder() == tmp_path / "notebooks" / "my_course"
+
+
 @pytest.mark.parametrize("there", [False, True], ids=["the notebook's folder", "its my_course"])
 def test_where_the_disk_is_read_only_the_course_folder_is_at_home(monkeypatch, tmp_path, there):
     def refuse(*, dir):

@@ -94,7 +94,7 @@ def test_the_wheel_is_small_and_holds_nothing_but_its_own_files(wheel):
     assert len(BANK) == 18
     sources = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "cnnlab").rglob("*") if path.is_file()}
     sources = {name for name in sources if "__pycache__" not in name}
-    assert {Path(name).suffix for name in sources} <= {".py", ".pyi", ".typed", ".js", ".json", ".css", ".html"}
+    assert {Path(name).suffix for name in sources} <= {".py", ".pyi", ".typed", ".js", ".json", ".css", ".html", ".md"}
     assert names - {f"cnnlab/shipped/{name}" for name in shipped} == sources
 
 

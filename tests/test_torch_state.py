@@ -15,7 +15,6 @@ from torch import Tensor, nn
 import cnnlab
 from cnnlab import torch_state
 from cnnlab.errors import ConfigError
-from cnnlab.training.device import reproducible_gpu
 from cnnlab.training.loop import EpochState
 from cnnlab.training.options import make_optimizer
 
@@ -327,7 +326,7 @@ def test_within_a_door_every_library_has_its_usual_precision(name, value, precis
 
     @torch_state.usual_torch_state
     def look():
-        with reproducible_gpu(torch.device("cuda")):  # torch would refuse the settings that contradict each other
+        with torch_state.reproducible_gpu(torch.device("cuda")):  # torch refuses settings that contradict each other
             pass
         return precisions()
 

@@ -1,7 +1,8 @@
 """Run notebooks and compare their outputs with those stored: `python start.py check [--lax] [notebook ...]`.
 
-Two notebooks run at a time, each in a process of its own and in its own folder. There pytest and nbval run its cells in
-a fresh kernel and compare the outputs with those in the file. The process writes its report to a small JSON file.
+With `--language id` the course's notebooks are those in Indonesian. Two notebooks run at a time, each in a process of
+its own and in its own folder. There pytest and nbval run its cells in a fresh kernel and compare the outputs with those
+in the file. The process writes its report to a small JSON file.
 """
 
 from __future__ import annotations
@@ -253,9 +254,14 @@ def check_all(notebooks: dict[Path, str], lax: bool) -> int:
 # --- The command line.
 
 
-def find(text: str) -> list[Path]:
+def course_folder(language: str) -> Path:
+    """Return the folder of the course's notebooks in English ("en") or Indonesian ("id")."""
+    return COURSE / "notebooks" / "id" if language == "id" else COURSE / "notebooks"
+
+
+def find(text: str, language: str = "en") -> list[Path]:
     """Return the notebooks that an argument names: a notebook of the course, a file, or a folder of files."""
-    course = COURSE / "notebooks"
+    course = course_folder(language)
     numbers = {path: path.stem.split("_")[0] for path in sorted(course.glob("*.ipynb"))}
     named = [path for path, number in numbers.items() if text in (path.stem, number, number.rstrip("ab"))]  # 05: both
     if named:
@@ -268,21 +274,21 @@ def find(text: str) -> list[Path]:
     return []
 
 
-def find_all(texts: list[str], parser: argparse.ArgumentParser) -> dict[Path, str]:
+def find_all(texts: list[str], parser: argparse.ArgumentParser, language: str = "en") -> dict[Path, str]:
     """Return path → name of the notebooks that the arguments name; without arguments, all of the course."""
-    notebooks = {}
-    for text in texts or [str(COURSE / "notebooks")]:
-        paths = find(text)
+    notebooks, course = {}, course_folder(language)
+    for text in texts or [str(course)]:
+        paths = find(text, language)
         if not paths:
-            course = [path.stem for path in find(str(COURSE / "notebooks"))]
-            near = difflib.get_close_matches(Path(text).stem, course, 1)
+            names = [path.stem for path in find(str(course))]
+            near = difflib.get_close_matches(Path(text).stem, names, 1)
             parser.error(
                 f'there is no notebook "{text}"{f"; did you mean {near[0]}?" if near else "."} The course has '
-                f"{', '.join(course)}; a path to a file or a folder elsewhere works, too."
+                f"{', '.join(names)}; a path to a file or a folder elsewhere works, too."
             )
         for path in paths:
             path = path.absolute()
-            notebooks[path] = path.stem if path.parent == COURSE / "notebooks" else os.path.relpath(path)
+            notebooks[path] = path.stem if path.parent == course else os.path.relpath(path)
     return notebooks
 
 
@@ -296,10 +302,11 @@ def stop_once(*_: object) -> None:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="start.py check",
-        usage="python start.py check [--lax] [notebook ...]",
+        usage="python start.py check [--language {en,id}] [--lax] [notebook ...]",
         description="Run the notebooks and compare what they print with what is stored in them.",
     )
     parser.add_argument("notebook", nargs="*", help="03, 03_epochs, a path, or a folder (all of the course otherwise)")
+    parser.add_argument("--language", choices=("en", "id"), default="en", help="the course in English or Indonesian")
     parser.add_argument("--lax", action="store_true", help="run the cells, and compare only where a tag asks for it")
     parser.add_argument("--report", help=argparse.SUPPRESS)  # where the process of one notebook writes its report
     options = parser.parse_args(arguments)
@@ -313,7 +320,7 @@ def main(arguments: list[str]) -> int:
             report = check_one(options.notebook[0], options.lax)
             Path(options.report).write_text(json.dumps(report), encoding="utf-8")
             return 0
-        return check_all(find_all(options.notebook, parser), options.lax)
+        return check_all(find_all(options.notebook, parser, options.language), options.lax)
     except KeyboardInterrupt:
         return 130
 

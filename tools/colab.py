@@ -4,9 +4,10 @@
 the script writes it into pyproject.toml and makes cells and badges from it. Without an address there is no badge, and
 the set-up cell on Colab installs the wheel that was uploaded to the notebook's folder. Where cnnlab is not installed,
 the cell stops the notebook with one sentence. In JupyterLab the cell is folded to its first line, and exports can leave
-it out by its tag. The title links to the glossary beside the notebook. On Colab nothing is beside it, so that below
-the badge there is a link to the glossary on GitHub. Nothing else in a notebook changes, and a second run changes
-nothing.
+it out by its tag. The title links to the glossary beside the notebook, and to the same notebook in Indonesian. On Colab
+nothing is beside it, so that below the badge there are a link to the glossary on GitHub, and one that opens the
+Indonesian notebook in Colab. Nothing else in a notebook changes, and a second run changes nothing. The Indonesian
+notebooks are written anew from the English ones.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+
+import translate_notebooks  # beside this script
 
 ROOT = Path(__file__).resolve().parent.parent
 GITHUB = "https://github.com/"
@@ -67,25 +70,34 @@ def set_up_cell(address: str) -> str:
 
 
 def badge(address: str, notebook: str) -> str:
-    """Return the Markdown of the badge that opens notebooks/NOTEBOOK.ipynb in Colab, and of a link to the glossary.
+    """Return the Markdown of the badge that opens notebooks/NOTEBOOK.ipynb in Colab, and of links that open there.
 
     >>> badge("alice/cnnlab", "02_pooling")[:29]
     '[![Open this notebook in Cola'
     """
     picture = f"![Open this notebook in Colab]({COLAB}assets/colab-badge.svg)"
+    folder = f"{COLAB}github/{address}/blob/main/notebooks"
     glossary = f"[glossary]({GITHUB}{address}/blob/main/notebooks/glossary.md)"
-    words = f"On Colab, the {glossary} opens here."
-    return f"[{picture}]({COLAB}github/{address}/blob/main/notebooks/{notebook}.ipynb)\n\n{words}"
+    words = f"On Colab, the {glossary} and [this notebook in Indonesian]({folder}/id/{notebook}.ipynb) open here."
+    return f"[{picture}]({folder}/{notebook}.ipynb)\n\n{words}"
 
 
-def with_glossary(title: str) -> str:
-    """Return the text of a title cell that ends with the link to the glossary.
+def with_links(title: str, notebook: str) -> str:
+    """Return the text of a title cell with its links: below the heading to the Indonesian notebook, last the glossary.
 
-    >>> with_glossary("# What is a kernel?").splitlines()[-1]
-    '**Words:** the [glossary](glossary.md) explains them, in English and Indonesian.'
+    >>> print(with_links("# What is a kernel?\\n\\nA small filter.", "01_kernel_size"))
+    # What is a kernel?
+    <BLANKLINE>
+    **Bahasa Indonesia:** [01_kernel_size](id/01_kernel_size.ipynb)
+    <BLANKLINE>
+    A small filter.
+    <BLANKLINE>
+    **Words:** the [glossary](glossary.md) explains them, in English and Indonesian.
     """
-    lines = [line for line in title.splitlines() if not line.startswith("**Words:**")]
-    return "\n".join(lines).rstrip() + f"\n\n{GLOSSARY}"
+    written = ("**Words:**", "**Bahasa Indonesia:**")
+    heading, *others = [part for part in title.strip().split("\n\n") if not part.startswith(written)]
+    translation = f"**Bahasa Indonesia:** [{notebook}](id/{notebook}.ipynb)"
+    return "\n\n".join([heading, translation, *others, GLOSSARY])
 
 
 def read_address(root: Path) -> str:
@@ -126,7 +138,7 @@ def update(path: Path, address: str) -> bool:
         raise SystemExit(f"{path.name} has no cell with the id 'setup': put an empty code cell with it below the title")
     cells[place]["source"] = set_up_cell(address).splitlines(keepends=True)
     cells[place]["metadata"] = METADATA
-    cells[0]["source"] = with_glossary("".join(cells[0]["source"])).splitlines(keepends=True)
+    cells[0]["source"] = with_links("".join(cells[0]["source"]), path.stem).splitlines(keepends=True)
     if address:
         words = badge(address, path.stem).splitlines(keepends=True)
         cells.insert(place, {"cell_type": "markdown", "id": "colab", "metadata": {}, "source": words})
@@ -146,6 +158,9 @@ def main(arguments: list[str], root: Path = ROOT) -> None:
     notebooks = sorted((root / "notebooks").glob("*.ipynb"))
     changed = [path.name for path in notebooks if update(path, address)]
     print(f"{f'published at {address}' if address else 'no address yet'}: {len(changed)} notebooks changed")
+    for path in notebooks:
+        if (path.parent / "id" / "texts" / f"{path.stem}.md").is_file():
+            translate_notebooks.write(path.stem, path.parent)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Bring the course's notebooks into the folder of a person who opens a shared installation; start.py runs this.
 
-The glossary, to which they link, comes with them. A notebook that she has changed stays as it is. The file
-.cnnlab/copied.json in her folder holds the SHA-256 of each file as it was copied, which shows what she has changed
-since.
+They come in English and Indonesian, with the glossary, to which they link. A notebook that she has changed stays as it
+is. The file .cnnlab/copied.json in her folder holds the SHA-256 of each file as it was copied, which shows what she has
+changed since.
 """
 
 import contextlib
@@ -22,22 +22,30 @@ def copy_notebooks() -> int:
     for name in (".cnnlab", "notebooks"):
         os.makedirs(os.path.join(own, name), exist_ok=True)
     copied, newer = start.read_json(os.path.join(own, ".cnnlab", "copied.json")), []
-    for name in sorted(os.listdir(os.path.join(start.ROOT, "notebooks"))):
-        if name.endswith((".ipynb", ".md")):
-            source, target = os.path.join(start.ROOT, "notebooks", name), os.path.join(own, "notebooks", name)
-            new, current = checksum(source), checksum(target)
-            if current in ("", new, copied.get(name)):  # missing, or as it was copied
-                shutil.copyfile(source, os.path.join(own, ".cnnlab", "part"))
-                os.replace(os.path.join(own, ".cnnlab", "part"), target)
-                copied[name] = new
-            elif copied.get(name) != new:
-                newer.append(name)
+    for name in course_files():
+        source, target = os.path.join(start.ROOT, "notebooks", name), os.path.join(own, "notebooks", name)
+        new, current = checksum(source), checksum(target)
+        if current in ("", new, copied.get(name)):  # missing, or as it was copied
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(source, os.path.join(own, ".cnnlab", "part"))
+            os.replace(os.path.join(own, ".cnnlab", "part"), target)
+            copied[name] = new
+        elif copied.get(name) != new:
+            newer.append(name)
     start.write_json(os.path.join(own, ".cnnlab", "copied.json"), copied)
     start.say(f"Your own notebooks are in {os.path.join(own, 'notebooks')}.")
     if newer:
         names = ", ".join(newer)
         start.say(f"You changed {names}, and the course has it newer: to get that, rename yours and start again.")
     return 0
+
+
+def course_files() -> list:
+    """Return what is copied of the folder `notebooks`: the notebooks in both languages, and the glossary."""
+    folder = os.path.join(start.ROOT, "notebooks")
+    english = [name for name in os.listdir(folder) if name.endswith((".ipynb", ".md"))]
+    indonesian = [f"id/{name}" for name in english if os.path.isfile(os.path.join(folder, "id", name))]
+    return sorted(english + indonesian)
 
 
 def checksum(path: str) -> str:

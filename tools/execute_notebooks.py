@@ -22,6 +22,7 @@ from PIL import Image
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LARGEST_PICTURE = 150_000  # bytes, as base64
+COLOURS = 128  # of a picture
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 # The kernel's own description without Python's version, which differs between machines and which nothing reads.
 # nbconvert needs the extension and the exporter to make a .py.
@@ -79,14 +80,14 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
 
 
 def _with_palette(picture: str) -> str:
-    """Return a picture (PNG as base64) with its 256 best colours: it looks the same and takes a third of the bytes."""
+    """Return a picture (PNG as base64) with its best COLOURS: it looks the same and takes a third of the bytes."""
     image = Image.open(io.BytesIO(base64.b64decode(picture)))
-    if image.mode == "P":
+    if image.mode == "P" and image.getcolors(COLOURS):  # None where there are more
         return picture
     page = Image.new("RGBA", image.size, "white")
     page.alpha_composite(image.convert("RGBA"))
     content = io.BytesIO()
-    colours = page.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    colours = page.convert("RGB").quantize(COLOURS, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
     colours.save(content, "PNG", optimize=True)
     return base64.b64encode(content.getvalue()).decode()
 

@@ -2,9 +2,11 @@
 
 notebooks/id/texts/NAME.md has the translation of every Markdown cell of notebooks/NAME.ipynb, in the notebook's order.
 A header stands above each: the cell's id, and a hash of the English text that was translated. All else in the notebook
-stays as it is: code, outputs, pictures, ids and metadata. A link to the English notebook stands below the title.
+stays as it is: code, outputs, pictures, ids and metadata. Only the set-up cell chooses the language, and its sentences
+are Indonesian. A link to the English notebook stands below the title.
 
-`--missing` prints each English cell that has no translation, or whose text has changed since, with its header.
+`--missing` prints each English cell that has no translation, or whose text has changed since, with its header. The same
+for README.md, whose translation is README.id.md: `--missing README`.
 """
 
 from __future__ import annotations
@@ -17,15 +19,33 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import translate_readme  # beside this script
+
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 HEADER = re.compile(r"(?m)^<!-- cell: ([a-z][a-z0-9-]*) · english: ([0-9a-f]{12}) -->$")
 # The line in the title of an English notebook that links to the translation. It is no part of what is translated.
 TO_TRANSLATION = re.compile(r"(?m)^\*\*Bahasa Indonesia:\*\* .*\n\n")
-# The cell "colab" is not in the texts: tools/colab.py writes it, and it is the same in every notebook.
+# The cells "colab" and "setup" are not in the texts: tools/colab.py writes them, and they are the same everywhere.
 COLAB = {
     "Open this notebook in Colab": "Buka notebook ini di Colab",
     "On Colab, the [glossary]": "Di Colab, [glosarium]",
-    " opens here.": " dapat dibuka di sini.",
+    " and [this notebook in Indonesian]": " dan [notebook ini dalam bahasa Inggris]",
+    " open here.": " dapat dibuka di sini.",
+}
+SET_UP = {
+    "# Set-up. On your own computer this cell does nothing; on Colab it installs cnnlab.\n": (
+        "# Persiapan. Di komputer Anda sel ini hanya memilih bahasa; di Colab sel ini memasang cnnlab.\nimport os\n"
+    ),
+    "\n\nif ": (
+        '\n\nos.environ["CNNLAB_LANGUAGE"] = "id"  # petunjuk, penyelesaian, dan laporan dalam bahasa Indonesia\nif '
+    ),
+    "Upload cnnlab's .whl file (see README.md) with the folder icon on the left; run it again.": (
+        "Unggah berkas .whl cnnlab (lihat README.id.md) lewat ikon folder di kiri; lalu jalankan lagi."
+    ),
+    "run `python start.py` and choose .venv as the kernel, or `%pip install` cnnlab's .whl (see README.md)": (
+        "jalankan `python start.py` dan pilih .venv sebagai kernel, atau `%pip install` .whl cnnlab (README.id.md)"
+    ),
+    "cnnlab is not installed for this Python": "cnnlab belum terpasang untuk Python ini",
 }
 
 
@@ -116,7 +136,10 @@ def find_faults(notebook: dict, translations: list[Translation]) -> list[str]:
 
 
 def translate(name: str, notebook: dict, translations: list[Translation]) -> dict:
-    """Return the Indonesian notebook: the English one with every text replaced, and a link to the English one."""
+    """Return the Indonesian notebook: the English one with every text replaced, and a link to the English one.
+
+    Its set-up cell chooses the language, too.
+    """
     texts = {translation.cell: translation.text for translation in translations}
     translated = copy.deepcopy(notebook)
     title, *others = prose_cells(translated)
@@ -125,16 +148,27 @@ def translate(name: str, notebook: dict, translations: list[Translation]) -> dic
     for cell in others:
         cell["source"] = _lines(texts[cell["id"]])
     for cell in translated["cells"]:
+        if cell["id"] == "setup":
+            cell["source"] = _lines(set_up("".join(cell["source"])))
         if cell["id"] == "colab":
             cell["source"] = _lines(_badge(name, "".join(cell["source"])))
     return translated
 
 
+def set_up(code: str) -> str:
+    """Return the set-up cell of an Indonesian notebook, from that of tools/colab.py."""
+    for english, indonesian in SET_UP.items():
+        code = code.replace(english, indonesian, 1)
+    return code
+
+
 def _badge(name: str, text: str) -> str:
-    """Return the text of the cell "colab" in Indonesian, with the address of the Indonesian notebook."""
+    """Return the text of the cell "colab" in Indonesian; each notebook's address is exchanged for its sister's."""
     for english, indonesian in COLAB.items():
         text = text.replace(english, indonesian)
-    return text.replace(f"/notebooks/{name}.ipynb", f"/notebooks/id/{name}.ipynb")
+    return re.sub(
+        rf"/notebooks/(id/)?{name}\.ipynb", lambda found: f"/notebooks/{'' if found[1] else 'id/'}{name}.ipynb", text
+    )
 
 
 def _lines(text: str) -> list[str]:
@@ -148,6 +182,11 @@ def content(name: str, folder: Path = NOTEBOOKS) -> str:
     if faults := find_faults(notebook, translations):
         raise SystemExit("\n".join([f"{name}.md is not the whole notebook (see `--missing {name}`):", *faults]))
     return json.dumps(translate(name, notebook, translations), indent=1, ensure_ascii=False) + "\n"
+
+
+def write(name: str, folder: Path = NOTEBOOKS) -> None:
+    """Write notebooks/id/NAME.ipynb."""
+    (folder / "id" / f"{name}.ipynb").write_text(content(name, folder), encoding="utf-8", newline="\n")
 
 
 def missing(name: str, folder: Path = NOTEBOOKS) -> str:
@@ -168,17 +207,20 @@ def missing(name: str, folder: Path = NOTEBOOKS) -> str:
 def main(arguments: list[str] | None = None, folder: Path = NOTEBOOKS) -> None:
     """Write the Indonesian notebooks that are named, or print what is missing."""
     parser = argparse.ArgumentParser(description="Write the Indonesian notebooks from their texts.")
-    parser.add_argument("name", nargs="*", help="00_start_here (all notebooks otherwise)")
+    parser.add_argument("name", nargs="*", help="00_start_here (all notebooks otherwise); README with --missing")
     parser.add_argument("--missing", action="store_true", help="print the English cells that must be translated")
     options = parser.parse_args(arguments)
     every = sorted(path.stem for path in folder.glob("*.ipynb"))
-    if unknown := sorted(set(options.name) - set(every)):
+    pages = ["README"] if options.missing else []
+    if unknown := sorted(set(options.name) - {*every, *pages}):
         parser.error(f"there is no notebook {', '.join(unknown)}; the course has {', '.join(every)}")
-    for name in options.name or every:
-        if options.missing:
+    for name in options.name or [*every, *pages]:
+        if name in pages:
+            print(translate_readme.missing(folder.parent))
+        elif options.missing:
             print(missing(name, folder))
         elif (folder / "id" / "texts" / f"{name}.md").is_file():
-            (folder / "id" / f"{name}.ipynb").write_text(content(name, folder), encoding="utf-8", newline="\n")
+            write(name, folder)
             print(f"{name}: written")
         else:
             print(f"{name}: has no texts in notebooks/id/texts")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cnnlab.cli.parser import Parser, plain_errors
 from cnnlab.cli.store import add_store, add_where, matching, open_store
+from cnnlab.language import LANGUAGES
 
 
 @plain_errors
@@ -20,8 +21,11 @@ def main(arguments: list[str]) -> int:
     page = check_page(options.out)
     runs = matching(open_store(options.store), options.where)
     exam = exam_once(runs, options.exam, page) if options.exam else None
-    report = lab_report(runs, page, title=options.title, author=options.author, answers=options.answers, exam=exam)
-    sys.stdout.write(f"{report}\n")
+    report = lab_report(
+        runs, page, title=options.title, author=options.author, answers=options.answers, exam=exam,
+        language=options.language,
+    )  # fmt: skip
+    sys.stdout.write(f"{report.words(report.questions)}\n")
     return 0
 
 
@@ -46,6 +50,11 @@ def parser() -> argparse.ArgumentParser:
         "--exam", nargs="+", default=(), metavar="FIELD=VALUE",
         help="the setting that you have chosen: its networks take the exam. Test images are opened once: the scores "
         "are kept beside the page, and the exam of another setting is refused",
+    )  # fmt: skip
+    arguments.add_argument(
+        "--language", choices=LANGUAGES,
+        help="of headings, questions and sentences: en (English) or id (Bahasa Indonesia); $CNNLAB_LANGUAGE says it "
+        "otherwise",
     )  # fmt: skip
     add_where(arguments)
     return arguments

@@ -1,4 +1,4 @@
-"""Check an answer to an exercise, give a hint, show the solution.
+"""Check an answer to an exercise, give a hint, show the solution. Where `$CNNLAB_LANGUAGE` is "id", in Indonesian.
 
 >>> check("01-output-size", 26)
 ✔ Correct. With padding of 1 on each side the map would stay as large as the image.
@@ -23,7 +23,15 @@ from cnnlab.course.answer_values import is_attempted
 from cnnlab.course.exercise import Exercise, Outcome, in_lines
 from cnnlab.course.practice_file import PRACTICE, Practice
 from cnnlab.course.student_functions import words_of
+from cnnlab.course.translation import translated, translated_code
 from cnnlab.errors import ConfigError
+from cnnlab.language import course_language
+
+SECOND_HINT = "A second hint:"
+TRY_FIRST = (
+    "Try it first: check('{name}', answer). After your first attempt the solution is here.\n"
+    "If you are stuck: hint('{name}')."
+)
 
 
 class NotCorrect(AssertionError):
@@ -62,8 +70,8 @@ def check(name: str, answer: object) -> Outcome:
     >>> check("01-output-size", ...)
     ○ Not attempted. Write your answer in place of ... and run the cell again.
     """
-    exercise = find_exercise(name)
-    outcome = outcome_of(exercise, answer)
+    exercise, language = find_exercise(name), course_language()
+    outcome = outcome_of(exercise, answer, language)
     if outcome.state != "not attempted":
         with PRACTICE.editing() as practised:
             earlier = practised.get(exercise.name, Practice())
@@ -74,8 +82,8 @@ def check(name: str, answer: object) -> Outcome:
     return outcome
 
 
-def outcome_of(exercise: Exercise, answer: object) -> Outcome:
-    """Return the outcome of an answer; keep nothing of it."""
+def outcome_of(exercise: Exercise, answer: object, language: str = "en") -> Outcome:
+    """Return the outcome of an answer; keep nothing of it. The language is that of what goes further."""
     try:
         if not is_attempted(answer):
             ask = "Write the body of the function" if callable(answer) else "Write your answer in place of ..."
@@ -84,7 +92,7 @@ def outcome_of(exercise: Exercise, answer: object) -> Outcome:
     except (Exception, SystemExit) as error:  # whatever a student has written, her notebook goes on
         mistake = f"This answer can't be checked ({words_of(error)})."
     if mistake is None:
-        return Outcome(exercise.name, "correct", exercise.further)
+        return Outcome(exercise.name, "correct", translated(exercise.further, language))
     return Outcome(exercise.name, "not yet", mistake)
 
 
@@ -100,14 +108,14 @@ def hint(name: str, step: int = 1) -> Words:
 
     >>> hint("01-output-size", 2)
     """
-    exercise = find_exercise(name)
+    exercise, language = find_exercise(name), course_language()
     if check_whole("step", step, 1) > 2:
         raise ConfigError(f"step must be 1 or 2, got {step}; after both hints, solution({name!r}) shows the solution")
     with PRACTICE.editing() as practised:
         earlier = practised.get(exercise.name, Practice())
         practised[exercise.name] = replace(earlier, hints=max(earlier.hints, step))
-    more = f"\nA second hint: hint({exercise.name!r}, 2)" if step == 1 else ""
-    return Words(in_lines(exercise.hints[step - 1]) + more)
+    more = f"\n{translated(SECOND_HINT, language)} hint({exercise.name!r}, 2)" if step == 1 else ""
+    return Words(in_lines(translated(exercise.hints[step - 1], language)) + more)
 
 
 def solution(name: str, *, without_attempt: bool = False) -> Words:
@@ -122,17 +130,14 @@ def solution(name: str, *, without_attempt: bool = False) -> Words:
 
     >>> solution("01-output-size", without_attempt=True)
     """
-    exercise = find_exercise(name)
+    exercise, language = find_exercise(name), course_language()
     if not isinstance(without_attempt, bool):
         raise ConfigError(f"without_attempt must be True or False, got {shown(without_attempt)}")
     if without_attempt:
-        return Words(exercise.solution)
+        return Words(translated_code(exercise.solution, language))
     with PRACTICE.editing() as practised:
         earlier = practised.get(exercise.name, Practice())
         if not earlier.attempts:
-            return Words(
-                f"Try it first: check({exercise.name!r}, answer). After your first attempt the solution is here.\n"
-                f"If you are stuck: hint({exercise.name!r})."
-            )
+            return Words(translated(TRY_FIRST, language).format(name=exercise.name))
         practised[exercise.name] = replace(earlier, has_seen_solution=True)
-    return Words(exercise.solution)
+    return Words(translated_code(exercise.solution, language))

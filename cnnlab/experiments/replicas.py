@@ -28,7 +28,8 @@ from cnnlab.experiments.stacked_network import StackedNetwork, optimizer_setting
 from cnnlab.machine import free_memory
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.layer_table import layer_table
-from cnnlab.training.device import choose_device, is_out_of_memory, reproducible_gpu, what_to_try
+from cnnlab.torch_state import reproducible_gpu
+from cnnlab.training.device import choose_device, is_out_of_memory, what_to_try
 
 MOST_REPLICAS = 128  # more in one network make a GPU no faster, and each holds an open lock file of the store
 

@@ -18,7 +18,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.interpret.by_layer import ByLayer
 from cnnlab.interpret.hooks import Layers, hooked
 from cnnlab.model.compatibility import check_takes
-from cnnlab.model.forward_pass import in_training_layout
+from cnnlab.model.forward_pass import as_in_fit
 from cnnlab.model.networks import device_of, evaluating
 from cnnlab.torch_state import usual_torch_state
 
@@ -123,7 +123,7 @@ def activation_statistics(
                 tallies[name] = _Tally(layer, sample / len(images), seed)
             tallies[name].add(entering, values.detach())
 
-    with evaluating(model), torch.no_grad(), in_training_layout(model), hooked(model, layers, see):
+    with evaluating(model), torch.no_grad(), as_in_fit(model), hooked(model, layers, see):
         for batch in images.split(batch_size):
             model(batch.to(device))
     if not tallies:

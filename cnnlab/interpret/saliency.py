@@ -34,7 +34,7 @@ from cnnlab.interpret.saliency_methods import (
     smoothgrad_maps,
 )
 from cnnlab.model.compatibility import first_logits
-from cnnlab.model.forward_pass import in_training_layout
+from cnnlab.model.forward_pass import as_in_fit
 from cnnlab.model.networks import call, check_model, device_of, evaluating, logits_of, uncompiled
 from cnnlab.torch_state import usual_torch_state
 
@@ -128,7 +128,7 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     passes, draw = methods[method]
     at_once = max(1, batch_size // passes)
     device, dtype = device_of(model), images.dtype
-    with torch.inference_mode(False), evaluating(model), uncompiled(), in_training_layout(model):
+    with torch.inference_mode(False), evaluating(model), uncompiled(), as_in_fit(model):
         batches = zip(images.split(at_once), targets.split(at_once), strict=True)
         maps = [
             draw(batch.detach().clone().to(device), classes.clone().to(device)).to(images.device, dtype)
@@ -158,7 +158,7 @@ def class_targets(model: nn.Module, images: Tensor, targets: object, classes: in
     """Return one class an image, int64 (N,), on the CPU."""
     if targets is None:
         device = device_of(model)
-        with evaluating(model), torch.no_grad(), uncompiled(), in_training_layout(model):
+        with evaluating(model), torch.no_grad(), uncompiled(), as_in_fit(model):
             answers = [logits_of(call(model, batch.to(device))).argmax(1).cpu() for batch in images.split(batch_size)]
         return torch.cat(answers)
     if isinstance(targets, (list, tuple, np.ndarray)):

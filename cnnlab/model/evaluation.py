@@ -14,7 +14,7 @@ from cnnlab.checks import check_batch_size, shown
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.model.compatibility import check_label_range, first_logits
-from cnnlab.model.forward_pass import compute_logits, in_training_layout
+from cnnlab.model.forward_pass import as_in_fit, compute_logits
 from cnnlab.model.networks import device_of, evaluating
 from cnnlab.torch_state import usual_torch_state
 
@@ -80,7 +80,7 @@ def evaluate(model: nn.Module, split: Split, *, batch_size: int = 250) -> LossAn
     every_label = _fitting_labels(model, split)
     device = device_of(model)
     losses, correct = [], []
-    with evaluating(model), torch.no_grad(), in_training_layout(model):
+    with evaluating(model), torch.no_grad(), as_in_fit(model):
         for images, labels in zip(split.images.split(batch_size), every_label.split(batch_size), strict=True):
             logits, labels = compute_logits(model, images.to(device)), labels.to(device)
             losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
@@ -219,7 +219,7 @@ def _fitting_labels(model: nn.Module, split: Split) -> Tensor:
 def _all_logits(model: nn.Module, images: Tensor, batch_size: int) -> Tensor:
     """Return the logits of all images, (N, classes), on the processor."""
     device = device_of(model)
-    with evaluating(model), torch.no_grad(), in_training_layout(model):
+    with evaluating(model), torch.no_grad(), as_in_fit(model):
         return torch.cat([compute_logits(model, batch.to(device)).cpu() for batch in images.split(batch_size)])
 
 

@@ -1,9 +1,6 @@
-"""Choose the device of a training, make a GPU reproducible, and say in words that its memory ran out."""
+"""Choose the device of a training, and say in words that its memory ran out."""
 
 from __future__ import annotations
-
-import contextlib
-from collections.abc import Iterator
 
 import torch
 
@@ -17,26 +14,6 @@ def choose_device(device: str | torch.device | None) -> torch.device:
     if chosen.type == "meta":
         raise ConfigError("device='meta' has no values, so nothing can be trained there; choose 'cpu', or leave it out")
     return chosen
-
-
-@contextlib.contextmanager
-def reproducible_gpu(device: torch.device) -> Iterator[None]:
-    """Within the block, let a GPU compute with all 32 bits, and with the same bits each time; on a CPU, do nothing.
-
-    These are settings of the whole process: meanwhile they hold in every thread. Afterwards they are as they were.
-    """
-    if device.type != "cuda":
-        yield
-        return
-    precision = torch.get_float32_matmul_precision()
-    try:
-        if precision != "highest":  # within `usual_torch_state` it is
-            torch.set_float32_matmul_precision("highest")
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        if precision != "highest":
-            torch.set_float32_matmul_precision(precision)
 
 
 def what_to_try(batch_size: int) -> str:

@@ -23,8 +23,8 @@ from cnnlab.model.in_training import being_trained
 from cnnlab.model.networks import device_of
 from cnnlab.model.random_numbers import seeded
 from cnnlab.model.weights import weights_of
-from cnnlab.torch_state import usual_torch_state
-from cnnlab.training.device import choose_device, is_out_of_memory, reproducible_gpu, what_to_try
+from cnnlab.torch_state import reproducible_gpu, usual_torch_state
+from cnnlab.training.device import choose_device, is_out_of_memory, what_to_try
 from cnnlab.training.history import History
 from cnnlab.training.loop import Diverged, EpochState, Stopped, Training
 from cnnlab.training.options import LEARNING_RATES, check_fits, check_helpers, check_network, check_settings
@@ -136,25 +136,37 @@ def fit(  # noqa: PLR0913 (a training's settings)
         around.enter_context(_prepared(model, device, layout))
         around.enter_context(reproducible_gpu(device))
         bar = around.enter_context(Progress(progress, data, settings))
-        training = Training(model, data, settings, device, checkpoint)
-        try:
-            training.begin()
-            bar.begin(training.history())
-            training.train(on_epoch, stop, bar)
-        except Stopped:
-            training.stopped_by = "stop"
-        except KeyboardInterrupt:
-            training.stopped_by = "interrupt"
-        except Diverged as error:
-            training.stopped_by, training.diverged_in_batch = "diverged", error.batch
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise MemoryError(what_to_try(settings["batch_size"])) from error
-        finally:
-            training.restore()
-        history = training.history()
-        bar.end(history)
+        history = _train(Training(model, data, settings, device, checkpoint), on_epoch, stop, bar)
+    if history is None:  # only here: an error that is raised in `_train` would keep alive all that lies on the device
+        raise MemoryError(what_to_try(settings["batch_size"]))
+    return history
+
+
+def _train(
+    training: Training,
+    on_epoch: Callable[[EpochState], dict[str, float] | None] | None,
+    stop: threading.Event | None,
+    bar: Progress,
+) -> History | None:
+    """Train, however it ends, and return the history; None if memory ran out."""
+    try:
+        training.begin()
+        bar.begin(training.history())
+        training.train(on_epoch, stop, bar)
+    except Stopped:
+        training.stopped_by = "stop"
+    except KeyboardInterrupt:
+        training.stopped_by = "interrupt"
+    except Diverged as error:
+        training.stopped_by, training.diverged_in_batch = "diverged", error.batch
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return None
+    finally:
+        training.restore()
+    history = training.history()
+    bar.end(history)
     return history
 
 

@@ -174,11 +174,13 @@ class Training:
         batch_size = self.settings["batch_size"]
         order = torch.randperm(len(self.train_split), generator=self.order)
         self.model.train()
-        train = _one_pass(self.model, self.train_split, self.optimizer, order, batch_size, self._draws, stop, bar)
+        # A network of build_cnn has generators of its own.
+        draws = contextlib.nullcontext if is_plain(self.model) else self._draws
+        train = _one_pass(self.model, self.train_split, self.optimizer, order, batch_size, draws, stop, bar)
         row = {"epoch": self.epoch, "train_loss": train.loss, "train_accuracy": train.accuracy}
         self.model.eval()
         if len(self.validation_split):
-            with self._draws(0):
+            with draws(0):
                 validation = evaluate(self.model, self.validation_split)
             row |= {"validation_loss": validation.loss, "validation_accuracy": validation.accuracy}
         row["seconds"] = time.perf_counter() - start
@@ -190,8 +192,6 @@ class Training:
 
     def _draws(self, batch: int) -> contextlib.AbstractContextManager[None]:
         """Return a block in which the network's random numbers are those of a batch, from 1; 0 is the validation."""
-        if is_plain(self.model):  # it has generators of its own
-            return contextlib.nullcontext()
         return seeded(derived_seed(self.settings["seed"], self.epoch, batch), self.device)
 
     def _finish(self, row: dict[str, float], weights: dict[str, Tensor]) -> None:
@@ -214,12 +214,13 @@ def _one_pass(
     optimizer: torch.optim.Optimizer,
     order: Tensor,
     batch_size: int,
-    draws: Callable[[int], contextlib.AbstractContextManager[None]],
+    draws: Callable[[int], contextlib.AbstractContextManager[object]],
     stop: threading.Event | None,
     bar: Progress,
 ) -> LossAndAccuracy:
     """Take one optimizer step a batch; return the mean loss and accuracy of the batches, each before its step."""
     losses, answers = [], []
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     order = order.to(split.labels.device)
     for number, chosen in enumerate(order.split(batch_size), start=1):
         if stop is not None and stop.is_set():
@@ -229,7 +230,8 @@ def _one_pass(
         with draws(number):
             logits = compute_logits(model, images)  # (batch, classes)
         loss = functional.cross_entropy(logits, labels)
-        optimizer.zero_grad()
+        for parameter in parameters:  # as optimizer.zero_grad, which takes five times as long
+            parameter.grad = None
         loss.backward()
         optimizer.step()
         losses.append(loss.detach())

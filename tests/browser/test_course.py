@@ -4,7 +4,7 @@ import shutil
 
 import browser
 import numpy as np
-from places import NOTEBOOKS
+from places import NOTEBOOKS, REPOSITORY
 from playwright.sync_api import expect
 
 from cnnlab.model.convolution import explain_pixel, make_kernel
@@ -36,3 +36,30 @@ def test_notebook_01_runs_and_its_panel_answers(shared_lab):
         after = browser.read_pixels(output)
         assert not np.array_equal(before, after)
         assert page.faults == []
+
+
+OPEN_PATH = "() => window.jupyterapp.shell.currentWidget.context.path"
+
+
+def test_an_indonesian_notebook_opens_and_its_links_lead_to_its_sister_and_the_glossary(shared_lab):
+    (shared_lab.folder / "notebooks" / "id").mkdir(parents=True)
+    sister, path = (f"notebooks/{folder}{NOTEBOOK.name}" for folder in ("", "id/"))
+    for name in ("notebooks/glossary.md", sister, path):
+        shutil.copy(REPOSITORY / name, shared_lab.folder / name)
+    with shared_lab.page(height=1200) as page, browser.new_kernel(page, path):
+        expect(page.get_by_role("heading", name="Apakah kernel yang lebih besar melihat lebih banyak")).to_be_visible()
+        for place in (1, 3):  # the set-up cell, the panel
+            browser.run_cell(page, place)
+        browser.wait_in_kernel(page, "__import__('os').environ['CNNLAB_LANGUAGE'] == 'id'")
+        page.locator(".cnnlab-words summary").click()
+        page.get_by_role("link", name="All words of the course").click()
+        expect(page.locator(".jp-MarkdownViewer").get_by_role("heading", name="Words of the course")).to_be_visible()
+        assert page.evaluate(OPEN_PATH) == "notebooks/glossary.md"
+        browser.close_all_but(page, path)
+
+        page.get_by_role("link", name=NOTEBOOK.stem, exact=True).click()
+        page.wait_for_function(browser.IS_SWITCHED, arg=sister)
+        expect(page.get_by_role("heading", name="Does a bigger kernel see more, or only cost more?")).to_be_visible()
+        assert page.faults == []
+        page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        browser.close_all_but(page, path)

@@ -8,10 +8,6 @@ from places import NOTEBOOKS
 from playwright.sync_api import expect
 
 PANEL = "from cnnlab import PoolingExplorer\nPoolingExplorer()"
-CLOSE_ALL_BUT = """notebook => {
-  const { shell } = window.jupyterapp;
-  [...shell.widgets("main")].filter(widget => widget.context?.path !== notebook).forEach(widget => widget.dispose());
-}"""
 
 
 @pytest.fixture
@@ -20,8 +16,7 @@ def page(shared_lab):
     with shared_lab.running([PANEL], height=1000) as page:
         notebook = page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path")
         yield page
-        page.evaluate(CLOSE_ALL_BUT, notebook)
-        page.wait_for_function(browser.IS_READY)
+        browser.close_all_but(page, notebook)
     (shared_lab.folder / "glossary.md").unlink()
     assert glossary
 

@@ -7,9 +7,12 @@ from bs4 import BeautifulSoup
 
 from cnnlab import bank, lab_report, load_runs
 from cnnlab.course.lab_report.answers import path_of, read_answers, to_html, write_form
+from cnnlab.course.lab_report.blocks import Question
 from cnnlab.errors import ConfigError
 
-QUESTIONS = {"loss": "Where do the two losses part?", "kernel_size": "What do the verdicts say?", "best": "Which one?"}
+ASKED = {"loss": "Where do the two losses part?", "kernel_size": "What do the verdicts say?", "best": "Which one?"}
+ASKED_IN_INDONESIAN = {"loss": "Di mana keduanya berpisah?", "kernel_size": "Apa kata putusan?", "best": "Yang mana?"}
+QUESTIONS = {key: Question(key, {"en": ASKED[key], "id": ASKED_IN_INDONESIAN[key]}) for key in ASKED}
 
 
 def test_a_mapping_a_text_and_a_file_give_the_same_answers(tmp_path):
@@ -28,12 +31,26 @@ def test_what_is_left_open_is_no_answer():
     assert read_answers("## loss\n\n\n## best\n", QUESTIONS) == {}
 
 
-def test_an_untouched_form_answers_nothing_and_a_filled_one_loses_no_line(tmp_path):
+@pytest.mark.parametrize(("language", "asked"), [("en", ASKED), ("id", ASKED_IN_INDONESIAN)])
+def test_an_untouched_form_answers_nothing_and_a_filled_one_loses_no_line(language, asked, tmp_path):
     path = tmp_path / "new folder" / "answers.md"
-    write_form(path, QUESTIONS)
+    write_form(path, QUESTIONS, language)
     assert read_answers(path, QUESTIONS) == {}
-    filled = path.read_text(encoding="utf-8").replace("two losses part?\n", "two losses part?\n\n> a quote\n\nAt 9.\n")
+    text = path.read_text(encoding="utf-8")
+    filled = text.replace(f"{asked['loss']}\n", f"{asked['loss']}\n\n> a quote\n\nAt 9.\n")
+    assert filled != text
     assert read_answers(filled, QUESTIONS) == {"loss": "> a quote\n\nAt 9."}
+
+
+def test_a_form_in_indonesian_has_the_same_keys_and_its_own_words(tmp_path):
+    for language in ("en", "id"):
+        write_form(tmp_path / f"{language}.md", QUESTIONS, language)
+    english, indonesian = ((tmp_path / f"{name}.md").read_text(encoding="utf-8") for name in ("en", "id"))
+    assert re.findall("(?m)^## .+$", english) == re.findall("(?m)^## .+$", indonesian)
+    assert english.startswith("# My answers\n\nWrite below each question,")
+    assert indonesian.startswith("# Jawaban saya\n\nTulislah jawaban di bawah setiap pertanyaan,")
+    assert "> Di mana keduanya berpisah?" in indonesian
+    assert "part" not in indonesian
 
 
 def test_headings_are_read_as_people_write_them():

@@ -60,6 +60,10 @@ SWITCH = """async ([path, id]) => {
   before.forEach(widget => widget.dispose());
   shell.activateById(panel.id);
 }"""
+CLOSE_ALL_BUT = """path => {
+  const { shell } = window.jupyterapp;
+  [...shell.widgets("main")].filter(widget => widget.context?.path !== path).forEach(widget => widget.dispose());
+}"""
 IS_SWITCHED = f"path => window.jupyterapp.shell.currentWidget?.context?.path === path && ({IS_READY})()"
 EXECUTE = """async code => {
   const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
@@ -339,6 +343,12 @@ def switch_notebook(page: Page, name: str, kernel: str | None = None) -> None:
     """Open the notebook in place of the one that is open, in the kernel with this id, or else in a new one."""
     page.evaluate(SWITCH, [name, kernel])
     page.wait_for_function(IS_SWITCHED, arg=name, timeout=120_000)
+
+
+def close_all_but(page: Page, name: str) -> None:
+    """Close what is open beside the notebook with this path, such as a page that a link in it has opened."""
+    page.evaluate(CLOSE_ALL_BUT, name)
+    page.wait_for_function(IS_SWITCHED, arg=name)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.model import evaluation, forward_pass
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.evaluation import evaluate, evaluate_all, predict
-from cnnlab.model.forward_pass import compute_logits, in_training_layout, relu_after_max
+from cnnlab.model.forward_pass import as_in_fit, compute_logits, relu_after_max
 from cnnlab.training.fit import fit
 
 IMAGES = torch.randn(16, 2, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -214,13 +214,13 @@ def strides(model):
 def test_within_the_block_the_kernels_lie_as_in_fit_and_afterwards_as_before():
     model = build_cnn(channels=(2, 3), hidden=4)
     before, places = strides(model), [weight.data_ptr() for weight in model.parameters()]
-    as_in_fit = strides(build_cnn(channels=(2, 3), hidden=4).to(memory_format=torch.channels_last))
-    assert before != as_in_fit
-    with in_training_layout(model):
-        assert strides(model) == as_in_fit
+    expected = strides(build_cnn(channels=(2, 3), hidden=4).to(memory_format=torch.channels_last))
+    assert before != expected
+    with as_in_fit(model):
+        assert strides(model) == expected
     assert strides(model) == before
     assert [weight.data_ptr() for weight in model.parameters()] == places
-    with pytest.raises(KeyError), in_training_layout(model):
+    with pytest.raises(KeyError), as_in_fit(model):
         raise KeyError
     assert strides(model) == before
 
@@ -228,7 +228,7 @@ def test_within_the_block_the_kernels_lie_as_in_fit_and_afterwards_as_before():
 def test_kernels_that_lie_so_already_are_let_alone():
     model = build_cnn(channels=(2, 3), hidden=4).to(memory_format=torch.channels_last)
     places = [weight.data_ptr() for weight in model.parameters()]
-    with in_training_layout(model):
+    with as_in_fit(model):
         assert [weight.data_ptr() for weight in model.parameters()] == places  # a training would change these
 
 
@@ -237,7 +237,7 @@ def test_a_network_that_is_watched_or_of_ones_own_keeps_its_order():
     watched.relu1.register_forward_hook(hook)
     for model in (watched, own):
         before = strides(model)
-        with in_training_layout(model):
+        with as_in_fit(model):
             assert strides(model) == before
 
 
@@ -251,6 +251,19 @@ def test_every_score_is_computed_in_that_order(score, monkeypatch):
     model = build_cnn(channels=(2, 3), hidden=4)
     score(model, load_data("mnist", train=10, validation=10).validation)
     assert seen == [strides(build_cnn(channels=(2, 3), hidden=4).to(memory_format=torch.channels_last))]
+
+
+@pytest.mark.parametrize(("device", "rounds"), [("cuda", False), ("cpu", True)])
+def test_a_score_on_a_gpu_has_all_bits_as_in_fit(device, rounds, monkeypatch):
+    monkeypatch.setattr(forward_pass, "device_of", lambda _: torch.device(device))
+    seen = []
+    monkeypatch.setattr(
+        evaluation, "compute_logits",
+        lambda model, images: seen.append(torch.backends.cudnn.allow_tf32) or model(images),
+    )  # fmt: skip
+    evaluate(build_cnn(channels=(2, 3), hidden=4), load_data("mnist", train=10, validation=10).validation)
+    assert seen == [rounds]
+    assert torch.backends.cudnn.allow_tf32
 
 
 @pytest.mark.parametrize(("kernel_size", "hidden"), [(3, 64), (5, 8)])

@@ -229,8 +229,8 @@ def test_it_ends_with_one_link_to_the_next_and_the_last_with_one_to_the_first(nu
     cells = nbformat.read(FILES[number], as_version=4).cells
     links = [link for cell in cells for link in re.findall(r"\]\(([^)]*\.ipynb)\)", cell.source) if cell.id != "colab"]
     following = FILES[(number + 1) % len(FILES)]
-    assert links == [following.name]  # beside it, on GitHub as in JupyterLab
-    assert (NOTEBOOKS / links[0]).is_file()
+    assert links == [f"id/{FILES[number].name}", following.name]  # on GitHub as in JupyterLab; first itself, translated
+    assert all((NOTEBOOKS / link).is_file() for link in links)
     last = cells[-1].source.splitlines()[-1]
     before = "This was the last notebook. Back to the first:" if following == FILES[0] else "Next:"
     assert last.startswith(f"- {before} [{following.stem}]({following.name})")

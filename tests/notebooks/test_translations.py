@@ -1,10 +1,10 @@
 """Each Indonesian notebook has the whole English one: no text is missing or stale, and no number, name or link differs.
 
-The checks come first, then the course's own notebooks. Below them every fault is planted in a small course.
+The course's own notebooks come first. Below them every fault is planted in a small course.
 """
 
 import json
-import re
+import subprocess
 import sys
 from collections import Counter
 
@@ -24,110 +24,13 @@ from translate_notebooks import (
     prose_cells,
     read_notebook,
     read_translations,
+    set_up,
     translate,
 )
+from translated_texts import link_faults, part_faults, targets, word_faults
 
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 TRANSLATED = sorted(path.stem for path in (NOTEBOOKS / "id" / "texts").glob("*.md"))
-# What both languages must have equally often. Each match is taken out of the text before the next kind is searched.
-SHARED = {
-    "code": r"(?ms)^ *```.*?^ *```",
-    "name": r"`[^`]+`",
-    "formula": r"\$[^$\n]+\$",
-    "link": r"\]\([^)]*\)",  # see link_faults
-    "tag": r"</?[a-z][^>\n]*>",
-    "number": r"[0-9]+(?:[.,][0-9]+)*",
-    "sign": r"[!√∑∂∇×·−±≈≤≥→αβγδεηθλμσω⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉]",
-}
-HEADINGS = {
-    "What you will find out": "Yang akan Anda temukan",
-    "What you need": "Yang Anda perlukan",
-    "What you saw": "Yang sudah Anda lihat",
-    "Try it": "Coba sendiri",
-    "Read further": "Bacaan lanjutan",
-    "Read the picture": "Membaca gambar",
-    "Predict": "Tebak dulu",
-    "Exercise": "Latihan",
-    "Next": "Berikutnya",
-    "Answer": "Jawaban",
-    "What else changed": "Apa lagi yang berubah",
-}
-BEFORE_HEADING = r"(?m)(?:^ *#+ |\*\*|<summary>|^- (?=Next:|Berikutnya:))"
-
-
-def shared_parts(text):
-    """Return kind → how often each code block, name, formula, tag, number and sign is in a text."""
-    parts = {}
-    for kind, pattern in SHARED.items():
-        parts[kind] = Counter(re.findall(pattern, text))
-        text = re.sub(pattern, " ", text)
-    del parts["link"]
-    return parts
-
-
-def part_faults(english, text):
-    """Return what is in one of two texts more often than in the other."""
-    faults = []
-    for kind, before in shared_parts(english).items():
-        after = shared_parts(text)[kind]
-        faults += [f"the {kind} {part} is missing" for part in (before - after).elements()]
-        faults += [f"the {kind} {part} is not in the English text" for part in (after - before).elements()]
-    return faults
-
-
-def word_faults(english, text):
-    """Return what is English in a translation, each heading that is missing, and another word for the reader than Anda.
-
-    A title may begin with the same words as a heading, so that more of them are no fault.
-    """
-    faults = ["it is the English text"] if english.strip() == text.strip() else []
-    faults += ["the reader is Anda, never kamu"] if re.search(r"\bkamu\b", text, re.IGNORECASE) else []
-    for heading, translated in HEADINGS.items():
-        count = count_headings(heading, english)
-        if count_headings(heading, text):
-            faults.append(f"the English heading {heading!r} was left")
-        elif count_headings(translated, text) < count:
-            faults.append(f"the heading {translated!r} must be there as often as in English, {count} times")
-    return faults
-
-
-def count_headings(words, text):
-    """Return how often a title, a bold text, a summary or the last item of a notebook begins with these words."""
-    return len(re.findall(rf"{BEFORE_HEADING}{re.escape(words)}s?\b", text))
-
-
-def targets(text):
-    """Return where the links of a text lead, without the places in a page."""
-    return [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(SHARED["code"], " ", text))]
-
-
-def link_faults(english, text, folder):
-    """Return the links of a translation that lead to an English page or nowhere, or that are not those in English.
-
-    Parameters
-    ----------
-    english, text : str
-        The texts of the cell in both languages.
-    folder : Path
-        The folder of the English notebooks; the translated ones are in its folder `id`.
-    """
-    faults, folder = [], folder.resolve()
-    for target in targets(text):
-        path = (folder / "id" / target).resolve()
-        if "://" in target:
-            continue
-        if (path.parent == folder and path.suffix == ".ipynb") or path.with_suffix(f".id{path.suffix}").is_file():
-            faults.append(f"the link to {target} leads to the other language")
-        elif not path.is_file() and not (folder / "id" / "texts" / f"{path.stem}.md").is_file():
-            faults.append(f"the link to {target} leads nowhere")
-    before, after = (Counter(page_of(target) for target in targets(words)) for words in (english, text))
-    faults += [f"the link to {page} is missing" for page in (before - after).elements()]
-    return faults + [f"the link to {page} is not in the English text" for page in (after - before).elements()]
-
-
-def page_of(target):
-    """Return the name that a page has in both languages: an address whole, of a file its name."""
-    return target if "://" in target else target.rpartition("/")[2].replace(".id.", ".")
 
 
 def text_faults(name, folder=NOTEBOOKS):
@@ -145,12 +48,17 @@ def text_faults(name, folder=NOTEBOOKS):
 
 
 def notebook_faults(english, written):
-    """Return a line for each cell of a written notebook that is not that of the English one, the prose left out."""
+    """Return a line for each cell of a written notebook that is not that of the English one, the prose left out.
+
+    The set-up cell is the only one with other code: it has Indonesian sentences and chooses the language.
+    """
     ids, written_ids = ([cell["id"] for cell in notebook["cells"]] for notebook in (english, written))
     if ids != written_ids:
         return [f"the cells are not those of the English notebook: {sorted({*ids} ^ {*written_ids})}"]
     faults = []
     for cell, other in zip(english["cells"], written["cells"], strict=True):
+        if cell["id"] == "setup":
+            cell = cell | {"source": set_up("".join(cell["source"])).splitlines(keepends=True)}
         if cell["cell_type"] != "markdown" and cell != other:
             faults.append(f"{cell['id']}: differs from the cell of the English notebook")
         elif {**cell, "source": ""} != {**other, "source": ""}:
@@ -170,15 +78,35 @@ def test_no_text_is_missing_or_stale_and_nothing_in_it_differs(name):
 @pytest.mark.parametrize("name", TRANSLATED)
 def test_the_written_notebook_has_the_same_code_and_is_the_one_that_the_texts_make(name):
     path = NOTEBOOKS / "id" / f"{name}.ipynb"
-    written = content(name)
-    assert notebook_faults(read_notebook(NOTEBOOKS / f"{name}.ipynb"), json.loads(written)) == []
-    if path.is_file():
-        assert notebook_faults(read_notebook(NOTEBOOKS / f"{name}.ipynb"), read_notebook(path)) == []
-        assert path.read_text(encoding="utf-8") == written, f"python tools/translate_notebooks.py {name} writes it"
+    assert notebook_faults(read_notebook(NOTEBOOKS / f"{name}.ipynb"), read_notebook(path)) == []
+    assert path.read_text(encoding="utf-8") == content(name), f"python tools/translate_notebooks.py {name} writes it"
 
 
 def test_every_notebook_is_translated():
     assert TRANSLATED == NAMES
+    assert sorted(path.stem for path in (NOTEBOOKS / "id").glob("*.ipynb")) == NAMES
+
+
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_its_links_lead_to_its_sister_the_glossary_and_the_next_notebook(name):
+    cells = prose_cells(read_notebook(NOTEBOOKS / "id" / f"{name}.ipynb"))
+    links = [link for cell in cells for link in targets("".join(cell["source"])) if "://" not in link]
+    following = NAMES[(NAMES.index(name) + 1) % len(NAMES)]
+    assert (links[0], links[-1]) == (f"../{name}.ipynb", f"{following}.ipynb")
+    assert "../glossary.md" in links
+    assert all((NOTEBOOKS / "id" / link).is_file() for link in links), links
+
+
+@pytest.mark.timeout(300)
+def test_an_indonesian_notebook_prints_what_is_stored(tmp_path):
+    """Strict nbval, in the folder `id`; `python start.py check --language id` runs all of them."""
+    before = sorted(path.name for path in (NOTEBOOKS / "id").iterdir())
+    command = [sys.executable, str(REPOSITORY / "tools" / "check_notebooks.py"), "--language", "id", "08"]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    cells = [cell for cell in read_notebook(NOTEBOOKS / "id" / "08_playground.ipynb")["cells"] if "outputs" in cell]
+    assert f"08_playground  passed  ({len(cells)} cells, " in answer.stdout
+    assert sorted(path.name for path in (NOTEBOOKS / "id").iterdir()) == before  # nothing was left lying about
 
 
 def test_the_line_about_the_glossary_is_the_same_everywhere():
@@ -383,11 +311,12 @@ def test_the_badge_opens_the_indonesian_notebook(folder):
     cells = [prose("title", ENGLISH), prose("colab", badge("alice/cnnlab", "00_start"))]
     translations = read_translations(folder / "id" / "texts" / "01_next.md")
     _, colab = translate("00_start", {"cells": cells}, translations)["cells"]
-    text = "".join(colab["source"])
-    assert "/github/alice/cnnlab/blob/main/notebooks/id/00_start.ipynb)" in text
-    assert "Buka notebook ini di Colab" in text
-    assert text.endswith(
-        "Di Colab, [glosarium](https://github.com/alice/cnnlab/blob/main/notebooks/glossary.md) dapat dibuka di sini."
+    folder = "https://colab.research.google.com/github/alice/cnnlab/blob/main/notebooks"
+    assert "".join(colab["source"]) == (
+        "[![Buka notebook ini di Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+        f"({folder}/id/00_start.ipynb)\n\n"
+        "Di Colab, [glosarium](https://github.com/alice/cnnlab/blob/main/notebooks/glossary.md) dan "
+        f"[notebook ini dalam bahasa Inggris]({folder}/00_start.ipynb) dapat dibuka di sini."
     )
 
 

@@ -229,7 +229,7 @@ def test_two_students_open_one_read_only_installation(as_student, homes):
         assert lines[0] == f"Your own notebooks are in {folder / 'notebooks'}.", lines
         (address,) = [line for line in lines if line.startswith("http")]
         listed = ask(address, "GET", "notebooks")["content"]
-        assert sorted(entry["name"] for entry in listed) == [*names, "glossary.md"]
+        assert sorted(entry["name"] for entry in listed) == [*names, "glossary.md", "id"]
         notebook = ask(address, "GET", f"notebooks/{names[0]}")
         notebook["content"]["cells"] = notebook["content"]["cells"][:1]
         saved = ask(address, "PUT", f"notebooks/{names[0]}", {"type": "notebook", "content": notebook["content"]})

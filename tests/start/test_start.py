@@ -35,7 +35,7 @@ import psutil
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from places import REPOSITORY
+from places import NOTEBOOKS, REPOSITORY
 from scripts import load_script
 from small_course import NO_NETWORK, SCRIPTS_RUN, refused
 
@@ -872,8 +872,11 @@ def test_a_jupyterlab_that_ends_by_itself_is_said(start):
 
 
 @pytest.fixture
-def opened(start, tmp_path, monkeypatch):
-    """`python start.py --no-browser` on a complete installation, with every setting of the person's own hostile."""
+def opened(start, tmp_path, monkeypatch, request):
+    """`python start.py --no-browser` on a complete installation, with every setting of the person's own hostile.
+
+    A test may give it more arguments.
+    """
     root = Path(start.ROOT)
     shutil.copytree(REPOSITORY / "data", root / "data")
     put_python(start, f'#!/bin/sh\ncase "$*" in *pip*) touch pip-ran;; esac\nexec "{sys.executable}" "$@"\n')
@@ -885,9 +888,10 @@ def opened(start, tmp_path, monkeypatch):
     (kernel / "kernel.json").write_text('{"argv": ["false"], "display_name": "broken", "language": "python"}')
     hostile = {"HOME": config.parent, "JUPYTER_CONFIG_DIR": config, "JUPYTER_PATH": kernel.parents[1]}
     hostile |= {"JUPYTER_TOKEN": "guessed", "http_proxy": "http://127.0.0.1:9", "PYTHONPATH": "/nowhere"}
+    hostile["LANGUAGE"] = "en"  # whatever this computer's is
     monkeypatch.delenv("DISPLAY", raising=False)
     process = subprocess.Popen(
-        [sys.executable, "start.py", "--no-browser"],
+        [sys.executable, "start.py", "--no-browser", *getattr(request, "param", ())],
         cwd=root,
         env=os.environ | {name: str(value) for name, value in hostile.items()},
         stdout=subprocess.PIPE,
@@ -957,9 +961,20 @@ def test_the_course_opens_with_a_token_and_on_this_computer_only(opened, start):
 
 
 @SCRIPTS_RUN
-def test_jupyterlab_ends_when_start_py_is_terminated(opened):
-    while "Ctrl-C" not in opened.stdout.readline():
+@pytest.mark.parametrize("opened", [("--language", "id")], indirect=True)
+def test_in_indonesian_it_opens_another_notebook_and_jupyterlab_ends_when_start_py_is_terminated(opened, start):
+    shutil.copytree(NOTEBOOKS / "id", Path(start.ROOT, "notebooks", "id"))
+    lines = []
+    while "Ctrl-C" not in "".join(lines[-1:]):
         assert opened.poll() is None
+        lines.append(opened.stdout.readline().strip())
+    address, sentence = lines[-3:-1]
+    port, path, token = re.fullmatch(r"http://127\.0\.0\.1:(\d+)(/lab/tree/\S+)\?token=(\w+)", address).groups()
+    assert path == "/lab/tree/notebooks/id/00_start_here.ipynb"
+    assert ask(int(port), path, token)[0] == 200
+    status, body = ask(int(port), "/api/contents/notebooks/id/00_start_here.ipynb", token)
+    assert (status, "belajar membaca angka" in body.decode()) == (200, True)
+    assert sentence == "`python start.py --language en` opens it in English (dalam bahasa Inggris)."
     server = psutil.Process(opened.pid).children()
     opened.terminate()
     assert opened.wait(20) == 143

@@ -272,12 +272,33 @@ def test_names_in_the_lines_are_short_and_each_file_comes_once(tmp_path, monkeyp
     assert list(script.find_all([], None).values()) == COURSE
 
 
+def test_the_indonesian_notebooks_are_checked_by_the_same_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = NOTEBOOKS / "id"
+    assert script.find_all([], None, "id") == {folder / f"{name}.ipynb": name for name in COURSE}
+    named = script.find_all(["03", "05", "08_playground"], None, "id")
+    names = ["03_epochs", "05a_signals", "05b_saliency", "08_playground"]
+    assert named == {folder / f"{name}.ipynb": name for name in names}
+    assert script.find("id/03_epochs.ipynb") == [folder / "03_epochs.ipynb"]
+
+
+@pytest.mark.parametrize(("arguments", "folder"), [([], NOTEBOOKS), (["--language", "id"], NOTEBOOKS / "id")])
+def test_the_command_checks_the_language_that_is_asked_for(monkeypatch, arguments, folder):
+    given = []
+    for variable in ("OMP_NUM_THREADS", "CNNLAB_WORKERS"):  # which it sets where they are missing
+        monkeypatch.setenv(variable, "1")
+    monkeypatch.setattr(script.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(script, "check_all", lambda *checked: given.append(checked) or 0)
+    assert script.main([*arguments, "08", "--lax"]) == 0
+    assert given == [({folder / "08_playground.ipynb": "08_playground"}, True)]
+
+
 @pytest.mark.parametrize(("text", "near"), [("03_epoks", "; did you mean 03_epochs? The"), ("zzz", ". The")])
 def test_a_name_that_does_not_exist_is_said_with_the_nearest_and_the_list(text, near, tmp_path):
     status, lines, said = check("03", text, folder=tmp_path)
     assert (status, lines) == (2, [])
     assert said.splitlines() == [
-        "usage: python start.py check [--lax] [notebook ...]",
+        "usage: python start.py check [--language {en,id}] [--lax] [notebook ...]",
         f'start.py check: error: there is no notebook "{text}"{near} course has {", ".join(COURSE)}; '
         "a path to a file or a folder elsewhere works, too.",
     ]

@@ -1,4 +1,4 @@
-"""The set-up cell and the badge: script, notebooks and pyproject.toml agree, and the cell does what it says.
+"""The set-up cell, the badge and the links: script, notebooks and pyproject.toml agree, and the cell does what it says.
 
 The cell runs in a real kernel, where a module stands in for Colab's and a function for the call of pip; Colab's
 packages are only a list of names. `python start.py test-colab` runs the same cell with the real pip on what Colab has.
@@ -34,6 +34,7 @@ NOT_INSTALLED = (
 )
 
 
+sys.path.insert(0, str(REPOSITORY / "tools"))  # where the script finds the one beside it
 colab = load_script(REPOSITORY / "tools" / "colab.py")
 
 
@@ -74,7 +75,9 @@ def test_the_notebooks_are_what_the_script_makes_of_pyproject(path):
     assert ("colab" in cells(path)) is bool(address)
     if address:
         assert source(path, "colab") == colab.badge(address, path.stem)
-    assert source(path, "title").splitlines()[-2:] == ["", colab.GLOSSARY]
+    title = source(path, "title").splitlines()
+    assert title[-2:] == ["", colab.GLOSSARY]
+    assert title[1:4] == ["", f"**Bahasa Indonesia:** [{path.stem}](id/{path.name})", ""]
 
 
 def test_without_an_address_there_is_no_badge_and_nothing_that_leads_to_github(copy):
@@ -98,14 +101,32 @@ def test_one_command_sets_the_address_everywhere(copy, capsys):
         assert source(path, "colab") == (
             "[![Open this notebook in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
             f"(https://colab.research.google.com/github/alice/cnn-lab/blob/main/notebooks/{path.name})\n\n"
-            "On Colab, the [glossary](https://github.com/alice/cnn-lab/blob/main/notebooks/glossary.md) opens here."
+            "On Colab, the [glossary](https://github.com/alice/cnn-lab/blob/main/notebooks/glossary.md) and "
+            "[this notebook in Indonesian](https://colab.research.google.com/github/alice/cnn-lab/blob/main/notebooks/id/"
+            f"{path.name}) open here."
         )
         assert "git+https://github.com/alice/cnn-lab" in source(path, "setup")
+        translated = path.parent / "id" / path.name
+        assert source(translated, "colab").startswith(
+            "[![Buka notebook ini di Colab](https://colab.research.google.com/"
+        )
+        assert f"/alice/cnn-lab/blob/main/notebooks/id/{path.name})" in source(translated, "colab")
+        assert "git+https://github.com/alice/cnn-lab" in source(translated, "setup")
         assert after["setup"] | {"source": None} == before[path.name]["setup"] | {"source": None}
         assert {name: cell for name, cell in after.items() if name not in ("colab", "setup")} == {
             name: cell for name, cell in before[path.name].items() if name != "setup"
         }
         nbformat.validate(nbformat.read(path, as_version=4))
+
+
+def test_a_title_gets_its_links_once_and_a_renamed_notebook_new_ones():
+    title = "# Why?\n\nBecause.\n\n**You need:** time."
+    first = colab.with_links(title, "01_why")
+    assert first.split("\n\n") == [
+        "# Why?", "**Bahasa Indonesia:** [01_why](id/01_why.ipynb)", "Because.", "**You need:** time.", colab.GLOSSARY,
+    ]  # fmt: skip
+    assert colab.with_links(first, "01_why") == first
+    assert colab.with_links(first, "02_why") == first.replace("01_why", "02_why")
 
 
 def test_run_again_it_changes_nothing_and_a_new_address_replaces_the_old_one(copy):
@@ -161,6 +182,17 @@ def test_a_notebook_without_the_cell_is_named(copy):
         SystemExit, match=r"00_start_here\.ipynb has no cell with the id 'setup': put an empty code cell"
     ):
         colab.main([], copy)
+
+
+def test_a_stale_translation_is_named_when_the_english_notebooks_are_written(copy):
+    path = copy / "notebooks" / "00_start_here.ipynb"
+    path.write_text(path.read_text(encoding="utf-8").replace("Can this computer", "Could this computer"), "utf-8")
+    (copy / "notebooks" / "id" / "texts" / "01_kernel_size.md").unlink()
+    with pytest.raises(
+        SystemExit, match=r"00_start_here\.md is not the whole notebook .*\ntitle: the English text has"
+    ):
+        colab.main(["alice/cnnlab"], copy)
+    assert all("colab" in cells(path) for path in (copy / "notebooks").glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("address", ["", "alice/cnnlab", "a-long-owner-name-of-29-signs/a-long-name-of-24-signs-"])

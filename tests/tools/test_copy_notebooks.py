@@ -49,6 +49,25 @@ def test_her_changed_notebooks_stay_and_new_ones_come(start, script, capsys):
     assert capsys.readouterr().out == f"Your own notebooks are in {mine}.\n"
 
 
+def test_the_indonesian_notebooks_come_too_and_one_that_she_changed_stays(start, script, capsys):
+    course, mine = Path(start.ROOT, "notebooks"), Path(start.own_folder("notebooks"))
+    (course / "id" / "texts").mkdir(parents=True)
+    (course / "id" / "README.md").write_text("for authors")
+    for name in ("00_start_here", "01"):
+        for path in (course / f"{name}.ipynb", course / "id" / f"{name}.ipynb"):
+            path.write_text("first")
+    script.copy_notebooks()
+    assert sorted(path.name for path in (mine / "id").iterdir()) == ["00_start_here.ipynb", "01.ipynb"]
+    (mine / "id" / "01.ipynb").write_text("hers")
+    for path in (course / "id").glob("*.ipynb"):
+        path.write_text("second")
+    capsys.readouterr()
+    script.copy_notebooks()
+    texts = [(mine / name).read_text() for name in ("01.ipynb", "id/00_start_here.ipynb", "id/01.ipynb")]
+    assert texts == ["first", "second", "hers"]
+    assert capsys.readouterr().out.splitlines()[1].startswith("You changed id/01.ipynb, and the course has it newer")
+
+
 def test_a_folder_of_that_name_that_is_not_ours_is_left_alone(start, script):
     own = Path(start.own_folder())
     own.mkdir(parents=True)
@@ -67,7 +86,8 @@ def test_the_script_runs_by_itself(tmp_path):
     said = f"Your own notebooks are in {mine}.\n"
     assert [(answer.returncode, answer.stdout, answer.stderr) for answer in answers] == [(0, said, "")] * 2
     notebooks = {path.name for path in NOTEBOOKS.glob("*.ipynb")}
-    assert {path.name for path in mine.iterdir()} == notebooks | {"glossary.md"}  # to which each of them links
+    assert {path.name for path in mine.iterdir()} == notebooks | {"glossary.md", "id"}  # to it each of them links
+    assert {path.name for path in (mine / "id").iterdir()} == notebooks
     (mine.parent / ".cnnlab" / "copied.json").unlink()
     (mine.parent / ".cnnlab").rmdir()
     refusal = subprocess.run(command, env=os.environ | home, capture_output=True, encoding="utf8")

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from cnnlab.errors import ConfigError
-from cnnlab.training.device import choose_device, is_out_of_memory, reproducible_gpu, what_to_try
+from cnnlab.torch_state import reproducible_gpu
+from cnnlab.training.device import choose_device, is_out_of_memory, what_to_try
 
 
 def gpu_settings():

@@ -1,9 +1,11 @@
 """The trainer compared with a bare PyTorch loop and with worked examples; stops, interrupts, errors and divergence."""
 
 import copy
+import gc
 import math
 import signal
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -417,6 +419,24 @@ def test_out_of_memory_says_what_to_try(data, error):
     with pytest.raises(MemoryError) as caught:
         quiet(model, data, epochs=1, batch_size=64)
     assert str(caught.value) == "out of memory with batch_size=64; try batch_size=32"
+
+
+def test_an_error_of_memory_lets_go_of_what_the_training_held(data):
+    model, held = small(), []
+
+    def fail(module, *_):
+        if module.training:
+            activations = torch.zeros(1000)  # as a layer's, when the memory for the next one is missing
+            held.append(weakref.ref(activations))
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    model.register_forward_hook(fail)
+    with pytest.raises(MemoryError) as caught:
+        quiet(model, data, epochs=1)
+    gc.collect()
+    assert held
+    assert [reference() for reference in held] == [None] * len(held)
+    assert caught.value.__context__ is None
 
 
 def test_another_runtime_error_is_not_called_out_of_memory(data):

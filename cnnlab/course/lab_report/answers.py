@@ -16,8 +16,12 @@ from typing import Any
 import mistune
 
 from cnnlab.checks import check_choice, shown
+from cnnlab.course.lab_report.blocks import Question
+from cnnlab.course.lab_report.sentences import say
+from cnnlab.course.translation import translated
 from cnnlab.errors import ConfigError
 from cnnlab.files import atomic_write
+from cnnlab.language import LANGUAGES
 
 ENDINGS = (".md", ".markdown", ".txt")
 TITLE = "# My answers"
@@ -27,15 +31,15 @@ FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 LINKED = ("http:", "https:", "mailto:")
 
 
-def read_answers(answers: Any, questions: Mapping[str, str]) -> dict[str, str]:
-    """Return question → Markdown for the questions that are answered.
+def read_answers(answers: Any, questions: Mapping[str, Question]) -> dict[str, str]:
+    """Return key → Markdown for the questions that are answered; the form may be in any language.
 
     Parameters
     ----------
     answers : mapping, str, path or None
         As in `lab_report`.
     questions : mapping
-        Key → question, of this report.
+        Key → `Question` of this report.
 
     Raises
     ------
@@ -92,9 +96,10 @@ def path_of(answers: Any) -> Path | None:
     return Path(answers.strip()) if is_name and not answers.lstrip().startswith("#") else None
 
 
-def write_form(path: Path, questions: Mapping[str, str]) -> None:
-    """Write a file with a heading for each question, for the student to fill in."""
-    parts = [TITLE, INTRODUCTION, *(f"## {key}\n\n{_quoted(text)}" for key, text in questions.items())]
+def write_form(path: Path, questions: Mapping[str, Question], language: str) -> None:
+    """Write a file with a heading for each question in a language, for the student to fill in."""
+    parts = [translated(TITLE, language), translated(INTRODUCTION, language)]
+    parts += [f"## {key}\n\n{_quoted(question.texts[language])}" for key, question in questions.items()]
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, ("\n\n".join(parts) + "\n").encode())
 
@@ -112,16 +117,17 @@ def _read_file(path: Path) -> str:
         raise ConfigError(f"answers={str(path)!r} is no text in UTF-8; save it as UTF-8, and try again") from error
 
 
-def split_by_headings(text: str, questions: Mapping[str, str]) -> dict[str, str]:
-    """Return question → the text below its heading, without the question itself where the form quotes it.
+def split_by_headings(text: str, questions: Mapping[str, Question]) -> dict[str, str]:
+    """Return key → the text below its heading, without the question itself where the form quotes it.
 
     A heading that is the key of a question begins its answer, in capitals or not. Other headings of the same level, or
     above it, must not have text below them: it would belong to no question.
 
-    >>> split_by_headings("## loss\\nThey part at epoch 9.", {"loss": "Where do they part?"})
+    >>> split_by_headings("## loss\\nThey part at epoch 9.", {"loss": Question("loss", {"en": "Where do they part?"})})
     {'loss': 'They part at epoch 9.'}
     """
     keys = {key.casefold(): key for key in questions}
+    introductions = {translated(INTRODUCTION, language) for language in LANGUAGES}
     level, current, answers, lost = 7, "", {}, []
     for line, heading in _lines_with_headings(text):
         words = heading[1].strip("`: ").casefold() if heading else ""
@@ -132,16 +138,16 @@ def split_by_headings(text: str, questions: Mapping[str, str]) -> dict[str, str]
             check_choice("question", heading[1], questions)
         elif current:
             answers[current].append(line)
-        elif line.strip() and not heading and line.strip() != INTRODUCTION:
+        elif line.strip() and not heading and line.strip() not in introductions:
             lost.append(line.strip())
     if lost:
         raise ConfigError(
             f"answers: the text {lost[0]!r:.60} stands under no question; put a heading above it, such as "
             f"'## {next(iter(questions), '')}'; the questions are {', '.join(questions)}"
         )
-    quoted = {key: _quoted(question) for key, question in questions.items()}
+    quoted = {key: set(map(_quoted, question.texts.values())) for key, question in questions.items()}
     return {
-        key: "\n".join(line for line in lines if line.strip() != quoted[key]).strip("\n")
+        key: "\n".join(line for line in lines if line.strip() not in quoted[key]).strip("\n")
         for key, lines in answers.items()
     }
 
@@ -173,7 +179,7 @@ class _Renderer(mistune.HTMLRenderer):
         return f'<a href="{address}" rel="noreferrer">{text or address}</a>'
 
     def image(self, text: str, url: str, title: str | None = None) -> str:  # noqa: ARG002 (mistune's signature)
-        return f"[picture: {text}, {escape(url)}]"  # text is HTML already
+        return f"[{say('picture')}: {text}, {escape(url)}]"  # text is HTML already
 
 
 _markdown = mistune.create_markdown(escape=True, renderer=_Renderer(escape=True), plugins=["table", "strikethrough"])

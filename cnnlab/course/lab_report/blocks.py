@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -78,11 +78,19 @@ class Picture:
 
 @dataclass
 class Question:
-    """A question to the student, and the place for her answer, which she writes under the key."""
+    """A question to the student, and the place for her answer, which she writes under the key.
+
+    Parameters
+    ----------
+    key : str
+        The name of the question; the same in every language.
+    texts : mapping
+        Language → the question.
+    """
 
     kind: ClassVar[str] = "question"
     key: str
-    text: str
+    texts: Mapping[str, str]
 
 
 Block = Words | Table | Code | Picture | Question
@@ -101,7 +109,7 @@ class Section:
         return "section-" + "-".join(self.title.lower().replace(",", "").split())
 
 
-def questions_of(sections: Iterable[Section]) -> dict[str, str]:
+def questions_of(sections: Iterable[Section]) -> dict[str, Question]:
     """Return key → question, in the order of the report."""
     blocks = [block for section in sections for block in section.blocks]
-    return {block.key: block.text for block in blocks if isinstance(block, Question)}
+    return {block.key: block for block in blocks if isinstance(block, Question)}

@@ -13,6 +13,7 @@ from cnnlab.course.lab_report.blocks import Picture
 from cnnlab.course.lab_report.design import Design, Sheet, is_crossed, longest_runs, panel_fields, sheets
 from cnnlab.course.lab_report.judgements import Judged, titles_of
 from cnnlab.course.lab_report.pictures import Drawing, picture
+from cnnlab.course.lab_report.sentences import say
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.plots.comparison import plot_comparison, plot_comparisons
@@ -45,11 +46,18 @@ def gallery(design: Design, metric: str) -> Picture:
             lines = _lines_of_settings(group, fields)
             drawings += [_line_of_panels(line, fields, metric) for line in lines[:MOST_LINES]]
             if len(lines) > MOST_LINES:
-                notes.append(f"Only the first {BESIDE * MOST_LINES} settings are drawn; the table above has all.")
+                notes.append(
+                    say(
+                        "Only the first {count} settings are drawn; the table above has all.", count=BESIDE * MOST_LINES
+                    )
+                )
     result = picture(
-        f"The {metric} of each setting: training (blue) beside validation (orange, dashed). A line is the mean of the "
-        "seeds, in a band from the lowest to the highest. All panels of an image share one scale. Marks are the "
-        "lengths that were asked for.",
+        say(
+            "The {metric} of each setting: training (blue) beside validation (orange, dashed). A line is the mean of "
+            "the seeds, in a band from the lowest to the highest. All panels of an image share one scale. Marks are "
+            "the lengths that were asked for.",
+            metric=say(metric),
+        ),
         drawings,
     )
     result.notes += notes
@@ -109,8 +117,10 @@ def noise(design: Design, at: str) -> Picture:
         return ax
 
     return picture(
-        "A dot for each seed of the setting, and their mean. Grey is the noise floor: two single runs differ by less "
-        "than this 95 times in 100.",
+        say(
+            "A dot for each seed of the setting, and their mean. Grey is the noise floor: two single runs differ by "
+            "less than this 95 times in 100."
+        ),
         [functools.partial(draw, name, runs) for name, runs in design.groups.items()],
     )
 
@@ -125,8 +135,10 @@ def heat_maps(design: Design, at: str) -> Picture:
             title = " · ".join(filter(None, [name if len(design.groups) > 1 else "", sheet.name]))
             drawings += [_map(sheet, metric, at, title) for metric in ("validation_accuracy", "validation_loss")]
     return picture(
-        "Each cell is the mean of a setting's seeds. Light is better. A value far from all others has the colour of "
-        "the end of the scale.",
+        say(
+            "Each cell is the mean of a setting's seeds. Light is better. A value far from all others has the colour "
+            "of the end of the scale."
+        ),
         drawings,
     )
 
@@ -143,8 +155,13 @@ def _map(sheet: Sheet, metric: str, at: str, title: str) -> Drawing:
 def stopped_example(run: Run, patience: int, name: str) -> Picture:
     """Return where one recorded training would have stopped."""
     return picture(
-        f"One training ({name}, seed {run.experiment.seed}), replayed with patience={patience}: grey epochs would not "
-        "have been trained, and the star marks the weights that would have been kept.",
+        say(
+            "One training ({name}, seed {seed}), replayed with patience={patience}: grey epochs would not have been "
+            "trained, and the star marks the weights that would have been kept.",
+            name=name,
+            seed=run.experiment.seed,
+            patience=patience,
+        ),
         [lambda: plot_stopping(run.history, patience=patience)],
     )
 
@@ -163,7 +180,9 @@ def inside_curves(runs: Runs, fields: Iterable[str], metrics: Iterable[str]) -> 
         return axes[0, 0]
 
     return picture(
-        "Numbers that were recorded inside the networks after every epoch: the mean of the seeds, in a band from the "
-        "lowest to the highest of them. Other fields are averaged within a seed.",
+        say(
+            "Numbers that were recorded inside the networks after every epoch: the mean of the seeds, in a band from "
+            "the lowest to the highest of them. Other fields are averaged within a seed."
+        ),
         [functools.partial(draw, by) for by in fields],
     )

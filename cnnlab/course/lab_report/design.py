@@ -132,15 +132,15 @@ def _moves(name: str, leader: str, settings: list[tuple[str, dict[str, Any]]]) -
     return all(len(found) == 1 for found in levels.values()) and len(levels) < len(settings)
 
 
-def setting_words(run: Run, fields: Iterable[str]) -> str:
-    """Return a run's values of these fields in words; "one setting" without fields.
+def setting_words(run: Run, fields: Iterable[str], otherwise: str = "one setting") -> str:
+    """Return a run's values of these fields in words; `otherwise` without fields.
 
     >>> setting_words(run, ["kernel_size", "pooling"])
     'kernel_size 3 · max'
     """
     settings = run.experiment.resolved()
     words = [str(settings[name]) if isinstance(settings[name], str) else f"{name} {settings[name]}" for name in fields]
-    return " · ".join(words) or "one setting"
+    return " · ".join(words) or otherwise
 
 
 def longest_runs(runs: Iterable[Run]) -> Runs:

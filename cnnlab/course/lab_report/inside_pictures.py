@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from cnnlab.course.lab_report.blocks import Picture, Table
 from cnnlab.course.lab_report.insides import Insides
 from cnnlab.course.lab_report.pictures import Drawing, picture
+from cnnlab.course.lab_report.sentences import say
 from cnnlab.interpret.activations import POOLS
 from cnnlab.interpret.capture import capture
 from cnnlab.interpret.gradients import gradient_flow
@@ -40,8 +41,11 @@ def _one_by_one(shown: Mapping[str, dict], draw: Callable) -> list[Drawing]:
 def activations(insides: Insides) -> Picture:
     """Return the distribution of the activations of each ReLU and each pool."""
     return picture(
-        "Activations after each ReLU and each pool, for validation images. Zeros are left out of the bars and counted "
-        "at the right; a dead unit is zero for every image, at every place. A layer has one scale in all plots.",
+        say(
+            "Activations after each ReLU and each pool, for validation images. Zeros are left out of the bars and "
+            "counted at the right; a dead unit is zero for every image, at every place. A layer has one scale in all "
+            "plots."
+        ),
         _one_by_one(insides.activity, plot_activations),
     )
 
@@ -59,17 +63,12 @@ def pools_table(insides: Insides) -> Table:
                     rows.append([f"{setting}, {length}", name, layer.kind, f"{layer.scale_before:.3g}",
                                  f"{layer.scale:.3g}", f"{change:.2f}", zeros, f"{layer.zeros:.0%}"])  # fmt: skip
                 before = layer
-    headings = (
-        "network",
-        "pool",
-        "kind",
-        "scale before",
-        "scale after",
-        "after / before",
-        "zeros before",
-        "zeros after",
-    )
-    return Table("What each pool does to its input (scale: the root mean square of all values)", headings, rows)
+    headings = [
+        say("network"), say("pool"), say("kind"), say("scale before"), say("scale after"), say("after / before"),
+        say("zeros before"), say("zeros after"),
+    ]  # fmt: skip
+    caption = say("What each pool does to its input (scale: the root mean square of all values)")
+    return Table(caption, headings, rows)
 
 
 def pools(insides: Insides) -> Picture:
@@ -94,8 +93,11 @@ def pools(insides: Insides) -> Picture:
         return axes[0, 0]
 
     return picture(
-        f"The first {MAPS} feature maps of one validation image: left before the first pool, right after it, on "
-        "one scale.",
+        say(
+            "The first {count} feature maps of one validation image: left before the first pool, right after it, on "
+            "one scale.",
+            count=MAPS,
+        ),
         [draw],
     )
 
@@ -117,8 +119,10 @@ def flow(insides: Insides) -> Picture:
         return axes[0, 0]
 
     return picture(
-        "The norm of the loss's gradient by layer, from input to output, on training images. A line is the mean of the "
-        "batches, and a pale dot one batch. All plots share one scale.",
+        say(
+            "The norm of the loss's gradient by layer, from input to output, on training images. A line is the mean of "
+            "the batches, and a pale dot one batch. All plots share one scale."
+        ),
         [draw],
     )
 
@@ -131,8 +135,10 @@ def weights(insides: Insides) -> Picture:
         )
     )
     return picture(
-        "The weights of each layer. Where the weights before training were kept, the share at the right says how far "
-        "they have moved since. A layer has one scale in all plots.",
+        say(
+            "The weights of each layer. Where the weights before training were kept, the share at the right says how "
+            "far they have moved since. A layer has one scale in all plots."
+        ),
         _one_by_one(measured, plot_weights),
     )
 
@@ -147,7 +153,9 @@ def saliency_maps(insides: Insides) -> Picture:
         return plot_saliency(split, maps, titles=[split.classes[label] for label in split.labels])
 
     return picture(
-        "Where each network's answer depends on the pixels (the gradient of the largest logit): bright is strong. Each "
-        "map is divided by its own maximum. A map shows what an answer depends on, not why it is right.",
+        say(
+            "Where each network's answer depends on the pixels (the gradient of the largest logit): bright is strong. "
+            "Each map is divided by its own maximum. A map shows what an answer depends on, not why it is right."
+        ),
         [draw],
     )

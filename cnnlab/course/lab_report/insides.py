@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from cnnlab.course.lab_report.design import setting_words
+from cnnlab.course.lab_report.sentences import say
 from cnnlab.data import shipped
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError, DataError
@@ -96,7 +97,7 @@ def find_insides(runs: Runs) -> Insides | str:
     """Return the networks whose weights are there, with their images; or why there are none, in words."""
     with_weights = [run for run in runs if run.snapshots and run.snapshots[-1] > 0]
     if not with_weights:
-        return (
+        return say(
             "No weights were kept: sweep(…, snapshots=(0, 5)) keeps those of the epochs that you name, 0 for the start."
         )
     first = with_weights[0]
@@ -104,20 +105,26 @@ def find_insides(runs: Runs) -> Insides | str:
     networks, settings = _choose(same)
     dataset = first.experiment.dataset
     if dataset in shipped.FOLDERS and dataset not in shipped.names():  # a report downloads nothing
-        return f"Weights were kept, but the images of {dataset} are not here, so the networks can't be run."
+        return say(
+            "Weights were kept, but the images of {dataset} are not here, so the networks can't be run.",
+            dataset=dataset,
+        )
     try:
         data = load_once(first.experiment)
         models = [network.model for network in networks]  # a damaged store says so here
     except (ConfigError, DataError, OSError) as error:
-        return f"Weights were kept, but the networks can't be run here: {error}."
+        return say("Weights were kept, but the networks can't be run here: {error}.", error=error)
     shown = len({network.setting for network in networks})
     notes = [
-        f"One network of each setting: the one with seed {networks[0].run.experiment.seed}, or the next one there is."
+        say(
+            "One network of each setting: the one with seed {seed}, or the next one there is.",
+            seed=networks[0].run.experiment.seed,
+        )
     ]
     if shown < settings:
-        notes.append(f"{shown} of {settings} settings with weights are shown.")
+        notes.append(say("{shown} of {count} settings with weights are shown.", shown=shown, count=settings))
     if len(same) < len(with_weights):
-        notes.append(f"Only those on {dataset} are shown, so that all see the same images.")
+        notes.append(say("Only those on {dataset} are shown, so that all see the same images.", dataset=dataset))
     assert len(models) == len(networks)
     return Insides(networks, data, notes)
 

@@ -8,6 +8,7 @@ from cnnlab.course.lab_report import charts, judgements, replayed_stops, tables
 from cnnlab.course.lab_report.blocks import Block, Section, Words
 from cnnlab.course.lab_report.design import Design, is_crossed, longest_runs, setting_words
 from cnnlab.course.lab_report.questions import ask, ask_of_field
+from cnnlab.course.lab_report.sentences import say
 from cnnlab.experiments.run import Run
 
 ACCURACY, LOSS = "validation_accuracy", "validation_loss"
@@ -15,17 +16,20 @@ ACCURACY, LOSS = "validation_accuracy", "validation_loss"
 
 def verdicts_section(design: Design) -> Section:
     """Write the verdict on each compared field, by accuracy and by loss."""
-    title = "Which differences are real"
+    title = say("Which differences are real")
     if not design.is_validated:
-        return Section(title, [Words("There are no verdicts: these runs have no validation images to be judged by.")])
+        return Section(
+            title, [Words(say("There are no verdicts: these runs have no validation images to be judged by."))]
+        )
     blocks = [block for by in design.compared for block in _verdicts(design, by)]
     if not design.compared:
-        why = "the data set" if len(design.groups) > 1 else "the seed"
-        blocks.append(Words(f"There is nothing to compare: the runs differ in {why} alone."))
+        why = say("the data set") if len(design.groups) > 1 else say("the seed")
+        blocks.append(Words(say("There is nothing to compare: the runs differ in {why} alone.", why=why)))
         if len(design.seeds) > 1:
             blocks += [charts.noise(design, design.at), ask("noise")]
     if len(design.groups) > 1:
-        blocks.append(Words("Each data set is judged by itself: the images of another one are not equally hard."))
+        words = say("Each data set is judged by itself: the images of another one are not equally hard.")
+        blocks.append(Words(words))
     return Section(title, blocks)
 
 
@@ -33,54 +37,66 @@ def _verdicts(design: Design, by: str) -> list[Block]:
     """Return the picture, the table and the question of one field."""
     judged, notes = judgements.judge(design, [by], [ACCURACY, LOSS], design.at)
     if not judged:
-        return [Words(f"No verdict on {by}. {' '.join(notes)}")]
+        return [Words(f"{say('No verdict on {by}.', by=by)} {' '.join(notes)}")]
     picture = charts.estimation(
-        f"{by}. Left, each value: a dot for each seed, averaged over all other settings, and their mean. Right, the "
-        "differences from the first value, and the interval of their mean: a bar that crosses zero can't tell.",
+        say(
+            "{by}. Left, each value: a dot for each seed, averaged over all other settings, and their mean. Right, the "
+            "differences from the first value, and the interval of their mean: a bar that crosses zero can't tell.",
+            by=by,
+        ),
         judged,
     )
     picture.notes += notes
-    numbers = judgements.verdict_table(f"{by}: the numbers of the picture", judged)
+    numbers = judgements.verdict_table(say("{by}: the numbers of the picture", by=by), judged)
     return [picture, numbers, ask_of_field(by, design.along.get(by, ()))]
 
 
 def map_section(design: Design) -> Section:
     """Write the heat maps of all settings."""
-    title = "The map of all settings"
+    title = say("The map of all settings")
     if len(design.compared) < 2:
-        return Section(title, [Words("A map needs two varied fields or more; here there are fewer.")])
+        return Section(title, [Words(say("A map needs two varied fields or more; here there are fewer."))])
     if not design.is_validated:
-        return Section(title, [Words("There is no map: these runs have no validation images.")])
+        return Section(title, [Words(say("There is no map: these runs have no validation images."))])
     if not is_crossed(design.runs, design.compared):
-        return Section(title, [Words("There is no map: most combinations of the varied fields were not trained.")])
+        words = say("There is no map: most combinations of the varied fields were not trained.")
+        return Section(title, [Words(words)])
     return Section(title, [charts.heat_maps(design, design.at), ask("map")])
 
 
 def speed_section(design: Design) -> Section:
     """Write convergence, fluctuation and the gap between the losses."""
-    title = "Convergence, fluctuation and the gap"
+    title = say("Convergence, fluctuation and the gap")
     longest = longest_runs(design.runs)
     target = judgements.target_of(longest)
     fields = [name for name in design.compared if name != "epochs"]
     blocks: list[Block] = []
     if target is None:
-        blocks.append(Words("Convergence is not shown: there is no round accuracy that nine in ten runs reach on the "
-                            "validation images."))  # fmt: skip
+        blocks.append(Words(say(
+            "Convergence is not shown: there is no round accuracy that nine in ten runs reach on the validation images."
+        )))  # fmt: skip
     else:
         blocks += _curve_blocks(
             design, fields, [f"epochs_to_reach:{target:g}"], longest, "speed",
-            f"Convergence: the first epoch with a validation accuracy of {target:g} or more; fewer is faster. Of runs "
-            "that differ in epochs alone, the longest counts.",
+            say(
+                "Convergence: the first epoch with a validation accuracy of {target:g} or more; fewer is faster. Of "
+                "runs that differ in epochs alone, the longest counts.",
+                target=target,
+            ),
         )  # fmt: skip
     blocks += _curve_blocks(
         design, fields, ["fluctuation", "fluctuation_validation"], longest, "fluctuation",
-        "Fluctuation: the typical change of a loss from one epoch to the next, as a share of it, in the second half of "
-        "the training.",
+        say(
+            "Fluctuation: the typical change of a loss from one epoch to the next, as a share of it, in the second "
+            "half of the training."
+        ),
     )  # fmt: skip
     blocks += _curve_blocks(
         design, list(design.compared), ["generalization_gap"], list(design.runs), "gap",
-        "The gap: the validation loss minus the training loss, after the last epoch. A wide gap says that a network "
-        "knows its training images much better than new ones.",
+        say(
+            "The gap: the validation loss minus the training loss, after the last epoch. A wide gap says that a "
+            "network knows its training images much better than new ones."
+        ),
     )  # fmt: skip
     return Section(title, blocks)
 
@@ -95,50 +111,51 @@ def _curve_blocks(
         return [*blocks, *([Words(" ".join(notes))] if notes else []), ask(key)]
     picture = charts.estimation(caption, judged)
     picture.notes += notes
-    return [picture, judgements.verdict_table(f"{key}: the numbers of the picture", judged), ask(key)]
+    return [picture, judgements.verdict_table(say("{by}: the numbers of the picture", by=key), judged), ask(key)]
 
 
 def stopping_section(design: Design) -> Section:
     """Write what early stopping did, or would have done to the recorded trainings."""
-    title = "Early stopping"
+    title = say("Early stopping")
     early = [run for run in design.runs if run.experiment.patience is not None]
     blocks: list[Block] = [tables.patience_table(early, design)] if early else []
     patience = replayed_stops.patience_for(design)
     recordings, stopped = replayed_stops.replayed(design, patience)
     if not recordings:
-        why = "There is no finished training with a validation loss in every epoch"
+        why = say("There is no finished training with a validation loss in every epoch.")
         if early:
-            why = "All had patience when they were trained, so nothing is known of the epochs after the stop"
-        blocks.append(Words(f"Nothing is replayed. {why}."))
+            why = say("All had patience when they were trained, so nothing is known of the epochs after the stop.")
+        blocks.append(Words(f"{say('Nothing is replayed.')} {why}"))
         return Section(title, [*blocks, *([ask("stopping")] if early else [])])
     example = replayed_stops.example_of(recordings, patience)
     fields = [name for name in design.compared if name != "epochs"]
     blocks += [
-        charts.stopped_example(example, patience, setting_words(example, fields)),
+        charts.stopped_example(example, patience, setting_words(example, fields, say("one setting"))),
         replayed_stops.stopping_table(recordings, patience, design),
         ask("stopping"),
     ]
     judged, notes = replayed_stops.price(design, recordings, stopped)
     if judged:
         picture = charts.estimation(
-            "What early stopping costs: the networks at the weights that patience keeps, against those after the last "
-            "epoch. A dot is a seed, averaged over the settings.", judged,
+            say("What early stopping costs: the networks at the weights that patience keeps, against those after the "
+                "last epoch. A dot is a seed, averaged over the settings."), judged,
         )  # fmt: skip
         picture.notes += notes
-        numbers = judgements.verdict_table("The price of early stopping", judged)
+        numbers = judgements.verdict_table(say("The price of early stopping"), judged)
         blocks += [picture, numbers, ask("stopping-price")]
     else:
-        blocks.append(Words(f"What that costs can't be compared. {' '.join(notes)}"))
+        words = say("What that costs can't be compared.")
+        blocks.append(Words(f"{words} {' '.join(notes)}"))
     return Section(title, blocks)
 
 
 def best_section(design: Design) -> Section:
     """Write the best settings by training loss and by validation loss."""
-    title = "The best setting, by training loss and by validation loss"
+    title = say("The best setting, by training loss and by validation loss")
     if len({run.experiment.replace(seed=0).key for run in design.runs}) < 2:
-        return Section(title, [Words("There is one setting, so there is nothing to choose.")])
-    explained = Words(
+        return Section(title, [Words(say("There is one setting, so there is nothing to choose."))])
+    explained = Words(say(
         "Mean: of the loss over the seeds. Wins: how often the setting comes first when the seeds are drawn anew, with "
         "replacement. Wins alone: in which share of the single seeds it comes first."
-    )
+    ))  # fmt: skip
     return Section(title, [explained, *judgements.best_tables(design, design.at), ask("best")])

@@ -12,6 +12,7 @@ from cnnlab.comparison.ranking import rank_stability
 from cnnlab.course.lab_report.blocks import Block, Table, Words
 from cnnlab.course.lab_report.design import Design
 from cnnlab.course.lab_report.pictures import noted
+from cnnlab.course.lab_report.sentences import say
 from cnnlab.course.lab_report.tables import number, setting_cells, setting_headings
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
@@ -55,25 +56,34 @@ def judge(
             if len(values[by]) < 2:
                 continue
             along = [other for other in design.along.get(by, ()) if len(values[other]) > 1]
-            where = f" on {name}" if len(design.groups) > 1 else ""
+            where = f" {say('on {data}', data=name)}" if len(design.groups) > 1 else ""
             with noted(notes):
                 try:
                     comparison = compare(
                         group, by, along=along, metric=metric, at="stopped" if by == "patience" else at
                     )
                 except ConfigError as error:
-                    notes.append(f"{by} can't be compared by {metric}{where}: {error}.")
+                    notes.append(say(
+                        "{by} can't be compared by {metric}{where}: {error}.",
+                        by=by, metric=metric, where=where, error=error,
+                    ))  # fmt: skip
                     continue
             judged.append(Judged(by, metric, name, comparison))
-            notes += [f"{by} by {metric}{where}: {words}." for words in _left_out(comparison)]
+            notes += [
+                say("{by} by {metric}{where}: {words}.", by=by, metric=metric, where=where, words=words)
+                for words in _left_out(comparison)
+            ]
     return judged, list(dict.fromkeys(notes))
 
 
 def _left_out(comparison: Comparison) -> list[str]:
     """Return what the warnings of `compare` do not say: runs without a partner, and runs that diverged."""
     alone = comparison.left_out - comparison.without_value
-    partners = [f"{alone} runs have no partner at every level, and are left out"] if alone else []
-    return partners + ([comparison.diverged_sentence] if comparison.diverged else [])
+    words = [say("{count} runs have no partner at every level, and are left out", count=alone)] if alone else []
+    if comparison.diverged:
+        levels = ", ".join(f"{level} ({count})" for level, count in comparison.diverged.items())
+        words.append(say("runs that diverged, with their finite numbers in the means: {levels}", levels=levels))
+    return words
 
 
 def titles_of(judged: list[Judged]) -> list[str]:
@@ -102,26 +112,33 @@ def verdict_table(caption: str, judged: list[Judged]) -> Table:
     for by, metric, data, comparison in judged:
         reference, *others = comparison.levels
         for level in others:
-            interval = "–" if math.isnan(level.low) else f"{number(level.low, '+.3g')} to {number(level.high, '+.3g')}"
+            interval = (
+                "–"
+                if math.isnan(level.low)
+                else say("{low} to {high}", low=number(level.low, "+.3g"), high=number(level.high, "+.3g"))
+            )
             rows.append([
                 metric, *([data] if several else []), f"{by} {level.level}", number(level.mean), str(reference.level),
                 number(reference.mean), number(level.difference, "+.3g"), interval, str(level.seeds), level.verdict,
             ])  # fmt: skip
-    headings = ["number", *(["data"] if several else []), "level", "mean", "against", "its mean", "difference"]
-    note = (
+    headings = [
+        say("number"), *([say("data")] if several else []), say("level"), say("mean"), say("against"), say("its mean"),
+        say("difference"), say("interval"), say("seeds"), say("verdict"),
+    ]  # fmt: skip
+    note = say(
         "All intervals of one comparison together hold the true differences with 95 % confidence. A verdict needs an "
         "interval without zero."
     )
-    return Table(caption, [*headings, "interval", "seeds", "verdict"], rows, [note])
+    return Table(caption, headings, rows, [note])
 
 
 def best_tables(design: Design, at: str) -> list[Block]:
     """Return the best settings by training loss and by validation loss, on each data set."""
     blocks: list[Block] = []
     for name, group in design.groups.items():
-        where = f" on {name}" if len(design.groups) > 1 else ""
+        where = f" {say('on {data}', data=name)}" if len(design.groups) > 1 else ""
         if len({run.experiment.replace(seed=0).key for run in group}) < 2:
-            blocks.append(Words(f"There is one setting{where}, so there is nothing to choose."))
+            blocks.append(Words(say("There is one setting{where}, so there is nothing to choose.", where=where)))
             continue
         for metric in ("train_loss", "validation_loss"):
             notes: list[str] = []
@@ -129,7 +146,8 @@ def best_tables(design: Design, at: str) -> list[Block]:
                 try:
                     ranked = rank_stability(group, metric=metric, at=at)
                 except ConfigError as error:
-                    blocks.append(Words(f"No best by {metric}{where}: {error}."))
+                    words = say("No best by {metric}{where}: {error}.", metric=metric, where=where, error=error)
+                    blocks.append(Words(words))
                     continue
             fields = list(ranked.columns[: ranked.columns.get_loc("seeds")])
             rows = [
@@ -138,9 +156,11 @@ def best_tables(design: Design, at: str) -> list[Block]:
                 for row in ranked.head(SHOWN_BEST).to_dict("records")
             ]  # fmt: skip
             winners = sum(share > 0 for share in ranked["wins_alone"].tolist())
-            notes.append(
-                f"With one seed a setting, {winners} of {len(ranked)} settings would have come first in some seed."
-            )
-            headings = [*setting_headings(fields), "mean", "wins", "wins alone"]
-            blocks.append(Table(f"Best by {metric.replace('_', ' ')}{where}", headings, rows, notes))
+            notes.append(say(
+                "With one seed a setting, {winners} of {count} settings would have come first in some seed.",
+                winners=winners, count=len(ranked),
+            ))  # fmt: skip
+            headings = [*setting_headings(fields), say("mean"), say("wins"), say("wins alone")]
+            caption = say("Best by {metric}{where}", metric=say(metric.replace("_", " ")), where=where)
+            blocks.append(Table(caption, headings, rows, notes))
     return blocks

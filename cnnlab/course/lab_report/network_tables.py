@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnnlab.course.lab_report.blocks import Block, Table
 from cnnlab.course.lab_report.design import Design, setting_words
+from cnnlab.course.lab_report.sentences import say
 from cnnlab.experiments.experiment import NETWORK
 from cnnlab.experiments.run import Run
 from cnnlab.model.cnn import build_cnn
@@ -24,12 +25,12 @@ def network_tables(design: Design) -> list[Block]:
     shown = layers_of(runs[0])
     rows = [
         [row.name, "×".join(map(str, row.output_shape)), f"{row.parameters:,}", f"{row.multiply_adds:,}",
-         "all" if row.receptive_field is None else f"{row.receptive_field}×{row.receptive_field}", row.note]
+         say("all") if row.receptive_field is None else f"{row.receptive_field}×{row.receptive_field}", row.note]
         for row in shown
     ]  # fmt: skip
     rows.append(
         [
-            "total",
+            say("total"),
             "",
             f"{sum(row.parameters for row in shown):,}",
             f"{sum(row.multiply_adds for row in shown):,}",
@@ -37,8 +38,9 @@ def network_tables(design: Design) -> list[Block]:
             "",
         ]
     )
-    headings = ("layer", "output (C×H×W)", "parameters", "multiply-adds", "sees (pixels)", "remark")
-    caption = "The network, layer by layer" + (f": {name}" if fields else "")
+    headings = [say("layer"), say("output (C×H×W)"), say("parameters"), say("multiply-adds"), say("sees (pixels)"),
+                say("remark")]  # fmt: skip
+    caption = say("The network, layer by layer") + (f": {name}" if fields else "")
     blocks: list[Block] = [Table(caption, headings, rows)]
     if len(runs) > 1:
         blocks.append(_sizes(runs[:MOST_NETWORKS], fields, len(runs)))
@@ -50,12 +52,14 @@ def _sizes(runs: list[Run], fields: list[str], count: int) -> Table:
     for run in runs:
         layers = layers_of(run)
         sees = max(row.receptive_field or 0 for row in layers)
-        rows.append([setting_words(run, fields), "×".join(map(str, run.input_shape)), str(len(run.class_names)),
+        name = setting_words(run, fields, say("one setting"))
+        rows.append([name, "×".join(map(str, run.input_shape)), str(len(run.class_names)),
                      f"{sum(row.parameters for row in layers):,}", f"{sum(row.multiply_adds for row in layers):,}",
                      f"{sees}×{sees}"])  # fmt: skip
-    notes = [f"{count - len(runs)} more are left out."] if count > len(runs) else []
-    headings = ("network", "image (C×H×W)", "classes", "parameters", "multiply-adds", "the last map sees")
-    return Table("The networks that differ", headings, rows, notes)
+    notes = [say("{count} more are left out.", count=count - len(runs))] if count > len(runs) else []
+    headings = [say("network"), say("image (C×H×W)"), say("classes"), say("parameters"), say("multiply-adds"),
+                say("the last map sees")]  # fmt: skip
+    return Table(say("The networks that differ"), headings, rows, notes)
 
 
 def layers_of(run: Run) -> LayerTable:

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image as Pixels
 
 from cnnlab.course.lab_report.blocks import Image, Picture
+from cnnlab.course.lab_report.sentences import say
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.plots.alt_text import alt_text
 from cnnlab.plots.style import whole_figure
@@ -60,7 +61,7 @@ def picture(caption: str, drawings: Iterable[Drawing]) -> Picture:
             try:
                 result.images.append(to_image(whole_figure(draw())))
             except (ConfigError, DataError) as error:
-                result.notes.append(f"Not drawn: {error}.")
+                result.notes.append(say("Not drawn: {error}.", error=error))
             finally:
                 for number in set(plt.get_fignums()) - before:
                     plt.close(number)

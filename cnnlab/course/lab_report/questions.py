@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cnnlab.course.lab_report.blocks import Question
+from cnnlab.course.translation import translated
+from cnnlab.language import LANGUAGES
 
 ASKED = {
     "question": "What did you want to find out, and what did you expect before the first run?",
@@ -31,11 +33,15 @@ ASKED = {
     "conclusion": "What is your conclusion? For which data, which task and which settings does it hold, and what is "
     "still open?",
 }
+ASKED_OF_FIELD = (
+    "What do the verdicts say about {name}, how large is the difference, and what else changed together with it?"
+)
+MOVED_ALONG = "{names} moved along: how could the two be kept apart?"
 
 
 def ask(key: str) -> Question:
     """Return the question with this key."""
-    return Question(key, ASKED[key])
+    return Question(key, {language: translated(ASKED[key], language) for language in LANGUAGES})
 
 
 def ask_of_field(name: str, moved: Iterable[str]) -> Question:
@@ -44,8 +50,11 @@ def ask_of_field(name: str, moved: Iterable[str]) -> Question:
     >>> ask_of_field("optimizer", ["learning_rate"]).key
     'optimizer'
     """
-    asked = (
-        f"What do the verdicts say about {name}, how large is the difference, and what else changed together with it?"
-    )
-    also = f" {' and '.join(moved)} moved along: how could the two be kept apart?" if moved else ""
-    return Question(name, asked + also)
+    moved = list(moved)
+    texts = {}
+    for language in LANGUAGES:
+        texts[language] = translated(ASKED_OF_FIELD, language).format(name=name)
+        if moved:
+            names = f" {translated('and', language)} ".join(moved)
+            texts[language] += " " + translated(MOVED_ALONG, language).format(names=names)
+    return Question(name, texts)

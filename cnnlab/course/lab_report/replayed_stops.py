@@ -10,6 +10,7 @@ from cnnlab.course.lab_report.blocks import Table
 from cnnlab.course.lab_report.design import Design, longest_runs, setting_words
 from cnnlab.course.lab_report.judgements import Judged
 from cnnlab.course.lab_report.pictures import noted
+from cnnlab.course.lab_report.sentences import say
 from cnnlab.course.lab_report.tables import number
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
@@ -69,7 +70,7 @@ def stopping_table(recordings: list[Run], patience: int, design: Design) -> Tabl
     several = len(design.groups) > 1
     settings: dict[str, list] = {}
     for run in recordings:
-        name = (f"{run.experiment.dataset} · " if several else "") + setting_words(run, fields)
+        name = (f"{run.experiment.dataset} · " if several else "") + setting_words(run, fields, say("one setting"))
         settings.setdefault(name, []).append(stopping(run.history, patience=patience))
     rows = []
     for name, results in settings.items():
@@ -82,9 +83,11 @@ def stopping_table(recordings: list[Run], patience: int, design: Design) -> Tabl
         ]  # fmt: skip
         rows.append([name, str(len(results)), f"{means[0]:.1f}", f"{means[1]:.1f}", f"{means[2]:.0%}",
                      number(means[3], ".4f"), number(means[4], "+.4f")])  # fmt: skip
-    headings = ("setting", "seeds", "stops in epoch", "keeps epoch", "epochs saved", "cost in loss", "accuracy gained")
-    return Table(
-        f"Early stopping with patience={patience}, replayed on the recorded curves", headings, rows,
-        ["Means over the seeds. Cost in loss: how much higher the kept epoch's validation loss is than the lowest of "
-         "the recording. Accuracy gained: of the kept epoch, against the last one."],
-    )  # fmt: skip
+    headings = [say("setting"), say("seeds"), say("stops in epoch"), say("keeps epoch"), say("epochs saved"),
+                say("cost in loss"), say("accuracy gained")]  # fmt: skip
+    note = say(
+        "Means over the seeds. Cost in loss: how much higher the kept epoch's validation loss is than the lowest of "
+        "the recording. Accuracy gained: of the kept epoch, against the last one."
+    )
+    caption = say("Early stopping with patience={patience}, replayed on the recorded curves", patience=patience)
+    return Table(caption, headings, rows, [note])

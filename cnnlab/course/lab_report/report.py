@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import shown
 from cnnlab.comparison.comparable_runs import distinct
-from cnnlab.course.lab_report.answers import check_answers, path_of, read_answers, to_html, write_form
-from cnnlab.course.lab_report.blocks import Picture, Section, questions_of
-from cnnlab.course.lab_report.design import Design, design_of
+from cnnlab.course.lab_report.answers import check_answers, path_of, read_answers, write_form
+from cnnlab.course.lab_report.blocks import Picture, questions_of
+from cnnlab.course.lab_report.design import design_of
+from cnnlab.course.lab_report.page import TITLE, render_page
 from cnnlab.course.lab_report.pictures import plain_style
 from cnnlab.course.lab_report.sections import writers
+from cnnlab.course.lab_report.sentences import language_of_report, written_in
+from cnnlab.course.translation import translated
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.exam import Exam
 from cnnlab.experiments.garbage_collector import garbage_collector_off
@@ -26,12 +26,13 @@ from cnnlab.experiments.one_thread import one_thread
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.files import atomic_write, check_path
+from cnnlab.language import check_language
 from cnnlab.training.progress import StepProgress
 
 
 @dataclass(frozen=True)
 class LabReport:
-    """What `lab_report` has written; in a notebook it says which questions are open.
+    """What `lab_report` has written; in a notebook it says in English which questions are open.
 
     Parameters
     ----------
@@ -40,30 +41,38 @@ class LabReport:
     pictures : int
         How many pictures are in it.
     questions : mapping
-        Key → question, in the order of the page.
+        Key → question in the page's language, in the order of the page.
     open : tuple of str
         The keys of the questions that are not answered.
+    english : mapping
+        Key → question in English.
     """
 
     path: Path
     pictures: int
     questions: Mapping[str, str]
     open: tuple[str, ...]
+    english: Mapping[str, str] = field(repr=False)
 
     def __repr__(self) -> str:
+        return self.words(self.english)
+
+    def words(self, questions: Mapping[str, str]) -> str:
+        """Return how many questions are answered, and the open ones as this mapping words them."""
         answered = len(self.questions) - len(self.open)
         head = f"{self.path.name}: {self.pictures} pictures, {len(self.questions)} questions, {answered} answered"
-        return "\n".join([head, *(f"  {key}: {self.questions[key]}" for key in self.open)])
+        return "\n".join([head, *(f"  {key}: {questions[key]}" for key in self.open)])
 
 
 def lab_report(
     runs: Iterable[Run],
     path: str | os.PathLike = "report.html",
     *,
-    title: str = "Lab report",
+    title: str = TITLE,
     author: str = "",
     answers: Mapping[str, str] | str | os.PathLike | None = None,
     exam: Exam | Mapping[str, Exam] | None = None,
+    language: str | None = None,
     progress: bool = True,
 ) -> LabReport:
     """Write a lab report of finished runs as one HTML page, with tables, pictures, verdicts and questions.
@@ -85,6 +94,10 @@ def lab_report(
         questions to fill in.
     exam : Exam or dict of name: Exam
         What `take_exam` returned, if the test images were opened.
+    language : str
+        Of headings, questions and sentences: "en", or "id" for Bahasa Indonesia. None: what `$CNNLAB_LANGUAGE` says,
+        or English. Pictures, names of fields and verdicts are English. Answers from a report in one language fit the
+        report in the other.
     progress : bool
         Show a line with the time left, if it takes more than two seconds.
 
@@ -107,10 +120,19 @@ def lab_report(
             raise ConfigError(f"{name} wants text, got {shown(words)}; put it in quotation marks")
     check_arguments(lab_report, {"progress": progress, "answers": answers})
     check_answers(answers)
-    exams = _check_exams(exam)
+    language = check_language(language)
+    exams = _check_exams(exam, language)
     runs = Runs(distinct(runs), getattr(runs, "failures", ()))
     if not len(runs):
         raise ConfigError("lab_report wants one run or more, got none; a filter may have left none")
+    with written_in(language):
+        return _write(runs, path, title, author, answers, exams, progress)
+
+
+def _write(
+    runs: Runs, path: Path, title: str, author: str, answers: Any, exams: dict[str, Exam], progress: bool
+) -> LabReport:
+    """Write the page, and the form for the answers if it is not there, in the language of the report."""
     with one_thread(), garbage_collector_off(), plain_style():
         design = design_of(runs)
         steps = writers(exams)
@@ -119,15 +141,16 @@ def lab_report(
             for write in steps:
                 sections.append(write(design))
                 line.done()
-    questions = questions_of(sections)
+    questions, language = questions_of(sections), language_of_report()
     form = path_of(answers)
     if form is not None and not form.exists():
-        write_form(form, questions)
+        write_form(form, questions, language)
     answered = read_answers(answers, questions)
-    page = _render(sections, design, title, author, answered)
+    page = render_page(sections, design, title, author, answered)
     atomic_write(path, page.encode("utf-8", "replace"))
     count = sum(len(block.images) for section in sections for block in section.blocks if isinstance(block, Picture))
-    return LabReport(path, count, questions, tuple(key for key in questions if key not in answered))
+    own, english = ({key: each.texts[name] for key, each in questions.items()} for name in (language, "en"))
+    return LabReport(path, count, own, tuple(key for key in questions if key not in answered), english)
 
 
 def check_page(path: Any) -> Path:
@@ -146,32 +169,11 @@ def check_page(path: Any) -> Path:
     return path
 
 
-def _check_exams(exam: Any) -> dict[str, Exam]:
+def _check_exams(exam: Any, language: str) -> dict[str, Exam]:
     """Return name → exam; raise ConfigError for anything but what `take_exam` returns."""
-    exams = {} if exam is None else {"the chosen setting": exam} if isinstance(exam, Exam) else exam
+    if isinstance(exam, Exam):
+        return {translated("the chosen setting", language): exam}
+    exams = {} if exam is None else exam
     if not isinstance(exams, Mapping) or not all(isinstance(each, Exam) for each in exams.values()):
         raise ConfigError(f"exam wants what take_exam() returned, or a dict of name: that, got {shown(exam)}")
     return {str(name): each for name, each in exams.items()}
-
-
-def _render(sections: list[Section], design: Design, title: str, author: str, answers: Mapping[str, str]) -> str:
-    """Return the page. Whatever is put into the template is escaped, but for the HTML of the answers."""
-    from cnnlab import __version__
-
-    template = jinja2.Environment(
-        loader=jinja2.PackageLoader("cnnlab.course.lab_report", "."), autoescape=True, trim_blocks=True,
-        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-    ).get_template("page.html")  # fmt: skip
-    questions = questions_of(sections)
-    settings = len({run.experiment.replace(seed=0).key for run in design.runs})
-    words = [_count(len(design.runs), "run"), _count(settings, "setting"), _count(len(design.seeds), "seed")]
-    return template.render(
-        title=title or "Lab report", author=author, version=__version__, sections=sections, count=len(questions),
-        date=f"{datetime.date.today():%d %B %Y}".lstrip("0"), summary=", ".join(words),
-        open=[key for key in questions if key not in answers],
-        answers={key: to_html(text) for key, text in answers.items()},
-    )  # fmt: skip
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

@@ -17,6 +17,7 @@ from cnnlab.course.lab_report.judged_sections import (
     verdicts_section,
 )
 from cnnlab.course.lab_report.questions import ask
+from cnnlab.course.lab_report.sentences import say
 from cnnlab.experiments.exam import Exam
 from cnnlab.experiments.runs import Runs
 from cnnlab.training.history import INSIDES
@@ -30,7 +31,7 @@ def writers(exams: Mapping[str, Exam]) -> list[Callable[[Design], Section]]:
     return [
         design_section, network_section, settings_section, curves_section, verdicts_section, map_section, speed_section,
         stopping_section, best_section, lambda _: exam_section(exams), recorded_section, weights_section,
-        repeat_section, lambda _: Section("Conclusion", [ask("conclusion")]),
+        repeat_section, lambda _: Section(say("Conclusion"), [ask("conclusion")]),
     ]  # fmt: skip
 
 
@@ -38,32 +39,33 @@ def design_section(design: Design) -> Section:
     """Write what was varied, what was held, and what failed."""
     blocks: list[Block] = [tables.fields_table(design), tables.held_table(design)]
     if not design.compared and len(design.groups) == 1:
-        blocks.insert(0, Words("Nothing was varied but the seed: this report describes one setting."))
+        blocks.insert(0, Words(say("Nothing was varied but the seed: this report describes one setting.")))
     if design.fewest_seeds < FEWEST_SEEDS:
-        blocks.append(Words(
-            f"There is a setting with {design.fewest_seeds} seed{'s' * (design.fewest_seeds != 1)}. A verdict needs "
-            f"{FEWEST_SEEDS} or more: with fewer, chance can't be judged."
-        ))  # fmt: skip
+        few = say("There is a setting with 1 seed.")
+        if design.fewest_seeds != 1:
+            few = say("There is a setting with {count} seeds.", count=design.fewest_seeds)
+        needs = say("A verdict needs {count} or more: with fewer, chance can't be judged.", count=FEWEST_SEEDS)
+        blocks.append(Words(f"{few} {needs}"))
     if design.runs.failures:
         blocks.append(tables.failures_table(design.runs))
-    return Section("The experiment", [*blocks, ask("question")])
+    return Section(say("The experiment"), [*blocks, ask("question")])
 
 
 def network_section(design: Design) -> Section:
     """Write the layers of the network, and the sizes of those that differ."""
-    return Section("The network", [*network_tables.network_tables(design), ask("network")])
+    return Section(say("The network"), [*network_tables.network_tables(design), ask("network")])
 
 
 def settings_section(design: Design) -> Section:
     """Write the table of all settings, and how the trainings ended."""
     blocks = [tables.settings_table(design), tables.ended_table(design.runs)]
-    return Section("All settings", [*blocks, ask("settings")])
+    return Section(say("All settings"), [*blocks, ask("settings")])
 
 
 def curves_section(design: Design) -> Section:
     """Write the curves of the loss and of the accuracy."""
     if not any(len(run.history) for run in design.runs):
-        return Section("Curves", [Words("No run has a finished epoch, so there are no curves.")])
+        return Section(say("Curves"), [Words(say("No run has a finished epoch, so there are no curves."))])
     blocks: list[Block] = [
         charts.gallery(design, "loss"),
         ask("loss"),
@@ -71,26 +73,27 @@ def curves_section(design: Design) -> Section:
         ask("accuracy"),
     ]  # fmt: skip
     if not design.is_validated:
-        blocks.insert(0, Words("There were no validation images, so the curves are those of the training alone."))
-    return Section("Curves", blocks)
+        blocks.insert(0, Words(say("There were no validation images, so the curves are those of the training alone.")))
+    return Section(say("Curves"), blocks)
 
 
 def exam_section(exams: Mapping[str, Exam]) -> Section:
     """Write the scores on the test images, if the exam was taken."""
     if not exams:
-        return Section("The exam", [Words(
+        return Section(say("The exam"), [Words(say(
             "The test images were not opened for this report. After the choice is made, take_exam(…) opens them once, "
             "and lab_report(…, exam=…) puts the scores here."
-        )])  # fmt: skip
-    return Section("The exam", [tables.exam_table(exams), ask("exam")])
+        ))])  # fmt: skip
+    return Section(say("The exam"), [tables.exam_table(exams), ask("exam")])
 
 
 def recorded_section(design: Design) -> Section:
     """Write the numbers that were recorded inside the networks."""
-    title = "Numbers from inside"
+    title = say("Numbers from inside")
     runs = Runs(run for run in design.runs if any(metric in row for row in run.history.rows for metric in INSIDES))
     if not len(runs):
-        return Section(title, [Words("No numbers from inside were recorded: sweep(…, insides=True) records them.")])
+        words = say("No numbers from inside were recorded: sweep(…, insides=True) records them.")
+        return Section(title, [Words(words)])
     metrics = [metric for metric in INSIDES if any(metric in row for run in runs for row in run.history.rows)]
     fields = [name for name in design.compared if name != "epochs"]
     shown = [name for name in fields if len(runs.values()[name]) > 1] or ["kernel_size"]
@@ -98,13 +101,13 @@ def recorded_section(design: Design) -> Section:
     blocks: list[Block] = [picture, ask("inside")]
     judged, notes = judgements.judge(design, design.compared, metrics, "last", runs)
     if judged:
-        blocks[1:1] = [judgements.verdict_table("Numbers from inside, compared", judged), *map(Words, notes)]
+        blocks[1:1] = [judgements.verdict_table(say("Numbers from inside, compared"), judged), *map(Words, notes)]
     return Section(title, blocks)
 
 
 def weights_section(design: Design) -> Section:
     """Write what the networks look like inside, where their weights are there."""
-    title = "Inside the networks"
+    title = say("Inside the networks")
     seen = find_insides(design.runs)
     if isinstance(seen, str):
         return Section(title, [Words(seen)])
@@ -129,5 +132,7 @@ def repeat_section(design: Design) -> Section:
     snapshots = sorted({epoch for run in design.runs for epoch in run.snapshots})
     recorded = any(metric in row for run in design.runs for row in run.history.rows for metric in INSIDES)
     code = repeating_code((run.experiment for run in design.runs), snapshots=snapshots, insides=recorded)
-    words = "This code trains all of it again. On the same processor, with the same versions, the numbers are the same."
-    return Section("Do it again", [tables.environment_table(design.runs), Words(words), Code(code)])
+    words = say(
+        "This code trains all of it again. On the same processor, with the same versions, the numbers are the same."
+    )
+    return Section(say("Do it again"), [tables.environment_table(design.runs), Words(words), Code(code)])

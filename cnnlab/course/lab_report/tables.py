@@ -10,6 +10,7 @@ from typing import Any
 
 from cnnlab.course.lab_report.blocks import Block, Table, Words
 from cnnlab.course.lab_report.design import Design, setting_words
+from cnnlab.course.lab_report.sentences import language_of_report, say
 from cnnlab.experiments.exam import Exam
 from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
@@ -37,21 +38,25 @@ def fields_table(design: Design) -> Table:
     rows = []
     for name in [*(["dataset"] if len(design.groups) > 1 else []), *design.compared]:
         levels = list(design.groups) if name == "dataset" else design.levels(name)
-        rows.append([name, ", ".join(map(str, levels)), ", ".join(design.along.get(name, ())) or "nothing"])
+        rows.append([name, ", ".join(map(str, levels)), ", ".join(design.along.get(name, ())) or say("nothing")])
     seeds = design.seeds
-    rows.append(["seed", ", ".join(map(str, seeds)), ", ".join(design.along.get("seed", ())) or "nothing"])
-    return Table("What was varied", ("field", "values", "what moved along with it"), rows)
+    rows.append(["seed", ", ".join(map(str, seeds)), ", ".join(design.along.get("seed", ())) or say("nothing")])
+    notes = []
+    if language_of_report() != "en":  # in English the names say it
+        notes = [f"{name}: {say(FIELDS[name].description)}." for name, *_ in rows]
+    return Table(say("What was varied"), [say("field"), say("values"), say("what moved along with it")], rows, notes)
 
 
 def held_table(design: Design) -> Table:
     """Return what all runs have in common, as far as it is set."""
-    rows = [[name, str(value), FIELDS[name].description] for name, value in design.held.items() if value is not None]
-    return Table("What was held", ("field", "value", "what it means"), rows)
+    held = {name: str(value) for name, value in design.held.items() if value is not None}
+    rows = [[name, value, say(FIELDS[name].description)] for name, value in held.items()]
+    return Table(say("What was held"), [say("field"), say("value"), say("what it means")], rows)
 
 
 def setting_headings(fields: list[str]) -> list[str]:
     """Return the headings of the columns that name a setting: one for each field, or one for all of many fields."""
-    return fields if 0 < len(fields) <= MOST_FIELDS else ["setting"]
+    return fields if 0 < len(fields) <= MOST_FIELDS else [say("setting")]
 
 
 def setting_cells(row: Mapping[Any, Any], fields: list[str]) -> list[str]:
@@ -64,7 +69,7 @@ def setting_cells(row: Mapping[Any, Any], fields: list[str]) -> list[str]:
     if 0 < len(fields) <= MOST_FIELDS:
         return words
     named = [f"{name} {word}" for name, word in zip(fields, words, strict=True) if word != "–"]
-    return [" · ".join(named) or "the setting"]
+    return [" · ".join(named) or say("the setting")]
 
 
 def settings_table(design: Design) -> Table:
@@ -80,46 +85,50 @@ def settings_table(design: Design) -> Table:
         rows.append([*setting_cells(row, fields), str(row["seeds"]), *pairs, *ended, *diverged])
     headings = [
         *setting_headings(fields),
-        "seeds",
-        *(name.replace("_", " ") for name in METRICS),
-        "epochs trained",
-        "seconds",
+        say("seeds"),
+        *(say(name.replace("_", " ")) for name in METRICS),
+        say("epochs trained"),
+        say("seconds"),
     ]
-    headings += ["diverged"] if "diverged" in columns else []
-    notes = ["Mean over the seeds ± their standard deviation, after the last epoch that a run finished. The seconds "
-             "are those of all seeds together."]  # fmt: skip
-    return Table(f"All {len(rows)} settings" if len(rows) > 1 else "The setting", headings, rows, notes)
+    headings += [say("diverged")] if "diverged" in columns else []
+    note = say(
+        "Mean over the seeds ± their standard deviation, after the last epoch that a run finished. The seconds are "
+        "those of all seeds together."
+    )
+    caption = say("All {count} settings", count=len(rows)) if len(rows) > 1 else say("The setting")
+    return Table(caption, headings, rows, [note])
 
 
 def ended_table(runs: Iterable[Run]) -> Table:
     """Return how the trainings ended, with the number of runs."""
-    words = {"epochs": "trained all epochs", "patience": "stopped early: out of patience", "stop": "stopped by hand",
-             "interrupt": "interrupted", "diverged": "diverged: the loss was no number any more"}  # fmt: skip
+    words = {
+        "epochs": say("trained all epochs"), "patience": say("stopped early: out of patience"),
+        "stop": say("stopped by hand"), "interrupt": say("interrupted"),
+        "diverged": say("diverged: the loss was no number any more"),
+    }  # fmt: skip
+    high = say(", with a loss far above that of guessing")
     ended = Counter(
-        words.get(run.history.stopped_by, "not finished")
-        + (
-            ", with a loss far above that of guessing"
-            if run.history.diverged and run.history.stopped_by != "diverged"
-            else ""
-        )
+        words.get(run.history.stopped_by, say("not finished"))
+        + (high if run.history.diverged and run.history.stopped_by != "diverged" else "")
         for run in runs
     )
-    return Table("How the trainings ended", ("how", "runs"), [[how, str(count)] for how, count in ended.items()])
+    rows = [[how, str(count)] for how, count in ended.items()]
+    return Table(say("How the trainings ended"), [say("how"), say("runs")], rows)
 
 
 def patience_table(runs: Iterable[Run], design: Design) -> Table:
     """Return where the trainings with patience stopped: means over the seeds of each setting."""
     settings: dict[str, list[Run]] = {}
     for run in runs:
-        settings.setdefault(setting_words(run, [*design.compared]), []).append(run)
+        settings.setdefault(setting_words(run, [*design.compared], say("one setting")), []).append(run)
     rows = [
         [name, str(len(some)), f"{statistics.fmean(len(run.history) for run in some):.1f}",
          f"{statistics.fmean(run.history.kept_epoch for run in some):.1f}",
-         f"{sum(run.history.stopped_by == 'patience' for run in some)} of {len(some)}"]
+         say("{part} of {count}", part=sum(run.history.stopped_by == "patience" for run in some), count=len(some))]
         for name, some in settings.items()
     ]  # fmt: skip
-    headings = ("setting", "seeds", "epochs trained", "epoch kept", "ran out of patience")
-    return Table("Trained with patience (means over the seeds)", headings, rows)
+    headings = [say("setting"), say("seeds"), say("epochs trained"), say("epoch kept"), say("ran out of patience")]
+    return Table(say("Trained with patience (means over the seeds)"), headings, rows)
 
 
 def metrics_table(metrics: list[str], runs: Iterable[Run], caption: str) -> Table:
@@ -131,26 +140,27 @@ def metrics_table(metrics: list[str], runs: Iterable[Run], caption: str) -> Tabl
          *(plus_minus(row[name], row[f"{name}_std"]) for name in metrics)]
         for row in summary.to_dict("records")
     ]  # fmt: skip
-    return Table(caption, (*setting_headings(fields), "seeds", *(axis_label(name) for name in metrics)), rows)
+    return Table(caption, [*setting_headings(fields), say("seeds"), *map(axis_label, metrics)], rows)
 
 
 def failures_table(runs: Runs) -> Table:
     """Return the experiments that could not be trained, and why."""
     rows = [[failure.experiment.to_json(), failure.reason] for failure in runs.failures]
-    return Table("What could not be trained", ("experiment", "why"), rows)
+    return Table(say("What could not be trained"), [say("experiment"), say("why")], rows)
 
 
 def exam_table(exams: Mapping[str, Exam]) -> Table:
     """Return the scores on the validation images and on the test images."""
     rows = []
     for name, exam in exams.items():
-        for images, score in (("validation", exam.validation), ("test", exam.test)):
+        for images, score in ((say("validation"), exam.validation), (say("test"), exam.test)):
             rows.append([name, images, str(score.images), f"{score.loss:.3f} ± {score.loss_error:.3f}",
                          f"{score.accuracy:.4f} ± {score.accuracy_error:.4f}"])  # fmt: skip
     stored = [name for name, exam in exams.items() if exam.is_stored]
-    notes = ["± is the standard error: other images of the same kind would move the number by about that much."]
-    notes += [f"Stored with the results bank: {', '.join(stored)}."] if stored else []
-    return Table("The exam", ("networks", "images", "number of images", "loss", "accuracy"), rows, notes)
+    notes = [say("± is the standard error: other images of the same kind would move the number by about that much.")]
+    notes += [say("Stored with the results bank: {names}.", names=", ".join(stored))] if stored else []
+    headings = [say("networks"), say("images"), say("number of images"), say("loss"), say("accuracy")]
+    return Table(say("The exam"), headings, rows, notes)
 
 
 def environment_table(runs: Runs) -> Block:
@@ -158,11 +168,9 @@ def environment_table(runs: Runs) -> Block:
     names = dict.fromkeys(name for run in runs for name in run.history.environment)
     rows = []
     for name in names:
-        counts = Counter(str(run.history.environment.get(name, "unknown")) for run in runs)
-        several = len(counts) > 1
-        rows.append(
-            [name, "; ".join(f"{value} ({count} runs)" if several else value for value, count in counts.items())]
-        )
+        counts = Counter(str(run.history.environment.get(name, say("unknown"))) for run in runs)
+        values = [say("{value} ({count} runs)", value=value, count=count) for value, count in counts.items()]
+        rows.append([name, "; ".join(values if len(counts) > 1 else counts)])
     if not rows:
-        return Words("Where these networks were trained is not recorded.")
-    return Table("Where the networks were trained", ("what", "value"), rows)
+        return Words(say("Where these networks were trained is not recorded."))
+    return Table(say("Where the networks were trained"), [say("what"), say("value")], rows)

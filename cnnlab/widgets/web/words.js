@@ -11,8 +11,12 @@ function render({ model, el }) {
   const handler = manager?.rendermime?.linkHandler;
   const isOnTheWeb = link.getAttribute("href").startsWith("http");
   if (model.get("beside") && path && handler) {
-    const folder = path.slice(0, path.lastIndexOf("/") + 1);
-    handler.handleLink(link, folder + model.get("beside"));
+    const steps = path.split("/").slice(0, -1);
+    for (const step of model.get("beside").split("/")) {
+      if (step === "..") steps.pop();
+      else steps.push(step);
+    }
+    handler.handleLink(link, steps.join("/"));
   } else if (!isOnTheWeb) {
     link.remove(); // it would lead nowhere
   }

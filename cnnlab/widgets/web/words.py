@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import functools
 import html
+import os
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
 import traitlets
 
-from cnnlab.files import data_folder
+from cnnlab.files import data_folder, notebooks_folder
 from cnnlab.widgets.web.widget import WebWidget, read_asset
 
-PAGE = "glossary.md"  # beside the notebooks
+PAGE = "glossary.md"  # beside the English notebooks
 
 
 class Words(WebWidget):
     """Show a fold with what the glossary says of some words, in English and Indonesian, and a link to all of it.
 
-    The link opens the glossary beside the notebook, in JupyterLab. Elsewhere it leads to the course's repository; where
-    there is neither, there is no link.
+    The link opens the glossary beside the notebook (for one in Indonesian: in the folder above it), in JupyterLab.
+    Elsewhere it leads to the course's repository; where there is neither, there is no link.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ class Words(WebWidget):
     def __init__(self, terms: Iterable[str]) -> None:
         glossary = read_glossary()
         known = {term: glossary[term] for term in terms if term in glossary}
-        beside = PAGE if Path(PAGE).is_file() else ""
+        path = notebooks_folder() / PAGE
+        beside = Path(os.path.relpath(path)).as_posix() if path.is_file() else ""
         super().__init__(value=_fold(known, repository()) if known else "", beside=beside)
 
 

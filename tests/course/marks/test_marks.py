@@ -7,9 +7,11 @@ import subprocess
 import sys
 import threading
 
+import nbformat
 import psutil
 import pytest
 from PIL import Image
+from places import NOTEBOOKS
 from submitted import IMPORT, NAME, notebook
 
 from cnnlab.__main__ import main
@@ -119,6 +121,21 @@ def test_a_marking_that_is_killed_goes_on_and_marks_nobody_twice(tmp_path):
     assert first.read_bytes() == before
     outcomes = {marks.student: marks.outcomes[NAME] for marks in marked}
     assert outcomes == {"ada": "correct", "bob": "not yet", "cid": "not attempted"}
+
+
+def test_an_indonesian_notebook_is_marked_as_an_english_one(tmp_path):
+    """Its set-up cell chooses the language, and the lines say in which folder it was."""
+    cells = {cell.id: cell.source for cell in nbformat.read(NOTEBOOKS / "id/01_kernel_size.ipynb", as_version=4).cells}
+    exercise = cells["exercise-output-size"]
+    assert "answer = ..." in exercise
+    path = tmp_path / "inbox" / "sari" / "notebooks" / "id" / "01_kernel_size.ipynb"
+    notebook(
+        path, cells["setup"], IMPORT, exercise.replace("...", "26"), "assert os.environ['CNNLAB_LANGUAGE'] == 'en'"
+    )
+    (sari,) = mark_class(tmp_path / "inbox", tmp_path / "marks.csv")
+    assert (sari.student, sari.outcomes[NAME]) == ("sari", "correct")
+    (failed,) = sari.failed
+    assert failed.startswith("notebooks/id/01_kernel_size.ipynb, cell c3: AssertionError")
 
 
 def test_a_submission_that_the_system_refuses_does_not_stop_the_others(tmp_path, monkeypatch):

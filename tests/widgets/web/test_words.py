@@ -67,6 +67,11 @@ def test_the_link_leads_to_the_glossary_beside_the_notebook_or_to_the_repository
     assert (fold.beside, 'href="glossary.md"' in fold.value) == ("", True)  # the page takes such a link away
     (tmp_path / "glossary.md").write_text("")
     assert Words(["nat"]).beside == "glossary.md"
+    (tmp_path / "id").mkdir()
+    for name in ("a.ipynb", "id/a.ipynb"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path / "id")  # the notebooks in Indonesian have no glossary of their own
+    assert Words(["nat"]).beside == "../glossary.md"
     monkeypatch.setattr(words.metadata, "metadata", lambda _name: _metadata("Repository, https://github.com/a/b"))
     assert 'href="https://github.com/a/b/blob/main/notebooks/glossary.md"' in Words(["nat"]).value
 

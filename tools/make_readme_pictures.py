@@ -59,7 +59,9 @@ def save(picture: Image.Image, name: str, width: int, colours: int = COLOURS) ->
     """Save a picture in docs/, this many pixels wide, with few colours."""
     height = round(picture.height * width / picture.width)
     small = picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
-    small.quantize(colours, dither=Image.Dither.NONE).save(ROOT / "docs" / name, optimize=True)
+    small.quantize(colours, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE).save(
+        ROOT / "docs" / name, optimize=True
+    )
 
 
 def draw_estimation_plot() -> None:
@@ -121,8 +123,8 @@ def main() -> None:
         folder.mkdir()
         settings.mkdir()
         with browser.shared_lab(folder, settings) as lab:
-            save(in_two_columns(photographs(lab, [RUNS, POOLED, DRAWN, STEPS])), "panels.png", 990, 64)
-            save(photographs(lab, [RUNS], "JupyterLab Dark")[0], "dark.png", 760)
+            save(in_two_columns(photographs(lab, [RUNS, POOLED, DRAWN, STEPS])), "panels.png", 900, 144)
+            save(photographs(lab, [RUNS], "JupyterLab Dark")[0], "dark.png", 760, 144)
             save(photograph_notebook(lab), "explorer.png", 1280, 128)
 
 

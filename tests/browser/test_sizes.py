@@ -12,7 +12,7 @@ LARGEST = 900  # CSS pixels, the height of a panel
 SMALLEST = 160  # CSS pixels, the side of a picture on a narrow page
 CELL = 365  # CSS pixels, the width of a wide picture on a narrow page: tests/notebooks/test_runs.py counts on it
 LETTERS = 9  # CSS pixels, of the words around the pictures of a panel
-PICTURE = "import matplotlib.pyplot as plt\nplt.figure(figsize=(9, 1)).text(0.5, 0.5, 'a wide picture')\nplt.show()"
+PICTURE = "from PIL import Image\nImage.new('RGB', (900, 90), 'navy')"
 # Panel → the label of a control, and a selector of the pictures that it changes.
 CHANGES = {
     "ConvolutionExplorer": ("kernel size", "canvas, .cnnlab-numbers"),
@@ -78,7 +78,7 @@ def test_on_a_narrow_page_no_picture_is_tiny(lab, name):
 def test_a_wide_picture_is_as_wide_as_its_cell(lab):
     lab.set_viewport_size({"width": 800, "height": 900})
     picture = lab.locator(".jp-CodeCell").last.locator(".jp-OutputArea-output img")
-    picture.scroll_into_view_if_needed()
+    picture.evaluate("image => image.scrollIntoView()")
     browser.wait_until_still(picture)
     assert picture.evaluate("image => image.naturalWidth") > 800
     assert CELL <= picture.evaluate("image => image.getBoundingClientRect().width") < CELL + 10

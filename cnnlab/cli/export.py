@@ -14,9 +14,17 @@ import html
 from pathlib import Path
 
 from nbconvert.preprocessors import Preprocessor
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 
-from cnnlab.cli.slide_heights import picture_size, picture_widths, text_on_slide
+from cnnlab.cli.slide_heights import (
+    PAGE,
+    cell_height,
+    needs_own_slides,
+    output_groups,
+    picture_size,
+    picture_widths,
+    text_on_slide,
+)
 
 
 class AltText(Preprocessor):
@@ -33,13 +41,16 @@ class AltText(Preprocessor):
         return cell, resources
 
 
+DENSE = "dense"  # a tag; slides.css has its style
+HIDDEN = ("skip", "notes")
 WIDTH, HEIGHT = 1280, 720  # of a slide, in pixels; reveal.js scales it to the screen
 
 
 class Slides(Preprocessor):
     """Give slides the shape of a projector, letters with which a line of code fits, and a bar where one is too high.
 
-    Pictures fill the room that their slide has left. *Try it* and *Read further* are left out.
+    Pictures fill the room that their slide has left. Where code and its outputs do not fit on one slide, the outputs
+    follow on slides of their own; what is still too high has smaller letters. *Try it* and *Read further* are left out.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
@@ -47,6 +58,10 @@ class Slides(Preprocessor):
         for cell in nb.cells:
             if cell.cell_type == "markdown":
                 cell.source = text_on_slide(cell.source)
+        nb.cells = [part for cell in nb.cells for part in _parts(cell)]
+        for cell in nb.cells:
+            if cell_height(cell) > PAGE:
+                cell.metadata["tags"] = [*cell.metadata.get("tags", []), DENSE]
         for cells in _slides_of(nb.cells):
             _set_picture_widths(cells)
         style = Path(__file__).with_name("slides.css").read_text(encoding="utf-8")
@@ -55,14 +70,30 @@ class Slides(Preprocessor):
         return nb, resources
 
 
+def _parts(cell: NotebookNode) -> list[NotebookNode]:
+    """Return a cell that fits on one slide; else its code, then its outputs, each with a slide of its own."""
+    if cell.cell_type != "code" or _kind(cell) in HIDDEN or not needs_own_slides(cell):
+        return [cell]
+    parts = [NotebookNode(cell, outputs=[])]
+    for number, outputs in enumerate(output_groups(cell), start=1):
+        own = {"slideshow": {"slide_type": "subslide"}, "transient": {"remove_source": True}}  # nbconvert's words
+        metadata = from_dict({**cell.metadata, **own})
+        name = f"{cell.get('id', '')}-{number}"
+        parts.append(NotebookNode(cell, id=name, source="", outputs=outputs, metadata=metadata))
+    return parts
+
+
+def _kind(cell: NotebookNode) -> str:
+    return cell.metadata.get("slideshow", {}).get("slide_type", "-")
+
+
 def _slides_of(cells: list[NotebookNode]) -> list[list[NotebookNode]]:
     """Return the cells that are shown, slide by slide."""
     slides: list[list[NotebookNode]] = []
     for cell in cells:
-        kind = cell.metadata.get("slideshow", {}).get("slide_type", "-")
-        if kind in ("slide", "subslide") or not slides:
+        if _kind(cell) in ("slide", "subslide") or not slides:
             slides.append([])
-        if kind not in ("skip", "notes"):
+        if _kind(cell) not in HIDDEN:
             slides[-1].append(cell)
     return slides
 

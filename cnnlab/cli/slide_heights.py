@@ -15,6 +15,7 @@ PAGE = 680  # pixels of height that cells can fill: a slide has a margin
 PROSE, CODE, PRINTED = (30, 102), (22, 118), (22, 104)  # the height of a line, and its letters
 BLANK, HEADING, AROUND = 20, 50, 41  # between paragraphs; a heading's line; above and below a cell's prose
 PICTURE = (1200, 440)  # the largest width and height of a picture, where there is no room for more
+LEAST = 0.9  # of the width that a picture has on a slide of its own; if code leaves less, it gets one
 ENLARGED = 1.5  # the largest factor by which a picture may grow
 LEFT_OUT = ("## Read further", "## Try it")  # for readers, not for a lecture
 SECTION_LEFT_OUT = re.compile(rf"(?ms)^(?:{'|'.join(LEFT_OUT)}).*?(?=^## |\Z)")
@@ -38,7 +39,32 @@ def cell_height(cell: Mapping[str, Any]) -> int:
     source = "".join(cell["source"])
     if cell["cell_type"] == "markdown":
         return AROUND + sum(map(_prose_height, text_on_slide(source).split("\n")))
-    return _lines(source, *CODE) + 30 + sum(map(_output_height, cell.get("outputs", [])))
+    code = _lines(source, *CODE) + 30 if source else 0
+    return code + sum(map(_output_height, cell.get("outputs", [])))
+
+
+def needs_own_slides(cell: Mapping[str, Any]) -> bool:
+    """Return whether a cell's code and outputs do not fit on one slide, or leave too little room for its pictures."""
+    sizes = [size for size in map(picture_size, cell.get("outputs", [])) if size]
+    alone = [width * min(1, PICTURE[0] / width, (PAGE - 20) / height) for width, height in sizes]
+    shrunk = (width < LEAST * most for width, most in zip(picture_widths([cell]), alone, strict=True))
+    return cell_height(cell) > PAGE or any(shrunk)
+
+
+def output_groups(cell: Mapping[str, Any]) -> list[list[Any]]:
+    """Return the outputs of a cell, slide by slide: those that fit on one slide together are in one list."""
+    groups: list[list[Any]] = []
+    left = 0
+    for output in cell.get("outputs", []):
+        height = _output_height(output)
+        if height > left:
+            groups.append([])
+            left = PAGE
+        if not height:
+            continue  # it shows nothing
+        groups[-1].append(output)
+        left -= height
+    return groups
 
 
 def picture_size(output: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 MOST_VALUES = 100_000  # in one answer; more are read as no numbers at all
+MOST_LETTERS = 10_000
 
 
 def is_attempted(answer: object) -> bool:
@@ -27,6 +29,22 @@ def is_attempted(answer: object) -> bool:
         or code.co_code not in _STUBS
         or any(constant is not None and constant != answer.__doc__ for constant in code.co_consts)
     )
+
+
+def is_too_large(answer: object) -> bool:
+    """Return whether lists, tuples and dicts hold more than MOST_VALUES values at all depths; a list in itself does."""
+    left, waiting = MOST_VALUES, [answer]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, (list, tuple, dict)):
+            left -= len(part)
+        elif part is not answer and isinstance(part, (Tensor, np.ndarray)):
+            left -= math.prod(part.shape)
+        if left < 0:
+            return True
+        if isinstance(part, (list, tuple, dict)):
+            waiting += part.values() if isinstance(part, dict) else part
+    return False
 
 
 def _dots(): ...
@@ -74,7 +92,7 @@ def _array_of(answer: Sequence[object]) -> np.ndarray | None:
 
 def as_words(answer: object) -> str | None:
     """Return a text in small letters and with single spaces, or None where the answer is no text."""
-    return " ".join(answer.split()).lower() if isinstance(answer, str) else None
+    return " ".join(answer[:MOST_LETTERS].split()).lower() if isinstance(answer, str) else None
 
 
 def describe(answer: object) -> str:

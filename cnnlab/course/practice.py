@@ -19,13 +19,14 @@ from dataclasses import replace
 from cnnlab.checks import check_choice, check_whole, shown
 from cnnlab.comparison.predictions import Words
 from cnnlab.course import exercises
-from cnnlab.course.answer_values import is_attempted
+from cnnlab.course.answer_values import MOST_VALUES, is_attempted, is_too_large
 from cnnlab.course.exercise import Exercise, Outcome, in_lines
 from cnnlab.course.practice_file import PRACTICE, Practice
 from cnnlab.course.student_functions import words_of
 from cnnlab.course.translation import translated, translated_code
 from cnnlab.errors import ConfigError
 from cnnlab.language import course_language
+from cnnlab.torch_state import usual_torch_state
 
 SECOND_HINT = "A second hint:"
 TRY_FIRST = (
@@ -82,9 +83,13 @@ def check(name: str, answer: object) -> Outcome:
     return outcome
 
 
+@usual_torch_state
 def outcome_of(exercise: Exercise, answer: object, language: str = "en") -> Outcome:
     """Return the outcome of an answer; keep nothing of it. The language is that of what goes further."""
     try:
+        if is_too_large(answer):
+            words = f"This answer can't be checked (it holds more than {MOST_VALUES:,} values)."
+            return Outcome(exercise.name, "not yet", words)
         if not is_attempted(answer):
             ask = "Write the body of the function" if callable(answer) else "Write your answer in place of ..."
             return Outcome(exercise.name, "not attempted", f"{ask} and run the cell again.")

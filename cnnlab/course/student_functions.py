@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.course.answer_values import MOST_VALUES, as_number, describe
+from cnnlab.course.answer_values import MOST_VALUES, as_number, describe, is_too_large
 from cnnlab.course.answers import wrong_array
+from cnnlab.course.kept_state import kept_state
 from cnnlab.course.time_limit import OutOfTime, time_limit
 
 SECONDS = 5.0  # that a student's function may take
@@ -36,7 +37,8 @@ def wrong_function(
 ) -> str | None:
     """Try a student's function on fresh random inputs, and find what is wrong with its results.
 
-    What it prints is not shown. Its inputs are copies; a function that changes them is told so.
+    What it prints is not shown, and what it changes beside its result (random numbers, the working folder) is put back.
+    Its inputs are copies; a function that changes them is told so.
 
     Parameters
     ----------
@@ -142,6 +144,8 @@ def try_function(function: Callable[..., Any], *inputs: Any, seconds: float = SE
         raise Mistake("Your function changes its input. Work on a copy, or make a new tensor.")
     if leaves_gradients_off:
         raise Mistake("Your function switches gradients off for all that follows. Use `with torch.no_grad():` instead.")
+    if is_too_large(result):
+        raise Mistake(f"Your function returns more than {MOST_VALUES:,} values. This exercise asks for fewer.")
     return copy_of(result)
 
 
@@ -155,13 +159,12 @@ def words_of(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _quiet():
-    """Keep what is printed from the screen, and torch's random numbers and gradients as they were."""
+    """Keep what is printed from the screen, and leave the notebook as it was."""
     with (
+        kept_state(),
         open(os.devnull, "w", encoding="utf-8") as nowhere,  # memory could fill up
         contextlib.redirect_stdout(nowhere),
         contextlib.redirect_stderr(nowhere),
-        warnings.catch_warnings(),
-        torch.random.fork_rng(devices=[]),
         torch.enable_grad(),
     ):
         warnings.simplefilter("ignore")

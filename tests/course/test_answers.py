@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlab.course.answer_values import as_array, as_number
+from cnnlab.course.answer_values import MOST_VALUES, as_array, as_number, is_too_large
 from cnnlab.course.answers import wrong_array, wrong_choice, wrong_number
+from cnnlab.course.exercise import Exercise
+from cnnlab.course.practice import outcome_of
 from cnnlab.course.student_functions import Mistake, try_function, wrong_function
 
 NONSENSE = [None, ..., "26", b"26", True, {}, [], {26}, object(), int, lambda: 26, 1j, [[1], [2, 3]], [None], "é"]
 
 
+EXERCISE = Exercise(name="99-a", find_mistake=lambda _: None, further="", hints=("", ""), solution="")
 RIGHT = [26, 26.0, np.int64(26), np.array([26]), torch.tensor(26), [26], Fraction(52, 2), Decimal(26), np.array([[26]])]
 
 
@@ -41,6 +44,24 @@ def test_huge_answers_are_read_as_no_numbers_at_once():
     assert said(lambda x: x.sum().expand(10**12)).startswith(
         "Give numbers in the shape (5,). This is a tensor of shape"
     )
+
+
+def test_large_answers_are_refused_before_they_are_looked_at():
+    shared = [0]
+    for _ in range(60):  # 2^60 numbers in 61 lists
+        shared = [shared, shared]
+    endless = {}
+    endless["a"] = [endless]
+    one = torch.zeros(MOST_VALUES)
+    for answer in ([0] * 10**7, [[0.0] * 1000] * 1000, shared, endless, [one, 1], ([...] * 10**6,)):
+        assert is_too_large(answer)
+        words = "Your function returns more than 100,000 values. This exercise asks for fewer. Tried with a tensor of"
+        assert said(lambda _, answer=answer: answer).startswith(words)
+        refused = outcome_of(EXERCISE, answer)
+        assert refused.message == "This answer can't be checked (it holds more than 100,000 values)."
+    for answer in ([0] * MOST_VALUES, [one[1:]], torch.zeros(10**6), "x" * 10**6, 3, {"a": [1, 2]}):
+        assert not is_too_large(answer)
+    assert wrong_choice("better " + " " * 10**8, "better", {}) is None
 
 
 def test_wrong_numbers_in_words():

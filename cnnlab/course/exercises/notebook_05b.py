@@ -9,14 +9,12 @@ import torch
 
 from cnnlab.course.answers import wrong_array, wrong_number
 from cnnlab.course.exercise import Exercise
+from cnnlab.course.references.occlusion import OCCLUSION_MISTAKES, curved_score, occlusion
 from cnnlab.course.references.saliency_maps import (
-    OCCLUSION_MISTAKES,
     SALIENCY_MISTAKES,
     SMOOTHGRAD_MISTAKES,
     CurvedNetwork,
     curved_gradient,
-    curved_score,
-    occlusion,
     saliency_map,
     smoothgrad,
 )

@@ -46,7 +46,7 @@ def _wrong_epochs(answer: object) -> str | None:
 
 def _wrong_choice_function(answer: object) -> str | None:
     def trials(generator: torch.Generator) -> list[tuple]:
-        return [(make_results(generator),) for _ in range(3)]
+        return [(make_results(generator),) for _ in range(6)]  # one of nine names by chance
 
     return wrong_function(answer, choose, trials, known=CHOICE_MISTAKES, compare=_wrong_name)
 

@@ -39,7 +39,11 @@ def _answers_of_three_networks(generator: torch.Generator) -> list[tuple]:
 
 
 def _wrong_confusion(answer: object) -> str | None:
-    return wrong_function(answer, confusion, _answers_of_three_networks, known=CONFUSION_MISTAKES)
+    def trials(generator: torch.Generator) -> list[tuple]:
+        labels, answers, classes = make_answers(generator, 4)
+        return [*_answers_of_three_networks(generator), (labels, answers, classes + 1)]  # no image of the last class
+
+    return wrong_function(answer, confusion, trials, known=CONFUSION_MISTAKES)
 
 
 def _wrong_class_accuracy(answer: object) -> str | None:

@@ -14,6 +14,7 @@ from cnnlab.course.practice import all_exercises
 from cnnlab.plots.style import PALETTE
 
 RESULTS = {"correct": PALETTE[2], "not yet": PALETTE[1], "not attempted": "0.85"}
+MOST_LETTERS = 30_000  # in a cell of the table; a spreadsheet takes 32,767
 BEST = ("correct", "not yet", "not attempted")  # of several notebooks with one exercise, the first of these counts
 
 
@@ -73,9 +74,15 @@ def table(marked: Sequence[Marks]) -> str:
     return text.getvalue()
 
 
+def printable(words: str) -> str:
+    """Return words without signs that steer a terminal, or that no file can hold; a space stands for each."""
+    return "".join(letter if letter.isprintable() else " " for letter in words)
+
+
 def _as_text(words: str) -> str:
     """Return words that a spreadsheet takes for text: it would run what begins with =, +, - or @ as a formula."""
-    return f"'{words}" if words[:1] in ("=", "+", "-", "@", "\t", "\r") else words
+    words = printable(words[:MOST_LETTERS])
+    return f"'{words}" if words[:1] in ("=", "+", "-", "@") else words
 
 
 def _handed_in(marked: Iterable[Marks]) -> list[str]:

@@ -1,8 +1,8 @@
 """Run a submitted notebook in a process of its own, which can take neither forever, nor the disk, nor the network.
 
 On Linux the process has no network, everything that it starts ends with it (namespaces, by the command `unshare` of
-util-linux), and it changes nothing outside of its folder (`cnnlab.course.marks.own_folder`). Elsewhere, or where that
-is forbidden, it can do all of this, and the command says so.
+util-linux), and it changes nothing outside of its folder (`cnnlab.course.marks.own_mounts`, `.own_folder`). Elsewhere,
+or where that is forbidden, it can do all of this, and the command says so.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cnnlab.course.marks.work_folder import work_folder
+
 NAMESPACES = ("unshare", "--user", "--map-current-user", "--net", "--pid", "--fork", "--kill-child")
+OWN_MOUNTS = ("--keep-caps",)  # lets it make other folders read-only
 ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")  # also where this process is killed
 MOST_REPORT = 5_000_000  # bytes that a notebook may report
-MOST_WRITTEN = 2_000_000_000  # bytes that it may write, at least; what others write meanwhile counts, too
+MOST_WRITTEN = 2_000_000_000  # bytes that it may write, or half of what is free; what others write counts, too
+MOST_FILES = 100_000  # that it may make
 ENDS_IN = 5  # seconds
 PAUSE = 0.2  # seconds between two looks at what it has written
 ENVIRONMENT = {  # one thread, no window, and no folder of the instructor's
@@ -61,7 +64,7 @@ class Report:
 @functools.cache
 def namespaces() -> tuple[str, ...]:
     """Return the command that starts another one without a network; empty where this system has none."""
-    for command in ((*ENDS_WITH_US, *NAMESPACES), NAMESPACES):
+    for command in ((*ENDS_WITH_US, *NAMESPACES, *OWN_MOUNTS), (*ENDS_WITH_US, *NAMESPACES), NAMESPACES):
         if all(map(shutil.which, {command[0], NAMESPACES[0]})):
             trial = subprocess.run([*command, "true"], capture_output=True, check=False)
             if trial.returncode == 0:
@@ -94,8 +97,8 @@ def run_apart(notebook: Path, *, seconds: float, cell_seconds: float) -> Report:
     command = [*namespaces(), sys.executable, "-m", "cnnlab.course.marks.runner", str(notebook), str(cell_seconds)]
     environment = os.environ | ENVIRONMENT | {name: str(place) for name, place in places.items()}
     begin = time.monotonic()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        path = Path(folder, "report")
+    with work_folder() as folder:
+        path = folder / "report"
         with open(path, "wb") as written:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=written, stderr=subprocess.DEVNULL, cwd=notebook.parent,
@@ -114,7 +117,8 @@ def run_apart(notebook: Path, *, seconds: float, cell_seconds: float) -> Report:
 
 def _wait(process: subprocess.Popen, report: Path, seconds: float) -> str:
     """Wait until the process ends; return "", or why it must be stopped before."""
-    end, least_free = time.monotonic() + seconds, shutil.disk_usage(report.parent).free - MOST_WRITTEN
+    end, (free, free_files) = time.monotonic() + seconds, _free(report.parent)
+    most, most_files = min(MOST_WRITTEN, free // 2), min(MOST_FILES, free_files // 2)
     while (left := end - time.monotonic()) > 0:
         try:
             process.wait(min(PAUSE, left))
@@ -123,9 +127,17 @@ def _wait(process: subprocess.Popen, report: Path, seconds: float) -> str:
             pass
         if report.stat().st_size > MOST_REPORT:
             return f"stopped, since it reported more than {MOST_REPORT / 1e6:.0f} MB"
-        if shutil.disk_usage(report.parent).free < least_free:
-            return f"stopped, since it wrote more than {MOST_WRITTEN / 1e9:.0f} GB"
+        now, now_files = _free(report.parent)
+        if free - now > most:
+            return f"stopped, since it wrote more than {most / 1e9:.2g} GB"
+        if free_files - now_files > most_files:
+            return f"stopped, since it made more than {most_files:,} files"
     return f"stopped after {seconds:g} seconds"
+
+
+def _free(folder: Path) -> tuple[int, int]:
+    """Return how many bytes and how many files the disk still takes; 0 files where the system does not say it."""
+    return shutil.disk_usage(folder).free, os.statvfs(folder).f_ffree if hasattr(os, "statvfs") else 0
 
 
 def _kill(process: subprocess.Popen) -> None:
@@ -171,6 +183,6 @@ def read_report(written: str) -> Report:
                 report.failed[str(fields["cell"])] = str(fields["error"])
             elif fields.get("finished"):
                 report.stopped = ""
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue  # a line that was cut when the process was killed
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            continue  # a line that was cut when the process was killed, or that the notebook wrote
     return report

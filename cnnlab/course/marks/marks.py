@@ -5,15 +5,15 @@ from __future__ import annotations
 import io
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from cnnlab.course.marks.class_table import BEST, Marks, describe, draw_class, table
+from cnnlab.course.marks.class_table import BEST, Marks, describe, draw_class, printable, table
 from cnnlab.course.marks.isolation import run_apart, without_network
 from cnnlab.course.marks.submissions import Submission, find_submissions
+from cnnlab.course.marks.work_folder import work_folder
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import atomic_write
 
@@ -60,7 +60,7 @@ def mark_class(
     def mark(numbered: tuple[int, Submission]) -> Marks:
         number, submission = numbered
         marks = _kept_or_new(submission, results / f"{number:04d}.json", seconds, cell_seconds)
-        say(f"{submission.student}: {describe(marks)}")
+        say(printable(f"{submission.student}: {describe(marks)}"))
         return marks
 
     numbers = {submission.student: number for number, submission in enumerate(every)}
@@ -77,7 +77,7 @@ def _kept_or_new(submission: Submission, file: Path, seconds: float, cell_second
     """Return the marks that an earlier marking has kept for the same content, else mark it now."""
     try:
         digest = submission.digest()
-    except DataError as error:
+    except (DataError, OSError) as error:
         return Marks(submission.student, "", failed=[str(error)])
     try:
         kept = Marks(**json.loads(file.read_bytes()))
@@ -87,9 +87,12 @@ def _kept_or_new(submission: Submission, file: Path, seconds: float, cell_second
         pass  # not there yet, or damaged: it is marked again
     try:
         marks = mark_one(submission, digest, seconds=seconds, cell_seconds=cell_seconds)
-    except (DataError, OSError) as error:  # such as a full disk: it is marked again the next time
+    except Exception as error:  # such as a full disk: it is marked again the next time, and does not stop the others
         return Marks(submission.student, digest, failed=[f"it could not be marked ({error})"])
-    atomic_write(file, json.dumps(asdict(marks), indent=1).encode())
+    try:
+        atomic_write(file, json.dumps(asdict(marks), indent=1).encode())
+    except OSError as error:
+        marks.failed.append(f"its marks could not be kept ({error})")
     return marks
 
 
@@ -97,15 +100,15 @@ def mark_one(submission: Submission, digest: str, *, seconds: float, cell_second
     """Run all notebooks of a submission, each in a process and a folder of its own, and return the marks."""
     marks = Marks(submission.student, digest, without_network=without_network())
     names: list[str] = []
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as first:
+    with work_folder() as first:
         try:
-            names = [path.relative_to(first).as_posix() for path in submission.unpack(Path(first))]
+            names = [path.relative_to(first).as_posix() for path in submission.unpack(first)]
         except DataError as error:
             marks.failed.append(str(error))
     for name in names:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            submission.unpack(Path(folder))
-            report = run_apart(Path(folder, name), seconds=seconds, cell_seconds=cell_seconds)
+        with work_folder() as folder:
+            submission.unpack(folder)
+            report = run_apart(folder / name, seconds=seconds, cell_seconds=cell_seconds)
         marks.seconds += report.seconds
         marks.failed += [f"{name}, cell {cell}: {error}" for cell, error in report.failed.items()]
         if report.stopped:

@@ -19,7 +19,7 @@ SAY_VERSION, PATH_BENEATH, NO_NEW_RIGHTS = 1, 1, 38
 WRITE_FILE, REFER, TRUNCATE = 1 << 1, 1 << 13, 1 << 14
 MAKE_AND_REMOVE = sum(1 << bit for bit in range(4, 13))  # of files, folders, links and devices
 ABSTRACT_SOCKETS, SIGNALS = 1, 2  # to processes outside
-ALSO = ("/dev/null", "/dev/shm")  # what libraries write to
+NOWHERE = Path("/dev/null")
 
 
 @functools.cache
@@ -28,10 +28,11 @@ def landlock_version() -> int:
     return max(0, _call(CREATE_RULESET, None, 0, SAY_VERSION)) if sys.platform == "linux" else 0
 
 
-def write_only_in(folder: Path) -> bool:
-    """Let this thread, and all that it starts, change nothing outside of the folder; return whether that is in force.
+def write_only_in(*folders: Path) -> bool:
+    """Let this thread, and all that it starts, change nothing outside of the folders; return whether that is in force.
 
-    From version 6 on (Linux 6.12) it can't signal other processes either, such as the one that started it.
+    It can still change the rights and the dates of a file (see `cnnlab.course.marks.own_mounts`). From version 6 on
+    (Linux 6.12) it can't signal other processes either, such as the one that started it.
     """
     version = landlock_version()
     if not version:
@@ -42,7 +43,7 @@ def write_only_in(folder: Path) -> bool:
     rules = _call(CREATE_RULESET, attributes, ctypes.sizeof(attributes), 0)
     if rules < 0:
         return False
-    for place in (folder, *map(Path, ALSO)):
+    for place in (*folders, NOWHERE):
         with contextlib.suppress(OSError):
             allowed = changes if place.is_dir() else changes & (WRITE_FILE | TRUNCATE)
             _allow(rules, place, allowed)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,7 +18,11 @@ from cnnlab.errors import ConfigError, DataError
 
 MOST_BYTES = 200_000_000  # of one submission, unpacked
 MOST_FILES = 2_000
+MOST_NOTEBOOKS = 40  # each may run for minutes
+DEEPEST = 50  # folders in folders
 NOTEBOOK_BYTES = 20_000_000
+OF_THE_SYSTEM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # a full disk, …
+LISTED = b"PK\1\2"  # stands before each file in the list of a .zip
 OWN = ("my_course", ".git", ".ipynb_checkpoints")  # a student's own records, and copies: no work that is marked
 
 
@@ -41,6 +45,7 @@ class Submission:
         """Return 16 hexadecimal digits that change with the content; raise DataError where it can't be read."""
         hashed = hashlib.sha256()
         files = [self.path] if self.path.is_file() else sorted(_files(self.path))
+        _check_size(self.path, len(files), sum(file.stat().st_size for file in files))
         for file in files:
             name = file.relative_to(self.path).as_posix() if file != self.path else ""
             with _naming(self.path), open(file, "rb") as content:
@@ -65,6 +70,10 @@ class Submission:
                 raise DataError(
                     f"{notebook.name} has {size / 1e6:.0f} MB; a notebook may have {NOTEBOOK_BYTES / 1e6:.0f}"
                 )
+        if len(notebooks) > MOST_NOTEBOOKS:
+            raise DataError(
+                f"{self.path.name} holds {len(notebooks):,} notebooks; at most {MOST_NOTEBOOKS} are run for one student"
+            )
         if not notebooks:
             raise DataError(f"{self.path.name} holds no notebook (.ipynb)")
         return notebooks
@@ -98,12 +107,14 @@ def _is_hidden(name: str) -> bool:
 
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Turn an error of reading files into a DataError that names the submission."""
+    """Turn an error of reading a submission into a DataError that names it; an error of this computer stays one."""
     try:
         yield
     except DataError:
         raise
-    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError) as error:
+    except Exception as error:  # a strange archive raises what it likes
+        if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
+            raise
         raise DataError(f"{path.name} can't be read ({type(error).__name__}: {error})") from error
 
 
@@ -111,6 +122,8 @@ def _files(folder: Path) -> Iterator[Path]:
     """Yield all files in a folder, at all depths; no links, nothing hidden."""
     for root, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not _is_hidden(name)]
+        if folders and len(Path(root).parts) - len(folder.parts) >= DEEPEST:
+            raise DataError(f"{folder.name} holds folders in folders, more than {DEEPEST} deep")
         for name in names:
             file = Path(root, name)
             if not _is_hidden(name) and stat.S_ISREG(file.lstat().st_mode):
@@ -129,17 +142,23 @@ def _copy(path: Path, folder: Path) -> None:
 
 def _unzip(path: Path, folder: Path) -> None:
     """Unpack the files of a .zip into a folder, and nothing outside of it."""
+    _check_size(path, 0, path.stat().st_size)
+    with open(path, "rb") as packed:  # before its list of files, and of folders, is read into memory
+        listed = sum(part.count(LISTED) for part in iter(lambda: packed.read(2**20), b""))
+    _check_size(path, listed if listed > 10 * MOST_FILES else 0, 0)
     with zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         _check_size(path, len(members), sum(member.file_size for member in members))
         left = MOST_BYTES
         for member in members:
             place = PurePosixPath(member.filename.replace("\\", "/"))
-            if place.is_absolute() or ".." in place.parts or ":" in place.parts[0]:
+            if place.is_absolute() or ".." in place.parts or ":" in "".join(place.parts[:1]):
                 raise DataError(f"{path.name} wants to write outside of its folder: {member.filename!r:.80}")
             if member.flag_bits & 1:
                 raise DataError(f"{path.name} is encrypted; ask for one without a password")
-            if stat.S_ISLNK(member.external_attr >> 16) or any(map(_is_hidden, place.parts)):
+            if len(place.parts) > DEEPEST:
+                raise DataError(f"{path.name} holds folders in folders, more than {DEEPEST} deep")
+            if not place.parts or stat.S_ISLNK(member.external_attr >> 16) or any(map(_is_hidden, place.parts)):
                 continue
             target = folder / place
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,8 @@ from torch.func import grad
 from torch.nn import functional
 
 from cnnlab.course.exercises.notebook_05b import count_answers
-from cnnlab.course.references.saliency_maps import CurvedNetwork, curved_score, occlusion, saliency_map, smoothgrad
+from cnnlab.course.references.occlusion import curved_score, occlusion
+from cnnlab.course.references.saliency_maps import CurvedNetwork, saliency_map, smoothgrad
 
 # --- The gradient of a logit
 

@@ -128,6 +128,7 @@ CASES = {
             (hits, "diagonal alone"),
             (lambda labels, answers, classes: table_with_zip(labels, answers, classes, start=1), "values are wrong"),
             (lambda *given: table_by_bincount(*given).flatten(), "The shape must be"),
+            (lambda labels, answers, _: table_by_bincount(labels, answers, int(labels.max()) + 1), "The shape must be"),
         ],
     ),
     "08-class-accuracy": Case(

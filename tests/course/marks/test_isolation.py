@@ -1,15 +1,20 @@
 """A hostile notebook is stopped, changes nothing outside of its folder, signals nobody, and leaves nothing running."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
 from submitted import IMPORT, NAME, notebook
 
-from cnnlab.course.marks.isolation import run_apart, without_network
+import cnnlab
+from cnnlab.course.marks import isolation
+from cnnlab.course.marks.isolation import namespaces, run_apart, without_network
 from cnnlab.course.marks.own_folder import landlock_version, write_only_in
 
+HAS_OWN_MOUNTS = "--keep-caps" in namespaces()
 CHECK = f'check("{NAME}", 26)'
 ESCAPE = """
 import ctypes, os
@@ -25,6 +30,19 @@ for place in range(3, 20):
             os.write(place, b"x" * 10**6)
     except OSError:
         pass
+while True:
+    pass
+"""
+FORK = """
+import os, time
+for _ in range(600):
+    if os.fork() == 0:
+        time.sleep(600)
+        os._exit(0)
+"""
+MANY = """
+for number in range(3000):
+    open(f"{number}.txt", "w").close()
 while True:
     pass
 """
@@ -74,14 +92,75 @@ def test_one_that_prints_writes_kills_and_leaves_processes_harms_nobody(tmp_path
     report = run_apart(folder / "01.ipynb", seconds=300, cell_seconds=100)
     assert report.stopped == ""
     assert {cell: error.split(":")[0] for cell, error in report.failed.items()} == {
-        **{f"c{number}": "PermissionError" for number in range(2, 7)}, "c7": "ProcessLookupError",
-    }  # fmt: skip
+        **{f"c{number}": "OSError" if HAS_OWN_MOUNTS else "PermissionError" for number in range(2, 7)},
+        "c7": "ProcessLookupError",
+    }
     assert report.outcomes[NAME][0] == "correct"
     assert (other.read_text(), (folder / "own.txt").read_text()) == ("marks", "1")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hers", "other.csv"]
     assert still_running(folder / "01.ipynb") == []
     assert victim.poll() is None
     victim.communicate(b"\n")
+
+
+@pytest.mark.skipif(not HAS_OWN_MOUNTS, reason="this system allows no mounts of one's own")
+def test_rights_and_dates_of_other_files_stay_and_so_does_the_shared_memory(tmp_path):
+    other, course = tmp_path / "other.csv", Path(cnnlab.__file__)
+    other.write_text("marks")
+    before = [os.stat(file) for file in (other, course, course.parent)]
+    attacks = [
+        f"import os; os.chmod({str(other)!r}, 0)",
+        f"import os; os.chmod({str(course)!r}, 0)",
+        f"import os; os.utime({str(other)!r}, (0, 0))",
+        f"import os; os.setxattr({str(other)!r}, 'user.a', b'1')",
+        f"open({str(course)!r}, 'a')",
+        f"import os; os.remove({str(course)!r})",
+        f"open({str(course.parent / 'new.py')!r}, 'w')",
+        "open('/tmp/of_a_notebook', 'w')",
+    ]
+    shared = "open('/dev/shm/of_a_notebook', 'w').write('1')\nimport multiprocessing\nmultiprocessing.Lock()"
+    notebook(tmp_path / "hers/01.ipynb", IMPORT, *attacks, "import os; os.chmod('01.ipynb', 0o600)", shared, CHECK)
+    report = run_apart(tmp_path / "hers/01.ipynb", seconds=300, cell_seconds=100)
+    assert report.stopped == ""
+    assert sorted(report.failed) == [f"c{number}" for number in range(1, 9)]
+    assert {error.split(":")[0] for error in report.failed.values()} <= {"OSError", "PermissionError"}
+    assert [os.stat(file)[:9] for file in (other, course, course.parent)] == [stat[:9] for stat in before]
+    assert not Path("/dev/shm/of_a_notebook").exists()
+    assert report.outcomes[NAME][0] == "correct"
+
+
+@pytest.mark.skipif(not without_network(), reason="this system has no namespaces")
+def test_one_that_ends_what_started_it_ends_itself_at_most(tmp_path):
+    kills = ["os.kill(-1, 9)", "os.kill(os.getppid(), 9)", "os.killpg(0, 9)", "os.abort()"]
+    notebook(tmp_path / "01.ipynb", IMPORT, CHECK, *(f"import os; {kill}" for kill in kills))
+    report = run_apart(tmp_path / "01.ipynb", seconds=300, cell_seconds=100)
+    assert report.outcomes[NAME][0] == "correct"
+    assert still_running(tmp_path / "01.ipynb") == []
+
+
+@pytest.mark.skipif(not without_network() or os.getuid() == 0, reason="no namespaces, or root, whom nothing limits")
+def test_a_fork_bomb_ends_at_500_processes(tmp_path):
+    notebook(tmp_path / "01.ipynb", IMPORT, CHECK, FORK)
+    report = run_apart(tmp_path / "01.ipynb", seconds=300, cell_seconds=100)
+    assert report.failed == {"c2": "BlockingIOError: [Errno 11] Resource temporarily unavailable"}
+    assert report.outcomes[NAME][0] == "correct"
+    assert still_running(tmp_path / "01.ipynb") == []
+
+
+@pytest.mark.skipif(not hasattr(os, "statvfs"), reason="this system does not count files")
+def test_one_that_makes_files_without_end_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(isolation, "MOST_FILES", 1000)
+    notebook(tmp_path / "01.ipynb", IMPORT, CHECK, MANY)
+    report = run_apart(tmp_path / "01.ipynb", seconds=300, cell_seconds=200)
+    assert report.stopped == "stopped, since it made more than 1,000 files"
+
+
+def test_a_small_disk_keeps_half_of_its_room_for_others(tmp_path, monkeypatch):
+    free = iter([(10**8, 50), (6 * 10**7, 30), (4 * 10**7, 30)])
+    monkeypatch.setattr(isolation, "_free", lambda _: next(free))
+    notebook(tmp_path / "01.ipynb", "while True: pass")
+    report = run_apart(tmp_path / "01.ipynb", seconds=300, cell_seconds=200)
+    assert report.stopped == "stopped, since it wrote more than 0.05 GB"
 
 
 @pytest.mark.skipif(landlock_version() < 6, reason="this system has no Landlock, or an early one")

@@ -139,16 +139,19 @@ def test_an_indonesian_notebook_is_marked_as_an_english_one(tmp_path):
 
 
 def test_a_submission_that_the_system_refuses_does_not_stop_the_others(tmp_path, monkeypatch):
-    for student in ("ada", "bob"):
+    for student in ("ada", "bob", "cid"):
         notebook(tmp_path / f"inbox/{student}.ipynb", IMPORT)
 
     def mark(submission, digest, **_):
         if submission.student == "ada":
             raise OSError(28, "No space left on device")
+        if submission.student == "cid":
+            raise RecursionError
         return Marks(submission.student, digest)
 
     monkeypatch.setattr(module, "mark_one", mark)
-    ada, bob = mark_class(tmp_path / "inbox", tmp_path / "marks.csv")
+    ada, bob, cid = mark_class(tmp_path / "inbox", tmp_path / "marks.csv")
+    assert cid.failed == ["it could not be marked ()"]
     assert (ada.failed, bob.failed) == (["it could not be marked ([Errno 28] No space left on device)"], [])
     assert [path.name for path in (tmp_path / "marks-results").iterdir()] == ["0001.json"]  # ada is marked anew
 
@@ -175,6 +178,33 @@ def test_a_report_that_was_cut_counts_as_far_as_it_goes():
     assert report.outcomes == {"a": ("correct", "")}
     assert report.stopped == "it ended before its last cell"
     assert read_report('{"finished": true}').stopped == ""
+
+
+def test_a_report_that_a_notebook_has_forged_stops_nothing():
+    deep, long = "[" * 10**5, '{"exercise": ' + "9" * 10_000 + "}"
+    assert read_report(f'{deep}\n{long}\n{{"finished": true}}').stopped == ""
+
+
+def test_letters_that_no_file_holds_and_that_steer_a_terminal_are_left_out(tmp_path, monkeypatch):
+    strange = "\ud800 \x1b[2J\r\n\u202e"
+    notebook(tmp_path / "inbox/a.ipynb", IMPORT)
+    monkeypatch.setattr(module, "mark_one", lambda _, digest, **__: Marks("a", digest, failed=[strange * 10_000]))
+    lines = []
+    mark_class(tmp_path / "inbox", tmp_path / "marks.csv", say=lines.append)
+    assert all(map(str.isprintable, lines))
+    with open(tmp_path / "marks.csv", encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["failed"].startswith("   [2J")
+    assert len(row["failed"]) == 30_000
+
+
+def test_marks_that_can_not_be_kept_are_in_the_table(tmp_path, monkeypatch):
+    notebook(tmp_path / "inbox/ada.ipynb", IMPORT)
+    monkeypatch.setattr(module, "mark_one", lambda _, digest, **__: Marks("ada", digest, {NAME: "correct"}))
+    (tmp_path / "marks-results/0000.json").mkdir(parents=True)  # so that nothing can be written there
+    (ada,) = mark_class(tmp_path / "inbox", tmp_path / "marks.csv")
+    assert ada.outcomes == {NAME: "correct"}
+    assert ada.failed[0].startswith("its marks could not be kept (")
 
 
 def test_the_best_of_two_notebooks_counts_and_the_table_is_text(tmp_path):

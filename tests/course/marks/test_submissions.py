@@ -1,13 +1,18 @@
 """What students hand in is found, copied and unpacked; what would do harm is refused in words."""
 
+import errno
 import os
 import stat
+import struct
+import subprocess
+import sys
 import zipfile
 
 import pytest
 
 from cnnlab.course.marks import submissions
 from cnnlab.course.marks.submissions import Submission, find_submissions
+from cnnlab.course.marks.work_folder import remove, work_folder
 from cnnlab.errors import ConfigError, DataError
 
 
@@ -23,6 +28,15 @@ def target(tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     return folder
+
+
+def make_deep(folder, depth):
+    """Make folders in folders, and a file in the last one."""
+    code = (
+        "import os, sys\nfor _ in range(int(sys.argv[1])):\n    os.mkdir('d')\n    os.chdir('d')\nopen('01.ipynb', 'w')"
+    )
+    folder.mkdir()
+    subprocess.run([sys.executable, "-c", code, str(depth)], cwd=folder, check=True)
 
 
 def zipped(path, files):
@@ -120,6 +134,67 @@ def test_a_damaged_zip_is_named(inbox, target, content):
         Submission("bob", inbox / "bob.zip").unpack(target)
 
 
+def test_a_list_of_files_without_end_is_refused_before_it_is_read(inbox, target, monkeypatch):
+    packed = zipped(inbox / "bob.zip", {"01.ipynb": "1"}).path.read_bytes()
+    begin, end = packed.index(b"PK\1\2"), packed.index(b"PK\5\6")
+    entries, count = packed[begin:end] * 60_000, 60_000
+    last = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(entries), begin, 0)
+    (inbox / "bob.zip").write_bytes(packed[:begin] + entries + last)
+    with zipfile.ZipFile(inbox / "bob.zip") as archive:
+        assert len(archive.infolist()) == count
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    with pytest.raises(DataError, match=r"bob.zip holds (60,000|59,9\d\d) files; at most 2,000 are taken"):
+        Submission("bob", inbox / "bob.zip").unpack(target)
+
+
+def test_a_huge_file_is_refused_before_it_is_read(inbox, target):
+    for name in ("bob.zip", "cid/data.csv"):
+        (inbox / name).parent.mkdir(exist_ok=True)
+        with open(inbox / name, "wb") as file:
+            file.truncate(10**13)  # takes no room on the disk
+    for name in ("bob.zip", "cid"):
+        submission = Submission(name, inbox / name)
+        for read in (submission.digest, lambda submission=submission: submission.unpack(target)):
+            with pytest.raises(DataError, match=rf"{name} holds more than 200 MB; ask for the notebooks alone"):
+                read()
+
+
+def test_folders_in_folders_without_end_are_refused(inbox, target):
+    words = "holds folders in folders, more than 50 deep"
+    with pytest.raises(DataError, match=rf"bob.zip {words}"):
+        zipped(inbox / "bob.zip", {"d/" * 1500 + "01.ipynb": "1"}).unpack(target)
+    make_deep(inbox / "ada", 1500)
+    for read in (Submission("ada", inbox / "ada").digest, lambda: Submission("ada", inbox / "ada").unpack(target)):
+        with pytest.raises(DataError, match=rf"ada {words}"):
+            read()
+    remove(inbox / "ada")
+    assert zipped(inbox / "cid.zip", {"d/" * 49 + "01.ipynb": "1"}).unpack(target)
+
+
+@pytest.mark.parametrize("name", [".", "./", "a//b.txt", "a/./b.txt"])
+def test_a_member_with_a_strange_name_harms_nothing(inbox, target, name):
+    submission = zipped(inbox / "bob.zip", {name: "1", "01.ipynb": "1"})
+    assert submission.unpack(target) == [target / "01.ipynb"]
+
+
+def test_more_notebooks_than_can_be_run_are_refused(inbox, target):
+    many = zipped(inbox / "bob.zip", {f"{number}.ipynb": "1" for number in range(41)})
+    with pytest.raises(DataError, match=r"bob.zip holds 41 notebooks; at most 40 are run for one student"):
+        many.unpack(target)
+
+
+def test_a_full_disk_is_no_fault_of_the_submission(inbox, target, monkeypatch):
+    (inbox / "ada").mkdir()
+    (inbox / "ada/01.ipynb").write_text("1")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(OSError, match="No space left"):
+        Submission("ada", inbox / "ada").unpack(target)
+
+
 def test_no_notebook_and_a_huge_one_are_said(inbox, target, monkeypatch):
     with pytest.raises(DataError, match=r"bob.zip holds no notebook"):
         zipped(inbox / "bob.zip", {"a.txt": ""}).unpack(target)
@@ -140,3 +215,12 @@ def test_the_digest_changes_with_content_and_names_alone(inbox):
     second = submission.digest()
     (folder / "01.ipynb").rename(folder / "02.ipynb")
     assert len({first, second, submission.digest()}) == 3
+
+
+def test_whatever_a_notebook_has_made_of_its_folder_is_removed():
+    with work_folder() as folder:
+        make_deep(folder / "deep", 3000)
+        (folder / "shut").mkdir()
+        (folder / "shut/file").write_text("1")
+        (folder / "shut").chmod(0)
+    assert not folder.exists()

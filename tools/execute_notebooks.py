@@ -22,7 +22,7 @@ from PIL import Image
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LARGEST_PICTURE = 150_000  # bytes, as base64
-COLOURS = 128  # of a picture
+COLOURS = 96  # of a picture
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 # The kernel's own description without Python's version, which differs between machines and which nothing reads.
 # nbconvert needs the extension and the exporter to make a .py.

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
+import nbformat
 from PIL import Image
 
 mpl.use("agg")
@@ -25,18 +26,42 @@ from cnnlab.experiments import presets  # noqa: E402
 from cnnlab.experiments.kernel_sizes import kernel_experiments  # noqa: E402
 
 COLOURS = 200  # of a picture, so that it is small
-DARK = """
+RUNS = """
 from cnnlab import RunExplorer, bank, load_runs
 panel = RunExplorer(load_runs(bank("experiment_b")).filter(epochs=50, seed=0))
 panel
 """
+DRAWN = """
+from cnnlab import DrawDigit
+panel = DrawDigit()
+panel.samples[7].click()
+panel
+"""
+POOLED = """
+from cnnlab import PoolingExplorer
+panel = PoolingExplorer()
+panel.right.value = 1
+panel
+"""
+STEPS = "from cnnlab import OptimizerExplorer\nOptimizerExplorer()"
+WORDS = """# What does a kernel see?
+
+Move the kernel over the digit. Every output pixel is a sum of products: the patch under the kernel, times the kernel.
+"""
+KERNELS = """
+from cnnlab import ConvolutionExplorer
+
+ConvolutionExplorer()
+"""
 
 
-def save(picture: Image.Image, name: str, width: int) -> None:
+def save(picture: Image.Image, name: str, width: int, colours: int = COLOURS) -> None:
     """Save a picture in docs/, this many pixels wide, with few colours."""
     height = round(picture.height * width / picture.width)
     small = picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
-    small.quantize(COLOURS, dither=Image.Dither.NONE).save(ROOT / "docs" / name, optimize=True)
+    small.quantize(colours, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE).save(
+        ROOT / "docs" / name, optimize=True
+    )
 
 
 def draw_estimation_plot() -> None:
@@ -45,23 +70,63 @@ def draw_estimation_plot() -> None:
     runs = [run for run in load_runs(bank("kernel_size")) if run.experiment.key in wanted]
     page = io.BytesIO()
     plot_comparison(compare(runs, by="kernel_size")).figure.savefig(page, dpi=150)
-    save(Image.open(page), "estimation.png", 860)
+    save(Image.open(page), "estimation.png", 810)
 
 
-def photograph_dark_panel() -> None:
-    """Photograph a panel in JupyterLab's dark theme."""
+def photographs(lab: browser.Lab, cells: list[str], theme: str = "JupyterLab Light") -> list[Image.Image]:
+    """Return a photograph of the panel of each cell, which has a notebook of its own."""
+    pictures = []
+    for cell in cells:
+        with lab.running([cell], height=1300) as page:
+            browser.use_theme(page, theme)
+            panel = page.locator(".jp-OutputArea-output").first
+            panel.evaluate(browser.RESOLVE_WHEN_STILL)
+            pictures.append(Image.open(io.BytesIO(panel.screenshot())).convert("RGB"))
+            browser.use_theme(page, "JupyterLab Light")
+    return pictures
+
+
+def in_two_columns(pictures: list[Image.Image], gap: int = 30) -> Image.Image:
+    """Return the pictures on one page, the first half of them at the left; all have one width."""
+    middle = len(pictures) // 2
+    width = max(picture.width for picture in pictures)
+    columns = [pictures[:middle], pictures[middle:]]
+    height = max(sum(picture.height + gap for picture in column) - gap for column in columns)
+    page = Image.new("RGB", (2 * width + gap, height), "white")
+    for place, column in enumerate(columns):
+        top = 0
+        for picture in column:
+            page.paste(picture, (place * (width + gap), top))
+            top += picture.height + gap
+    return page
+
+
+def photograph_notebook(lab: browser.Lab) -> Image.Image:
+    """Return a photograph of JupyterLab with a notebook in which ConvolutionExplorer stands."""
+    cells = [nbformat.v4.new_markdown_cell(WORDS), nbformat.v4.new_code_cell(KERNELS.strip())]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), lab.folder / "kernels.ipynb")
+    with lab.page(width=1280, height=1030) as page:
+        browser.switch_notebook(page, "kernels.ipynb", lab.kernel)
+        page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+        browser.run_all_cells(page)
+        page.locator(".cnnlab-panel").first.evaluate(browser.RESOLVE_WHEN_STILL)
+        picture = page.screenshot()
+        page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    return Image.open(io.BytesIO(picture))
+
+
+def main() -> None:
+    """Make all of them."""
+    draw_estimation_plot()
     with tempfile.TemporaryDirectory() as root:
         folder, settings = Path(root) / "served", Path(root) / "settings"
         folder.mkdir()
         settings.mkdir()
-        with browser.shared_lab(folder, settings) as lab, lab.running([DARK], height=1300) as page:
-            browser.use_theme(page, "JupyterLab Dark")
-            panel = page.locator(".jp-OutputArea-output").first
-            panel.evaluate(browser.RESOLVE_WHEN_STILL)
-            picture = panel.screenshot()
-        save(Image.open(io.BytesIO(picture)), "dark.png", 760)
+        with browser.shared_lab(folder, settings) as lab:
+            save(in_two_columns(photographs(lab, [RUNS, POOLED, DRAWN, STEPS])), "panels.png", 900, 144)
+            save(photographs(lab, [RUNS], "JupyterLab Dark")[0], "dark.png", 760, 144)
+            save(photograph_notebook(lab), "explorer.png", 1280, 128)
 
 
 if __name__ == "__main__":
-    draw_estimation_plot()
-    photograph_dark_panel()
+    main()

@@ -237,7 +237,7 @@ def _number(value: float) -> str:
 
 
 def _plain(words: str) -> str:
-    return " ".join(words.split())
+    return " ".join(words.replace("_\n", "_").split())  # a long name is broken after its underscores
 
 
 def _cut(words: str, length: int) -> str:

@@ -23,9 +23,7 @@ from cnnlab.comparison.verdicts import Level
 from cnnlab.errors import ConfigError
 from cnnlab.plots.alt_text import describe
 from cnnlab.plots.comparison_words import (
-    LABEL_FONT,
-    LARGEST_FONT,
-    font_size,
+    font_sizes,
     height_around,
     height_of,
     in_words,
@@ -36,7 +34,9 @@ from cnnlab.plots.comparison_words import (
 )
 from cnnlab.plots.names import LONGEST, label_text, write_plainly
 from cnnlab.plots.style import (
+    LETTERS,
     NOISE_BAND,
+    PAGE,
     limits_within,
     line_look,
     new_axes,
@@ -44,8 +44,6 @@ from cnnlab.plots.style import (
     wrapped,
 )
 from cnnlab.plots.ticks import few_ticks, plain_number
-
-WIDE = 7.5  # inches
 
 
 def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
@@ -104,7 +102,7 @@ def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison
     columns = check_whole("columns", columns, 1)
     titles, shown = _titles_and_comparisons(comparisons)
     columns = min(columns, len(shown))
-    width = max(WIDE, 5.5 * columns)
+    width = PAGE if columns == 1 else 5.5 * columns
     last = len(shown) - columns  # from here on, nothing stands below
     heights = [height_of(comparison, width / columns, place >= last) for place, comparison in enumerate(shown)]
     lines = [max(heights[start : start + columns]) for start in range(0, len(shown), columns)]
@@ -116,9 +114,9 @@ def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison
     halves = [split(ax) for ax in cells[: len(shown)]]
     for (left, _), title in zip(halves, titles, strict=False):  # first, since the alt text names it
         words = wrapped(label_text(title, 3 * LONGEST), 72 * width / columns / 7)
-        write_plainly(left.set_title(words, loc="left", fontsize=10, fontweight="bold"))
+        write_plainly(left.set_title(words, loc="left", fontsize=LETTERS, fontweight="bold"))
     for place, (comparison, (left, right)) in enumerate(zip(shown, halves, strict=True)):
-        draw_comparison(comparison, left, right, font=LARGEST_FONT, explained=place >= last)
+        draw_comparison(comparison, left, right, font=LETTERS, explained=place >= last)
     _share_scales(shown, halves)
     return [left for left, _ in halves]
 
@@ -165,7 +163,7 @@ def draw_comparison(
     left, right : Axes
         What `split` returns.
     font : float
-        The size of the words beside the rows, in points; None takes the largest that fits.
+        The size of all words, in points; None takes the largest that fits.
     explained : bool
         Say below the right Axes what the grey band is.
     """
@@ -173,8 +171,7 @@ def draw_comparison(
     names = [name_lines(comparison, level, width) for level in comparison.levels]
     numbers = [number_lines(comparison, level) for level in comparison.levels]
     below = words_below(comparison, width, explained=explained)
-    height -= height_around(below)
-    font = min(font_size(names, height), width / 45) if font is None else font  # a narrow picture has small words
+    words_font, label_font = font_sizes(names, below, width, height) if font is None else (font, font)
     for place, level in enumerate(comparison.levels):
         if comparison.values[level.level]:  # else all runs of this setting diverged
             _draw_seeds(comparison, level, place, left)
@@ -190,17 +187,20 @@ def draw_comparison(
         for label in ax.get_yticklabels():
             write_plainly(label)
         ax.set_ylim(len(words) - 0.5, -0.5)
-        ax.tick_params(axis="y", length=0, labelsize=font)
-        ax.tick_params(axis="x", labelsize=LABEL_FONT)
+        ax.tick_params(axis="y", length=0, labelsize=words_font)
+        ax.tick_params(axis="x", labelsize=label_font)
         ax.xaxis.set_major_locator(few_ticks(ax.get_xlim(), width))
         ax.xaxis.set_major_formatter(plain_number)
         seaborn.despine(ax=ax, left=True)
     # Right-aligned on the left and left-aligned on the right, so that long labels never meet.
-    left.set_xlabel("\n".join(below[0]), loc="right", fontsize=LABEL_FONT)
-    right.set_xlabel("\n".join(below[1]), loc="left", fontsize=LABEL_FONT)
+    left.set_xlabel("\n".join(below[0]), loc="right", fontsize=label_font)
+    right.set_xlabel("\n".join(below[1]), loc="left", fontsize=label_font)
     for ax in (left, right):
         write_plainly(ax.xaxis.label)
-    left.set_ylabel(wrapped(comparison.what, max(16, height / 5.5)), fontsize=LARGEST_FONT)
+    left.set_ylabel(
+        wrapped(comparison.what, max(16, (height - height_around(below, label_font)) / 6)),
+        fontsize=min(LETTERS, label_font + 1),
+    )
     describe(left, in_words(comparison, left.get_title(loc="left") or left.get_title()))
     describe(right, "")
 

@@ -8,20 +8,20 @@ from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.html_table import decimals
 from cnnlab.comparison.verdicts import BETTER, HIGHER, LOWER, WORSE, Level
 from cnnlab.plots.names import LONGEST, label_text
-from cnnlab.plots.style import FLOOR_WORDS, axis_label, wrapped
+from cnnlab.plots.style import FLOOR_WORDS, LETTERS, axis_label, wrapped
 
 SIGNS = {BETTER: "▲ ", WORSE: "▼ ", HIGHER: "▲ ", LOWER: "▼ "}
 DIFFERENCE = "difference from the reference"
 HOLLOW = "hollow: a seed that the reference lacks, in no mean"
-LARGEST_FONT, SMALLEST_FONT, LABEL_FONT = 9.0, 5.0, 8.0  # points; the last one is that of the axes' labels and ticks
+SMALLEST_FONT, SMALL_LABELS = 5.0, 8.0  # points; labels of axes are small where there is little room
 LINE = 1.3  # the height of a line of text, in font sizes
 ROW = 1.15  # the height of a row, in heights of its words
-WIDE_NAME = 26  # letters of a line left of a row
+WIDE_NAME = 18  # letters of a line left of a row
 
 
 def name_lines(comparison: Comparison, level: Level, width: float) -> list[str]:
     """Return the words left of a row: the setting, its mean and its number of seeds."""
-    name = wrapped(label_text(level.level, 2 * LONGEST), width / 15).split("\n")
+    name = wrapped(label_text(level.level, 2 * LONGEST), width / 19).split("\n")
     if math.isnan(level.mean):
         return [*name, "no number"]
     return [*name, f"{_number(level.mean, comparison)} · {level.seeds} seed{'s' * (level.seeds != 1)}"]
@@ -40,9 +40,9 @@ def number_lines(comparison: Comparison, level: Level) -> list[str]:
 
 
 def _number(value: float, comparison: Comparison, sign: str = "") -> str:
-    """Return a number of the table as the table shows it; tiny ones as 1.23e−05, which is shorter."""
+    """Return a number of the table as the table shows it; tiny ones as 1.2e−05, which is shorter."""
     digits = decimals(comparison.levels)
-    return format(value, f"{sign}z.{digits}f" if digits <= 6 else f"{sign}.2e").replace("-", "−")
+    return format(value, f"{sign}z.{digits}f" if digits <= 6 else f"{sign}.1e").replace("-", "−")
 
 
 def in_words(comparison: Comparison, title: str) -> str:
@@ -65,20 +65,33 @@ def words_below(comparison: Comparison, width: float, *, explained: bool) -> tup
     diverged = f"{count} run{'s' * (count != 1)} diverged" if count else ""
     both = ((axis_label(comparison.metric), left_out, diverged, hollow), (DIFFERENCE, floor))
     names = [line for level in comparison.levels for line in name_lines(comparison, level, width)]
-    room = width / (12 if max(map(len, names)) > WIDE_NAME else 10)  # letters; wide names leave less to the right half
+    room = width / (
+        14.5 if max(map(len, names)) > WIDE_NAME else 12
+    )  # letters; wide names leave less to the right half
     left, right = ([line for text in texts if text for line in wrapped(text, room).split("\n")] for texts in both)
     return left, right
 
 
-def height_around(below: tuple[list[str], list[str]]) -> float:
-    """Return the points above and below the rows, for a title, the ticks and the lines below."""
-    return LABEL_FONT * LINE * (3.5 + max(map(len, below)))
+def height_around(below: tuple[list[str], list[str]], font: float) -> float:
+    """Return the points above and below the rows, for a title, the ticks and the lines below; font: their size."""
+    return font * LINE * (3.5 + max(map(len, below)))
 
 
-def font_size(names: list[list[str]], height: float) -> float:
-    """Return the largest size at which the words of a row fit between those of its neighbours."""
-    lines = max(2, *map(len, names))
-    return min(LARGEST_FONT, max(SMALLEST_FONT, height / len(names) / (ROW * LINE * lines)))
+def font_sizes(
+    names: list[list[str]], below: tuple[list[str], list[str]], width: float, height: float
+) -> tuple[float, float]:
+    """Return the size of the words beside the rows, and that of the axes' labels.
+
+    The words of a row fit between those of its neighbours, and a narrow picture has small words. All are in points, as
+    width and height are.
+    """
+    lines, largest, labels = max(2, *map(len, names)), 0.0, LETTERS
+    for labels in (LETTERS, SMALL_LABELS):
+        room = (height - height_around(below, labels)) / len(names) / (ROW * LINE * lines)
+        largest = min(room, width / 38.5, LETTERS)
+        if largest > labels - 0.5:
+            break
+    return max(SMALLEST_FONT, largest), labels
 
 
 def height_of(comparison: Comparison, width: float, explained: bool) -> float:
@@ -87,8 +100,8 @@ def height_of(comparison: Comparison, width: float, explained: bool) -> float:
     width: that of the comparison, in inches. explained: as in `draw_comparison`.
     """
     lines = max(2, *(len(name_lines(comparison, level, 72 * width)) for level in comparison.levels))
-    around = height_around(words_below(comparison, 72 * width, explained=explained))
-    return (around + len(comparison.levels) * lines * ROW * LINE * LARGEST_FONT) / 72
+    around = height_around(words_below(comparison, 72 * width, explained=explained), LETTERS)
+    return (around + len(comparison.levels) * lines * ROW * LINE * LETTERS) / 72
 
 
 def unpaired_seeds(comparison: Comparison, level: Level) -> list[int]:

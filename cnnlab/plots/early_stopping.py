@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from cnnlab.checks import check_choice
-from cnnlab.plots.style import LOOK_OF_SPLIT, PALETTE, UNITS, new_axes
+from cnnlab.plots.style import LETTERS, LOOK_OF_SPLIT, PAGE, PALETTE, UNITS, new_axes, whole_figure
 from cnnlab.training.early_stopping import Stopping, check_recording, stopping
 from cnnlab.training.history import History
 
@@ -38,10 +38,10 @@ def plot_stopping(
     >>> plot_stopping(history, patience=10)
     """
     result = stopping(history, epochs=epochs, patience=patience, min_delta=min_delta)
-    picture = StoppingPicture([history], metric, new_axes(ax, (8.0, 3.6)))
+    picture = StoppingPicture([history], metric, new_axes(ax, (PAGE, 3.6)))
     picture.show(history, result)
     if history.diverged:  # above the legend
-        picture.ax.set_title("this training diverged", fontsize=10, pad=24)
+        picture.ax.set_title("this training diverged", fontsize=LETTERS, pad=62)
     return picture.ax
 
 
@@ -66,7 +66,9 @@ class StoppingPicture:
         ax.set(xlabel="epoch", ylabel=UNITS[metric])
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, fontsize=9)
+        columns, size = (4, 9.0) if whole_figure(ax).get_figwidth() > PAGE else (2, LETTERS)
+        place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
+        ax.legend(frameon=False, ncols=columns, fontsize=size, **place)
 
     def set_limits(self, epochs: int) -> None:
         """Let the axes show this many epochs of every recording, from the first one on."""

@@ -15,7 +15,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.model.evaluation import Mistakes
 from cnnlab.plots.images import plot_images
 from cnnlab.plots.names import columns, label_text, name_ticks, write_plainly
-from cnnlab.plots.style import PALETTE, new_axes, whole_figure, wrapped
+from cnnlab.plots.style import LETTERS, PALETTE, new_axes, whole_figure, wrapped
 
 LARGEST = 12.0  # inches
 MOST_COUNTS = 25  # classes up to which the counts are written into the cells
@@ -36,13 +36,13 @@ def plot_confusion(mistakes: Mistakes, *, ax: Axes | None = None) -> Axes:
     names = [*classes, *map(str, range(len(classes), len(counts)))]  # a network may have more outputs than classes
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     room = 0.05 * max(columns(label_text(name)) for name in names)  # inches, for the names at both sides
-    size = min(1.5 + 0.42 * len(counts) + room * 1.5, LARGEST)
+    size = min(1.2 + 0.34 * len(counts) + room * 1.5, LARGEST)
     ax = new_axes(ax, (size + 0.8, size))
     annotation = np.where(counts > 0, counts.astype(str), "") if len(counts) <= MOST_COUNTS else False
     seaborn.heatmap(
         shares, annot=annotation, fmt="", cmap="viridis", vmin=0, vmax=1, square=True,
         xticklabels=False, yticklabels=False, cbar_kws={"label": "share of the true class (0–1)"}, ax=ax,
-        annot_kws={"fontsize": 8},
+        annot_kws={"fontsize": LETTERS},
     )  # fmt: skip
     for axis in (ax.xaxis, ax.yaxis):
         name_ticks(axis, np.arange(len(names)) + 0.5, names, size=10 if len(names) <= MOST_COUNTS else 7)
@@ -80,7 +80,7 @@ def plot_mistakes(mistakes: Mistakes, *, count: int = 8, ax: Axes | None = None)
     are_long = any(columns(true) + columns(answer) > 8 for true, answer, _ in titles)
     between = "\n→ " if are_long else " → "
     words = [f"{true}{between}{answer}, {_rounded_down(confidence)}" for true, answer, confidence in titles]
-    return plot_images(images, titles=words, ax=ax)
+    return plot_images(images, titles=words, columns=4, ax=ax)
 
 
 def _rounded_down(confidence: float) -> str:

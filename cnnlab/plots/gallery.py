@@ -19,11 +19,11 @@ from cnnlab.experiments.run import Run
 from cnnlab.plots.cells import Cell, Fields, cell_of, check_fields, rows_and_columns
 from cnnlab.plots.curves import count_early_ends, longest_runs
 from cnnlab.plots.names import label_text, write_plainly
-from cnnlab.plots.style import LOOK_OF_SPLIT, UNITS, wrapped
+from cnnlab.plots.style import LETTERS, LOOK_OF_SPLIT, PAGE, UNITS, wrapped
 from cnnlab.plots.ticks import log_scale
 from cnnlab.training.history import warn_if_environments_differ
 
-ABOVE, BESIDE = 20, 17  # letters of a line above a panel and beside it
+ABOVE, BESIDE = 18, 15  # letters of a line above a panel and beside it
 LENGTH_LINES = {"color": "0.85", "linewidth": 0.8, "zorder": 0}
 LABELS = [look["label"] for look in LOOK_OF_SPLIT.values()]
 
@@ -75,7 +75,7 @@ def plot_gallery(
     check_choice("metric", metric, UNITS)
     panels = _runs_by_panel(runs, rows, columns)
     down, across = rows_and_columns(panels)
-    size = max(5.6, 1.2 + 1.55 * len(across)), 1.6 + 1.3 * len(down)  # inches
+    size = max(PAGE, 0.75 + 1.55 * len(across)), 1.6 + 1.3 * len(down)  # inches
     axes = plt.subplots(
         len(down), len(across), figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
     )[1]  # fmt: skip
@@ -100,7 +100,7 @@ def _labels_with_room(lengths: list[int], width: float) -> list[str]:
     labels, free_from = [], -1.0  # inches from the left
     for length in lengths:
         label, middle = str(length), width * length / lengths[-1]
-        half = 0.035 * len(label)
+        half = 0.042 * len(label)
         has_room = middle - half > free_from
         labels.append(label if has_room else "")
         free_from = middle + half + 0.1 if has_room else free_from
@@ -144,7 +144,7 @@ def _draw_panel(ax: Axes, runs: list[Run], metric: str, lengths: list[int]) -> N
         ax.plot(epochs, np.nanmean(values, 0), markevery=marked, markersize=3.5, linewidth=1.2, **look)
     notes = [f"{count} of {len(longest)} {what}" for what, count in count_early_ends(longest).items()]
     note = "\n".join(notes) if runs else "no run"
-    ax.text(0.97, 0.95, note, transform=ax.transAxes, fontsize=7, ha="right", va="top")
+    ax.text(0.97, 0.95, note, transform=ax.transAxes, fontsize=LETTERS - 1, ha="right", va="top")
     seaborn.despine(ax=ax)
 
 
@@ -167,12 +167,12 @@ def _words(names: tuple[str, ...], values: tuple) -> str:
 def _name_panels(axes: np.ndarray, rows: list[str], columns: list[str]) -> None:
     """Write the settings of the columns above the first row, and those of the rows at the left."""
     for ax, words in zip(axes[0], columns, strict=True):
-        write_plainly(ax.set_title(wrapped(label_text(words, 2 * ABOVE), ABOVE), fontsize=9))
+        write_plainly(ax.set_title(wrapped(label_text(words, 2 * ABOVE), ABOVE), fontsize=LETTERS))
     for ax, words in zip(axes[:, 0], rows, strict=True):
-        ax.set_ylabel(wrapped(label_text(words, 2 * BESIDE), BESIDE), fontsize=9)
+        ax.set_ylabel(wrapped(label_text(words, 2 * BESIDE), BESIDE), fontsize=LETTERS)
         write_plainly(ax.yaxis.label)
     for ax in axes.flat:
-        ax.tick_params(labelsize=8)
+        ax.tick_params(labelsize=LETTERS)
 
 
 def _seeds(runs: list[Run]) -> int:
@@ -185,8 +185,8 @@ def _name_figure(axes: np.ndarray, metric: str, seeds: list[int]) -> None:
     figure = axes[0, 0].figure
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     spread = f", mean and range of {count} seeds" if seeds[-1] > 1 else ""
-    figure.suptitle(f"{metric}: training beside validation{spread}", fontsize=10)
-    figure.supxlabel("epoch", fontsize=10)
-    figure.supylabel(UNITS[metric], fontsize=10)
+    figure.suptitle(f"{metric}: training beside validation{spread}", fontsize=LETTERS)
+    figure.supxlabel("epoch", fontsize=LETTERS)
+    figure.supylabel(UNITS[metric], fontsize=LETTERS)
     handles = {line.get_label(): line for ax in axes.flat for line in ax.lines if line.get_label() in LABELS}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower right", ncols=2, frameon=False, fontsize=9)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower right", ncols=2, frameon=False, fontsize=LETTERS)

@@ -17,9 +17,9 @@ from cnnlab.comparison.metrics import diverged_with_value, value_at
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.plots.cells import Cell, Fields, cell_of, check_fields, rows_and_columns
+from cnnlab.plots.names import LETTER, label_text, name_ticks, write_plainly
 from cnnlab.plots.names import columns as columns_of
-from cnnlab.plots.names import label_text, name_ticks, write_plainly
-from cnnlab.plots.style import axis_label, colour_map, inner_limits, new_axes
+from cnnlab.plots.style import LETTERS, axis_label, colour_map, inner_limits, new_axes, whole_figure
 
 
 def plot_grid(
@@ -70,13 +70,15 @@ def plot_grid(
     beyond = arrows[bool(np.nanmin(means) < low), bool(np.nanmax(means) > high)]
     seaborn.heatmap(
         means, annot=True, fmt=_number_format(means), cmap=colour_map(metric), vmin=low, vmax=high, xticklabels=False,
-        yticklabels=False, cbar_kws={"extend": beyond}, ax=ax, annot_kws={"fontsize": 8},
+        yticklabels=False, cbar_kws={"extend": beyond}, ax=ax, annot_kws={"fontsize": LETTERS},
     )  # fmt: skip
     bar = cast(Colorbar, ax.collections[0].colorbar)
     bar.set_label(axis_label(metric))
     write_plainly(bar.ax.yaxis.label)
-    name_ticks(ax.xaxis, np.arange(len(across)) + 0.5, column_names, size=10, upright=is_wide)
-    name_ticks(ax.yaxis, np.arange(len(down)) + 0.5, row_names, size=10)
+    step = 0.62 * ax.get_position().width / 0.775 * whole_figure(ax).get_figwidth() * 72 / len(across)  # points
+    upright = is_wide or LETTER * LETTERS * longest_column + 4 > step
+    name_ticks(ax.xaxis, np.arange(len(across)) + 0.5, column_names, size=LETTERS, upright=upright)
+    name_ticks(ax.yaxis, np.arange(len(down)) + 0.5, row_names, size=LETTERS)
     diverged = sum(diverged_with_value(((metric, run) for run in runs), metric, at).values())
     note = f"\n{diverged} of {len(runs)} runs diverged" if diverged else ""
     ax.set(xlabel=f"{' · '.join(columns)}{note}", ylabel=" · ".join(rows))

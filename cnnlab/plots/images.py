@@ -13,7 +13,7 @@ from cnnlab.checks import check_images, check_whole, shown
 from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.plots.names import FittedText, label_text
-from cnnlab.plots.style import new_axes
+from cnnlab.plots.style import letters_of, new_axes
 
 
 def plot_images(
@@ -58,7 +58,7 @@ def write_titles(ax: Axes, titles: Sequence[object], corners: Sequence[tuple[int
     for title, (top, left) in zip(titles, corners, strict=False):
         words = "\n".join(label_text(line) for line in str(title).split("\n"))
         # On one line, whether or not a letter reaches below it.
-        look = {"ha": "center", "va": "baseline", "fontsize": 9, "linespacing": 1.1, "clip_on": False}
+        look = {"ha": "center", "va": "baseline", "fontsize": letters_of(ax), "linespacing": 1.1, "clip_on": False}
         ax.add_artist(FittedText(left + width / 2 - 0.5, top - 0.5 - 0.08 * width, words, room=1.1 * width, **look))
 
 

@@ -11,7 +11,7 @@ from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.right_answer import check_comparison
 from cnnlab.errors import ConfigError
 from cnnlab.plots.alt_text import describe
-from cnnlab.plots.style import axis_label, new_axes
+from cnnlab.plots.style import PAGE, axis_label, new_axes
 
 
 def plot_interval(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
@@ -31,7 +31,7 @@ def plot_interval(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     reference, level, *_ = check_comparison(comparison).levels
     if math.isnan(level.low):
         raise ConfigError(f"plot_interval: {level.level} and {reference.level} have no interval ({level.why})")
-    ax = new_axes(ax, (6, 1.9))
+    ax = new_axes(ax, (PAGE, 1.9))
     first, second = comparison.values[reference.level], comparison.values[level.level]
     differences = [second[seed] - first[seed] for seed in second if seed in first]
     reach = 1.4 * float(np.abs([*differences, level.low, level.high]).max())

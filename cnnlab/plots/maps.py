@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from torch import Tensor, nn
 
 from cnnlab.arguments import check_arguments
@@ -11,6 +12,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.model.networks import check_model, named_layers
 from cnnlab.plots.images import gap_of, montage, montage_axes
 from cnnlab.plots.names import label_text, write_plainly
+from cnnlab.plots.style import letters_of, whole_figure, wrapped
 
 MOST_OF_A_SCALE = 1e100  # from there on, matplotlib's arithmetic overflows
 COLOUR_BAR = 0.9  # inches
@@ -43,7 +45,7 @@ def plot_maps(maps: Tensor, *, columns: int = 8, ax: Axes | None = None, limit: 
     picture, _ = montage(tiles, columns, gap=gap_of(tiles, 0.08))
     low, high = min(0.0, float(tiles.min())), limit or float(tiles.max()) or 1.0
     drawn = ax.imshow(picture.squeeze(-1), cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
-    ax.figure.colorbar(drawn, ax=ax, label="activation", shrink=0.8)
+    _add_scale(ax, drawn, "activation")
     return ax
 
 
@@ -78,7 +80,16 @@ def plot_filters(
     picture, _ = montage(tiles, columns, gap=1)
     limit = limit or float(weights.abs().max()) or 1.0
     drawn = ax.imshow(picture.squeeze(-1), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
-    ax.figure.colorbar(drawn, ax=ax, label="weight", shrink=0.8)
+    _add_scale(ax, drawn, "weight")
     words = f"{label_text(layer)}: {len(tiles)} kernels of {tiles.shape[1]}×{tiles.shape[2]}"
-    write_plainly(ax.set_title(words))
+    room = ax.get_position().width * whole_figure(ax).get_figwidth() * 72  # points
+    size = 1.2 * letters_of(ax)
+    write_plainly(ax.set_title(wrapped(words, room / size / 0.55), fontsize=size))
     return ax
+
+
+def _add_scale(ax: Axes, drawn: AxesImage, label: str) -> None:
+    """Add the scale of the colours, in letters of a size that can be read."""
+    scale, size = ax.figure.colorbar(drawn, ax=ax, shrink=0.8), letters_of(ax)
+    scale.set_label(label, fontsize=size)
+    scale.ax.tick_params(labelsize=size)

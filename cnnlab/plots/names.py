@@ -158,7 +158,7 @@ class FittedText(Text):
         self.set_fontsize(self.largest)
         width = self._measured()
         if width > room:
-            self.set_fontsize(max(SMALLEST_FONT, self.largest * room / width))
+            self.set_fontsize(max(SMALLEST_FONT, 0.98 * self.largest * room / width))
         longest = max(map(columns, self.whole.split("\n")))
         while self._measured() > room and longest > 3:
             longest -= 1
@@ -220,7 +220,8 @@ def name_ticks(
     longest = int(min(longest, max(6, (high if is_x else wide) * 72 * SHARE / (LETTER * size))))
     texts = [label_text(name, longest) for name in names]
     across = max(map(columns, texts), default=1) * LETTER * size
-    is_upright = is_x and (across + 4 > _step(wide, len(texts)) if upright is None else upright)
+    step = axis.axes.get_position().width * wide * 72 / max(1, len(texts))  # points between two names, roughly
+    is_upright = is_x and (across + 4 > step if upright is None else upright)
     axis.set_ticks(list(places), texts, rotation=90 if is_upright else 0, fontsize=size)
     for label in axis.get_ticklabels():
         write_plainly(label)
@@ -231,8 +232,3 @@ def name_ticks(
     if others := other_families("".join(texts if DRAWS_RIGHT_TO_LEFT else map(drawn_order, texts))):
         for label in axis.get_ticklabels():
             label.set_fontfamily([*matplotlib.rcParams["font.family"], *others])
-
-
-def _step(wide: float, count: int) -> float:
-    """Return the points between two of `count` names below Axes in a figure of this width, roughly."""
-    return 0.75 * wide * 72 / max(1, count)

@@ -17,7 +17,7 @@ from cnnlab.plots.alt_text import describe
 from cnnlab.plots.comparison import plot_comparison
 from cnnlab.plots.comparison_words import in_words
 from cnnlab.plots.names import label_text, write_plainly
-from cnnlab.plots.style import PALETTE, new_axes, whole_figure, wrapped
+from cnnlab.plots.style import LETTERS, PALETTE, new_axes, whole_figure, wrapped
 
 GUESS_COLOUR = PALETTE[4]
 
@@ -44,7 +44,7 @@ def plot_guess(comparison: Comparison, guess: Guess, *, ax: Axes | None = None) 
     check_choice("answer", guess.answer, which_is_best(comparison.values))
     is_new = ax is None
     ax = plot_comparison(best_first, ax=ax)
-    _mark_guess(best_first, guess, ax)
+    more = _mark_guess(best_first, guess, ax)
     outcome = best_level(comparison)
     is_open = outcome.answer is None
     result = "Open" if is_open else "✔ Right" if guess.answer == outcome.answer else "✘ Not so"
@@ -53,23 +53,28 @@ def plot_guess(comparison: Comparison, guess: Guess, *, ax: Axes | None = None) 
     if len(words) > width / 8.5:
         words = wrapped(words, width / 11)
     if is_new:  # inches, for the title and the guess
-        figure.set_figheight(figure.get_figheight() + 0.45 + 0.18 * words.count("\n"))
-    write_plainly(ax.set_title(words, pad=20, loc="left", fontsize=11))
+        figure.set_figheight(figure.get_figheight() + 0.45 + 0.18 * (words.count("\n") + more))
+    write_plainly(ax.set_title(words, pad=20 + 12 * more, loc="left", fontsize=11))
     describe(ax, in_words(best_first, f"{result}: {outcome.words}; {_guess_words(guess)}"))
     return ax
 
 
-def _mark_guess(comparison: Comparison, guess: Guess, ax: Axes) -> None:
-    """Mark the row of the guessed setting; "cannot tell" is a guess about all settings, so that its mark spans all."""
+def _mark_guess(comparison: Comparison, guess: Guess, ax: Axes) -> int:
+    """Mark the row of the guessed setting, and return how many lines above the first one the words need.
+
+    "cannot tell" is a guess about all settings, so that its mark spans all.
+    """
     levels = comparison.levels
     place = next((place for place, row in enumerate(levels) if str(row.level) == guess.answer), None)
     span = (-0.45, len(levels) - 0.55) if place is None else (place - 0.45, place + 0.45)
     ax.plot([0, 0], span, color=GUESS_COLOUR, linewidth=5, transform=ax.get_yaxis_transform(), clip_on=False, zorder=0)
+    words = wrapped(_guess_words(guess), 72 * whole_figure(ax).get_figwidth() / 10.5)
     note = ax.annotate(
-        _guess_words(guess), (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", in_layout=False,
-        color="0.15", ha="left", va="bottom", fontweight="bold", fontsize=9,
+        words, (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", in_layout=False,
+        color="0.15", ha="left", va="bottom", fontweight="bold", fontsize=LETTERS,
     )  # fmt: skip
     write_plainly(note)
+    return words.count("\n")
 
 
 def _guess_words(guess: Guess) -> str:

@@ -17,9 +17,10 @@ from cnnlab.data.dataset import Split
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.top_images import TopImages
 from cnnlab.plots.images import check_titles, montage, tile_side, write_titles
-from cnnlab.plots.names import label_text, write_plainly
-from cnnlab.plots.style import PALETTE, new_axes
+from cnnlab.plots.names import columns, label_text, write_plainly
+from cnnlab.plots.style import LETTERS, PAGE, PALETTE, letters_of, new_axes, wrapped
 
+BESIDE = 14  # letters of a line left of a row
 OVERLAY = np.array(to_rgb("#e60026"))  # a red about as far from black as from white, so that it is seen on both
 
 
@@ -56,18 +57,43 @@ def plot_saliency(
     check_arguments(plot_saliency, {"overlay": overlay})
     check_titles(titles, len(pictures))
     rows = [pictures] + [_heat_map(values, pictures if overlay else None) for values in named_maps.values()]
-    count, height, width, _ = pictures.shape
+    count, height = pictures.shape[:2]
     gap = max(1, round(0.08 * height))
     picture, corners = montage(np.concatenate(rows), count, gap=gap)
     side = tile_side(count, len(rows))
-    ax = new_axes(ax, (max(2.0, side * count + 1.2), 1.05 * side * len(rows) + (0.3 if titles is not None else 0)))
+    height_of_a_line = 1.4 * LETTERS * max(1.0, (side * count + 1.5) / PAGE) / 72  # inches
+    lines = max(1, int(side / height_of_a_line))  # that have room beside a row
+    names = [_in_lines(name, lines) for name in ("image", *named_maps)]
+    width = _width(1.08 * side * count, max(columns(line) for name in names for line in name.split("\n")))
+    shown_titles = [str(title) for title in titles or ()]
+    above = max((title.count("\n") + 1 for title in shown_titles), default=0) * LETTERS * max(1.0, width / PAGE) / 55
+    ax = new_axes(ax, (max(2.0, width), 1.08 * side * len(rows) + above))
     ax.imshow(picture, interpolation="nearest")
-    shown_titles = [] if titles is None else [label_text(title) for title in titles]
-    write_titles(ax, shown_titles[:count], corners, width)
-    for name, (top, _) in zip(["image", *named_maps], corners[::count], strict=True):
-        write_plainly(ax.text(-gap, top + height / 2, label_text(name), ha="right", va="center", fontsize=9))
+    write_titles(ax, shown_titles, corners, pictures.shape[2])
+    for name, (top, _) in zip(names, corners[::count], strict=True):
+        write_plainly(ax.text(-gap, top + height / 2, name, ha="right", va="center", fontsize=letters_of(ax)))
+    ax.set_anchor("E")  # what room is left is the names'
     ax.set_axis_off()
     return ax
+
+
+def _width(tiles: float, letters: int) -> float:
+    """Return the width of a figure, in inches, that has room for names beside the tiles; letters: of the longest line.
+
+    In a figure that is wider than PAGE the letters are larger in the same proportion.
+    """
+    room = 0.0092 * letters * LETTERS  # inches
+    width = tiles + 0.3 + room
+    return width if width <= PAGE else (tiles + 0.3) / (1 - min(0.7, room / PAGE))
+
+
+def _in_lines(name: str, most: int) -> str:
+    """Return a name in at most so many lines, which end at an underscore or a space where there is one."""
+    if most == 1:
+        return label_text(name)
+    parts = label_text(name, most * BESIDE).replace("_", "_\n").split("\n")
+    lines = "\n".join(wrapped(part, BESIDE) for part in parts)
+    return lines if lines.count("\n") < most else label_text(name)
 
 
 def plot_top_images(top: TopImages, *, ax: Axes | None = None) -> Axes:
@@ -93,7 +119,8 @@ def plot_top_images(top: TopImages, *, ax: Axes | None = None) -> Axes:
         frame = {"fill": False, "edgecolor": PALETTE[1], "linewidth": 1.5}
         ax.add_patch(Rectangle(corner, right - left, last - first, **frame))
     ax.set_axis_off()
-    write_plainly(ax.set_title(f"{label_text(top.layer)}, unit {top.unit}: what excites it most"))
+    words = f"{label_text(top.layer)}, unit {top.unit}: what excites it most"
+    write_plainly(ax.set_title(words, fontsize=letters_of(ax)))
     return ax
 
 

@@ -23,7 +23,7 @@ from matplotlib.transforms import ScaledTranslation
 from cnnlab.checks import shown
 from cnnlab.comparison.metrics import higher_is_better
 from cnnlab.errors import ConfigError
-from cnnlab.plots.names import LONGEST, columns, label_text, legend_text, write_plainly
+from cnnlab.plots.names import LETTER, LONGEST, columns, label_text, legend_text, write_plainly
 from cnnlab.training.curve_metrics import split_metric
 
 PALETTE = seaborn.color_palette("colorblind").as_hex()
@@ -51,6 +51,9 @@ DERIVED_LABELS = {  # of the metrics that training/curve_metrics.py computes fro
     "fluctuation": "fluctuation (share per epoch)",
     "fluctuation_validation": "fluctuation, validation (share)",
 }
+# A picture is scaled to the width of its cell: 365 CSS pixels in a window of 800 with the list of files beside it.
+# There, letters of this size in a figure of this width are 9 pixels high. tests/notebooks/test_runs.py measures them.
+PAGE, LETTERS = 5.4, 10.0  # inches, points
 BINS = 40  # of every histogram
 MOST_NAMES = 24  # in a legend
 MOST_LINES = 6  # of a legend below a plot
@@ -88,7 +91,7 @@ def axis_label(metric: str) -> str:
     return f"{split} {UNITS[quantity]}" if quantity in UNITS else label_text(metric, SHORT)
 
 
-def new_axes(ax: Axes | None, size: tuple[float, float] = (6.0, 3.5)) -> Axes:
+def new_axes(ax: Axes | None, size: tuple[float, float] = (PAGE, 3.3)) -> Axes:
     """Return `ax`, or the Axes of a new figure of this size (width, height) in inches if `ax` is None."""
     if ax is not None and not isinstance(ax, Axes):
         raise ConfigError(f"ax wants Axes, such as plt.subplots()[1], got {shown(ax)}; leave it out for a new figure")
@@ -133,19 +136,30 @@ def whole_figure(ax: Axes) -> Figure:
     return cast(Figure, figure.figure if isinstance(figure, SubFigure) else figure)
 
 
+def letters_of(ax: Axes) -> float:
+    """Return the size of letters, in points, that can be read in a narrow cell, too: larger in a wide figure."""
+    return LETTERS * max(1.0, whole_figure(ax).get_figwidth() / PAGE)
+
+
 def legend_below(ax: Axes, **options: Any) -> Legend:
     """Add a legend below the label of the horizontal axis, where it covers no data; a long one has several lines."""
     handles = [*(options.pop("handles", None) or ax.get_legend_handles_labels()[0])]
     width = ax.get_position().width * whole_figure(ax).get_figwidth()  # inches
     labels = [str(handle.get_label()) for handle in handles]
     labels = [legend_text(label, SHORT if len(labels) > MOST_LINES else 2 * LONGEST) for label in labels]
-    at_most = max(1, int(width / (0.45 + 0.07 * max(map(columns, labels), default=1))))
+    at_most = max(1, int(width / (0.45 + 0.078 * max(map(columns, labels), default=1))))
     handles, labels = _first(handles, labels, min(MOST_NAMES, MOST_LINES * at_most))
     lines = math.ceil(max(1, len(labels)) / at_most)
-    under_the_label = ax.transAxes + ScaledTranslation(0, -32 / 72, ax.figure.dpi_scale_trans)  # 32 points
-    look = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": under_the_label, "fontsize": 9}
+    under_the_label = ax.transAxes + ScaledTranslation(0, -_depth_of_label(ax) / 72, ax.figure.dpi_scale_trans)
+    look = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": under_the_label, "fontsize": LETTERS}
     look |= {"ncols": math.ceil(max(1, len(labels)) / lines), "frameon": False, "borderaxespad": 0.2}
     return plain_legend(ax, handles=handles, labels=labels, **(look | options))
+
+
+def _depth_of_label(ax: Axes) -> float:
+    """Return how far the label of the horizontal axis reaches below the Axes, in points; names may stand upright."""
+    upright = [columns(label.get_text()) for label in ax.get_xticklabels() if label.get_rotation() == 90]
+    return 32 + max(0.0, LETTER * LETTERS * max(upright, default=0) - LETTERS)
 
 
 def _first(handles: list, labels: list[str], most: int) -> tuple[list, list[str]]:

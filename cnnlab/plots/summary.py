@@ -15,20 +15,21 @@ from cnnlab.comparison.metrics import higher_is_better
 from cnnlab.errors import ConfigError
 from cnnlab.plots.names import columns as columns_of
 from cnnlab.plots.names import label_text, name_ticks, write_plainly
-from cnnlab.plots.style import axis_label, new_axes
+from cnnlab.plots.style import LETTERS, PAGE, axis_label, new_axes
 
 if TYPE_CHECKING:
     import pandas
 
+ONE_LINE, TWO_LINES = 1.25, 0.53  # inches, the width of a column whose cells have one line, or two
 LOG_RANGE = 100  # the colours of a metric that varies by more than this factor follow its logarithm
 
 
 def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the table of `Runs.summary` as a picture: a row for each setting, a column for each metric.
 
-    A cell says the mean over the seeds ± their standard deviation. Each column has colours of its own: light is better,
-    or higher if neither end of the metric is better. If a metric varies by more than a factor of 100, its colours
-    follow its logarithm.
+    A cell says the mean over the seeds ± their standard deviation, in two lines where there are many columns. Each
+    column has colours of its own: light is better, or higher if neither end of the metric is better. If a metric
+    varies by more than a factor of 100, its colours follow its logarithm.
 
     Parameters
     ----------
@@ -51,7 +52,10 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
             f"{name} ({count} diverged)" if count else name
             for name, count in zip(names, table["diverged"], strict=True)
         ]
-    ax = new_axes(ax, (0.9 + 0.08 * max(map(columns_of, names)) + 1.15 * len(metrics), 1.0 + 0.25 * len(table)))
+    beside = 0.35 + 0.072 * max(map(columns_of, names))  # inches, for the names
+    is_narrow = beside + ONE_LINE * len(metrics) > PAGE
+    column, row = (TWO_LINES, 0.37) if is_narrow else (ONE_LINE, 0.25)
+    ax = new_axes(ax, (max(2.5, beside + column * len(metrics)), (1.5 if is_narrow else 0.8) + row * len(table)))
     shades = np.column_stack([_shades(metric, table[metric].to_numpy(float)) for metric in metrics])  # 0 dark, 1 light
     ax.imshow(plt.get_cmap("viridis")(shades), aspect="auto")
     for column, metric in enumerate(metrics):
@@ -59,9 +63,11 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
             table[[metric, columns[columns.index(metric) + 1]]].itertuples(index=False)
         ):
             colour = "white" if shades[row, column] <= 0.6 else "black"  # black, too, where no number has no colour
-            ax.text(column, row, plus_minus(mean, spread), ha="center", va="center", fontsize=7.5, color=colour)
-    ax.set_xticks(range(len(metrics)), [textwrap.fill(axis_label(metric), 15) for metric in metrics], fontsize=8)
-    name_ticks(ax.yaxis, range(len(names)), names, size=8, longest=60)
+            words = plus_minus(mean, spread).replace(" ± ", "\n±") if is_narrow else plus_minus(mean, spread)
+            ax.text(column, row, words, ha="center", va="center", fontsize=LETTERS, color=colour, linespacing=1)
+    titles = [textwrap.fill(axis_label(metric), 15) for metric in metrics]
+    ax.set_xticks(range(len(metrics)), titles, fontsize=LETTERS, rotation=90 if is_narrow else 0)
+    name_ticks(ax.yaxis, range(len(names)), names, size=LETTERS, longest=60)
     ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
     for label in ax.get_xticklabels():
         write_plainly(label)

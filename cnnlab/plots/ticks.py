@@ -45,7 +45,7 @@ def few_ticks(limits: tuple[float, float], width: float) -> Locator:
     limits: those of the axis. width: that of the whole comparison, in points.
     """
     longest = max(len(plain_number(value)) for value in MaxNLocator(2).tick_values(*limits))
-    count = int(width / (36 * max(4, longest)))
+    count = int(width / (50 * max(4, longest)))
     return MaxNLocator(count) if count > 1 else FarApart()
 
 

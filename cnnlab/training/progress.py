@@ -49,6 +49,8 @@ class _Line(tqdm):
         The text before the first update.
     delay : float, optional
         Seconds before the line is drawn at all. None: PAUSE.
+    of_what : str
+        What the time left belongs to, such as " in this training"; "" for all that the cell does.
 
     Attributes
     ----------
@@ -58,8 +60,9 @@ class _Line(tqdm):
 
     monitor_interval = 0  # else tqdm starts a thread for the process, which outlives the line
 
-    def __init__(self, total: int, shown: bool, words: str, delay: float | None = None) -> None:
+    def __init__(self, total: int, shown: bool, words: str, delay: float | None = None, of_what: str = "") -> None:
         self.seconds_left: float | None = None
+        self.of_what = of_what
         self.cell_display = display_of_the_cell() if shown else None
         notebook = self.cell_display is not None
         super().__init__(
@@ -72,7 +75,7 @@ class _Line(tqdm):
     @property
     def format_dict(self) -> dict[str, Any]:
         """Return what tqdm puts into the line, and `left`: the time left in words, "" as long as it is unknown."""
-        left = "" if self.seconds_left is None else f", about {time_in_words(self.seconds_left)} left"
+        left = "" if self.seconds_left is None else f", about {time_in_words(self.seconds_left)} left{self.of_what}"
         return {**super().format_dict, "left": left}
 
     def estimate(self) -> None:
@@ -156,7 +159,8 @@ class Progress(contextlib.AbstractContextManager):
         count = count_in_the_cell() if self.shown else 1
         words = f"training {count} in this cell" if count > 1 else "training"  # nobody knows how many will follow
         self.which = f"{words}, " if count > 1 else ""
-        self.line, self.left = _Line(self.total, self.shown, words), TimeLeft()
+        self.line = _Line(self.total, self.shown, words, of_what=" in this training")  # others may follow in the cell
+        self.left = TimeLeft()
 
     def __exit__(self, *exception: object) -> None:
         self.line.close()

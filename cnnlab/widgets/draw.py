@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
 from collections.abc import Mapping
-from typing import Any
 
 import ipywidgets
 import torch
@@ -13,25 +10,21 @@ from torch import Tensor, nn
 
 from cnnlab.data.dataset import Data, Split
 from cnnlab.data.digits import as_mnist, describe_readings, read_picture, turn_and_shift
-from cnnlab.errors import ConfigError
-from cnnlab.experiments.run import load_once
 from cnnlab.interpret.capture import capture
 from cnnlab.interpret.saliency import saliency
-from cnnlab.model.compatibility import first_logits
 from cnnlab.model.convolution import format_number
 from cnnlab.model.evaluation import predict
-from cnnlab.model.networks import check_model
 from cnnlab.model.pooling import describe_shift
 from cnnlab.plots.evaluation import plot_probabilities, set_probabilities
 from cnnlab.plots.images import montage
 from cnnlab.widgets.base import Panel, control_row, flowing_row, in_columns, picture_row
-from cnnlab.widgets.examples import bank_runs, one_of_each, own_copy
+from cnnlab.widgets.examples import own_copy
+from cnnlab.widgets.networks_for_drawings import bank_networks, check_networks, layers_with_maps
 from cnnlab.widgets.web.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
 from cnnlab.widgets.web.drawing_canvas import DrawingCanvas
 from cnnlab.widgets.web.live_plot import LivePlot
 
 FARTHEST = 8  # pixels of a shift
-MOST_MODELS = 6
 LONGEST_NAME = 26  # letters of a name above the bars
 SHEET, LOOK = 300, 190  # CSS pixels, the side of the sheet, and of the two pictures beside it
 BARS = 1.7  # inches, the height of a row of bars
@@ -76,10 +69,10 @@ class DrawDigit(Panel):
     explained = ("feature map", "ReLU", "saliency map")
 
     def __init__(self, models: Mapping[str, nn.Module] | None = None, data: Data | Split | None = None) -> None:
-        networks, images = _bank_networks() if models is None and data is None else _check(models, data)
+        networks, images = bank_networks() if models is None and data is None else check_networks(models, data)
         super().__init__()
         self.models, self.images = {name: own_copy(model) for name, model in networks.items()}, images
-        self._layers = {name: _layers_with_maps(model, self.images) for name, model in self.models.items()}
+        self._layers = {name: layers_with_maps(model, self.images) for name, model in self.models.items()}
         self._make_controls()
         self._make_pictures()
         self._draw()
@@ -134,9 +127,7 @@ class DrawDigit(Panel):
             ax.set_axis_off()
         moving = [artist for ax in self._axes.values() for artist in (*ax.patches, *ax.lines)]
         self.bars.freeze(moving, solve=not short_names)
-        row = [ax.get_position() for ax in axes[:columns]]
-        between = [(left.x1 + right.x0) / 2 for left, right in itertools.pairwise(row)]
-        self.bars.cuts = [round(self.bars.width * place) for place in between]  # one network below the other
+        self.bars.cuts = self.bars.between(axes[:columns])  # one network below the other
 
     def _rows(self) -> list[ipywidgets.Widget]:
         wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="center", max_width="820px")
@@ -262,45 +253,6 @@ def uploaded_bytes(value: Mapping | tuple) -> bytes | None:
     """
     files = list(value.values() if isinstance(value, Mapping) else value)
     return bytes(files[-1]["content"]) if files else None
-
-
-@functools.lru_cache(maxsize=1)
-def _bank_networks() -> tuple[dict[str, nn.Module], Split]:
-    """Return three networks of the results bank, named by kernel and pooling, and a validation digit of each class."""
-    settings = ((3, "max"), (5, "max"), (5, "avg"))
-    runs = {f"{size}×{size} {kind}": bank_runs().one(kernel_size=size, pooling=kind) for size, kind in settings}
-    data = load_once(next(iter(runs.values())).experiment)
-    return {name: run.model() for name, run in runs.items()}, one_of_each(data.validation)
-
-
-def _check(models: object, data: Any) -> tuple[dict[str, nn.Module], Split]:
-    """Return the networks and an image of each class; raise ConfigError if they do not fit."""
-    if not isinstance(models, Mapping) or not 1 <= len(models) <= MOST_MODELS:
-        got = f"{len(models)} of them" if isinstance(models, Mapping) else type(models).__name__
-        raise ConfigError(f"models wants a dict of name: network, 1 to {MOST_MODELS}, got {got}; try {{'mine': model}}")
-    split = data.validation if isinstance(data, Data) else data
-    if isinstance(data, Data) and len(split) == 0:
-        split = data.train
-    if not isinstance(split, Split) or len(split) == 0:
-        got = "an empty Split" if isinstance(split, Split) else type(data).__name__
-        raise ConfigError(f"data: give the Data that the networks were trained with, or a Split of it; got {got}")
-    if split.images.shape[1:] != (1, 28, 28):
-        got = "×".join(map(str, split.images.shape[1:]))
-        raise ConfigError(f"a drawing is an image of 1×28×28, got data of {got}; take networks trained on MNIST")
-    for name, model in models.items():
-        classes = first_logits(check_model(model), split.images[:1]).shape[1]
-        if classes != len(split.classes):
-            raise ConfigError(
-                f"model {name!r} knows {classes} classes, the data {len(split.classes)}; give its own data"
-            )
-    return {str(name): model for name, model in models.items()}, one_of_each(split)
-
-
-def _layers_with_maps(model: nn.Module, images: Split) -> list[str]:
-    """Return the names of the layers that put out maps (C, H, W)."""
-    with torch.no_grad(), capture(model) as seen:
-        predict(model, images.images[:1])
-    return [name for name, values in seen.items() if values.ndim == 4]
 
 
 def _size(plane: Tensor) -> str:

@@ -21,7 +21,7 @@ from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import bank, load_runs
 from cnnlab.model.architecture import PADDINGS, POOLINGS
 from cnnlab.plots.comparison import draw_comparison, split
-from cnnlab.plots.style import limits_within
+from cnnlab.plots.style import PAGE, limits_within
 from cnnlab.widgets.base import control_row, offer
 from cnnlab.widgets.trainer import ON_COLAB, Trainer, check_base
 from cnnlab.widgets.web.live_plot import LivePlot
@@ -78,7 +78,7 @@ class KernelExperiment(Trainer):
         self.comparison: Comparison | None = None
         self.tried: set[tuple] = set()
         self._make_controls()
-        self.plot = LivePlot(6.4, 3.4, label="")
+        self.plot = LivePlot(PAGE, 3.6, label="")
         self._axes = self.plot.figure.subplots()
         self.status.layout.min_height = "6em"  # four lines, so that the rows below do not move
         self._frozen_for: tuple = ()

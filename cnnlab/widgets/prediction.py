@@ -20,6 +20,7 @@ from cnnlab.comparison.question import Guess, Rule, check_question, which_is_bes
 from cnnlab.comparison.right_answer import check_comparison, find_outcome
 from cnnlab.errors import ConfigError
 from cnnlab.plots.predictions import plot_guess
+from cnnlab.plots.style import PAGE
 from cnnlab.training.progress import time_in_words
 from cnnlab.widgets.base import Panel, picture_row
 from cnnlab.widgets.web.live_plot import LivePlot
@@ -102,7 +103,7 @@ class PredictThenRun(Panel):
         self.takes = ipywidgets.Label(self._takes)
         self.answer.layout.width = self.confidence.layout.width = self.commit.layout.width = "auto"
         self.answer.style.description_width = self.confidence.style.description_width = "initial"
-        self.plot = LivePlot(7.2, 3.9, label="")
+        self.plot = LivePlot(PAGE, 4.2, label="")
         self.score = StatusLine()
 
     def _check_prediction(self, prediction: Prediction) -> Prediction:

@@ -12,6 +12,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs, bank, load_runs
 from cnnlab.plots.early_stopping import StoppingPicture
+from cnnlab.plots.style import PAGE
 from cnnlab.training.early_stopping import check_recording, stopping
 from cnnlab.training.history import History
 from cnnlab.widgets.base import Panel, control_row
@@ -55,7 +56,7 @@ class StoppingExplorer(Panel):
         super().__init__()
         self.recordings, self._left_out = recordings, left_out
         self._make_controls()
-        self.plot = LivePlot(7.2, 3.7, label="loss over the epochs")
+        self.plot = LivePlot(PAGE, 4.0, label="loss over the epochs")
         self._draw_axes()
         self._watch(self.recording, self.epochs, self.patience, self.min_delta)
         self._watch(self.metric, self.view, then=self._draw_axes)

@@ -40,7 +40,8 @@ def test_the_text_changes_in_place_and_one_line_stays(shared_lab, tmp_path):
         page.evaluate(RUN_THE_LAST)
         outputs = page.locator(".jp-Cell").last.locator(".jp-OutputArea-child")
         line = page.locator(".jp-OutputArea label")
-        expect(line).to_have_text(re.compile(r"epoch 1 of 2: validation accuracy [01]\.\d{3}, about [\dhmins ]+ left"))
+        words = r"epoch 1 of 2: validation accuracy [01]\.\d{3}, about [\dhmins ]+ left in this training"
+        expect(line).to_have_text(re.compile(words))
         bar = line.get_by_role("progressbar")
         assert bar.evaluate("bar => [bar.value, bar.max, bar.labels.length]") == [2, 4, 1]
         assert outputs.count() == 2

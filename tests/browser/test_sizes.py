@@ -10,6 +10,9 @@ from playwright.sync_api import Locator
 
 LARGEST = 900  # CSS pixels, the height of a panel
 SMALLEST = 160  # CSS pixels, the side of a picture on a narrow page
+CELL = 365  # CSS pixels, the width of a wide picture on a narrow page: tests/notebooks/test_runs.py counts on it
+LETTERS = 9  # CSS pixels, of the words around the pictures of a panel
+PICTURE = "from PIL import Image\nImage.new('RGB', (900, 90), 'navy')"
 # Panel → the label of a control, and a selector of the pictures that it changes.
 CHANGES = {
     "ConvolutionExplorer": ("kernel size", "canvas, .cnnlab-numbers"),
@@ -23,13 +26,18 @@ CHANGES = {
     "TrainingPanel": ("epochs", ".cnnlab-plot"),
     "Clinic": ("after epoch", ".cnnlab-plot"),
 }
+# The size of the letters of all words that are seen, text → CSS pixels.
+WORD_SIZES = """panel => Object.fromEntries(
+  [...panel.querySelectorAll('*')].filter(e => e.checkVisibility() && e.getBoundingClientRect().width > 1
+    && [...e.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim()))
+    .map(e => [e.textContent.trim().slice(0, 40), parseFloat(getComputedStyle(e).fontSize)]))"""
 CELLS = [QUESTION if name == "PredictThenRun" else MAKE.format(name) for name in CHANGES]
 
 
 @pytest.fixture(scope="module")
 def lab(shared_lab):
     """Yield the page with the panels in one notebook."""
-    with shared_lab.running(CELLS, height=900) as page:
+    with shared_lab.running([*CELLS, PICTURE], height=900) as page:
         yield page
 
 
@@ -65,6 +73,22 @@ def test_on_a_narrow_page_no_picture_is_tiny(lab, name):
     pictures = show(lab, name, 800).locator("canvas:visible").all()
     widths = {picture.evaluate("canvas => canvas.clientWidth") for picture in pictures}
     assert min(widths) >= SMALLEST
+
+
+def test_a_wide_picture_is_as_wide_as_its_cell(lab):
+    lab.set_viewport_size({"width": 800, "height": 900})
+    picture = lab.locator(".jp-CodeCell").last.locator(".jp-OutputArea-output img")
+    picture.evaluate("image => image.scrollIntoView()")
+    browser.wait_until_still(picture)
+    assert picture.evaluate("image => image.naturalWidth") > 800
+    assert CELL <= picture.evaluate("image => image.getBoundingClientRect().width") < CELL + 10
+
+
+@pytest.mark.parametrize("name", list(CHANGES))
+def test_on_a_narrow_page_no_words_around_a_picture_are_tiny(lab, name):
+    panel = show(lab, name, 800)
+    sizes = panel.evaluate(WORD_SIZES)
+    assert min(sizes.values()) >= LETTERS, sizes
 
 
 @pytest.mark.parametrize(("name", "count"), [("Clinic", 2), ("DrawDigit", 3)])

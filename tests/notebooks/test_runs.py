@@ -1,7 +1,7 @@
 """A notebook in a student's hands: another folder, no network, and every cell run twice.
 
 The first run of each cell is compared with what is stored, by strict nbval: what the cells above did twice must not
-change it.
+change it. The letters of every picture are measured as well: a student reads them in a small window, too.
 """
 
 import json
@@ -14,6 +14,8 @@ from nbclient import NotebookClient
 from places import NOTEBOOKS, REPOSITORY
 
 pytestmark = pytest.mark.timeout(900)  # a notebook twice, on a computer with one slow core; each cell still has 120 s
+NARROW = 365  # CSS pixels: the width of a picture in a window of 800 pixels, with the list of files beside the notebook
+SMALLEST = 9  # CSS pixels, of letters there; measured in JupyterLab, see tests/browser/test_sizes.py
 # Runs before the notebook: notes for each cell how far the verdicts whose words it asks for are from the border. That
 # is where the difference is half the interval, at 1.
 WATCH = """
@@ -33,6 +35,31 @@ def _noting(comparison):
 
 _comparison.Comparison.verdicts = property(_noting)
 """
+# Runs before the notebook: notes of every picture its width, the size of its smallest letters, in pixels, and a word.
+LETTERS = """
+import base64 as _base64, struct as _struct
+import IPython.core.pylabtools as _pictures
+
+_letters, _print_figure = [], _pictures.print_figure
+
+
+def _measuring(figure, *arguments, **options):
+    from matplotlib.axes import Axes
+    from matplotlib.text import Text
+
+    png = _print_figure(figure, *arguments, **options)
+    (width,) = _struct.unpack(">I", _base64.b64decode(png)[16:20])
+    without_axis = [ax for ax in figure.findobj(Axes) if not ax.axison]
+    hidden = {text for ax in without_axis for axis in (ax.xaxis, ax.yaxis) for text in axis.findobj(Text)}
+    shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    shown = [text for text in shown if text not in hidden]
+    for text in sorted(shown, key=Text.get_fontsize)[:1]:
+        _letters.append((width, text.get_fontsize() * figure.dpi / 72, text.get_text()))
+    return png
+
+
+_pictures.print_figure = _measuring
+"""
 
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))])
@@ -43,19 +70,22 @@ def test_every_cell_can_be_run_twice_elsewhere_and_offline(name, tmp_path, monke
     folder.mkdir()
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    save = f"with open({str(results)!r}, 'w') as _file:\n    _json.dump(_asked, _file)"
-    first, last = nbformat.v4.new_code_cell(WATCH), nbformat.v4.new_code_cell(save)
+    save = f"with open({str(results)!r}, 'w') as _file:\n    _json.dump([_asked, _letters], _file)"
+    first, last = nbformat.v4.new_code_cell(WATCH + LETTERS), nbformat.v4.new_code_cell(save)
     notebook.cells = [first, *(copy for cell in cells for copy in (cell, again(cell))), last]
     nbformat.write(notebook, folder / "twice.ipynb")
     command = [sys.executable, "tools/check_notebooks.py", str(folder / "twice.ipynb")]
     check = subprocess.run(command, cwd=REPOSITORY, capture_output=True, encoding="utf8", timeout=880)
     assert check.returncode == 0, check.stdout + check.stderr
     assert f"passed  ({2 * len(cells) + 2} cells" in check.stdout
-    asked = json.loads(results.read_text())
+    asked, letters = json.loads(results.read_text())
     assert [source for source, _ in asked[:-1]] == [cell.source for cell in cells for _ in range(2)]
     strict = {cell.source for cell in cells if "nbval-ignore-output" not in cell.metadata.get("tags", [])}
     near = [source for source, ratios in asked if source in strict and any(0.5 < ratio < 2 for ratio in ratios)]
     assert not near, f"{near}: a verdict word near its border; give these cells the tag nbval-ignore-output"
+    assert len(letters) >= 2  # a picture, drawn twice
+    small = [(word, width) for width, size, word in letters if size * min(1, NARROW / width) < SMALLEST]
+    assert not small, f"words too small on a narrow page, with the width of their picture: {small}"
     assert list(folder.iterdir()) == [folder / "twice.ipynb"]  # nothing was left lying about
 
 

@@ -53,7 +53,7 @@ def test_cannot_tell_is_marked_over_all_levels():
     left, right = bracket(ax)
     assert left < 0
     assert right > 2
-    assert ax.get_title(loc="left") == "✔ Right: these runs cannot tell which is best: 5 or 7"
+    assert ax.get_title(loc="left") == "✔ Right: these runs cannot tell\nwhich is best: 5 or 7"
     assert [text.get_text() for text in ax.texts] == ["your guess: cannot tell, 50 % sure"]
 
 
@@ -102,5 +102,5 @@ def test_what_is_no_guesses_is_refused():
 
 def test_an_open_question_is_called_open():
     ax = plot_guess(comparison({3: [0.50, 0.60, 0.40], 5: [0.62, 0.55, 0.50]}), Guess("5"))
-    assert ax.get_title(loc="left") == "Open: these runs cannot tell which is best: 3 or 5"
+    assert ax.get_title(loc="left") == "Open: these runs cannot tell which\nis best: 3 or 5"
     assert [text.get_text() for text in ax.texts] == ["your guess: 5"]

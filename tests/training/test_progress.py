@@ -308,7 +308,7 @@ def test_who_wants_to_see_nothing_sees_nothing(executed, name):
 def test_the_display_says_epoch_accuracy_and_time_left(executed):
     texts = executed[1]["thirty epochs"]
     plain = [text["text/plain"] for text in texts if text != EMPTY]
-    pattern = r"epoch (\d+) of 30: validation accuracy [01]\.\d{3}, about [\dhmins ]+ left"
+    pattern = r"epoch (\d+) of 30: validation accuracy [01]\.\d{3}, about [\dhmins ]+ left in this training"
     epochs = [int(match[1]) for match in (re.fullmatch(pattern, text) for text in plain) if match]
     assert sorted(set(epochs)) == list(range(1, 31))
     assert epochs == sorted(epochs)
@@ -323,6 +323,8 @@ def test_the_second_training_of_a_cell_says_so(executed):
     plain = [text["text/plain"] for text in executed[1]["three trainings"]]
     said = list(dict.fromkeys(text.partition(": ")[0] for text in plain if "epoch 2 of 2" in text))
     assert said == ["epoch 2 of 2", "training 2 in this cell, epoch 2 of 2", "training 3 in this cell, epoch 2 of 2"]
+    assert all(text.endswith(" left in this training") for text in plain if " left" in text)
+    assert any(" left" in text for text in plain)
 
 
 def test_the_display_of_a_sweep_counts_runs(executed):
@@ -341,6 +343,7 @@ def test_two_executions_keep_the_same_and_the_page_has_one_line(executed, tmp_pa
     page, _ = HTMLExporter().from_notebook_node(again)
     assert page.count("trained 30 epochs") == 1
     assert " left<" not in page
+    assert " left in this training<" not in page
     assert "epoch 1 of 30" not in page
 
 

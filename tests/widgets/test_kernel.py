@@ -116,7 +116,7 @@ def test_the_axes_hold_what_plot_comparison_draws_and_nothing_of_before(panel):
     assert panel.comparison is None
     for name, value in {"padding": "same", "match_parameters": False, "reference": 7, "seeds": 3}.items():
         getattr(panel, name).value = value
-    figure = Figure((6.4, 3.4), layout="constrained")
+    figure = Figure((5.4, 3.6), layout="constrained")
     plot_comparison(panel.comparison, ax=figure.subplots())
     figure.canvas.draw()
     assert len(panel.plot.figure.axes) == len(figure.axes) == 2

@@ -43,7 +43,7 @@ def test_every_control_moves_the_marks_to_where_a_bare_loop_says(panel):
                 assert panel.status.value == (
                     stopping(HISTORY, epochs=epochs, patience=patience, min_delta=min_delta).words
                 )
-                assert picture(panel).shape == before.shape == (370, 720, 4)
+                assert picture(panel).shape == before.shape == (400, 540, 4)
 
 
 def test_the_picture_itself_changes_and_comes_back(panel):
@@ -52,7 +52,7 @@ def test_the_picture_itself_changes_and_comes_back(panel):
     panel.patience.value = 0  # stops in epoch 4, not in epoch 5; keeps the same epoch
     other = picture(panel)
     changed = (one != other).any(axis=(0, 2)).nonzero()[0]  # columns
-    assert 0 < changed.max() - changed.min() < 0.2 * 720  # about one epoch of ten is wide
+    assert 0 < changed.max() - changed.min() < 0.2 * 540  # about one epoch of ten is wide
     panel.patience.value = 1
     assert (picture(panel) == one).all()
 

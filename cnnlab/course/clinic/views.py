@@ -24,8 +24,10 @@ from cnnlab.plots.histograms import plot_activations, plot_weights
 from cnnlab.plots.history import plot_history
 from cnnlab.plots.images import gap_of, montage
 from cnnlab.plots.maps import plot_filters
+from cnnlab.plots.names import name_ticks
+from cnnlab.plots.style import LETTERS, PAGE, wrapped
 
-SIZE = (8.2, 4.3)  # inches
+SIZE = (8.2, 4.3)  # inches, in a panel
 PICTURES = 8  # in a row
 SIDE_BY_SIDE = ("curves", "gradients", "weights")  # the views with two axes, left and right
 
@@ -56,7 +58,7 @@ def plot_patient(
         raise ConfigError(f"plot_patient wants a patient, such as admit_patients()[3], got {type(patient).__name__}")
     check_arguments(plot_patient, {"epoch": epoch, "figure": figure})
     epoch = patient.check_epoch(epoch)
-    figure = plt.figure(figsize=SIZE, layout="constrained") if figure is None else figure
+    figure = plt.figure(figsize=(PAGE, SIZE[1]), layout="constrained") if figure is None else figure
     VIEWS[view](patient, epoch, figure)
     return figure
 
@@ -85,10 +87,10 @@ def draw_gradients(patient: Patient, epoch: int, figure: Figure) -> None:
         drawn = [line.get_ydata() for line in ax.lines]
         values = [float(value) for line in drawn for value in line if value > 0]
         ax.set_ylim(min([low, *values]) / 2, max([high, *values]) * 2)  # the same for most patients
-        ax.set_xticks(range(len(LAYERS)), LAYERS, fontsize=8)
+        name_ticks(ax.xaxis, range(len(LAYERS)), LAYERS, size=8 if figure.get_figwidth() >= SIZE[0] else LETTERS)
         ax.set_xlim(-0.3, len(LAYERS) - 0.7)
         if any(np.isnan(line).any() for line in drawn):  # NaN: a logarithmic axis can't show zero
-            ax.set_title("where there is no point, it is 0", fontsize=9)
+            ax.set_title(wrapped("where there is no point, it is 0", 12 * figure.get_figwidth() / 3), fontsize=LETTERS)
     describe(norms, f"Gradient norm by layer, from conv1 to logits, {'; '.join(map(_ends, flows, flows.values()))}.")
     ratios = [f"{layer.update_ratio:.2g}" for layer in flows["that the step uses"].values()]
     describe(steps, f"Step / weights by layer: {', '.join(ratios)}.")
@@ -122,7 +124,7 @@ def draw_inputs(patient: Patient, epoch: int, figure: Figure) -> None:  # noqa: 
     every = figure.subplots(len(rows), 1)
     for ax, (title, (images, labels)) in zip(every, rows.items(), strict=True):
         drawn = _draw_row(ax, images, labels, low, high)
-        ax.set_title(title, fontsize=9)
+        ax.set_title(wrapped(title, 11 * figure.get_figwidth()), fontsize=LETTERS)
     figure.colorbar(drawn, ax=list(every), label="what the network gets, per pixel", shrink=0.9)
 
 
@@ -152,7 +154,9 @@ def _draw_row(ax: Axes, images: Tensor, titles: list[str], low: float, high: flo
     picture, corners = montage(tiles, PICTURES, gap=gap_of(tiles, 0.3), above=gap_of(tiles, 0.35))
     ax.set_axis_off()
     for title, (top, left) in zip(titles, corners, strict=True):
-        ax.text(left + tiles.shape[2] / 2, top - 2.5, title, ha="center", va="baseline", fontsize=9, parse_math=False)
+        ax.text(
+            left + tiles.shape[2] / 2, top - 2.5, title, ha="center", va="baseline", fontsize=LETTERS, parse_math=False
+        )
     return ax.imshow(picture.squeeze(-1), cmap="grey", vmin=low, vmax=high, interpolation="nearest")
 
 

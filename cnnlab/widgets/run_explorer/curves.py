@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from cnnlab.plots.names import write_plainly
+from cnnlab.plots.names import name_ticks, write_plainly
 from cnnlab.plots.style import PALETTE, RECORDER_LABELS, UNITS, bin_edges, plain_legend
 from cnnlab.plots.ticks import log_scale
 from cnnlab.training.history import History
@@ -23,6 +23,7 @@ NOT_RECORDED = "not recorded:\ntrain with\ninsides=True\n(TrainingPanel:\ntick â
 WHICH = ("first", "second")  # what the plots and the pictures call the two runs
 PLOT = (3.9, 2.15)  # inches, the size of a plot
 SMALL = 8.5  # points
+MOST_NAMES = 4  # of layers; of more, every second or third has its name
 LONG_AXIS = 100  # a longer axis has labels at powers of ten only, and is drawn faster
 # The position of the axes, with room for their labels. To let matplotlib find it takes as long as all the rest.
 PLACES = {"left": 0.115, "right": 0.985, "bottom": 0.2, "top": 0.88, "wspace": 0.34}
@@ -64,7 +65,7 @@ class RunCurves:
         for ax in (losses, flow, activations, weights):
             ax.spines[["top", "right"]].set_visible(False)
             ax.tick_params(labelsize=SMALL)
-        flow.tick_params(axis="x", labelsize=SMALL - (1 if len(self._layers) <= 4 else 2.5))  # so that all names fit
+        flow.tick_params(axis="x", labelsize=SMALL - 1)  # so that MOST_NAMES fit
         plot.freeze([self._cursor, *self._dots, *self._flow], solve=False)
         notes = self._activation_notes + self._weight_notes
         distributions.freeze([*self._activations, *self._weights, *notes], solve=False)
@@ -123,7 +124,10 @@ class RunCurves:
         lines = [ax.plot([], [], **look)[0] for look in LOOKS]
         names = sorted({name: 0 for flow in flows for name in flow}, key=self._depth)
         self._layers = names  # a network that lacks a layer has no marker there
-        ax.set_xticks(range(len(names)), names)
+        if len(names) <= MOST_NAMES:
+            ax.set_xticks(range(len(names)), names)
+        else:
+            name_ticks(ax.xaxis, range(len(names)), names, size=SMALL - 1, upright=False)
         _name(ax, RECORDER_LABELS[FLOW], "layer, input to output")
         ax.set_xlim(-0.3, max(1, len(names)) - 0.7)
         if norms:

@@ -56,7 +56,7 @@ class ComparedRuns(ipywidgets.VBox):
 
     def show_runs(self, runs: Iterable[Run]) -> str:
         """Compare these runs, and return the code that repeats the comparison; "" if nothing can be compared."""
-        runs, code, self.names = list(runs), "", ""
+        runs, code, self.names, halves = list(runs), "", "", []
         self.plot.figure.clear()
         try:
             with warnings.catch_warnings(record=True) as caught:  # shown here: on standard error nobody sees them
@@ -71,12 +71,13 @@ class ComparedRuns(ipywidgets.VBox):
             self.names = "; ".join(f"{letters[row.level]}: {row.level}" for row in comparison.levels)
             cautions = [*_unfair(runs, comparison, letters), *(str(warning.message) for warning in caught)]
             self.table.value = _table_of(comparison, letters) + "".join(map(_caution, cautions))
-            plot_comparison(_lettered(comparison, letters), ax=self.plot.figure.subplots())
+            left = plot_comparison(_lettered(comparison, letters), ax=self.plot.figure.subplots())
+            halves = [left, self.plot.figure.axes[1]]
             chosen = comparison.levels[0].level
             against = None if letters[chosen] == "A" else str(chosen)
             code = comparison_code([run.experiment for run in runs], metric=self.metric.value, against=against)
         self.plot.freeze([])
-        self.plot.show(label=words)
+        self.plot.show(label=words, cuts=self.plot.between(halves))  # on a narrow page, one half below the other
         return code
 
     def _compare(self, runs: list[Run]) -> tuple[Comparison, dict[str, str]]:

@@ -17,14 +17,13 @@ from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.training.history import History
 from cnnlab.training.loop import EpochState
-from cnnlab.widgets.asking_button import AskingButton
-from cnnlab.widgets.base import control_row, flowing_row
+from cnnlab.widgets.base import control_row
 from cnnlab.widgets.form import GROUPS, make_controls, name_usual_values, read_experiment, show_knobs
 from cnnlab.widgets.tabs import Tabs
 from cnnlab.widgets.trainer import SHORTEST, Trainer, check_base
-from cnnlab.widgets.training.comparison import NO_RUNS, ComparedRuns
+from cnnlab.widgets.training.comparison import NO_RUNS
 from cnnlab.widgets.training.curves import Curves
-from cnnlab.widgets.training.kept_runs import KeptRuns
+from cnnlab.widgets.training.finished_runs import FinishedRuns, count
 
 LAYERS_REGION = 'tabindex="0" role="region" aria-label="layers"'  # focusable, so that the keys scroll it
 SNAPSHOTS = 20  # steps from epoch 0 to the last epoch; the weights at each end are kept
@@ -86,21 +85,19 @@ class TrainingPanel(Trainer):
     def __init__(self, base: Experiment | None = None) -> None:
         base = Experiment(train_size=2000, validation_size=1000) if base is None else check_base(base)
         super().__init__()
-        self._store, self._not_kept = KeptRuns(), ""
-        self._earlier: dict[str, Run] = {run.experiment.key: run for run in self._store.load()}
-        self._finished: dict[str, Run] = {}
+        self._finished = FinishedRuns()
         self._counted = "", 0  # a folder, and the number of pictures in it
         self._make_controls(base)
         self._make_outputs()
         self._guarded(self._show_runs)
-        if self._earlier:
+        if self._finished.earlier:
             self.views.choice.value = COMPARISON
         self._guarded(self._draw)
         self._watch(*self.controls.values(), self.seeds)
         self._watch(self.metric, self.reference, self.show_earlier, then=self._show_runs)
         self._watch(self.views.choice, then=lambda: None)  # the picture in the notebook shows the chosen tab, too
         self.forget.on_click(lambda _button: self._guarded(self.asking.ask))
-        self.asking.yes.on_click(lambda _button: self._guarded(self._forget))
+        self.asking.yes.on_click(lambda _button: self._guarded(self._forget_runs))
         self.children = self._rows()
         self._measure_speed()
 
@@ -112,12 +109,12 @@ class TrainingPanel(Trainer):
     @property
     def runs(self) -> Runs:
         """The runs that this panel has trained, for `compare`, `plot_curves` and other functions of runs."""
-        return Runs(self._finished.values())
+        return Runs(self._finished.own.values())
 
     @property
     def earlier_runs(self) -> Runs:
         """The newest of the runs that were kept earlier; `earlier_runs + runs` are all."""
-        return Runs(self._earlier.values())
+        return Runs(self._finished.earlier.values())
 
     def _make_controls(self, base: Experiment) -> None:
         self.controls = make_controls(base)
@@ -125,8 +122,7 @@ class TrainingPanel(Trainer):
         self.seed.description = "first seed"
         self.seeds = ipywidgets.IntSlider(1, 1, 10, description="seeds (runs)")
         self.insides = ipywidgets.Checkbox(False, description="record the insides", indent=False)
-        self.show_earlier = ipywidgets.Checkbox(True, indent=False)
-        self.asking = AskingButton("Forget these runs", "trash", self._question, yes="Forget them", no="Keep them")
+        self.show_earlier, self.asking = self._finished.show_earlier, self._finished.asking
         self.forget = self.asking.button
 
     def _name_controls(self, controls: dict[str, Any]) -> None:
@@ -161,16 +157,14 @@ class TrainingPanel(Trainer):
         self.seed: ipywidgets.IntSlider = controls["seed"]
 
     def _make_outputs(self) -> None:
-        self.layers, self.code, self.comparison_code, self.kept = (ipywidgets.HTML() for _ in range(4))
-        self.curves, self.comparison = Curves(), ComparedRuns()
+        self.layers, self.code, self.comparison_code = (ipywidgets.HTML() for _ in range(3))
+        self.curves, self.comparison, self.kept = Curves(), self._finished.comparison, self._finished.kept
         self.metric, self.reference = self.comparison.metric, self.comparison.reference
         self.table, self.compared = self.comparison.table, self.comparison.plot
         self._drawn = 0.0
         self.views = Tabs({
             CURVES: self.curves,
-            COMPARISON: ipywidgets.VBox([
-                self.comparison, flowing_row(self.show_earlier, self.asking), self.kept,
-            ]),
+            COMPARISON: self._finished,
             LAYERS: self.layers,
             CODE: ipywidgets.VBox([
                 _heading("These settings"), self.code, _heading("The whole comparison"), self.comparison_code,
@@ -206,7 +200,7 @@ class TrainingPanel(Trainer):
             part.remove_class("cnnlab-stale")
         self.start.disabled = self._training
         parameters = sum(row.parameters for row in layers)
-        self.status.say(f"{parameters:,} parameters; {_count(seeds, 'run')} of {_count(experiment.epochs, 'epoch')}")
+        self.status.say(f"{parameters:,} parameters; {count(seeds, 'run')} of {count(experiment.epochs, 'epoch')}")
         self._show_estimate([experiment] * seeds)
 
     def _check_folder(self, folder: str, experiment: Experiment) -> None:
@@ -245,58 +239,20 @@ class TrainingPanel(Trainer):
 
     def _take(self, finished: Run) -> None:
         self._show_curves(finished.history, epochs=finished.experiment.epochs)
-        self._finished[finished.experiment.key] = finished
-        try:
-            self._store.keep(finished)
-        except (OSError, ConfigError) as error:
-            self._not_kept = f"The latest run is not kept for another day: {error}."
-        else:
-            self._not_kept = ""
+        self._finished.add(finished)
         self._guarded(self._show_runs)
 
     def _in_plain_words(self) -> str:
         is_compared = self.views.choice.value == COMPARISON
         return super()._in_plain_words() + (f"\n{self.comparison.names}" if is_compared else "")
 
-    # --- The finished runs
-
-    def _shown(self) -> dict[str, Run]:
-        """Return key → run of what is compared: the earlier runs, if the box is ticked, and this panel's own."""
-        return (self._earlier if self.show_earlier.value else {}) | self._finished
-
     def _show_runs(self) -> None:
-        """Compare the finished runs, and say where they are kept."""
-        shown = self._shown()
-        self.asking.close_question()
-        self.forget.disabled = not shown
-        self.show_earlier.description = f"earlier runs ({len(self._earlier)})"
-        self.show_earlier.layout.display = None if self._earlier else "none"
-        code = self.comparison.show_runs(shown.values())
+        """Compare the finished runs, and show the code that repeats the comparison."""
+        code = self._finished.show()
         self.comparison_code.value = _as_code(code) if code else html.escape(NO_RUNS)
-        lines = [*self._notes(), *filter(None, [self._not_kept]), *self._store.faults]
-        self.kept.value = "".join(f'<p class="cnnlab-note">{html.escape(line)}</p>' for line in lines)
 
-    def _notes(self) -> list[str]:
-        """Say where the runs are kept, and how many of them are not shown."""
-        if not self._earlier and not self._finished:
-            return []
-        where = f"Your runs are kept in {self._store.folder}, with the weights of their first and last epoch."
-        older = f" {_count(self._store.left_out, 'older run')} are not shown: load_runs({str(self._store.folder)!r})"
-        return [where + (f"{older} loads all." if self._store.left_out else "")]
-
-    def _question(self) -> str:
-        """Ask whether to forget what is shown, and say how many of these runs are from earlier."""
-        shown = self._shown()
-        earlier = sum(key not in self._finished for key in shown)
-        of_them = f" ({earlier} of them from earlier)" if earlier else ""
-        return f"Forget {_count(len(shown), 'run')}{of_them}? They cannot be brought back."
-
-    def _forget(self) -> None:
-        keys = list(self._shown())
-        self._store.forget(keys)
-        for key in keys:
-            self._earlier.pop(key, None)
-            self._finished.pop(key, None)
+    def _forget_runs(self) -> None:
+        self._finished.forget()
         self._show_runs()
 
 
@@ -310,11 +266,6 @@ def _spread(epochs: int) -> list[int]:
 def _heading(text: str) -> ipywidgets.HTML:
     """Return a heading that a screen reader finds."""
     return ipywidgets.HTML(f'<div class="cnnlab-heading" role="heading" aria-level="3">{html.escape(text)}</div>')
-
-
-def _count(number: int, noun: str) -> str:
-    """Return the number with the noun, in the plural if it is not 1."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _as_code(text: str) -> str:

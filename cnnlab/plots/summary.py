@@ -20,7 +20,7 @@ from cnnlab.plots.style import LETTERS, PAGE, axis_label, new_axes
 if TYPE_CHECKING:
     import pandas
 
-ONE_LINE, TWO_LINES = 1.25, 0.53  # inches, the width of a column whose cells have one line, or two
+ONE_LINE, TWO_LINES = 1.25, 0.52  # inches, the width of a column whose cells have one line, or two
 LOG_RANGE = 100  # the colours of a metric that varies by more than this factor follow its logarithm
 
 
@@ -63,7 +63,7 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
             table[[metric, columns[columns.index(metric) + 1]]].itertuples(index=False)
         ):
             colour = "white" if shades[row, column] <= 0.6 else "black"  # black, too, where no number has no colour
-            words = plus_minus(mean, spread).replace(" ± ", "\n±") if is_narrow else plus_minus(mean, spread)
+            words = plus_minus(mean, spread, short=is_narrow).replace(" ± ", "\n±" if is_narrow else " ± ")
             ax.text(column, row, words, ha="center", va="center", fontsize=LETTERS, color=colour, linespacing=1)
     titles = [textwrap.fill(axis_label(metric), 15) for metric in metrics]
     ax.set_xticks(range(len(metrics)), titles, fontsize=LETTERS, rotation=90 if is_narrow else 0)
@@ -90,8 +90,8 @@ def _shades(metric: str, means: np.ndarray) -> np.ndarray:
     return 1 - shades if higher_is_better(metric) is False else shades
 
 
-def plus_minus(mean: float, spread: float) -> str:
-    """Return mean ± spread, both to the first digit of the spread, or to its second if the first is 1.
+def plus_minus(mean: float, spread: float, *, short: bool = False) -> str:
+    """Return mean ± spread, both to the first digit of the spread, or to its second if the first is 1 and not short.
 
     Of one seed, or of seeds that agree, return the mean alone.
 
@@ -105,5 +105,5 @@ def plus_minus(mean: float, spread: float) -> str:
     if 0 < abs(mean) < 1e-3:
         return f"{mean:.1e} ± {spread:.0e}"
     first_digit, _, power = f"{spread:.1e}".partition(".")
-    digits = max(0, (first_digit == "1") - int(power.partition("e")[2]))
+    digits = max(0, (first_digit == "1" and not short) - int(power.partition("e")[2]))
     return f"{mean:.{digits}f} ± {spread:.{digits}f}"

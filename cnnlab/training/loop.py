@@ -146,7 +146,7 @@ class Training:
             )  # fmt: skip
         except OSError as error:
             if not self.has_warned:
-                warnings.warn(f"checkpoint: {error}; the training goes on without it", stacklevel=5)
+                warnings.warn(f"checkpoint: {error}; the training goes on without it", stacklevel=6)
             self.has_warned = True
 
     def history(self) -> History:

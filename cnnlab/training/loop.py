@@ -220,10 +220,12 @@ def _one_pass(
     bar: Progress,
 ) -> LossAndAccuracy:
     """Take one optimizer step a batch; return the mean loss and accuracy of the batches, each before its step."""
-    losses, answers = [], []
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     order = order.to(split.labels.device)
-    for number, chosen in enumerate(order.split(batch_size), start=1):
+    # What is kept of each batch has its place before the first one. A small tensor for each would lie between the large
+    # ones that come and go. The holes that these leave would then be too small for the next, and memory would grow.
+    batches, losses, answers = order.split(batch_size), torch.empty(0), torch.empty_like(order)
+    for number, (chosen, answer) in enumerate(zip(batches, answers.split(batch_size), strict=True), start=1):
         if stop is not None and stop.is_set():
             raise Stopped
         labels = split.labels[chosen]
@@ -235,14 +237,16 @@ def _one_pass(
             parameter.grad = None
         loss.backward()
         optimizer.step()
-        losses.append(loss.detach())
-        answers.append(logits.detach().argmax(1))
+        if number == 1:
+            losses = loss.new_empty(len(batches))
+        losses[number - 1] = loss.detach()
+        answer.copy_(logits.detach().argmax(1))
         bar.batch_done()
-    losses = torch.stack(losses).cpu().double()  # here the processor waits for the device, and not before
+    losses = losses.cpu().double()  # here the processor waits for the device, and not before
     if not losses.isfinite().all():
         raise Diverged(int(losses.isfinite().logical_not().nonzero()[0]) + 1)
-    sizes = torch.tensor([len(chosen) for chosen in order.split(batch_size)])
-    hits = int((torch.cat(answers) == split.labels[order]).sum())
+    sizes = torch.tensor([len(chosen) for chosen in batches])
+    hits = int((answers == split.labels[order]).sum())
     return LossAndAccuracy(float(losses @ sizes.double()) / len(order), hits / len(order))
 
 

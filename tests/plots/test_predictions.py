@@ -63,7 +63,7 @@ def test_names_are_text_and_no_formulas():
     ax = plot_guess(result, Guess("$x^2 <b>one</b>", 0.5))
     ax.figure.canvas.draw()  # a formula that is none would raise here
     assert levels(ax) == sorted(table, reverse=True)
-    assert ax.texts[0].get_text().replace("\n", " ") == "your guess: $x^2 <b>one</b>, 50 % sure"
+    assert ax.texts[0].get_text() == "your guess: $x^2 <b>one</b>, 50 %\nsure"
 
 
 def test_a_guess_that_is_no_level_is_refused():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import fnmatch
+import functools
 import glob
 import inspect
 from collections.abc import Callable
@@ -12,10 +13,12 @@ from collections.abc import Callable
 from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 
-from cnnlab.course.practice import all_exercises, check, outcome_of
+from cnnlab.course import practice
+from cnnlab.course.practice import all_exercises, outcome_of
 from cnnlab.course.student_functions import words_of
 from cnnlab.course.time_limit import time_limit
 
+SIGNATURE = inspect.signature(practice.check)
 HOOK = "_cnnlab_marks"  # among Python's own names: `%reset` leaves them
 MAGICS = ("run_cell_magic", "run_line_magic")  # what %%time and %time are to Python; the code is their last argument
 
@@ -36,10 +39,12 @@ class Checks:
     def __init__(self, shell: InteractiveShell, seconds: float, say: Callable[..., object]) -> None:
         self.names, self.seconds, self.say = shell.user_ns, seconds, say
         self.every = all_exercises()
+        self.check: Callable | None = None
         self.checked: set[str] = set()
         self.checked_in_cell: set[str] = set()
+        self.check = practice.check = self.also_checked(practice.check)  # under whatever name it is imported
         setattr(builtins, HOOK, self.also_checked)
-        shell.ast_transformers.append(self)
+        shell.ast_transformers.append(self)  # where the notebook has a `check` of its own
 
     def visit(self, tree: ast.AST) -> ast.AST:
         """Change `check(…)` into `HOOK(check)(…)`; IPython calls this before it runs a cell."""
@@ -50,10 +55,13 @@ class Checks:
 
     def also_checked(self, function: Callable) -> Callable:
         """Return a function that checks the answer anew before it does what `function` does."""
+        if function is self.check:
+            return function
 
+        @functools.wraps(function)
         def checked(*arguments: object, **named: object) -> object:
             try:
-                call = inspect.signature(check).bind(*arguments, **named).arguments
+                call = SIGNATURE.bind(*arguments, **named).arguments
             except TypeError:
                 call = {"name": None}  # her own function of that name
             if isinstance(call["name"], str) and call["name"] in self.every:

@@ -99,7 +99,7 @@ def run_apart(notebook: Path, *, seconds: float, cell_seconds: float) -> Report:
     temporary.mkdir(parents=True, exist_ok=True)
     places = {"HOME": home, "USERPROFILE": home, "CNNLAB_COURSE": home / "my_course"}
     places |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary)
-    python = [sys.executable, "-P"]  # no modules of hers before the runner has shut itself in
+    python = [sys.executable, "-P"]  # no module of hers, such as a torch.py, before the runner has set its limits
     command = [*namespaces(), *python, "-m", "cnnlab.course.marks.runner", str(notebook), str(cell_seconds)]
     environment = os.environ | ENVIRONMENT | {name: str(place) for name, place in places.items()}
     begin = time.monotonic()

@@ -13,6 +13,9 @@ import sys
 from pathlib import Path
 from typing import IO
 
+import nbformat
+from IPython.core.interactiveshell import InteractiveShell
+
 from cnnlab.course.marks.check_calls import Checks
 from cnnlab.course.marks.own_folder import write_only_in
 from cnnlab.course.marks.own_mounts import SHARED_MEMORY, read_only_but
@@ -35,7 +38,7 @@ def main(arguments: list[str]) -> None:
     for stream in (0, 1, 2):  # what the notebook asks for and prints
         os.dup2(nothing, stream)
     os.chdir(path.parent)
-    sys.path.insert(0, "")  # her own modules, from now on
+    sys.path.insert(0, "")  # her own modules count from now on, not before the limits were there
     run_notebook(path, seconds, report)
     report.flush()
     os._exit(0)  # threads of the notebook do not hold the process
@@ -62,8 +65,6 @@ def limit_resources() -> None:
 
 def run_notebook(path: Path, seconds: float, report: IO[str]) -> None:
     """Run every code cell, and report each cell that fails and the outcome of each exercise."""
-    import nbformat
-    from IPython.core.interactiveshell import InteractiveShell
 
     def say(**fields: object) -> None:
         report.write(json.dumps(fields) + "\n")

@@ -8,6 +8,7 @@ import fnmatch
 import functools
 import glob
 import inspect
+import re
 from collections.abc import Callable
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -19,6 +20,7 @@ from cnnlab.course.student_functions import words_of
 from cnnlab.course.time_limit import time_limit
 
 SIGNATURE = inspect.signature(practice.check)
+WRITTEN = re.compile(r"""\bcheck\(\s*f?["']([^"'\n]+)""")
 HOOK = "_cnnlab_marks"  # among Python's own names: `%reset` leaves them
 MAGICS = ("run_cell_magic", "run_line_magic")  # what %%time and %time are to Python; the code is their last argument
 
@@ -103,7 +105,8 @@ class Checks:
 def find_checks(source: str) -> list[tuple[str, str]]:
     """Return the exercise and the code of the answer of each `check("name", answer)` in a cell, magics or not.
 
-    Where the name is an f-string, each of its values is `*`, and the answer is not known: `...`.
+    Where the name is an f-string, each of its values is `*`, and the answer is not known: `...`. It is not known either
+    in a cell that is no Python.
 
     >>> find_checks('check("01-output-size", 28 - 2)')
     [('01-output-size', '28 - 2')]
@@ -113,7 +116,7 @@ def find_checks(source: str) -> list[tuple[str, str]]:
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
         return [check for call in calls for check in _checks_of(call)]
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # no Python, a zero byte, a thousand brackets
-        return []
+        return [(re.sub(r"\{.*?\}", "*", glob.escape(name)), "...") for name in WRITTEN.findall(source)]
 
 
 def _checks_of(call: ast.Call) -> list[tuple[str, str]]:

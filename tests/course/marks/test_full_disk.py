@@ -18,7 +18,7 @@ from cnnlab.course.marks.marks import mark_class
 from cnnlab.errors import ConfigError
 
 FILLER = "for number in range(3000):\n    open(f'{number}.txt', 'w').close()\nwhile True:\n    pass"
-BESIDE = f'import time\nfor _ in range(30):\n    time.sleep(0.1)\ncheck("{NAME}", 26)'  # 3 seconds beside the filler
+BESIDE = f'import time\nfor _ in range(20):\n    time.sleep(0.1)\ncheck("{NAME}", 26)'  # 2 seconds beside the filler
 
 
 @pytest.fixture

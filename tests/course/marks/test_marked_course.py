@@ -21,7 +21,7 @@ def clinic(path, diagnoses, treatments):
     cells = {cell.id: cell.source for cell in nbformat.read(NOTEBOOKS / "09_clinic.ipynb", as_version=4).cells}
     changes = {
         "setup": ("", ""),
-        "admit": ("my_seed = 0", f"my_seed = {SEED}"),
+        "admit": ("my_seed = 0", f"from cnnlab import treat\n\nmy_seed = {SEED}"),
         "diagnose": ("for number, answer in", f"my_diagnoses |= {diagnoses!r}\nfor number, answer in"),
         "cure": ("changes = [", f"my_treatments |= {treatments!r}\nchanges = ["),
     }

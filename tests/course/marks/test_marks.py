@@ -25,6 +25,7 @@ from cnnlab.course.marks.marks import mark_class, mark_one
 from cnnlab.course.marks.submissions import Submission
 from cnnlab.errors import ConfigError
 
+LIMITS = {"cell_seconds": 3, "seconds": 60}
 NETWORK = "/proc/self/ns/net"  # a link that names the network of a process
 
 
@@ -48,7 +49,7 @@ def marked(tmp_path_factory):
     (inbox / "damaged.ipynb").write_text("{")
     (inbox / "broken.zip").write_bytes(b"PK")
     lines = []
-    made = mark_class(inbox, root / "marks.csv", cell_seconds=3, seconds=60, workers=2, say=lines.append)
+    made = mark_class(inbox, root / "marks.csv", **LIMITS, workers=2, say=lines.append)
     return {marks.student: marks for marks in made}, root, lines, connected
 
 
@@ -131,10 +132,10 @@ def test_it_goes_on_where_it_was_and_marks_what_has_changed(marked, monkeypatch)
     _, root, _, _ = marked
     runs = []
     monkeypatch.setattr(module, "mark_one", lambda submission, *_, **__: runs.append(submission) or Marks("", ""))
-    mark_class(root / "inbox", root / "marks.csv")
+    mark_class(root / "inbox", root / "marks.csv", **LIMITS)
     assert [submission.student for submission in runs] == []
     notebook(root / "inbox/right.ipynb", IMPORT, "answer = 27")
-    mark_class(root / "inbox", root / "marks.csv")
+    mark_class(root / "inbox", root / "marks.csv", **LIMITS)
     assert [submission.student for submission in runs] == ["right"]
 
 

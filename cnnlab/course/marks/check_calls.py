@@ -25,7 +25,7 @@ HOOK = "_cnnlab_marks"  # among Python's own names: `%reset` leaves them
 MAGICS = ("run_cell_magic", "run_line_magic")  # what %%time and %time are to Python; the code is their last argument
 
 
-class Checks:
+class Checks(ast.NodeTransformer):
     """Check each exercise that a notebook checks, whatever `check` means in there.
 
     Parameters
@@ -126,7 +126,7 @@ def _checks_of(call: ast.Call) -> list[tuple[str, str]]:
         case "check", {"name": ast.Constant(value=str(name)), "answer": answer}:
             return [(glob.escape(name), ast.unparse(answer))]
         case "check", {"name": ast.JoinedStr(values=parts), "answer": _}:
-            fixed = (glob.escape(part.value) if isinstance(part, ast.Constant) else "*" for part in parts)
+            fixed = (glob.escape(str(part.value)) if isinstance(part, ast.Constant) else "*" for part in parts)
             return [("".join(fixed), "...")]
         case function, _ if function in MAGICS and call.args and isinstance(call.args[-1], ast.Constant):
             return find_checks(str(call.args[-1].value))

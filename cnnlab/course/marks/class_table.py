@@ -107,7 +107,7 @@ def draw_class(marked: Sequence[Marks]) -> Figure:
         widths = [counts[name][outcome] for name in order]
         ax.barh(order, widths, left=left, color=colour, hatch=hatches[outcome], edgecolor="white", label=outcome)
         left = [begin + width for begin, width in zip(left, widths, strict=True)]
-    ax.set(xlabel=f"students (of {len(marked)})", xlim=(0, max(1, len(marked))))
+    ax.set(xlabel=f"students (of {len(marked)})", xlim=(0, max(1, len(marked))), ylim=(-0.7, len(order) - 0.3))
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9)
     return figure

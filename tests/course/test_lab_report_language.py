@@ -13,11 +13,12 @@ from tiny_sweeps import TINY, quiet
 
 from cnnlab.__main__ import main as program
 from cnnlab.course import lab_report as package
-from cnnlab.course.lab_report import pictures, sentences
+from cnnlab.course import sentences
+from cnnlab.course.lab_report import pictures
 from cnnlab.course.lab_report.blocks import Image
 from cnnlab.course.lab_report.report import lab_report
-from cnnlab.course.lab_report.sentences import say, written_in
 from cnnlab.course.lab_report.tables import METRICS
+from cnnlab.course.sentences import say, written_in
 from cnnlab.course.translation import fingerprint, read_translations, translated
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.exam import Exam

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from said import find_in_marks, is_translated, without_marks
+
 from cnnlab.course.answer_values import as_number, is_attempted
 from cnnlab.course.practice import find_exercise
 
@@ -26,7 +28,10 @@ class Case(NamedTuple):
 
 
 def run_case(name: str, case: Case) -> None:
-    """Assert that an exercise takes all right answers, and refuses all wrong ones in the words expected."""
+    """Assert that an exercise takes all right answers, and refuses all wrong ones in the words expected.
+
+    All these words have a translation.
+    """
     exercise = find_exercise(name)
     find_mistake = exercise.find_mistake
     assert len(case.right) >= 2, name
@@ -37,8 +42,10 @@ def run_case(name: str, case: Case) -> None:
         assert find_mistake(answer) is None, (name, "right", place, find_mistake(answer))
     for place, (answer, words) in enumerate(case.wrong):
         assert is_attempted(answer), (name, "wrong", place)
-        mistake = find_mistake(answer)
+        mistake = find_in_marks(find_mistake, answer)
         assert isinstance(mistake, str), (name, "wrong", place)
+        assert is_translated(mistake), (name, "wrong", place, mistake)
+        mistake = without_marks(mistake)
         assert words in mistake, (name, "wrong", place, mistake)
         assert not gives_away(mistake.replace(repr(answer), ""), case.right[0]), (name, "wrong", place, mistake)
 

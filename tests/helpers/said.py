@@ -64,11 +64,6 @@ def find_in_marks(find_mistake: Callable[[Any], str | None], answer: Any) -> str
         return find_mistake(answer)
 
 
-def without_marks(words: str) -> str:
-    """Return words without the marks."""
-    return words.replace("⟦", "").replace("⟧", "")
-
-
 def outside_of_marks(words: str) -> str:
     """Return what of the words stands outside of all marks.
 
@@ -79,6 +74,13 @@ def outside_of_marks(words: str) -> str:
     while count:
         words, count = re.subn(r"⟦[^⟦⟧]*⟧", " ", words)
     return words
+
+
+def find_translated(find_mistake: Callable[[Any], str | None], answer: Any) -> str | None:
+    """Return in English what is wrong with an answer, once it is seen that all of it has a translation."""
+    words = find_in_marks(find_mistake, answer)
+    assert words is None or is_translated(words), words
+    return words and words.replace("⟦", "").replace("⟧", "")
 
 
 def is_translated(words: str) -> bool:

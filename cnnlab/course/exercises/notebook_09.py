@@ -77,8 +77,8 @@ def wrong_cure(number: int, answer: object) -> str | None:
     changed = [name for name, value in answer.treatment.items() if value != getattr(_admitted(answer), name)]
     if len(changed) > 1:
         return say(
-            "You changed {count} settings: {names}. Change one, else you can't say what helped.",
-            count=len(changed), names=", ".join(changed),
+            "You changed {count} settings, {names}. Change one, else you can't say what helped.",
+            count=len(changed), names=f" {say('and')} ".join(changed),
         )  # fmt: skip
     numbers = read_symptoms(answer)
     if cause and has_sign(disease, numbers):

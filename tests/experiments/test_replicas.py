@@ -74,9 +74,21 @@ def test_each_optimizer_does_what_it_does_alone():
         assert_alike(each.history, alone(experiment)[1])
 
 
-def test_verdicts_are_the_same():
-    base = TINY.replace(structure="mark", train_size=200, validation_size=100, epochs=6)
-    experiments = grid(base, learning_rate=[0.01, 0.011, 1e-6], seed=range(4))
+@pytest.mark.parametrize(
+    ("settings", "rates"),  # two rates that are alike, and one with which nothing is learnt
+    [
+        ({}, [0.01, 0.011, 1e-6]),
+        ({"optimizer": "sgd"}, [0.1, 0.11, 1e-6]),
+        ({"optimizer": "rmsprop"}, [0.003, 0.0033, 1e-6]),
+        ({"pooling": "avg"}, [0.01, 0.011, 1e-6]),
+        ({"padding": "valid"}, [0.01, 0.011, 1e-6]),
+        ({"dropout": 0.3}, [0.01, 0.011, 1e-6]),
+    ],
+    ids=str,
+)
+def test_verdicts_are_the_same(settings, rates):
+    base = TINY.replace(structure="mark", train_size=200, validation_size=100, epochs=6, **settings)
+    experiments = grid(base, learning_rate=rates, seed=range(4))
     verdicts = [
         compare(sweep(experiments, progress=False, **how), by="learning_rate", metric="validation_loss").verdicts
         for how in ({"replicas": 12}, {"workers": 1})

@@ -45,8 +45,11 @@ def time_both(data: Data, rounds: int, **network) -> tuple[float, float, float]:
 def compare_loops(rounds: int, most: int) -> Iterator[str]:
     """Yield the lines of the tables of images and of channels; most is the largest number of images to train on."""
     for title, settings in (
-        ("images", [(f"{count:,}", count, {}) for count in IMAGES]),
-        ("channels", [(f"{first}, {second}", 2_000, {"channels": (first, second)}) for first, second in CHANNELS]),
+        ("images (16, 32 channels)", [(f"{count:,}", count, {}) for count in IMAGES]),
+        (
+            "channels (2,000 images)",
+            [(f"{first}, {second}", 2_000, {"channels": (first, second)}) for first, second in CHANNELS],
+        ),
     ):
         yield f"| {title} | `fit`, max (s) | bare / `fit` | `fit`, average (s) | bare / `fit` |"
         yield "| ---: | ---: | ---: | ---: | ---: |"

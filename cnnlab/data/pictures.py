@@ -89,15 +89,17 @@ def has_more_pictures(picture: Image.Image) -> bool:
 def _in_words() -> Iterator[None]:
     """Raise DataError for whatever Pillow raises for a damaged file, and keep its warnings of such files to ourselves.
 
-    For made-up sizes and broken tags it raises nearly every kind of exception, from KeyError to MemoryError.
+    For made-up sizes and broken tags it raises nearly every kind of exception, from KeyError to MemoryError. An icon
+    holds a picture with a header of its own: only Pillow sees that one's size before it is unpacked, and warns.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     except DataError:
         raise
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooManyPixels(f"has more than {MOST_PIXELS:,} pixels") from error
     except Exception as error:
         raise DataError(UNREADABLE) from error
@@ -109,7 +111,7 @@ def _decode(picture: Image.Image) -> Iterator[np.ndarray]:
     picture.load()
     clear, scale = picture.info.get("transparency"), _Scale(picture)
     ImageOps.exif_transpose(picture, in_place=True)
-    if picture.mode == "F" or picture.mode.startswith("I"):
+    if picture.mode == "F" or picture.mode.startswith("I") or (picture.mode == "L" and scale.is_signed):
         values = np.asarray(picture)
         plane = scale.apply(values)
         yield np.where(values == clear, np.float32(1), plane) if isinstance(clear, int) else plane
@@ -157,6 +159,8 @@ class _Scale:
             _check_decimal(values)
             plane = values
         else:
+            if values.dtype == np.uint8:  # Pillow gives signed numbers of 8 bits as if they were not signed
+                values = values.view(np.int8)
             if self.bits == 32 and not self.is_signed:
                 values = values.view(np.uint32)
             bits = 16 if self.bits == 32 and values.max() < 2**16 else self.bits

@@ -98,24 +98,21 @@ def test_all_pairs_are_compared_also_in_many_parts(pets, monkeypatch):
 
 
 def test_a_picture_that_turns_slowly_into_another_is_one_group(pets):
-    for number in range(1, 30):
-        Image.blend(photograph(0), photograph(1), number / 30).save(pets / "dog" / f"blend{number:02}.png")
+    for place, number in enumerate(np.random.default_rng(0).permutation(np.arange(1, 30))):
+        Image.blend(photograph(0), photograph(1), number / 30).save(pets / "dog" / f"blend{place:02}.png")
     ((*names,),) = find_duplicates(pets)
-    assert names == ["cat/0.png", "cat/1.png", *(f"dog/blend{number:02}.png" for number in range(1, 30))]
+    assert names == ["cat/0.png", "cat/1.png", *(f"dog/blend{place:02}.png" for place in range(29))]
 
 
 @pytest.mark.parametrize("rows", [1, 7, 1000])
 def test_the_groups_are_those_of_a_search_through_all_pairs(monkeypatch, rows):
     monkeypatch.setattr(duplicates, "ROWS", rows)
     random = np.random.default_rng(0)
-    ends = random.integers(0, 256, (12, 3, 24, 24)).astype(float)
-    shares = random.random((80, 1, 1, 1)) * random.integers(0, 2, (80, 1, 1, 1))
-    first, second = ends[random.integers(0, 12, 80)], ends[random.integers(0, 12, 80)]
-    pixels = np.rint((1 - 0.3 * shares) * first + 0.3 * shares * second).astype(np.uint8)
+    ends, line, share = random.integers(0, 256, (5, 3, 24, 24)), np.arange(80) % 4, random.random((80, 1, 1, 1))
+    pixels = np.rint((1 - share) * ends[line] + share * ends[line + 1]).astype(np.uint8)
     alike = np.corrcoef(pixels.reshape(80, -1).astype(float)) >= duplicates.ALIKE
     count, expected = connected_components(alike, directed=False)
-    assert 12 < count < 60
-    assert 2 * np.count_nonzero(np.triu(alike, 1)) > 200
+    assert 5 < count < 20
     groups = np.arange(80)
     duplicates._join_alike(groups, pixels)
     assert np.array_equal(groups[:, None] == groups, expected[:, None] == expected)

@@ -11,6 +11,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
@@ -24,6 +25,7 @@ BY_SUFFIX = ("TGA", "PCX", "DIB", "SGI", "ICNS")
 MOST_PIXELS = 89_478_485  # Pillow warns above that (a quarter of a GB as RGB); a phone's picture has up to 50 million
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601, as Pillow's "L"
 TIFF_BITS, TIFF_WHITE_IS_ZERO, TIFF_SAMPLES = 258, 262, 339  # tags of TIFF 6.0
+ICON = b"\0\0\1\0"  # begins an ICO, whose picture Pillow unpacks when it opens the file
 UNREADABLE = "can't be read as a picture"
 
 
@@ -40,7 +42,7 @@ def open_picture(file: bytes, formats: tuple[str, ...] = COMMON) -> Image.Image:
     (640, 480)
     """
     Image.init()
-    with _in_words():
+    with _in_words(bombs="error" if file.startswith(ICON) else "ignore"):  # `read_planes` checks the size of the others
         return Image.open(io.BytesIO(file), formats=[name for name in formats if name in Image.OPEN])
 
 
@@ -86,16 +88,17 @@ def has_more_pictures(picture: Image.Image) -> bool:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def _in_words(bombs: Literal["error", "ignore"] = "error") -> Iterator[None]:
     """Raise DataError for whatever Pillow raises for a damaged file, and keep its warnings of such files to ourselves.
 
     For made-up sizes and broken tags it raises nearly every kind of exception, from KeyError to MemoryError. An icon
-    holds a picture with a header of its own: only Pillow sees that one's size before it is unpacked, and warns.
+    holds a picture with a header of its own: only Pillow sees that one's size before it is unpacked, and warns; with
+    bombs="error" that becomes TooManyPixels.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter(bombs, Image.DecompressionBombWarning)
             yield
     except DataError:
         raise

@@ -87,6 +87,11 @@ class _Line(tqdm):
         self.set_description_str(words, refresh=False)
         self.update(0)
 
+    def show_at_once(self, words: str) -> None:
+        """Change the text, and draw it whenever it was drawn last."""
+        self.delay = 0  # tqdm removes no line that it takes for delayed
+        self.set_description_str(words)
+
     def display(self, msg: str | None = None, pos: int | None = None) -> bool | None:
         """Draw msg, or the line as it is now; tqdm calls this."""
         if self.cell_display is None:
@@ -196,7 +201,7 @@ class SweepProgress(contextlib.AbstractContextManager):
     """Show the progress of a sweep: runs done, running and failed, and the time left at the mean rate so far."""
 
     def __init__(self, shown: bool) -> None:
-        self.total, self.finished = 0, 0
+        self.total, self.finished, self.is_shown = 0, 0, False
         self.line = _Line(0, shown, "sweep")
 
     def __exit__(self, *exception: object) -> None:
@@ -217,7 +222,9 @@ class SweepProgress(contextlib.AbstractContextManager):
         if self.finished >= running:  # of those that began together, each has its share in the rate
             self.line.estimate()
         failing = f", {failed} failed" if failed else ""
-        self.line.show(f"{self.finished - failed} of {self.total} runs done, {running} running{failing}")
+        words = f"{self.finished - failed} of {self.total} runs done, {running} running{failing}"
+        (self.line.show if self.is_shown else self.line.show_at_once)(words)  # the first run may take long
+        self.is_shown = True
 
 
 class StepProgress(contextlib.AbstractContextManager):
@@ -244,7 +251,7 @@ class StepProgress(contextlib.AbstractContextManager):
         """Say at once what begins now: it may take long."""
         if self.end is not None:
             self.line.seconds_left = max(0.0, self.end - time.monotonic())
-        self.line.set_description_str(words)
+        self.line.show_at_once(words)
 
     def done(self, words: str, cost: float = 1) -> None:
         """Count work that is done, with its cost, and say what goes on."""

@@ -112,6 +112,20 @@ def test_a_sweep_says_no_time_left_before_as_many_runs_are_done_as_go_on_togethe
     assert "2 of 8 runs done, 2 running, about 30 s left" in terminal.getvalue()
 
 
+def test_a_sweep_says_at_once_that_it_has_begun_and_then_is_drawn_by_the_clock(monkeypatch):
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.setattr("cnnlab.training.progress.PAUSE", 3600)
+    with SweepProgress(True) as line:
+        assert sys.stdout.getvalue() == ""  # nothing may be left to do
+        line.plan(2, 20)
+        line.show(1, 0)
+        line.done(1, 10)
+        line.show(1, 0)
+        assert re.findall(r"\d of 2 runs done, \d running", sys.stdout.getvalue()) == ["0 of 2 runs done, 1 running"]
+    assert sys.stdout.getvalue().rpartition("\r")[2].strip() == ""
+    assert sys.stdout.getvalue().count("\r") > 1  # it was removed
+
+
 # --- A terminal, a pipe
 
 

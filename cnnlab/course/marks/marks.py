@@ -18,7 +18,7 @@ from cnnlab.course.marks.isolation import run_apart, without_network
 from cnnlab.course.marks.submissions import Submission, find_submissions
 from cnnlab.course.marks.work_folder import check_room, work_folder
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.files import atomic_write
+from cnnlab.files import atomic_write, check_path
 
 SECONDS, CELL_SECONDS = 600.0, 300.0  # for a notebook, for a cell: the eleven cures of notebook 09 are one cell
 LEAST_FREE_TO_KEEP = 20_000_000  # bytes, for the marks of a class
@@ -55,7 +55,7 @@ def mark_class(
     say : function
         Gets one line for each student.
     """
-    out = Path(out).expanduser()
+    out = check_path("out", out)
     if out.suffix.lower() != ".csv":
         raise ConfigError(f"out must end in .csv, got {str(out)!r}; try {out.stem or 'marks'}.csv")
     if not out.absolute().parent.is_dir():

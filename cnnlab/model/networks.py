@@ -36,6 +36,12 @@ def check_model(model: object, *, may_be_meta: bool = False) -> nn.Module:
     return model
 
 
+def check_changeable(model: nn.Module, why_not: str) -> None:
+    """Raise ConfigError for a network made in torch.inference_mode(), which has no gradients; say why that matters."""
+    if any(value.is_inference() for value in (*model.parameters(), *model.buffers())):
+        raise ConfigError(f"the model was made in torch.inference_mode(), so {why_not}; make it outside")
+
+
 def check_visible(model: nn.Module) -> None:
     """Raise ConfigError for a network whose layers no hook can see."""
     if any(isinstance(layer, torch.jit.ScriptModule) for layer in model.modules()):

@@ -318,7 +318,7 @@ def test_attention_is_computed_in_the_usual_way_whatever_is_set(ambient):
     for network in (model, trained, usual):  # its head is of zeros
         nn.init.normal_(network.heads.head.weight, generator=torch.Generator().manual_seed(0))
     expected = looks(model, data)
-    with torch.no_grad():
+    with torch.set_grad_enabled(ambient == "as products of matrices"):  # the fast path is taken without gradients
         logits = model(data.validation.images)
         with ATTENTION[ambient]():
             assert not torch.equal(model(data.validation.images), logits)  # else this test would show nothing

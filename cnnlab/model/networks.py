@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from cnnlab.checks import shown
 from cnnlab.errors import ConfigError
@@ -38,7 +39,8 @@ def check_model(model: object, *, may_be_meta: bool = False) -> nn.Module:
 
 def check_changeable(model: nn.Module, why_not: str) -> None:
     """Raise ConfigError for a network made in torch.inference_mode(), which has no gradients; say why that matters."""
-    if any(value.is_inference() for value in (*model.parameters(), *model.buffers())):
+    values = [value for value in (*model.parameters(), *model.buffers()) if not is_lazy(value)]
+    if any(value.is_inference() for value in values):
         raise ConfigError(f"the model was made in torch.inference_mode(), so {why_not}; make it outside")
 
 

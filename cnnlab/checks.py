@@ -77,7 +77,9 @@ def is_finite_number(value: Any) -> bool:
 
 
 def is_iterable(value: Any) -> TypeGuard[Iterable]:
-    """Return whether value can be gone through; a tensor of a single number can't, although it has the method."""
+    """Return whether value can be gone through; some tensors can't, although they have the method."""
+    if getattr(value, "is_nested", False):
+        return False
     try:
         iter(value)
     except TypeError:

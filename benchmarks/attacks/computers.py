@@ -25,7 +25,6 @@ COMPUTERS: dict[str, dict[str, str]] = {
     "TF32 in oneDNN, by its older name": {"DNNL_DEFAULT_FPMATH_MODE": "TF32"},
     "any precision in oneDNN": {"ONEDNN_DEFAULT_FPMATH_MODE": "ANY"},
     "three threads": {"OMP_NUM_THREADS": "3"},
-    "threads that change": {"OMP_NUM_THREADS": "2", "OMP_DYNAMIC": "true", "MKL_DYNAMIC": "true"},
     "the first processor": {"PROCESSORS": "the first"},
     "the last processor": {"PROCESSORS": "the last"},
     "another order of sets": {"PYTHONHASHSEED": "12345"},

@@ -29,7 +29,6 @@ COMPUTERS: dict[str, dict[str, str]] = {
     "the last processor": {"PROCESSORS": "the last"},
     "another order of sets": {"PYTHONHASHSEED": "12345"},
     "no cache of oneDNN": {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0"},
-    "no weights kept by oneDNN": {"LRU_CACHE_CAPACITY": "0", "TORCH_MKLDNN_MATMUL_MIN_DIM": "1"},
 }
 TRAIN = """
 import hashlib, json, os, sys

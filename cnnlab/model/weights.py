@@ -116,10 +116,11 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[s
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors and the metadata of a safetensors file; raise DataError if it is missing or damaged."""
     path = check_path("path", path)
-    if not path.is_file():
-        raise DataError(f"{path} does not exist; save_weights(model, path) writes such a file")
-    size = path.stat().st_size
+    size = 0
     try:
+        if not path.is_file():
+            raise DataError(f"{path} does not exist; save_weights(model, path) writes such a file")
+        size = path.stat().st_size
         if size > (free_memory() or size):
             raise MemoryError
         content = path.read_bytes()

@@ -11,12 +11,13 @@ from typing import Any
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import shown
 from cnnlab.comparison.comparable_runs import distinct
+from cnnlab.course.lab_report.announcements import announced_to
 from cnnlab.course.lab_report.answers import check_answers, path_of, read_answers, write_form
-from cnnlab.course.lab_report.blocks import Picture, questions_of
-from cnnlab.course.lab_report.design import design_of
+from cnnlab.course.lab_report.blocks import Picture, Section, questions_of
+from cnnlab.course.lab_report.design import Design, design_of
 from cnnlab.course.lab_report.page import TITLE, render_page
 from cnnlab.course.lab_report.pictures import plain_style
-from cnnlab.course.lab_report.sections import writers
+from cnnlab.course.lab_report.sections import Step, steps
 from cnnlab.course.sentences import language_of_report, say, written_in
 from cnnlab.course.translation import translated
 from cnnlab.errors import ConfigError
@@ -107,7 +108,7 @@ def lab_report(
         or English. Pictures, names of fields and verdicts are English. Answers from a report in one language fit the
         report in the other.
     progress : bool
-        Show a line with the time left, if it takes more than two seconds.
+        Show a line that says what is being written, and the time left.
 
     Returns
     -------
@@ -143,15 +144,10 @@ def _write(
     """Write the page, and the form for the answers if it is not there, in the language of the report."""
     with one_thread(), garbage_collector_off(), plain_style():
         design = design_of(runs)
-        steps = writers(exams)
-        with StepProgress(progress, "lab report", len(steps)) as line:
-            sections = []
-            for write in steps:
-                sections.append(write(design))
-                line.done()
+        sections = _write_sections(design, steps(design, exams), progress)
     questions, language = questions_of(sections), language_of_report()
     form = path_of(answers)
-    if form is not None and not form.exists():
+    if form is not None and not os.path.exists(form):
         write_form(form, questions, language)
     answered = read_answers(answers, questions)
     page = render_page(sections, design, title, author, answered)
@@ -161,6 +157,19 @@ def _write(
     return LabReport(path, count, own, tuple(key for key in questions if key not in answered), english, language)
 
 
+def _write_sections(design: Design, order: list[Step], progress: bool) -> list[Section]:
+    """Return the sections; a line says what is being written, and the time left."""
+    sections: list[Section] = []
+    with StepProgress(progress, "lab report", sum(step.cost for step in order)) as line:
+        for step in order:
+            words = f"lab report: {step.words}"
+            line.begin(words)
+            with announced_to(lambda part, words=words: line.begin(f"{words}, {part}")):
+                sections.append(step.write(design))
+            line.done(words, step.cost)
+    return sections
+
+
 def check_page(path: Any) -> Path:
     """Return the path of the page; make its folder. Raise ConfigError if no page can be written there."""
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
@@ -168,7 +177,7 @@ def check_page(path: Any) -> Path:
     path = check_path("path", path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"path={str(path)!r} must end in .html; for a PDF, print the page in a browser")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ConfigError(f"path={str(path)!r} is a folder; give the name of a page in it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

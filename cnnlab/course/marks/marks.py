@@ -15,7 +15,7 @@ from cnnlab.course.marks.isolation import run_apart, without_network
 from cnnlab.course.marks.submissions import Submission, find_submissions
 from cnnlab.course.marks.work_folder import work_folder
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.files import atomic_write
+from cnnlab.files import atomic_write, check_path
 
 SECONDS, CELL_SECONDS = 600.0, 120.0  # for a notebook, for a cell
 
@@ -48,7 +48,7 @@ def mark_class(
     say : function
         Gets one line for each student.
     """
-    out = Path(out).expanduser()
+    out = check_path("out", out)
     if out.suffix.lower() != ".csv":
         raise ConfigError(f"out must end in .csv, got {str(out)!r}; try {out.stem or 'marks'}.csv")
     if not out.absolute().parent.is_dir():

@@ -93,11 +93,10 @@ def draw_histograms(ax: Axes | None, rows: Rows, xlabel: str, own_scales: bool, 
     height = max(0.75 if own_scales else 0.5, 0.16 * notes / (1 - gap) if notes > 2 else 0)  # inches
     ax = new_axes(ax, (PAGE, 0.7 + height * total))
     others = list(beside)
-    narrow = _narrow_size(ax)
-    above = 0.0  # in heights of a row
-    if narrow is not None:
-        letters, points = narrow[0], narrow[1] / total
-        lines = [_lines(_notes(row, name, letters)) for all_rows in (rows, *others) for name, row in all_rows.items()]
+    letters, above = _letters_if_narrow(ax), 0.0
+    if letters:
+        points = 72 * ax.get_position().height * whole_figure(ax).get_figheight() / total  # the height of a row
+        lines = [_lines(_notes(row, name, letters)) for side in (rows, *others) for name, row in side.items()]
         above, gap = LINE * max(1, *lines) / points, (NUMBERS if own_scales else 4) / points
     for place, (name, row) in enumerate(rows.items()):
         bottom = 1 - (room + place + 1 - gap) / total
@@ -106,7 +105,7 @@ def draw_histograms(ax: Axes | None, rows: Rows, xlabel: str, own_scales: bool, 
         compared = [*row, *counterparts] if own_scales else everything
         edges = bin_edges(np.concatenate([histogram.shown for histogram in compared]))
         _draw_row(panel, row, edges)
-        _write_words(panel, name, row, None if narrow is None else narrow[0])
+        _write_words(panel, name, row, letters)
         if counterparts:
             highest = max(histogram.heights(edges).max() for histogram in compared)
             panel.set_ylim(0, 1.05 * highest or 1)
@@ -142,14 +141,10 @@ def _draw_row(panel: Axes, row: list[Histogram], edges: np.ndarray) -> None:
     seaborn.despine(ax=panel, left=True)
 
 
-def _narrow_size(ax: Axes) -> tuple[int, float] | None:
-    """Return the width of narrow Axes, in letters, and their height, in points; None if they are wide.
-
-    A layout will give them more: the whole width, which is 0.775 of it now, and most of the height.
-    """
-    box, figure = ax.get_position(), whole_figure(ax)
-    width, height = box.width * figure.get_figwidth(), box.height * figure.get_figheight()  # inches
-    return (int(72 * width / 0.775 / (LETTER * LETTERS)), 72 * height) if width < NARROW else None
+def _letters_if_narrow(ax: Axes) -> int | None:
+    """Return how many letters narrow Axes are wide once a layout has given them the whole width; None if not narrow."""
+    width = ax.get_position().width * whole_figure(ax).get_figwidth()  # inches, 0.775 of what a layout gives
+    return int(72 * width / 0.775 / (LETTER * LETTERS)) if width < NARROW else None
 
 
 def _notes(row: list[Histogram], name: str, letters: int) -> list[str]:

@@ -34,13 +34,16 @@ def _axis(ax: Axes) -> str:
 
 
 def curves_of(ax: Axes) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Return the name, x and y of each curve; the name is "" if the legend does not show it.
+    """Return the name, x and y of each curve from the left to the right edge; the name is "" without one in the legend.
 
     Lines of two or fewer places are marks, and so is an unnamed level line. Places without a line are dots.
     """
     curves = []
+    left, right = sorted(ax.get_xlim())
     for line in _lines_of_data(ax):
         (xs, ys), name = _places(line), _name(line)
+        is_shown = (left <= xs) & (xs <= right)
+        xs, ys = xs[is_shown], ys[is_shown]
         if line.get_linestyle() != "None" and len(xs) > 2 and (name or np.ptp(ys) > 0):
             curves.append((name, xs, ys))
     return curves

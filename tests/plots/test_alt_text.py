@@ -26,6 +26,12 @@ def test_curves_are_told_by_name_first_last_and_extreme_value(ax):
     assert alt_text(ax.figure) == words
 
 
+def test_a_curve_is_told_as_far_as_it_is_shown(ax):
+    ax.plot([1, 2, 3, 4], [4.0, 1.0, 2.0, 9.0], label="validation")
+    ax.set_xlim(0, 3.5)
+    assert alt_text(ax.figure) == "curves 1 to 3: validation from 4 to 2, lowest 1."
+
+
 def test_curves_without_names_are_counted(ax):
     ax.plot([0, 1, 2], [[0, 1], [2, 3], [-4, 5]])
     assert alt_text(ax.figure) == "curves 0 to 2: 2 curves that end between −4 and 5."

@@ -194,7 +194,8 @@ def _dots(ax: Axes) -> str:
         return ": ".join(filter(None, [_axis(ax), " ".join(plain(text.get_text()) for text in ax.texts)]))
     names = [plain(text.get_text()) for text in ax.get_xticklabels() if re.search("[a-zA-Z]", text.get_text())]
     levels = f" for {', '.join(names)}" if names else ""
-    return f"{_axis(ax) or 'values'}: {len(ys)} dots from {number(ys.min())} to {number(ys.max())}{levels}"
+    count = "1 dot at" if len(ys) == 1 else f"{len(ys)} dots from {number(ys.min())} to"
+    return f"{_axis(ax) or 'values'}: {count} {number(ys.max())}{levels}"
 
 
 # The first of these that finds something describes the Axes.

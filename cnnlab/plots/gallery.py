@@ -164,8 +164,9 @@ def _draw_panel(ax: Axes, runs: list[Run], metric: str, lengths: list[int]) -> N
         ax.fill_between(epochs, np.nanmin(values, 0), np.nanmax(values, 0), **band)
         ax.plot(epochs, np.nanmean(values, 0), markevery=marked, markersize=3.5, linewidth=1.2, **look)
     notes = [f"{count} of {len(longest)} {what}" for what, count in count_early_ends(longest).items()]
-    note = "\n".join(notes) if runs else "no run"
-    ax.text(0.97, 0.95, note, transform=ax.transAxes, fontsize=0.9 * letters_of(ax), ha="right", va="top")
+    size = letters_of(ax)
+    note = "\n".join(wrapped(words, ABOVE * LETTERS / size) for words in notes) if runs else "no run"
+    ax.text(0.97, 0.95, note, transform=ax.transAxes, fontsize=size, ha="right", va="top")
     seaborn.despine(ax=ax)
 
 

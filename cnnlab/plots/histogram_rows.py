@@ -114,19 +114,25 @@ def draw_histograms(ax: Axes | None, rows: Rows, xlabel: str, own_scales: bool, 
     ax.xaxis.labelpad = 0 if own_scales else 16  # below the numbers of the last row
     seaborn.despine(ax=ax, left=True, bottom=True)
     if len(legend) > 1:
-        handles, names = _in_one_line(ax, legend)
-        plain_legend(
-            ax, handles=handles, labels=names, loc="upper center", ncols=len(handles), frameon=False, fontsize=LETTERS,
-            borderpad=0,
-        )  # fmt: skip
+        handles, names = _in_one_line(ax, legend, letters)
+        look = {"loc": "upper center", "ncols": len(handles), "frameon": False, "fontsize": LETTERS, "borderpad": 0}
+        tight = {"handlelength": 1.2, "handletextpad": 0.4, "columnspacing": 1} if letters else {}
+        plain_legend(ax, handles=handles, labels=names, **look, **tight)
     return ax
 
 
-def _in_one_line(ax: Axes, legend: Mapping[str, dict[str, Any]]) -> tuple[list[StepPatch], list[str]]:
-    """Return the handles and the names of a legend of one line: names are shortened, and the last ones left out."""
-    room = 72 * whole_figure(ax).get_figwidth() * 0.8  # points
-    shown = [*legend.values()][: max(2, int(room / 75))]
-    longest = int(room / len(shown) / 5.6) - 8
+def _in_one_line(
+    ax: Axes, legend: Mapping[str, dict[str, Any]], letters: int | None
+) -> tuple[list[StepPatch], list[str]]:
+    """Return the handles and the names of a legend of one line: names are shortened, and the last ones left out.
+
+    letters: the width of narrow Axes.
+    """
+    room = letters or int(72 * whole_figure(ax).get_figwidth() * 0.8 / (LETTER * LETTERS))  # letters
+    shown = [*legend.values()][: max(2, room // 13)]
+    room -= (4 if letters else 8) * len(shown)  # for the handles
+    sizes = [columns(legend_text(look["label"])) for look in shown]
+    longest = next((most for most in range(60, 3, -1) if sum(min(most, size) for size in sizes) <= room), 3)
     names = [legend_text(look["label"], longest) for look in shown]
     if left_out := len(legend) - len(shown):
         names[-1] += f", {left_out} more"

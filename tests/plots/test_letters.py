@@ -55,11 +55,10 @@ def grid():
             for size, pooling, optimizer, seed in settings]  # fmt: skip
 
 
-def kernels(count):
+def batches(count):
     """Runs of so many settings, of which one diverged."""
-    stopped = {3: "diverged"}
-    return [made([0.5, 0.6], kernel_size=size, epochs=2, stopped_by=stopped.get(size, "epochs"))
-            for size in range(3, 3 + 2 * count, 2)]  # fmt: skip
+    return [made([0.5, 0.6], batch_size=size, epochs=2, stopped_by="epochs" if size > 10 else "diverged")
+            for size in range(10, 10 + count)]  # fmt: skip
 
 
 def table():
@@ -82,8 +81,8 @@ FIGURES = {
     "a guess": lambda: cnnlab.plot_guess(comparison(), cnnlab.Guess("5", 0.6)),
     "an interval": lambda: plot_interval(comparison()),
     "a gallery": lambda: cnnlab.plot_gallery(grid(), rows=("optimizer", "pooling"), columns="kernel_size")[0, 0],
-    "a gallery of four columns": lambda: cnnlab.plot_gallery(kernels(4), columns="kernel_size")[0, 0],
-    "a gallery of nine columns": lambda: cnnlab.plot_gallery(kernels(9), columns="kernel_size")[0, 0],
+    "a gallery of four columns": lambda: cnnlab.plot_gallery(batches(4), columns="batch_size")[0, 0],
+    "a gallery of nine columns": lambda: cnnlab.plot_gallery(batches(9), columns="batch_size")[0, 0],
     "a heat map": lambda: cnnlab.plot_grid(grid(), rows=("optimizer", "pooling"), columns="kernel_size"),
     "a table": lambda: cnnlab.plot_summary(table()),
     "curves": lambda: cnnlab.plot_curves(grid(), by="optimizer", metric="validation_accuracy"),

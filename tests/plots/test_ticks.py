@@ -61,7 +61,8 @@ def test_in_little_room_two_ticks_stand_far_apart(limits, ticks):
     ("length", "ticks"),
     [
         (200, [3e-5, 6e-5]),  # 3 of 6.4 are 94 points; two numbers of four letters of 5.6 points need 22.4 and 10
-        (60, [1e-5, 7e-5]),  # 3 of 6.4 are 28 points, 5 (with a step of 2.5) 47, but "2.5e−5" has six letters
+        (60, [2e-5, 6e-5]),  # 3 of 6.4 are 28 points, too little; 4 are 37.5
+        (45, [1e-5, 7e-5]),  # 4 of 6.4 are 28 points; 6 are 42
         (10, [1e-5, 7e-5]),  # no room at all: the widest
     ],
 )

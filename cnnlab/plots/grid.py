@@ -78,7 +78,7 @@ def plot_grid(
     bar.set_label(axis_label(metric))
     write_plainly(bar.ax.yaxis.label)
     upright = True if is_wide else None
-    name_ticks(ax.xaxis, np.arange(len(across)) + 0.5, column_names, size=LETTERS, upright=upright)
+    name_ticks(ax.xaxis, np.arange(len(across)) + 0.5, column_names, size=LETTERS, upright=upright, turn=True)
     name_ticks(ax.yaxis, np.arange(len(down)) + 0.5, row_names, size=LETTERS)
     diverged = sum(diverged_with_value(((metric, run) for run in runs), metric, at).values())
     note = f"\n{diverged} of {len(runs)} runs diverged" if diverged else ""

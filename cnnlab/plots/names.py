@@ -178,8 +178,8 @@ class _Thinned(FixedLocator):
     size : float
         The room that a label needs, in points.
     upright : float, optional
-        The room that it needs once it stands upright, in points: labels turn when there is not room for all. Only then
-        is the width of the Axes known, which a colour bar or a layout makes smaller. None: they stay as they are.
+        The room that it needs once it stands upright, in points: labels turn when they are drawn and have no room. Only
+        then is the width of the Axes known, which a colour bar or a layout makes smaller. None: they stay as they are.
     """
 
     def __init__(self, places: Sequence[float] | np.ndarray, size: float, upright: float | None = None) -> None:
@@ -206,6 +206,7 @@ def name_ticks(
     *,
     size: float = 9.0,
     upright: bool | None = None,
+    turn: bool = False,
     longest: int = LONGEST,
 ) -> None:
     """Write names at evenly spaced places of an axis: all, or every second, third … where there is no room for all.
@@ -223,7 +224,9 @@ def name_ticks(
     size : float
         Of the letters, in points.
     upright : bool, optional
-        Whether names below a horizontal axis stand upright; None: where they would overlap, in the Axes as drawn.
+        Whether names below a horizontal axis stand upright; None: where they would overlap.
+    turn : bool
+        Let them turn upright while they are drawn, if a layout leaves too little room for all.
     longest : int
         The most columns of a name.
     """
@@ -239,11 +242,9 @@ def name_ticks(
     axis.set_ticks(list(places), texts, rotation=90 if is_upright else 0, fontsize=size)
     for label in axis.get_ticklabels():
         write_plainly(label)
-    flat, stacked = across + 4, 1.25 * size  # points from one name to the next
-    may_turn = is_x and upright is None and not is_upright
-    axis.set_major_locator(
-        _Thinned(places, flat if is_x and not is_upright else stacked, stacked if may_turn else None)
-    )
+    stacked = 1.25 * size  # points from one name to the next
+    needed = across + 4 if is_x and not is_upright else stacked
+    axis.set_major_locator(_Thinned(places, needed, stacked if turn else None))
     at = {float(place): text for place, text in zip(places, texts, strict=True)}
     axis.set_major_formatter(FuncFormatter(lambda value, _: at.get(float(value), "")))
     if others := other_families("".join(texts if DRAWS_RIGHT_TO_LEFT else map(drawn_order, texts))):

@@ -34,9 +34,10 @@ class AltText(Preprocessor):
         """Return the cell with these images, and the resources as they are."""
         for output in cell.get("outputs", []):
             picture = output.get("data", {}).get("image/png")
-            words = output.get("metadata", {}).get("image/png", {}).get("alt")
-            if picture and words and "text/html" not in output.data:
-                image = f'<img alt="{html.escape(words)}" src="data:image/png;base64,{picture.strip()}">'
+            look = output.get("metadata", {}).get("image/png", {})
+            if picture and "alt" in look and "text/html" not in output.data:
+                width = f' width="{look["width"]}"' if "width" in look else ""
+                image = f'<img alt="{html.escape(look["alt"])}"{width} src="data:image/png;base64,{picture.strip()}">'
                 output.data["text/html"] = image
         return cell, resources
 
@@ -49,8 +50,9 @@ WIDTH, HEIGHT = 1280, 720  # of a slide, in pixels; reveal.js scales it to the s
 class Slides(Preprocessor):
     """Give slides the shape of a projector, letters with which a line of code fits, and a bar where one is too high.
 
-    Pictures fill the room that their slide has left. Where code and its outputs do not fit on one slide, the outputs
-    follow on slides of their own; what is still too high has smaller letters. *Try it* and *Read further* are left out.
+    Pictures have their alt text, and fill the room that their slide has left. Where code and its outputs do not fit on
+    one slide, the outputs follow on slides of their own; what is still too high has smaller letters. *Try it* and *Read
+    further* are left out.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
@@ -64,6 +66,7 @@ class Slides(Preprocessor):
                 cell.metadata["tags"] = [*cell.metadata.get("tags", []), DENSE]
         for cells in _slides_of(nb.cells):
             _set_picture_widths(cells)
+        AltText().preprocess(nb, resources)  # last: it needs the widths
         style = Path(__file__).with_name("slides.css").read_text(encoding="utf-8")
         nb.cells[0].source = f"<style>\n{style}</style>\n\n{nb.cells[0].source}"  # its title, in Markdown
         resources["reveal"] = {**resources.get("reveal", {}), "width": str(WIDTH), "height": str(HEIGHT)}

@@ -17,9 +17,12 @@ from cnnlab.model.evaluation import predict
 from cnnlab.model.pooling import describe_shift
 from cnnlab.plots.evaluation import plot_probabilities, set_probabilities
 from cnnlab.plots.images import montage
+from cnnlab.plots.style import PAGE
 from cnnlab.widgets.base import Panel, control_row, flowing_row, in_columns, picture_row
 from cnnlab.widgets.examples import own_copy
+from cnnlab.widgets.kept_drawing import KeptDrawing
 from cnnlab.widgets.networks_for_drawings import bank_networks, check_networks, layers_with_maps
+from cnnlab.widgets.panel_picture import plain_words
 from cnnlab.widgets.web.canvas import PixelCanvas, diverging_pixels, grey_pixels, sequential_pixels
 from cnnlab.widgets.web.drawing_canvas import DrawingCanvas
 from cnnlab.widgets.web.live_plot import LivePlot
@@ -38,7 +41,8 @@ class DrawDigit(Panel):
     """Show a sheet to draw on, the image that the networks see, their probabilities, feature maps and saliency.
 
     `as_mnist`, `turn_and_shift`, `predict`, `capture` and `saliency` compute the same. The panel uses copies of the
-    networks, which later training does not change.
+    networks, which later training does not change. The last drawing is kept in the course folder, and every new panel
+    begins with it.
 
     Parameters
     ----------
@@ -75,9 +79,13 @@ class DrawDigit(Panel):
         self._layers = {name: layers_with_maps(model, self.images) for name, model in self.models.items()}
         self._make_controls()
         self._make_pictures()
+        self._kept = KeptDrawing()
+        self._begun_with = self._kept.read()
+        if self._begun_with is not None:
+            self.canvas.ink = self._begun_with
         self._draw()
         self._watch(self.right, self.down, self.degrees, self.model, self.layer)
-        self._watch(self.canvas, trait="ink")
+        self._watch(self.canvas, trait="ink", then=self._draw_and_keep)
         self._watch(self.upload, then=self._take_upload)
         self.clear.on_click(lambda _: self._guarded(self._clear))
         for place, button in enumerate(self.samples):
@@ -112,10 +120,11 @@ class DrawDigit(Panel):
         self.maps = PixelCanvas(display_width=820)
         columns = min(3, len(self.models))
         rows = -(-len(self.models) // columns)
-        self.bars = LivePlot(8.2, BARS * rows, label="")
+        width = 8.2 if columns > 1 else PAGE  # inches; a narrow page shows wide bars one below the other
+        self.bars = LivePlot(width, BARS * rows, label="")
         classes = list(self.images.classes)
         short_names = max(map(len, classes)) <= 2  # not rotated: every font needs the same room
-        places = _places(rows) if short_names else None
+        places = _places(width, rows) if short_names else None
         axes = [*self.bars.figure.subplots(rows, columns, squeeze=False, sharey=True, gridspec_kw=places).flat]
         self._axes = dict(zip(self.models, axes, strict=False))
         for place, (name, ax) in enumerate(self._axes.items()):
@@ -154,12 +163,12 @@ class DrawDigit(Panel):
     def _clear(self) -> None:
         """Clear the sheet, and draw."""
         self.canvas.clear()
-        self._draw()
+        self._draw_and_keep()
 
     def _take(self, ink: Tensor) -> None:
         """Replace the drawing by this ink, scaled to the size of a drawing."""
         self.canvas.show(as_mnist(ink, scale=SCALE))
-        self._draw()
+        self._draw_and_keep()
 
     def _take_upload(self) -> None:
         """Replace the drawing by the uploaded picture."""
@@ -168,6 +177,15 @@ class DrawDigit(Panel):
             self.upload.value = ()  # so that the same file can be uploaded again
         if file is not None:
             self._take(read_picture(file))
+
+    def _draw_and_keep(self) -> None:
+        """Draw, and then keep the drawing; if that can't be, say so."""
+        self._begun_with = None
+        self._draw()
+        try:
+            self._kept.keep(self.canvas.ink)
+        except OSError as error:
+            self.status.say(f"{plain_words(self.status.value)}. The drawing is not kept: {error}")
 
     def _draw(self) -> None:
         ink = self.canvas.read()
@@ -184,6 +202,8 @@ class DrawDigit(Panel):
             words = "nothing drawn yet: draw a digit, or take a sample"
         else:
             words = describe_readings(readings, self.images.classes) + self._moved_in_words()
+            if self._begun_with is not None:
+                words += ". This is your last drawing"
         for other, ax in self._axes.items():
             set_probabilities(ax, readings[other].nan_to_num())
         self.bars.show(label=f"probability of each class; {words}")  # the answers first, then the reasons
@@ -260,13 +280,16 @@ def _size(plane: Tensor) -> str:
     return f"{plane.shape[0]}×{plane.shape[1]}"
 
 
-def _places(rows: int) -> dict[str, float]:
-    """Return the position of the axes of the bars; to let matplotlib find it takes as long as drawing them."""
-    above, below = 0.27, 0.26  # inches for the title, and for the names of the classes
+def _places(width: float, rows: int) -> dict[str, float]:
+    """Return the position of the axes of the bars; to let matplotlib find it takes as long as drawing them.
+
+    width: of the figure, in inches.
+    """
+    above, below, before = 0.27, 0.26, 0.57  # inches for the title, the names of the classes, and the axis's label
     axes = BARS - above - below
     height = BARS * rows
     return {
-        "left": 0.07, "right": 0.99, "wspace": 0.07,
+        "left": before / width, "right": 0.99, "wspace": 0.07,
         "bottom": below / height, "top": 1 - above / height, "hspace": (above + below) / axes,
     }  # fmt: skip
 

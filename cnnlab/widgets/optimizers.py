@@ -16,6 +16,7 @@ from cnnlab.widgets.web.live_plot import LivePlot
 
 MOST_STEPS = 200
 RATES = (*(float(f"{step}e{power}") for power in (-3, -2, -1, 0) for step in (1, 1.5, 2, 3, 5, 7)), 10.0)
+STEP_X, STEP_Y, FINE = 0.5, 0.25, 0.05  # of the start; a fine one where the surface's own start lies between steps
 MAP, LOSSES = (4.7, 3.5), (3.1, 3.5)  # inches: the map is wide, because the ravine is
 # The position of the axes, with room for their labels. To let matplotlib find it takes half the time.
 PLACES = {
@@ -75,8 +76,8 @@ class OptimizerExplorer(Panel):
 
     def _make_controls(self) -> None:
         self.surface = ipywidgets.Dropdown(options=list(SURFACES), value="ravine", description="surface")
-        self.start_x = ipywidgets.FloatSlider(step=0.05, description="start x")
-        self.start_y = ipywidgets.FloatSlider(step=0.05, description="start y")
+        self.start_x = ipywidgets.FloatSlider(description="start x")
+        self.start_y = ipywidgets.FloatSlider(description="start y")
         self.momentum = ipywidgets.FloatSlider(0.9, min=0, max=0.99, step=0.01, description="momentum")
         self.steps = ipywidgets.IntSlider(80, 1, MOST_STEPS, description="steps")
         self.one_rate = ipywidgets.Checkbox(True, description="same learning rate for all", indent=False)
@@ -97,7 +98,7 @@ class OptimizerExplorer(Panel):
         self._draw_map()
 
     def _draw_map(self) -> None:
-        """Draw the chosen surface, and set the limits and the values of the start's sliders to those of the surface."""
+        """Draw the chosen surface, and set the limits, steps and values of the start's sliders for it."""
         surface = SURFACES[self.surface.value]
         self._map_axes.clear()
         plot_surface(_on_equal_scales(surface), ax=self._map_axes)
@@ -105,10 +106,14 @@ class OptimizerExplorer(Panel):
         self._start = add_start(self._map_axes)
         moving = [*(artist for path in self._paths.values() for artist in path), self._start]
         self.map.freeze(moving, solve=False)
-        sides = ((self.start_x, surface.x_range, surface.start[0]), (self.start_y, surface.y_range, surface.start[1]))
-        for slider, (low, high), start in sides:
+        sides = (
+            (self.start_x, surface.x_range, surface.start[0], STEP_X),
+            (self.start_y, surface.y_range, surface.start[1], STEP_Y),
+        )
+        for slider, (low, high), start, step in sides:
             # All three in one message: between two messages the page would send back a start within the old limits.
             with slider.hold_sync(), slider.hold_trait_notifications():
+                slider.step = FINE if start % step else step
                 slider.min, slider.max, slider.value = low, high, start
 
     def _change_surface(self) -> None:

@@ -18,20 +18,22 @@ from PIL import Image
 
 from cnnlab.model.convolution import format_number
 from cnnlab.plots.names import label_text, write_plainly
-from cnnlab.plots.style import wrapped
+from cnnlab.plots.style import PAGE, wrapped
 from cnnlab.widgets.web.canvas import NumberGrid, PixelCanvas
 from cnnlab.widgets.web.drawing_canvas import SIDE, DrawingCanvas
 from cnnlab.widgets.web.live_plot import LivePlot
 
 Picture = PixelCanvas | NumberGrid | DrawingCanvas | LivePlot
 DPI = 100
-WIDTH = 840  # pixels
+# A reader's cell may be 365 pixels wide, as in plots/style.py: a narrow picture keeps its letters large there.
+NARROWEST, WIDEST = 420, round(PAGE * DPI)  # pixels; a picture is no wider than its plots
 GAP = 14  # pixels between two pictures
-LINE = 15  # pixels of a line of words
-LETTER = 6.4  # pixels of a letter, about
-MOST = 4  # pictures in a line
+SIZE = 10  # points of the words
+LINE = 19  # pixels of a line of words
+LETTER = 8.3  # pixels of a letter, about
+MOST = 3  # pictures in a line; a plot has a line of its own
 LONGEST = 2000  # letters of a paragraph
-COLOURS = 64  # of the PNG, so that a notebook stays small
+COLOURS = 96  # of the PNG, so that a notebook stays small; as many as tools/execute_notebooks.py leaves
 
 
 def draw_panel(panel: ipywidgets.VBox, words: str) -> Figure:
@@ -39,22 +41,25 @@ def draw_panel(panel: ipywidgets.VBox, words: str) -> Figure:
 
     >>> draw_panel(ConvolutionExplorer(), "row 14, column 14: 9 products, sum −0.33")
     """
-    rows = [line for row in _rows_of(panel) for line in _lines(row)]
-    lines = _in_lines(_settings(panel), WIDTH)[:3] + _in_lines(words, WIDTH)
+    rows = _rows_of(panel)
+    page = _page_width(rows)
+    rows = [line for row in rows for line in _lines(row, page)]
+    lines = _in_lines(_settings(panel), page)[:8] + _in_lines(words, page)
+    titles = [LINE * max(len(_words_of(part, width)[0]) for part, width in row) for row in rows]
     heights = [max(_height(part, width) for part, width in row) for row in rows]
-    total = sum(heights) + GAP * (len(rows) + 1) + LINE * len(lines)
-    figure = Figure((WIDTH / DPI, total / DPI), dpi=DPI, facecolor="white")
+    total = sum(titles) + sum(heights) + GAP * (len(rows) + 1) + LINE * len(lines)
+    figure = Figure((page / DPI, total / DPI), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     top = GAP
-    for row, height in zip(rows, heights, strict=True):
+    for row, title, height in zip(rows, titles, heights, strict=True):
         left = GAP
         for part, width in row:
-            _draw(figure, part, left, top, width)
+            _draw(figure, part, left, top + title, width)
             left += width + GAP
-        top += height + GAP
+        top += title + height + GAP
     for place, line in enumerate(lines):
         y = 1 - (top + LINE * place) / total
-        write_plainly(figure.text(GAP / WIDTH, y, line, va="top", fontsize=8, color="0.2"))
+        write_plainly(figure.text(GAP / page, y, line, va="top", fontsize=SIZE, color="0.2"))
     return figure
 
 
@@ -65,7 +70,8 @@ def png_of(figure: Figure) -> bytes:
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     file = io.BytesIO()
     method = Image.Quantize.MAXCOVERAGE  # the usual one loses rare colours, such as the yellow of a cursor
-    pixels.quantize(COLOURS, method, dither=Image.Dither.NONE).save(file, format="png", optimize=True)
+    small = pixels.quantize(COLOURS, method, kmeans=1, dither=Image.Dither.NONE)  # without kmeans, grey is brown
+    small.save(file, format="png", optimize=True)
     return file.getvalue()
 
 
@@ -95,11 +101,18 @@ def _rows_of(widget: ipywidgets.Widget) -> list[list[Picture]]:
     return [[part for row in inside for part in row]]
 
 
-def _lines(row: list[Picture]) -> Iterator[list[tuple[Picture, int]]]:
-    """Yield the pictures of a row in lines of at most four, each with its width in pixels; all have one scale."""
-    size = math.ceil(len(row) / math.ceil(len(row) / MOST))
+def _page_width(rows: list[list[Picture]]) -> int:
+    """Return the width of the picture of a panel with these rows, in pixels."""
+    plots = [_natural_width(part) + 2 * GAP for row in rows for part in row if isinstance(part, LivePlot)]
+    return min(WIDEST, max([NARROWEST, *plots])) if plots else WIDEST
+
+
+def _lines(row: list[Picture], page: int) -> Iterator[list[tuple[Picture, int]]]:
+    """Yield the pictures of a row in short lines, each with its width in pixels; all have one scale."""
+    most = 1 if any(isinstance(part, LivePlot) for part in row) else MOST
+    size = math.ceil(len(row) / math.ceil(len(row) / most))
     lines = [row[start : start + size] for start in range(0, len(row), size)]
-    scales = [(WIDTH - GAP * (len(line) + 1)) / sum(map(_natural_width, line)) for line in lines]
+    scales = [(page - GAP * (len(line) + 1)) / sum(map(_natural_width, line)) for line in lines]
     for line in lines:
         yield [(part, round(min(1, *scales) * _natural_width(part))) for part in line]
 
@@ -125,18 +138,26 @@ def _shown_in(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
 
 
 def _natural_width(part: Picture) -> int:
-    return part.width if isinstance(part, LivePlot) else part.display_width
+    return _pixels(part).shape[1] if isinstance(part, LivePlot) else part.display_width
 
 
 def _pixels(part: Picture) -> np.ndarray:
     """Return what the picture shows, uint8 (H, W, 4)."""
     if isinstance(part, LivePlot):
-        return part.pixels()
+        return _stacked(part) if part.width > WIDEST else part.pixels()
     if isinstance(part, DrawingCanvas):
         grey = np.frombuffer(part.ink, np.uint8).reshape(SIDE, SIDE, 1)
         return np.concatenate([grey, grey, grey, np.full_like(grey, 255)], axis=-1)
     width = part.columns if isinstance(part, NumberGrid) else part.width
     return np.frombuffer(part.pixels, np.uint8).reshape(-1, width, 4)
+
+
+def _stacked(plot: LivePlot) -> np.ndarray:
+    """Return the parts of a plot below each other, as a narrow page shows them; uint8 (H, W, 4)."""
+    parts = np.split(plot.pixels(), plot.cuts, axis=1)
+    width = max(part.shape[1] for part in parts)
+    filled = [np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0)), constant_values=255) for part in parts]
+    return np.concatenate(filled)
 
 
 def _words_of(part: Picture, width: int) -> tuple[list[str], list[str]]:
@@ -153,23 +174,23 @@ def _in_lines(words: str, width: int) -> list[str]:
 
 
 def _height(part: Picture, width: int) -> int:
+    """Return the height of a picture of this width with the words below it, in pixels."""
     rows, columns, _ = _pixels(part).shape
-    above, below = _words_of(part, width)
-    return round(width * rows / columns) + LINE * (len(above) + len(below))
+    return round(width * rows / columns) + LINE * len(_words_of(part, width)[1])
 
 
 def _draw(figure: Figure, part: Picture, left: int, top: int, width: int) -> None:
     """Draw a picture with its words; left, top and width are in pixels of the figure."""
     pixels, (above, below) = _pixels(part), _words_of(part, width)
-    total, top = round(figure.get_figheight() * DPI), top + LINE * len(above)
+    page, total = (round(inches * DPI) for inches in figure.get_size_inches())
     height = round(width * pixels.shape[0] / pixels.shape[1])
-    ax = figure.add_axes((left / WIDTH, 1 - (top + height) / total, width / WIDTH, height / total))
+    ax = figure.add_axes((left / page, 1 - (top + height) / total, width / page, height / total))
     ax.imshow(pixels, interpolation="antialiased" if isinstance(part, LivePlot) else "nearest", aspect="auto")
     ax.set_axis_off()
     _draw_marks(ax, part)
     for words, y, look in ((above, top - 3, ("bottom", "black")), (below, top + height + 2, ("top", "0.3"))):
-        place = {"va": look[0], "color": look[1], "fontsize": 8}
-        write_plainly(figure.text(left / WIDTH, 1 - y / total, "\n".join(words), **place))
+        place = {"va": look[0], "color": look[1], "fontsize": SIZE}
+        write_plainly(figure.text(left / page, 1 - y / total, "\n".join(words), **place))
 
 
 def _draw_marks(ax: Axes, part: Picture) -> None:
@@ -180,7 +201,7 @@ def _draw_marks(ax: Axes, part: Picture) -> None:
             frame = {"fill": False, "edgecolor": "#e69f00", "linewidth": 1.5}
             ax.add_patch(Rectangle((column - 0.5, row - 0.5), columns, rows, **frame))
     if isinstance(part, NumberGrid):
-        size = min(9, 60 / part.columns)
+        size = min(SIZE, 36 / part.columns)  # points
         for place, value in enumerate(part.values):
             row, column = divmod(place, part.columns)
             red, green, blue, _ = part.pixels[4 * place : 4 * place + 4]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import math
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 
 import ipywidgets
@@ -27,6 +30,7 @@ from cnnlab.widgets.web.live_plot import LivePlot
 from cnnlab.widgets.web.status_line import StatusLine
 
 COMMIT, AGAIN, COMMITTED = "Commit", "Show the comparison", "Committed"
+PAUSE = 1.0  # seconds between two looks at the clock while the comparison is made
 
 
 class PredictThenRun(Panel):
@@ -42,8 +46,8 @@ class PredictThenRun(Panel):
     run : Comparison or function
         A comparison: the usual case, and nothing of it is shown before the guess. Where it takes long, a function
         without arguments that returns it; it is called after the guess is committed, so give it no variable that a
-        later cell may change: write `partial(compare, runs, by="pooling")`, not a lambda. It should read stored runs:
-        the panel shows no progress while it works.
+        later cell may change: write `partial(compare, runs, by="pooling")`, not a lambda. While it works, the panel
+        says how long it has taken, or with `seconds` how long it still takes.
     choices : iterable
         The settings that are compared; may be left out with a Comparison.
     seconds : float, optional
@@ -75,7 +79,8 @@ class PredictThenRun(Panel):
         choices: Iterable[object] | None = None,
         seconds: float | None = None,
     ) -> None:
-        self._takes = _takes_in_words(run, seconds)
+        self._seconds = None if seconds is None else check_number("seconds", seconds, 0)
+        self._takes = _takes_in_words(run, self._seconds)
         self.question, self.run = check_question(question), run
         self.choices = _check_choices(run, tuple(choices) if isinstance(choices, Iterator) else choices)
         self.comparison: Comparison | None = None
@@ -128,12 +133,33 @@ class PredictThenRun(Panel):
             self.prediction = self._check_prediction(kept)  # a panel with the same question may have other choices
             self._answered_before = kept.guess != guess  # in another panel
         self._lock_controls(self.prediction, working=True)
-        self.status.say("Your guess is committed. Working…")
         try:
-            self._compare()
+            with self._clock_in_sight():
+                self._compare()
             self._draw()
         finally:
             self._lock_controls(self.prediction)
+
+    @contextlib.contextmanager
+    def _clock_in_sight(self) -> Iterator[None]:
+        """Within the block, say in the status line how long the comparison takes."""
+        begun, is_made = time.monotonic(), threading.Event()
+
+        def say_it() -> None:
+            self.status.say(f"Your guess is committed. {_working_words(time.monotonic() - begun, self._seconds)}")
+
+        def say_again() -> None:
+            while not is_made.wait(PAUSE):
+                say_it()
+
+        say_it()
+        clock = threading.Thread(target=say_again, name="clock", daemon=True)
+        clock.start()
+        try:
+            yield
+        finally:
+            is_made.set()
+            clock.join()
 
     def _compare(self) -> None:
         """Make the comparison, and score the guess."""
@@ -178,10 +204,15 @@ class PredictThenRun(Panel):
             self._lock_controls(prediction)
 
 
+def _working_words(elapsed: float, seconds: float | None) -> str:
+    """Say how long the work still takes, if it takes so many seconds; else how long it has taken."""
+    if seconds is not None and elapsed < seconds:
+        return f"Working, about {time_in_words(seconds - elapsed)} left."
+    return "Working…" if elapsed < PAUSE else f"Working for {time_in_words(elapsed)} now."
+
+
 def _takes_in_words(run: object, seconds: float | None) -> str:
     """Say how long it takes to make the comparison; nothing if it is made already."""
-    if seconds is not None:
-        seconds = check_number("seconds", seconds, 0)
     if isinstance(run, Comparison):
         return ""
     if seconds is None:

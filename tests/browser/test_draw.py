@@ -12,7 +12,8 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 MAKE_PANEL = """
-from cnnlab import DrawDigit
+from cnnlab import DrawDigit, course_folder
+(course_folder() / "drawing.png").unlink(missing_ok=True)  # what the last test has drawn
 panel = DrawDigit()
 panel
 """
@@ -86,6 +87,7 @@ def test_a_seven_drawn_with_two_strokes_of_the_mouse_is_read_in_both_views(page)
     rows, columns = np.nonzero(seen[..., 0])
     assert seen.shape == (28, 28, 4)
     assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    browser.wait_in_kernel(page, "any(panel.canvas.ink) and DrawDigit().canvas.ink == panel.canvas.ink")  # it is kept
     page.get_by_role("button", name="Clear").first.click()
     expect(status(page)).to_have_text(NOTHING)
     for view in (0, 1):

@@ -1,19 +1,20 @@
-"""Test that an exported page has the alt text of each picture."""
+"""Test that an exported page, and slides, have the alt text of each picture."""
 
 import nbformat
 from bs4 import BeautifulSoup
-from nbconvert import HTMLExporter
+from nbconvert import HTMLExporter, SlidesExporter
 
-from cnnlab.cli.export import AltText
+from cnnlab.cli.export import AltText, Slides
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 WORDS = 'loss < 1, "sgd" & adam'
 
 
-def page(metadata, **options):
+def page(metadata, exporter=HTMLExporter, **options):
     output = nbformat.v4.new_output("display_data", {"image/png": PNG, "text/plain": "<Figure>"}, metadata=metadata)
+    title = nbformat.v4.new_markdown_cell("# Title", id="title")
     cell = nbformat.v4.new_code_cell("plot()", id="plot", outputs=[output])
-    return HTMLExporter(**options).from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))[0]
+    return exporter(**options).from_notebook_node(nbformat.v4.new_notebook(cells=[title, cell]))[0]
 
 
 def test_the_alt_text_of_the_metadata_is_in_the_page():
@@ -27,3 +28,14 @@ def test_the_alt_text_of_the_metadata_is_in_the_page():
 
 def test_a_picture_without_one_stays_as_it_is():
     assert page({}, preprocessors=[AltText]) == page({})
+
+
+def test_slides_have_it_too_and_keep_the_width_that_the_slide_gives_the_picture():
+    html = page({"image/png": {"alt": WORDS}}, SlidesExporter, preprocessors=[Slides])
+    without = page({}, SlidesExporter, preprocessors=[Slides])
+    [image], [other] = (
+        BeautifulSoup(slides, "html.parser").select(".jp-OutputArea-output img") for slides in (html, without)
+    )
+    assert image["alt"] == WORDS
+    assert image["width"] == other["width"]
+    assert image["src"] == other["src"] == f"data:image/png;base64,{PNG}"

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from PIL import Image
 from places import NOTEBOOKS, REPOSITORY
 from scripts import load_script
 
-from cnnlab import course_folder
+from cnnlab import DrawDigit, course_folder
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -149,6 +150,12 @@ def test_an_execution_sees_no_predictions_of_the_author(tmp_path):
         assert nbformat.read(path, as_version=4).cells[0].outputs[0].text == "Written down: 5.\n"
     assert not course_folder().exists()
     assert [file.name for file in tmp_path.iterdir()] == ["one.ipynb"]
+
+
+def test_the_sheets_in_the_stored_notebooks_have_a_seven():
+    course_folder().mkdir()
+    script._draw_seven(course_folder() / "drawing.png")
+    assert re.match(r"3×3 max reads 7 .*, 5×5 max reads 7 .*, 5×5 avg reads 7 ", DrawDigit().status.value)
 
 
 @every_notebook

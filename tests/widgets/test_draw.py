@@ -16,6 +16,7 @@ from cnnlab import DrawDigit, build_cnn, load_data
 from cnnlab.data.dataset import Split
 from cnnlab.data.digits import as_mnist, turn_and_shift
 from cnnlab.errors import ConfigError
+from cnnlab.files import course_folder
 from cnnlab.widgets import draw
 from cnnlab.widgets.draw import uploaded_bytes
 from cnnlab.widgets.web.canvas import diverging_pixels, grey_pixels, sequential_pixels
@@ -158,6 +159,45 @@ def test_clear_takes_the_ink_away(panel):
     assert panel.canvas.ink == EMPTY
     assert panel.status.value == NOTHING
     assert heights(panel, "small") == [0] * 10
+
+
+def test_the_last_drawing_is_kept_for_the_next_panel(panel):
+    assert not (course_folder() / "drawing.png").exists()
+    panel.canvas.show(a_stroke())
+    other = DrawDigit({"wide": MODELS["wide"]}, DATA)  # such as that of another notebook
+    assert other.canvas.ink == panel.canvas.ink
+    assert other.status.value.startswith("wide reads ")
+    assert other.status.value.endswith(". This is your last drawing")
+    image = expected_image(other)
+    probabilities = MODELS["wide"].eval()(image)[0].softmax(0).detach()
+    np.testing.assert_allclose(heights(other, "wide"), probabilities.tolist(), atol=1e-5)
+    other.samples[4].click()
+    assert "your last drawing" not in other.status.value
+    assert DrawDigit(MODELS, DATA).canvas.ink == other.canvas.ink
+    other.clear.click()
+    assert DrawDigit(MODELS, DATA).status.value == NOTHING
+    assert not (course_folder() / "drawing.png").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", "half", "small"])
+def test_a_file_that_is_no_drawing_gives_an_empty_sheet(content):
+    file = io.BytesIO()
+    Image.new("L", (112, 112) if content == "half" else (28, 28), 255).save(file, "PNG")
+    course_folder().mkdir()
+    half = file.getvalue()[:-40]
+    (course_folder() / "drawing.png").write_bytes({"half": half, "small": file.getvalue()}.get(content, content))
+    panel = DrawDigit(MODELS, DATA)
+    assert (panel.canvas.ink, panel.status.value) == (EMPTY, NOTHING)
+    panel.canvas.show(a_stroke())
+    assert DrawDigit(MODELS, DATA).canvas.ink == panel.canvas.ink
+
+
+def test_a_drawing_that_cannot_be_kept_is_read_all_the_same(panel):
+    course_folder().write_text("a file where the folder should be")
+    panel.canvas.show(a_stroke())
+    assert panel.status.error is None
+    assert "small reads " in panel.status.value
+    assert ". The drawing is not kept: " in panel.status.value
 
 
 def a_file() -> bytes:

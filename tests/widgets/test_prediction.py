@@ -1,5 +1,8 @@
 """Test PredictThenRun without a browser: it shows no answer before the guess, and keeps the guess."""
 
+import re
+import threading
+
 import ipywidgets
 import pytest
 from living import living_widgets
@@ -11,7 +14,7 @@ from cnnlab.comparison.prediction_file import PREDICTIONS
 from cnnlab.comparison.predictions import commit_guess, score_guess
 from cnnlab.comparison.question import Guess
 from cnnlab.errors import ConfigError
-from cnnlab.widgets import PredictThenRun
+from cnnlab.widgets import PredictThenRun, prediction
 
 NASTY = "<img src=x onerror=alert(1)>"
 
@@ -61,6 +64,35 @@ def test_a_click_without_an_answer_commits_nothing():
         '<span class="cnnlab-error">choose an answer, say how sure you are, and commit then</span>'
     )
     assert (run.calls, PREDICTIONS.read(), state(panel)) == (0, {}, (True, True, True))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (60, r"Working, about (1 min|55 s) left\."),
+        (None, r"Working for 1 s now\."),
+        (0.01, r"Working for 1 s now\."),
+    ],
+)
+def test_while_the_function_works_the_line_says_how_long_it_takes(seconds, words, monkeypatch):
+    monkeypatch.setattr(prediction, "PAUSE", 0.02)
+    seen, is_seen = [], threading.Event()
+
+    def look(change):
+        seen.append(change["new"])
+        if re.fullmatch(rf"Your guess is committed\. {words}", change["new"]):
+            is_seen.set()
+
+    def run():
+        assert is_seen.wait(10), seen
+        return comparison()
+
+    panel = PredictThenRun(QUESTION, run, choices=[3, 5, 7], seconds=seconds)
+    panel.status.observe(look, "value")
+    guess(panel)
+    assert panel.status.error is None
+    assert panel.status.value.startswith("Your guess: 5 (70 % sure). Right: 5 is best.")
+    assert not any(thread.name == "clock" for thread in threading.enumerate())  # it has ended
 
 
 def test_the_committed_guess_is_scored_shown_and_locked():

@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LARGEST_PICTURE = 150_000  # bytes, as base64
 COLOURS = 96  # of a picture
-EXACT = 16  # of them: the most frequent ones, such as the white of the page
+EXACT = 16  # of them: the most frequent ones, such as the white of the page; and as many that stand out
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 # The kernel's own description without Python's version, which differs between machines and which nothing reads.
 # nbconvert needs the extension and the exporter to make a .py.
@@ -104,8 +104,8 @@ def _with_palette(picture: str) -> str:
     _, first, places, counts = np.unique(codes, return_index=True, return_inverse=True, return_counts=True)
     colours = pixels[first]
     palette = _best(colours, counts)
-    distances = ((colours[:, None].astype(int) - palette[None]) ** 2).sum(2)  # (colours, COLOURS)
-    small = Image.fromarray(distances.argmin(1)[places].reshape(page.size[::-1]).astype(np.uint8), "P")
+    nearest = _distances(colours, palette).argmin(1)
+    small = Image.fromarray(nearest[places].reshape(page.size[::-1]).astype(np.uint8), "P")
     small.putpalette(palette.tobytes())
     content = io.BytesIO()
     small.save(content, "PNG", optimize=True)
@@ -113,13 +113,25 @@ def _with_palette(picture: str) -> str:
 
 
 def _best(colours: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return COLOURS that stand for all colours (N, 3); the EXACT most frequent ones are among them as they are."""
+    """Return COLOURS that stand for all colours (N, 3): EXACT frequent ones, mixed ones, and EXACT far from all of these."""
     if len(colours) <= COLOURS:
         return colours
-    sample = Image.fromarray(np.repeat(colours, np.ceil(counts**0.5).astype(int), axis=0)[None])
-    mixed = sample.quantize(COLOURS - EXACT, Image.Quantize.MEDIANCUT, kmeans=1).getpalette() or []
-    frequent = colours[np.argsort(-counts)[:EXACT]]
-    return np.concatenate([np.array(mixed, np.uint8).reshape(-1, 3)[: COLOURS - EXACT], frequent])
+    weights = counts**0.5
+    sample = Image.fromarray(np.repeat(colours, np.ceil(weights).astype(int), axis=0)[None])
+    mixed = sample.quantize(COLOURS - 2 * EXACT, Image.Quantize.MEDIANCUT, kmeans=1).getpalette() or []
+    palette = np.array(mixed, np.uint8).reshape(-1, 3)[: COLOURS - 2 * EXACT]
+    palette = np.concatenate([colours[np.argsort(-counts)[:EXACT]], palette])
+    distances = _distances(colours, palette).min(1)
+    while len(palette) < COLOURS:
+        farthest = colours[(weights * distances).argmax()]
+        palette = np.concatenate([palette, farthest[None]])
+        distances = np.minimum(distances, _distances(colours, farthest[None])[:, 0])
+    return palette
+
+
+def _distances(colours: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Return the squared distance of each colour (N, 3) from each of the palette (M, 3): (N, M)."""
+    return ((colours[:, None].astype(int) - palette[None]) ** 2).sum(2)
 
 
 def _fold(cell: nbformat.NotebookNode) -> None:

@@ -113,7 +113,7 @@ def _with_palette(picture: str) -> str:
 
 
 def _best(colours: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return COLOURS that stand for all colours (N, 3): EXACT frequent ones, mixed ones, and EXACT far from all of these."""
+    """Return COLOURS that stand for all colours (N, 3): EXACT frequent ones, mixed ones, and EXACT far from these."""
     if len(colours) <= COLOURS:
         return colours
     weights = counts**0.5

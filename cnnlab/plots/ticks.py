@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import XAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import Locator, LogFormatter, MaxNLocator
 
@@ -55,7 +55,7 @@ def few_ticks(limits: tuple[float, float], width: float, size: float) -> Locator
 
 
 class FarApart(Locator):
-    """Put two ticks on numbers as round as the room beside each other allows.
+    """Put two ticks of a horizontal axis on numbers as round as the room beside each other allows.
 
     size: of the numbers at the ticks, in points.
     """
@@ -64,10 +64,9 @@ class FarApart(Locator):
         self.size = size
 
     def __call__(self) -> np.ndarray:
-        assert isinstance(self.axis, Axis)  # matplotlib gives a locator its axis
-        box, figure = self.axis.axes.get_window_extent(), self.axis.axes.figure
-        length = (box.width if self.axis.axis_name == "x" else box.height) * 72 / cast(Figure, figure).dpi
-        return self.tick_values(*self.axis.get_view_interval(), length)
+        axis = cast(XAxis, self.axis)
+        length = axis.axes.get_window_extent().width * 72 / cast(Figure, axis.axes.figure).dpi
+        return self.tick_values(*axis.get_view_interval(), length)
 
     def tick_values(self, vmin: float, vmax: float, length: float = math.inf) -> np.ndarray:
         """Return the ticks between these limits on an axis of this length, in points.

@@ -28,6 +28,7 @@ from cnnlab.training.fit import fit
 from cnnlab.training.history import History
 from cnnlab.training.loop import EpochState
 from cnnlab.training.options import check_numbers
+from cnnlab.training.progress import StepProgress
 
 MOST_SNAPSHOTS = 100_000
 
@@ -159,7 +160,8 @@ def run(
         return numbers
 
     with one_thread():
-        data = load_once(experiment)
+        with StepProgress(progress is True, "loading the images", 1):
+            data = load_once(experiment)
         if on_epoch is not None:  # it may change the images, which later runs share
             data = copy.deepcopy(data)
         model = experiment.build_cnn(data)

@@ -25,7 +25,6 @@ from cnnlab.training.history import History
 
 WORDS = "{desc}{left}"
 PAUSE = 0.25  # seconds between two updates of the line
-LONG = 2.0  # seconds after which work that may be short shows its line
 # The time left of a training is said once it has gone on for so many seconds, and for such a share of its batches,
 # after the first batch. On a busy computer it was then right within a factor of two, in trainings of all sizes; counted
 # from the start, with the data to load, it was up to 40 times too long.
@@ -41,14 +40,14 @@ class _Line(tqdm):
 
     Parameters
     ----------
-    total : int
+    total : float
         What to count up to: batches of a training, the cost of a sweep.
     shown : bool
         Whether to draw at all.
     words : str
         The text before the first update.
     delay : float, optional
-        Seconds before the line is drawn at all. None: PAUSE.
+        Seconds before the line is drawn at all; 0: at once. None: PAUSE.
     of_what : str
         What the time left belongs to, such as " in this training"; "" for all that the cell does.
 
@@ -60,7 +59,7 @@ class _Line(tqdm):
 
     monitor_interval = 0  # else tqdm starts a thread for the process, which outlives the line
 
-    def __init__(self, total: int, shown: bool, words: str, delay: float | None = None, of_what: str = "") -> None:
+    def __init__(self, total: float, shown: bool, words: str, delay: float | None = None, of_what: str = "") -> None:
         self.seconds_left: float | None = None
         self.of_what = of_what
         self.cell_display = display_of_the_cell() if shown else None
@@ -87,6 +86,11 @@ class _Line(tqdm):
         """Change the text, and draw it unless the line was drawn less than PAUSE seconds ago."""
         self.set_description_str(words, refresh=False)
         self.update(0)
+
+    def show_at_once(self, words: str) -> None:
+        """Change the text, and draw it whenever it was drawn last."""
+        self.delay = 0  # tqdm removes no line that it takes for delayed
+        self.set_description_str(words)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool | None:
         """Draw msg, or the line as it is now; tqdm calls this."""
@@ -159,7 +163,8 @@ class Progress(contextlib.AbstractContextManager):
         count = count_in_the_cell() if self.shown else 1
         words = f"training {count} in this cell" if count > 1 else "training"  # nobody knows how many will follow
         self.which = f"{words}, " if count > 1 else ""
-        self.line = _Line(self.total, self.shown, words, of_what=" in this training")  # others may follow in the cell
+        # At once, since the first batch may take long. Other trainings may follow in the cell.
+        self.line = _Line(self.total, self.shown, words, delay=0, of_what=" in this training")
         self.left = TimeLeft()
 
     def __exit__(self, *exception: object) -> None:
@@ -196,7 +201,7 @@ class SweepProgress(contextlib.AbstractContextManager):
     """Show the progress of a sweep: runs done, running and failed, and the time left at the mean rate so far."""
 
     def __init__(self, shown: bool) -> None:
-        self.total, self.finished = 0, 0
+        self.total, self.finished, self.is_shown = 0, 0, False
         self.line = _Line(0, shown, "sweep")
 
     def __exit__(self, *exception: object) -> None:
@@ -217,32 +222,54 @@ class SweepProgress(contextlib.AbstractContextManager):
         if self.finished >= running:  # of those that began together, each has its share in the rate
             self.line.estimate()
         failing = f", {failed} failed" if failed else ""
-        self.line.show(f"{self.finished - failed} of {self.total} runs done, {running} running{failing}")
+        words = f"{self.finished - failed} of {self.total} runs done, {running} running{failing}"
+        (self.line.show if self.is_shown else self.line.show_at_once)(words)  # the first run may take long
+        self.is_shown = True
 
 
 class StepProgress(contextlib.AbstractContextManager):
-    """Show how many steps of other work are done, and the time left, once it has taken two seconds."""
+    """Show at once what is going on in other work, and the time left as soon as a part of it is done.
 
-    def __init__(self, shown: bool, words: str, steps: int) -> None:
-        self.line = _Line(steps, shown, words, delay=LONG)
+    Parameters
+    ----------
+    shown : bool
+        Whether to show a line.
+    words : str
+        What is going on first.
+    total : float
+        The cost of all steps, in any unit.
+    """
+
+    def __init__(self, shown: bool, words: str, total: float) -> None:
+        self.line = _Line(total, shown, words, delay=0)
+        self.end: float | None = None  # of all steps, on time.monotonic()'s clock
 
     def __exit__(self, *exception: object) -> None:
         self.line.close()
 
-    def done(self) -> None:
-        """Count one step."""
-        self.line.n += 1
+    def begin(self, words: str) -> None:
+        """Say at once what begins now: it may take long."""
+        if self.end is not None:
+            self.line.seconds_left = max(0.0, self.end - time.monotonic())
+        self.line.show_at_once(words)
+
+    def done(self, words: str, cost: float = 1) -> None:
+        """Count work that is done, with its cost, and say what goes on."""
+        self.line.n += cost
         self.line.estimate()
-        self.line.update(0)
+        if self.line.seconds_left is not None:
+            self.end = time.monotonic() + self.line.seconds_left
+        self.line.show(words)
 
 
 def in_steps(things: Sequence[Any], words: str) -> Iterator[Any]:
-    """Yield the things one by one; a line shows the time left, once they have taken two seconds.
+    """Yield the things one by one; a line shows how many are done, and the time left.
 
     >>> for method in in_steps(METHODS, "saliency methods"):
     ...     maps[method] = saliency(model, images, method=method)
     """
-    with StepProgress(len(things) > 0, words, len(things)) as line:
-        for thing in things:
+    count = len(things)
+    with StepProgress(count > 0, f"0 of {count} {words} done", count) as line:
+        for done, thing in enumerate(things, start=1):
             yield thing
-            line.done()
+            line.done(f"{done} of {count} {words} done")

@@ -1,13 +1,19 @@
-"""Test in a real JupyterLab what a used and saved notebook shows when it is exported as HTML."""
+"""Test in a real browser what a used and saved notebook, and the notebooks of the course, show as an HTML page."""
 
 import base64
 import io
 
 import browser
+import nbformat
 import numpy as np
 import pytest
+from nbconvert import HTMLExporter
+from panel_cells import PANELS
 from PIL import Image
+from places import NOTEBOOKS
 from playwright.sync_api import expect
+
+from cnnlab.cli.export import AltText
 
 PANEL = "import cnnlab\npanel = cnnlab.ConvolutionExplorer()\npanel"
 PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 2, 4], label='rise')\nplt.title('A title')\nplt.show()"
@@ -71,3 +77,29 @@ def test_the_picture_follows_the_panel_which_keeps_its_focus_and_the_export_show
         for data in (images[0][2], last["data"]["image/png"])
     )
     np.testing.assert_array_equal(shown, stored)
+
+
+def cells_with_panels():
+    """Return the cells of the course's notebooks whose outputs name a live panel."""
+    notebooks = [nbformat.read(path, as_version=4) for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
+    cells = [cell for notebook in notebooks for cell in notebook.cells if cell.cell_type == "code"]
+    return [nbformat.v4.new_code_cell(outputs=cell.outputs) for cell in cells if "a live panel" in str(cell.outputs)]
+
+
+def test_every_panel_of_the_stored_notebooks_is_a_picture_on_an_exported_page(page, tmp_path):
+    cells = cells_with_panels()
+    html, _ = HTMLExporter(preprocessors=[AltText]).from_notebook_node(nbformat.v4.new_notebook(cells=cells))
+    (tmp_path / "exported.html").write_text(html, encoding="utf-8")
+    export = page.context.new_page()
+    try:
+        export.route("http*://**", lambda route: route.abort())  # what typesets formulas comes from the network
+        export.goto((tmp_path / "exported.html").as_uri())
+        images = export.locator(".jp-OutputArea-output img").evaluate_all(IMAGES)
+        words = " ".join(export.locator(".jp-OutputArea-output").all_inner_texts())
+    finally:
+        export.close()
+    shown = [alt.partition(":")[0] for alt, _, _ in images]
+    assert len(shown) == len(cells)
+    assert set(shown) == set(PANELS)
+    assert all(width > 300 for _, width, _ in images)
+    assert "a live panel" not in words

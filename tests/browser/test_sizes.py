@@ -1,12 +1,13 @@
-"""Test how much room each panel takes, in a real JupyterLab and Chromium, with the list of files open.
+"""Test each panel's room and its keys, in a real JupyterLab and Chromium, with the list of files open.
 
-A person who moves a control must see what it changes: both are on one screen of a small laptop, 1280 by 900.
+A person who moves a control must see what it changes: both are on one screen of a small laptop, 1280 by 900. One who
+uses no pointer reaches every control with Tab, and one who sees nothing hears its name and what it shows.
 """
 
 import browser
 import pytest
 from panel_cells import MAKE, PANELS, QUESTION
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
 LARGEST = 900  # CSS pixels, the height of a panel
 SMALLEST = 160  # CSS pixels, the side of a picture on a narrow page
@@ -31,13 +32,85 @@ WORD_SIZES = """panel => Object.fromEntries(
   [...panel.querySelectorAll('*')].filter(e => e.checkVisibility() && e.getBoundingClientRect().width > 1
     && [...e.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim()))
     .map(e => [e.textContent.trim().slice(0, 40), parseFloat(getComputedStyle(e).fontSize)]))"""
+READOUTS = """panel => [...panel.querySelectorAll('.widget-slider')].filter(slider => slider.checkVisibility())
+  .map(slider => [slider.querySelector('.noUi-handle'), slider.querySelector('.widget-readout')])
+  .map(([handle, readout]) => [handle.ariaValueText, readout.textContent])"""
+# Focus the first of the elements that Tab should reach, in the order of the page, and count them.
+FOCUS_FIRST = """panel => {
+  const kinds = "button, input, select, summary, a[href], [role=slider], [role=application], [contenteditable]";
+  panel.stops = [...panel.querySelectorAll(kinds)]
+    .filter(one => one.checkVisibility() && !one.disabled && (one.tabIndex >= 0 || one.isContentEditable));
+  panel.stops[0].focus();
+  return panel.stops.length;
+}"""
+FOCUSED = """panel => {
+  const one = document.activeElement;
+  const name = one.ariaLabel || one.labels?.[0]?.textContent || one.textContent || one.title;
+  return panel.contains(one) ? [panel.stops.indexOf(one), name.trim()] : null;
+}"""
+# What a screen reader finds, in this order, in panels whose tests have no such list: role, name and state.
+FOUND = {
+    "OptimizerExplorer": """
+- combobox "surface"
+- slider "start x"
+- textbox "start x, as a number"
+- slider "start y"
+- slider "momentum"
+- slider "steps"
+- checkbox "same learning rate for all" [checked]
+- slider "SGD rate"
+- slider "momentum rate"
+- slider "RMSprop rate"
+- slider "Adam rate"
+- checkbox "show SGD" [checked]
+- checkbox "show Adam" [checked]
+- 'img "map of the ravine with paths: SGD, momentum, RMSprop, Adam"'
+- 'img "loss over 80 steps: SGD, momentum, RMSprop, Adam"'
+- status: /SGD 29% after 80 steps/
+- group: /Words. optimizer, learning rate, momentum/
+""",
+    "DrawDigit": """
+- button /Clear/
+- button "0"
+- button "9"
+- button /Upload a picture/
+- application /drawing. mouse, finger or pen; or keys/
+- img "what the networks see, 28×28"
+- img "saliency, nothing drawn yet"
+- slider "shift right"
+- slider "shift down"
+- slider "turn (degrees)"
+- textbox "turn (degrees), as a number"
+- status: "nothing drawn yet: draw a digit, or take a sample"
+- img /probability of each class/
+- combobox "look inside"
+- combobox "layer"
+- img /feature maps of relu1. 8 maps of 28×28/
+- group: /Words. feature map, ReLU, saliency map/
+""",
+    "Clinic": """
+- group "patient":
+  - button "0 (healthy)" [pressed]
+  - button "11"
+- group "look at":
+  - button "curves" [pressed]
+  - button "inputs"
+- slider "after epoch"
+- textbox "after epoch, as a number"
+- img /patient 0, curves. loss \\(nats\\) over epoch 1 to 12. training from 2.25 to 0.336/
+- status: /Patient 0, after epoch 12 of 12/
+- group: /Words. nat, dead unit/
+""",
+}
+NO_DRAWING = "from cnnlab import course_folder\n(course_folder() / 'drawing.png').unlink(missing_ok=True)\n"
 CELLS = [QUESTION if name == "PredictThenRun" else MAKE.format(name) for name in CHANGES]
 
 
 @pytest.fixture(scope="module")
 def lab(shared_lab):
     """Yield the page with the panels in one notebook."""
-    with shared_lab.running([*CELLS, PICTURE], height=900) as page:
+    cells = [f"{NO_DRAWING}{cell}" if "DrawDigit" in cell else cell for cell in CELLS]
+    with shared_lab.running([*cells, PICTURE], height=900) as page:
         yield page
 
 
@@ -48,6 +121,7 @@ def show(lab, name: str, width: int) -> Locator:
     panel.evaluate("panel => panel.scrollIntoView({ block: 'start' })")
     panel.locator("canvas:visible").last.wait_for()
     browser.wait_until_still(panel)
+    expect(lab.locator("#filebrowser")).to_be_visible()
     return panel
 
 
@@ -102,3 +176,39 @@ def test_on_a_narrow_page_axes_that_are_side_by_side_stand_below_each_other(lab,
     assert shown >= 0.85 * drawn  # the letters are nearly as large as on a wide page
     show(lab, name, 1280)
     browser.wait_for(lab, lambda: plot.evaluate("canvas => [canvas.width, canvas.height]") == wide)
+
+
+@pytest.mark.parametrize("name", list(CHANGES))
+def test_a_screen_reader_says_what_every_slider_shows(lab, name):
+    panel = show(lab, name, 1280)
+    before = panel.evaluate(READOUTS)
+    assert before
+    handle = panel.get_by_role("slider", name=CHANGES[name][0], exact=True)
+    low, now, high = (float(handle.get_attribute(f"aria-value{part}")) for part in ("min", "now", "max"))
+    keys = ["ArrowRight", "ArrowLeft"] if now < high else ["ArrowLeft", "ArrowRight"]
+    handle.press(keys[0])
+    browser.wait_for(lab, lambda: panel.evaluate(READOUTS) != before)
+    after = panel.evaluate(READOUTS)
+    handle.press(keys[1])
+    browser.wait_for(lab, lambda: panel.evaluate(READOUTS) == before)
+    assert low < high
+    for said, shown in (*before, *after):
+        assert said == shown != ""
+
+
+@pytest.mark.parametrize("name", list(CHANGES))
+def test_tab_alone_reaches_every_control_in_order_and_each_has_a_name(lab, name):
+    panel = show(lab, name, 1280)
+    count, names = panel.evaluate(FOCUS_FIRST), []
+    for stop in range(count):
+        place, words = panel.evaluate(FOCUSED)
+        assert place == stop
+        names.append(words)
+        lab.keyboard.press("Tab")
+    assert all(names), names
+    assert panel.evaluate(FOCUSED) is None  # Tab leads out of the panel again
+
+
+@pytest.mark.parametrize("name", list(FOUND))
+def test_a_screen_reader_finds_every_part_of_the_panel(lab, name):
+    expect(show(lab, name, 1280)).to_match_aria_snapshot(FOUND[name])

@@ -23,6 +23,7 @@ from cnnlab.experiments.run import run
 from cnnlab.experiments.runs import Failure, Runs, bank, load_runs
 from cnnlab.experiments.sweep import grid
 from cnnlab.model.evaluation import MeanScore
+from cnnlab.training.progress import StepProgress
 
 
 def report_of(runs, folder, **options):
@@ -70,12 +71,38 @@ def small_b():
 
 
 @pytest.fixture(scope="module")
-def page_b(small_b, tmp_path_factory):
+def said_b():
+    """What the line of progress says while page_b is written: words, and the share that is done."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def page_b(small_b, said_b, tmp_path_factory):
     exam = Exam(MeanScore(0.25, 0.01, 0.95, 0.004, 2000), MeanScore(0.3, 0.02, 0.94, 0.005, 1000), is_stored=True)
     answers = {"loss": "At epoch **9**.", "kernel_size": "Nothing.", "conclusion": "<script>alert(1)</script> $x$"}
     title, author = "Mine <img src=x onerror=alert(1)>", "Ada <script>alert(2)</script> & Co"
     folder = tmp_path_factory.mktemp("a new folder") / "of reports"
-    return report_of(small_b, folder, title=title, author=author, answers=answers, exam=exam)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StepProgress, "begin", lambda self, words: said_b.append((words, self.line.n / self.line.total)))
+        return report_of(small_b, folder, title=title, author=author, answers=answers, exam=exam)
+
+
+@pytest.mark.usefixtures("page_b")
+def test_the_line_says_what_is_written_before_it_is(said_b):
+    parts = [words.removeprefix("lab report: ") for words, _ in said_b]
+    sections = ["the experiment", "the network", "all settings", "curves", "which differences are real", "the map",
+                "convergence, fluctuation and the gap", "early stopping", "the best setting", "the exam",
+                "numbers from inside", "inside the networks", "the code", "the conclusion"]  # fmt: skip
+    assert [part for part in parts if part in sections] == sections
+    at = parts.index("curves")
+    assert parts[at : at + 3] == ["curves", "curves, picture 1 of 1", "curves, picture 1 of 1"]  # of loss, of accuracy
+    at = parts.index("inside the networks")
+    networks = [f"network {number} of 4" for number in (1, 2, 3, 4)]  # two kernels, two lengths
+    expected = ["images and weights", *networks, "picture 1 of 2", "picture 2 of 2"]
+    assert parts[at + 1 : at + 8] == [f"inside the networks, {part}" for part in expected]
+    shares = [share for _, share in said_b]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0, 1)
 
 
 # --- Numbers

@@ -112,6 +112,20 @@ def test_a_sweep_says_no_time_left_before_as_many_runs_are_done_as_go_on_togethe
     assert "2 of 8 runs done, 2 running, about 30 s left" in terminal.getvalue()
 
 
+def test_a_sweep_says_at_once_that_it_has_begun_and_then_is_drawn_by_the_clock(monkeypatch):
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.setattr("cnnlab.training.progress.PAUSE", 3600)
+    with SweepProgress(True) as line:
+        assert sys.stdout.getvalue() == ""  # nothing may be left to do
+        line.plan(2, 20)
+        line.show(1, 0)
+        line.done(1, 10)
+        line.show(1, 0)
+        assert re.findall(r"\d of 2 runs done, \d running", sys.stdout.getvalue()) == ["0 of 2 runs done, 1 running"]
+    assert sys.stdout.getvalue().rpartition("\r")[2].strip() == ""
+    assert sys.stdout.getvalue().count("\r") > 1  # it was removed
+
+
 # --- A terminal, a pipe
 
 
@@ -145,7 +159,8 @@ def test_a_continued_run_goes_on_with_its_bar(data, tmp_path, terminal):
     out = terminal.getvalue()
     assert "epoch 3 of 4" in out
     assert "epoch 1 of 4" not in out
-    shown = [int(share) for share in re.findall(r"(\d+) %", out)]
+    first, *shown = [int(share) for share in re.findall(r"(\d+) %", out)]
+    assert first == 0  # before the checkpoint is read
     assert max(shown) <= 100
     assert shown[0] >= 50
     assert shown[-1] >= 75
@@ -156,7 +171,8 @@ def test_the_line_is_drawn_by_the_clock_and_not_after_every_batch(data, terminal
     monkeypatch.setattr(cnnlab.training.progress, "PAUSE", 3600)
     with contextlib.redirect_stdout(terminal):
         fit(small(data), data, epochs=4, batch_size=10)
-    assert terminal.getvalue() == "trained 4 epochs\n"
+    assert terminal.getvalue().count("%, training") == terminal.getvalue().count("%") == 1  # at once, and never again
+    assert screen(terminal.getvalue()) == ["trained 4 epochs"]
 
 
 SCRIPT = SET_UP + "fit(build_cnn(**small), data, epochs=3)\nsweep(grid(tiny, seed=range(2)), workers=1)\n"
@@ -315,7 +331,7 @@ def test_the_display_says_epoch_accuracy_and_time_left(executed):
     shares = [
         int(re.search(r'<progress value="(\d+)" max="30"></progress>', text["text/html"])[1]) for text in texts[1:-1]
     ]
-    assert sorted(set(shares)) == list(range(1, 31))  # 64 images: one batch an epoch
+    assert sorted(set(shares)) == list(range(31))  # at once, then after each batch; 64 images: one an epoch
     assert shares == sorted(shares)
 
 
@@ -355,24 +371,36 @@ def test_strict_nbval_agrees_also_where_the_store_has_all_runs(executed, folder)
     assert f"{len(CELLS) + 1} passed" in answer.stdout
 
 
-@pytest.mark.parametrize(("after", "is_seen"), [(1e-9, True), (2.0, False)])
-def test_steps_have_a_line_with_the_time_left_once_they_take_long(after, is_seen, monkeypatch):
+def test_other_work_says_at_once_what_begins_and_the_time_left_once_a_part_is_done(monkeypatch):
     monkeypatch.setattr("sys.stdout", Terminal())
-    monkeypatch.setattr("cnnlab.training.progress.PAUSE", 1e-9)
-    monkeypatch.setattr("cnnlab.training.progress.LONG", after)
-    with StepProgress(True, "lab report", 4) as line:
-        line.done()
-        line.done()
-    seen = sys.stdout.getvalue()
-    assert (re.search(r"50 %, lab report, about \d+ s left", seen) is not None) is is_seen
-    assert bool(seen) is is_seen
-    assert seen.rpartition("\r")[2].strip() == ""  # and nothing of it stays
+    with StepProgress(True, "lab report: the experiment", 4) as line:
+        assert "  0 %, lab report: the experiment" in sys.stdout.getvalue()
+        line.begin("lab report: curves")  # at once, however short the last step was
+        assert "  0 %, lab report: curves" in sys.stdout.getvalue()
+        assert " left" not in sys.stdout.getvalue()
+        monkeypatch.setattr(line.line, "mininterval", 0)
+        line.done("lab report: curves, 1 picture", 3)
+        assert re.search(r" 75 %, lab report: curves, 1 picture, about \d+ s left", sys.stdout.getvalue())
+    assert sys.stdout.getvalue().rpartition("\r")[2].strip() == ""  # and nothing of it stays
+
+
+def test_the_time_left_is_that_of_the_cost_that_is_left(monkeypatch):
+    monkeypatch.setattr("sys.stdout", Terminal())
+    with StepProgress(True, "lab report", 10) as line:
+        line.line.start_t -= 60  # it began a minute ago
+        line.done("lab report", 2.5)
+        assert line.line.seconds_left == pytest.approx(180, abs=2)
 
 
 def test_a_loop_of_steps_has_the_line_and_yields_each_thing_once(monkeypatch):
     monkeypatch.setattr("sys.stdout", Terminal())
-    for name in ("PAUSE", "LONG"):
-        monkeypatch.setattr(f"cnnlab.training.progress.{name}", 1e-9)
+    monkeypatch.setattr("cnnlab.training.progress.PAUSE", 1e-9)
     assert list(in_steps([], "saliency methods")) == []
-    assert list(in_steps(["gradient", "occlusion"], "saliency methods")) == ["gradient", "occlusion"]
-    assert re.search(r"50 %, saliency methods, about \d+ s left", sys.stdout.getvalue())
+    assert sys.stdout.getvalue() == ""
+    things = in_steps(["gradient", "occlusion"], "saliency methods")
+    assert next(things) == "gradient"
+    assert "  0 %, 0 of 2 saliency methods done" in sys.stdout.getvalue()
+    assert next(things) == "occlusion"
+    assert re.search(r" 50 %, 1 of 2 saliency methods done, about \d+ s left", sys.stdout.getvalue())
+    assert list(things) == []
+    assert sys.stdout.getvalue().rpartition("\r")[2].strip() == ""

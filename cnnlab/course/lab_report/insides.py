@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from cnnlab.course.lab_report.announcements import announce
 from cnnlab.course.lab_report.design import setting_words
 from cnnlab.course.lab_report.sentences import say
 from cnnlab.data import shipped
@@ -66,7 +67,8 @@ class Insides:
     def by_setting(self, measure: Callable[[Network], Any]) -> dict[str, dict[str, Any]]:
         """Return setting → length → what `measure` returns."""
         measured: dict[str, dict[str, Any]] = {}
-        for network in self.networks:
+        for number, network in enumerate(self.networks, start=1):
+            announce(f"network {number} of {len(self.networks)}")
             measured.setdefault(network.setting, {})[network.length] = measure(network)
         return measured
 
@@ -109,6 +111,7 @@ def find_insides(runs: Runs) -> Insides | str:
             "Weights were kept, but the images of {dataset} are not here, so the networks can't be run.",
             dataset=dataset,
         )
+    announce("images and weights")
     try:
         data = load_once(first.experiment)
         models = [network.model for network in networks]  # a damaged store says so here

@@ -6,7 +6,7 @@ import base64
 import contextlib
 import io
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image as Pixels
 
+from cnnlab.course.lab_report.announcements import announce
 from cnnlab.course.lab_report.blocks import Image, Picture
 from cnnlab.course.lab_report.sentences import say
 from cnnlab.errors import ConfigError, DataError
@@ -46,18 +47,19 @@ def noted(notes: list[str]) -> Iterator[None]:
     notes += [message for message in dict.fromkeys(messages) if message not in notes]
 
 
-def picture(caption: str, drawings: Iterable[Drawing]) -> Picture:
+def picture(caption: str, drawings: Sequence[Drawing]) -> Picture:
     """Return a picture with an image of each drawing; one that refuses leaves a note with its reason.
 
     Parameters
     ----------
     caption : str
         What is shown, and how to read it.
-    drawings : iterable of function
+    drawings : sequence of function
         Each makes a new figure, and returns Axes of it.
     """
     result = Picture(caption, [])
-    for draw in drawings:
+    for number, draw in enumerate(drawings, start=1):
+        announce(f"picture {number} of {len(drawings)}")
         before = set(plt.get_fignums())
         with noted(result.notes):
             try:

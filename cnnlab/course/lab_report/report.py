@@ -11,12 +11,13 @@ from typing import Any
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import shown
 from cnnlab.comparison.comparable_runs import distinct
+from cnnlab.course.lab_report.announcements import announced_to
 from cnnlab.course.lab_report.answers import check_answers, path_of, read_answers, write_form
-from cnnlab.course.lab_report.blocks import Picture, questions_of
-from cnnlab.course.lab_report.design import design_of
+from cnnlab.course.lab_report.blocks import Picture, Section, questions_of
+from cnnlab.course.lab_report.design import Design, design_of
 from cnnlab.course.lab_report.page import TITLE, render_page
 from cnnlab.course.lab_report.pictures import plain_style
-from cnnlab.course.lab_report.sections import writers
+from cnnlab.course.lab_report.sections import Step, steps
 from cnnlab.course.lab_report.sentences import language_of_report, written_in
 from cnnlab.course.translation import translated
 from cnnlab.errors import ConfigError
@@ -99,7 +100,7 @@ def lab_report(
         or English. Pictures, names of fields and verdicts are English. Answers from a report in one language fit the
         report in the other.
     progress : bool
-        Show a line with the time left, if it takes more than two seconds.
+        Show a line that says what is being written, and the time left.
 
     Returns
     -------
@@ -135,12 +136,7 @@ def _write(
     """Write the page, and the form for the answers if it is not there, in the language of the report."""
     with one_thread(), garbage_collector_off(), plain_style():
         design = design_of(runs)
-        steps = writers(exams)
-        with StepProgress(progress, "lab report", len(steps)) as line:
-            sections = []
-            for write in steps:
-                sections.append(write(design))
-                line.done()
+        sections = _write_sections(design, steps(design, exams), progress)
     questions, language = questions_of(sections), language_of_report()
     form = path_of(answers)
     if form is not None and not form.exists():
@@ -151,6 +147,19 @@ def _write(
     count = sum(len(block.images) for section in sections for block in section.blocks if isinstance(block, Picture))
     own, english = ({key: each.texts[name] for key, each in questions.items()} for name in (language, "en"))
     return LabReport(path, count, own, tuple(key for key in questions if key not in answered), english)
+
+
+def _write_sections(design: Design, order: list[Step], progress: bool) -> list[Section]:
+    """Return the sections; a line says what is being written, and the time left."""
+    sections: list[Section] = []
+    with StepProgress(progress, "lab report", sum(step.cost for step in order)) as line:
+        for step in order:
+            words = f"lab report: {step.words}"
+            line.begin(words)
+            with announced_to(lambda part, words=words: line.begin(f"{words}, {part}")):
+                sections.append(step.write(design))
+            line.done(words, step.cost)
+    return sections
 
 
 def check_page(path: Any) -> Path:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from cnnlab.course.lab_report import charts, inside_pictures, judgements, network_tables, tables
 from cnnlab.course.lab_report.blocks import Block, Code, Section, Words
 from cnnlab.course.lab_report.code import repeating_code
 from cnnlab.course.lab_report.design import Design
-from cnnlab.course.lab_report.insides import find_insides
+from cnnlab.course.lab_report.insides import MOST_LENGTHS, MOST_SETTINGS, find_insides
 from cnnlab.course.lab_report.judged_sections import (
     best_section,
     map_section,
@@ -26,13 +27,34 @@ FEWEST_SEEDS = 3  # for a verdict
 MOST_FIELDS = 3  # by which numbers from inside are drawn
 
 
-def writers(exams: Mapping[str, Exam]) -> list[Callable[[Design], Section]]:
-    """Return the functions that write the sections, in the order of the report."""
+class Step(NamedTuple):
+    """A section to write: its name in English, about how long it takes in any unit, and the function that writes it."""
+
+    words: str
+    cost: float
+    write: Callable[[Design], Section]
+
+
+def steps(design: Design, exams: Mapping[str, Exam]) -> list[Step]:
+    """Return the sections, in the order of the report. Their costs are what the reports of notebooks 06 and 07 took."""
+    with_weights = {run.experiment.replace(seed=0).key for run in design.runs if run.snapshots and run.snapshots[-1]}
+    is_recorded = any(metric in row for run in design.runs for row in run.history.rows[:1] for metric in INSIDES)
     return [
-        design_section, network_section, settings_section, curves_section, verdicts_section, map_section, speed_section,
-        stopping_section, best_section, lambda _: exam_section(exams), recorded_section, weights_section,
-        repeat_section, lambda _: Section(say("Conclusion"), [ask("conclusion")]),
-    ]  # fmt: skip
+        Step("the experiment", 0, design_section),
+        Step("the network", 0, network_section),
+        Step("all settings", 0, settings_section),
+        Step("curves", 25, curves_section),
+        Step("which differences are real", 20, verdicts_section),
+        Step("the map", 12, map_section),
+        Step("convergence, fluctuation and the gap", 30, speed_section),
+        Step("early stopping", 10, stopping_section),
+        Step("the best setting", 3, best_section),
+        Step("the exam", 0, lambda _: exam_section(exams)),
+        Step("numbers from inside", 60 * is_recorded, recorded_section),
+        Step("inside the networks", 35 * min(len(with_weights), MOST_SETTINGS * MOST_LENGTHS), weights_section),
+        Step("the code", 0, repeat_section),
+        Step("the conclusion", 0, lambda _: Section(say("Conclusion"), [ask("conclusion")])),
+    ]
 
 
 def design_section(design: Design) -> Section:

@@ -101,5 +101,6 @@ def test_every_panel_of_the_stored_notebooks_is_a_picture_on_an_exported_page(pa
     shown = [alt.partition(":")[0] for alt, _, _ in images]
     assert len(shown) == len(cells)
     assert set(shown) == set(PANELS)
+    assert not any("nothing drawn yet" in alt for alt, _, _ in images)  # a sheet has a digit on it
     assert all(width > 300 for _, width, _ in images)
     assert "a live panel" not in words

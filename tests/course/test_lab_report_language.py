@@ -129,6 +129,10 @@ def odd_runs():
                          [Failure(low[0].experiment, "no reason")]),
         "data sets": apart,
         "unlike": unlike,
+        "changed pictures": [
+            made([0.2, 0.5 + 0.01 * seed], dataset="images", folder="pets", fingerprint=mark * 16, seed=seed, epochs=2)
+            for mark in "07" for seed in range(3)
+        ],
         "optimizers": two_optimizers(),
         "stopped": [made([0.3, 0.6, 0.5], epochs=9, patience=1, stopped_by="patience", seed=seed) for seed in range(3)],
     }  # fmt: skip
@@ -272,6 +276,13 @@ def test_no_english_stands_beside_the_sentences_about_the_insides(tmp_path):
         "⟦one setting⟧, 2⟦ epochs⟧"
     ]
     assert words_beside(page) - names_of(runs) == set()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_folder_whose_pictures_have_changed_has_two_names_in_every_language(tmp_path):
+    _, page = page_of(odd_runs()["changed pictures"], tmp_path, language="id")
+    rows = [row.td.text for row in page.find_all("tr") if row.td and row.th.text == "dataset"]
+    assert rows[0] == "images pets, images pets (777777)"
 
 
 def test_english_beside_the_sentences_is_seen():

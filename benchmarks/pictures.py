@@ -15,22 +15,50 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-SMALL = [(10, 28), (10, 224), (200, 224), (2_000, 28)]
-ALL = [*SMALL, (2_000, 224), (20_000, 28), (20_000, 64)]
+
+class Case(NamedTuple):
+    """A folder of pictures, and how it is loaded.
+
+    Parameters
+    ----------
+    count : int
+        How many pictures are in it.
+    side : int
+        Each is made side × side pixels.
+    file_side : int
+        The pixels of a side in the files; 0: the same.
+    suffix : str
+        Of the files.
+    """
+
+    count: int
+    side: int
+    file_side: int = 0
+    suffix: str = "jpg"
+
+    def __str__(self) -> str:
+        files = f" ({self.suffix.upper()}s of {self.file_side}×{self.file_side})" if self.file_side else ""
+        return f"{self.side}×{self.side}{files}"
 
 
-def make_pictures(folder: Path, count: int, side: int) -> None:
-    """Write `count` JPEGs of side × side pixels, in two classes."""
-    random = np.random.default_rng(0)
+SMALL = [Case(10, 28), Case(10, 224), Case(200, 224), Case(300, 224, 64, "bmp"), Case(2_000, 28)]
+ALL = [*SMALL, Case(2_000, 224), Case(20_000, 28), Case(20_000, 64)]
+
+
+def make_pictures(folder: Path, case: Case) -> None:
+    """Write the pictures of a case, in two classes."""
+    random, side = np.random.default_rng(0), case.file_side or case.side
     base = random.integers(0, 256, (64, side, side, 3), dtype=np.uint8)
     for name in ("cat", "dog"):
         (folder / name).mkdir(parents=True)
-        for place in range(count // 2):
-            Image.fromarray(np.roll(base[place % 64], place, axis=0)).save(folder / name / f"{place:05}.jpg")
+        for place in range(case.count // 2):
+            picture = Image.fromarray(np.roll(base[place % 64], place, axis=0))
+            picture.save(folder / name / f"{place:05}.{case.suffix}")
 
 
 def load(folder: str, side: int, grey: bool) -> dict[str, float]:
@@ -72,16 +100,16 @@ def main() -> None:
         return
     print("| pictures | size | first loading (s) | second (s) | kept (MB) | peak (MB), first | second | peak / kept |")
     print("| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
-    for count, side in SMALL if options.quick else ALL:
+    for case in SMALL if options.quick else ALL:
         with tempfile.TemporaryDirectory() as folder:
-            make_pictures(Path(folder) / "pictures", count, side)
+            make_pictures(Path(folder) / "pictures", case)
             for grey in (True, False):
                 with tempfile.TemporaryDirectory() as cache:
-                    first, second = (measure(Path(folder) / "pictures", side, grey, cache) for _ in range(2))
+                    first, second = (measure(Path(folder) / "pictures", case.side, grey, cache) for _ in range(2))
                 kept, peaks = first["kept"] / 1e6, [each["peak"] / 1e6 for each in (first, second)]
                 share = f"{max(peaks) / kept:.2f}" if kept > 100 else "–"  # below that the imports count more
                 print(
-                    f"| {count:,} | {'' if grey else '3×'}{side}×{side} | {first['seconds']:.2f} "
+                    f"| {case.count:,} | {'' if grey else '3×'}{case} | {first['seconds']:.2f} "
                     f"| {second['seconds']:.2f} | {kept:,.1f} | {peaks[0]:,.0f} | {peaks[1]:,.0f} | {share} |",
                     flush=True,
                 )

@@ -52,11 +52,11 @@ def _write_plainly(error: UnicodeError) -> tuple[str, int]:
 
 
 def _print_anywhere() -> None:
-    """Let `print` write our signs to standard output, also in ASCII or cp437; where it can already, change nothing."""
+    """Let `print` write signs and names to standard output, also in ASCII or cp437; where it can, change nothing."""
     codecs.register_error("cnnlab.plain", _write_plainly)
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
         try:
-            "×≈–−…→±·".encode(sys.stdout.encoding)
+            "×≈–−…→±·, and names of classes: éж猫قط".encode(sys.stdout.encoding)
         except UnicodeEncodeError:
             sys.stdout.reconfigure(errors="cnnlab.plain")
 

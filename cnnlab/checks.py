@@ -77,7 +77,9 @@ def is_finite_number(value: Any) -> bool:
 
 
 def is_iterable(value: Any) -> TypeGuard[Iterable]:
-    """Return whether value can be gone through; a tensor of a single number can't, although it has the method."""
+    """Return whether value can be gone through; some tensors can't, although they have the method."""
+    if getattr(value, "is_nested", False):
+        return False
     try:
         iter(value)
     except TypeError:
@@ -115,10 +117,10 @@ def check_input_shape(value: Any) -> tuple[int, int, int]:
 
 def check_images(images: Any, field: str = "images") -> None:
     """Raise ConfigError unless images is a float tensor (N, C, H, W); a single image (C, H, W) is refused, too."""
-    if is_float_tensor(images) and images.ndim == 4:
+    dimensions = images.ndim if is_float_tensor(images) else 0
+    if dimensions == 4 and 0 not in images.shape[1:]:
         return
-    is_single = is_float_tensor(images) and images.ndim == 3
-    hint = f"; for a single image (C, H, W) write {field}[None]" if is_single else ""
+    hint = {3: f"; for a single image (C, H, W) write {field}[None]", 4: ", which has no pixels"}.get(dimensions, "")
     raise ConfigError(f"{field} must be a float tensor (N, C, H, W), got {describe_tensor(images)}{hint}")
 
 
@@ -148,7 +150,7 @@ def is_float_plane(value: Any) -> bool:
 
 
 def is_float_tensor(value: Any) -> bool:
-    """Return whether value is an ordinary float tensor: not sparse, and not one without values (on "meta")."""
+    """Return whether value is an ordinary float tensor: not sparse or nested, and not one without values ("meta")."""
     return _is_ordinary(value) and value.is_floating_point()
 
 
@@ -162,7 +164,9 @@ def is_whole_tensor(value: Any) -> bool:
 def _is_ordinary(value: Any) -> bool:
     import torch
 
-    return isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_meta
+    if not isinstance(value, torch.Tensor) or value.is_nested or value.is_quantized:
+        return False
+    return value.layout == torch.strided and not value.is_meta
 
 
 def describe_tensor(value: object) -> str:
@@ -171,6 +175,8 @@ def describe_tensor(value: object) -> str:
 
     if not isinstance(value, Tensor):
         return type(value).__name__
+    if value.is_nested:  # it has no shape
+        return f"{str(value.dtype).removeprefix('torch.')}, nested"
     kind = "" if str(value.layout) == "torch.strided" and not value.is_meta else f" on {value.device}, {value.layout}"
     return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}{kind}"
 
@@ -200,7 +206,7 @@ def shown(value: object, width: int = 60) -> str:
     >>> shown([0] * 100, 10)
     '[0, 0, 0,…'
     """
-    if getattr(value, "ndim", 0) and hasattr(value, "dtype"):
+    if getattr(value, "ndim", 0) and hasattr(value, "dtype") and not getattr(value, "is_nested", False):
         kind = str(value.dtype).removeprefix("torch.")  # type: ignore[attr-defined]
         return f"{type(value).__name__.replace('Tensor', 'tensor')} of {kind} {tuple(value.shape)}"  # type: ignore[attr-defined]
     try:

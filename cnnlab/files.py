@@ -29,7 +29,7 @@ def data_folder() -> Path:
 
 def cache_folder() -> Path:
     """Return the folder for downloads: `$CNNLAB_CACHE`, or `~/.cache/cnnlab`; it may not exist yet."""
-    return Path(os.environ.get("CNNLAB_CACHE") or Path.home() / ".cache" / "cnnlab").expanduser()
+    return check_path("CNNLAB_CACHE", os.environ.get("CNNLAB_CACHE") or "~/.cache/cnnlab")
 
 
 def check_path(field: str, value: object) -> Path:
@@ -83,9 +83,9 @@ def course_folder() -> Path:
     PosixPath('/home/ada/course/notebooks/my_course')
     """
     if chosen := os.environ.get("CNNLAB_COURSE"):
-        return Path(chosen).expanduser()
+        return check_path("CNNLAB_COURSE", chosen)
     here = notebooks_folder() / "my_course"
-    return here if _can_write(here if here.is_dir() else here.parent) else Path.home() / "my_course"
+    return here if _can_write(here if here.is_dir() else here.parent) else check_path("CNNLAB_COURSE", "~/my_course")
 
 
 def notebooks_folder() -> Path:

@@ -12,8 +12,9 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from cnnlab.checks import check_whole
+from cnnlab.checks import check_whole, is_whole, shown
 from cnnlab.errors import ConfigError
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
@@ -22,6 +23,7 @@ PROC = Path("/proc")
 WORKER_BYTES = 500_000_000  # one worker
 NOTEBOOK_BYTES = 300_000_000  # what a notebook itself may still take while a sweep runs
 UNKNOWN_FREE = 64_000_000_000  # bytes that `check_memory` allows where the system does not say how many are free
+FEW_WORKERS, WORKERS_OF_A_PROCESSOR = 16, 4  # that a person may ask for, whatever there is; and where there are more
 MOST_WORKERS = 2  # by default: with three, every notebook that trains would need more than 1.8 GB
 
 
@@ -82,14 +84,14 @@ def worker_count() -> tuple[int, str]:
     """Return how many workers `sweep` starts by default, and the reason in words.
 
     $CNNLAB_WORKERS if that is set. Otherwise one for each processor, at most MOST_WORKERS, and no more than fit into
-    the free memory. Raises ConfigError where $CNNLAB_WORKERS is not a whole number of 1 or more.
+    the free memory. Raises ConfigError where $CNNLAB_WORKERS is no number of workers.
 
     >>> worker_count()
     (2, 'one for each processor')
     """
     setting = os.environ.get("CNNLAB_WORKERS", "")
     if setting:
-        count = check_whole("CNNLAB_WORKERS", int(setting) if setting.isdecimal() else setting, 1)
+        count = check_workers("CNNLAB_WORKERS", int(setting[:20]) if setting.isdecimal() else setting)
         return count, f"because CNNLAB_WORKERS={count} is set"
     count, visible, free = processors(), visible_processors(), free_memory()
     reason = "one for each processor"
@@ -102,6 +104,18 @@ def worker_count() -> tuple[int, str]:
     if free is not None and (fitting := max(1, (free - NOTEBOOK_BYTES) // WORKER_BYTES)) < count:
         count, reason = fitting, f"because {free / 1e9:.1f} GB of memory are free"
     return count, reason
+
+
+def check_workers(field: str, value: Any) -> int:
+    """Return a number of workers; raise ConfigError unless it is whole, 1 or more, and not far above the processors."""
+    count, most = visible_processors(), max(FEW_WORKERS, WORKERS_OF_A_PROCESSOR * visible_processors())
+    if is_whole(value) and int(value) > most:
+        here = f"{count} processor{'' if count == 1 else 's'}"
+        raise ConfigError(
+            f"{field}={shown(value)}: this computer has {here}, and more workers only take memory; "
+            f"try {count}, {most} at most"
+        )
+    return check_whole(field, value, 1)
 
 
 def _groups(controller: str) -> Iterator[Path]:

@@ -2,7 +2,8 @@
 
 `@usual_torch_state` stands at each public function that computes with torch: the doors. Within it, the settings of
 `SETTINGS` have their usual values, inference mode is off, and new tensors are made on the processor. Only the number of
-threads stays the caller's: it decides how fast `fit` is, and `History.environment` records it.
+threads stays the caller's: it decides how fast `fit` is, and `History.environment` records it. In the block of
+`capture` a person's own code computes: it has `usual_but_gradients`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import torch
+from torch.nn.utils import parametrize
 
 from cnnlab.errors import ConfigError
 from cnnlab.interrupts import OneInterrupt
@@ -82,6 +84,42 @@ def _set_precision(values: tuple[str, bool, *tuple[str, ...]]) -> None:
         torch._C._set_fp32_precision_setter(*where, value)
 
 
+# The ways in which torch may compute attention: how to read and set whether it may, and whether it usually may.
+ATTENTION = [
+    (torch.backends.mha.get_fastpath_enabled, torch.backends.mha.set_fastpath_enabled),
+    (torch.backends.cuda.flash_sdp_enabled, torch.backends.cuda.enable_flash_sdp),
+    (torch.backends.cuda.mem_efficient_sdp_enabled, torch.backends.cuda.enable_mem_efficient_sdp),
+    (torch.backends.cuda.math_sdp_enabled, torch.backends.cuda.enable_math_sdp),
+    (torch.backends.cuda.cudnn_sdp_enabled, torch.backends.cuda.enable_cudnn_sdp),
+]
+
+
+def _get_attention() -> tuple[bool, ...]:
+    return tuple(get() for get, _ in ATTENTION)
+
+
+def _set_attention(values: tuple[bool, ...]) -> None:
+    for (_, set_it), value in zip(ATTENTION, values, strict=True):
+        set_it(value)
+
+
+# Newer versions of torch try these ways in an order that may be set, too. Nothing is set yet: this is the usual one.
+PRIORITY = tuple(torch._C._get_sdp_priority_order()) if hasattr(torch._C, "_get_sdp_priority_order") else ()
+
+
+def _get_priority() -> tuple[int, ...]:
+    return tuple(torch._C._get_sdp_priority_order()) if PRIORITY else ()
+
+
+def _set_priority(order: tuple[int, ...]) -> None:
+    if order:
+        torch._C._set_sdp_priority_order(list(order))
+
+
+def _set_cached_parametrizations(count: int) -> None:
+    parametrize._cache_enabled = count
+
+
 def _autocast(device: str) -> Setting:
     return Setting(
         functools.partial(torch.is_autocast_enabled, device), functools.partial(torch.set_autocast_enabled, device),
@@ -98,6 +136,10 @@ SETTINGS = {
     "deterministic algorithms": Setting(_get_deterministic, _set_deterministic, (False, False), True),
     "anomaly mode": Setting(_get_anomaly_mode, _set_anomaly_mode, (False, True), True),
     "precision of float32": Setting(_get_precision, _set_precision, ("highest", True, *PRECISIONS.values()), True),
+    "attention": Setting(_get_attention, _set_attention, (True,) * len(ATTENTION), True),
+    "order of attention": Setting(_get_priority, _set_priority, PRIORITY, True),
+    # Within `parametrize.cached()`, a weight is computed once: a training would not see its steps.
+    "cached parametrizations": Setting(lambda: parametrize._cache_enabled, _set_cached_parametrizations, 0, True),
     "oneDNN": Setting(torch._C._get_mkldnn_enabled, torch._C._set_mkldnn_enabled, True, True),
 }
 
@@ -139,6 +181,23 @@ def usual_torch_state(function: Callable[Arguments, Result]) -> Callable[Argumen
 
 
 @contextlib.contextmanager
+def usual_but_gradients() -> Iterator[None]:
+    """Within the block, let torch have its usual settings, but for gradients and inference mode; then put them back."""
+    interrupts, gradients = OneInterrupt(), ("gradients",)
+    try:
+        modes, changed = _enter(but_for=gradients)
+        try:
+            interrupts.release()
+            yield
+        finally:
+            interrupts.held = True
+            usual = {name: value for name, value in USUAL.items() if name not in gradients}
+            _leave(modes, usual | changed if interrupts.came else changed)
+    finally:
+        interrupts.end()
+
+
+@contextlib.contextmanager
 def reproducible_gpu(device: torch.device) -> Iterator[None]:
     """Within the block, let a GPU compute with all 32 bits, and with the same bits each time; on a CPU, do nothing.
 
@@ -158,19 +217,19 @@ def reproducible_gpu(device: torch.device) -> Iterator[None]:
             torch.set_float32_matmul_precision(precision)
 
 
-def _enter() -> tuple[contextlib.ExitStack, dict[str, Any]]:
-    """Set all that is not usual, and return what `_leave` has to put back."""
+def _enter(but_for: Collection[str] = ()) -> tuple[contextlib.ExitStack, dict[str, Any]]:
+    """Set all that is not usual, but for these settings, and return what `_leave` has to put back."""
     if torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE) is not None:
         raise ConfigError("FakeTensorMode is on, in which tensors have no values; call this outside of it")
     modes, changed = contextlib.ExitStack(), {}
-    if torch.is_inference_mode_enabled():
+    if "gradients" not in but_for and torch.is_inference_mode_enabled():
         modes.enter_context(torch.inference_mode(False))
     if torch.get_default_device() != torch.device("cpu"):
         modes.enter_context(torch.device("cpu"))
     with _lock:
         for name, setting in SETTINGS.items():
             value = setting.get()
-            if value != setting.usual:
+            if value != setting.usual and name not in but_for:
                 setting.set(setting.usual)
                 changed[name] = value
         _inside.append(threading.get_ident())

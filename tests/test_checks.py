@@ -1,6 +1,8 @@
 """The checks of arguments: what passes comes back, and what does not is named with its value and a remedy."""
 
+import itertools
 import math
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -16,6 +18,9 @@ from cnnlab.checks import (
     check_whole,
     describe_tensor,
     is_float_plane,
+    is_iterable,
+    is_whole_tensor,
+    listed,
 )
 from cnnlab.errors import ConfigError
 
@@ -46,6 +51,27 @@ def test_a_choice_passes_and_another_word_is_answered_with_the_nearest_and_the_l
 @pytest.mark.parametrize("value", [None, 3, ["max"], b"max"])
 def test_what_is_no_text_is_no_choice(value):
     assert message(check_choice, "pooling", value, ("max", "avg")).startswith(f"unknown pooling {value!r};")
+
+
+def test_tensors_of_an_unusual_make_are_named_and_are_no_images():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch calls both preliminary or deprecated
+        nested = torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)])
+        quantized = torch.quantize_per_tensor(torch.zeros(2, 1, 4, 4), 0.1, 0, torch.quint8)
+    wanted = "images must be a float tensor (N, C, H, W), got"
+    assert message(check_images, nested) == f"{wanted} float32, nested"
+    assert message(check_images, quantized) == f"{wanted} quint8 (2, 1, 4, 4)"
+    assert message(check_images, torch.zeros(2, 1, 0, 4)) == f"{wanted} float32 (2, 1, 0, 4), which has no pixels"
+    assert message(check_whole, "steps", nested, 0).startswith("steps must be a whole number of 0 or more, got nested_")
+    assert not is_whole_tensor(quantized)
+    assert not is_iterable(nested)
+    check_images(torch.zeros(0, 1, 4, 4))
+
+
+def test_what_has_no_end_is_refused():
+    assert listed("runs", iter("abc"), most=3) == ["a", "b", "c"]
+    for endless in (itertools.count(), range(10**12)):
+        assert message(listed, "runs", endless) == "runs: more than 1,000,000 are too many; give fewer"
 
 
 # --- Whole numbers

@@ -1,6 +1,7 @@
 """The folders that cnnlab uses, and files that are written completely or not at all."""
 
 import errno
+import io
 import os
 import stat
 import subprocess
@@ -10,6 +11,7 @@ import time
 import filelock
 import pytest
 
+import cnnlab
 from cnnlab import (
     Experiment,
     build_cnn,
@@ -346,6 +348,16 @@ def test_everything_is_printed_whatever_the_encoding(encoding):
         assert printed[-2:] == ["0.5 ~ 1 +- 2 - 3 - 4 ... -> ?", "3x3"]
     if encoding == "utf-8":
         assert printed[-2:] == ["0.5 ≈ 1 ± 2 – 3 − 4 … → ü", "3×3"]
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis_2004", "euc_jisx0213"])
+def test_a_name_is_printed_where_the_encoding_has_our_signs_but_not_its_letters(encoding, monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    cnnlab._print_anywhere()
+    sys.stdout.write("≈ 3, 猫, قطة\n")
+    sys.stdout.flush()
+    assert written.getvalue().decode(encoding) == "≈ 3, 猫, ???\n"
 
 
 @pytest.mark.parametrize("gone", ["stdout", "stdout, sys.stderr"])

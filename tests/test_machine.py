@@ -148,6 +148,24 @@ def test_an_explicit_wish_is_obeyed_whatever_there_is(monkeypatch):
             machine.worker_count()
 
 
+@pytest.mark.parametrize(("processors", "most"), [(1, 16), (2, 16), (4, 16), (5, 20), (64, 256)])
+def test_a_wish_far_above_the_processors_is_refused_in_words(monkeypatch, processors, most):
+    monkeypatch.setattr(machine, "visible_processors", lambda: processors)
+    assert machine.check_workers("workers", most) == most
+    here = "1 processor" if processors == 1 else f"{processors} processors"
+    for wrong in (str(most + 1), "10000", "9" * 5000):
+        monkeypatch.setenv("CNNLAB_WORKERS", wrong)
+        with pytest.raises(ConfigError) as caught:
+            machine.worker_count()
+        assert str(caught.value) == (
+            f"CNNLAB_WORKERS={wrong[:20]}: this computer has {here}, and more workers only take memory; "
+            f"try {processors}, {most} at most"
+        )
+    for wrong in (0, -1, True, 2.0, "2", 10**5000):
+        with pytest.raises(ConfigError, match=r"^workers"):
+            machine.check_workers("workers", wrong)
+
+
 def test_a_process_is_counted_on_the_processors_that_it_is_bound_to(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 6}, raising=False)
     assert machine.visible_processors() == 3

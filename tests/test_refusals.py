@@ -126,6 +126,39 @@ def test_a_split_made_by_hand_fits_together():
     )
 
 
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int8, torch.int16, torch.uint16, torch.int64, torch.uint64])
+def test_each_label_of_a_split_has_a_name(kind):
+    images, one, classes = torch.zeros(3, 1, 8, 8), torch.ones(1, 1, 1), ("cat", "dog")
+    assert len(Split(images, torch.tensor([1, 0, 1]).to(kind), classes, one, one)) == 3
+    assert len(Split(images[:0], torch.tensor([]).to(kind), classes, one, one)) == 0
+    assert words(Split, images, torch.tensor([0, 1, 2]).to(kind), classes, one, one) == (
+        "labels go from 0 to 2, but classes has 2 names: ('cat', 'dog'); give whole numbers from 0, and a name for each"
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "range_"),
+    [
+        ([0, 1, 10**9], "0 to 1000000000"),
+        ([-1, 0, 1], "-1 to 1"),
+        ([-(2**63), 0, 2**63 - 1], f"{-(2**63)} to {2**63 - 1}"),
+    ],
+)
+def test_a_label_that_names_no_class_is_refused_before_anything_is_counted(labels, range_):
+    images, one, classes = torch.zeros(3, 1, 8, 8), torch.ones(1, 1, 1), ("cat", "dog")
+    assert words(Split, images, torch.tensor(labels), classes, one, one).startswith(f"labels go from {range_}, but ")
+    split = Split(images, torch.tensor([0, 1, 1]), classes, one, one)
+    data = Data("mine", split, split, split)
+    split.labels.copy_(torch.tensor(labels))  # nobody has looked at these
+    assert words(cnnlab.balance_classes, data).startswith(f"labels go from {range_}, but ")
+    assert words(cnnlab.shuffle_labels, data).startswith(f"labels go from {range_}, but ")
+
+
+def test_classes_of_no_image_can_not_be_balanced():
+    split = Split(torch.zeros(0, 1, 8, 8), torch.zeros(0, dtype=torch.int64), ("cat",), *[torch.ones(1, 1, 1)] * 2)
+    assert words(cnnlab.balance_classes, Data("mine", split, split, split)).startswith("images: got none; give one or ")
+
+
 @pytest.mark.parametrize("value", [0, -1, True, 2.5, "8", math.nan])
 def test_batches_and_columns_are_whole_numbers_of_1_or_more(value):
     model, images = cnnlab.build_cnn(channels=(2,), hidden=4), torch.rand(3, 1, 28, 28)

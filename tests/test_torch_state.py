@@ -1,6 +1,7 @@
 """Whatever a notebook has set in torch, each door gives the same result, and the settings are as they were."""
 
 import contextlib
+import copy
 import dataclasses
 import operator
 import threading
@@ -8,9 +9,12 @@ import threading
 import numpy as np
 import pytest
 import torch
-from small_training import small
+from small_training import same_weights, small
+from strangers import colours, make
 from tiny_sweeps import TINY
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.utils import parametrizations, parametrize
 
 import cnnlab
 from cnnlab import torch_state
@@ -38,7 +42,12 @@ def everything():
             stack.enter_context(AMBIENT[name]())
         for name in ("flush denormal", "matmul precision", "oneDNN off"):
             stack.enter_context(AMBIENT[name]())
+        for ambient in (*ATTENTION.values(), parametrize.cached):
+            stack.enter_context(ambient())
         yield
+
+
+WAYS = ("flash", "mem_efficient", "math", "cudnn")  # in which torch computes attention
 
 
 def conv_precision(value):
@@ -64,6 +73,13 @@ if not hasattr(torch.backends.mkldnn, "conv"):
     del AMBIENT["precision of convolutions"]
 
 
+# Of a network without attention they change nothing, so each has a test of its own below.
+ATTENTION = {
+    "as products of matrices": lambda: sdpa_kernel(SDPBackend.MATH, set_priority=True),
+    "without the fast path": lambda: setting(torch.backends.mha.set_fastpath_enabled, False, True),
+}
+
+
 def state():
     """All that must be as it was; read with torch's own functions, not with those of the package."""
     return {
@@ -72,6 +88,9 @@ def state():
         "device": torch.get_default_device(), "deterministic": torch.are_deterministic_algorithms_enabled(),
         "anomaly": torch.is_anomaly_enabled(), "matmul": torch.get_float32_matmul_precision(),
         "oneDNN": torch.backends.mkldnn.enabled, "threads": torch.get_num_threads(),
+        "attention": [getattr(torch.backends.cuda, f"{way}_sdp_enabled")() for way in WAYS],
+        "order": getattr(torch._C, "_get_sdp_priority_order", list)(), "cached": parametrize._cache_enabled,
+        "fast path": torch.backends.mha.get_fastpath_enabled(),
         "conv": str(getattr(torch.backends.mkldnn, "conv", None) and torch.backends.mkldnn.conv.fp32_precision),
         "denormal": float(np.float32(1)) * torch.full((1,), 1e-40, dtype=torch.float32, device="cpu").mul(1).item() > 0,
     }  # fmt: skip
@@ -116,7 +135,14 @@ def swept(model, data):
     return [{**row, "seconds": 0} for row in finished.history.rows]
 
 
+def captured(model, data):
+    with cnnlab.capture(model, inputs=True) as seen:
+        model(data.validation.images[:4])
+    return dict(seen), seen.inputs
+
+
 DOORS = {
+    "capture": captured,
     "fit": trained,
     "run": run,
     "sweep": swept,
@@ -274,11 +300,108 @@ def test_of_two_threads_the_last_one_puts_the_shared_settings_back():
     assert seen == [torch.float32]
 
 
-def test_a_network_made_in_inference_mode_is_refused_in_words(data):
+def looks(model, data):
+    """What is computed with a network, some of it within gradients: nested lists of numbers."""
+    images = data.validation.images[:2]
+    with cnnlab.capture(model) as seen:
+        model(images)
+    maps = [cnnlab.saliency(model, images, method=method) for method in ("gradient", "occlusion")]
+    activity = cnnlab.activation_statistics(model, images)
+    return plain(
+        [cnnlab.predict(model, images), maps, dict(seen), activity, cnnlab.gradient_flow(model, data.train[:4])]
+    )
+
+
+@pytest.mark.parametrize("ambient", ATTENTION)
+def test_attention_is_computed_in_the_usual_way_whatever_is_set(ambient):
+    model, trained, usual, data = make("vit_b_16").eval(), make("vit_b_16"), make("vit_b_16"), colours()
+    for network in (model, trained, usual):  # its head is of zeros
+        nn.init.normal_(network.heads.head.weight, generator=torch.Generator().manual_seed(0))
+    expected = looks(model, data)
+    with torch.set_grad_enabled(ambient == "as products of matrices"):  # the fast path is taken without gradients
+        logits = model(data.validation.images)
+        with ATTENTION[ambient]():
+            assert not torch.equal(model(data.validation.images), logits)  # else this test would show nothing
+    with ATTENTION[ambient]():
+        before = state()
+        assert repr(looks(model, data)) == repr(expected)
+        cnnlab.fit(trained, data, epochs=2, batch_size=4, progress=False)
+        assert state() == before
+    cnnlab.fit(usual, data, epochs=2, batch_size=4, progress=False)
+    assert same_weights(trained, usual)
+
+
+def test_a_training_sees_its_steps_where_weights_that_are_computed_are_kept():
+    def network():
+        with torch.random.fork_rng([]):
+            torch.manual_seed(0)
+            return nn.Sequential(nn.Flatten(), parametrizations.weight_norm(nn.Linear(3072, 5)))
+
+    data, usual, kept = colours(), network(), network()
+    expected = cnnlab.fit(usual, data, epochs=2, batch_size=4, progress=False)
+    with parametrize.cached():
+        kept[1].weight  # noqa: B018 (now it is kept)
+        history = cnnlab.fit(kept, data, epochs=2, batch_size=4, progress=False)
+    assert history["train_loss"] == expected["train_loss"]
+    assert same_weights(kept, usual)
+
+
+def test_capture_keeps_float32_under_autocast_and_leaves_gradients_as_they_are(model, data):
+    images = data.validation.images[:2]
+    with torch.autocast("cpu", dtype=torch.bfloat16), cnnlab.capture(model, ["conv1"]) as seen:
+        logits = model(images)
+        assert not torch.is_autocast_enabled("cpu")
+    assert seen["conv1"].dtype == logits.dtype == torch.float32
+    assert logits.requires_grad
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode(), cnnlab.capture(model, ["conv1"]) as again:
+            logits = model(images)
+            assert logits.is_inference() == (mode is torch.inference_mode)
+            assert logits.numpy().shape == (2, 2)
+        assert torch.equal(again["conv1"], seen["conv1"])
+        assert not again["conv1"].is_inference()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        with pytest.raises(RuntimeError, match="of the person's own"), cnnlab.capture(model):
+            raise RuntimeError("of the person's own")
+        assert torch.is_autocast_enabled("cpu")
+
+
+SALIENCY = ("gradient", "gradient_x_input", "smoothgrad", "integrated_gradients", "grad_cam", "occlusion")
+# What is done with a network that was made in inference mode: what the refusal says, or "" where it works.
+OF_INFERENCE: dict[str, tuple] = {
+    "fit": ("it can't be trained", lambda model, data, _: cnnlab.fit(model, data, epochs=1, progress=False)),
+    "load_weights": ("its weights can't be replaced", lambda model, _, path: cnnlab.load_weights(model, path)),
+    "save_weights": ("", lambda model, _, path: cnnlab.save_weights(model, path)),
+    "saliency_check": ("it has no gradients", lambda model, data, _: DOORS["saliency_check"](model, data)),
+    "layer_table": ("", lambda model, *_: cnnlab.layer_table(model, (1, 12, 12))),
+    "receptive_field": ("", lambda model, *_: cnnlab.receptive_field(model, "0", 1, 5, (1, 12, 12))),
+    "top_images": ("", lambda model, data, _: cnnlab.top_images(model, data.validation, "0", 1, count=3)),
+    "weight_distributions": ("", lambda model, *_: cnnlab.weight_distributions(model)),
+} | {
+    f"saliency, {method}": (
+        "" if method == "occlusion" else "it has no gradients",
+        lambda model, data, _, method=method: cnnlab.saliency(model, data.validation.images[:2], method=method),
+    )
+    for method in SALIENCY
+} | {
+    name: ("", lambda model, data, _, name=name: DOORS[name](model, data))
+    for name in ("predict", "evaluate", "evaluate_all", "mistakes", "activation_statistics", "gradient_flow")
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_INFERENCE)
+def test_a_network_made_in_inference_mode_works_or_is_refused_in_words(name, data, tmp_path):
     with torch.inference_mode():
-        own = nn.Sequential(nn.Flatten(), nn.Linear(144, 2))
-    with pytest.raises(ConfigError, match=r"made in torch.inference_mode\(\), so it can't be trained; make it outside"):
-        cnnlab.fit(own, data, epochs=1, progress=False)
+        own = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(400, 2))
+    ordinary, (why_not, look) = copy.deepcopy(own), OF_INFERENCE[name]
+    cnnlab.save_weights(own, tmp_path / "weights")
+    if why_not:
+        with pytest.raises(ConfigError) as caught:
+            look(own, data, tmp_path / "weights")
+        assert str(caught.value) == f"the model was made in torch.inference_mode(), so {why_not}; make it outside"
+    else:
+        assert repr(plain(look(own, data, tmp_path / "weights"))) == repr(plain(look(ordinary, data, tmp_path / "w")))
+    assert all(map(torch.equal, own.state_dict().values(), ordinary.state_dict().values()))
 
 
 def test_tensors_without_values_are_refused_in_words(data):

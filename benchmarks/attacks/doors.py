@@ -22,6 +22,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--door", action="append", help="only these doors; may be given several times")
     parser.add_argument("--sample", type=int, help="knock this often at each argument, not with every value")
+    parser.add_argument("--seed", type=int, default=0, help="which sample")
+    parser.add_argument("--more", action="store_true", help="take the further values of tests/helpers/nonsense.py")
     parser.add_argument("--gigabytes", type=float, default=6, help="memory that the process may take")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -38,7 +40,9 @@ def knock_at_all(chosen: argparse.Namespace, folder: Path) -> int:
 
     door_samples.use_folder(folder)
     wanted = [door for door in door_list.find_doors() if not chosen.door or door.name in chosen.door]
-    drawn = knocking.sample(wanted, chosen.sample) if chosen.sample else knocking.knocks(wanted)
+    drawn = knocking.knocks(wanted, chosen.more)
+    if chosen.sample:
+        drawn = knocking.sample(wanted, chosen.sample, chosen.seed, chosen.more)
     counts: Counter[str] = Counter()
     begun = time.monotonic()
     for knock in drawn:

@@ -67,7 +67,7 @@ def _read(file: Path) -> tuple[str, list[str], Exam]:
         content = json.loads(file.read_bytes())
         scores = {split: MeanScore(**content[split]) for split in ("validation", "test")}
         return str(content["setting"]), list(content["runs"]), Exam(**scores, is_stored=content["is_stored"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{file} is damaged: it had the scores of an exam that was opened; bring back a copy, or make the report "
             "without --exam"

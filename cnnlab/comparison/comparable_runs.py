@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnnlab.checks import check_choice, check_whole, is_iterable, shown
+from cnnlab.checks import check_choice, check_whole, is_iterable, listed, shown
 from cnnlab.comparison.metrics import OF_WHOLE_RUN, WHEN
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
@@ -16,7 +16,7 @@ def distinct(runs: Iterable[Run]) -> list[Run]:
     """Return each run once, however often it was given; raise ConfigError if one of the values is no Run."""
     if not is_iterable(runs):
         raise ConfigError(f"wanted runs, such as sweep() or load_runs() returns, got {shown(runs)}")
-    runs = list(runs)
+    runs = listed("runs", runs)
     for run in runs:
         if not isinstance(run, Run):
             raise ConfigError(f"wanted runs, such as sweep() or load_runs() returns, got {type(run).__name__}")

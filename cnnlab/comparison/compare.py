@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import shown
+from cnnlab.checks import listed, shown
 from cnnlab.comparison.comparable_runs import check_runs, comparable_runs
 from cnnlab.comparison.html_table import decimals, html_table
 from cnnlab.comparison.metrics import WHEN, diverged_with_value, join_once, metric_values, warn_of_missing
@@ -231,7 +231,7 @@ def compare(
     {5: 'better', 7: 'cannot tell'}
     """
     check_arguments(compare, {"along": along})
-    compared = Compared(by, (along,) if isinstance(along, str) else tuple(along), metric, at)
+    compared = Compared(by, (along,) if isinstance(along, str) else tuple(listed("along", along)), metric, at)
     runs = check_runs(runs)
     check_fields(compared)
     runs = comparable_runs(runs, metric, at, compared=(by, *compared.along))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from cnnlab.errors import ConfigError
 from cnnlab.files import atomic_write, course_folder, file_lock, replace_file
 
 T = TypeVar("T")
@@ -44,18 +45,23 @@ class KeptFile(Generic[T]):
         return course_folder() / f"{self.name}.json"
 
     def read(self) -> dict[str, T]:
-        """Return everything in the file; nothing if there is no file. A damaged file is renamed, with a warning."""
+        """Return everything in the file; nothing if there is no file. A damaged file is renamed, with a warning.
+
+        Raises ConfigError where the file can't be read.
+        """
+        content = self._content()
         try:
-            return self._decode(self.path.read_bytes())
-        except FileNotFoundError:
-            return {}
+            return self._decode(content)
         except DAMAGED:
             with self._lock():
                 return self._read_or_rename()
 
     @contextlib.contextmanager
     def editing(self) -> Iterator[dict[str, T]]:
-        """Give everything to change, and write it when the block ends; other notebooks wait that long."""
+        """Give everything to change, and write it when the block ends; other notebooks wait that long.
+
+        Raises ConfigError where the file can't be read, or nothing can be written beside it.
+        """
         with self._lock():
             content = self._read_or_rename()
             before = dict(content)
@@ -64,24 +70,45 @@ class KeptFile(Generic[T]):
                 encoded = {name: self.encode(each) for name, each in content.items()}
                 atomic_write(self.path, json.dumps(encoded, indent=1).encode())
 
-    def _lock(self):
-        return file_lock(self.path.with_name(f".{self.name}.lock"))
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Keep other processes from changing the file until the block ends."""
+        with contextlib.ExitStack() as until_the_end:
+            with self._in_words():
+                until_the_end.enter_context(file_lock(self.path.with_name(f".{self.name}.lock")))
+            yield
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Raise ConfigError for an error of the system: a folder that can't be written, for example."""
+        try:
+            yield
+        except OSError as error:
+            why = error.strerror or error
+            raise ConfigError(
+                f"{self.path} can't be read, written or locked ({why}); set CNNLAB_COURSE to another folder"
+            ) from error
+
+    def _content(self) -> bytes:
+        """Return the bytes of the file; those of an empty one if there is no file."""
+        with self._in_words(), contextlib.suppress(FileNotFoundError):
+            return self.path.read_bytes()
+        return b"{}"
 
     def _decode(self, content: bytes) -> dict[str, T]:
         return {name: self.decode(fields) for name, fields in json.loads(content).items()}
 
     def _read_or_rename(self) -> dict[str, T]:
         """Return the content of a file that no other process changes; rename the file if it is damaged."""
-        path = self.path
+        path, content = self.path, self._content()
         try:
-            return self._decode(path.read_bytes())
-        except FileNotFoundError:
-            return {}
+            return self._decode(content)
         except DAMAGED as error:
             number = 1
             while (aside := path.with_name(f"{self.name}.damaged-{number}.json")).exists():
                 number += 1
-            replace_file(path, aside)
+            with self._in_words():
+                replace_file(path, aside)
             warnings.warn(
                 f"{path} can't be read ({error!r:.100}). It is kept as {aside.name}, and a new file is begun",
                 stacklevel=5,

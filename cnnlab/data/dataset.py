@@ -11,7 +11,14 @@ from torch import Tensor
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_images, check_labels, check_whole, describe_tensor, is_float_tensor
 from cnnlab.data.splitting import mean_std, mean_std_of_sums, normalize, split_sizes, stratified, test_size
-from cnnlab.data.tensor_checks import check_class_names, check_own_images, check_own_labels, names_of, spreads_to
+from cnnlab.data.tensor_checks import (
+    check_class_names,
+    check_labels_have_names,
+    check_own_images,
+    check_own_labels,
+    names_of,
+    spreads_to,
+)
 from cnnlab.errors import ConfigError
 from cnnlab.torch_state import usual_torch_state
 
@@ -29,7 +36,7 @@ class Split:
     labels : Tensor
         int64 (N,), from 0.
     classes : tuple of str
-        Label i is classes[i].
+        Label i is classes[i]; each label has a name.
     mean, std : Tensor
         (C, 1, 1), of the training split's pixels.
 
@@ -49,6 +56,7 @@ class Split:
             raise ConfigError(f"images must be (N, C, H, W), got {describe_tensor(self.images)}")
         check_labels(self.labels, len(self.images))
         check_class_names(self.classes)
+        check_labels_have_names(self.labels, self.classes)
         for name in ("mean", "std"):
             value, wanted = getattr(self, name), (self.images.shape[1], 1, 1)
             if not is_float_tensor(value) or not spreads_to(value, wanted):

@@ -41,7 +41,7 @@ def load_published(name: str) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[s
     dataset = getattr(datasets, DOWNLOADS[name])
     folder = cache_folder() / name
     _download_once(dataset, folder)
-    return _read_cifar10(folder) if name == "cifar10" else _read_archives(dataset, folder)
+    return _read_cifar10(dataset, folder) if name == "cifar10" else _read_archives(dataset, folder)
 
 
 def _read_archives(dataset: Any, folder: Path) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[str, ...]]:
@@ -52,7 +52,7 @@ def _read_archives(dataset: Any, folder: Path) -> tuple[ImagesAndLabels, ImagesA
     raw = folder / dataset.__name__ / "raw"
     try:
         for archive, expected in dataset.resources:
-            if hashlib.md5((raw / archive).read_bytes(), usedforsecurity=False).hexdigest() != expected:
+            if _md5(raw / archive) != expected:
                 raise DataError(f"{archive} does not have its checksum")
         pairs = [idx.read_pair(raw, prefix, len(dataset.classes)) for prefix in ("train", "t10k")]
     except (OSError, DataError) as error:
@@ -61,13 +61,26 @@ def _read_archives(dataset: Any, folder: Path) -> tuple[ImagesAndLabels, ImagesA
     return train, test, tuple(dataset.classes)
 
 
-def _read_cifar10(folder: Path) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[str, ...]]:
-    """Return what is in CIFAR-10's archive; torchvision would unpack it, and would call what its pickles say."""
+def _read_cifar10(dataset: Any, folder: Path) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[str, ...]]:
+    """Return what is in CIFAR-10's archive; raise DataError unless it has its checksum.
+
+    torchvision would unpack it, and would call what its pickles say. We don't, so that the archive can be read before
+    its checksum: what is wrong with a damaged one then has better words.
+    """
     try:
-        return cifar10.read_archive(folder / cifar10.ARCHIVE)
-    except DataError as error:
+        content = cifar10.read_archive(folder / cifar10.ARCHIVE)
+        if _md5(folder / cifar10.ARCHIVE) != dataset.tgz_md5:
+            raise DataError("does not have its checksum")
+        return content
+    except (OSError, DataError) as error:
         words = f"{folder / cifar10.ARCHIVE} {error}; delete the folder {folder} to download it again"
         raise DataError(words) from error
+
+
+def _md5(path: Path) -> str:
+    """Return the MD5 checksum of a file, with which data sets are published."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _download_once(dataset: Any, folder: Path) -> None:
@@ -75,9 +88,9 @@ def _download_once(dataset: Any, folder: Path) -> None:
 
     dataset is a class of torchvision.datasets. A second process that wants the same one waits, and downloads nothing.
     """
-    if folder.is_dir():
-        return
     try:
+        if folder.is_dir():
+            return
         with file_lock(folder.parent / f"{folder.name}.lock"):
             if not folder.is_dir():  # another process may have downloaded it while this one waited
                 _download(dataset, folder)

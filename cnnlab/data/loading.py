@@ -12,7 +12,7 @@ import torch
 from cnnlab.checks import check_choice, check_whole, shown
 from cnnlab.data import downloads, shipped
 from cnnlab.data.dataset import Data, assemble, split_up
-from cnnlab.data.patterns import PATTERN_KNOBS, make_patterns
+from cnnlab.data.patterns import PATTERN_KNOBS, draw_patterns
 from cnnlab.data.picture_folder import PictureFolder, find_pictures, list_some, readable
 from cnnlab.data.picture_loading import load_pixels
 from cnnlab.data.splitting import split_sizes, test_size
@@ -236,8 +236,8 @@ def _load_patterns(train: int | None, validation: int | None, test: int | None, 
         if size is not None:
             check_whole(split, size, 0)
     count = max(10_000, (train or 0) + (validation or 0))
-    training_set = make_patterns(count, seed=2 * seed % 2**64, **knobs)  # even seeds: training, odd: testing
-    test_set = make_patterns(2_000 if test is None else max(test, 10), seed=(2 * seed + 1) % 2**64, **knobs)
+    training_set = draw_patterns(count, 2 * seed, knobs)  # even seeds: training, odd: testing
+    test_set = draw_patterns(2_000 if test is None else max(test, 10), 2 * seed + 1, knobs)
     classes = tuple(f"pattern {label}" for label in range(int(training_set[1].max()) + 1))
     return assemble(
         "patterns", training_set, test_set, classes, train=train, validation=validation, test=test, seed=seed

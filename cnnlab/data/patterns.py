@@ -24,7 +24,8 @@ from cnnlab.machine import check_memory
 from cnnlab.torch_state import usual_torch_state
 
 MOST_PIXELS = 1000  # of each side
-PATTERN_KNOBS = ("structure", "scale", "noise", "classes", "size")
+DEFAULTS = {"structure": "fine", "scale": None, "noise": None, "classes": 4, "size": 28}
+PATTERN_KNOBS = tuple(DEFAULTS)
 
 
 @usual_torch_state
@@ -74,12 +75,17 @@ def make_patterns(
     >>> images, labels = make_patterns(1000, structure="mark", noise=0.1, seed=0)
     >>> validation_images, validation_labels = make_patterns(500, structure="mark", noise=0.1, seed=1)
     """
-    count = check_whole("count", count, 1)
     seed = check_whole("seed", seed, 0)
-    check_knobs(structure, scale, noise, classes, size)
-    check_memory(f"{count:,} patterns of {size}×{size} pixels", 16 * count * size**2, "make fewer or smaller ones")
     given = {"structure": structure, "scale": scale, "noise": noise, "classes": classes, "size": size}
+    return draw_patterns(count, seed, given)
+
+
+def draw_patterns(count: int, seed: int, given: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """Return images and labels as `make_patterns` does; given holds its settings, and seed may be of any size."""
+    count = check_whole("count", count, 1)
+    check_knobs(**DEFAULTS | given)
     structure, scale, noise, classes, size = fill_knobs(given).values()
+    check_memory(f"{count:,} patterns of {size}×{size} pixels", 16 * count * size**2, "make fewer or smaller ones")
     random = np.random.default_rng(seed)  # of its own: the generators that the whole process shares stay as they are
     labels = random.permutation(np.arange(count, dtype=np.int64) % classes)
     images = _STRUCTURES[structure].draw(labels, classes, scale, size, random)  # (N, H, W)
@@ -89,7 +95,7 @@ def make_patterns(
 
 def fill_knobs(given: dict[str, Any]) -> dict[str, Any]:
     """Return a value for each of PATTERN_KNOBS: the given one, or the default where it is None or not given."""
-    knobs = {"structure": "fine", "scale": None, "noise": None, "classes": 4, "size": 28} | given
+    knobs = DEFAULTS | given
     chosen = _STRUCTURES.get(knobs["structure"])
     if chosen is not None and knobs["scale"] is None and isinstance(knobs["size"], int):
         knobs["scale"] = min(chosen.scale, knobs["size"] // 2)

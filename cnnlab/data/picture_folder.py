@@ -21,9 +21,9 @@ from cnnlab.files import check_path
 WANTED = "a folder that holds a folder for each class, with its pictures"
 # Folders and files that systems and programs make; those that begin with a dot, such as .ipynb_checkpoints, too.
 SYSTEM = {
-    "$recycle.bin", "recycler", "system volume information", "@eadir", "#recycle", "#snapshot", "lost+found",
-    "network trash folder", "temporary items", "found.000", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini",
-    "icon\r",
+    "$recycle.bin", "recycler", "system volume information", "found.000", "thumbs.db", "ehthumbs.db", "desktop.ini",
+    "@eadir", "@tmp", "@sharebin", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@__thumb",
+    "network trash folder", "temporary items", "__macosx", "icon\r", "lost+found", "lost.dir",
 }  # fmt: skip
 # Suffixes of pictures that Pillow does not read and that the module mimetypes may not know.
 OTHER_PICTURES = {".heic", ".heif", ".hif", ".jxl", ".svg", ".eps", ".psd", ".xcf", ".raw", ".dng", ".cr2", ".cr3",
@@ -146,7 +146,7 @@ def _existing(folder: str | os.PathLike) -> Path:
     if not isinstance(folder, (str, os.PathLike)) or not str(folder) or "\0" in str(folder):
         raise ConfigError(f"folder must be the path of {WANTED}, got {shown(folder)}")
     root = check_path("folder", folder)
-    if root.is_dir():
+    if os.path.isdir(root):  # Path.is_dir raises an error for what lies in a folder that is shut
         return root
     try:
         is_zip = root.is_file() and zipfile.is_zipfile(root)  # of a device, such as /dev/zero, all would be read

@@ -11,6 +11,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
@@ -24,6 +25,7 @@ BY_SUFFIX = ("TGA", "PCX", "DIB", "SGI", "ICNS")
 MOST_PIXELS = 89_478_485  # Pillow warns above that (a quarter of a GB as RGB); a phone's picture has up to 50 million
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601, as Pillow's "L"
 TIFF_BITS, TIFF_WHITE_IS_ZERO, TIFF_SAMPLES = 258, 262, 339  # tags of TIFF 6.0
+ICON = b"\0\0\1\0"  # begins an ICO, whose picture Pillow unpacks when it opens the file
 UNREADABLE = "can't be read as a picture"
 
 
@@ -40,7 +42,7 @@ def open_picture(file: bytes, formats: tuple[str, ...] = COMMON) -> Image.Image:
     (640, 480)
     """
     Image.init()
-    with _in_words():
+    with _in_words(bombs="error" if file.startswith(ICON) else "ignore"):  # `read_planes` checks the size of the others
         return Image.open(io.BytesIO(file), formats=[name for name in formats if name in Image.OPEN])
 
 
@@ -86,18 +88,21 @@ def has_more_pictures(picture: Image.Image) -> bool:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def _in_words(bombs: Literal["error", "ignore"] = "error") -> Iterator[None]:
     """Raise DataError for whatever Pillow raises for a damaged file, and keep its warnings of such files to ourselves.
 
-    For made-up sizes and broken tags it raises nearly every kind of exception, from KeyError to MemoryError.
+    For made-up sizes and broken tags it raises nearly every kind of exception, from KeyError to MemoryError. An icon
+    holds a picture with a header of its own: only Pillow sees that one's size before it is unpacked, and warns; with
+    bombs="error" that becomes TooManyPixels.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            warnings.simplefilter(bombs, Image.DecompressionBombWarning)
             yield
     except DataError:
         raise
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooManyPixels(f"has more than {MOST_PIXELS:,} pixels") from error
     except Exception as error:
         raise DataError(UNREADABLE) from error
@@ -109,7 +114,7 @@ def _decode(picture: Image.Image) -> Iterator[np.ndarray]:
     picture.load()
     clear, scale = picture.info.get("transparency"), _Scale(picture)
     ImageOps.exif_transpose(picture, in_place=True)
-    if picture.mode == "F" or picture.mode.startswith("I"):
+    if picture.mode == "F" or picture.mode.startswith("I") or (picture.mode == "L" and scale.is_signed):
         values = np.asarray(picture)
         plane = scale.apply(values)
         yield np.where(values == clear, np.float32(1), plane) if isinstance(clear, int) else plane
@@ -157,6 +162,8 @@ class _Scale:
             _check_decimal(values)
             plane = values
         else:
+            if values.dtype == np.uint8:  # Pillow gives signed numbers of 8 bits as if they were not signed
+                values = values.view(np.int8)
             if self.bits == 32 and not self.is_signed:
                 values = values.view(np.uint32)
             bits = 16 if self.bits == 32 and values.max() < 2**16 else self.bits

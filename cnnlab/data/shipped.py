@@ -64,15 +64,32 @@ def verify_checksums(folder: Path) -> None:
     The names of the archives stand in checksums.txt, two folders up. A line of it is an MD5 checksum and a path, as the
     program md5sum writes it.
     """
-    root = folder.parent.parent
-    if not (root / "checksums.txt").is_file():
-        raise DataError(f"{root / 'checksums.txt'} is missing; {idx.REMEDY}")
-    for line in (root / "checksums.txt").read_text().splitlines():
-        expected, name = line.split()
-        if (root / name).parent != folder:
-            continue
-        if not (root / name).is_file():
-            raise DataError(f"{root / name} is missing; {idx.REMEDY}")
-        checksum = hashlib.md5((root / name).read_bytes(), usedforsecurity=False).hexdigest()
+    checksums = folder.parent.parent / "checksums.txt"
+    archives = {path: md5 for path, md5 in _read_checksums(checksums).items() if path.parent == folder}
+    if not archives:
+        raise DataError(f"{checksums}: expected the archives in {folder}, found none of them; {idx.REMEDY}")
+    for path, expected in archives.items():
+        checksum = hashlib.md5(_read(path), usedforsecurity=False).hexdigest()
         if checksum != expected:
-            raise DataError(f"{root / name}: expected md5 {expected}, found {checksum}; {idx.REMEDY}")
+            raise DataError(f"{path}: expected md5 {expected}, found {checksum}; {idx.REMEDY}")
+
+
+def _read_checksums(path: Path) -> dict[Path, str]:
+    """Return path of an archive → its MD5 checksum, for all lines of a file; paths in it begin in its folder."""
+    content = _read(path)
+    try:
+        lines = [line.split() for line in content.decode("utf-8-sig").splitlines()]
+        return {path.parent / name: checksum for checksum, name in lines}
+    except ValueError as error:
+        raise DataError(f"{path}: expected a checksum and a path in each line, found other content; "
+                        f"{idx.REMEDY}") from error  # fmt: skip
+
+
+def _read(path: Path) -> bytes:
+    """Return the content of a file; raise DataError if it is missing or can't be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing; {idx.REMEDY}") from error
+    except OSError as error:
+        raise DataError(f"{path} can't be read ({error.strerror}); change its permissions, or {idx.REMEDY}") from error

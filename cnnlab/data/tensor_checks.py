@@ -57,6 +57,18 @@ def check_class_names(classes: Any) -> tuple[str, ...]:
     return tuple(classes)
 
 
+def check_labels_have_names(labels: Tensor, classes: tuple[str, ...]) -> None:
+    """Raise ConfigError unless each label, a whole number, is the place of a name in classes."""
+    if len(labels) == 0:
+        return
+    lowest, highest = map(int, labels.long().aminmax())
+    if lowest < 0 or highest >= len(classes):
+        raise ConfigError(
+            f"labels go from {lowest} to {highest}, but classes has {len(classes)} names: {shown(classes)}; give whole "
+            "numbers from 0, and a name for each"
+        )
+
+
 def spreads_to(value: Tensor, shape: tuple[int, ...]) -> bool:
     """Return whether a tensor, such as a single number, can be spread to this shape."""
     try:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from cnnlab.arguments import check_arguments
+from cnnlab.checks import check_not_empty
 from cnnlab.data.dataset import Data
 from cnnlab.torch_state import usual_torch_state
 
@@ -36,7 +37,8 @@ def balance_classes(data: Data, *, seed: int = 0) -> Data:
     """
     check_arguments(balance_classes, locals(), seed=0)
     random = np.random.default_rng(seed)
+    check_not_empty(data.train.images)
     labels = data.train.labels.numpy()
-    largest = np.bincount(labels).max()
-    places = [np.resize(random.permutation(np.flatnonzero(labels == label)), largest) for label in np.unique(labels)]
+    present, counts = np.unique(labels, return_counts=True)
+    places = [np.resize(random.permutation(np.flatnonzero(labels == label)), counts.max()) for label in present]
     return replace(data, train=data.train[torch.from_numpy(np.concatenate(places))])

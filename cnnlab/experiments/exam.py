@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_whole
-from cnnlab.data import shipped
-from cnnlab.errors import ConfigError
+from cnnlab.data import idx, shipped
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.files import data_folder
@@ -77,9 +77,18 @@ def take_exam(runs: Iterable[Run], *, size: int = 2000) -> Exam:
 
 
 def stored_scores() -> list[dict]:
-    """Return the entries of the bank's exam scores: the keys of the runs, and two MeanScores as dicts."""
+    """Return the entries of the bank's exam scores: the keys of the runs, and two MeanScores as dicts.
+
+    Raises DataError for a damaged file.
+    """
     path = data_folder() / "bank" / "exam_scores.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or "no JSON"
+        raise DataError(f"{path} is damaged or can't be read ({why}); {idx.REMEDY}") from error
 
 
 def exam_key(runs: Iterable[Run]) -> list[str]:

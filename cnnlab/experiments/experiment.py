@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,6 +22,7 @@ from cnnlab.data.picture_folder import find_pictures
 from cnnlab.data.splitting import split_sizes
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.fields import Setting, data_field, network_field, training_field
+from cnnlab.files import check_path
 from cnnlab.model.architecture import PADDINGS, POOLINGS, check_architecture
 from cnnlab.model.cnn import build_cnn, check_parameter_count
 from cnnlab.model.layer_table import LayerTable, layer_table
@@ -354,7 +356,7 @@ class Experiment:
         416
         """
         network = self.network()
-        if self.dataset == "images" and Path(str(self.folder)).expanduser().is_dir():
+        if self.dataset == "images" and os.path.isdir(check_path("folder", self.folder)):
             network["classes"] = len(find_pictures(str(self.folder)).classes)
         model = build_cnn(**network, device="meta")
         check_parameter_count(model)

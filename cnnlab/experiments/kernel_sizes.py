@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import is_iterable, shown
+from cnnlab.checks import is_iterable, listed, shown
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.sweep import grid
@@ -87,6 +87,6 @@ def along_with(experiments: Iterable[Experiment]) -> tuple[str, ...]:
     ('convs_per_block',)
     """
     check_arguments(along_with, locals())
-    experiments = list(experiments)
+    experiments = listed("experiments", experiments)
     check_arguments(along_with, {"experiments": experiments})
     return tuple(name for name in MAY_MOVE_ALONG if len({getattr(made, name) for made in experiments}) > 1)

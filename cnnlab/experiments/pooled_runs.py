@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cnnlab.checks import is_iterable
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Store
 from cnnlab.files import check_path
@@ -21,8 +21,8 @@ VERSIONS = ("cnnlab", "torch")  # of a run's environment, whose differences are 
 def find_stores(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
     """Return the stores that are meant: one path, a list of paths, or those in a folder that holds no record itself.
 
-    Warns of a .zip in such a folder that is none: of a copy that has not arrived whole. Raises ConfigError for an empty
-    list.
+    Warns of a .zip in such a folder that has not arrived whole, and of what in it can't be read. Raises ConfigError for
+    an empty list.
     """
     if is_iterable(given) and not isinstance(given, (str, bytes, os.PathLike)):
         stores = [path for each in given for path in find_stores(each)]
@@ -30,25 +30,36 @@ def find_stores(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
             raise ConfigError("load_runs wants a store or more; the list is empty")
         return stores
     path = check_path("store", given)
-    if not path.is_dir() or _holds_records(path):
+    if not os.path.isdir(path) or _holds_records(path):
         return [path]
-    inner = sorted(each for each in path.iterdir() if not each.name.startswith("."))
-    if damaged := [each.name for each in inner if each.suffix == ".zip" and not zipfile.is_zipfile(each)]:
-        more = f", and {len(damaged) - MOST_NAMED} more" if len(damaged) > MOST_NAMED else ""
-        named = f"{', '.join(damaged[:MOST_NAMED])}{more}"
-        warnings.warn(f"{named}: damaged, or not copied to the end, so left out; copy it again", stacklevel=4)
-    return [each for each in inner if _holds_records(each)] or [path]
+    stores, damaged, shut = [], [], []
+    for each in sorted(path.iterdir()):
+        try:
+            if _holds_records(each):
+                stores.append(each)
+        except (ConfigError, DataError) as error:
+            (shut if isinstance(error.__cause__, OSError) else damaged).append(each.name)
+    if damaged:
+        words = "damaged, or not copied to the end, so left out; copy it again"
+        warnings.warn(f"{_listed(damaged)}: {words}", stacklevel=4)
+    if shut:
+        warnings.warn(f"{_listed(shut)}: can't be read, so left out; change the permissions", stacklevel=4)
+    return stores or [path]
 
 
 def holds_other_files(store: Path) -> bool:
     """Return whether the folder holds folders or .zip files, as that of a class does, and no store itself."""
     inner = store.iterdir() if store.is_dir() else ()
-    return any(not path.name.startswith(".") and (path.is_dir() or path.suffix == ".zip") for path in inner)
+    return any(not path.name.startswith(".") and (os.path.isdir(path) or path.suffix == ".zip") for path in inner)
 
 
 def _holds_records(path: Path) -> bool:
-    """Return whether the path is a folder, or a .zip, with records of runs in it."""
-    if path.name.startswith(".") or not (path.is_dir() or zipfile.is_zipfile(path)):
+    """Return whether the path is a folder, or a .zip, with records of runs in it.
+
+    Raises ConfigError or DataError, as Store does, for a folder that can't be read, and for a .zip that is none.
+    """
+    is_zip = path.suffix.lower() == ".zip" or (os.path.isfile(path) and zipfile.is_zipfile(path))
+    if path.name.startswith(".") or not (os.path.isdir(path) or is_zip):
         return False
     store = Store(path)
     return bool(store.names() or store.names("failed"))

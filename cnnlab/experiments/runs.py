@@ -46,7 +46,7 @@ class Runs:
 
     def __init__(self, runs: Iterable[Run], failures: Iterable[Failure] = ()) -> None:
         check_arguments(Runs.__init__, locals())
-        self._runs, self.failures = list(runs), list(failures)
+        self._runs, self.failures = listed("runs", runs), listed("failures", failures)
         check_arguments(Runs.__init__, {"runs": self._runs, "failures": self.failures})
 
     def __len__(self) -> int:

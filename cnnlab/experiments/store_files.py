@@ -5,12 +5,10 @@ What is read is bounded in size before it is unpacked, so that a damaged or host
 
 from __future__ import annotations
 
-import lzma
 import os
 import stat
 import struct
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 
 from cnnlab.errors import ConfigError, DataError
@@ -110,8 +108,8 @@ class StoreFiles:
             return self._unpack(self._entries[file])
         except (FileNotFoundError, KeyError):
             return None
-        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError, OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
+        except Exception as error:  # each way to pack a .zip has errors of its own: zlib, LZMA, Python 3.14's Zstandard
+            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise DataError(f"{self.path}: {file} is damaged or can't be read ({why}); get the file again") from error
 
     def _unpack(self, entry: zipfile.ZipInfo) -> bytes:

@@ -34,7 +34,7 @@ from cnnlab.experiments.tasks import (
     missing_tasks,
 )
 from cnnlab.experiments.workers import InThisProcess, LocalWorkers
-from cnnlab.machine import worker_count
+from cnnlab.machine import check_workers, worker_count
 from cnnlab.printing import write_line
 from cnnlab.torch_state import usual_torch_state
 from cnnlab.training.device import choose_device
@@ -129,8 +129,9 @@ def sweep(  # noqa: PLR0913 (what, where, and how)
     experiments = check_experiments(experiments)
     snapshots = check_snapshots(snapshots)
     retries = check_whole("retries", retries, 0)
-    workers = None if workers is None else check_whole("workers", workers, 1)
     _check_executor(executor)
+    if workers is not None:  # of an executor, they may be anywhere
+        workers = check_workers("workers", workers) if executor is None else check_whole("workers", workers, 1)
     check_arguments(sweep, locals())
     device_of_stacks = _check_device(device, replicas, executor, workers)
     if device_of_stacks is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from cnnlab.checks import listed
 from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.garbage_collector import garbage_collector_off
 from cnnlab.experiments.run import Run
@@ -44,7 +45,7 @@ def table_of_settings(runs: Runs, metric: str | Iterable[str]) -> pandas.DataFra
 
     from cnnlab.table import Table
 
-    metrics = [metric] if isinstance(metric, str) else list(metric)
+    metrics = [metric] if isinstance(metric, str) else listed("metric", metric)
     known = [name for name in metrics_of(run.history for run in runs) if name != "seconds"]
     computed = [name for name in metrics if check_curve_metric(name, known) in DERIVED]
     spreads = {name: "std" if isinstance(metric, str) else f"{name}_std" for name in metrics}

@@ -10,12 +10,14 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice
 from cnnlab.interpret.hooks import Layers, hooked
 from cnnlab.model.networks import check_model, evaluating
+from cnnlab.torch_state import usual_but_gradients
 
 MOST_BYTES = 2**30
 
@@ -59,7 +61,8 @@ class Captured(Mapping[str, Tensor]):
                 f"capture would keep more than most_bytes={self._most_bytes:,} at {name}; give fewer images or name "
                 "fewer layers, or take activation_statistics, which keeps samples only"
             )
-        (self.inputs if entering else self._outputs)[name] = values.detach().clone()
+        with torch.inference_mode(False), torch.no_grad():  # an ordinary tensor, also where the block is in that mode
+            (self.inputs if entering else self._outputs)[name] = values.clone()
 
 
 @contextlib.contextmanager
@@ -69,7 +72,8 @@ def capture(
     """Within the block, keep the outputs of these layers, by name, each time the model is called.
 
     The tensors are copies, detached, on the model's device. Each pass through the model replaces those of the pass
-    before. The model is in eval mode inside the block, and afterwards as it was.
+    before. Inside the block the model is in eval mode, and torch has its usual settings (no autocast, for example), but
+    gradients are on or off as outside. Afterwards all is as it was.
 
     Parameters
     ----------
@@ -102,5 +106,5 @@ def capture(
     def keep(name: str, _layer: nn.Module, _entering: Any, values: Tensor) -> None:
         seen.keep(name, values)
 
-    with evaluating(model), hooked(model, layers, keep, before=keep_input, begin=seen.begin):
+    with usual_but_gradients(), evaluating(model), hooked(model, layers, keep, before=keep_input, begin=seen.begin):
         yield seen

@@ -35,7 +35,7 @@ from cnnlab.interpret.saliency_methods import (
 )
 from cnnlab.model.compatibility import first_logits
 from cnnlab.model.forward_pass import as_in_fit
-from cnnlab.model.networks import call, check_model, device_of, evaluating, logits_of, uncompiled
+from cnnlab.model.networks import call, check_changeable, check_model, device_of, evaluating, logits_of, uncompiled
 from cnnlab.torch_state import usual_torch_state
 
 MOST_OF_EACH = {"samples": 10_000, "steps": 1000}  # a quadrature of more points takes minutes to prepare
@@ -151,6 +151,8 @@ def _first_logits(model: nn.Module, images: Tensor, method: str, numbers: dict[s
             f"occlusion wants stride <= window <= the image's side, got stride={stride}, window={window} and images of "
             f"{images.shape[2]}×{images.shape[3]}; make them smaller"
         )
+    if method != "occlusion":
+        check_changeable(check_model(model), "it has no gradients")
     return first_logits(check_model(model), images)
 
 

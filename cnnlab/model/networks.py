@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from cnnlab.checks import shown
 from cnnlab.errors import ConfigError
@@ -34,6 +35,13 @@ def check_model(model: object, *, may_be_meta: bool = False) -> nn.Module:
     if not may_be_meta and any(value.is_meta for value in (*model.parameters(), *model.buffers())):
         raise ConfigError("the model is on the device 'meta', where weights have no values; make it on the processor")
     return model
+
+
+def check_changeable(model: nn.Module, why_not: str) -> None:
+    """Raise ConfigError for a network made in torch.inference_mode(), which has no gradients; say why that matters."""
+    values = [value for value in (*model.parameters(), *model.buffers()) if not is_lazy(value)]
+    if any(value.is_inference() for value in values):
+        raise ConfigError(f"the model was made in torch.inference_mode(), so {why_not}; make it outside")
 
 
 def check_visible(model: nn.Module) -> None:

@@ -17,7 +17,7 @@ from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import atomic_write, check_output_file, check_path
 from cnnlab.machine import free_memory
 from cnnlab.model.in_training import check_not_in_training
-from cnnlab.model.networks import check_model, plain_name
+from cnnlab.model.networks import check_changeable, check_model, plain_name
 from cnnlab.torch_state import usual_torch_state
 
 DIGEST = "sha256_of_file"  # of the whole file, in which the digest itself is this:
@@ -62,6 +62,8 @@ def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
 
     Raises
     ------
+    ConfigError
+        For a network that was made in `torch.inference_mode()`.
     DataError
         For a file that is missing, damaged, a pickle (it could run code, so it is not opened), or made for another
         architecture. The network stays as it was.
@@ -69,6 +71,7 @@ def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
     >>> model = load_weights(build_cnn(), "my_network.safetensors")
     """
     check_not_in_training(check_model(model))
+    check_changeable(model, "its weights can't be replaced")
     weights = {plain_name(name): value for name, value in read_tensors(path)[0].items()}
     own = weights_of(model)
     for name in [*own, *weights]:
@@ -113,10 +116,11 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[s
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors and the metadata of a safetensors file; raise DataError if it is missing or damaged."""
     path = check_path("path", path)
-    if not path.is_file():
-        raise DataError(f"{path} does not exist; save_weights(model, path) writes such a file")
-    size = path.stat().st_size
+    size = 0
     try:
+        if not path.is_file():
+            raise DataError(f"{path} does not exist; save_weights(model, path) writes such a file")
+        size = path.stat().st_size
         if size > (free_memory() or size):
             raise MemoryError
         content = path.read_bytes()

@@ -16,7 +16,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from cnnlab.checks import check_whole, is_iterable
+from cnnlab.checks import check_whole, is_iterable, listed
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.metrics import possible_range
 from cnnlab.comparison.verdicts import Level
@@ -132,7 +132,7 @@ def _titles_and_comparisons(
         comparisons = [comparisons]
     if not is_iterable(comparisons):
         raise ConfigError(f"plot_comparisons wants comparisons of compare(), got {type(comparisons).__name__}")
-    shown = [*comparisons]
+    shown = listed("comparisons", comparisons)
     for comparison in shown:
         if not isinstance(comparison, Comparison):
             raise ConfigError(f"plot_comparisons wants comparisons of compare(), got {type(comparison).__name__}")

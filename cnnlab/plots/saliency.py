@@ -146,7 +146,7 @@ def _in_colour(images: Split | Tensor) -> np.ndarray:
     """Return images as (N, H, W, 3) in 0–1; a tensor is stretched from its lowest to its highest value."""
     if isinstance(images, Split):
         pixels = images.pixels
-    elif is_float_tensor(images) and images.ndim == 4 and images.shape[1] in (1, 3):
+    elif is_float_tensor(images) and images.ndim == 4 and images.shape[1] in (1, 3) and 0 not in images.shape[2:]:
         low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
         pixels = (images - low) / (high - low).clamp_min(1e-12)
     else:

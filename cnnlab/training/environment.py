@@ -21,6 +21,8 @@ CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 # The names of vendor, family and model in /proc/cpuinfo, on x86 and on ARM.
 X86 = ("vendor_id", "cpu family", "model")
 ARM = ("CPU implementer", "CPU architecture", "CPU part")
+# What may be set outside of Python, and changes the last bits: benchmarks/attacks/computers.py sets them.
+VARIABLES = ("MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE")
 
 
 def environment(device: torch.device | str = "cpu") -> dict[str, Any]:
@@ -69,7 +71,8 @@ def processor() -> str:
 def onednn_choice() -> str:
     """Return what oneDNN, torch's library of convolutions, chooses its code by, apart from the processor's model.
 
-    That is AMX (x86, on Linux), the sizes of the caches (on Linux), and the variable ONEDNN_MAX_CPU_ISA.
+    That is AMX (x86, on Linux), the sizes of the caches (on Linux), and the variable ONEDNN_MAX_CPU_ISA. Variables that
+    make MKL, the library of matrix products, or oneDNN compute otherwise are named where they are set.
     The answer is kept for the rest of the process.
     Source: oneDNN's developer guide, "CPU Dispatcher Control", and its blocking by cache sizes.
 
@@ -81,7 +84,9 @@ def onednn_choice() -> str:
         words.append("AMX" if "amx_tile" in _first_processor().get("flags", "").split() else "no AMX")
     words += _cache_sizes()
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA")  # its older name
-    return ", ".join([*words, *([f"at most {limit.upper()}"] if limit else [])]) or "unknown"
+    words += [f"at most {limit.upper()}"] if limit else []
+    words += [f"{name}={os.environ[name].upper()}" for name in VARIABLES if os.environ.get(name)]
+    return ", ".join(words) or "unknown"
 
 
 def _first_processor() -> dict[str, str]:

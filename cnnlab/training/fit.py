@@ -95,8 +95,11 @@ def fit(  # noqa: PLR0913 (a training's settings)
     stop : threading.Event, optional
         Set it to end the training before the next batch; the finished epochs are kept.
     checkpoint : path, optional
-        A file that is written after each epoch. Where it exists, the training continues from it. If it can't be
-        written (a full disk), a warning says so, once, and the training goes on.
+        A file that is written after each epoch. Where it exists, the training continues from it, bit for bit. It has
+        weights, buffers and optimizer, and what else changes in a layer, if that is a `torch.Generator` or a number
+        that is an attribute. All else you make again: lists that a layer keeps, layers that on_epoch froze, the
+        scheduler (its state_dict) that on_epoch steps. If the file can't be written (a full disk), a warning says so,
+        once, and the training goes on.
     progress : bool or function
         Whether to show a line. A function is called after each batch with the share that is done, 0–1.
 

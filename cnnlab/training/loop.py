@@ -27,10 +27,12 @@ from cnnlab.model.evaluation import LossAndAccuracy, evaluate
 from cnnlab.model.forward_pass import compute_logits, is_plain
 from cnnlab.model.random_numbers import derived_seed, seeded
 from cnnlab.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
+from cnnlab.training.device import is_out_of_memory
 from cnnlab.training.early_stopping import EarlyStopping
 from cnnlab.training.environment import environment
 from cnnlab.training.history import History
 from cnnlab.training.options import check_numbers, make_optimizer
+from cnnlab.training.own_state import OwnState
 from cnnlab.training.progress import Progress
 
 
@@ -47,7 +49,7 @@ class EpochState:
     model : nn.Module
         The network, in eval mode.
     optimizer : torch.optim.Optimizer
-        Its learning rate may be changed.
+        Its learning rate may be changed, also by one of torch's schedulers.
     data : Data
         The argument of `fit`.
     """
@@ -107,7 +109,8 @@ class Training:
         self.finished = Finished([], _copy_weights(model), 0, {})
         # A number that is not finite from the start, such as in a buffer, is no sign that the training has diverged.
         self.watched = [name for name, value in self.finished.weights.items() if _is_finite(value)]
-        self.fingerprint = "" if checkpoint is None else fingerprint(model, data)
+        if checkpoint is not None:
+            self.fingerprint, self.own_state = fingerprint(model, data), OwnState(model)
         self.epoch, self.stopped_by, self.diverged_in_batch, self.has_warned = 0, "", 0, False
 
     def begin(self) -> None:
@@ -116,8 +119,9 @@ class Training:
         self.validation_split = _on(self.device, self.data.validation)
         if self.checkpoint is not None and self.checkpoint.exists():
             saved, best_weights = load_checkpoint(
-                self.checkpoint, self.model, self.optimizer, self.order, self.history(), self.fingerprint
-            )
+                self.checkpoint, self.model, self.optimizer, self.order, self.history(), self.fingerprint,
+                self.own_state,
+            )  # fmt: skip
             for row in saved.rows:
                 self.early_stopping.add_epoch(row)
             self.finished = Finished(saved.rows, _copy_weights(self.model), saved.best_epoch, best_weights)
@@ -142,11 +146,12 @@ class Training:
         try:
             save_checkpoint(
                 self.checkpoint, self.model, self.optimizer, self.order, self.history(), self.finished.best_weights,
-                self.fingerprint,
+                self.fingerprint, self.own_state,
             )  # fmt: skip
-        except OSError as error:
+        except Exception as error:  # whatever happens to the file, `fit` returns its History
             if not self.has_warned:
-                warnings.warn(f"checkpoint: {error}; the training goes on without it", stacklevel=6)
+                why = "not enough memory to write it" if is_out_of_memory(error) else error
+                warnings.warn(f"checkpoint: {why}; the training goes on without it", stacklevel=6)
             self.has_warned = True
 
     def history(self) -> History:

@@ -16,7 +16,7 @@ from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
 from cnnlab.files import check_output_file
 from cnnlab.model.compatibility import check_label_range, check_one_row, check_takes
-from cnnlab.model.networks import check_model, logits_of
+from cnnlab.model.networks import check_changeable, check_model, logits_of
 from cnnlab.training.history import METRICS
 
 OPTIMIZERS = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
@@ -60,8 +60,7 @@ def check_fits(model: nn.Module, data: Data, settings: dict) -> None:
     check_images(data.train.images, "data.train.images")
     check_images(data.validation.images, "data.validation.images")
     _check_outputs(model, data)
-    if any(value.is_inference() for value in model.state_dict().values() if isinstance(value, Tensor)):
-        raise ConfigError("the model was made in torch.inference_mode(), so it can't be trained; make it outside")
+    check_changeable(model, "it can't be trained")
 
 
 def check_sizes(batch_size: int, patience: int | None, train: int, validation: int) -> None:

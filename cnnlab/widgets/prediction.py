@@ -13,7 +13,7 @@ import ipywidgets
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cnnlab.checks import check_number, shown
+from cnnlab.checks import check_number, listed, shown
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.guesses import show_guesses
 from cnnlab.comparison.prediction import Prediction
@@ -82,7 +82,8 @@ class PredictThenRun(Panel):
         self._seconds = None if seconds is None else check_number("seconds", seconds, 0)
         self._takes = _takes_in_words(run, self._seconds)
         self.question, self.run = check_question(question), run
-        self.choices = _check_choices(run, tuple(choices) if isinstance(choices, Iterator) else choices)
+        given = tuple(listed("choices", choices)) if isinstance(choices, Iterator) else choices
+        self.choices = _check_choices(run, given)
         self.comparison: Comparison | None = None
         prediction = PREDICTIONS.read().get(question)
         self.prediction = None if prediction is None else self._check_prediction(prediction)

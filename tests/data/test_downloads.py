@@ -9,16 +9,18 @@ import re
 import shutil
 import socket
 import struct
+import tarfile
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from cifar10_archives import cifar10_archive
+from cifar10_archives import FOLDER, cifar10_archive, cifar10_files, pack
 from torchvision import datasets
 
-from cnnlab.data import shipped
+from cnnlab.data import cifar10, shipped
 from cnnlab.data.loading import load_data
 from cnnlab.errors import DataError
 from cnnlab.files import cache_folder
@@ -98,13 +100,21 @@ def test_fashion_mnist_is_downloaded_once_and_says_so(fashion, capsys):
     assert "downloaded" not in capsys.readouterr().err
 
 
-def test_cifar10_is_downloaded_and_has_colours(served, monkeypatch, capsys):
-    folder, address, requests = served
+@pytest.fixture
+def colours(served, monkeypatch):
+    """CIFAR-10's archive with 120 images, to be downloaded, and these images."""
+    folder, address, _ = served
     images = RANDOM.integers(0, 256, (120, 3072), np.uint8)
     archive = folder / "cifar-10-python.tar.gz"
     archive.write_bytes(cifar10_archive(images))
     monkeypatch.setattr(datasets.CIFAR10, "url", address + archive.name)
     monkeypatch.setattr(datasets.CIFAR10, "tgz_md5", md5(archive.read_bytes()))
+    return archive, images
+
+
+def test_cifar10_is_downloaded_and_has_colours(served, colours, capsys):
+    _, _, requests = served
+    archive, images = colours
     data = load_data("cifar10", train=80, validation=20)
     assert "cifar10 is downloaded once" in capsys.readouterr().err
     assert [path.name for path in (cache_folder() / "cifar10").rglob("*")] == [archive.name]  # nothing is unpacked
@@ -217,6 +227,48 @@ def test_a_damaged_cache_says_what_to_delete(damage, prefix):
         )
     with pytest.raises(DataError, match=r"fashion_mnist is damaged .*; delete that folder to download it again"):
         load_data("fashion_mnist")
+
+
+def changed_pixel(images):
+    images[7, 5] ^= 1
+
+
+def swapped_batches(images):
+    images[:40] = np.roll(images[:40], 20, axis=0)
+
+
+REPACKED = {
+    "one pixel is another": lambda images: (changed_pixel(images), cifar10_files(images))[1],
+    "two batches are swapped": lambda images: (swapped_batches(images), cifar10_files(images))[1],
+    "fewer images": lambda images: cifar10_files(images[:114]),
+    "nothing but the time it was packed": cifar10_files,
+}
+
+
+@pytest.mark.parametrize("change", REPACKED)
+def test_an_archive_that_was_packed_again_does_not_have_the_checksum(colours, change):
+    assert len(load_data("cifar10").open_test()) == 20
+    archive = cache_folder() / "cifar10" / colours[0].name
+    archive.write_bytes(pack(REPACKED[change](colours[1].copy()), [(tarfile.TarInfo(f"{FOLDER}/more"), b"")]))
+    cifar10.read_archive(archive)  # it is a sound one
+    with pytest.raises(DataError) as caught:
+        load_data("cifar10")
+    folder = archive.parent
+    words = f"{archive} does not have its checksum; delete the folder {folder} to download it again"
+    assert str(caught.value) == words
+
+
+def test_a_cache_that_may_not_be_looked_into_is_named(monkeypatch):
+    is_dir, folder = Path.is_dir, cache_folder() / "cifar10"
+
+    def refuse(path):
+        if path == folder:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", refuse)  # as of a folder in one that is shut
+    with pytest.raises(DataError, match=r"can't be written \(.*Permission denied.*\); .* set CNNLAB_CACHE to another"):
+        load_data("cifar10")
 
 
 def test_what_torchvision_has_unpacked_is_not_read(fashion):

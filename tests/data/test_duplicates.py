@@ -1,8 +1,11 @@
 """Pictures that are in a folder twice: found whatever their format, and no others."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
+from scipy.sparse.csgraph import connected_components
 
 from cnnlab.data import duplicates
 from cnnlab.data.duplicates import find_duplicates
@@ -92,6 +95,40 @@ def test_all_pairs_are_compared_also_in_many_parts(pets, monkeypatch):
     for rows in (1, 2, 3, 1000):
         monkeypatch.setattr(duplicates, "ROWS", rows)
         assert find_duplicates(pets) == expected
+
+
+def test_a_picture_that_turns_slowly_into_another_is_one_group(pets):
+    for place, number in enumerate(np.random.default_rng(0).permutation(np.arange(1, 30))):
+        Image.blend(photograph(0), photograph(1), number / 30).save(pets / "dog" / f"blend{place:02}.png")
+    ((*names,),) = find_duplicates(pets)
+    assert names == ["cat/0.png", "cat/1.png", *(f"dog/blend{place:02}.png" for place in range(29))]
+
+
+@pytest.mark.parametrize("rows", [1, 7, 1000])
+def test_the_groups_are_those_of_a_search_through_all_pairs(monkeypatch, rows):
+    monkeypatch.setattr(duplicates, "ROWS", rows)
+    random = np.random.default_rng(0)
+    ends, line, share = random.integers(0, 256, (5, 3, 24, 24)), np.arange(80) % 4, random.random((80, 1, 1, 1))
+    pixels = np.rint((1 - share) * ends[line] + share * ends[line + 1]).astype(np.uint8)
+    alike = np.corrcoef(pixels.reshape(80, -1).astype(float)) >= duplicates.ALIKE
+    count, expected = connected_components(alike, directed=False)
+    assert 5 < count < 20
+    groups = np.arange(80)
+    duplicates._join_alike(groups, pixels)
+    assert np.array_equal(groups[:, None] == groups, expected[:, None] == expected)
+    assert all(group == np.flatnonzero(groups == group)[0] for group in groups)
+
+
+def test_thousands_of_pictures_that_are_all_alike_take_no_more_memory_than_others():
+    one = np.random.default_rng(0).integers(20, 230, (1, 3, 24, 24)).astype(np.uint8)
+    pixels = one + (np.arange(3000) % 5).astype(np.uint8)[:, None, None, None]  # the frames of a camera that stands
+    groups = np.arange(3000)
+    tracemalloc.start()
+    duplicates._join_alike(groups, pixels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not groups.any()
+    assert peak < 80_000_000  # twice the pictures as float32, 21 MB, and a block of 12; 4.5 million pairs are 500 MB
 
 
 def test_of_different_digits_hardly_two_are_called_alike(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy import ndimage
 
+from cnnlab.data.loading import load_data
 from cnnlab.data.patterns import PATTERN_KNOBS, STRUCTURES, make_patterns
 from cnnlab.errors import ConfigError
 
@@ -46,6 +47,18 @@ def test_images_are_float32_from_0_to_1_and_labels_int64(structure, size):
     assert images.min() >= 0
     assert images.max() <= 1
     assert images.std() > 0.05
+
+
+def test_far_seeds_give_other_images_and_those_below_stay_as_they_were():
+    """A data set takes two seeds of `make_patterns`: twice its own, in which 2**63 would vanish, and the next one."""
+    seeds = (5, 5 + 2**63, 2**63 - 1, 2**63, 2**64 - 1)
+    far = {seed: load_data("patterns", train=20, validation=10, size=8, seed=seed) for seed in seeds}
+    for split in ("train", "validation"):
+        assert len({getattr(data, split).pixels.numpy().tobytes() for data in far.values()}) == len(seeds)
+    for seed in (5, 2**63 - 1):
+        made = make_patterns(10_000, size=8, seed=2 * seed)[0].flatten(1)
+        distance = torch.cdist(far[seed].train.pixels.flatten(1).double(), made.double()).min(1).values
+        assert distance.max() < 1e-5
 
 
 @every_structure

@@ -1,9 +1,12 @@
 """Pictures known by their contents; pixels from the cache; and how much memory loading takes."""
 
 import io
+import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -196,6 +199,39 @@ def test_the_oldest_pixels_are_removed(pets, monkeypatch):
         load_images(pets, size=size)
     (left,) = (cache_folder() / "pictures").glob("*.pixels")
     assert "-10-grey-" in left.name
+
+
+PEAK = """
+import json, re, sys
+from pathlib import Path
+from cnnlab import load_images
+
+def kilobytes(name):
+    return int(re.search(rf"{name}:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+
+load_images(sys.argv[1])  # now all modules are in memory
+before = kilobytes("VmRSS")
+data = load_images(sys.argv[2], size=224, grey=False)
+kept = sum(split.images.nbytes for split in (data.train, data.validation, data.open_test()))
+print(json.dumps([kept, 1024 * (kilobytes("VmHWM") - before)]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says a process's own peak")
+def test_at_its_peak_loading_takes_one_and_a_half_times_what_is_kept(pets, tmp_path):
+    random = np.random.default_rng(0)
+    for place in range(200):
+        path = tmp_path / "many" / ("cat", "dog")[place % 2] / f"{place}.bmp"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (32, 32, 3)).astype(np.uint8)).save(path)
+    for _ in ("decoded", "from the cache"):
+        answer = subprocess.run(
+            [sys.executable, "-c", PEAK, pets, tmp_path / "many"], capture_output=True, text=True, check=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        kept, peak = json.loads(answer.stdout.splitlines()[-1])
+        assert kept == 200 * 3 * 224 * 224 * 4  # 120 MB
+        assert kept < peak < 1.5 * kept
 
 
 def test_a_picture_that_changes_while_it_is_loaded_is_no_part_of_the_cache(pets, monkeypatch):

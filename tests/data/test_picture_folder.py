@@ -33,7 +33,8 @@ def pets(tmp_path):
 
 HIDDEN = [
     ".ipynb_checkpoints", ".git", ".thumbnails", "@eaDir", "$RECYCLE.BIN", ".Trash-1000", "System Volume Information",
-    "__MACOSX", "Network Trash Folder", "Temporary Items", "found.000", "lost+found", "#recycle",
+    "__MACOSX", "Network Trash Folder", "Temporary Items", "found.000", "lost+found", "#recycle", "@__thumb",
+    "@Recycle", "@Recently-Snapshot", ".@__thumb", "#snapshot", "@tmp", "@sharebin", "LOST.DIR",
 ]  # fmt: skip
 
 

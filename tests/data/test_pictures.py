@@ -9,6 +9,7 @@ import PIL
 import pytest
 from PIL import Image
 
+from cnnlab.data import pictures
 from cnnlab.data.pictures import TooManyPixels, has_more_pictures, open_picture, read_planes
 from cnnlab.errors import DataError
 
@@ -68,6 +69,7 @@ def tiff(values: np.ndarray, bits: int, *, sample: int = 1, photometric: int = 1
         tiff((DEEP << 15).astype("<i4"), 32, sample=2),
         tiff((DEEP / 65535).astype("<f4"), 32, sample=3),
         tiff(np.array([[0, 64, 130, 196]], "u1"), 8),
+        tiff(np.array([[0, 32, 65, 98]], "i1"), 8, sample=2),
         as_file(DEEP.astype(np.uint16), "TIFF", compression="tiff_lzw"),
         b"P5 4 1 65535\n" + DEEP.astype(">u2").tobytes(),
         b"P5 4 1 4095\n" + (DEEP // 16).astype(">u2").tobytes(),
@@ -80,6 +82,13 @@ def test_grey_of_every_depth(file):
     (row,) = read(file)[0]
     assert row == pytest.approx(SHARES, abs=CLOSE)
     assert np.array_equal(*np.broadcast_arrays(read(file, grey=False), row))
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32])
+def test_of_signed_numbers_those_below_zero_are_black(bits):
+    most = 2 ** (bits - 1) - 1
+    (row,) = read(tiff(np.array([[-most - 1, -1, 0, 1, most]], f"<i{bits // 8}"), bits, sample=2))[0]
+    assert row == pytest.approx([0, 0, 0, 1 / most, 1])
 
 
 def test_grey_of_one_two_and_four_bits():
@@ -220,6 +229,49 @@ def test_an_animation_gives_its_first_picture():
 def test_bombs_are_refused_before_they_are_unpacked(file):
     with pytest.raises(TooManyPixels, match=r"has .* pixels"):
         read(file)
+
+
+def icon(kind: str, inner: bytes) -> bytes:
+    """Return an icon whose own header says 16×16 (ICO) or 128×128 (ICNS), around another picture."""
+    if kind == "ICO":
+        return struct.pack("<3H4B2H2I", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(inner), 22) + inner
+    return b"icns" + struct.pack(">I", 16 + len(inner)) + b"ic07" + struct.pack(">I", 8 + len(inner)) + inner
+
+
+def read_icon(kind: str, inner: bytes) -> np.ndarray:
+    return read_planes(open_picture(icon(kind, inner), (kind,)), grey=True)
+
+
+def jpeg2000(width: int, height: int) -> bytes:
+    """Return a picture in JPEG 2000 of 8×8 pixels whose header says another size."""
+    file = as_file(np.zeros((8, 8, 3), np.uint8), "JPEG2000", no_jp2=True)
+    assert file[8:16] == struct.pack(">II", 8, 8)  # after the marks SOC and SIZ, a length and a set of abilities
+    return file[:8] + struct.pack(">II", width, height) + file[16:]
+
+
+BOMBS = {
+    "PNG": png(0, 8, (10_000, 9_000), b"\0"),
+    "a larger PNG": png(0, 8, (20_000, 10_000), b"\0"),
+    "JPEG 2000": jpeg2000(10_000, 9_000),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("ICO", "PNG"), ("ICO", "a larger PNG"), *(("ICNS", name) for name in BOMBS)]
+)
+def test_bombs_inside_an_icon_are_refused_before_they_are_unpacked(kind, name):
+    sound = as_file(np.full((128, 128), 51, np.uint8), "PNG")
+    assert read_icon(kind, sound) == pytest.approx(np.full((1, 128, 128), 0.2))
+    with pytest.raises(TooManyPixels, match=r"^has more than 89,478,485 pixels$"):
+        read_icon(kind, BOMBS[name])
+
+
+def test_the_size_counts_that_a_picture_has_and_not_the_one_its_icon_says(monkeypatch):
+    inner = as_file(np.full((200, 200), 51, np.uint8), "PNG")
+    assert read_icon("ICO", inner) == pytest.approx(np.full((1, 200, 200), 0.2))
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 20_000)  # so that Pillow warns of nothing
+    with pytest.raises(TooManyPixels, match=r"^has 200×200 pixels, more than 20,000 in all$"):
+        read_icon("ICO", inner)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM", "JPEG2000", "AVIF", "ICO"])

@@ -1,6 +1,8 @@
 """The archives that come with cnnlab: byte for byte as published, read once, and refused where one is damaged."""
 
+import errno
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -64,6 +66,39 @@ def test_a_changed_archive_is_named(copied, name):
     (copied / "checksums.txt").unlink()
     with pytest.raises(DataError, match=r"checksums.txt is missing; fetch it again"):
         load_data(name)
+
+
+@pytest.mark.parametrize("name", ["MNIST/raw/train-images-idx3-ubyte.gz", "checksums.txt"])
+def test_what_may_not_be_read_is_named(copied, monkeypatch, name):
+    read = Path.read_bytes
+
+    def refuse(path):
+        if path == copied / name:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DataError) as caught:
+        load_data("mnist")
+    assert str(caught.value) == (
+        f"{copied / name} can't be read (Permission denied); change its permissions, or fetch it again: `git checkout "
+        "data`, or install cnnlab again"
+    )
+
+
+def test_a_folder_in_the_place_of_an_archive_is_named(copied):
+    archive = copied / "MNIST" / "raw" / "t10k-labels-idx1-ubyte.gz"
+    archive.unlink()
+    archive.mkdir()
+    with pytest.raises(DataError, match=r"labels-idx1-ubyte\.gz can't be read \(.*\); change its permissions, or "):
+        load_data("mnist")
+
+
+@pytest.mark.parametrize("content", ["", "9fb629c4189551a2d022fa330f9573f3  other/raw/t10k-images-idx3-ubyte.gz\n"])
+def test_checksums_that_name_no_archive_of_the_folder_prove_nothing(copied, content):
+    (copied / "checksums.txt").write_text(content)
+    with pytest.raises(DataError, match=r"checksums\.txt: expected the archives in .*, found none of them; fetch it"):
+        load_data("mnist")
 
 
 def test_an_installation_without_fashion_mnist_downloads_it(copied, monkeypatch):

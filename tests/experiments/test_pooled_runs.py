@@ -1,6 +1,8 @@
 """The stores of a class are loaded together: nothing twice, and what is unlike is named."""
 
 import dataclasses
+import errno
+import os
 import shutil
 import warnings
 
@@ -66,6 +68,57 @@ def test_a_zip_that_has_not_arrived_whole_is_named(klass):
     (klass / "dora.zip").write_bytes(whole[: len(whole) // 2])
     with pytest.warns(UserWarning, match=r"^dora.zip: damaged, or not copied to the end, so left out; copy it again$"):
         assert len(load_runs(klass)) == expected
+
+
+@pytest.fixture
+def own_class(klass, tmp_path):
+    """Return a copy of the class's folder, which a test may change."""
+    return shutil.copytree(klass, tmp_path / "own", ignore=shutil.ignore_patterns("dora.zip"))
+
+
+BROKEN = {
+    "no end": lambda zipped: zipped[:-30],
+    "directory": lambda zipped: zipped.replace(b"PK\1\2", b"PK\1\3", 1),
+    "empty": lambda _: b"",
+    "another kind": lambda _: b"<html>you are not logged in</html>",
+}
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".ZIP"])
+@pytest.mark.parametrize("damage", BROKEN)
+def test_one_students_damaged_zip_leaves_the_others(own_class, damage, suffix):
+    (own_class / f"dora{suffix}").write_bytes(BROKEN[damage]((own_class / "bob.zip").read_bytes()))
+    with pytest.warns(UserWarning, match=r"^dora") as caught:
+        assert sorted(run.experiment.seed for run in load_runs(own_class)) == [0, 1, 2]
+    words = f"dora{suffix}: damaged, or not copied to the end, so left out; copy it again"
+    assert [str(each.message) for each in caught] == [words]
+
+
+def test_one_students_shut_folder_leaves_the_others(own_class, monkeypatch):
+    shut, scandir = {own_class / "bob", own_class / "dora"}, os.scandir
+    for path in shut:
+        shutil.copytree(own_class / "ada", path)
+
+    def refuse(path):
+        if path in shut:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.warns(UserWarning, match=r"^bob") as caught:
+        assert sorted(run.experiment.seed for run in load_runs(own_class)) == [0, 1, 2]
+    assert [str(each.message) for each in caught] == ["bob, dora: can't be read, so left out; change the permissions"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes of this kind")
+@pytest.mark.parametrize("name", ["pipe", "pipe.zip"])
+def test_a_pipe_in_a_class_is_not_waited_for(own_class, name):
+    os.mkfifo(own_class / name)
+    if name.endswith(".zip"):
+        with pytest.warns(UserWarning, match=r"^pipe.zip: damaged"):
+            assert len(load_runs(own_class)) == 3
+    else:
+        assert len(load_runs(own_class)) == 3
 
 
 def test_nothing_there_is_said(klass, tmp_path):

@@ -503,6 +503,46 @@ def test_one_odd_file_in_a_zip_is_named_once_and_all_others_load(three, tmp_path
         assert "it would be 99,000,000 bytes when it is unpacked" in str(caught[0].message)
 
 
+WAYS = {
+    name: getattr(zipfile, f"ZIP_{name}")
+    for name in ("DEFLATED", "BZIP2", "LZMA", "ZSTANDARD")  # the last from Python 3.14 on
+    if hasattr(zipfile, f"ZIP_{name}")
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_damaged_entry_of_every_way_to_pack_leaves_the_others(three, tmp_path, way):
+    path = tmp_path / "runs.zip"
+    name = zip_of(three, path, method=WAYS[way])
+    with zipfile.ZipFile(path) as packed:
+        entry = packed.getinfo(name)
+    start = entry.header_offset + 30 + len(name)
+    sound = path.read_bytes()
+    for share in (0.3, 0.5, 0.7):  # a change of the first or the last bytes may be none of the content
+        content = bytearray(sound)
+        content[start + int(share * entry.compress_size)] ^= 0xFF
+        path.write_bytes(content)
+        with pytest.warns(UserWarning, match=name) as caught:
+            assert len(load_runs(path)) == 2
+        assert len(caught) == 1
+
+
+@pytest.mark.parametrize("error", [type("ZstdError", (Exception,), {})("unable to decompress"), MemoryError()])
+def test_an_error_of_one_entrys_own_kind_leaves_the_others(three, tmp_path, monkeypatch, error):
+    name, unpack = zip_of(three, tmp_path / "runs.zip"), zipfile.ZipFile.open
+
+    def fail(packed, entry, *arguments, **options):
+        if getattr(entry, "filename", entry) == name:
+            raise error
+        return unpack(packed, entry, *arguments, **options)
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", fail)
+    words = rf"{name} is damaged or can't be read \({str(error) or 'MemoryError'}\)"
+    with pytest.warns(UserWarning, match=words) as caught:
+        assert len(load_runs(tmp_path / "runs.zip")) == 2
+    assert len(caught) == 1
+
+
 @pytest.mark.parametrize("path", ["runs.zip", "RUNS.ZIP", "none/runs.zip"])
 def test_a_mistyped_zip_is_refused_and_no_folder_is_made(tmp_path, path):
     for use in (lambda store: sweep([TINY], store, **QUIET), load_runs):

@@ -99,6 +99,19 @@ def test_the_number_of_workers_may_be_set_from_outside(counts, monkeypatch):
     assert counts == [3, 2]  # one processor, one worker: this process
 
 
+def test_more_workers_than_the_computer_can_use_are_refused_but_not_those_of_an_executor(counts, monkeypatch):
+    monkeypatch.setattr(machine, "visible_processors", lambda: 5)
+    two = grid(TINY, seed=range(2))
+    for workers in (21, 10**4, 2**64 - 1):
+        with pytest.raises(
+            ConfigError, match=rf"^workers={workers}: this computer has 5 processors.*try 5, 20 at most"
+        ):
+            quiet(two, workers=workers)
+    assert len(quiet(two, workers=20)) == 2
+    assert counts == [2]
+    assert len(quiet(two, workers=10**4, executor=InThisProcess())) == 2
+
+
 def test_a_small_sweep_is_trained_in_this_process(counts, monkeypatch):
     monkeypatch.setattr(cnnlab.experiments.sweep, "worker_count", lambda: (2, ""))
     monkeypatch.delenv("CNNLAB_WORKERS", raising=False)

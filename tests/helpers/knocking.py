@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import ipywidgets
 import matplotlib.pyplot as plt
 from door_list import Door
-from nonsense import VALUES, OwnError, fits, takes_functions, variants
+from nonsense import MORE, VALUES, OwnError, fits, takes_functions, variants
 
 import cnnlab
 
@@ -63,22 +63,25 @@ class _TooLong(BaseException):
     pass
 
 
-def knocks(doors: list[Door]) -> Iterator[Knock]:
-    """Yield every knock: each argument of each door with each value, and an argument that does not exist."""
+def knocks(doors: list[Door], more: bool = False) -> Iterator[Knock]:
+    """Yield every knock: each argument of each door with each value, and an argument that does not exist.
+
+    more: the further values, not the usual ones.
+    """
     for door in doors:
         working = door.arguments()
         for argument in {**door.kinds, **working}:
-            values = VALUES | (variants(working[argument]) if argument in working else {})
+            values = MORE if more else VALUES | (variants(working[argument]) if argument in working else {})
             for value_name, make in values.items():
                 yield Knock(door, argument, value_name, make)
         yield Knock(door, "no_such_argument", "1", lambda: 1)
 
 
-def sample(doors: list[Door], count: int, seed: int = 0) -> list[Knock]:
+def sample(doors: list[Door], count: int, seed: int = 0, more: bool = False) -> list[Knock]:
     """Return a few knocks of every argument of every door, always the same for one seed."""
     draw = random.Random(seed)
     by_argument: dict[tuple[str, str], list[Knock]] = {}
-    for knock in knocks(doors):
+    for knock in knocks(doors, more):
         by_argument.setdefault((knock.door.name, knock.argument), []).append(knock)
     return [knock for group in by_argument.values() for knock in draw.sample(group, min(count, len(group)))]
 

@@ -6,7 +6,9 @@ The judge knows nothing of cnnlab's own checks: it reads the annotation, and the
 from __future__ import annotations
 
 import collections.abc
+import enum
 import inspect
+import itertools
 import math
 import numbers
 import types
@@ -47,6 +49,29 @@ FREE_TEXTS = {
     "Data.from_tensors.name", "answer", "Comparison.by", "Comparison.metric", "Comparison.at", "Guess.answer", "clear",
     "Experiment.folder", "Experiment.replace.folder",
 }  # fmt: skip
+
+
+class Three(enum.IntEnum):
+    THREE = 3
+
+
+class OwnInt(int):
+    """A whole number of a class of the person's own."""
+
+
+class OwnText(str):
+    """A text of a class of the person's own."""
+
+
+def _endless_list() -> list:
+    values: list = []
+    values.append(values)
+    return values
+
+
+@torch.inference_mode()
+def _of_inference_mode() -> torch.Tensor:
+    return torch.rand(2, 1, 12, 12)
 
 
 class Unprintable:
@@ -152,6 +177,54 @@ VALUES: dict[str, Callable[[], Any]] = {
     "a network without parameters": lambda: nn.Flatten(),
     "another network": lambda: nn.Sequential(nn.Linear(3, 2)),
     "an empty network": nn.Sequential,
+}
+# Further values, which `benchmarks/attacks/doors.py --more` takes.
+MORE: dict[str, Callable[[], Any]] = {
+    "3 of an IntEnum": lambda: Three.THREE,
+    "an own int": lambda: OwnInt(2),
+    "an own text": lambda: OwnText("nope"),
+    "np.array(3)": lambda: np.array(3),
+    "np.array([1.5, nan])": lambda: np.array([1.5, math.nan]),
+    "np.array of texts": lambda: np.array(["a", "b"]),
+    "np.str_": lambda: np.str_("nope"),
+    "np.float64(inf)": lambda: np.float64(math.inf),
+    "np.uint64(2**64 - 1)": lambda: np.uint64(2**64 - 1),
+    "np.datetime64(NaT)": lambda: np.datetime64("NaT"),
+    "Decimal(NaN)": lambda: Decimal("NaN"),
+    "-0.0": lambda: -0.0,
+    "5e-324": lambda: 5e-324,
+    "2**64": lambda: 2**64,
+    "-(10**400)": lambda: -(10**400),
+    "'1e3'": lambda: "1e3",
+    "an Arabic 3": lambda: "\u0663",
+    "a blank": lambda: " ",
+    "two lines": lambda: "a\nb",
+    "'~nobody/x'": lambda: "~nobody/x",
+    "Path('~nobody/x')": lambda: Path("~nobody/x"),
+    "a name of 300 letters": lambda: Path("x" * 300),
+    "b'\\xff'": lambda: b"\xff",
+    "memoryview": lambda: memoryview(b"abc"),
+    "frozenset": lambda: frozenset({1, 2}),
+    "deque": lambda: collections.deque([1, 2]),
+    "keys of a dict": lambda: {"a": 1}.keys(),
+    "a list that holds itself": _endless_list,
+    "no end": lambda: itertools.count(),
+    "range(10**12)": lambda: range(10**12),
+    "NotImplemented": lambda: NotImplemented,
+    "a module": lambda: math,
+    "nn.ReLU": lambda: nn.ReLU,
+    "a lazy network": lambda: nn.LazyLinear(2),
+    "a network in float64": lambda: nn.Sequential(nn.Flatten(), nn.Linear(144, 2)).double(),
+    "a parameter": lambda: nn.Parameter(torch.rand(2, 1, 12, 12)),
+    "tensor (2, 1, 12, 12) of bfloat16": lambda: torch.zeros(2, 1, 12, 12, dtype=torch.bfloat16),
+    "tensor (2, 1, 12, 12) of inf": lambda: torch.full((2, 1, 12, 12), math.inf),
+    "tensor (1, 1, 0, 12)": lambda: torch.zeros(1, 1, 0, 12),
+    "tensor of uint8": lambda: torch.zeros(2, 1, 12, 12, dtype=torch.uint8),
+    "tensor of int64 (2, 3)": lambda: torch.zeros(2, 3, dtype=torch.int64),
+    "a quantized tensor": lambda: torch.quantize_per_tensor(torch.zeros(2, 1, 12, 12), 0.1, 0, torch.quint8),
+    "a nested tensor": lambda: torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]),
+    "an expanded tensor": lambda: torch.zeros(1).expand(2, 1, 12, 12),
+    "tensor of inference mode": _of_inference_mode,
 }
 # Made from the value of the call that works: name → function.
 VARIANTS: dict[str, Callable[[Any], Any]] = {

@@ -1,11 +1,14 @@
 """A training that continues from its checkpoint equals the one that never stopped, bit for bit."""
 
+import json
 import threading
 
 import pytest
 import safetensors.torch
 import small_training
+import torch
 from small_training import quiet, same_weights, small
+from torch.optim import lr_scheduler
 
 import cnnlab.files
 from cnnlab.data.loading import load_data
@@ -85,6 +88,35 @@ def test_a_full_disk_is_said_in_words_and_the_earlier_file_is_intact(data, tmp_p
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "not enough memory to write it"),
+        (safetensors.SafetensorError("no such dtype"), "no such dtype"),
+        (TypeError("no number"), "no number"),
+    ],
+)
+def test_whatever_fails_while_the_file_is_made_there_is_a_history(data, tmp_path, monkeypatch, error, words):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("cnnlab.training.checkpoint.write_tensors", fail)
+    with pytest.warns(UserWarning, match=rf"^checkpoint: {words}; the training goes on without it$") as caught:
+        history = quiet(small(), data, epochs=2, checkpoint=tmp_path / "run")
+    assert [warning.filename for warning in caught] == [small_training.__file__]
+    assert history["train_loss"] == quiet(small(), data, epochs=2)["train_loss"]
+
+
+def test_what_on_epoch_puts_into_the_optimizer_and_no_file_can_keep_is_said(data, tmp_path):
+    def note(state):
+        state.optimizer.param_groups[0]["note"] = [torch.nn.ReLU]
+
+    words = r"the optimizer's settings hold <class '.*ReLU'>, which a file can't keep; keep numbers and texts there"
+    with pytest.warns(UserWarning, match=rf"^checkpoint: {words}; the training goes on without it$"):
+        assert len(quiet(small(), data, epochs=2, checkpoint=tmp_path / "run", on_epoch=note)) == 2
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_rate_that_on_epoch_changed_is_continued(data, tmp_path):
     path, stop = tmp_path / "run", threading.Event()
 
@@ -99,6 +131,88 @@ def test_a_rate_that_on_epoch_changed_is_continued(data, tmp_path):
     quiet(parts, data, epochs=4, on_epoch=halve, stop=stop, checkpoint=path)
     continued = quiet(small(seed=9), data, epochs=4, on_epoch=halve, checkpoint=path)
     assert continued["train_loss"] == expected["train_loss"]
+
+
+SCHEDULERS = {
+    "StepLR": lambda optimizer: lr_scheduler.StepLR(optimizer, 1, 0.5),
+    # It changes the momentum, too, and notes six numbers beside the rate.
+    "OneCycleLR": lambda optimizer: lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=9),
+    "LambdaLR": lambda optimizer: lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step)),
+}
+
+
+def scheduled(model, data, make, saved=None, stop_after=None, **settings):
+    """Train four epochs with a scheduler made after the first one; return the history and the scheduler's state."""
+    schedulers, stop = [], threading.Event()
+
+    def step(state):
+        if not schedulers:
+            schedulers.append(make(state.optimizer))
+            if saved is not None:
+                schedulers[0].load_state_dict(saved)
+                schedulers[0].step()
+        else:
+            schedulers[0].step()
+        if state.epoch == stop_after:
+            stop.set()
+
+    history = quiet(model, data, epochs=4, on_epoch=step, stop=stop, **settings)
+    return history, schedulers[0].state_dict()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+@pytest.mark.parametrize("kind", SCHEDULERS)
+def test_a_scheduler_that_is_made_again_with_its_state_continues(data, tmp_path, kind, optimizer):
+    whole, model, make = small(), small(seed=9), SCHEDULERS[kind]
+    settings = {"optimizer": optimizer, "momentum": 0.5 if optimizer == "rmsprop" else 0.0}
+    expected, _ = scheduled(whole, data, make, **settings)
+    _, state = scheduled(small(), data, make, stop_after=2, checkpoint=tmp_path / "run", **settings)
+    history, _ = scheduled(model, data, make, saved=state, checkpoint=tmp_path / "run", **settings)
+    assert history["train_loss"] == expected["train_loss"]
+    assert same_weights(model, whole)
+    constant = quiet(small(), data, epochs=4, **settings)
+    assert history["train_loss"][2:] != constant["train_loss"][2:]
+
+
+@pytest.mark.parametrize(("first", "then"), [(0.0, 0.9), (0.9, 0.0), (0.9, 0.5)])
+def test_a_momentum_that_on_epoch_changed_is_continued(data, tmp_path, first, then):
+    stop = threading.Event()
+
+    def change(state):
+        if state.epoch == 2:
+            state.optimizer.param_groups[0]["momentum"] = then
+            stop.set()
+
+    settings = {"epochs": 4, "optimizer": "sgd", "momentum": first, "on_epoch": change}
+    whole, model = small(), small(seed=9)
+    expected = quiet(whole, data, **settings)
+    stop.clear()
+    quiet(small(), data, stop=stop, checkpoint=tmp_path / "run", **settings)
+    history = quiet(model, data, checkpoint=tmp_path / "run", **settings)
+    assert history["train_loss"] == expected["train_loss"]
+    assert same_weights(model, whole)
+
+
+def test_a_group_of_parameters_that_on_epoch_added_is_refused_in_words(data, tmp_path):
+    def add(state):
+        state.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(2))]})
+
+    quiet(small(), data, epochs=1, checkpoint=tmp_path / "run", on_epoch=add)
+    words = (
+        "checkpoint has an optimizer with 2 groups of parameters, and fit makes one with 1; add none in on_epoch; del"
+    )
+    with pytest.raises(ConfigError, match=words):
+        quiet(small(), data, epochs=2, checkpoint=tmp_path / "run")
+
+
+def test_a_checkpoint_of_a_torch_whose_optimizer_knew_fewer_settings_is_continued(data, tmp_path):
+    path = tmp_path / "run"
+    quiet(small(), data, epochs=2, checkpoint=path)
+    tensors, metadata = read_tensors(path)
+    (group,) = json.loads(metadata["groups"])
+    del metadata[DIGEST], group["maximize"]
+    write_tensors(path, tensors, metadata | {"groups": json.dumps([group])})
+    assert quiet(small(), data, epochs=3, checkpoint=path)["train_loss"] == quiet(small(), data, epochs=3)["train_loss"]
 
 
 def test_a_checkpoint_from_other_versions_warns(data, tmp_path, monkeypatch):
@@ -229,8 +343,6 @@ def test_whatever_happens_to_the_file_there_is_a_history(data, tmp_path):
 
 
 def test_numbers_that_are_not_finite_and_a_rate_in_a_tensor_do_not_stop_a_checkpoint(data, tmp_path):
-    import torch
-
     def numbers(state):
         state.optimizer.param_groups[0]["lr"] = torch.tensor(0.002)
         return {"a": float("nan"), "b": 10**400, "c": 0.5, "d": float("-inf")}

@@ -40,7 +40,7 @@ def linux(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "sys", SimpleNamespace(platform="linux"))
     monkeypatch.setattr(module, "CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(module, "CACHES", tmp_path / "cache")
-    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", *module.VARIABLES):
         monkeypatch.delenv(name, raising=False)
     forget()
     yield tmp_path
@@ -78,6 +78,13 @@ def test_what_onednn_chooses_by(linux, monkeypatch):
     onednn_choice.cache_clear()
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "avx2")
     assert onednn_choice() == "AMX, L1 48K, L3 266240K for 3, at most AVX2"
+
+
+@pytest.mark.parametrize("name", ["MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_DEFAULT_FPMATH_MODE"])
+def test_a_variable_that_changes_the_last_bits_is_named(linux, monkeypatch, name):
+    (linux / "cpuinfo").write_text(GRAVITON)
+    monkeypatch.setenv(name, "avx2")
+    assert onednn_choice() == f"no AMX, {name}=AVX2"
 
 
 def test_a_linux_that_tells_nothing_still_has_a_text(linux, monkeypatch):

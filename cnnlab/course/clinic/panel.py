@@ -9,7 +9,7 @@ import ipywidgets
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from cnnlab.checks import is_iterable, shown
+from cnnlab.checks import is_iterable, listed, shown
 from cnnlab.course.clinic.patients import Patient, admit_patients
 from cnnlab.course.clinic.views import SIDE_BY_SIDE, SIZE, VIEWS, plot_patient
 from cnnlab.errors import ConfigError
@@ -109,10 +109,11 @@ def _name(patient: Patient) -> str:
 
 def _check_patients(patients: Any) -> list[Patient]:
     """Return the patients in a list; raise ConfigError unless there is at least one, and nothing else."""
-    listed = list(patients.values() if isinstance(patients, Mapping) else patients) if _holds(patients) else []
-    if not listed or not all(isinstance(patient, Patient) for patient in listed):
+    values = patients.values() if isinstance(patients, Mapping) else patients if _holds(patients) else []
+    given = listed("patients", values)
+    if not given or not all(isinstance(patient, Patient) for patient in given):
         raise ConfigError(f"Clinic wants patients, such as admit_patients(seed=0), got {shown(patients)}")
-    usable = [patient for patient in listed if patient.epochs]
+    usable = [patient for patient in given if patient.epochs]
     if not usable:
         raise ConfigError("Clinic has nothing to show: every training diverged in its first epoch")
     return usable

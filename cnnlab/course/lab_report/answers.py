@@ -20,7 +20,7 @@ from cnnlab.course.lab_report.blocks import Question
 from cnnlab.course.sentences import say
 from cnnlab.course.translation import translated
 from cnnlab.errors import ConfigError
-from cnnlab.files import atomic_write
+from cnnlab.files import atomic_write, check_path
 from cnnlab.language import LANGUAGES
 
 ENDINGS = (".md", ".markdown", ".txt")
@@ -85,15 +85,17 @@ def check_answers(answers: Any) -> None:
 
 
 def path_of(answers: Any) -> Path | None:
-    """Return the path of the answers' file; None if they are no path.
+    """Return the path of the answers' file, with `~` expanded; None if they are no path.
+
+    Raises ConfigError for a path that can't be one.
 
     >>> path_of("my_answers.md")
     PosixPath('my_answers.md')
     """
     if isinstance(answers, os.PathLike):
-        return Path(answers)
+        return check_path("answers", answers)
     is_name = isinstance(answers, str) and "\n" not in answers and answers.strip().lower().endswith(ENDINGS)
-    return Path(answers.strip()) if is_name and not answers.lstrip().startswith("#") else None
+    return check_path("answers", answers.strip()) if is_name and not answers.lstrip().startswith("#") else None
 
 
 def write_form(path: Path, questions: Mapping[str, Question], language: str) -> None:

@@ -147,7 +147,7 @@ def _write(
         sections = _write_sections(design, steps(design, exams), progress)
     questions, language = questions_of(sections), language_of_report()
     form = path_of(answers)
-    if form is not None and not form.exists():
+    if form is not None and not os.path.exists(form):
         write_form(form, questions, language)
     answered = read_answers(answers, questions)
     page = render_page(sections, design, title, author, answered)
@@ -177,7 +177,7 @@ def check_page(path: Any) -> Path:
     path = check_path("path", path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"path={str(path)!r} must end in .html; for a PDF, print the page in a browser")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ConfigError(f"path={str(path)!r} is a folder; give the name of a page in it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ class Marks:
     student : str
         Her name.
     digest : str
-        That of the submission; a changed one is marked again.
+        It changes with the submission, with the time limits and with the version of cnnlab; then it is marked again.
     outcomes : dict
         Exercise → "correct", "not yet" or "not attempted"; an exercise that was not handed in is missing.
     messages : dict
@@ -38,6 +38,8 @@ class Marks:
         How long all notebooks took.
     without_network : bool
         Whether they ran without a network.
+    is_settled : bool
+        Whether they hold for the next marking, too: not where the disk was full, which others may have filled.
     """
 
     student: str
@@ -47,6 +49,7 @@ class Marks:
     failed: list[str] = field(default_factory=list)
     seconds: float = 0.0
     without_network: bool = False
+    is_settled: bool = True
 
 
 def describe(marks: Marks) -> str:
@@ -104,7 +107,7 @@ def draw_class(marked: Sequence[Marks]) -> Figure:
         widths = [counts[name][outcome] for name in order]
         ax.barh(order, widths, left=left, color=colour, hatch=hatches[outcome], edgecolor="white", label=outcome)
         left = [begin + width for begin, width in zip(left, widths, strict=True)]
-    ax.set(xlabel=f"students (of {len(marked)})", xlim=(0, max(1, len(marked))))
+    ax.set(xlabel=f"students (of {len(marked)})", xlim=(0, max(1, len(marked))), ylim=(-0.7, len(order) - 0.3))
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9)
     return figure

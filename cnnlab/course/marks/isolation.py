@@ -8,6 +8,7 @@ or where that is forbidden, it can do all of this, and the command says so.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import os
@@ -28,6 +29,7 @@ ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")  # also where this process is 
 MOST_REPORT = 5_000_000  # bytes that a notebook may report
 MOST_WRITTEN = 2_000_000_000  # bytes that it may write, or half of what is free; what others write counts, too
 MOST_FILES = 100_000  # that it may make
+NO_SPACE = f"[Errno {errno.ENOSPC}]"
 ENDS_IN = 5  # seconds
 PAUSE = 0.2  # seconds between two looks at what it has written
 ENVIRONMENT = {  # one thread, no window, and no folder of the instructor's
@@ -53,12 +55,15 @@ class Report:
         How long it took.
     stopped : str
         Why it did not run to its end; "" if it did.
+    is_disk_full : bool
+        Whether it, or others, wrote so much on the disk that it was stopped or failed.
     """
 
     outcomes: dict[str, tuple[str, str]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     stopped: str = ""
+    is_disk_full: bool = False
 
 
 @functools.cache
@@ -94,7 +99,8 @@ def run_apart(notebook: Path, *, seconds: float, cell_seconds: float) -> Report:
     temporary.mkdir(parents=True, exist_ok=True)
     places = {"HOME": home, "USERPROFILE": home, "CNNLAB_COURSE": home / "my_course"}
     places |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary)
-    command = [*namespaces(), sys.executable, "-m", "cnnlab.course.marks.runner", str(notebook), str(cell_seconds)]
+    python = [sys.executable, "-P"]  # no module of hers, such as a torch.py, before the runner has set its limits
+    command = [*namespaces(), *python, "-m", "cnnlab.course.marks.runner", str(notebook), str(cell_seconds)]
     environment = os.environ | ENVIRONMENT | {name: str(place) for name, place in places.items()}
     begin = time.monotonic()
     with work_folder() as folder:
@@ -105,34 +111,35 @@ def run_apart(notebook: Path, *, seconds: float, cell_seconds: float) -> Report:
                 env=environment, start_new_session=os.name != "nt",
             )  # fmt: skip
         try:
-            stopped = _wait(process, path, seconds)
+            stopped, is_disk_full = _wait(process, path, seconds)
         finally:
             _kill(process)
         with open(path, "rb") as written:
             report = read_report(written.read(MOST_REPORT).decode("utf-8", "replace"))
     report.seconds = time.monotonic() - begin
     report.stopped = stopped or report.stopped
+    report.is_disk_full = is_disk_full or any(NO_SPACE in error for error in report.failed.values())
     return report
 
 
-def _wait(process: subprocess.Popen, report: Path, seconds: float) -> str:
-    """Wait until the process ends; return "", or why it must be stopped before."""
+def _wait(process: subprocess.Popen, report: Path, seconds: float) -> tuple[str, bool]:
+    """Wait until the process ends; return "", or why it must be stopped before, and whether for the disk."""
     end, (free, free_files) = time.monotonic() + seconds, _free(report.parent)
     most, most_files = min(MOST_WRITTEN, free // 2), min(MOST_FILES, free_files // 2)
     while (left := end - time.monotonic()) > 0:
         try:
             process.wait(min(PAUSE, left))
-            return ""
+            return "", False
         except subprocess.TimeoutExpired:
             pass
         if report.stat().st_size > MOST_REPORT:
-            return f"stopped, since it reported more than {MOST_REPORT / 1e6:.0f} MB"
+            return f"stopped, since it reported more than {MOST_REPORT / 1e6:.0f} MB", False
         now, now_files = _free(report.parent)
         if free - now > most:
-            return f"stopped, since it wrote more than {most / 1e9:.2g} GB"
+            return f"stopped, since it wrote more than {most / 1e9:.2g} GB", True
         if free_files - now_files > most_files:
-            return f"stopped, since it made more than {most_files:,} files"
-    return f"stopped after {seconds:g} seconds"
+            return f"stopped, since it made more than {most_files:,} files", True
+    return f"stopped after {seconds:g} seconds", False
 
 
 def _free(folder: Path) -> tuple[int, int]:

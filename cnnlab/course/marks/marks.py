@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import io
 import json
 import os
@@ -10,14 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
+import cnnlab
 from cnnlab.course.marks.class_table import BEST, Marks, describe, draw_class, printable, table
 from cnnlab.course.marks.isolation import run_apart, without_network
 from cnnlab.course.marks.submissions import Submission, find_submissions
-from cnnlab.course.marks.work_folder import work_folder
+from cnnlab.course.marks.work_folder import check_room, work_folder
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.files import atomic_write
+from cnnlab.files import atomic_write, check_path
 
-SECONDS, CELL_SECONDS = 600.0, 120.0  # for a notebook, for a cell
+SECONDS, CELL_SECONDS = 600.0, 300.0  # for a notebook, for a cell: the eleven cures of notebook 09 are one cell
+LEAST_FREE_TO_KEEP = 20_000_000  # bytes, for the marks of a class
 
 
 def mark_class(
@@ -31,9 +35,12 @@ def mark_class(
 ) -> list[Marks]:
     """Mark every submission in a folder, and write the table `out` and a picture of the class beside it.
 
-    It runs strangers' code: do this in a container, or in an account of its own. Each submission's marks are kept in
-    the folder `<out>-results`, so that a marking that was killed goes on where it was; a submission that has changed is
-    marked again.
+    It runs strangers' code: do this in a container, or in an account of its own. Each student's marks are kept in the
+    folder `<out>-results`, so that a marking that was killed goes on where it was. A submission that has changed is
+    marked again, and so are all where the limits or the version of cnnlab are others. A notebook that was stopped for a
+    full disk is marked again alone, since another one may have filled it.
+
+    Raises ConfigError, before anything is marked, where the disk is full already.
 
     Parameters
     ----------
@@ -48,7 +55,7 @@ def mark_class(
     say : function
         Gets one line for each student.
     """
-    out = Path(out).expanduser()
+    out = check_path("out", out)
     if out.suffix.lower() != ".csv":
         raise ConfigError(f"out must end in .csv, got {str(out)!r}; try {out.stem or 'marks'}.csv")
     if not out.absolute().parent.is_dir():
@@ -56,16 +63,21 @@ def mark_class(
     every = find_submissions(submissions)
     results = out.with_name(f"{out.stem}-results")
     results.mkdir(exist_ok=True)
+    check_room(results, LEAST_FREE_TO_KEEP, "make room there, or give another --out, and start it again")
+    with work_folder():
+        pass  # it raises where there is no room for one
 
-    def mark(numbered: tuple[int, Submission]) -> Marks:
-        number, submission = numbered
-        marks = _kept_or_new(submission, results / f"{number:04d}.json", seconds, cell_seconds)
-        say(printable(f"{submission.student}: {describe(marks)}"))
+    def mark(submission: Submission, is_alone: bool) -> Marks:
+        marks = _kept_or_new(submission, results / _file_name(submission.student), seconds, cell_seconds)
+        again = "" if is_alone or marks.is_settled else "; it is marked again, alone"
+        say(printable(f"{submission.student}: {describe(marks)}{again}"))
         return marks
 
-    numbers = {submission.student: number for number, submission in enumerate(every)}
     with ThreadPoolExecutor(workers) as pool:
-        marked = list(pool.map(mark, ((numbers[submission.student], submission) for submission in every)))
+        marked = list(pool.map(functools.partial(mark, is_alone=workers == 1), every))
+    if workers > 1:
+        pairs = zip(every, marked, strict=True)
+        marked = [marks if marks.is_settled else mark(submission, is_alone=True) for submission, marks in pairs]
     atomic_write(out, table(marked).encode("utf-8-sig"))  # so that Excel reads the names right
     page = io.BytesIO()
     draw_class(marked).savefig(page, format="png", dpi=120)
@@ -73,10 +85,15 @@ def mark_class(
     return marked
 
 
+def _file_name(student: str) -> str:
+    """Return the name of the file that keeps her marks: the same one, whoever else hands something in."""
+    return f"{hashlib.sha256(student.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.json"
+
+
 def _kept_or_new(submission: Submission, file: Path, seconds: float, cell_seconds: float) -> Marks:
-    """Return the marks that an earlier marking has kept for the same content, else mark it now."""
+    """Return the marks that an earlier marking has kept for the same content, limits and version, else mark it now."""
     try:
-        digest = submission.digest()
+        digest = f"{submission.digest()}, cnnlab {cnnlab.__version__}, {seconds:g} s, {cell_seconds:g} s a cell"
     except (DataError, OSError) as error:
         return Marks(submission.student, "", failed=[str(error)])
     try:
@@ -88,11 +105,12 @@ def _kept_or_new(submission: Submission, file: Path, seconds: float, cell_second
     try:
         marks = mark_one(submission, digest, seconds=seconds, cell_seconds=cell_seconds)
     except Exception as error:  # such as a full disk: it is marked again the next time, and does not stop the others
-        return Marks(submission.student, digest, failed=[f"it could not be marked ({error})"])
-    try:
-        atomic_write(file, json.dumps(asdict(marks), indent=1).encode())
-    except OSError as error:
-        marks.failed.append(f"its marks could not be kept ({error})")
+        return Marks(submission.student, digest, failed=[f"it could not be marked ({error})"], is_settled=False)
+    if marks.is_settled:
+        try:
+            atomic_write(file, json.dumps(asdict(marks), indent=1).encode())
+        except OSError as error:
+            marks.failed.append(f"its marks could not be kept ({error})")
     return marks
 
 
@@ -111,6 +129,7 @@ def mark_one(submission: Submission, digest: str, *, seconds: float, cell_second
             report = run_apart(folder / name, seconds=seconds, cell_seconds=cell_seconds)
         marks.seconds += report.seconds
         marks.failed += [f"{name}, cell {cell}: {error}" for cell, error in report.failed.items()]
+        marks.is_settled = marks.is_settled and not report.is_disk_full
         if report.stopped:
             marks.failed.append(f"{name}: {report.stopped}")
         for exercise, (outcome, message) in report.outcomes.items():

@@ -6,7 +6,6 @@ output of the process; what the notebook prints is lost. It says nothing of outc
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import json
 import os
@@ -14,9 +13,13 @@ import sys
 from pathlib import Path
 from typing import IO
 
+import nbformat
+from IPython.core.interactiveshell import InteractiveShell
+
+from cnnlab.course.marks.check_calls import Checks
 from cnnlab.course.marks.own_folder import write_only_in
 from cnnlab.course.marks.own_mounts import SHARED_MEMORY, read_only_but
-from cnnlab.course.practice import all_exercises, outcome_of
+from cnnlab.course.student_functions import words_of
 from cnnlab.course.time_limit import time_limit
 
 MEMORY = 6 * 10**9  # bytes; torch alone asks for a quarter of it
@@ -35,6 +38,7 @@ def main(arguments: list[str]) -> None:
     for stream in (0, 1, 2):  # what the notebook asks for and prints
         os.dup2(nothing, stream)
     os.chdir(path.parent)
+    sys.path.insert(0, "")  # her own modules count from now on, not before the limits were there
     run_notebook(path, seconds, report)
     report.flush()
     os._exit(0)  # threads of the notebook do not hold the process
@@ -61,8 +65,6 @@ def limit_resources() -> None:
 
 def run_notebook(path: Path, seconds: float, report: IO[str]) -> None:
     """Run every code cell, and report each cell that fails and the outcome of each exercise."""
-    import nbformat
-    from IPython.core.interactiveshell import InteractiveShell
 
     def say(**fields: object) -> None:
         report.write(json.dumps(fields) + "\n")
@@ -71,9 +73,10 @@ def run_notebook(path: Path, seconds: float, report: IO[str]) -> None:
     try:
         cells = nbformat.reads(without_outputs(path.read_bytes()), as_version=4).cells
     except Exception as error:  # whatever is in the file
-        say(cell="", error=f"the file is no notebook ({type(error).__name__}: {error!s:.200})")
+        say(cell="", error=f"the file is no notebook ({words_of(error)})")
         return
     shell = InteractiveShell.instance()
+    checks = Checks(shell, seconds, say)
     for number, cell in enumerate((cell for cell in cells if cell.cell_type == "code"), start=1):
         name = str(cell.get("id") or number)
         try:
@@ -83,9 +86,8 @@ def run_notebook(path: Path, seconds: float, report: IO[str]) -> None:
         except BaseException as error:  # also SystemExit and OutOfTime
             problem = error
         if problem is not None:
-            say(cell=name, error=f"{type(problem).__name__}: {problem!s:.200}")
-        for exercise, answer in find_checks(cell.source):
-            say(**check_again(exercise, answer, shell.user_ns, seconds))
+            say(cell=name, error=words_of(problem))
+        checks.after(cell.source)
     say(finished=True)
 
 
@@ -96,45 +98,6 @@ def without_outputs(content: bytes) -> str:
         if "outputs" in cell:
             cell["outputs"] = []
     return json.dumps(notebook)
-
-
-def find_checks(source: str) -> list[tuple[str, str]]:
-    """Return the exercise and the code of the answer of each `check("name", answer)` in a cell.
-
-    >>> find_checks('check("01-output-size", 28 - 2)')
-    [('01-output-size', '28 - 2')]
-    """
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:  # also magics: no cell of the course has both
-        return []
-    checks = []
-    for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and len(call.args) == 2 and _name(call.func) == "check":
-            name, answer = call.args
-            if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                checks.append((name.value, ast.unparse(answer)))
-    return checks
-
-
-def _name(function: ast.expr) -> str:
-    return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
-
-
-def check_again(exercise: str, answer: str, names: dict, seconds: float) -> dict[str, str]:
-    """Return the outcome of the course's own check of an answer, whatever `check` means in the notebook."""
-    if exercise not in all_exercises():
-        return {"exercise": exercise, "outcome": "unknown", "message": "the course has no such exercise"}
-    try:
-        with time_limit(seconds):
-            value = eval(compile(answer, "<answer>", "eval"), names)
-    except BaseException as error:
-        if isinstance(error, NameError):
-            value = ...  # the cell that gives it has failed, or is gone
-        else:
-            return {"exercise": exercise, "outcome": "not yet", "message": f"{type(error).__name__}: {error!s:.200}"}
-    outcome = outcome_of(all_exercises()[exercise], value)
-    return {"exercise": exercise, "outcome": outcome.state, "message": outcome.message}
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from cnnlab.data.picture_folder import SYSTEM
 from cnnlab.errors import ConfigError, DataError
+from cnnlab.files import check_path
 
 MOST_BYTES = 200_000_000  # of one submission, unpacked
 MOST_FILES = 2_000
@@ -85,7 +86,7 @@ def find_submissions(folder: str | os.PathLike) -> list[Submission]:
     Each folder, .zip and notebook in it is the submission of the student whose name it carries. Hidden and system files
     and folders are ignored.
     """
-    root = Path(folder).expanduser()
+    root = check_path("folder", folder)
     if not root.is_dir():
         raise ConfigError(
             f"there is no folder {root}; give the one that holds a folder, a .zip or a notebook a student"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import html
+import os
 import time
-from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -15,6 +15,7 @@ from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
+from cnnlab.files import check_path
 from cnnlab.training.history import History
 from cnnlab.training.loop import EpochState
 from cnnlab.widgets.base import control_row
@@ -205,7 +206,7 @@ class TrainingPanel(Trainer):
 
     def _check_folder(self, folder: str, experiment: Experiment) -> None:
         """Raise ConfigError if the folder has too few pictures; count them once, and again before raising."""
-        if not Path(folder).expanduser().is_dir():
+        if not os.path.isdir(check_path("folder", folder)):
             raise ConfigError(f"folder={folder!r} does not exist; give one with a folder for each class")
         if self._counted[0] == folder:
             with contextlib.suppress(ConfigError):

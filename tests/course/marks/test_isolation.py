@@ -153,6 +153,36 @@ def test_one_that_makes_files_without_end_is_stopped(tmp_path, monkeypatch):
     notebook(tmp_path / "01.ipynb", IMPORT, CHECK, MANY)
     report = run_apart(tmp_path / "01.ipynb", seconds=300, cell_seconds=200)
     assert report.stopped == "stopped, since it made more than 1,000 files"
+    assert report.is_disk_full
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that a cell could ignore")
+def test_one_that_shuts_its_ears_is_ended_when_its_time_is_up(tmp_path):
+    deaf = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
+    notebook(tmp_path / "01.ipynb", deaf)
+    report = run_apart(tmp_path / "01.ipynb", seconds=5, cell_seconds=1)
+    assert report.stopped == "stopped after 5 seconds"
+    assert not report.is_disk_full
+    assert still_running(tmp_path / "01.ipynb") == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
+def test_one_that_wants_more_than_6_gb_fails_in_that_cell_alone(tmp_path):
+    notebook(tmp_path / "01.ipynb", IMPORT, "huge = bytearray(7 * 10**9)", CHECK)
+    report = run_apart(tmp_path / "01.ipynb", seconds=300, cell_seconds=200)
+    assert report.failed == {"c1": "MemoryError: "}
+    assert (report.stopped, report.outcomes[NAME][0]) == ("", "correct")
+
+
+def test_modules_beside_the_notebook_count_only_in_the_notebook(tmp_path):
+    for name in ("numpy", "torch", "json", "ctypes", "resource", "nbformat", "cnnlab", "sitecustomize"):
+        (tmp_path / "hers").mkdir(exist_ok=True)
+        (tmp_path / "hers" / f"{name}.py").write_text(f"open({str(tmp_path / 'new')!r}, 'w')")
+    (tmp_path / "hers/helper.py").write_text("answer = 26")
+    notebook(tmp_path / "hers/01.ipynb", IMPORT, f'import helper\ncheck("{NAME}", helper.answer)')
+    report = run_apart(tmp_path / "hers/01.ipynb", seconds=300, cell_seconds=200)
+    assert (report.failed, report.stopped, report.outcomes[NAME][0]) == ({}, "", "correct")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_small_disk_keeps_half_of_its_room_for_others(tmp_path, monkeypatch):
@@ -161,6 +191,7 @@ def test_a_small_disk_keeps_half_of_its_room_for_others(tmp_path, monkeypatch):
     notebook(tmp_path / "01.ipynb", "while True: pass")
     report = run_apart(tmp_path / "01.ipynb", seconds=300, cell_seconds=200)
     assert report.stopped == "stopped, since it wrote more than 0.05 GB"
+    assert report.is_disk_full
 
 
 @pytest.mark.skipif(landlock_version() < 6, reason="this system has no Landlock, or an early one")

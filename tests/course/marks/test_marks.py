@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,12 +17,16 @@ from places import NOTEBOOKS
 from submitted import IMPORT, NAME, notebook
 
 from cnnlab.__main__ import main
+from cnnlab.cli.marks import warning
 from cnnlab.course.marks import marks as module
-from cnnlab.course.marks.class_table import Marks, table
-from cnnlab.course.marks.isolation import read_report, without_network
-from cnnlab.course.marks.marks import mark_class
-from cnnlab.course.marks.runner import find_checks
+from cnnlab.course.marks.class_table import Marks, draw_class, table
+from cnnlab.course.marks.isolation import Report, namespaces, read_report, without_network
+from cnnlab.course.marks.marks import mark_class, mark_one
+from cnnlab.course.marks.submissions import Submission
 from cnnlab.errors import ConfigError
+
+LIMITS = {"cell_seconds": 3, "seconds": 60}
+NETWORK = "/proc/self/ns/net"  # a link that names the network of a process
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +49,7 @@ def marked(tmp_path_factory):
     (inbox / "damaged.ipynb").write_text("{")
     (inbox / "broken.zip").write_bytes(b"PK")
     lines = []
-    made = mark_class(inbox, root / "marks.csv", cell_seconds=3, seconds=60, workers=2, say=lines.append)
+    made = mark_class(inbox, root / "marks.csv", **LIMITS, workers=2, say=lines.append)
     return {marks.student: marks for marks in made}, root, lines, connected
 
 
@@ -77,7 +83,18 @@ def test_there_is_no_network_where_the_system_can_shut_it_off(marked):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has network namespaces")
 def test_this_system_can_shut_it_off_or_says_so():
-    assert isinstance(without_network(), bool)
+    command = [*namespaces(), sys.executable, "-c", f"import os; print(os.readlink({NETWORK!r}))"]
+    inside = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert (inside != os.readlink(NETWORK)) is without_network()
+    assert warning().split(";")[0].endswith("without a network" if without_network() else "can't cut it off")
+
+
+def test_a_system_that_can_not_shut_it_off_says_so(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    namespaces.cache_clear()
+    assert not without_network()
+    assert warning().startswith("This runs the students' code, WITH a network, since this system can't cut it off;")
+    namespaces.cache_clear()
 
 
 def test_the_table_and_the_picture(marked):
@@ -93,15 +110,59 @@ def test_the_table_and_the_picture(marked):
     assert f"{made['right'].seconds:.1f}" == rows["right"]["seconds"]
 
 
+def test_the_picture_has_the_exercise_that_most_failed_at_the_top():
+    size, parameters, multiply_adds = "01-output-size", "01-parameters", "01-multiply-adds"
+    ada = Marks("ada", "", {size: "correct", parameters: "not yet", multiply_adds: "not yet"})
+    bob = Marks("bob", "", {size: "correct", parameters: "correct", multiply_adds: "not attempted"})
+    cid = Marks("cid", "", {size: "correct", multiply_adds: "not yet"})
+    (ax,) = draw_class([ada, bob, cid]).axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == [size, parameters, multiply_adds]  # from below
+    assert not ax.yaxis_inverted()
+    bars = {each.get_label(): [(bar.get_x(), bar.get_width()) for bar in each] for each in ax.containers}
+    assert bars == {
+        "correct": [(0, 3), (0, 1), (0, 0)],
+        "not yet": [(3, 0), (1, 1), (0, 2)],
+        "not attempted": [(3, 0), (2, 0), (2, 1)],
+    }
+    assert ax.get_xlabel() == "students (of 3)"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(bars)
+
+
 def test_it_goes_on_where_it_was_and_marks_what_has_changed(marked, monkeypatch):
     _, root, _, _ = marked
     runs = []
     monkeypatch.setattr(module, "mark_one", lambda submission, *_, **__: runs.append(submission) or Marks("", ""))
-    mark_class(root / "inbox", root / "marks.csv")
+    mark_class(root / "inbox", root / "marks.csv", **LIMITS)
     assert [submission.student for submission in runs] == []
     notebook(root / "inbox/right.ipynb", IMPORT, "answer = 27")
-    mark_class(root / "inbox", root / "marks.csv")
+    mark_class(root / "inbox", root / "marks.csv", **LIMITS)
     assert [submission.student for submission in runs] == ["right"]
+
+
+def test_a_late_submission_other_limits_and_another_version_mark_what_they_must(tmp_path, monkeypatch):
+    runs = []
+
+    def mark(submission, digest, **_):
+        runs.append(submission.student)
+        return Marks(submission.student, digest)
+
+    def again(**limits):
+        runs.clear()
+        mark_class(tmp_path / "inbox", tmp_path / "marks.csv", **limits)
+        return list(runs)
+
+    monkeypatch.setattr(module, "mark_one", mark)
+    notebook(tmp_path / "inbox/bob.ipynb", IMPORT)
+    notebook(tmp_path / "inbox/cid.ipynb", IMPORT)
+    assert (again(), again()) == (["bob", "cid"], [])
+    notebook(tmp_path / "inbox/ada.ipynb", IMPORT)  # the first of the alphabet comes last
+    assert (again(), again()) == (["ada"], [])
+    assert (again(seconds=1200), again(seconds=1200)) == (["ada", "bob", "cid"], [])
+    assert (again(seconds=1200, cell_seconds=1200), again()) == (["ada", "bob", "cid"], ["ada", "bob", "cid"])
+    monkeypatch.setattr("cnnlab.__version__", "9.0")
+    assert (again(), again()) == (["ada", "bob", "cid"], [])
+    (tmp_path / "inbox/bob.ipynb").rename(tmp_path / "inbox/bo.ipynb")  # the same content, another student
+    assert (again(), again()) == (["bo"], [])
 
 
 def test_a_marking_that_is_killed_goes_on_and_marks_nobody_twice(tmp_path):
@@ -153,7 +214,8 @@ def test_a_submission_that_the_system_refuses_does_not_stop_the_others(tmp_path,
     ada, bob, cid = mark_class(tmp_path / "inbox", tmp_path / "marks.csv")
     assert cid.failed == ["it could not be marked ()"]
     assert (ada.failed, bob.failed) == (["it could not be marked ([Errno 28] No space left on device)"], [])
-    assert [path.name for path in (tmp_path / "marks-results").iterdir()] == ["0001.json"]  # ada is marked anew
+    kept = [json.loads(path.read_bytes()) for path in (tmp_path / "marks-results").iterdir()]
+    assert [marks["student"] for marks in kept] == ["bob"]  # the others are marked anew
 
 
 def test_a_damaged_result_is_marked_again(tmp_path, monkeypatch):
@@ -162,15 +224,10 @@ def test_a_damaged_result_is_marked_again(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "mark_one", lambda _, digest, **__: runs.append(1) or Marks("ada", digest))
     for content in (None, b"{", b"[]", json.dumps({"student": "ada", "digest": "0"}).encode()):
         if content is not None:
-            (tmp_path / "marks-results/0000.json").write_bytes(content)
+            (kept,) = (tmp_path / "marks-results").iterdir()
+            kept.write_bytes(content)
         mark_class(tmp_path / "inbox", tmp_path / "marks.csv")
     assert len(runs) == 4
-
-
-def test_checks_are_read_from_the_code():
-    code = 'x = 1\nif x:\n    cnnlab.check("01-a", x + 1)\ncheck(name, 3)\ncheck("01-b")\nother("01-c", 1)'
-    assert find_checks(code) == [("01-a", "x + 1")]
-    assert find_checks("%matplotlib inline") == []
 
 
 def test_a_report_that_was_cut_counts_as_far_as_it_goes():
@@ -201,13 +258,29 @@ def test_letters_that_no_file_holds_and_that_steer_a_terminal_are_left_out(tmp_p
 def test_marks_that_can_not_be_kept_are_in_the_table(tmp_path, monkeypatch):
     notebook(tmp_path / "inbox/ada.ipynb", IMPORT)
     monkeypatch.setattr(module, "mark_one", lambda _, digest, **__: Marks("ada", digest, {NAME: "correct"}))
-    (tmp_path / "marks-results/0000.json").mkdir(parents=True)  # so that nothing can be written there
+    (tmp_path / "marks-results" / module._file_name("ada")).mkdir(parents=True)  # so that nothing can be written there
     (ada,) = mark_class(tmp_path / "inbox", tmp_path / "marks.csv")
     assert ada.outcomes == {NAME: "correct"}
     assert ada.failed[0].startswith("its marks could not be kept (")
 
 
-def test_the_best_of_two_notebooks_counts_and_the_table_is_text(tmp_path):
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_the_best_of_two_notebooks_counts(tmp_path, monkeypatch, names):
+    done, kept = ({NAME: (state, state.title())} for state in ("correct", "not yet"))
+    started = {NAME: ("not attempted", ""), "01-parameters": ("not yet", "Bias?"), "01-gone": ("unknown", "")}
+    for better, worse, best in ((done, kept, "correct"), (kept, started, "not yet"), (done, started, "correct")):
+        reports = dict(zip(names, (Report(better, seconds=2.0), Report(worse, {"c1": "OSError"}, 3.0)), strict=True))
+        monkeypatch.setattr(module, "run_apart", lambda path, reports=reports, **_: reports[path.stem])
+        for name in names:
+            notebook(tmp_path / f"ada/{name}.ipynb", IMPORT)
+        marks = mark_one(Submission("ada", tmp_path / "ada"), "", seconds=1, cell_seconds=1)
+        others = {} if worse is kept else {"01-parameters": "not yet"}
+        assert marks.outcomes == {NAME: best, **others}
+        assert marks.messages[NAME] == best.title()
+        assert (marks.seconds, marks.failed) == (5.0, [f"{names[1]}.ipynb, cell c1: OSError"])
+
+
+def test_the_table_is_text_and_its_place_is_checked(tmp_path):
     marks = Marks("+1", "", {NAME: "correct"}, failed=["=1, cell"])
     rows = list(csv.reader(table([marks]).splitlines()))
     assert rows[1] == ["'+1", "1", "0", "0", "0.0", "no", "'=1, cell", "correct"]

@@ -173,6 +173,17 @@ def test_a_missing_folder_is_said_before_the_start_and_a_folder_may_be_called_us
     assert panel.status.value.startswith(f"{sum(value.numel() for value in model.parameters()):,} parameters")
 
 
+@pytest.mark.parametrize("folder", ["~nobody at all/x", "x" * 300, "/dev/null/x"])
+def test_a_folder_that_can_be_none_leaves_the_table_of_the_last_settings_grey(panel, folder):
+    assert "cnnlab-stale" not in panel.layers._dom_classes
+    panel.dataset.value = "images"
+    panel.folder.value = folder
+    assert f"folder=&#x27;{folder[:40]}" in panel.status.value
+    assert panel.start.disabled
+    for part in (panel.layers, panel.code):
+        assert "cnnlab-stale" in part._dom_classes
+
+
 def test_too_few_pictures_are_said_before_the_start_and_counted_once(panel, tmp_path, monkeypatch):
     counted = []
     monkeypatch.setattr(training, "count_images", lambda folder: counted.append(folder) or count_images(folder))

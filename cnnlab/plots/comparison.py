@@ -38,7 +38,7 @@ from cnnlab.plots.style import (
     NOISE_BAND,
     PAGE,
     limits_within,
-    line_look,
+    look_of_level,
     new_axes,
     whole_figure,
     wrapped,
@@ -189,7 +189,7 @@ def draw_comparison(
         ax.set_ylim(len(words) - 0.5, -0.5)
         ax.tick_params(axis="y", length=0, labelsize=words_font)
         ax.tick_params(axis="x", labelsize=label_font)
-        ax.xaxis.set_major_locator(few_ticks(ax.get_xlim(), width))
+        ax.xaxis.set_major_locator(few_ticks(ax.get_xlim(), width, label_font))
         ax.xaxis.set_major_formatter(plain_number)
         seaborn.despine(ax=ax, left=True)
     # Right-aligned on the left and left-aligned on the right, so that long labels never meet.
@@ -210,7 +210,7 @@ def _draw_seeds(comparison: Comparison, level: Level, place: int, ax: Axes) -> N
     values, paired = comparison.values[level.level], comparison.paired(level.level)
     unpaired = unpaired_seeds(comparison, level)
     down = _heights(comparison, place)
-    look = line_look(place) | {"linestyle": "none", "markersize": 5, "clip_on": False}
+    look = look_of_level(comparison.by, level.level, place) | {"linestyle": "none", "markersize": 5, "clip_on": False}
     _line(ax, list(paired.values()), [down[seed] for seed in paired], alpha=0.8, **look)
     if unpaired:
         _line(ax, [values[seed] for seed in unpaired], [down[seed] for seed in unpaired], fillstyle="none", **look)
@@ -224,7 +224,7 @@ def _draw_difference(comparison: Comparison, level: Level, place: int, ax: Axes)
         return
     reference = comparison.values[comparison.levels[0].level]
     paired, down = comparison.paired(level.level), _heights(comparison, place)
-    look = line_look(place) | {"linestyle": "none"}
+    look = look_of_level(comparison.by, level.level, place) | {"linestyle": "none"}
     differences = [value - reference[seed] for seed, value in paired.items()]
     _line(ax, differences, [down[seed] for seed in paired], alpha=0.4, markersize=4, clip_on=False, **look)
     _line(ax, [level.difference], [place + 0.24], markersize=6, clip_on=False, **look)

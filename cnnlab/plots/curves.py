@@ -17,7 +17,7 @@ from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.plots.names import legend_text, write_plainly
-from cnnlab.plots.style import axis_label, legend_below, line_look, new_axes
+from cnnlab.plots.style import axis_label, legend_below, look_of_level, new_axes
 from cnnlab.plots.ticks import log_scale
 from cnnlab.training.history import check_metric, metrics_of, warn_if_environments_differ
 
@@ -61,7 +61,7 @@ def plot_curves(
         label = legend_text(f"{by} {level}", 45) + (f" ({', '.join(notes)})" if notes else "")
         curves = level_runs.curves().reindex(columns=["epoch", "seed", metric]).astype(float).dropna()
         seeds = curves.pivot_table(index="epoch", columns="seed", values=metric)  # means (epochs, seeds)
-        look = line_look(place)
+        look = look_of_level(by, level, place)
         marks: dict[str, Any] = {"markersize": 4, "markevery": max(1, len(seeds) // 8)}
         ax.fill_between(seeds.index, seeds.min(axis=1), seeds.max(axis=1), color=look["color"], alpha=0.2, linewidth=0)
         ax.plot(seeds.index, seeds.mean(axis=1), label=label, **look, **marks)

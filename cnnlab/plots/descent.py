@@ -58,7 +58,10 @@ def plot_surface(surface: Surface | str, *, ax: Axes | None = None) -> Axes:
     ax.contour(x, y, loss, levels, colors="0.65", linewidths=0.6)
     ax.plot(*zip(*surface.minima, strict=True), "*", color="white", markeredgecolor="black", markersize=13)
     ax.set(xlabel="x (☆ minimum)", ylabel="y", xlim=surface.x_range, ylim=surface.y_range)
-    words = wrapped(f"{label_text(surface.name)}: loss = {label_text(surface.formula, 2 * LONGEST)}", 60)
+    ax.set_aspect("equal")  # or a step down the slope would not be at a right angle to the lines
+    shape = (surface.x_range[1] - surface.x_range[0]) / (surface.y_range[1] - surface.y_range[0])  # of the map
+    words = f"{label_text(surface.name)}: loss = {label_text(surface.formula, 2 * LONGEST)}"
+    words = wrapped(words, min(60, 40 * shape))
     write_plainly(ax.set_title(words, fontsize=10))
     return ax
 

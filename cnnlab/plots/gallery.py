@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
@@ -19,11 +20,12 @@ from cnnlab.experiments.run import Run
 from cnnlab.plots.cells import Cell, Fields, cell_of, check_fields, rows_and_columns
 from cnnlab.plots.curves import count_early_ends, longest_runs
 from cnnlab.plots.names import label_text, write_plainly
-from cnnlab.plots.style import LETTERS, LOOK_OF_SPLIT, PAGE, UNITS, wrapped
+from cnnlab.plots.style import LETTERS, LOOK_OF_SPLIT, PAGE, UNITS, letters_of, whole_figure, wrapped
 from cnnlab.plots.ticks import log_scale
 from cnnlab.training.history import warn_if_environments_differ
 
-ABOVE, BESIDE = 18, 15  # letters of a line above a panel and beside it
+ABOVE, BESIDE = 18, 15  # letters of a line above a panel and beside it, in a figure as wide as a page
+ABREAST = 4  # panels; the columns of more stand below each other
 LENGTH_LINES = {"color": "0.85", "linewidth": 0.8, "zorder": 0}
 LABELS = [look["label"] for look in LOOK_OF_SPLIT.values()]
 
@@ -37,6 +39,8 @@ def plot_gallery(
     log: bool = False,
 ) -> np.ndarray:
     """Draw training and validation over the epochs for every setting: one panel each, all on one scale.
+
+    Of more than four columns, the first ones stand above the others, so that every panel can be read in a small window.
 
     A line is the mean over the seeds, and its band goes from the lowest to the highest seed. Runs that differ in
     `epochs` alone are points of one training: the longest is drawn, with a tick, a thin line and two markers at each of
@@ -75,10 +79,7 @@ def plot_gallery(
     check_choice("metric", metric, UNITS)
     panels = _runs_by_panel(runs, rows, columns)
     down, across = rows_and_columns(panels)
-    size = max(PAGE, 0.75 + 1.55 * len(across)), 1.6 + 1.3 * len(down)  # inches
-    axes = plt.subplots(
-        len(down), len(across), figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
-    )[1]  # fmt: skip
+    axes = _panel_axes(len(down), len(across))
     lengths = sorted({run.experiment.epochs for panel in panels.values() for run in panel})
     if log:
         log_scale(axes[0, 0])  # the others share it
@@ -87,7 +88,7 @@ def plot_gallery(
             _draw_panel(ax, panels.get((row, column), []), metric, lengths)
     _name_panels(axes, [_words(rows, key) for key in down], [_words(columns, key) for key in across])
     if len(lengths) > 1:
-        axes[0, 0].set_xticks(lengths, _labels_with_room(lengths, (size[0] - 1.2) / len(across)))
+        axes[0, 0].set_xticks(lengths, _labels_with_room(lengths, axes[0, 0]))
     else:
         axes[0, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0, 0].set_xlim(0, 1.03 * lengths[-1])
@@ -95,12 +96,32 @@ def plot_gallery(
     return axes
 
 
-def _labels_with_room(lengths: list[int], width: float) -> list[str]:
-    """Return the label of each length, or "" where it would touch the one before; width: that of a panel, in inches."""
+def _panel_axes(rows: int, columns: int) -> np.ndarray:
+    """Return the Axes (rows, columns) of a new figure, on one scale; the columns in blocks of at most ABREAST."""
+    abreast = math.ceil(columns / math.ceil(columns / ABREAST))
+    lines = rows * math.ceil(columns / abreast)
+    width = max(PAGE, 0.75 + 1.55 * abreast)  # inches
+    size = width, 1.6 * width / PAGE + 1.3 * lines
+    look = {"sharex": True, "sharey": True, "squeeze": False, "layout": "constrained"}
+    grid = plt.subplots(lines, abreast, figsize=size, **look)[1]
+    places = [[(column // abreast * rows + row, column % abreast) for column in range(columns)] for row in range(rows)]
+    axes = np.array([[grid[place] for place in of_row] for of_row in places])
+    for empty in {*grid.flat} - {*axes.flat}:
+        empty.remove()
+    for ax in axes[-1]:
+        ax.tick_params(labelbottom=True)  # below every block
+    return axes
+
+
+def _labels_with_room(lengths: list[int], ax: Axes) -> list[str]:
+    """Return the label of each length, or "" where it would touch the one before, in a panel of a new figure."""
+    figure, place = whole_figure(ax), ax.get_subplotspec()
+    assert place is not None  # it is in the grid of the gallery
+    width, letter = (figure.get_figwidth() - 1.2) / place.get_gridspec().ncols, 0.0084 * letters_of(ax)  # inches
     labels, free_from = [], -1.0  # inches from the left
     for length in lengths:
         label, middle = str(length), width * length / lengths[-1]
-        half = 0.042 * len(label)
+        half = letter / 2 * len(label)
         has_room = middle - half > free_from
         labels.append(label if has_room else "")
         free_from = middle + half + 0.1 if has_room else free_from
@@ -143,8 +164,9 @@ def _draw_panel(ax: Axes, runs: list[Run], metric: str, lengths: list[int]) -> N
         ax.fill_between(epochs, np.nanmin(values, 0), np.nanmax(values, 0), **band)
         ax.plot(epochs, np.nanmean(values, 0), markevery=marked, markersize=3.5, linewidth=1.2, **look)
     notes = [f"{count} of {len(longest)} {what}" for what, count in count_early_ends(longest).items()]
-    note = "\n".join(notes) if runs else "no run"
-    ax.text(0.97, 0.95, note, transform=ax.transAxes, fontsize=LETTERS - 1, ha="right", va="top")
+    size = letters_of(ax)
+    note = "\n".join(wrapped(words, ABOVE * LETTERS / size) for words in notes) if runs else "no run"
+    ax.text(0.97, 0.95, note, transform=ax.transAxes, fontsize=size, ha="right", va="top")
     seaborn.despine(ax=ax)
 
 
@@ -166,13 +188,16 @@ def _words(names: tuple[str, ...], values: tuple) -> str:
 
 def _name_panels(axes: np.ndarray, rows: list[str], columns: list[str]) -> None:
     """Write the settings of the columns above the first row, and those of the rows at the left."""
+    size = letters_of(axes[0, 0])
+    above, beside = round(ABOVE * LETTERS / size), round(BESIDE * LETTERS / size)
     for ax, words in zip(axes[0], columns, strict=True):
-        write_plainly(ax.set_title(wrapped(label_text(words, 2 * ABOVE), ABOVE), fontsize=LETTERS))
-    for ax, words in zip(axes[:, 0], rows, strict=True):
-        ax.set_ylabel(wrapped(label_text(words, 2 * BESIDE), BESIDE), fontsize=LETTERS)
-        write_plainly(ax.yaxis.label)
-    for ax in axes.flat:
-        ax.tick_params(labelsize=LETTERS)
+        write_plainly(ax.set_title(wrapped(label_text(words, 2 * above), above), fontsize=size))
+    for row_axes, words in zip(axes, rows, strict=True):
+        for ax in row_axes:
+            if ax.get_subplotspec().is_first_col():
+                ax.set_ylabel(wrapped(label_text(words, 2 * beside), beside), fontsize=size)
+                write_plainly(ax.yaxis.label)
+            ax.tick_params(labelsize=size)
 
 
 def _seeds(runs: list[Run]) -> int:
@@ -182,11 +207,11 @@ def _seeds(runs: list[Run]) -> int:
 
 def _name_figure(axes: np.ndarray, metric: str, seeds: list[int]) -> None:
     """Give the figure one title, one legend, and one label for each axis; seeds: the numbers of seeds in the panels."""
-    figure = axes[0, 0].figure
+    figure, size = axes[0, 0].figure, letters_of(axes[0, 0])
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     spread = f", mean and range of {count} seeds" if seeds[-1] > 1 else ""
-    figure.suptitle(f"{metric}: training beside validation{spread}", fontsize=LETTERS)
-    figure.supxlabel("epoch", fontsize=LETTERS)
-    figure.supylabel(UNITS[metric], fontsize=LETTERS)
+    figure.suptitle(f"{metric}: training beside validation{spread}", fontsize=size)
+    figure.supxlabel("epoch", fontsize=size)
+    figure.supylabel(UNITS[metric], fontsize=size)
     handles = {line.get_label(): line for ax in axes.flat for line in ax.lines if line.get_label() in LABELS}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower right", ncols=2, frameon=False, fontsize=LETTERS)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower right", ncols=2, frameon=False, fontsize=size)

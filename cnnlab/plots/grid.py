@@ -17,9 +17,10 @@ from cnnlab.comparison.metrics import diverged_with_value, value_at
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.plots.cells import Cell, Fields, cell_of, check_fields, rows_and_columns
-from cnnlab.plots.names import LETTER, label_text, name_ticks, write_plainly
+from cnnlab.plots.colours import colour_map, inner_limits
 from cnnlab.plots.names import columns as columns_of
-from cnnlab.plots.style import LETTERS, axis_label, colour_map, inner_limits, new_axes, whole_figure
+from cnnlab.plots.names import label_text, name_ticks, write_plainly
+from cnnlab.plots.style import LETTERS, axis_label, new_axes
 
 
 def plot_grid(
@@ -33,8 +34,9 @@ def plot_grid(
 ) -> Axes:
     """Draw a heat map whose cells are a metric's mean over all runs with the same settings.
 
-    Light is better; for a metric of which neither end is better, light is higher. A value far from all others has the
-    colour of the end of the scale, so that the others can be told apart. A run without the number (diverged,
+    Light is better: a high accuracy, a low loss, a small gap between the curves, a small fluctuation, few epochs to a
+    target. For a number from inside the network, light is higher. A value far from all others has the colour of the end
+    of the scale, so that the others can be told apart. A run without the number (diverged,
     interrupted or too short) is in no cell. A cell without runs stays empty.
 
     Parameters
@@ -75,9 +77,8 @@ def plot_grid(
     bar = cast(Colorbar, ax.collections[0].colorbar)
     bar.set_label(axis_label(metric))
     write_plainly(bar.ax.yaxis.label)
-    step = 0.62 * ax.get_position().width / 0.775 * whole_figure(ax).get_figwidth() * 72 / len(across)  # points
-    upright = is_wide or LETTER * LETTERS * longest_column + 4 > step
-    name_ticks(ax.xaxis, np.arange(len(across)) + 0.5, column_names, size=LETTERS, upright=upright)
+    upright = True if is_wide else None
+    name_ticks(ax.xaxis, np.arange(len(across)) + 0.5, column_names, size=LETTERS, upright=upright, turn=True)
     name_ticks(ax.yaxis, np.arange(len(down)) + 0.5, row_names, size=LETTERS)
     diverged = sum(diverged_with_value(((metric, run) for run in runs), metric, at).values())
     note = f"\n{diverged} of {len(runs)} runs diverged" if diverged else ""

@@ -18,7 +18,7 @@ MOST_OF_A_SCALE = 1e100  # from there on, matplotlib's arithmetic overflows
 COLOUR_BAR = 0.9  # inches
 
 
-def plot_maps(maps: Tensor, *, columns: int = 8, ax: Axes | None = None, limit: float | None = None) -> Axes:
+def plot_maps(maps: Tensor, *, columns: int = 4, ax: Axes | None = None, limit: float | None = None) -> Axes:
     """Draw the feature maps of one image side by side, all on one scale.
 
     Parameters
@@ -50,7 +50,7 @@ def plot_maps(maps: Tensor, *, columns: int = 8, ax: Axes | None = None, limit: 
 
 
 def plot_filters(
-    model: nn.Module, layer: str = "conv1", *, columns: int = 8, ax: Axes | None = None, limit: float | None = None
+    model: nn.Module, layer: str = "conv1", *, columns: int = 4, ax: Axes | None = None, limit: float | None = None
 ) -> Axes:
     """Draw the kernels of a convolutional layer, for its first input channel: blue below zero, red above.
 

@@ -169,11 +169,22 @@ class FittedText(Text):
 
 
 class _Thinned(FixedLocator):
-    """Put a tick on every place, or on every second, third …, so that the labels do not overlap."""
+    """Put a tick on every place, or on every second, third …, so that the labels do not overlap.
 
-    def __init__(self, places: Sequence[float] | np.ndarray, size: float) -> None:
+    Parameters
+    ----------
+    places : sequence of float
+        Where the labels stand.
+    size : float
+        The room that a label needs, in points.
+    upright : float, optional
+        The room that it needs once it stands upright, in points: labels turn when they are drawn and have no room. Only
+        then is the width of the Axes known, which a colour bar or a layout makes smaller. None: they stay as they are.
+    """
+
+    def __init__(self, places: Sequence[float] | np.ndarray, size: float, upright: float | None = None) -> None:
         super().__init__(list(places))
-        self.places, self.size = np.asarray(places, float), size  # the height of a label, in points
+        self.places, self.size, self.upright = np.asarray(places, float), size, upright
 
     def __call__(self) -> np.ndarray:
         axis = cast(XAxis, self.axis)
@@ -182,6 +193,9 @@ class _Thinned(FixedLocator):
         length = (box.width if axis.axis_name == "x" else box.height) * 72 / cast(Figure, ax.figure).dpi  # points
         low, high = sorted(axis.get_view_interval())
         each = length / max(high - low, 1e-9) * abs(self.places[1] - self.places[0]) if len(self.places) > 1 else np.inf
+        if self.upright is not None and self.size > each:
+            axis.set_tick_params(labelrotation=90)
+            self.size, self.upright = self.upright, None
         return self.places[:: max(1, math.ceil(self.size / max(each, 1e-9)))]
 
 
@@ -192,6 +206,7 @@ def name_ticks(
     *,
     size: float = 9.0,
     upright: bool | None = None,
+    turn: bool = False,
     longest: int = LONGEST,
 ) -> None:
     """Write names at evenly spaced places of an axis: all, or every second, third … where there is no room for all.
@@ -210,6 +225,8 @@ def name_ticks(
         Of the letters, in points.
     upright : bool, optional
         Whether names below a horizontal axis stand upright; None: where they would overlap.
+    turn : bool
+        Let them turn upright while they are drawn, if a layout leaves too little room for all.
     longest : int
         The most columns of a name.
     """
@@ -225,8 +242,9 @@ def name_ticks(
     axis.set_ticks(list(places), texts, rotation=90 if is_upright else 0, fontsize=size)
     for label in axis.get_ticklabels():
         write_plainly(label)
-    needed = across + 4 if is_x and not is_upright else 1.25 * size
-    axis.set_major_locator(_Thinned(places, needed))
+    stacked = 1.25 * size  # points from one name to the next
+    needed = across + 4 if is_x and not is_upright else stacked
+    axis.set_major_locator(_Thinned(places, needed, stacked if turn else None))
     at = {float(place): text for place, text in zip(places, texts, strict=True)}
     axis.set_major_formatter(FuncFormatter(lambda value, _: at.get(float(value), "")))
     if others := other_families("".join(texts if DRAWS_RIGHT_TO_LEFT else map(drawn_order, texts))):

@@ -21,7 +21,6 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
 
 from cnnlab.checks import shown
-from cnnlab.comparison.metrics import higher_is_better
 from cnnlab.errors import ConfigError
 from cnnlab.plots.names import LETTER, LONGEST, columns, label_text, legend_text, write_plainly
 from cnnlab.training.curve_metrics import split_metric
@@ -58,6 +57,7 @@ BINS = 40  # of every histogram
 MOST_NAMES = 24  # in a legend
 MOST_LINES = 6  # of a legend below a plot
 SHORT = 22  # columns of a name in a legend of more names than that
+OPTIMIZERS = {"sgd": 0, "rmsprop": 2, "adam": 3}  # → place of its look; 1 is SGD with momentum (plots/descent.py)
 
 
 def line_look(place: int) -> dict:
@@ -71,6 +71,15 @@ def line_look(place: int) -> dict:
         "marker": MARKS[place % len(MARKS)],
         "linestyle": DASHES[place % len(DASHES)],
     }
+
+
+def look_of_level(field: str, level: object, place: int) -> dict:
+    """Return the look of a level at this place of a comparison; an optimizer has the same one in every figure.
+
+    >>> look_of_level("optimizer", "adam", 1)["marker"], look_of_level("kernel_size", 5, 1)["marker"]
+    ('^', 's')
+    """
+    return line_look(OPTIMIZERS.get(str(level), place) if field == "optimizer" else place)
 
 
 def axis_label(metric: str) -> str:
@@ -168,31 +177,6 @@ def _first(handles: list, labels: list[str], most: int) -> tuple[list, list[str]
         return handles, labels
     kept = most - 1
     return [*handles[:kept], Line2D([], [], linestyle="none")], [*labels[:kept], f"and {len(labels) - kept} more"]
-
-
-def colour_map(metric: str) -> str:
-    """Return the colour map of a metric: light is better, as in every picture; light is higher if neither is better.
-
-    >>> colour_map("validation_accuracy"), colour_map("validation_loss")
-    ('viridis', 'viridis_r')
-    """
-    return "viridis_r" if higher_is_better(metric) is False else "viridis"
-
-
-def inner_limits(values: np.ndarray) -> tuple[float, float]:
-    """Return the lowest and the highest value that is no outlier: colours between them are not flattened by one cell.
-
-    An outlier lies more than 1.5 interquartile ranges beyond the quartiles (J. W. Tukey, Exploratory Data Analysis,
-    1977).
-
-    >>> inner_limits(np.array([1.0, 2.0, 3.0, 4.0, 50.0]))
-    (1.0, 4.0)
-    """
-    finite = values[np.isfinite(values)]
-    first, third = np.quantile(finite, [0.25, 0.75])
-    reach = 1.5 * (third - first)
-    inner = finite[(finite >= first - reach) & (finite <= third + reach)]
-    return float(inner.min()), float(inner.max())
 
 
 def bin_edges(values: np.ndarray) -> np.ndarray:

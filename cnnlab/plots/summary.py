@@ -11,8 +11,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from cnnlab.comparison.metrics import higher_is_better
 from cnnlab.errors import ConfigError
+from cnnlab.plots.colours import low_is_light
 from cnnlab.plots.names import columns as columns_of
 from cnnlab.plots.names import label_text, name_ticks, write_plainly
 from cnnlab.plots.style import LETTERS, PAGE, axis_label, new_axes
@@ -28,8 +28,8 @@ def plot_summary(table: pandas.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the table of `Runs.summary` as a picture: a row for each setting, a column for each metric.
 
     A cell says the mean over the seeds ± their standard deviation, in two lines where there are many columns. Each
-    column has colours of its own: light is better, or higher if neither end of the metric is better. If a metric
-    varies by more than a factor of 100, its colours follow its logarithm.
+    column has colours of its own: light is better, as in `plot_grid`, or higher if neither end of the metric is
+    better. If a metric varies by more than a factor of 100, its colours follow its logarithm.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def _shades(metric: str, means: np.ndarray) -> np.ndarray:
     if low > 0 and high > LOG_RANGE * low:
         means, low, high = np.log(means), np.log(low), np.log(high)
     shades = (means - low) / (high - low) if high > low else np.where(np.isnan(means), np.nan, 0.5)
-    return 1 - shades if higher_is_better(metric) is False else shades
+    return 1 - shades if low_is_light(metric) else shades
 
 
 def plus_minus(mean: float, spread: float, *, short: bool = False) -> str:

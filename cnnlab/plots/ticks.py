@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis
+from matplotlib.figure import Figure
 from matplotlib.ticker import Locator, LogFormatter, MaxNLocator
+
+from cnnlab.plots.names import LETTER
 
 
 def log_scale(ax: Axes) -> None:
@@ -39,29 +44,46 @@ class _PowersOfTen(LogFormatter):
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def few_ticks(limits: tuple[float, float], width: float) -> Locator:
+def few_ticks(limits: tuple[float, float], width: float, size: float) -> Locator:
     """Return a locator of ticks whose numbers have room beside each other.
 
-    limits: those of the axis. width: that of the whole comparison, in points.
+    limits: those of the axis. width: that of the whole comparison, in points. size: of the numbers, in points.
     """
     longest = max(len(plain_number(value)) for value in MaxNLocator(2).tick_values(*limits))
     count = int(width / (50 * max(4, longest)))
-    return MaxNLocator(count) if count > 1 else FarApart()
+    return MaxNLocator(count) if count > 1 else FarApart(size)
 
 
 class FarApart(Locator):
-    """Put two ticks on round numbers, as far apart as the axis allows."""
+    """Put two ticks of a horizontal axis on numbers as round as the room beside each other allows.
+
+    size: of the numbers at the ticks, in points.
+    """
+
+    def __init__(self, size: float) -> None:
+        self.size = size
 
     def __call__(self) -> np.ndarray:
-        assert self.axis is not None  # matplotlib gives a locator its axis
-        return self.tick_values(*self.axis.get_view_interval())
+        axis = cast(XAxis, self.axis)
+        length = axis.axes.get_window_extent().width * 72 / cast(Figure, axis.axes.figure).dpi
+        return self.tick_values(*axis.get_view_interval(), length)
 
-    def tick_values(self, vmin: float, vmax: float) -> np.ndarray:
-        """Return the ticks between these limits."""
+    def tick_values(self, vmin: float, vmax: float, length: float = math.inf) -> np.ndarray:
+        """Return the ticks between these limits on an axis of this length, in points.
+
+        They are multiples of the largest round step with which their numbers stand apart. If there is no such step,
+        they are those whose numbers are farthest apart.
+        """
         power = 10.0 ** math.floor(math.log10(vmax - vmin))
         steps = [share * power for share in (8, 6, 5, 4, 3, 2.5, 2, 1.5, 1, 0.5, 0.25)]
-        ticks = (np.arange(math.ceil(vmin / step), math.floor(vmax / step) + 1) * step for step in steps)
-        return next(places[[0, -1]] for places in ticks if len(places) >= 2)
+        multiples = (np.arange(math.ceil(vmin / step), math.floor(vmax / step) + 1) * step for step in steps)
+        pairs = [places[[0, -1]] for places in multiples if len(places) >= 2]
+
+        def room(ticks: np.ndarray) -> float:
+            letters = sum(len(plain_number(float(tick))) for tick in ticks) / 2
+            return float(np.ptp(ticks)) / (vmax - vmin) * length - letters * LETTER * self.size
+
+        return next((ticks for ticks in pairs if room(ticks) >= self.size), max(pairs, key=room))
 
 
 def plain_number(value: float, _place: object = None) -> str:

@@ -3,9 +3,13 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from made_runs import levels_of
 from matplotlib.figure import Figure
 
+from cnnlab.comparison.guesses import Guesses
 from cnnlab.plots.alt_text import LONGEST, alt_text, describe
+from cnnlab.plots.noise_floor import plot_noise_floor
+from cnnlab.plots.predictions import plot_calibration
 
 
 @pytest.fixture
@@ -20,6 +24,12 @@ def test_curves_are_told_by_name_first_last_and_extreme_value(ax):
     ax.set(title="A run", xlabel="epoch", ylabel="loss (nats)")
     words = "A run: loss (nats) over epoch 1 to 3: validation from 2 to 0.5, lowest 0.25; training from 1 to 0.125."
     assert alt_text(ax.figure) == words
+
+
+def test_a_curve_is_told_as_far_as_it_is_shown(ax):
+    ax.plot([1, 2, 3, 4], [4.0, 1.0, 2.0, 9.0], label="validation")
+    ax.set_xlim(0, 3.5)
+    assert alt_text(ax.figure) == "curves 1 to 3: validation from 4 to 2, lowest 1."
 
 
 def test_curves_without_names_are_counted(ax):
@@ -38,6 +48,52 @@ def test_dots_bars_and_histograms_are_told_by_their_range(ax):
     histogram.stairs([1, 8, 2], [0, 2, 4, 6])
     histogram.set_xlabel("weight")
     assert alt_text(histogram.figure) == "weight from 0 to 6, most near 3."
+
+
+def test_only_dots_are_counted_as_dots_at_named_places_too(ax):
+    ax.axhline(0.9, color="grey")
+    ax.plot(["a", "b"], [0.1, 0.2], "o")
+    ax.plot([0, 1], [0.5, 0.6], "--")
+    ax.plot([], [], "o", label="only in the legend")
+    ax.vlines([0, 1], 0.0, 0.7)
+    ax.set_ylabel("rank correlation")
+    assert alt_text(ax.figure) == "rank correlation: 2 dots from 0.1 to 0.2 for a, b."
+
+
+def test_places_without_a_line_are_dots_also_if_there_are_many(ax):
+    ax.plot([16, 17, 20], [0.88, 0.89, 0.87], "s")
+    ax.axvspan(16, 20)
+    ax.set(xlabel="best epoch", ylabel="accuracy")
+    assert alt_text(ax.figure) == "accuracy over best epoch: 3 dots from 0.87 to 0.89."
+
+
+def test_a_curve_is_told_without_the_dots_around_it(ax):
+    ax.plot([1, 1, 1], [5.0, 6.0, 7.0], "o")
+    ax.plot([1, 2, 3], [4.0, 3.0, 2.0], "o-", label="mean")
+    assert alt_text(ax.figure) == "curves 1 to 3: mean from 4 to 2."
+
+
+def test_histograms_drawn_as_outlines_are_told_by_where_they_are_highest(ax):
+    ax.hist([1, 1, 3], bins=4, range=(0, 4), histtype="step", label="exam")
+    ax.hist([2.5, 2.5, 2.5], bins=4, range=(0, 4), histtype="step", label="validation")
+    ax.axvline(2)
+    ax.set(xlabel="claim minus truth\n(percentage points)", ylabel="claims")
+    where = "claims over claim minus truth (percentage points) 0 to 4"
+    assert alt_text(ax.figure) == f"{where}: exam highest 2 near 1.5; validation highest 3 near 2.5."
+
+
+def test_where_there_is_no_dot_the_words_in_the_picture_are_told():
+    figure = plot_calibration(Guesses({})).figure
+    words = "share that was right (0–1) over confidence (0–1): no guess with a confidence has been scored yet."
+    assert alt_text(figure) == words
+    plt.close(figure)
+
+
+def test_a_note_below_a_label_is_no_part_of_it():
+    ax = plot_noise_floor(levels_of("kernel_size", {3: [0.5, 0.6, 0.4]}))
+    assert ax.get_xlabel().startswith("seed\ngrey, the noise floor")
+    assert alt_text(ax.figure) == "validation accuracy (0–1) over seed: 3 dots from 0.4 to 0.6."
+    plt.close(ax.figure)
 
 
 def test_pictures_are_told_by_the_words_on_them_or_by_their_size(ax):
@@ -62,6 +118,17 @@ def test_many_plots_are_told_together():
         ax.set_title(f"k{place}")
     figure.suptitle("All runs")
     words = "All runs. 6 plots: k0, k1, k2, k3, k4, k5. training ends between 0 and 5"
+    assert alt_text(figure) == words
+
+
+def test_of_many_plots_a_label_of_the_first_in_a_row_is_the_name_of_the_row():
+    figure = Figure()
+    axes = figure.subplots(2, 3)
+    for (row, column), ax in np.ndenumerate(axes):
+        ax.plot([1, 2, 3], [9, 5, 10 * row + column], label="training")
+        ax.set_title(f"k{column}" if row == 0 else "")
+        ax.set_ylabel(["max", "avg"][row] if column == 0 else "")
+    words = "6 plots: k0, max, k1, k2, avg. training ends between 0 and 12"
     assert alt_text(figure) == words
 
 

@@ -14,6 +14,7 @@ from cnnlab.comparison.settings import compare_settings
 from cnnlab.errors import ConfigError
 from cnnlab.plots.alt_text import alt_text
 from cnnlab.plots.comparison import plot_comparison, plot_comparisons
+from cnnlab.plots.descent import look_of
 
 FLOOR = "grey, the noise floor: two single runs of one setting differ by less than this 95 times in 100"
 TABLE = {3: [0.50, 0.60, 0.40], 5: [0.70, 0.81, 0.59], 7: [0.51, 0.58, 0.42], 9: [0.2, 0.31, 0.11]}
@@ -347,3 +348,22 @@ def test_what_cannot_be_drawn_is_refused_in_words():
             call()
         assert message in str(caught.value)
     assert plt.get_fignums() == []  # refused before a figure is made
+
+
+def test_the_numbers_at_the_ticks_of_tiny_values_do_not_touch():
+    numbers = {"dead_share": 0.1, "activation_scale": 5.0, "update_ratio": 1e-5, "saliency_concentration": 0.1}
+    runs = levels_of("kernel_size", {3: [0.5] * 5, 5: [0.5] * 5})
+    for place, run in enumerate(runs):
+        run.history.rows[-1] |= {name: size * (1 + place * 6 / 9) for name, size in numbers.items()}
+    figure = plot_comparisons([compare(runs, by="kernel_size", metric=name) for name in numbers])[0].figure
+    assert figure.get_figwidth() == 5.4
+    figure.canvas.draw()
+    assert overlaps(text_boxes(figure)) == []
+
+
+def test_an_optimizer_has_the_colour_of_its_path_also_without_the_others():
+    for names in ({"sgd": 0.1, "adam": 0.001}, {"sgd": 0.1, "rmsprop": 0.01, "adam": 0.001}):
+        left, right = halves(plot_comparison(compare(optimizers(**names), by="optimizer", along="learning_rate")))
+        colours = [line.get_color() for line in left.lines if line.get_linestyle() == "None"]
+        assert colours == [look_of(name)["color"] for name in ("SGD", "RMSprop", "Adam") if name.lower() in names]
+        assert look_of("Adam")["color"] in {line.get_color() for line in right.lines}

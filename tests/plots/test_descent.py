@@ -32,6 +32,9 @@ def test_a_map_shows_the_surface_with_its_minima(surface):
     ax = plot_surface(surface)
     assert ax.get_xlim() == surface.x_range
     assert ax.get_ylim() == surface.y_range
+    ax.figure.canvas.draw()
+    (left, below), (right, above) = ax.transData.transform([(0, 0), (1, 1)])
+    assert right - left == pytest.approx(above - below)  # both directions have one scale
     (stars,) = ax.lines
     assert sorted(map(tuple, stars.get_xydata())) == sorted(surface.minima)
     assert surface.formula in ax.get_title()

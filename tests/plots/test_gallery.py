@@ -147,3 +147,26 @@ def test_what_makes_no_gallery_is_refused_in_words(plot, words):
     with pytest.raises(ConfigError, match=words):
         plot()
     assert plt.get_fignums() == before
+
+
+def of_batches(count):
+    return [made([0.1, 0.01 * size], batch_size=size, pooling=pooling, epochs=2)
+            for size in range(10, 10 + count) for pooling in ("max", "avg")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("count", "lines"), [(3, [3]), (4, [4]), (5, [3, 2]), (9, [3, 3, 3])])
+def test_more_than_four_columns_stand_in_blocks_below_each_other(count, lines):
+    axes = plot_gallery(of_batches(count), rows="pooling", columns="batch_size")
+    assert axes.shape == (2, count)
+    axes[0, 0].figure.canvas.draw()
+    for column, ax in enumerate(axes[0]):
+        assert ax.get_title().replace("\n", " ") == f"batch_size {10 + column}"
+        assert curve(ax, VALIDATION).get_ydata()[-1] == pytest.approx(1 - 0.01 * (10 + column))
+    heights = [round(ax.get_window_extent().y0) for ax in axes[0]]
+    assert [heights.count(height) for height in dict.fromkeys(heights)] == lines
+    starts = [sum(lines[:block]) for block in range(len(lines))]
+    named = [column for column, ax in enumerate(axes[0]) if ax.get_ylabel() == "max"]
+    assert named == starts  # each block has its rows named
+    numbered = [any(label.get_visible() and label.get_text() for label in ax.get_xticklabels()) for ax in axes.flat]
+    assert numbered == [False] * count + [True] * count  # below each block
+    assert len({(*ax.get_xlim(), *ax.get_ylim()) for ax in axes.flat}) == 1

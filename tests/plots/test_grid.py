@@ -1,5 +1,7 @@
 """Test that a heat map shows the means of its cells, for the epoch and the metric asked for; light is better."""
 
+from itertools import pairwise
+
 import matplotlib
 
 matplotlib.use("agg")
@@ -112,3 +114,27 @@ def test_cells_of_unlike_numbers_of_runs_warn():
     with pytest.warns(UserWarning, match="the cells are means of 1 to 2 runs: a mean of few is less sure") as caught:
         plot_grid(runs, "pooling", "kernel_size")
     assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_all_columns_are_named_upright_where_they_have_no_room():
+    """The colour bar and the layout take room after the names are written, so that the first guess is too high."""
+    runs = [made([0.5] * epochs, kernel_size=size, epochs=epochs, optimizer=optimizer)
+            for epochs in (5, 350) for size in (3, 5, 7) for optimizer in ("rmsprop", "sgd")]  # fmt: skip
+    figure, ax = plt.subplots(figsize=(5.4, 3), layout="constrained")
+    plot_grid(runs, "optimizer", ("epochs", "kernel_size"), ax=ax)
+    figure.canvas.draw()
+    labels = [label for label in ax.get_xticklabels() if label.get_text()]
+    assert [label.get_text() for label in labels] == ["5 · 3", "5 · 5", "5 · 7", "350 · 3", "350 · 5", "350 · 7"]
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    assert not any(box.overlaps(ax.xaxis.label.get_window_extent()) for box in boxes)
+
+
+def test_a_map_of_gaps_is_light_where_the_gap_is_small():
+    runs = [made([0.5], kernel_size=size) for size in (3, 5)]
+    for run, loss in zip(runs, (0.4, 0.1), strict=True):
+        run.history.rows[0]["train_loss"] = loss  # the validation loss is 0.5: gaps of 0.1 and 0.4
+    ax = plot_grid(runs, "pooling", "kernel_size", metric="generalization_gap")
+    ax.figure.canvas.draw()
+    light, dark = ax.collections[0].get_facecolors()
+    assert [light, dark] == [pytest.approx(plt.get_cmap("viridis")(end)) for end in (1.0, 0.0)]

@@ -1,9 +1,12 @@
 """Test that distributions of activations and weights are drawn with their numbers."""
 
+import dataclasses
+
 import matplotlib
 
 matplotlib.use("agg")
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -11,6 +14,7 @@ from torch import nn
 
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.activations import activation_statistics
+from cnnlab.interpret.by_layer import ByLayer
 from cnnlab.interpret.capture import capture
 from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.weight_distributions import weight_distributions
@@ -199,3 +203,59 @@ def test_weights_after_several_epochs_share_the_axis_of_their_layer():
 def test_what_is_not_there_is_said(plot, words):
     with pytest.raises(ConfigError, match=words):
         plot()
+
+
+def texts_of(ax):
+    """Return (text, box) of the words of a plot of histograms."""
+    texts = [text for panel in ax.child_axes for text in (panel.yaxis.label, *panel.texts, *panel.get_xticklabels())]
+    texts = [text for text in (*texts, ax.xaxis.label, ax.title) if text.get_text()]
+    return [(text.get_text(), text.get_window_extent()) for text in texts]
+
+
+def layers(dead, zeros=0.75):
+    """Activations of three layers, of which a share is zero and so many of 32 units are dead."""
+    real = activation_statistics(build_cnn(), IMAGES, layers="relu_fc1")["relu_fc1"]
+    sample = np.concatenate([np.zeros(30), np.arange(1.0, 11.0)])
+    layer = dataclasses.replace(real, sample=sample, zeros=zeros, dead=dead, units=32)
+    return ByLayer(dict.fromkeys(("relu1", "relu2", "relu_fc1"), layer))
+
+
+@pytest.mark.parametrize("draw", [
+    lambda ax: plot_activations(layers(15), ax=ax),
+    lambda ax: plot_activations({"5 epochs": layers(15), "100 epochs": layers(0)}, ax=ax),
+    lambda ax: plot_weights(weight_distributions(build_cnn(), build_cnn(seed=1)), ax=ax),
+    lambda ax: plot_distributions({f"epoch {n}": torch.arange(5.0) for n in range(6)}, zeros=True, ax=ax),
+])  # fmt: skip
+def test_of_two_plots_beside_each_other_the_histograms_have_the_whole_width(draw):
+    figure, axes = plt.subplots(1, 2, figsize=(5.4, 5), layout="constrained")
+    for ax in axes:
+        draw(ax).set_title("a title")
+    figure.canvas.draw()
+    half = figure.bbox.width / 2
+    for ax in axes:
+        panels = [panel.get_window_extent() for panel in ax.child_axes]
+        assert all(panel.width > 0.85 * half for panel in panels)
+        assert all(panel.height > 14 for panel in panels)  # pixels
+        words = texts_of(ax)
+        assert overlaps(words) == []
+        assert [word for word, box in words for panel in panels if shared(box, panel)] == []
+
+
+def shared(first, second):
+    box = matplotlib.transforms.Bbox.intersection(first, second)
+    return box is not None and box.width > 1 and box.height > 1
+
+
+def overlaps(boxes):
+    return [(a, b) for place, (a, first) in enumerate(boxes) for b, second in boxes[:place] if shared(first, second)]
+
+
+def test_sides_of_different_notes_have_histograms_of_one_height():
+    figure, axes = plt.subplots(1, 2, figsize=(5.4, 5), layout="constrained")
+    sides = [layers(15), layers(0, zeros=0.0)]
+    for ax, side in zip(axes, sides, strict=True):
+        plot_activations(side, beside=sides, ax=ax)
+    figure.canvas.draw()
+    heights = [[round(panel.get_window_extent().height) for panel in ax.child_axes] for ax in axes]
+    assert heights[0] == heights[1]
+    assert [note for note in notes(axes[0]) if note] == ["75% zeros, 15 of 32 dead"] * 2 + ["75% zeros,\n15 of 32 dead"]

@@ -55,6 +55,12 @@ def grid():
             for size, pooling, optimizer, seed in settings]  # fmt: skip
 
 
+def batches(count):
+    """Runs of so many settings, of which one diverged."""
+    return [made([0.5, 0.6], batch_size=size, epochs=2, stopped_by="epochs" if size > 10 else "diverged")
+            for size in range(10, 10 + count)]  # fmt: skip
+
+
 def table():
     """A table as `Runs.summary` returns it, of two fields and eight metrics."""
     rows = {"kernel_size": [3, 5], "pooling": ["max", "avg"], "seeds": [5, 5]}
@@ -75,6 +81,8 @@ FIGURES = {
     "a guess": lambda: cnnlab.plot_guess(comparison(), cnnlab.Guess("5", 0.6)),
     "an interval": lambda: plot_interval(comparison()),
     "a gallery": lambda: cnnlab.plot_gallery(grid(), rows=("optimizer", "pooling"), columns="kernel_size")[0, 0],
+    "a gallery of four columns": lambda: cnnlab.plot_gallery(batches(4), columns="batch_size")[0, 0],
+    "a gallery of nine columns": lambda: cnnlab.plot_gallery(batches(9), columns="batch_size")[0, 0],
     "a heat map": lambda: cnnlab.plot_grid(grid(), rows=("optimizer", "pooling"), columns="kernel_size"),
     "a table": lambda: cnnlab.plot_summary(table()),
     "curves": lambda: cnnlab.plot_curves(grid(), by="optimizer", metric="validation_accuracy"),

@@ -39,3 +39,9 @@ def test_tiles_are_large_enough_to_be_read(count, columns, least):
     assert right - left >= least  # pixels
     assert ax.figure.bbox.width <= 1100
     assert ax.figure.bbox.height <= 850
+
+
+def test_eight_maps_make_two_rows_so_that_each_can_be_seen_in_a_small_window():
+    for image in (plot_maps(torch.rand(8, 28, 28)).images[0], plot_filters(build_cnn(5, channels=(8,))).images[0]):
+        height, width = image.get_array().shape
+        assert width / height == pytest.approx(2, rel=0.1)

@@ -6,6 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from cnnlab.plots.colours import colour_map, inner_limits
+from cnnlab.plots.descent import look_of
 from cnnlab.plots.style import (
     BINS,
     DASHES,
@@ -13,11 +15,10 @@ from cnnlab.plots.style import (
     PALETTE,
     axis_label,
     bin_edges,
-    colour_map,
-    inner_limits,
     legend_below,
     limits_within,
     line_look,
+    look_of_level,
     plain_legend,
 )
 
@@ -77,7 +78,10 @@ def test_a_legend_below_covers_neither_data_nor_labels(count, panels):
 def test_light_is_better_in_every_picture():
     assert [colour_map(metric) for metric in ("validation_accuracy", "train_accuracy")] == ["viridis"] * 2
     assert [colour_map(metric) for metric in ("validation_loss", "seconds")] == ["viridis_r"] * 2
-    assert [colour_map(metric) for metric in ("dead_share", "generalization_gap")] == ["viridis"] * 2  # light is higher
+    of_curves = ("generalization_gap", "epochs_to_reach:0.9", "fluctuation", "fluctuation_validation")
+    assert [colour_map(metric) for metric in of_curves] == ["viridis_r"] * 4
+    insides = ("dead_share", "relu1.activation_scale", "my_gap")  # light is higher
+    assert [colour_map(metric) for metric in insides] == ["viridis"] * 3
 
 
 def test_the_limits_of_colours_leave_out_what_lies_far_from_the_others():
@@ -100,3 +104,10 @@ def test_a_name_in_a_legend_is_no_formula():
     legend = plain_legend(ax, frameon=False)
     ax.figure.canvas.draw()
     assert [text.get_text() for text in legend.get_texts()] == [r"a $\frac{$ folder"]
+
+
+def test_an_optimizer_looks_as_its_path_does_and_other_levels_by_their_place():
+    for level, path in (("sgd", "SGD"), ("rmsprop", "RMSprop"), ("adam", "Adam")):
+        path_look = {option: look_of(path)[option] for option in ("color", "marker", "linestyle")}
+        assert [look_of_level("optimizer", level, place) for place in range(3)] == [path_look] * 3
+    assert look_of_level("pooling", "sgd", 5) == line_look(5)

@@ -97,3 +97,11 @@ def test_a_metric_that_no_setting_has_is_a_column_of_dashes():
 def test_what_is_no_summary_is_refused_in_words(table):
     with pytest.raises(ConfigError, match=r"plot_summary wants the table that runs.summary\(…\) returns, got"):
         plot_summary(table)
+
+
+def test_light_is_a_small_gap_and_a_high_number_from_inside():
+    table = pandas.DataFrame({"epochs": [5, 50], "seeds": 5, "generalization_gap": [0.1, 1.0], "std": [0.0, 0.0]})
+    dark, light = (list(plt.get_cmap("viridis")(end)) for end in (0.0, 1.0))
+    assert [list(colour) for colour in colours(plot_summary(table))[:, 0]] == [light, dark]
+    inside = table.rename(columns={"generalization_gap": "dead_share"})
+    assert [list(colour) for colour in colours(plot_summary(inside))[:, 0]] == [dark, light]

@@ -53,5 +53,18 @@ def test_an_axis_never_mixes_raised_powers_with_other_numbers():
 )
 def test_in_little_room_two_ticks_stand_far_apart(limits, ticks):
     """Ticks are worked out by hand: multiples of the largest round step that has two of them within the limits."""
-    places = FarApart().tick_values(*limits)
+    places = FarApart(10).tick_values(*limits)
     assert list(places) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(
+    ("length", "ticks"),
+    [
+        (200, [3e-5, 6e-5]),  # 3 of 6.4 are 94 points; two numbers of four letters of 5.6 points need 22.4 and 10
+        (60, [2e-5, 6e-5]),  # 3 of 6.4 are 28 points, too little; 4 are 37.5
+        (45, [1e-5, 7e-5]),  # 4 of 6.4 are 28 points; 6 are 42
+        (10, [1e-5, 7e-5]),  # no room at all: the widest
+    ],
+)
+def test_ticks_whose_numbers_would_touch_stand_farther_apart(length, ticks):
+    assert list(FarApart(10).tick_values(0.9e-5, 7.3e-5, length)) == pytest.approx(ticks)

@@ -141,6 +141,23 @@ def test_a_picture_looks_the_same_and_takes_half_the_bytes_or_less():
     assert notebook.cells[0].outputs[0].data["image/png"] == after
 
 
+def test_a_single_red_mark_does_not_become_orange():
+    figure = Figure(figsize=(5.4, 6))
+    for ax in (axes := figure.subplots(3, 1)):
+        for place, colour in enumerate(("#0173b2", "#de8f05", "#029e73")):
+            for alpha in (0.4, 0.8, 1):
+                ax.plot(np.linspace(0, 1, 9), np.full(9, place + alpha / 3), "os^"[place], color=colour, alpha=alpha)
+        ax.axvspan(0.3, 0.4, color="0.92")
+    axes[2].plot(0.1, 1.9, "^", color="#d55e00")
+    content = io.BytesIO()
+    figure.savefig(content)
+    after = script._with_palette(base64.b64encode(content.getvalue()).decode())
+    before = np.asarray(Image.open(content).convert("RGB"))
+    stored = np.asarray(Image.open(io.BytesIO(base64.b64decode(after))).convert("RGB"), int)
+    for colour, most in (((213, 94, 0), 8), ((222, 143, 5), 8), ((255, 255, 255), 0)):  # orange is 49 from red
+        assert np.abs(stored[(before == colour).all(2)] - colour).max() <= most
+
+
 def test_an_execution_sees_no_predictions_of_the_author(tmp_path):
     code = "from cnnlab import commit_guess\nprint(commit_guess('01', 5, tolerance=1))"
     path = tmp_path / "one.ipynb"

@@ -11,18 +11,19 @@ from pathlib import Path
 from cnnlab.checks import is_iterable
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
-from cnnlab.experiments.store import Store
+from cnnlab.experiments.store import LOCKS, Store
 from cnnlab.files import check_path
 
 MOST_NAMED = 3  # in one warning
+ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".xz", ".bz2")  # only a .zip is read
 VERSIONS = ("cnnlab", "torch")  # of a run's environment, whose differences are named
 
 
 def find_stores(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
     """Return the stores that are meant: one path, a list of paths, or those in a folder that holds no record itself.
 
-    Warns of a .zip in such a folder that is none: of a copy that has not arrived whole. Raises ConfigError for an empty
-    list.
+    Warns of what such a folder leaves out: a .zip that is none, since a copy has not arrived whole; a folder or an
+    archive without a run that can be read. Raises ConfigError for an empty list.
     """
     if is_iterable(given) and not isinstance(given, (str, bytes, os.PathLike)):
         stores = [path for each in given for path in find_stores(each)]
@@ -33,17 +34,33 @@ def find_stores(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
     if not path.is_dir() or _holds_records(path):
         return [path]
     inner = sorted(each for each in path.iterdir() if not each.name.startswith("."))
-    if damaged := [each.name for each in inner if each.suffix == ".zip" and not zipfile.is_zipfile(each)]:
-        more = f", and {len(damaged) - MOST_NAMED} more" if len(damaged) > MOST_NAMED else ""
-        named = f"{', '.join(damaged[:MOST_NAMED])}{more}"
-        warnings.warn(f"{named}: damaged, or not copied to the end, so left out; copy it again", stacklevel=4)
-    return [each for each in inner if _holds_records(each)] or [path]
+    damaged = [each for each in inner if each.suffix == ".zip" and not zipfile.is_zipfile(each)]
+    if damaged:
+        warnings.warn(f"{_names(damaged)}: damaged, or not copied to the end, so left out; copy it again", stacklevel=4)
+    stores = [each for each in inner if _holds_records(each)]
+    others = [each for each in inner if _may_be_meant(each) and each not in (*stores, *damaged)]
+    if stores and others:
+        warnings.warn(
+            f"{_names(others)}: without a run that can be read, so left out; give the folder that sweep has filled, "
+            "or a .zip of it",
+            stacklevel=4,
+        )
+    return stores or [path]
 
 
-def holds_other_files(store: Path) -> bool:
-    """Return whether the folder holds folders or .zip files, as that of a class does, and no store itself."""
-    inner = store.iterdir() if store.is_dir() else ()
-    return any(not path.name.startswith(".") and (path.is_dir() or path.suffix == ".zip") for path in inner)
+def _names(paths: list[Path]) -> str:
+    more = f", and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
+    return ", ".join(path.name for path in paths[:MOST_NAMED]) + more
+
+
+def _may_be_meant(path: Path) -> bool:
+    """Return whether a person may have put a path without records into the folder as a store."""
+    return path.is_dir() or path.suffix.lower() in ARCHIVES
+
+
+def has_begun(store: Path) -> bool:
+    """Return whether the path is a folder into which a sweep trains its first run at the moment."""
+    return (store / LOCKS).is_dir()
 
 
 def _holds_records(path: Path) -> bool:

@@ -241,6 +241,18 @@ def test_html_in_title_author_and_answers_is_shown_as_text(page_b):
     assert page.find(id="question-conclusion").find(class_="answer").text.strip() == "<script>alert(1)</script> $x$"
 
 
+def test_curves_verdicts_and_map_have_their_pictures(page_b):
+    report, page = page_b
+    verdicts = section(page, "Which differences are real")
+    for field in ("kernel_size", "epochs"):
+        (figure,) = [each for each in verdicts.find_all("figure") if each.figcaption.text.startswith(f"{field}. Left")]
+        assert len(figure.find_all("img")) == 1
+        assert field in figure.img["alt"]
+    maps = section(page, "The map of all settings").find_all("img")
+    assert ["loss" in each["alt"] for each in maps] == [False, True]
+    assert report.path.stat().st_size < 2_000_000  # four settings; 8 MB is the most for a whole experiment
+
+
 def test_the_insides_of_the_networks_are_there(page_b):
     _, page = page_b
     inside = section(page, "Inside the networks")

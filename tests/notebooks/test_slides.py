@@ -36,6 +36,7 @@ MEASURE = """() => [...document.querySelectorAll(".slides section section")].map
   pictures: [...slide.querySelectorAll("img")].map(picture => [picture.naturalWidth > 0, picture.clientHeight]),
 }))"""
 NAMES = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
+RENDERED = ("05a_signals.ipynb", "06_mnist_experiment.ipynb", "10_your_own_pictures.ipynb")  # the others: -m slow
 
 
 def cells_of(name: str) -> list[dict]:
@@ -129,12 +130,19 @@ def test_the_guides_command_gives_slides_their_shape(tmp_path):
     words = [sys.executable, "-m", *command.split(), "a.ipynb"]
     subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
     page = (tmp_path / "a.slides.html").read_text(encoding="utf-8")
+    # In the course's folder jupyter_nbconvert_config.json stands for the option.
+    folder = tmp_path / "plain"
+    plain = [sys.executable, "-m", "nbconvert", "--to", "slides", f"--output-dir={folder}", str(tmp_path / "a.ipynb")]
+    subprocess.run(plain, cwd=REPOSITORY, check=True, capture_output=True)
+    assert (folder / "a.slides.html").read_text(encoding="utf-8") == page
     assert f"width: {WIDTH}," in page
     assert f"height: {HEIGHT}," in page
     assert f"max-height: {HEIGHT}px" in page
 
 
-@pytest.mark.parametrize("name", ["05a_signals.ipynb", "06_mnist_experiment.ipynb", "10_your_own_pictures.ipynb"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in RENDERED else [pytest.mark.slow]) for name in NAMES]
+)
 def test_no_code_is_cut_and_what_is_too_high_can_be_scrolled(name, tmp_path):
     page_of_slides, _ = SlidesExporter(preprocessors=[Slides]).from_filename(str(NOTEBOOKS / name))
     (tmp_path / "slides.html").write_text(page_of_slides, encoding="utf-8")

@@ -175,6 +175,17 @@ def test_a_treatment_that_does_not_help_is_refused_with_its_number(disease, chan
     assert mistake.endswith(".")
 
 
+@pytest.mark.parametrize("disease", DISEASES)
+def test_six_treatments_that_students_try_are_refused_for_each_patient(disease):
+    number = NUMBERS[disease]
+    assert len(WRONG[disease]) >= 6
+    for changes, words in WRONG[disease]:
+        mistake = wrong_cure(number, treat(PATIENTS[number], **changes))
+        assert mistake is not None, changes
+        assert words in mistake, (changes, mistake)
+        assert disease not in mistake, changes
+
+
 def test_no_treatment_and_another_patient_are_refused():
     number = NUMBERS["dead ReLUs"]
     assert wrong_cure(number, PATIENTS[number]) == "This is the patient as admitted. Give what treat(…) returns."

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from cnnlab.course.answer_values import as_number, is_attempted
 from cnnlab.course.practice import find_exercise
 
-
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
 CHOICES = re.compile(r"Choose one of [^.]+\.")  # names all of them
 

@@ -36,14 +36,14 @@ def find_stores(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
     inner = sorted(each for each in path.iterdir() if not each.name.startswith("."))
     damaged = [each for each in inner if each.suffix == ".zip" and not zipfile.is_zipfile(each)]
     if damaged:
-        warnings.warn(f"{_names(damaged)}: damaged, or not copied to the end, so left out; copy it again", stacklevel=4)
+        warnings.warn(f"{_names(damaged)}: damaged, or not copied to the end, so left out; copy it again", stacklevel=3)
     stores = [each for each in inner if _holds_records(each)]
     others = [each for each in inner if _may_be_meant(each) and each not in (*stores, *damaged)]
     if stores and others:
         warnings.warn(
             f"{_names(others)}: without a run that can be read, so left out; give the folder that sweep has filled, "
             "or a .zip of it",
-            stacklevel=4,
+            stacklevel=3,
         )
     return stores or [path]
 
@@ -93,7 +93,7 @@ def pool_runs(stores: Mapping[str, Iterable[Run]]) -> list[Run]:
         more = f", and {len(double) - MOST_NAMED} more" if len(double) > MOST_NAMED else ""
         named = "; ".join(double[:MOST_NAMED])
         several = f"{len(double)} experiments are" if len(double) > 1 else "1 experiment is"
-        warnings.warn(f"{several} in two stores, and the first one counts: {named}{more}", stacklevel=4)
+        warnings.warn(f"{several} in two stores, and the first one counts: {named}{more}", stacklevel=3)
     _warn_of_versions(first.values())
     return [run for _, run in first.values()]
 
@@ -111,7 +111,7 @@ def _warn_of_versions(owned: Iterable[tuple[str, Run]]) -> None:
         if len(versions) > 1:
             parts = (f"{version} ({_listed(owners)})" for version, owners in sorted(versions.items()))
             warnings.warn(
-                f"these runs were trained by different versions of {package}: {', '.join(parts)}", stacklevel=5
+                f"these runs were trained by different versions of {package}: {', '.join(parts)}", stacklevel=4
             )
 
 

@@ -111,7 +111,7 @@ DEAD_MISTAKES = (
 
 
 def make_outputs(generator: torch.Generator, *, dead: int, living: int, is_map: bool) -> Tensor:
-    """Return random outputs of a ReLU, of three images or more, in which so many units are dead, and no others.
+    """Return random outputs of a ReLU, of five images or more, in which so many units are dead, and no others.
 
     Parameters
     ----------
@@ -122,13 +122,14 @@ def make_outputs(generator: torch.Generator, *, dead: int, living: int, is_map: 
     is_map : bool
         Whether a unit is a whole map.
     """
-    images, height, width = (int(size) for size in torch.randint(3, 7, (3,), generator=generator))
+    images, height, width = (int(size) for size in torch.randint(5, 9, (3,), generator=generator))
     shape = (images, dead + living, height, width + 1) if is_map else (images, dead + living)
     outputs = torch.randn(shape, generator=generator).clamp(min=0)
     outputs[0] += 0.1  # none is dead by chance
     outputs[:, :3] = 0.0  # three answer one image alone, the first at one place, and hardly: they are alive
     outputs[-1, 0].view(-1)[-1], outputs[0, 1], outputs[1, 2] = 0.001, 0.5, 0.5
     outputs[:, living:] = 0.0
+    outputs[2 : 3 if is_map else 4] = 0.0  # nothing answers these images
     return outputs[:, torch.randperm(dead + living, generator=generator)]
 
 

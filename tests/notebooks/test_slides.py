@@ -130,14 +130,18 @@ def test_the_guides_command_gives_slides_their_shape(tmp_path):
     words = [sys.executable, "-m", *command.split(), "a.ipynb"]
     subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
     page = (tmp_path / "a.slides.html").read_text(encoding="utf-8")
-    # In the course's folder jupyter_nbconvert_config.json stands for the option.
-    folder = tmp_path / "plain"
-    plain = [sys.executable, "-m", "nbconvert", "--to", "slides", f"--output-dir={folder}", str(tmp_path / "a.ipynb")]
-    subprocess.run(plain, cwd=REPOSITORY, check=True, capture_output=True)
-    assert (folder / "a.slides.html").read_text(encoding="utf-8") == page
     assert f"width: {WIDTH}," in page
     assert f"height: {HEIGHT}," in page
     assert f"max-height: {HEIGHT}px" in page
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_the_option_there_are_slides_too(name):
+    page, _ = SlidesExporter().from_filename(str(NOTEBOOKS / name))
+    slides = BeautifulSoup(page, "html.parser").select(".slides section section")
+    kinds = slide_types(cells_of(name))
+    assert len(slides) == kinds.count("slide") + kinds.count("subslide")
+    assert "# " not in slides[0].h1.text
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,8 @@ def test_no_code_is_cut_and_what_is_too_high_can_be_scrolled(name, tmp_path):
     assert len(slides) == kinds.count("slide") + kinds.count("subslide")
     assert [slide["cut"] for slide in slides if slide["cut"]] == []
     assert all(slide["height"] <= HEIGHT and slide["isScrolled"] for slide in slides)
-    assert [slide["words"] for slide in slides if slide["needed"] > HEIGHT] == []
+    more = 0 if name in RENDERED else 40  # pixels: two lines that can be scrolled
+    assert [slide["words"] for slide in slides if slide["needed"] > HEIGHT + more] == []
     pictures = [picture for slide in slides for picture in slide["pictures"]]
-    assert len(pictures) > 5
+    assert len(pictures) > (5 if name in RENDERED else 4)
     assert all(is_there and 100 < height <= 660 for is_there, height in pictures)

@@ -2,7 +2,8 @@
 
     PYTHONPATH=. python benchmarks/replicas.py
 
-It needs a GPU, torch and this repository, and takes about three minutes. Sampled times are scaled up, and marked.
+It needs a GPU and this repository, and takes about three minutes. Of packages it needs torch, numpy, Pillow,
+lazy-loader, safetensors and tqdm, no others. Sampled times are scaled up, and marked.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 
 from cnnlab import Experiment, Runs, bank, load_runs, run, sweep
 from cnnlab.experiments.replicas import _Training
-from cnnlab.training.device import reproducible_gpu
+from cnnlab.torch_state import reproducible_gpu
 from cnnlab.training.environment import environment
 
 SETTING = ("kernel_size", "pooling", "optimizer")

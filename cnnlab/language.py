@@ -1,4 +1,8 @@
-"""The language of the course's own texts: hints, solutions, lab reports. Plots, panels and messages are English."""
+"""The language of the course's own texts: hints, solutions, what `check` finds wrong, lab reports.
+
+Plots, panels and errors are English. So are the states that `check` says, as the notebooks explain them: "Correct",
+"Not yet", and "Not attempted" with the sentence after it, which is stored in the notebooks of both languages.
+"""
 
 from __future__ import annotations
 

@@ -31,19 +31,6 @@ from cnnlab import RunExplorer, bank, load_runs
 panel = RunExplorer(load_runs(bank("experiment_b")).filter(epochs=50, seed=0))
 panel
 """
-DRAWN = """
-from cnnlab import DrawDigit
-panel = DrawDigit()
-panel.samples[7].click()
-panel
-"""
-POOLED = """
-from cnnlab import PoolingExplorer
-panel = PoolingExplorer()
-panel.right.value = 1
-panel
-"""
-STEPS = "from cnnlab import OptimizerExplorer\nOptimizerExplorer()"
 WORDS = """# What does a kernel see?
 
 Move the kernel over the digit. Every output pixel is a sum of products: the patch under the kernel, times the kernel.
@@ -73,32 +60,15 @@ def draw_estimation_plot() -> None:
     save(Image.open(page), "estimation.png", 810)
 
 
-def photographs(lab: browser.Lab, cells: list[str], theme: str = "JupyterLab Light") -> list[Image.Image]:
-    """Return a photograph of the panel of each cell, which has a notebook of its own."""
-    pictures = []
-    for cell in cells:
-        with lab.running([cell], height=1300) as page:
-            browser.use_theme(page, theme)
-            panel = page.locator(".jp-OutputArea-output").first
-            panel.evaluate(browser.RESOLVE_WHEN_STILL)
-            pictures.append(Image.open(io.BytesIO(panel.screenshot())).convert("RGB"))
-            browser.use_theme(page, "JupyterLab Light")
-    return pictures
-
-
-def in_two_columns(pictures: list[Image.Image], gap: int = 30) -> Image.Image:
-    """Return the pictures on one page, the first half of them at the left; all have one width."""
-    middle = len(pictures) // 2
-    width = max(picture.width for picture in pictures)
-    columns = [pictures[:middle], pictures[middle:]]
-    height = max(sum(picture.height + gap for picture in column) - gap for column in columns)
-    page = Image.new("RGB", (2 * width + gap, height), "white")
-    for place, column in enumerate(columns):
-        top = 0
-        for picture in column:
-            page.paste(picture, (place * (width + gap), top))
-            top += picture.height + gap
-    return page
+def photograph_panel(lab: browser.Lab, cell: str, theme: str) -> Image.Image:
+    """Return a photograph of the panel that a cell shows, in a theme of JupyterLab."""
+    with lab.running([cell], height=1300) as page:
+        browser.use_theme(page, theme)
+        panel = page.locator(".jp-OutputArea-output").first
+        panel.evaluate(browser.RESOLVE_WHEN_STILL)
+        picture = panel.screenshot()
+        browser.use_theme(page, "JupyterLab Light")
+    return Image.open(io.BytesIO(picture))
 
 
 def photograph_notebook(lab: browser.Lab) -> Image.Image:
@@ -123,8 +93,7 @@ def main() -> None:
         folder.mkdir()
         settings.mkdir()
         with browser.shared_lab(folder, settings) as lab:
-            save(in_two_columns(photographs(lab, [RUNS, POOLED, DRAWN, STEPS])), "panels.png", 900, 144)
-            save(photographs(lab, [RUNS], "JupyterLab Dark")[0], "dark.png", 760, 144)
+            save(photograph_panel(lab, RUNS, "JupyterLab Dark"), "dark.png", 760, 144)
             save(photograph_notebook(lab), "explorer.png", 1280, 128)
 
 

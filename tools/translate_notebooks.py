@@ -39,6 +39,7 @@ SET_UP = {
     "\n\nif ": (
         '\n\nos.environ["CNNLAB_LANGUAGE"] = "id"  # petunjuk, penyelesaian, dan laporan dalam bahasa Indonesia\nif '
     ),
+    "# for a GPU: Runtime → Change runtime type, then": "# untuk GPU: Runtime → Change runtime type, lalu",
     "Upload cnnlab's .whl file (see README.md) with the folder icon on the left; run it again.": (
         "Unggah berkas .whl cnnlab (lihat README.id.md) lewat ikon folder di kiri; lalu jalankan lagi."
     ),

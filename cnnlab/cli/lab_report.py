@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
         runs, page, title=options.title, author=options.author, answers=options.answers, exam=exam,
         language=options.language,
     )  # fmt: skip
-    sys.stdout.write(f"{report.words(report.questions)}\n")
+    sys.stdout.write(f"{report.words(report.language)}\n")
     return 0
 
 

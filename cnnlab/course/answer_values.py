@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cnnlab.course.sentences import say
+
 MOST_VALUES = 100_000  # in one answer; more are read as no numbers at all
 MOST_LETTERS = 10_000
 
@@ -98,17 +100,17 @@ def as_words(answer: object) -> str | None:
 def describe(answer: object) -> str:
     """Return in words what an answer is, such as "an array of shape (3, 3)" or "the text '3'"."""
     if isinstance(answer, Tensor):
-        return f"a tensor of shape {tuple(answer.shape)}"
+        return say("a tensor of shape {shape}", shape=tuple(answer.shape))
     if isinstance(answer, np.ndarray):
-        return f"an array of shape {answer.shape}"
+        return say("an array of shape {shape}", shape=answer.shape)
     if isinstance(answer, str):
-        return f"the text {answer[:40]!r}"
+        return say("the text {text!r}", text=answer[:40])
     if answer is None or answer is ...:
-        return "nothing" if answer is None else "..."
+        return "None" if answer is None else "..."
     if isinstance(answer, int) and answer.bit_length() > 100:
-        return "a number with very many digits"
+        return say("a number with very many digits")
     if isinstance(answer, (bool, int, float)):
         return repr(answer)[:40]
     if isinstance(answer, (list, tuple, dict, set)):
-        return f"a {type(answer).__name__} of length {len(answer)}"
-    return "a function" if callable(answer) else f"an object of the type {type(answer).__name__}"
+        return say("a {type} of length {count}", type=type(answer).__name__, count=len(answer))
+    return say("a function") if callable(answer) else say("an object of the type {type}", type=type(answer).__name__)

@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 
 from cnnlab.course.answer_values import as_array, as_number, as_words, describe, is_attempted
+from cnnlab.course.sentences import say
+
+TOO_LARGE, TOO_SMALL = "{number} is too large.", "{number} is too small."
 
 
 def wrong_choice(answer: object, right: str, choices: Mapping[str, str]) -> str | None:
@@ -31,8 +34,8 @@ def wrong_choice(answer: object, right: str, choices: Mapping[str, str]) -> str 
     words = as_words(answer)
     chosen = next((name for name in names if as_words(name) == words), None)
     if chosen is None:
-        return f"Choose one of {', '.join(map(repr, sorted(names)))}."
-    return None if chosen == right else choices[chosen]
+        return say("Choose one of {names}.", names=", ".join(map(repr, sorted(names))))
+    return None if chosen == right else say(choices[chosen])
 
 
 def wrong_parts(answer: object, parts: Mapping[str, Callable[[Any], str | None]]) -> str | None:
@@ -47,11 +50,11 @@ def wrong_parts(answer: object, parts: Mapping[str, Callable[[Any], str | None]]
     """
     names = ", ".join(map(repr, parts))
     if not isinstance(answer, Mapping):
-        return f"Give a dict with {names}. This is {describe(answer)}."
+        return say("Give a dict with {names}. This is {answer}.", names=names, answer=describe(answer))
     for name, find_mistake in parts.items():
         part = answer.get(name, ...)
         if not is_attempted(part):
-            return f"{name!r} is still missing."
+            return say("{name!r} is still missing.", name=name)
         if words := find_mistake(part):
             return f"{name}: {words}"
     return None
@@ -81,15 +84,15 @@ def wrong_number(
     """
     number = as_number(answer)
     if number is None:
-        return f"Give one number. This is {describe(answer)}."
+        return say("Give one number. This is {answer}.", answer=describe(answer))
     if math.isnan(number):
-        return "This is NaN: somewhere on the way a number became undefined, as 0 / 0 does."
+        return say("This is NaN: somewhere on the way a number became undefined, as 0 / 0 does.")
     if _is_near(number, right, tolerance):
         return None
     for wrong, words in (known or {}).items():
         if _is_near(number, wrong, tolerance):
-            return words
-    return f"{_written(number)} is too {'large' if number > right else 'small'}."
+            return say(words)
+    return say(TOO_LARGE if number > right else TOO_SMALL, number=_written(number))
 
 
 def _written(number: float) -> str:
@@ -120,23 +123,30 @@ def wrong_array(
     """
     values, wanted = as_array(answer), _array(right)
     if values is None:
-        return f"Give numbers in the shape {_shape(wanted)}. This is {describe(answer)}."
+        return say(
+            "Give numbers in the shape {shape}. This is {answer}.", shape=_shape(wanted), answer=describe(answer)
+        )
     if wanted.ndim == 0 and values.size == 1:
         values = values.reshape(())
     for wrong, words in known:
         if _is_same(values, _array(wrong), tolerance) and not _is_same(_array(wrong), wanted, tolerance):
-            return words
+            return say(words)
     if values.shape != wanted.shape:
-        return f"The shape must be {_shape(wanted)}, and this has the shape {_shape(values)}."
+        return say(
+            "The shape must be {shape}, and this has the shape {other}.", shape=_shape(wanted), other=_shape(values)
+        )
     if _is_same(values, wanted, tolerance):
         return None
     if np.isnan(values).any() and not np.isnan(wanted).any():
-        return "Some values are NaN: somewhere on the way a number became undefined, as 0 / 0 does."
+        return say("Some values are NaN: somewhere on the way a number became undefined, as 0 / 0 does.")
     off = ~_near(values, wanted, tolerance)
     if wanted.ndim == 0:
-        return f"{float(values):g} is too {'large' if values > wanted else 'small'}."
+        return say(TOO_LARGE if values > wanted else TOO_SMALL, number=f"{float(values):g}")
     place = [int(index) for index in np.argwhere(off)[0]]
-    return f"{off.sum():,} of {off.size:,} values are wrong, the first at {place}: {values[tuple(place)]:g}."
+    return say(
+        "{wrong:,} of {count:,} values are wrong, the first at {place}: {value:g}.",
+        wrong=off.sum(), count=off.size, place=place, value=values[tuple(place)],
+    )  # fmt: skip
 
 
 def _near(values: np.ndarray, wanted: np.ndarray, tolerance: float) -> np.ndarray:
@@ -157,4 +167,4 @@ def _array(values: Any) -> np.ndarray:
 
 
 def _shape(values: np.ndarray) -> str:
-    return str(tuple(values.shape)) if values.ndim else "of a single number"
+    return str(tuple(values.shape)) if values.ndim else say("of a single number")

@@ -9,12 +9,15 @@ from typing import Any
 from cnnlab.comparison.verdicts import BETTER, CANNOT_TELL, WORSE, Level
 from cnnlab.course.answer_values import describe
 from cnnlab.course.answers import wrong_choice
+from cnnlab.course.sentences import say
 from cnnlab.experiments.experiment import FIELDS, Experiment
 
 SEEDS = 5  # fewer know too little about their own scatter: see comparison/right_answer.py
 SIDE = "Look again on which side of zero the interval lies, and which side is good for this metric."
 HOLDS_ZERO = "The middle of the interval is not enough. Where do its two ends lie?"
 EXCLUDES_ZERO = "Look at the zero line: does the interval reach it?"
+MOVES_TOGETHER = "{name} moves together with {by}: nobody could tell which of the two made a difference."
+TAKES_VALUES = "{name} takes {count} values. Hold it fixed: only {by} and the seed may move."
 
 
 def wrong_verdict(answer: object, level: Level) -> str | None:
@@ -65,12 +68,12 @@ def wrong_plan(
         or not answer
         or not all(isinstance(experiment, Experiment) for experiment in answer)
     ):
-        return f"Give a list of experiments, as grid returns it. This is {describe(answer)}."
+        return say("Give a list of experiments, as grid returns it. This is {answer}.", answer=describe(answer))
     groups = {level: [experiment for experiment in answer if getattr(experiment, by) == level] for level in wanted}
     if missing := [level for level in wanted if not groups[level]]:
-        return f"There is no experiment with {by}={missing[0]!r}."
+        return say("There is no experiment with {by}={level!r}.", by=by, level=missing[0])
     if others := [getattr(experiment, by) for experiment in answer if getattr(experiment, by) not in wanted]:
-        return f"{by}={others[0]!r} is not part of the question."
+        return say("{by}={level!r} is not part of the question.", by=by, level=others[0])
     return (
         _what_else_moves(answer, groups, {by, "seed", *(shared or {})}, by)
         or _unwanted_value(groups, wanted, shared or {})
@@ -95,10 +98,10 @@ def _what_else_moves(
             continue
         of_groups = [{repr(experiment.resolved()[name]) for experiment in group} for group in groups.values()]
         if any(group != of_groups[0] for group in of_groups):
-            return f"{name} moves together with {by}: nobody could tell which of the two made a difference."
-        return f"{name} takes {len(values)} values. Hold it fixed: only {by} and the seed may move."
+            return say(MOVES_TOGETHER, name=name, by=by)
+        return say(TAKES_VALUES, name=name, count=len(values), by=by)
     if by == "kernel_size" and {experiment.padding for experiment in experiments} == {"valid"}:
-        return "Without padding the size of the maps and the number of parameters move together with kernel_size."
+        return say("Without padding the size of the maps and the number of parameters move together with kernel_size.")
     return None
 
 
@@ -112,9 +115,11 @@ def _unwanted_value(
             if all(_is_near(value, right) for value in values):
                 continue
             if name not in shared:
-                return f"{name} is {next(iter(values))!r}: that is not what the question asks for."
+                return say(
+                    "{name} is {value!r}: that is not what the question asks for.", name=name, value=next(iter(values))
+                )
             every = {experiment.resolved()[name] for group in groups.values() for experiment in group}
-            return shared[name] if len(every) == 1 else f"{name} is not the right one at each level."
+            return say(shared[name] if len(every) == 1 else "{name} is not the right one at each level.", name=name)
     return None
 
 
@@ -131,25 +136,25 @@ def _is_paired(groups: dict[Any, list[Experiment]]) -> bool:
 def _wrong_seeds(groups: dict[Any, list[Experiment]], by: str, used: Collection[int]) -> str | None:
     of_groups = [[experiment.seed for experiment in group] for group in groups.values()]
     if any(len(set(group)) < len(group) for group in of_groups):
-        return "A seed stands there twice: the same experiment gives the same result again, and no new evidence."
+        return say("A seed stands there twice: the same experiment gives the same result again, and no new evidence.")
     if any(set(group) != set(of_groups[0]) for group in of_groups):
-        return f"The seeds differ between the values of {by}: they can't be compared seed by seed."
+        return say("The seeds differ between the values of {by}: they can't be compared seed by seed.", by=by)
     if len(of_groups[0]) < SEEDS:
-        return f"Too few seeds: {len(of_groups[0])}. Then nobody can tell the difference from chance."
+        return say("Too few seeds: {count}. Then nobody can tell the difference from chance.", count=len(of_groups[0]))
     if set(of_groups[0]) & set(used):
-        return "These seeds have chosen the settings, so their scores are a little too good. Take new ones."
+        return say("These seeds have chosen the settings, so their scores are a little too good. Take new ones.")
     return None
 
 
 def _no_validation(experiments: Sequence[Experiment]) -> str | None:
     if any(experiment.validation_size == 0 for experiment in experiments):
-        return "Without validation images there is nothing to compare by, and the test set is for the exam."
+        return say("Without validation images there is nothing to compare by, and the test set is for the exam.")
     return None
 
 
 def _wrong_images(experiments: Sequence[Experiment]) -> str | None:
     if len({experiment.data_seed for experiment in experiments}) == 1:
-        return "All have the same images. Let the images differ from seed to seed: data_seed decides them."
+        return say("All have the same images. Let the images differ from seed to seed: data_seed decides them.")
     if any(experiment.data_seed != experiment.seed for experiment in experiments):
-        return "data_seed is not equal to seed everywhere."
+        return say("data_seed is not equal to seed everywhere.")
     return None

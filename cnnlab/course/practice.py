@@ -22,6 +22,7 @@ from cnnlab.course import exercises
 from cnnlab.course.answer_values import MOST_VALUES, is_attempted, is_too_large
 from cnnlab.course.exercise import Exercise, Outcome, in_lines
 from cnnlab.course.practice_file import PRACTICE, Practice
+from cnnlab.course.sentences import say, written_in
 from cnnlab.course.student_functions import words_of
 from cnnlab.course.translation import translated, translated_code
 from cnnlab.errors import ConfigError
@@ -85,17 +86,18 @@ def check(name: str, answer: object) -> Outcome:
 
 @usual_torch_state
 def outcome_of(exercise: Exercise, answer: object, language: str = "en") -> Outcome:
-    """Return the outcome of an answer; keep nothing of it. The language is that of what goes further."""
-    try:
-        if is_too_large(answer):
-            words = f"This answer can't be checked (it holds more than {MOST_VALUES:,} values)."
-            return Outcome(exercise.name, "not yet", words)
-        if not is_attempted(answer):
-            ask = "Write the body of the function" if callable(answer) else "Write your answer in place of ..."
-            return Outcome(exercise.name, "not attempted", f"{ask} and run the cell again.")
-        mistake = exercise.find_mistake(answer)
-    except (Exception, SystemExit) as error:  # whatever a student has written, her notebook goes on
-        mistake = f"This answer can't be checked ({words_of(error)})."
+    """Return the outcome of an answer, with its message in a language; keep nothing of it."""
+    with written_in(language):
+        try:
+            if is_too_large(answer):
+                words = say("This answer can't be checked (it holds more than {most:,} values).", most=MOST_VALUES)
+                return Outcome(exercise.name, "not yet", words)
+            if not is_attempted(answer):  # in English: it is part of the notebooks' outputs
+                ask = "Write the body of the function" if callable(answer) else "Write your answer in place of ..."
+                return Outcome(exercise.name, "not attempted", f"{ask} and run the cell again.")
+            mistake = exercise.find_mistake(answer)
+        except (Exception, SystemExit) as error:  # whatever a student has written, her notebook goes on
+            mistake = say("This answer can't be checked ({error}).", error=words_of(error))
     if mistake is None:
         return Outcome(exercise.name, "correct", translated(exercise.further, language))
     return Outcome(exercise.name, "not yet", mistake)

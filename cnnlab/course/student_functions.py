@@ -16,9 +16,11 @@ from torch import Tensor
 from cnnlab.course.answer_values import MOST_VALUES, as_number, describe, is_too_large
 from cnnlab.course.answers import wrong_array
 from cnnlab.course.kept_state import kept_state
+from cnnlab.course.sentences import say
 from cnnlab.course.time_limit import OutOfTime, time_limit
 
 SECONDS = 5.0  # that a student's function may take
+RETURNS_NOTHING = "Your function returns nothing: does it end with return?"
 
 
 class Mistake(Exception):
@@ -60,7 +62,7 @@ def wrong_function(
         are no numbers.
     """
     if not callable(answer) or isinstance(answer, type):
-        return f"Give a function. This is {describe(answer)}; write its name without parentheses."
+        return say("Give a function. This is {answer}; write its name without parentheses.", answer=describe(answer))
     compare = compare or (lambda result, wanted, _: _wrong_result(result, wanted, parts, tolerance))
     trials = make_inputs(torch.Generator().manual_seed(secrets.randbits(32)))
     results = []
@@ -79,12 +81,12 @@ def wrong_function(
     mistake = next(wrong_results(right), None)
     if mistake is None:
         return None
-    return next((words for function, words in known if not any(wrong_results(function))), mistake)
+    return next((say(words) for function, words in known if not any(wrong_results(function))), mistake)
 
 
 def _tried_with(inputs: Sequence[Any]) -> str:
     """Say with which inputs a function was tried, so that a student can try it with the same."""
-    return f"Tried with {', '.join(map(_in_short, inputs))}."
+    return say("Tried with {inputs}.", inputs=", ".join(map(_in_short, inputs)))
 
 
 def _in_short(value: Any) -> str:
@@ -96,14 +98,14 @@ def _in_short(value: Any) -> str:
 
 def _wrong_result(result: object, wanted: Any, parts: Sequence[str], tolerance: float) -> str | None:
     if result is None:
-        return "Your function returns nothing: does it end with return?"
+        return say(RETURNS_NOTHING)
     if not isinstance(wanted, tuple):
         return wrong_array(result, wanted, tolerance=tolerance)
     if isinstance(result, (Tensor, np.ndarray)) and result.ndim == np.ndim(wanted[0]) + 1:
         result = [*result]  # the parts as one array
     if not isinstance(result, (tuple, list)) or len(result) != len(wanted):
-        names = ", ".join(parts) or f"{len(wanted)} values"
-        return f"Your function must return {names}. It returns {describe(result)}."
+        names = ", ".join(parts) or say("{count} values", count=len(wanted))
+        return say("Your function must return {names}. It returns {result}.", names=names, result=describe(result))
     for name, part, right in zip(parts or range(len(wanted)), result, wanted, strict=True):
         if words := _wrong_result(part, right, (), tolerance):
             return f"{name}: {words}"
@@ -133,19 +135,24 @@ def try_function(function: Callable[..., Any], *inputs: Any, seconds: float = SE
             result = function(*given, **options)
             leaves_gradients_off = not torch.is_grad_enabled()
     except OutOfTime:
-        raise Mistake(f"Your function was stopped after {seconds:g} seconds. Does its loop end?") from None
+        words = say("Your function was stopped after {seconds:g} seconds. Does its loop end?", seconds=seconds)
+        raise Mistake(words) from None
     except SystemExit:
-        raise Mistake("Your function ends the whole program; use return instead.") from None
+        raise Mistake(say("Your function ends the whole program; use return instead.")) from None
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise Mistake(f"Your function stops with {words_of(error)}.") from None
+        raise Mistake(say("Your function stops with {error}.", error=words_of(error))) from None
     if not all(_is_unchanged(before, after) for before, after in zip(inputs, given, strict=True)):
-        raise Mistake("Your function changes its input. Work on a copy, or make a new tensor.")
+        raise Mistake(say("Your function changes its input. Work on a copy, or make a new tensor."))
     if leaves_gradients_off:
-        raise Mistake("Your function switches gradients off for all that follows. Use `with torch.no_grad():` instead.")
+        raise Mistake(
+            say("Your function switches gradients off for all that follows. Use `with torch.no_grad():` instead.")
+        )
     if is_too_large(result):
-        raise Mistake(f"Your function returns more than {MOST_VALUES:,} values. This exercise asks for fewer.")
+        raise Mistake(
+            say("Your function returns more than {most:,} values. This exercise asks for fewer.", most=MOST_VALUES)
+        )
     return copy_of(result)
 
 

@@ -14,7 +14,7 @@ import tokenize
 from importlib import resources
 from typing import NamedTuple
 
-FILES = ("exercises.md", "lab_report.md")
+FILES = ("exercises.md", "answers.md", "lab_report.md")
 HEADER = re.compile(r"(?m)^<!-- (.+) · english: ([0-9a-f]{12}) -->$")
 
 

@@ -16,6 +16,7 @@ from cnnlab.model.cnn import Dropout
 from cnnlab.model.networks import check_model
 from cnnlab.torch_state import usual_torch_state
 
+KERNEL_NOTE = "kernel larger than its {height}×{width} map"
 WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Identity, nn.Dropout, Dropout)
 KNOWN = (*WINDOWED, nn.Flatten, nn.Linear, nn.Dropout2d, nn.BatchNorm2d, *ELEMENTWISE)
@@ -157,7 +158,7 @@ def _row(name: str, layer: nn.Module, entering: Tensor, leaving: Tensor, recepti
 def kernel_note(layer: nn.Module, entering: tuple[int, ...]) -> str:
     """Return a remark if the layer's kernel is larger than the map (C, H, W) that it meets."""
     if isinstance(layer, WINDOWED) and len(entering) == 3 and _side(layer.kernel_size) > min(entering[1:]):
-        return f"kernel larger than its {entering[1]}×{entering[2]} map"
+        return KERNEL_NOTE.format(height=entering[1], width=entering[2])
     return ""
 
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import ipywidgets
 from IPython.display import display, update_display
@@ -57,6 +58,11 @@ class Panel(ipywidgets.VBox):
     # Set here, too: Jupyter closes even a panel whose __init__ raised.
     _display_id: str | None = None  # of the picture in the notebook
     _resting: threading.Timer | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Make panels on one thread: fastest for a few images, and no wait for a core that is busy with a page."""
+        super().__init_subclass__(**options)
+        cls.__init__ = one_thread()(cls.__init__)
 
     def __init__(self) -> None:
         super().__init__(_dom_classes=["cnnlab-panel"])

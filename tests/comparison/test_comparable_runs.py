@@ -53,7 +53,7 @@ def test_stopping_by_the_loss_is_not_compared_by_the_loss():
 # --- Mixed environments
 
 
-@pytest.mark.parametrize("name", ["threads", "torch", "cpu_capability", "processor", "onednn"])
+@pytest.mark.parametrize("name", ["threads", "torch", "cpu_capability", "processor", "onednn", "device"])
 def test_mixed_environments_warn(name):
     runs = [made(0.5 + 0.1 * seed * size, kernel_size=size, seed=seed, environment={name: f"v{size}"})
             for size in (3, 5) for seed in range(3)]  # fmt: skip
@@ -64,26 +64,39 @@ def test_mixed_environments_warn(name):
     compare(levels_of("kernel_size", {3: [0.5], 5: [0.6]}, environment={name: "v3"}), by="kernel_size")
 
 
-def on_processors(of_level: dict[int, list[str]]) -> list[Run]:
-    """Return one run for each level and seed, trained on the processor that stands in the seed's place."""
+def on_machines(field: str, of_level: dict[int, list[str]]) -> list[Run]:
+    """Return one run for each level and seed; this field of its environment is what stands in the seed's place."""
     return [
-        made(0.5 + 0.1 * seed * size, kernel_size=size, seed=seed, environment={"processor": name, "threads": 1})
+        made(0.5 + 0.1 * seed * size, kernel_size=size, seed=seed, environment={field: name, "threads": 1})
         for size, names in of_level.items()
         for seed, name in enumerate(names)
     ]
 
 
+def on_processors(of_level: dict[int, list[str]]) -> list[Run]:
+    return on_machines("processor", of_level)
+
+
+CALLS = [
+    lambda runs: compare(runs, by="kernel_size"),
+    lambda runs: compare_settings(runs),
+    lambda runs: rank_stability(runs),
+    lambda runs: plot_curves(runs, by="kernel_size"),
+    lambda runs: plot_grid(runs, "kernel_size", "pooling"),
+]
+
+
+def test_another_device_warns_even_where_it_changes_with_the_seed_alone():
+    mixed = on_machines("device", {size: ["cpu", "cpu", "NVIDIA H100"] for size in (3, 5)})
+    for call in CALLS:
+        with pytest.warns(UserWarning, match=r"these runs differ in device \(NVIDIA H100, cpu\)"):
+            call(mixed)
+
+
 def test_another_processor_warns_only_where_it_moves_with_what_is_compared():
-    calls = [
-        lambda runs: compare(runs, by="kernel_size"),
-        lambda runs: compare_settings(runs),
-        lambda runs: rank_stability(runs),
-        lambda runs: plot_curves(runs, by="kernel_size"),
-        lambda runs: plot_grid(runs, "kernel_size", "pooling"),
-    ]
     blocked = on_processors({3: ["AMD", "AMD", "Intel"], 5: ["AMD", "AMD", "Intel"]})
     partly = on_processors({3: ["AMD", "AMD", "AMD"], 5: ["AMD", "AMD", "Intel"]})
-    for call in calls:
+    for call in CALLS:
         call(blocked)  # a warning here would be an error
         with pytest.warns(UserWarning, match=r"these runs differ in processor \(AMD, Intel\)"):
             call(partly)

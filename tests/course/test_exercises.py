@@ -5,6 +5,7 @@ import pytest
 import torch
 from exercise_cases import gives_away
 from places import REPOSITORY
+from said import find_translated
 from scripts import load_script
 
 from cnnlab.course.practice import all_exercises, check
@@ -46,7 +47,7 @@ def test_the_solution_is_correct(name):
 @pytest.mark.parametrize("kind", NONSENSE)
 @pytest.mark.parametrize("name", EXERCISES)
 def test_nonsense_is_refused_in_words(name, kind):
-    words = EXERCISES[name].find_mistake(NONSENSE[kind])
+    words = find_translated(EXERCISES[name].find_mistake, NONSENSE[kind])
     assert isinstance(words, str)
     assert words.endswith((".", "?"))
 

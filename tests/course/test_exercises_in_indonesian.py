@@ -125,7 +125,7 @@ def test_a_student_reads_them_where_the_course_speaks_indonesian(monkeypatch):
     assert repr(check("04-shared-rate", ["sgd", "adam", "rmsprop"])) == (
         "✔ Correct. Setiap laju bersama menguntungkan salah satu optimizer: urutan itu juga\nbercerita tentang lajunya."
     )
-    assert repr(check("04-shared-rate", ["adam", "sgd"])).startswith("✘ Not yet. Give a list of the three names")
+    assert repr(check("04-shared-rate", ["adam", "sgd"])).startswith("✘ Not yet. Berikan sebuah daftar berisi ketiga")
     assert repr(check("04-shared-rate", ...)).startswith("○ Not attempted. Write your answer in place of ...")
 
 

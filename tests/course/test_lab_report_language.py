@@ -1,29 +1,36 @@
 """The lab report in Indonesian: whole, with the numbers and pictures of the English one, and with the same answers."""
 
+import contextlib
 import importlib
 import pkgutil
 import re
-import types
 from importlib import resources
 
 import pytest
 from bs4 import BeautifulSoup
 from made_runs import made, unvalidated
+from said import outside_of_marks, strings_of
 from tiny_sweeps import TINY, quiet
 
 from cnnlab.__main__ import main as program
+from cnnlab.comparison.verdicts import BETTER, CANNOT_TELL, HIGHER, LOWER, WORSE
 from cnnlab.course import lab_report as package
-from cnnlab.course.lab_report import pictures, sentences
+from cnnlab.course import sentences
+from cnnlab.course.lab_report import answers, judgements, pictures, questions, replayed_stops, report
 from cnnlab.course.lab_report.blocks import Image
+from cnnlab.course.lab_report.network_tables import layers_of
 from cnnlab.course.lab_report.report import lab_report
-from cnnlab.course.lab_report.sentences import say, written_in
 from cnnlab.course.lab_report.tables import METRICS
+from cnnlab.course.sentences import say, written_in
 from cnnlab.course.translation import fingerprint, read_translations, translated
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.exam import Exam
 from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.runs import Failure, Runs, bank, load_runs
 from cnnlab.model.evaluation import MeanScore
+from cnnlab.model.layer_table import KERNEL_NOTE
+from cnnlab.plots.style import DERIVED_LABELS
+from cnnlab.training.history import INSIDES
 
 SENTENCES = read_translations("lab_report.md")
 
@@ -31,32 +38,16 @@ SENTENCES = read_translations("lab_report.md")
 # --- The sentences
 
 
-def strings_in(value):
-    """Return all strings among the constants of a function, a module's names, or a collection."""
-    if isinstance(value, str):
-        return {value}
-    if isinstance(value, types.FunctionType):
-        return strings_in(value.__code__)
-    if isinstance(value, types.CodeType):
-        return strings_in(value.co_consts)
-    if isinstance(value, type) and value.__module__.startswith(package.__name__):
-        return strings_in(dict(vars(value)))
-    if isinstance(value, dict):
-        return strings_in(tuple(value.values()))
-    if isinstance(value, (tuple, list)):
-        return {each for part in value for each in strings_in(part)}
-    return set()
-
-
 def strings_of_the_report():
     """Return all that the code of the report may say."""
     modules = [
         importlib.import_module(f"{package.__name__}.{each.name}") for each in pkgutil.iter_modules(package.__path__)
     ]
-    said = {each for module in modules for each in strings_in(vars(module))}
+    said = {each for module in modules for each in strings_of(module)}
     page = resources.files(package) / "page.html"
     said |= set(re.findall(r'say\("([^"]*)"', page.read_text(encoding="utf-8")))
-    return said | {name.replace("_", " ") for name in METRICS} | {each.description for each in FIELDS.values()}
+    said |= {name.replace("_", " ") for name in METRICS} | {each.description for each in FIELDS.values()}
+    return said | {KERNEL_NOTE, *DERIVED_LABELS.values()}
 
 
 @pytest.mark.parametrize("sentence", SENTENCES, ids=lambda each: each.english)
@@ -66,6 +57,7 @@ def test_a_sentence_has_the_same_numbers_and_names(sentence):
     for pattern in (r"\d+(?:[.,]\d+)*", r"\{[^}]*\}", r"\w+_\w+|\w+\(|\w+=", r"[×±%…]"):
         assert sorted(re.findall(pattern, sentence.text)) == sorted(re.findall(pattern, sentence.name)), pattern
     assert (sentence.name[-1] in ".?:") == (sentence.text[-1] in ".?:")
+    assert not re.search(r"(?i)\b(kamu|kau|mu)\b|!", sentence.text)
 
 
 def test_every_translation_is_of_a_sentence_that_the_report_may_say():
@@ -137,6 +129,10 @@ def odd_runs():
                          [Failure(low[0].experiment, "no reason")]),
         "data sets": apart,
         "unlike": unlike,
+        "changed pictures": [
+            made([0.2, 0.5 + 0.01 * seed], dataset="images", folder="pets", fingerprint=mark * 16, seed=seed, epochs=2)
+            for mark in "07" for seed in range(3)
+        ],
         "optimizers": two_optimizers(),
         "stopped": [made([0.3, 0.6, 0.5], epochs=9, patience=1, stopped_by="patience", seed=seed) for seed in range(3)],
     }  # fmt: skip
@@ -173,6 +169,7 @@ def test_numbers_pictures_code_and_keys_are_those_of_the_english_page(both):
     (english, page), (indonesian, other) = both["en"], both["id"]
     assert [image["src"] for image in page.find_all("img")] == [image["src"] for image in other.find_all("img")]
     assert [image["alt"] for image in page.find_all("img")] == [image["alt"] for image in other.find_all("img")]
+    assert {image["lang"] for image in other.find_all("img")} == {"en"}  # its alt text
     assert page.pre.text == other.pre.text
     assert list(english.questions) == list(indonesian.questions)
     assert english.open == indonesian.open
@@ -211,6 +208,86 @@ def test_headings_questions_and_sentences_are_indonesian(both):
     assert "kernel_size: sisi setiap kernel dalam piksel: ganjil, 1 sampai 11." in page.text
     assert not english_in(page)
     assert english_in(both["en"][1])  # the check can fail
+
+
+# --- English beside the sentences
+
+
+def marked(english, language):
+    """Return a sentence with marks around its own words, and not around the values in it; a message counts as its own.
+
+    >>> marked("{count} runs of {name}", "id")
+    '{count}⟦ runs of ⟧{name}'
+    """
+    if language == "en":
+        return english
+    parts = re.split(r"(\{(?!error)[^}]*\})", english)
+    return "".join(f"⟦{part}⟧" if place % 2 == 0 and part else part for place, part in enumerate(parts))
+
+
+@contextlib.contextmanager
+def noted_in_marks(notes):
+    """Within the block, keep each warning of the course as a note in marks: a message is English."""
+    own = []
+    with pictures.noted(own):
+        yield
+    notes += [f"⟦{note}⟧" for note in own]
+
+
+@pytest.fixture
+def marks(monkeypatch):
+    """Put marks around all that is translated, and around the course's messages."""
+    for module in (sentences, questions, report, answers):
+        monkeypatch.setattr(module, "translated", marked)
+    for module in (judgements, replayed_stops):
+        monkeypatch.setattr(module, "noted", noted_in_marks)
+
+
+def words_beside(page):
+    """Return the words of a page in small letters that stand outside of all marks; not in code, pictures and keys."""
+    for tag in [*page.find_all(["pre", "code", "img", "style", "title"]), *page.select('a[href^="#question-"]')]:
+        tag.decompose()
+    return set(re.findall(r"[a-z]{4,}", outside_of_marks(page.get_text(" "))))
+
+
+def names_of(runs):
+    """Return the words that are the same in every language: names of fields and layers, values, verdicts, messages."""
+    said = [*FIELDS, *METRICS, *INSIDES, "epochs to reach:", "fluctuation_validation", "generalization_gap", "seconds"]
+    for run in runs:
+        said += [str(run.experiment.resolved()), *map(str, run.history.environment.items())]
+        said += [row.name for row in layers_of(run)]
+    said += [failure.reason + failure.experiment.to_json() for failure in getattr(runs, "failures", ())]
+    return set(re.findall(r"[a-z]{4,}", " ".join([*said, BETTER, WORSE, HIGHER, LOWER, CANNOT_TELL])))
+
+
+@pytest.mark.parametrize("kind", odd_runs())
+@pytest.mark.usefixtures("undrawn", "marks")
+def test_no_english_stands_beside_the_sentences(kind, tmp_path):
+    runs = odd_runs()[kind]
+    _, page = page_of(runs, tmp_path, language="id")
+    assert words_beside(page) - names_of(runs) == set()
+
+
+@pytest.mark.usefixtures("undrawn", "marks")
+def test_no_english_stands_beside_the_sentences_about_the_insides(tmp_path):
+    runs = quiet([TINY.replace(seed=seed) for seed in range(2)], snapshots=(0, 2), insides=True)
+    _, page = page_of(runs, tmp_path, language="id")
+    assert [row.th.text for row in page.find_all("tr") if row.td and row.td.text == "pool1"] == [
+        "⟦one setting⟧, 2⟦ epochs⟧"
+    ]
+    assert words_beside(page) - names_of(runs) == set()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_folder_whose_pictures_have_changed_has_two_names_in_every_language(tmp_path):
+    _, page = page_of(odd_runs()["changed pictures"], tmp_path, language="id")
+    rows = [row.td.text for row in page.find_all("tr") if row.td and row.th.text == "dataset"]
+    assert rows[0] == "images pets, images pets (777777)"
+
+
+def test_english_beside_the_sentences_is_seen():
+    page = BeautifulSoup("<p>⟦No verdict on ⟧kernel_size⟦.⟧ one setting</p><code>left out</code>", "html.parser")
+    assert words_beside(page) == {"kernel", "size", "setting"}
 
 
 def test_links_lead_somewhere_in_both(both):
@@ -281,7 +358,9 @@ def test_the_command_writes_and_prints_in_the_language(tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     quiet([TINY], "runs")
     assert program(["lab-report", "runs", "--language", "id", "--answers", "jawaban.md"]) == 0
-    assert "  conclusion: Apa kesimpulan Anda?" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert re.match(r"report\.html: \d+ gambar, \d+ pertanyaan, 0 dijawab\n", printed)
+    assert "  conclusion: Apa kesimpulan Anda?" in printed
     assert '<html lang="id">' in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (tmp_path / "jawaban.md").read_text(encoding="utf-8").startswith("# Jawaban saya\n")
     assert program(["lab-report", "runs", "--answers", "jawaban.md"]) == 0

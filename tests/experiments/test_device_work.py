@@ -1,9 +1,11 @@
 """The work of a device: losses, hits and finite weights, compared with torch's own and with a single network's."""
 
+import pytest
 import torch
 from torch.nn import functional
 
-from cnnlab.experiments.device_work import DeviceWork, TrainingStep, Validation
+from cnnlab.experiments import device_work
+from cnnlab.experiments.device_work import DeviceWork, TrainingStep, Validation, record_graphs
 from cnnlab.experiments.stacked_network import StackedNetwork
 from cnnlab.model.cnn import build_cnn
 
@@ -60,3 +62,25 @@ def test_a_recorded_graph_is_run_in_place_of_the_work():
     item.replay = lambda: runs.append("graph")
     item.run()
     assert runs == ["work", "graph"]
+
+
+@pytest.mark.parametrize("broken", [None, 0, 1, 2])
+def test_all_work_becomes_graphs_or_none_of_it(monkeypatch, broken):
+    """Without a GPU: torch's recording is replaced by one that records nothing, or breaks at one item."""
+    work = [DeviceWork() for _ in range(3)]
+
+    def record(method, pool):
+        place = [item.work for item in work].index(method)
+        if place == broken:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return lambda: (place, pool)
+
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: "one pool for all")
+    monkeypatch.setattr(device_work, "_record_graph", record)
+    if broken is None:
+        record_graphs(work)
+        assert [item.replay() for item in work] == [(place, "one pool for all") for place in range(3)]
+    else:
+        with pytest.raises(RuntimeError, match="stream is capturing"):
+            record_graphs(work)
+        assert [item.replay for item in work] == [None] * 3

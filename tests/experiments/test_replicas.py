@@ -74,15 +74,29 @@ def test_each_optimizer_does_what_it_does_alone():
         assert_alike(each.history, alone(experiment)[1])
 
 
-def test_verdicts_are_the_same():
-    base = TINY.replace(structure="mark", train_size=200, validation_size=100, epochs=6)
-    experiments = grid(base, learning_rate=[0.01, 0.011, 1e-6], seed=range(4))
-    verdicts = [
-        compare(sweep(experiments, progress=False, **how), by="learning_rate", metric="validation_loss").verdicts
+@pytest.mark.parametrize(
+    ("settings", "good", "alike"),  # two rates that learn, equally well within chance; with 1e-6 nothing is learnt
+    [
+        ({}, 0.01, 0.02),
+        ({"optimizer": "sgd"}, 0.5, 0.4),
+        ({"optimizer": "rmsprop"}, 0.002, 0.004),
+        ({"pooling": "avg"}, 0.02, 0.03),
+        ({"padding": "valid", "channels": (8,)}, 0.01, 0.02),
+        ({"dropout": 0.3, "hidden": 32}, 0.01, 0.02),
+    ],
+    ids=str,
+)
+def test_verdicts_are_the_same(settings, good, alike):
+    clear = {"structure": "mark", "noise": 0.1, "channels": (4, 4), "hidden": 16}
+    base = TINY.replace(**{**clear, "train_size": 200, "validation_size": 100, "epochs": 6, **settings})
+    experiments = grid(base, learning_rate=[good, alike, 1e-6], seed=range(4))
+    stacked, separate = (
+        compare(sweep(experiments, progress=False, **how), "learning_rate", metric="validation_loss", reference=good)
         for how in ({"replicas": 12}, {"workers": 1})
-    ]
-    assert verdicts[0] == verdicts[1]
-    assert len(set(verdicts[0].values())) == 2
+    )
+    assert stacked.verdicts == separate.verdicts == {alike: "cannot tell", 1e-6: "worse"}
+    for each, other in zip(stacked.levels, separate.levels, strict=True):
+        assert (each.level, each.mean) == (other.level, pytest.approx(other.mean, rel=1e-3))
 
 
 # --- Each ends by itself

@@ -94,9 +94,15 @@ def test_stacks_are_no_larger_than_asked_for_and_than_memory_allows(stacked, mon
     large = Experiment(train_size=5000, channels=(64, 128), kernel_size=7)
     monkeypatch.setattr(cnnlab.experiments.replicas, "free_memory", lambda: 4_000_000_000)
     assert most_replicas(TINY, cpu) == 128
-    assert 1 <= most_replicas(large, cpu) < 10
+    few = most_replicas(large, cpu)
+    assert 1 <= few < 10
     monkeypatch.setattr(cnnlab.experiments.replicas, "free_memory", lambda: 1000)
     assert most_replicas(TINY, cpu) == 1
+    stacked.clear()
+    sweep(five, replicas=9, progress=False)
+    assert stacked == [1] * 5
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (4_000_000_000, 80_000_000_000))  # free, in all
+    assert most_replicas(large, torch.device("cuda")) == few
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
@@ -115,18 +121,28 @@ def test_out_of_memory_splits_the_stack(stacked, monkeypatch, tmp_path, error):
 
 
 @pytest.mark.filterwarnings("ignore:1 of 3 runs failed")
-def test_one_that_cannot_be_trained_fails_alone(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            torch.OutOfMemoryError("CUDA out of memory"),
+            "MemoryError: out of memory with batch_size=32; try batch_size=16",
+        ),
+        (ValueError("no such image"), "ValueError: no such image"),
+    ],
+)
+def test_one_that_cannot_be_trained_fails_alone(monkeypatch, tmp_path, error, reason):
     begin = cnnlab.experiments.replica.Replica.__init__
 
     def refuse(replica, place, experiment, *rest):
         if experiment.seed == 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         begin(replica, place, experiment, *rest)
 
     monkeypatch.setattr(cnnlab.experiments.replica.Replica, "__init__", refuse)
     runs = sweep(grid(TINY.replace(epochs=1), seed=range(3)), tmp_path, replicas=5, progress=False)
     assert [each.experiment.seed for each in runs] == [0, 2]
-    assert runs.failures[0].reason == "MemoryError: out of memory with batch_size=32; try batch_size=16"
+    assert runs.failures[0].reason == reason
     assert load_runs(tmp_path).failures[0].experiment.seed == 1
 
 

@@ -127,6 +127,7 @@ def test_recording_does_not_change_a_training_there(data):
 def test_a_sweep_there_records_what_it_records_here(tmp_path):
     base = Experiment(train_size=100, validation_size=50, channels=(3, 4), hidden=8, dropout=0.2, epochs=3)
     experiments = grid(base, optimizer=["adam", "sgd", "rmsprop"])
+    experiments.append(base.replace(pooling="avg", padding="valid"))
     experiments += [base.replace(seed=7, epochs=1), base.replace(optimizer="sgd", learning_rate=1e18)]
     there = sweep(experiments, tmp_path, device=DEVICE, snapshots=[3], insides=True, progress=False)
     here = sweep(experiments, workers=1, snapshots=[3], insides=True, progress=False)

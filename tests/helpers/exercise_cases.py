@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from said import find_translated
+
 from cnnlab.course.answer_values import as_number, is_attempted
 from cnnlab.course.practice import find_exercise
 
@@ -29,7 +31,10 @@ class Case(NamedTuple):
 
 
 def run_case(name: str, case: Case) -> None:
-    """Assert that an exercise takes all right answers, and refuses all wrong ones in the words expected."""
+    """Assert that an exercise takes all right answers, and refuses all wrong ones in the words expected.
+
+    All these words have a translation.
+    """
     exercise = find_exercise(name)
     find_mistake = exercise.find_mistake
     assert len(case.right) >= 2, name
@@ -40,7 +45,7 @@ def run_case(name: str, case: Case) -> None:
         assert find_mistake(answer) is None, (name, "right", place, find_mistake(answer))
     for place, (answer, words) in enumerate(case.wrong):
         assert is_attempted(answer), (name, "wrong", place)
-        mistake = find_mistake(answer)
+        mistake = find_translated(find_mistake, answer)
         assert isinstance(mistake, str), (name, "wrong", place)
         assert words in mistake, (name, "wrong", place, mistake)
         assert not gives_away(mistake.replace(repr(answer), ""), case.right[0]), (name, "wrong", place, mistake)

@@ -52,6 +52,7 @@ def logits_and_gradients(compute, model):
 @pytest.mark.parametrize("kernel_size", [1, 3, 5, 7, 9, 11])
 def test_every_bit_is_that_of_a_plain_call(kernel_size, padding, pooling):
     built = networks(kernel_size=kernel_size, padding=padding, pooling=pooling, dropout=0.3)
+    assert built
     assert len(built) == 4 or padding == "valid"
     for model in built:
         quick = logits_and_gradients(lambda images, model=model: compute_logits(model, images), model)

@@ -199,6 +199,7 @@ def test_a_stale_translation_is_named_when_the_english_notebooks_are_written(cop
 def test_the_cell_is_short_and_passes_the_linter(tmp_path, address):
     cell = nbformat.v4.new_code_cell(colab.set_up_cell(address), id="setup")
     assert len(cell.source.splitlines()) <= 20
+    assert "a GPU: Runtime → Change runtime type" in cell.source
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "one.ipynb")
     settings = ["--no-cache", "--config", str(REPOSITORY / "pyproject.toml"), str(tmp_path / "one.ipynb")]
     for command in (["check"], ["format", "--check"]):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import subprocess
 import sys
+import tokenize
 
 import pytest
 from places import REPOSITORY
@@ -28,6 +30,11 @@ SENTENCES = {  # what a person reads of it, in each language
 }
 
 
+def comments(code: str) -> set[str]:
+    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
+    return {token.string for token in tokens if token.type == tokenize.COMMENT}
+
+
 @pytest.mark.parametrize("address", ["", "alice/cnnlab"])
 def test_the_set_up_cell_has_the_same_code_other_sentences_and_chooses_the_language(address):
     english, code = set_up_cell(address), set_up(set_up_cell(address))
@@ -44,6 +51,7 @@ def test_the_set_up_cell_has_the_same_code_other_sentences_and_chooses_the_langu
     texts = [part.value for part in ast.walk(ast.parse(english)) if isinstance(part, ast.Constant)]
     sentences = {text for text in texts if isinstance(text, str) and text.count(" ") > 2}
     assert sentences <= SENTENCES.keys()  # no other sentence waits for its translation
+    assert not comments(english) & comments(code)  # no comment either
     assert not [line for line in code.splitlines() if len(line) > 120]
 
 

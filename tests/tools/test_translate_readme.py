@@ -24,6 +24,7 @@ def page_faults(folder):
         if hashed in english:
             found = part_faults(comparable(english[hashed]), comparable(section))
             found += link_faults(english[hashed], section, folder)
+            found += ["the reader is Anda, never kamu"] if re.search(r"(?i)\bkamu\b", section) else []
             faults += [f"{heading(section)}: {fault}" for fault in found]
     return faults
 
@@ -149,6 +150,7 @@ NOT_TRANSLATED = ": it has no translation, or the English text has changed since
             "# Kursus ini: the link to notebooks/01.ipynb is not in the English text"]),
         ("<!-- english: ", "<!-- inggris: ", ["# The course" + NOT_TRANSLATED,
                                               "# Kursus ini: no header stands directly above it"]),
+        ("41 detik", "41 detik, Kamu tahu", ["### Di GPU: the reader is Anda, never kamu"]),
         ("### Di GPU", "### Di GPU\n\n## Lain", ["## Lain: no header stands directly above it",
                                                 "### Di GPU: the number 41 is missing"]),
     ],

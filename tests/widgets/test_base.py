@@ -116,6 +116,21 @@ def test_options_keep_the_chosen_value_where_it_is_among_them():
     assert control.value == "a"  # the only option was not chosen by anybody
 
 
+def test_a_panel_is_made_on_one_thread_and_the_number_comes_back():
+    class Counting(Panel):
+        def __init__(self):
+            super().__init__()
+            self.seen = torch.get_num_threads()
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        assert Counting().seen == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_closed_panel_is_forgotten_with_all_its_parts():
     panel = ConvolutionExplorer(IMAGES)
     parts = [weakref.ref(one) for one in (panel, panel.input, panel.weights, panel.status)]

@@ -10,6 +10,7 @@ import numpy as np
 from cnnlab.course.clinic.patients import Patient, own_setting
 from cnnlab.course.clinic.recording import ACTIVATIONS, LAYERS
 from cnnlab.course.clinic.train import load_images
+from cnnlab.course.sentences import say
 from cnnlab.data.dataset import Split
 
 MOST = 1000.0  # a larger ratio says no more
@@ -98,7 +99,7 @@ class Sign(NamedTuple):
     is_there : function
         Takes that number, and returns whether it is the sign of the disease.
     words : str
-        What the disease would do, and what is measured here, with "{}" for the number.
+        What the disease would do, and what is measured here, with "{number}" for the number.
     """
 
     number: Callable[[Symptoms], float]
@@ -111,54 +112,56 @@ SIGNS = {
     "leaked validation images": Sign(
         lambda numbers: numbers.shared_images,
         lambda count: count > 0,
-        "Where there is a leak, validation images are training images, too; here it is {:.0f} of them.",
+        "Where there is a leak, validation images are training images, too; here it is {number:.0f} of them.",
     ),
     "shuffled labels": Sign(
         lambda numbers: numbers.right_labels,
         lambda share: share < 0.9,
-        "With shuffled labels most pictures have a wrong label; here {:.0%} have the right one.",
+        "With shuffled labels most pictures have a wrong label; here {number:.0%} have the right one.",
     ),
     "unnormalized input": Sign(
         lambda numbers: numbers.input_scale,
         lambda scale: not 0.3 < scale < 3,
-        "Normalized input has a standard deviation of 1; here it is {:.2g}.",
+        "Normalized input has a standard deviation of 1; here it is {number:.2g}.",
     ),
     "equal weights": Sign(
         lambda numbers: numbers.equal_layers,
         lambda count: count > 0,
-        "With equal weights, all units of a layer stay the same; here this is so in {:.0f} layers.",
+        "With equal weights, all units of a layer stay the same; here this is so in {number:.0f} layers.",
     ),
     "gradients never zeroed": Sign(
         lambda numbers: numbers.piled_up,
         lambda ratio: ratio > 3,
-        "Where gradients pile up, the step uses a gradient many times as large as that of a batch; here it is {:.2g} "
-        "times as large.",
+        "Where gradients pile up, the step uses a gradient many times as large as that of a batch; here it is "
+        "{number:.2g} times as large.",
     ),
     "dead ReLUs": Sign(
         lambda numbers: numbers.dead_layers,
         lambda count: count > 0,
-        "With dead ReLUs, whole layers are zero for every image; here it is {:.0f} of them.",
+        "With dead ReLUs, whole layers are zero for every image; here it is {number:.0f} of them.",
     ),
     "vanishing gradients": Sign(
         lambda numbers: numbers.gradient_shrink,
         lambda ratio: ratio < 0.01,
-        "Where gradients vanish, that of conv1 is less than a hundredth of that of the last layer; here it is {:.2g} "
-        "times as large.",
+        "Where gradients vanish, that of conv1 is less than a hundredth of that of the last layer; here it is "
+        "{number:.2g} times as large.",
     ),
     "learning rate too high": Sign(
         lambda numbers: numbers.typical_step,
         lambda ratio: ratio > 0.05,
-        "Where the learning rate is too high, a typical step is more than 0.05 of the weights; here it is {:.2g}.",
+        "Where the learning rate is too high, a typical step is more than 0.05 of the weights; here it is "
+        "{number:.2g}.",
     ),
     "learning rate too low": Sign(
         lambda numbers: numbers.typical_step,
         lambda ratio: ratio < 0.0003,
-        "Where the learning rate is too low, a typical step is less than 0.0003 of the weights; here it is {:.2g}.",
+        "Where the learning rate is too low, a typical step is less than 0.0003 of the weights; here it is "
+        "{number:.2g}.",
     ),
     "too few images": Sign(
         lambda numbers: numbers.validation_loss - numbers.train_loss,
         lambda gap: gap > 0.7,
-        "With too few images the validation loss ends far above the training loss; here the gap is {:.2g} nats.",
+        "With too few images the validation loss ends far above the training loss; here the gap is {number:.2g} nats.",
     ),
 }
 
@@ -182,7 +185,7 @@ def has_sign(disease: str, numbers: Symptoms) -> bool:
 def describe_sign(disease: str, numbers: Symptoms) -> str:
     """Say what this disease would do to the numbers, and what they are."""
     sign = SIGNS[disease]
-    return sign.words.format(sign.number(numbers))
+    return say(sign.words, number=sign.number(numbers))
 
 
 def _shared(train: Split, validation: Split) -> int:

@@ -13,6 +13,7 @@ from cnnlab.course.exercise import Exercise
 from cnnlab.course.plans import wrong_verdict
 from cnnlab.course.references.intervals import INTERVAL_MISTAKES, interval, make_pairs
 from cnnlab.course.references.stopping import STOP_MISTAKES, make_curves, stop_early
+from cnnlab.course.sentences import say
 from cnnlab.course.student_functions import wrong_function
 from cnnlab.experiments.runs import bank, load_runs
 
@@ -107,10 +108,10 @@ def _wrong_seeds(answer: object) -> str | None:
         answer = len({repr(seed) for seed in answer})
     count = as_number(answer)
     if count is None or not math.isfinite(count) or count != round(count) or count < 1:
-        return "Give a whole number: how many seeds you train."
+        return say("Give a whole number: how many seeds you train.")
     if count == 1:
-        return "One seed says nothing about chance."
-    return "Two seeds say too little about how far runs scatter." if count < FEWEST_SEEDS else None
+        return say("One seed says nothing about chance.")
+    return say("Two seeds say too little about how far runs scatter.") if count < FEWEST_SEEDS else None
 
 
 def _wrong_plan(answer: object) -> str | None:

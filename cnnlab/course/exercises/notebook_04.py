@@ -21,6 +21,7 @@ from cnnlab.course.references.gradient_steps import (
     momentum_step,
     sgd_step,
 )
+from cnnlab.course.sentences import say
 from cnnlab.course.student_functions import wrong_function
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.runs import Runs, bank
@@ -93,7 +94,8 @@ def _wrong_first_step(answer: object) -> str | None:
 def _wrong_order(answer: object) -> str | None:
     names = [as_words(name) for name in answer] if isinstance(answer, (list, tuple, np.ndarray)) else []
     if set(names) != set(NAMES) or len(names) != len(NAMES):
-        return f"Give a list of the three names 'sgd', 'rmsprop' and 'adam', each once. This is {describe(answer)}."
+        words = "Give a list of the three names 'sgd', 'rmsprop' and 'adam', each once. This is {answer}."
+        return say(words, answer=describe(answer))
     table = swept_runs().to_frame().groupby(["learning_rate", "optimizer"]).validation_accuracy.mean()
     orders = {
         round(rate, 3): [*table[rate].sort_values(ascending=False).index]
@@ -102,9 +104,11 @@ def _wrong_order(answer: object) -> str | None:
     if names == orders[0.064]:
         return None
     if names == orders[0.064][::-1]:
-        return "You have the lowest first. (At some other rate this is the right order.)"
+        return say("You have the lowest first. (At some other rate this is the right order.)")
     rates = [rate for rate, order in orders.items() if order == names]
-    return f"That is the order at the rate {rates[0]}." if rates else "At no rate of the list is this the order."
+    if not rates:
+        return say("At no rate of the list is this the order.")
+    return say("That is the order at the rate {rate}.", rate=rates[0])
 
 
 def _wrong_comparison(answer: object) -> str | None:

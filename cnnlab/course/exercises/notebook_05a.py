@@ -21,6 +21,7 @@ from cnnlab.course.references.signals import (
     relu,
     relu_backward,
 )
+from cnnlab.course.sentences import say
 from cnnlab.course.student_functions import Mistake, try_function, wrong_function
 
 SHAPES = ((7,), (3, 5), (2, 3, 4, 5))
@@ -74,17 +75,19 @@ def _wrong_manners(answer: object) -> str | None:
     except Mistake as mistake:
         return str(mistake)
     if _count_hooks(network) > len(others):
-        return "Your hook is still there afterwards. It would be called for ever; run the cell twice and there are two."
+        return say(
+            "Your hook is still there afterwards. It would be called for ever; run the cell twice and there are two."
+        )
     if _count_hooks(network) < len(others):
-        return "A hook of somebody else is gone. Remove your own alone, by what register_forward_hook returned."
+        return say("A hook of somebody else is gone. Remove your own alone, by what register_forward_hook returned.")
     if not all(part.training for part in network.modules()):
-        return "Your function leaves the network in eval mode: a later training would go on in it."
+        return say("Your function leaves the network in eval mode: a later training would go on in it.")
     if getattr(result, "requires_grad", False):
-        return "Your tensor holds on to all that a gradient would need. Detach it."
+        return say("Your tensor holds on to all that a gradient would need. Detach it.")
     with contextlib.suppress(Mistake):
         try_function(answer, network, layer, images.repeat(1, 2, 1, 1))  # pyright: ignore[reportArgumentType]
     if _count_hooks(network) > len(others):
-        return "If the network stops with an error, your hook stays. Let it be removed in any case."
+        return say("If the network stops with an error, your hook stays. Let it be removed in any case.")
     return None
 
 

@@ -18,6 +18,7 @@ from cnnlab.course.references.saliency_maps import (
     saliency_map,
     smoothgrad,
 )
+from cnnlab.course.sentences import say
 from cnnlab.course.student_functions import wrong_function
 from cnnlab.experiments.runs import bank, load_runs
 from cnnlab.model.evaluation import predict
@@ -67,7 +68,9 @@ def _wrong_saliency_map(answer: object) -> str | None:
     if words := wrong_function(answer, saliency_map, trials, known=SALIENCY_MISTAKES):
         return words
     if wrong_function(second_map, saliency_map, trials):
-        return "For the same image the second map differs: image.grad still holds the first gradient. Work on a copy."
+        return say(
+            "For the same image the second map differs: image.grad still holds the first gradient. Work on a copy."
+        )
     return None
 
 

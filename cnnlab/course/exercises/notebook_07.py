@@ -19,6 +19,7 @@ from cnnlab.course.references.choices import (
     make_results,
     wins_alone,
 )
+from cnnlab.course.sentences import say
 from cnnlab.course.student_functions import wrong_function
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.runs import bank, load_runs
@@ -54,8 +55,10 @@ def _wrong_choice_function(answer: object) -> str | None:
 
 def _wrong_name(result: object, right: str, inputs: tuple) -> str | None:
     if not isinstance(result, str) or result not in inputs[0]:
-        return f"Your function must return one of the names. It returns {describe(result)}."
-    return None if result == right else "Your function chooses another network. Which losses shall decide, and how?"
+        return say("Your function must return one of the names. It returns {result}.", result=describe(result))
+    if result == right:
+        return None
+    return say("Your function chooses another network. Which losses shall decide, and how?")
 
 
 def _wrong_wins(answer: object) -> str | None:
@@ -79,20 +82,20 @@ def worse_lengths() -> tuple[int, ...]:
 def _wrong_lengths(answer: object) -> str | None:
     values = as_array(answer)
     if values is None or values.ndim != 1:
-        return f"Give a list of lengths. This is {describe(answer)}."
+        return say("Give a list of lengths. This is {answer}.", answer=describe(answer))
     chosen = {float(value) for value in values}
     if len(chosen) < len(values):
-        return "A length stands twice in your list."
+        return say("A length stands twice in your list.")
     if strange := sorted(chosen - set(LENGTHS)):
-        return f"{strange[0]:g} is none of the five lengths."
+        return say("{length:g} is none of the five lengths.", length=strange[0])
     right = set(worse_lengths())
     if chosen == right:
         return None
     if 5 in chosen:
-        return "After the shortest training Adam is not behind. Read the line of 5 epochs again."
+        return say("After the shortest training Adam is not behind. Read the line of 5 epochs again.")
     if chosen - right:
-        return "At one of your lengths, taken by itself, the interval holds zero, or lies on the other side."
-    return "There is one more: go through all five lengths."
+        return say("At one of your lengths, taken by itself, the interval holds zero, or lies on the other side.")
+    return say("There is one more: go through all five lengths.")
 
 
 def _wrong_images(answer: object) -> str | None:

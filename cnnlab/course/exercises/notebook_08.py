@@ -16,6 +16,7 @@ from cnnlab.course.references.counts import (
     count_of_parameters,
     make_answers,
 )
+from cnnlab.course.sentences import say
 from cnnlab.course.student_functions import wrong_function
 from cnnlab.experiments.experiment import Experiment
 
@@ -73,7 +74,7 @@ def _wrong_budget(answer: object) -> str | None:
     wanted = {dropout: fixed_fields(BASE.replace(dropout=dropout)) for dropout in (0.0, 0.4)}
     words = wrong_plan(answer, by="dropout", wanted=wanted)
     if words is None and isinstance(answer, (list, tuple)) and len(answer) > BUDGET:
-        return f"These are {len(answer)} trainings, more than you have time for."
+        return say("These are {count} trainings, more than you have time for.", count=len(answer))
     return words
 
 

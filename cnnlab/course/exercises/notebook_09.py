@@ -9,6 +9,7 @@ from cnnlab.course.clinic.patients import Diagnosis, Patient, own_setting
 from cnnlab.course.clinic.settings import CAUSES, DISEASES, EVIDENCE, Setting, setting_of
 from cnnlab.course.clinic.symptoms import Symptoms, describe_sign, has_sign, name_disease, read_symptoms
 from cnnlab.course.exercise import Exercise
+from cnnlab.course.sentences import say
 
 # Disease → the views that tell it from all others.
 SHOWN_BY = {
@@ -36,17 +37,19 @@ def wrong_diagnosis(number: int, answer: object) -> str | None:
     """Return what is wrong with the diagnosis of this patient and its evidence, or None."""
     if not isinstance(answer, Diagnosis) or not isinstance(answer.patient, Patient):
         got = type(answer).__name__
-        return f"Give what patients[{number}].diagnosis(disease, evidence) returns; this is a value of type {got}."
+        words = "Give what patients[{number}].diagnosis(disease, evidence) returns; this is a value of type {type}."
+        return say(words, number=number, type=got)
     patient = answer.patient
     if patient.number != number:
-        return f"This is a diagnosis of patient {patient.number}; the exercise asks for patient {number}."
+        words = "This is a diagnosis of patient {other}; the exercise asks for patient {number}."
+        return say(words, other=patient.number, number=number)
     if patient.treatment:
-        return f"This patient has been treated. Diagnose patients[{number}] as admitted."
+        return say("This patient has been treated. Diagnose patients[{number}] as admitted.", number=number)
     disease, evidence = _nearest(answer.disease, DISEASES), _nearest(answer.evidence, EVIDENCE)
     if disease is None:
-        return f"{_unknown(answer.disease, 'disease', DISEASES)}"
+        return _unknown(answer.disease, "disease", DISEASES)
     if evidence is None:
-        return f"{_unknown(answer.evidence, 'view', EVIDENCE)}"
+        return _unknown(answer.evidence, "view", EVIDENCE)
     right = disease_of(patient)
     if disease != right:
         return _contradiction(disease, read_symptoms(patient))
@@ -58,35 +61,51 @@ def wrong_diagnosis(number: int, answer: object) -> str | None:
 def wrong_cure(number: int, answer: object) -> str | None:
     """Return what is wrong with the treatment of this patient, or None; it is judged by its numbers."""
     if not isinstance(answer, Patient):
-        return f"Give what treat(patients[{number}], …) returns; this is a value of type {type(answer).__name__}."
+        words = "Give what treat(patients[{number}], …) returns; this is a value of type {type}."
+        return say(words, number=number, type=type(answer).__name__)
     if answer.number != number:
-        return f"This is patient {answer.number}; the exercise asks for patient {number}."
+        return say(
+            "This is patient {other}; the exercise asks for patient {number}.", other=answer.number, number=number
+        )
     if answer._treated is None:
-        return "This is the patient as admitted. Give what treat(…) returns."
+        return say("This is the patient as admitted. Give what treat(…) returns.")
     disease = disease_of(answer)
     cause = CAUSES[disease]
     if answer.recording.diverged:
-        return f"The training diverged after epoch {answer.epochs}: the loss is no finite number any more."
+        words = "The training diverged after epoch {epoch}: the loss is no finite number any more."
+        return say(words, epoch=answer.epochs)
     changed = [name for name, value in answer.treatment.items() if value != getattr(_admitted(answer), name)]
     if len(changed) > 1:
-        return (
-            f"You changed {len(changed)} settings, {' and '.join(changed)}. Change one, else you can't say what helped."
-        )
+        return say(
+            "You changed {count} settings, {names}. Change one, else you can't say what helped.",
+            count=len(changed), names=f" {say('and')} ".join(changed),
+        )  # fmt: skip
     numbers = read_symptoms(answer)
     if cause and has_sign(disease, numbers):
         # The number with its words would name the disease, also to a student who has not found it yet.
-        return "The sign of the disease is still there. Look at the treated network, in the view that shows the sign."
+        return say(
+            "The sign of the disease is still there. Look at the treated network, in the view that shows the sign."
+        )
     remaining = name_disease(answer)
     if remaining != "healthy":
-        return f"That sign is gone, but the network has another one now. {describe_sign(remaining, numbers)}"
+        words = say("That sign is gone, but the network has another one now.")
+        return f"{words} {describe_sign(remaining, numbers)}"
     if changed != list(cause):
-        return f"The numbers look healthy, but the cause was not {changed[0] if changed else 'removed'}."
+        return _other_cause(changed)
     if numbers.validation_accuracy < NEEDED_ACCURACY:
-        return (
-            f"The sign is gone, but the network classifies only {numbers.validation_accuracy:.0%} of the validation "
-            f"images correctly; a healthy one reaches {NEEDED_ACCURACY:.0%} and more."
-        )
+        return say(
+            "The sign is gone, but the network classifies only {accuracy:.0%} of the validation images correctly; a "
+            "healthy one reaches {needed:.0%} and more.",
+            accuracy=numbers.validation_accuracy, needed=NEEDED_ACCURACY,
+        )  # fmt: skip
     return None
+
+
+def _other_cause(changed: list[str]) -> str:
+    """Return what is wrong where the numbers are healthy and the cause is there; changed: the changed settings."""
+    if not changed:
+        return say("The numbers look healthy, but the cause was not removed.")
+    return say("The numbers look healthy, but the cause was not {name}.", name=changed[0])
 
 
 def _admitted(patient: Patient) -> Setting:
@@ -97,25 +116,26 @@ def _admitted(patient: Patient) -> Setting:
 def _contradiction(disease: str, numbers: Symptoms) -> str:
     """Return why the numbers speak against this disease, without naming the right one."""
     if disease == "healthy":
-        return "This network is sick. Compare each of the five views with the same view of patient 0."
+        return say("This network is sick. Compare each of the five views with the same view of patient 0.")
     if has_sign(disease, numbers):
-        return (
+        return say(
             "That sign is there, but it follows from something else. Go from the outside in: the inputs first, then "
             "weights, activations, and gradients."
         )
-    return f"The numbers speak against that. {describe_sign(disease, numbers)}"
+    return f"{say('The numbers speak against that.')} {describe_sign(disease, numbers)}"
 
 
 def _weak_evidence(disease: str, evidence: str) -> str:
     if disease == "healthy":
-        return (
+        return say(
             "The diagnosis is right. But a single view can't show that nothing is wrong: what must you have looked at?"
         )
     if evidence == "all of them":
-        return "The diagnosis is right. Name the one view that tells this disease from all others."
-    return (
-        f"The diagnosis is right, but the {evidence} look much the same in another disease. Which view tells the two "
-        "apart?"
+        return say("The diagnosis is right. Name the one view that tells this disease from all others.")
+    return say(
+        "The diagnosis is right, but the {evidence} look much the same in another disease. Which view tells the two "
+        "apart?",
+        evidence=evidence,
     )
 
 
@@ -126,12 +146,16 @@ def _nearest(answer: object, choices: tuple[str, ...]) -> str | None:
 
 
 def _unknown(answer: object, what: str, choices: tuple[str, ...]) -> str:
-    """Return the words for an answer that is none of the choices."""
+    """Return the words for an answer that is none of the choices; what: "disease" or "view"."""
+    is_view, names = what == "view", ", ".join(map(repr, choices))
     if answer is ...:
-        return f"Say also which {what} it is: {', '.join(map(repr, choices))}."
+        return say(
+            "Say also which view it is: {names}." if is_view else "Say also which disease it is: {names}.", names=names
+        )
     near = difflib.get_close_matches(str(answer).lower(), [choice.lower() for choice in choices], n=1)
-    meant = f" Did you mean {near[0]!r}?" if near else ""
-    return f"There is no {what} {answer!r:.60}.{meant} Choose from {', '.join(map(repr, choices))}."
+    words = [say("There is no view {name}." if is_view else "There is no disease {name}.", name=f"{answer!r:.60}")]
+    words += [say("Did you mean {name!r}?", name=near[0])] if near else []
+    return " ".join([*words, say("Choose from {names}.", names=names)])
 
 
 LOOK_FIRST = (

@@ -21,7 +21,8 @@ from cnnlab.course.references.pictures import (
     make_pictures,
     same_pictures,
 )
-from cnnlab.course.student_functions import wrong_function
+from cnnlab.course.sentences import say
+from cnnlab.course.student_functions import RETURNS_NOTHING, wrong_function
 
 TABLE = np.array([[54, 4, 2], [3, 95, 2], [18, 12, 10]])  # true class × answer: cup, fish, house
 PICTURES, RIGHT = TABLE.sum(), TABLE.trace()
@@ -103,15 +104,16 @@ def _wrong_groups_function(answer: object) -> str | None:
 def _wrong_groups(result: object, right: Groups, inputs: tuple) -> str | None:
     """Return in words what is wrong with groups that a student's function returned."""
     if result is None:
-        return "Your function returns nothing: does it end with return?"
+        return say(RETURNS_NOTHING)
     result = result.tolist() if isinstance(result, (Tensor, np.ndarray)) else result
     if not isinstance(result, (list, tuple, set, frozenset)):
-        return f"Your function must return a list of groups. It returns {describe(result)}."
+        return say("Your function must return a list of groups. It returns {result}.", result=describe(result))
     groups = []
     for group in result:
         places = as_array(list(group) if isinstance(group, (set, frozenset)) else group)
         if places is None or places.ndim != 1 or not np.isfinite(places).all() or (places % 1).any():
-            return f"A group is a list of places, such as [0, 4]. Your function returns {describe(group)} as one."
+            words = "A group is a list of places, such as [0, 4]. Your function returns {group} as one."
+            return say(words, group=describe(group))
         groups.append(sorted(map(int, places)))
     return None if sorted(groups) == sorted(map(sorted, right)) else _other_groups(groups, right, len(inputs[0]))
 
@@ -119,14 +121,14 @@ def _wrong_groups(result: object, right: Groups, inputs: tuple) -> str | None:
 def _other_groups(groups: Groups, right: Groups, count: int) -> str:
     places = [place for group in groups for place in group]
     if strange := [place for place in places if not 0 <= place < count]:
-        return f"There is no place {strange[0]} in a list of {count} pictures."
+        return say("There is no place {place} in a list of {count} pictures.", place=strange[0], count=count)
     if twice := [place for place in places if places.count(place) > 1]:
-        return f"The place {twice[0]} stands in your groups more than once."
+        return say("The place {place} stands in your groups more than once.", place=twice[0])
     if any(len(group) < 2 for group in groups):
-        return "A group holds two pictures or more."
+        return say("A group holds two pictures or more.")
     if any(not any(set(group) <= set(other) for other in right) for group in groups):
-        return "Pictures that differ stand in one group of yours."
-    return "Pictures that are the same do not stand in one group."
+        return say("Pictures that differ stand in one group of yours.")
+    return say("Pictures that are the same do not stand in one group.")
 
 
 # Step of the plan → the right choice, and why the others are wrong.

@@ -17,7 +17,7 @@ import mistune
 
 from cnnlab.checks import check_choice, shown
 from cnnlab.course.lab_report.blocks import Question
-from cnnlab.course.lab_report.sentences import say
+from cnnlab.course.sentences import say
 from cnnlab.course.translation import translated
 from cnnlab.errors import ConfigError
 from cnnlab.files import atomic_write

@@ -13,6 +13,7 @@ from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 
 NAME_THE_DATA = ("dataset", "structure", "folder", "fingerprint")  # runs that differ here are on other images
+ONE_SETTING = "one setting"  # the name of the setting where the fields that name it are the same in all runs
 TALLEST = 1.6  # height / width of a picture: a page has room for it, at a smaller width
 
 
@@ -115,10 +116,10 @@ def _groups(runs: Runs) -> dict[str, Runs]:
         settings = run.experiment.resolved()
         by_data.setdefault(tuple(settings[name] for name in NAME_THE_DATA), []).append(run)
     groups: dict[str, Runs] = {}
-    for (dataset, structure, folder, _), some in by_data.items():
+    for (dataset, structure, folder, fingerprint), some in by_data.items():
         name = " ".join(str(word) for word in (dataset, structure, folder) if word is not None)
         while name in groups:  # a folder whose pictures have changed
-            name += " (other pictures)"
+            name += f" ({fingerprint:.6})" if fingerprint else " (–)"
         groups[name] = Runs(some)
     return groups
 
@@ -132,7 +133,7 @@ def _moves(name: str, leader: str, settings: list[tuple[str, dict[str, Any]]]) -
     return all(len(found) == 1 for found in levels.values()) and len(levels) < len(settings)
 
 
-def setting_words(run: Run, fields: Iterable[str], otherwise: str = "one setting") -> str:
+def setting_words(run: Run, fields: Iterable[str], otherwise: str = ONE_SETTING) -> str:
     """Return a run's values of these fields in words; `otherwise` without fields.
 
     >>> setting_words(run, ["kernel_size", "pooling"])

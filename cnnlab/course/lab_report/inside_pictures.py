@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from cnnlab.course.lab_report.blocks import Picture, Table
 from cnnlab.course.lab_report.insides import Insides
 from cnnlab.course.lab_report.pictures import Drawing, picture, plain_title
-from cnnlab.course.lab_report.sentences import say
+from cnnlab.course.sentences import say
 from cnnlab.interpret.activations import POOLS
 from cnnlab.interpret.capture import capture
 from cnnlab.interpret.gradients import gradient_flow
@@ -53,16 +53,15 @@ def activations(insides: Insides) -> Picture:
 def pools_table(insides: Insides) -> Table:
     """Return what each pool does to the scale and to the zeros of its input."""
     rows = []
-    for setting, lengths in insides.activity.items():
-        for length, layers in lengths.items():
-            before = None
-            for name, layer in layers.items():
-                if layer.scale_before == layer.scale_before:  # not NaN: a pool
-                    zeros = f"{before.zeros:.0%}" if before is not None else "–"
-                    change = layer.scale / layer.scale_before if layer.scale_before else 0.0
-                    rows.append([f"{setting}, {length}", name, layer.kind, f"{layer.scale_before:.3g}",
-                                 f"{layer.scale:.3g}", f"{change:.2f}", zeros, f"{layer.zeros:.0%}"])  # fmt: skip
-                before = layer
+    for network in insides.networks:
+        before = None
+        for name, layer in insides.activity[network.setting][network.length].items():
+            if layer.scale_before == layer.scale_before:  # not NaN: a pool
+                zeros = f"{before.zeros:.0%}" if before is not None else "–"
+                change = layer.scale / layer.scale_before if layer.scale_before else 0.0
+                rows.append([network.words, name, layer.kind, f"{layer.scale_before:.3g}", f"{layer.scale:.3g}",
+                             f"{change:.2f}", zeros, f"{layer.zeros:.0%}"])  # fmt: skip
+            before = layer
     headings = [
         say("network"), say("pool"), say("kind"), say("scale before"), say("scale after"), say("after / before"),
         say("zeros before"), say("zeros after"),

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import nn
 
-from cnnlab.course.lab_report.design import setting_words
-from cnnlab.course.lab_report.sentences import say
+from cnnlab.course.lab_report.design import ONE_SETTING, setting_words
+from cnnlab.course.sentences import say
 from cnnlab.data import shipped
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError, DataError
@@ -28,10 +28,10 @@ NO_SETTING = ("epochs", "patience", "min_delta", "seed", "data_seed")  # fields 
 
 @dataclass(eq=False)
 class Network:
-    """A trained network, with the names of its setting and of its length."""
+    """A trained network, with its setting in words and its length in epochs."""
 
     setting: str
-    length: str
+    epochs: int
     run: Run
 
     @functools.cached_property
@@ -40,9 +40,20 @@ class Network:
         return self.run.model()
 
     @property
+    def length(self) -> str:
+        """The length as a plot says it."""
+        return f"{self.epochs} epochs"
+
+    @property
     def name(self) -> str:
-        """The setting and the length."""
+        """The setting and the length as a plot says them."""
         return f"{self.setting}, {self.length}"
+
+    @property
+    def words(self) -> str:
+        """The setting and the length in the language of the report."""
+        setting = say(ONE_SETTING) if self.setting == ONE_SETTING else self.setting
+        return f"{setting}, {say('{count} epochs', count=self.epochs)}"
 
 
 @dataclass(eq=False)
@@ -141,5 +152,5 @@ def _choose(runs: Runs) -> tuple[list[Network], int]:
     for setting in list(in_course_order)[:MOST_SETTINGS]:
         lengths = sorted(settings[setting])
         shown = lengths if len(lengths) <= MOST_LENGTHS else [*lengths[: MOST_LENGTHS - 1], lengths[-1]]
-        networks += [Network(setting, f"{length} epochs", settings[setting][length]) for length in shown]
+        networks += [Network(setting, length, settings[setting][length]) for length in shown]
     return networks, len(settings)

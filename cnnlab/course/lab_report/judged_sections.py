@@ -8,7 +8,7 @@ from cnnlab.course.lab_report import charts, judgements, replayed_stops, tables
 from cnnlab.course.lab_report.blocks import Block, Section, Words
 from cnnlab.course.lab_report.design import Design, is_crossed, longest_runs, setting_words
 from cnnlab.course.lab_report.questions import ask, ask_of_field
-from cnnlab.course.lab_report.sentences import say
+from cnnlab.course.sentences import say
 from cnnlab.experiments.run import Run
 
 ACCURACY, LOSS = "validation_accuracy", "validation_loss"
@@ -111,7 +111,7 @@ def _curve_blocks(
         return [*blocks, *([Words(" ".join(notes))] if notes else []), ask(key)]
     picture = charts.estimation(caption, judged)
     picture.notes += notes
-    return [picture, judgements.verdict_table(say("{by}: the numbers of the picture", by=key), judged), ask(key)]
+    return [picture, judgements.verdict_table(say("{by}: the numbers of the picture", by=say(key)), judged), ask(key)]
 
 
 def stopping_section(design: Design) -> Section:

@@ -12,8 +12,8 @@ from cnnlab.comparison.ranking import rank_stability
 from cnnlab.course.lab_report.blocks import Block, Table, Words
 from cnnlab.course.lab_report.design import Design
 from cnnlab.course.lab_report.pictures import noted
-from cnnlab.course.lab_report.sentences import say
 from cnnlab.course.lab_report.tables import number, setting_cells, setting_headings
+from cnnlab.course.sentences import say
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs

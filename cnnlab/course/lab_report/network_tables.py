@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cnnlab.course.lab_report.blocks import Block, Table
 from cnnlab.course.lab_report.design import Design, setting_words
-from cnnlab.course.lab_report.sentences import say
+from cnnlab.course.sentences import say
 from cnnlab.experiments.experiment import NETWORK
 from cnnlab.experiments.run import Run
 from cnnlab.model.cnn import build_cnn
-from cnnlab.model.layer_table import LayerTable, layer_table
+from cnnlab.model.layer_table import KERNEL_NOTE, LayerTable, layer_table
 
 MOST_NETWORKS = 24
 
@@ -25,8 +25,9 @@ def network_tables(design: Design) -> list[Block]:
     shown = layers_of(runs[0])
     rows = [
         [row.name, "×".join(map(str, row.output_shape)), f"{row.parameters:,}", f"{row.multiply_adds:,}",
-         say("all") if row.receptive_field is None else f"{row.receptive_field}×{row.receptive_field}", row.note]
-        for row in shown
+         say("all") if row.receptive_field is None else f"{row.receptive_field}×{row.receptive_field}",
+         say(KERNEL_NOTE, height=entering[1], width=entering[2]) if row.note else ""]
+        for row, entering in zip(shown, [runs[0].input_shape, *(row.output_shape for row in shown)], strict=False)
     ]  # fmt: skip
     rows.append(
         [

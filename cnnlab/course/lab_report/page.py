@@ -10,7 +10,7 @@ import jinja2
 from cnnlab.course.lab_report.answers import to_html
 from cnnlab.course.lab_report.blocks import Section, questions_of
 from cnnlab.course.lab_report.design import Design
-from cnnlab.course.lab_report.sentences import language_of_report, say
+from cnnlab.course.sentences import language_of_report, say
 
 TITLE = "Lab report"
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -19,7 +19,8 @@ MONTHS = ("January", "February", "March", "April", "May", "June", "July", "Augus
 WORDS_OF_PAGE = (
     "The words in the pictures are English, and so are the names of fields, such as kernel_size, and the course's "
     "messages. The verdicts are English, too: better, worse, higher, lower, cannot tell. The course's glossary "
-    "explains these words."
+    "explains these words. Numbers are written as in English, with a point before the decimals and a comma between the "
+    "thousands."
 )
 
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image as Pixels
 
 from cnnlab.course.lab_report.blocks import Image, Picture
-from cnnlab.course.lab_report.sentences import say
+from cnnlab.course.sentences import say
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.plots.alt_text import alt_text
 from cnnlab.plots.names import label_text, write_plainly

@@ -17,7 +17,7 @@ from cnnlab.course.lab_report.design import design_of
 from cnnlab.course.lab_report.page import TITLE, render_page
 from cnnlab.course.lab_report.pictures import plain_style
 from cnnlab.course.lab_report.sections import writers
-from cnnlab.course.lab_report.sentences import language_of_report, written_in
+from cnnlab.course.sentences import language_of_report, say, written_in
 from cnnlab.course.translation import translated
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.exam import Exam
@@ -46,6 +46,8 @@ class LabReport:
         The keys of the questions that are not answered.
     english : mapping
         Key → question in English.
+    language : str
+        That of the page.
     """
 
     path: Path
@@ -53,14 +55,20 @@ class LabReport:
     questions: Mapping[str, str]
     open: tuple[str, ...]
     english: Mapping[str, str] = field(repr=False)
+    language: str = field(repr=False)
 
     def __repr__(self) -> str:
-        return self.words(self.english)
+        return self.words("en")
 
-    def words(self, questions: Mapping[str, str]) -> str:
-        """Return how many questions are answered, and the open ones as this mapping words them."""
-        answered = len(self.questions) - len(self.open)
-        head = f"{self.path.name}: {self.pictures} pictures, {len(self.questions)} questions, {answered} answered"
+    def words(self, language: str) -> str:
+        """Return how many questions are answered, and the open ones, in English or in the language of the page."""
+        questions = self.english if language == "en" else self.questions
+        with written_in(language):
+            head = say(
+                "{page}: {pictures} pictures, {count} questions, {answered} answered",
+                page=self.path.name, pictures=self.pictures, count=len(questions),
+                answered=len(questions) - len(self.open),
+            )  # fmt: skip
         return "\n".join([head, *(f"  {key}: {questions[key]}" for key in self.open)])
 
 
@@ -150,7 +158,7 @@ def _write(
     atomic_write(path, page.encode("utf-8", "replace"))
     count = sum(len(block.images) for section in sections for block in section.blocks if isinstance(block, Picture))
     own, english = ({key: each.texts[name] for key, each in questions.items()} for name in (language, "en"))
-    return LabReport(path, count, own, tuple(key for key in questions if key not in answered), english)
+    return LabReport(path, count, own, tuple(key for key in questions if key not in answered), english, language)
 
 
 def check_page(path: Any) -> Path:

@@ -17,7 +17,7 @@ from cnnlab.course.lab_report.judged_sections import (
     verdicts_section,
 )
 from cnnlab.course.lab_report.questions import ask
-from cnnlab.course.lab_report.sentences import say
+from cnnlab.course.sentences import say
 from cnnlab.experiments.exam import Exam
 from cnnlab.experiments.runs import Runs
 from cnnlab.training.history import INSIDES

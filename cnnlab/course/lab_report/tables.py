@@ -10,13 +10,14 @@ from typing import Any
 
 from cnnlab.course.lab_report.blocks import Block, Table, Words
 from cnnlab.course.lab_report.design import Design, setting_words
-from cnnlab.course.lab_report.sentences import language_of_report, say
+from cnnlab.course.sentences import language_of_report, say
 from cnnlab.experiments.exam import Exam
 from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.plots.style import axis_label
 from cnnlab.plots.summary import plus_minus
+from cnnlab.training.curve_metrics import split_metric
 
 MOST_FIELDS = 5  # with a column each
 METRICS = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
@@ -140,7 +141,13 @@ def metrics_table(metrics: list[str], runs: Iterable[Run], caption: str) -> Tabl
          *(plus_minus(row[name], row[f"{name}_std"]) for name in metrics)]
         for row in summary.to_dict("records")
     ]  # fmt: skip
-    return Table(caption, [*setting_headings(fields), say("seeds"), *map(axis_label, metrics)], rows)
+    return Table(caption, [*setting_headings(fields), say("seeds"), *map(_metric_words, metrics)], rows)
+
+
+def _metric_words(metric: str) -> str:
+    """Return a metric of the curves with its unit, as an axis says it, in the language of the report."""
+    _, target = split_metric(metric)
+    return say(axis_label(metric)) if target is None else say("epochs to reach accuracy {target:g}", target=target)
 
 
 def failures_table(runs: Runs) -> Table:

@@ -96,7 +96,8 @@ SHAPE_MISTAKES = (
 def make_pictures(generator: torch.Generator, height: int, width: int) -> list[Tensor]:
     """Return pictures (1 or 3, height, width): one three times, one twice, and others that are nearly the same.
 
-    Those are a mirrored one, a brighter one, one with a single other value, and a grey one that is there in colour,
+    Of the three, two are neighbours and the third is not, so that looking at neighbours alone always shows. The others
+    are a mirrored one, a brighter one, one with a single other value, and a grey one that is there in colour,
     too.
     """
 
@@ -106,10 +107,11 @@ def make_pictures(generator: torch.Generator, height: int, width: int) -> list[T
     thrice, twice, grey = draw(3), draw(3), draw(1)
     nearly = twice.clone()
     nearly[-1, -1, -1] += 2**-12  # too little for 8 bits; and the first channel is the same
-    between = [thrice, thrice, thrice, thrice.flip(2), thrice + 0.25, nearly]
-    between += [grey, grey.expand(3, -1, -1), draw(3), draw(1)]
-    order = torch.randperm(len(between), generator=generator).tolist()
-    return [picture.clone() for picture in (twice, *(between[place] for place in order), twice)]
+    others = [thrice.flip(2), thrice + 0.25, nearly, grey, grey.expand(3, -1, -1), draw(3), draw(1)]
+    others = [others[place] for place in torch.randperm(len(others), generator=generator).tolist()]
+    first, second = sorted(torch.randperm(len(others) + 1, generator=generator)[:2].tolist())
+    pictures = [twice, *others[:first], thrice, thrice, *others[first:second], thrice, *others[second:], twice]
+    return [picture.clone() for picture in pictures]
 
 
 def class_weights(labels: Tensor, classes: int) -> Tensor:

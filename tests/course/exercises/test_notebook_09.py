@@ -1,10 +1,12 @@
 """Test the checks of notebook 09: what is right is taken, what is wrong is refused with its reason."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from said import find_translated
 
 from cnnlab import DISEASES, EVIDENCE, HEALTHY, admit_patients, check, treat
 from cnnlab.course.clinic.patients import Diagnosis
@@ -27,7 +29,7 @@ def cured(disease):
 
 def diagnosis_mistake(disease, said, evidence):
     number = NUMBERS[disease]
-    return wrong_diagnosis(number, PATIENTS[number].diagnosis(said, evidence))
+    return find_translated(partial(wrong_diagnosis, number), PATIENTS[number].diagnosis(said, evidence))
 
 
 # --- Diagnoses
@@ -169,7 +171,7 @@ def test_another_value_that_helps_is_taken_too(disease, changes):
 )
 def test_a_treatment_that_does_not_help_is_refused_with_its_number(disease, changes, words):
     number = NUMBERS[disease]
-    mistake = wrong_cure(number, treat(PATIENTS[number], **changes))
+    mistake = find_translated(partial(wrong_cure, number), treat(PATIENTS[number], **changes))
     assert mistake is not None
     assert mistake.startswith(words)
     assert mistake.endswith(".")

@@ -255,6 +255,15 @@ def test_equal_pictures_are_those_with_the_same_bytes():
         assert [0, len(images) - 1] in groups
 
 
+def test_neighbours_alone_are_always_two_of_the_three_equal_pictures():
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(200):
+        images = make_pictures(generator, 3, 5)
+        [pair] = neighbours(images)
+        assert len(pair) == 2
+        assert [len(group) for group in same_pictures(images) if set(pair) < set(group)] == [3]
+
+
 def test_every_known_mistake_differs_from_the_right_result():
     generator = torch.Generator().manual_seed(0)
     for _ in range(50):

@@ -1,4 +1,4 @@
-"""Write the fixed words of a lab report in its language. Plots, names of fields, verdicts and messages stay English."""
+"""Say the sentences of lab reports and of checked answers in a language. Names, verdicts and errors are English."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def language_of_report() -> str:
 
 
 def say(english: str, **values: object) -> str:
-    """Return words of the report in its language, with values in place of the names in braces.
+    """Return a sentence of the course in the language in use, with values in place of the names in braces.
 
     >>> say("{count} runs", count=3)
     '3 runs'

@@ -11,18 +11,19 @@ from pathlib import Path
 from cnnlab.checks import is_iterable
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.run import Run
-from cnnlab.experiments.store import Store
+from cnnlab.experiments.store import LOCKS, Store
 from cnnlab.files import check_path
 
 MOST_NAMED = 3  # in one warning
+ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".xz", ".bz2")  # only a .zip is read
 VERSIONS = ("cnnlab", "torch")  # of a run's environment, whose differences are named
 
 
 def find_stores(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
     """Return the stores that are meant: one path, a list of paths, or those in a folder that holds no record itself.
 
-    Warns of a .zip in such a folder that has not arrived whole, and of what in it can't be read. Raises ConfigError for
-    an empty list.
+    Warns of what such a folder leaves out: a .zip that has not arrived whole, what can't be read, and a folder or an
+    archive without a run. Raises ConfigError for an empty list.
     """
     if is_iterable(given) and not isinstance(given, (str, bytes, os.PathLike)):
         stores = [path for each in given for path in find_stores(each)]
@@ -32,25 +33,34 @@ def find_stores(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[
     path = check_path("store", given)
     if not os.path.isdir(path) or _holds_records(path):
         return [path]
-    stores, damaged, shut = [], [], []
-    for each in sorted(path.iterdir()):
+    stores, damaged, shut, others = [], [], [], []
+    for each in sorted(each for each in path.iterdir() if not each.name.startswith(".")):
         try:
             if _holds_records(each):
                 stores.append(each)
+            elif _may_be_meant(each):
+                others.append(each.name)
         except (ConfigError, DataError) as error:
             (shut if isinstance(error.__cause__, OSError) else damaged).append(each.name)
-    if damaged:
-        words = "damaged, or not copied to the end, so left out; copy it again"
-        warnings.warn(f"{_listed(damaged)}: {words}", stacklevel=4)
-    if shut:
-        warnings.warn(f"{_listed(shut)}: can't be read, so left out; change the permissions", stacklevel=4)
+    words = "without a run that can be read, so left out; give the folder that sweep has filled, or a .zip of it"
+    for names, why in (
+        (damaged, "damaged, or not copied to the end, so left out; copy it again"),
+        (shut, "can't be read, so left out; change the permissions"),
+        (others if stores else [], words),
+    ):
+        if names:
+            warnings.warn(f"{_listed(names)}: {why}", stacklevel=3)
     return stores or [path]
 
 
-def holds_other_files(store: Path) -> bool:
-    """Return whether the folder holds folders or .zip files, as that of a class does, and no store itself."""
-    inner = store.iterdir() if store.is_dir() else ()
-    return any(not path.name.startswith(".") and (os.path.isdir(path) or path.suffix == ".zip") for path in inner)
+def _may_be_meant(path: Path) -> bool:
+    """Return whether a person may have put a path without records into the folder as a store."""
+    return path.is_dir() or path.suffix.lower() in ARCHIVES
+
+
+def has_begun(store: Path) -> bool:
+    """Return whether the path is a folder into which a sweep trains its first run at the moment."""
+    return (store / LOCKS).is_dir()
 
 
 def _holds_records(path: Path) -> bool:
@@ -87,7 +97,7 @@ def pool_runs(stores: Mapping[str, Iterable[Run]]) -> list[Run]:
         more = f", and {len(double) - MOST_NAMED} more" if len(double) > MOST_NAMED else ""
         named = "; ".join(double[:MOST_NAMED])
         several = f"{len(double)} experiments are" if len(double) > 1 else "1 experiment is"
-        warnings.warn(f"{several} in two stores, and the first one counts: {named}{more}", stacklevel=4)
+        warnings.warn(f"{several} in two stores, and the first one counts: {named}{more}", stacklevel=3)
     _warn_of_versions(first.values())
     return [run for _, run in first.values()]
 
@@ -105,7 +115,7 @@ def _warn_of_versions(owned: Iterable[tuple[str, Run]]) -> None:
         if len(versions) > 1:
             parts = (f"{version} ({_listed(owners)})" for version, owners in sorted(versions.items()))
             warnings.warn(
-                f"these runs were trained by different versions of {package}: {', '.join(parts)}", stacklevel=5
+                f"these runs were trained by different versions of {package}: {', '.join(parts)}", stacklevel=4
             )
 
 

@@ -13,7 +13,7 @@ from cnnlab.checks import check_choice, is_iterable, listed, shown
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
 from cnnlab.experiments.garbage_collector import garbage_collector_off
-from cnnlab.experiments.pooled_runs import find_stores, holds_other_files, pool_runs
+from cnnlab.experiments.pooled_runs import find_stores, has_begun, pool_runs
 from cnnlab.experiments.records import read_runs
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.store import Store
@@ -196,8 +196,8 @@ def load_runs(store: str | os.PathLike | Iterable[str | os.PathLike]) -> Runs:
     -----
     UserWarning
         Names the files that are damaged, can't be read, or were written by another version of cnnlab; the other runs
-        are returned. Names experiments that several stores hold, versions that differ between them, and a folder of
-        other files without a run.
+        are returned. Names experiments that several stores hold, versions that differ between them, and a folder or a
+        .zip without a run, unless a sweep is training its first run there.
 
     >>> load_runs("runs/kernel")
     >>> load_runs("class")   # class/ada.zip, class/bob/, …
@@ -205,7 +205,7 @@ def load_runs(store: str | os.PathLike | Iterable[str | os.PathLike]) -> Runs:
     stores = find_stores(store)
     if len(stores) == 1:
         return _load_store(stores[0])
-    parts = {path: _load_store(path) for path in stores}
+    parts = dict(zip(stores, map(_load_store, stores), strict=True))
     failures = [failure for runs in parts.values() for failure in runs.failures]
     return Runs(pool_runs({path.name: runs for path, runs in parts.items()}), failures)
 
@@ -219,7 +219,7 @@ def _load_store(store: Path) -> Runs:
     with garbage_collector_off():
         runs = [run for name in opened.names() for run in _read_or_note(read_runs, opened, name, unread)]
     failures = [each for name in opened.names("failed") for each in _read_or_note(_read_failure, opened, name, unread)]
-    if not runs and not failures and not unread and holds_other_files(store):
+    if not runs and not failures and not unread and not has_begun(store):
         warnings.warn(f"{store} holds no run; is it the right folder? sweep(…, store=…) trains runs", stacklevel=3)
     if unread:
         several = f"; {len(unread) - 10} more" if len(unread) > 10 else ""

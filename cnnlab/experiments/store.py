@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import filelock
 
 FORMAT = 1
+LOCKS = ".locks"  # the folder of its locks
 NAME = r"([0-9a-f]{16})"  # of a record; files with other names are ignored
 LEFT_OVER = re.compile(rf"\.{NAME}\.(json|safetensors|failed)\..*")  # half written by a process that was killed
 
@@ -184,7 +185,7 @@ class Store:
         import filelock
 
         try:
-            lock = file_lock(self._folder / ".locks" / f"{name}.lock")
+            lock = file_lock(self._folder / LOCKS / f"{name}.lock")
             lock.acquire(blocking=False)
         except filelock.Timeout:
             return None
@@ -199,7 +200,7 @@ class Store:
             yield
             return
         try:
-            lock = self._edit = self._edit or file_lock(self._folder / ".locks" / "edit.lock")
+            lock = self._edit = self._edit or file_lock(self._folder / LOCKS / "edit.lock")
             lock.acquire()
         except (OSError, NotImplementedError) as error:
             raise self._files.refusal(error) from error

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from exercise_cases import gives_away
+from places import REPOSITORY
 from said import find_translated
+from scripts import load_script
 
 from cnnlab.course.practice import all_exercises, check
 from cnnlab.errors import ConfigError
@@ -67,3 +70,45 @@ def test_a_wrong_name_lists_the_exercises_of_its_notebook():
         check("01-outputsize", 3)
     assert "01-convolve" in str(raised.value)
     assert "02-" not in str(raised.value)
+
+
+def test_every_exercise_has_answers_of_students():
+    files = (REPOSITORY / "tests" / "course" / "exercises").glob("test_notebook_*.py")
+    modules = {file.stem.removeprefix("test_notebook_"): load_script(file) for file in files}
+    clinic = modules.pop("09")  # its patients are the same exercise eleven times
+    cases = [name for number in sorted(modules) for name in modules[number].CASES]
+    assert sorted(cases) == sorted(name for name in EXERCISES if not name.startswith("09-"))
+    assert sorted(f"09-{kind}-{number}" for kind in ("patient", "cure") for number in clinic.NUMBERS.values()) == (
+        sorted(name for name in EXERCISES if name.startswith("09-"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        ("It is 1,024 of them.", 1024),
+        ("The rows give 0.5.", np.float32(0.5)),
+        ("Is it not *Report it*?", "report it"),
+        ("First 180, and then 60 of these.", [180, 60]),
+        ("sgd, then adam, then rmsprop", ("sgd", "adam", "rmsprop")),
+        ("The gap is 0.12.", {"kept epoch": 5, "gap": 0.12}),
+    ],
+)
+def test_words_that_give_an_answer_away_are_found(words, right):
+    assert gives_away(words, right)
+
+
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        ("It is 1024.5, or 11024.", 1024),
+        ("Choose one of 'report it', 'choose again'.", "report it"),
+        ("You reported it.", "report it"),
+        ("60, then 180", [180, 60]),
+        ("Give a list of the three names 'sgd', 'rmsprop' and 'adam'.", ["sgd", "adam", "rmsprop"]),
+        ("Give a list.", []),
+        ("Give a function.", len),
+    ],
+)
+def test_other_words_give_nothing_away(words, right):
+    assert not gives_away(words, right)

@@ -268,6 +268,27 @@ def test_html_in_title_author_and_answers_is_shown_as_text(page_b):
     assert page.find(id="question-conclusion").find(class_="answer").text.strip() == "<script>alert(1)</script> $x$"
 
 
+def test_curves_verdicts_and_map_have_their_pictures(page_b, small_b):
+    report, page = page_b
+    verdicts = section(page, "Which differences are real")
+    for field in ("kernel_size", "epochs"):
+        (figure,) = [each for each in verdicts.find_all("figure") if each.figcaption.text.startswith(f"{field}. Left")]
+        assert len(figure.find_all("img")) == 1
+        assert field in figure.img["alt"]
+    maps = section(page, "The map of all settings").find_all("img")
+    assert len(maps) == 2
+    for image, metric in zip(maps, ("validation_accuracy", "validation_loss"), strict=True):
+        settings = [small_b.filter(kernel_size=kernel, epochs=epochs) for kernel in (3, 5) for epochs in (5, 50)]
+        means = [statistics.fmean(each.history.rows[-1][metric] for each in runs) for runs in settings]
+        low, high = re.search(r"lowest ([\d.]+) at .* highest ([\d.]+) at", image["alt"]).groups()
+        assert (float(low), float(high)) == pytest.approx((min(means), max(means)), abs=0.001)
+    for key, metric in (("loss", "training"), ("accuracy", "validation")):
+        figure = page.find(id=f"question-{key}").find_previous("figure")
+        assert metric in figure.figcaption.text
+        assert len(figure.find_all("img")) == 1
+    assert report.path.stat().st_size < 2_000_000  # four settings; 8 MB is the most for a whole experiment
+
+
 def test_the_insides_of_the_networks_are_there(page_b):
     _, page = page_b
     inside = section(page, "Inside the networks")

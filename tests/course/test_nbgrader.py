@@ -1,4 +1,4 @@
-"""nbgrader's own autograder takes a cell with `check` for a test cell.
+"""nbgrader's own autograder takes cells of notebook 01 with `check` for test cells.
 
 nbgrader has an environment of its own, and the test needs its command:
 `CNNLAB_NBGRADER=/path/to/bin/nbgrader python -m pytest tests/course/test_nbgrader.py`.
@@ -7,15 +7,21 @@ nbgrader has an environment of its own, and the test needs its command:
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 
 import nbformat
 import pytest
+from places import NOTEBOOKS
+
+from cnnlab import solution
 
 NBGRADER = os.environ.get("CNNLAB_NBGRADER")
 pytestmark = pytest.mark.skipif(NBGRADER is None, reason="CNNLAB_NBGRADER does not name the command of nbgrader")
+POINTS = {"01-convolve": 3, "01-output-size": 2}
+FUNCTION = "def convolve(image, kernel):\n    return image"  # what bob writes
 
 
 def cell(name, source, **how):
@@ -23,13 +29,23 @@ def cell(name, source, **how):
     return nbformat.v4.new_code_cell(source, id=name, metadata={"nbgrader": fields | how})
 
 
-def assignment(answer):
-    """Return the notebook of an exercise, with an answer in its solution cell and two points for its test cell."""
-    cells = [
-        nbformat.v4.new_code_cell("from cnnlab import check", id="imports"),
-        cell("answer", f"### BEGIN SOLUTION\nanswer = {answer}\n### END SOLUTION", solution=True),
-        cell("test", 'check("01-output-size", answer)', grade=True, locked=True, points=2),
-    ]
+def written_and_checked(exercise):
+    """Return what stands above the check in the exercise's cell of notebook 01, and the check itself."""
+    cells = nbformat.read(NOTEBOOKS / "01_kernel_size.ipynb", as_version=4).cells
+    (source,) = [each.source for each in cells if f'check("{exercise}"' in each.source and each.cell_type == "code"]
+    written, checked = re.fullmatch(r"(.*?)\n+(check\(.*\))", source, re.DOTALL).groups()
+    return written, checked
+
+
+def assignment():
+    """Return two exercises of notebook 01: for each the cell to write in, with its solution, and the test cell."""
+    cells = [nbformat.v4.new_code_cell("from cnnlab import check, hint, solution", id="imports")]
+    for exercise, points in POINTS.items():
+        right, (_, checked) = solution(exercise, without_attempt=True), written_and_checked(exercise)
+        cells += [
+            cell(f"write-{exercise}", f"### BEGIN SOLUTION\n{right}\n### END SOLUTION", solution=True),
+            cell(f"test-{exercise}", checked, grade=True, locked=True, points=points),
+        ]
     kernel = {"kernelspec": {"name": "cnnlab", "display_name": "cnnlab", "language": "python"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=kernel)
 
@@ -45,10 +61,13 @@ def test_the_autograder_gives_points_for_correct_answers_alone(tmp_path):
         "CNNLAB_GRADING": "1",
         "CNNLAB_COURSE": str(tmp_path / "mine"),
     }
-    course = tmp_path / "course"
-    for name in ("source/ps1", "submitted/ada/ps1", "submitted/bob/ps1", "submitted/cid/ps1"):
+    course, source = tmp_path / "course", assignment()
+    right = [str(solution(exercise, without_attempt=True)) for exercise in POINTS]
+    untouched = [written_and_checked(exercise)[0] for exercise in POINTS]
+    students = {"ada": right, "bob": [FUNCTION, right[1]], "cid": untouched, "dora": [right[0], "answer = 28"]}
+    for name in ("source/ps1", *(f"submitted/{student}/ps1" for student in students)):
         (course / name).mkdir(parents=True)
-    nbformat.write(assignment(26), course / "source/ps1/ps1.ipynb")
+    nbformat.write(source, course / "source/ps1/ps1.ipynb")
 
     def nbgrader(*words):
         done = subprocess.run([NBGRADER, *words], cwd=course, env=environment, capture_output=True, text=True)
@@ -56,12 +75,14 @@ def test_the_autograder_gives_points_for_correct_answers_alone(tmp_path):
 
     nbgrader("generate_assignment", "ps1", "--create")
     released = nbformat.read(course / "release/ps1/ps1.ipynb", as_version=4)
-    for student, answer in {"ada": "answer = 26", "bob": "answer = 28", "cid": "answer = ..."}.items():
-        released.cells[1].source = answer
+    assert "BEGIN SOLUTION" not in "".join(each.source for each in released.cells)
+    for student, answers in students.items():
+        for place, answer in zip((1, 3), answers, strict=True):
+            released.cells[place].source = answer
         nbformat.write(released, course / f"submitted/{student}/ps1/ps1.ipynb")
     nbgrader("autograde", "ps1", "--create")
     nbgrader("export")
     with open(course / "grades.csv", newline="") as file:
         scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
-    assert scores == {"ada": 2.0, "bob": 0.0, "cid": 0.0}
+    assert scores == {"ada": 5.0, "bob": 2.0, "cid": 0.0, "dora": 3.0}
     shutil.rmtree(course)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from cnnlab import check
 from cnnlab.course.student_functions import Mistake, try_function
 from cnnlab.course.time_limit import OutOfTime, time_limit
 
@@ -57,6 +58,15 @@ def test_a_loop_that_catches_everything_is_stopped(name):
     assert signal.getsignal(signal.SIGINT) is handler
     assert sys.gettrace() is tracing
     assert threading.active_count() == before
+
+
+def test_check_stops_an_endless_answer_after_five_seconds():
+    def relu(values):
+        while True:
+            values = values + 1
+
+    words = "Your function was stopped after 5 seconds. Does its loop end? Tried with a tensor of shape (7,)."
+    assert check("05a-relu", relu).message == words
 
 
 def test_what_cleans_up_is_left_alone():

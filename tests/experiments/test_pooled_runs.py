@@ -5,24 +5,25 @@ import errno
 import os
 import shutil
 import warnings
+import zipfile
 
 import pytest
 from tiny_sweeps import TINY
 
 from cnnlab import ConfigError, grid, load_runs, noise_floor, sweep
 from cnnlab.experiments.pooled_runs import find_stores, pool_runs
+from cnnlab.experiments.store import Store
 
 
 @pytest.fixture(scope="module")
 def klass(tmp_path_factory):
-    """Return a folder with the stores of three students, one of them a .zip, and other files beside them."""
+    """Return a folder with the stores of three students, one of them a .zip, and files of other kinds beside them."""
     folder = tmp_path_factory.mktemp("class")
     for name, seed in {"ada": 0, "bob": 1, "cid": 2}.items():
         sweep(grid(TINY, seed=[seed]), folder / name, workers=1, progress=False)
     shutil.make_archive(str(folder / "bob"), "zip", folder / "bob")
     shutil.rmtree(folder / "bob")
     (folder / "notes.txt").write_text("who is missing?")
-    (folder / "empty").mkdir()
     (folder / ".hidden").mkdir()
     return folder
 
@@ -121,11 +122,52 @@ def test_a_pipe_in_a_class_is_not_waited_for(own_class, name):
         assert len(load_runs(own_class)) == 3
 
 
-def test_nothing_there_is_said(klass, tmp_path):
-    assert len(load_runs(klass / "empty")) == 0
-    (tmp_path / "photos").mkdir()
-    with pytest.warns(UserWarning, match="holds no run; is it the right folder"):
+def test_what_a_class_has_handed_in_without_a_run_is_named(klass, tmp_path):
+    folder = tmp_path / "class"
+    shutil.copytree(klass / "ada", folder / "ada")
+    shutil.copytree(klass / "cid", folder / "dora" / "runs" / "dora")  # one folder too deep
+    (folder / "eve").mkdir()
+    (folder / "fay.7z").write_bytes(b"7z")
+    (folder / "gus.RAR").write_bytes(b"Rar!")
+    (folder / "notes.txt").write_text("who is missing?")
+    words = r"^dora, eve, fay.7z and 1 more: without a run that can be read, so left out; give the folder that sweep "
+    with pytest.warns(UserWarning, match=words) as warned:
+        assert [run.experiment.seed for run in load_runs(folder)] == [0]
+    assert warned[0].filename == __file__
+
+
+NOTHING = {
+    "nothing": [], "a notebook": ["06.ipynb"], "a page": ["report.html"], "a .rar": ["ada.rar"],
+    "a .7z": ["ada.7z"], "a folder": ["photos/cat.png"], "an empty .zip": ["ada.zip"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", NOTHING)
+def test_a_folder_without_a_run_is_named(content, tmp_path):
+    for name in NOTHING[content]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        if name.endswith(".zip"):
+            zipfile.ZipFile(tmp_path / name, "w").close()
+        else:
+            (tmp_path / name).write_bytes(b"other")
+    with pytest.warns(UserWarning, match="holds no run; is it the right folder") as warned:
         assert len(load_runs(tmp_path)) == 0
+    assert [str(each.message).split(" holds")[0] for each in warned] == [str(tmp_path)]
+    assert warned[0].filename == __file__
+
+
+def test_a_store_without_a_run_is_named_in_a_list_too(klass, tmp_path):
+    zipfile.ZipFile(tmp_path / "bob.zip", "w").close()
+    with pytest.warns(UserWarning, match=r"bob\.zip holds no run"):
+        assert len(load_runs([klass / "ada", tmp_path / "bob.zip"])) == 1
+
+
+def test_a_sweep_that_trains_its_first_run_may_be_looked_at(tmp_path):
+    Store(tmp_path / "runs").prepare()
+    assert len(load_runs(tmp_path / "runs")) == 0
+
+
+def test_what_can_be_no_store_is_refused(klass, tmp_path):
     with pytest.raises(ConfigError, match="the list is empty"):
         load_runs([])
     with pytest.raises(ConfigError, match="nowhere does not exist"):

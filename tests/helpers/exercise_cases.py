@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from said import find_translated
 
 from cnnlab.course.answer_values import as_number, is_attempted
 from cnnlab.course.practice import find_exercise
+
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
+CHOICES = re.compile(r"Choose one of [^.]+\.")  # names all of them
 
 
 class Case(NamedTuple):
@@ -49,7 +52,22 @@ def run_case(name: str, case: Case) -> None:
 
 
 def gives_away(words: str, right: object) -> bool:
-    """Return whether the words say the right number."""
+    """Return whether the words say the right answer: a number, a text, all parts of a list, or a part of a dict."""
+    if isinstance(right, Mapping):
+        return any(gives_away(words, part) for part in right.values())
+    words = CHOICES.sub("", words)
+    end = 0
+    for part in right if isinstance(right, (list, tuple)) else [right]:
+        end = next((place for place in _ends(words, part) if place > end), None)
+        if end is None:
+            return False
+    return end > 0
+
+
+def _ends(words: str, right: object) -> list[int]:
+    """Return where the words have just said a number or a text."""
+    if isinstance(right, str):
+        return [said.end() for said in re.finditer(rf"(?<!\w){re.escape(right)}(?!\w)", words, re.IGNORECASE)]
     number = as_number(right)
-    digits = re.findall(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?!\w)", words)
-    return number is not None and any(abs(float(each.replace(",", "")) - number) < 1e-9 for each in digits)
+    said = NUMBER.finditer(words) if number is not None else ()
+    return [each.end() for each in said if abs(float(each[0].replace(",", "")) - number) < 1e-9]

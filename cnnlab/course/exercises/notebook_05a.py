@@ -16,7 +16,7 @@ from cnnlab.course.references.signals import (
     RELU_MISTAKES,
     OddNetwork,
     dead_units,
-    make_outputs,
+    make_all_outputs,
     outputs_of,
     relu,
     relu_backward,
@@ -47,29 +47,28 @@ def _wrong_relu_backward(answer: object) -> str | None:
 
 
 def _wrong_dead_units(answer: object) -> str | None:
-    def trials(generator: torch.Generator) -> list[tuple]:
-        return [(make_outputs(generator, is_map=is_map),) for is_map in (False, True, True, False)]
-
-    return wrong_function(answer, dead_units, trials, known=DEAD_MISTAKES)
+    return wrong_function(answer, dead_units, make_all_outputs, known=DEAD_MISTAKES)
 
 
-def _hook_trial(generator: torch.Generator) -> tuple[OddNetwork, nn.Module, Tensor]:
-    channels, height, seed = (int(torch.randint(1, high, (), generator=generator)) for high in (4, 5, 9999))
-    height += 4
-    network = OddNetwork(channels, seed)
-    return network, network.first, torch.randn(2, channels, height, height + 2, generator=generator)
+def _hook_trials(generator: torch.Generator) -> list[tuple[OddNetwork, nn.Module, Tensor]]:
+    """Return a network, a layer of it, and images, twice: the first layer that runs, and the second."""
+    trials = []
+    for name, channels in (("first", int(torch.randint(1, 4, (), generator=generator))), ("squeeze", 3)):
+        height, seed = (int(torch.randint(5, high, (), generator=generator)) for high in (9, 9999))
+        network = OddNetwork(channels, seed)
+        trials.append(
+            (network, getattr(network, name), torch.randn(2, channels, height, height + 2, generator=generator))
+        )
+    return trials
 
 
 def _wrong_hook(answer: object) -> str | None:
-    words = wrong_function(
-        answer, outputs_of, lambda generator: [_hook_trial(generator) for _ in range(2)], known=HOOK_MISTAKES
-    )
-    return words or _wrong_manners(answer)
+    return wrong_function(answer, outputs_of, _hook_trials, known=HOOK_MISTAKES) or _wrong_manners(answer)
 
 
 def _wrong_manners(answer: object) -> str | None:
     """Find what a function that returns the right output leaves behind, or takes away."""
-    network, layer, images = _hook_trial(torch.Generator().manual_seed(0))
+    network, layer, images = _hook_trials(torch.Generator().manual_seed(0))[0]
     others = [layer.register_forward_hook(lambda *_: None), network.last.register_forward_hook(lambda *_: None)]
     try:
         result = try_function(answer, network, layer, images)  # pyright: ignore[reportArgumentType]

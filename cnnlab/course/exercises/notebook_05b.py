@@ -52,11 +52,13 @@ def _wrong_share(answer: object) -> str | None:
 
 def _wrong_saliency_map(answer: object) -> str | None:
     def trials(generator: torch.Generator) -> list[tuple]:
-        cases = []
+        cases, labels = [], []
         for channels, height, width in ((1, 6, 4), (3, 5, 7), (1, 4, 5)):
-            seed, label = (int(torch.randint(0, high, (), generator=generator)) for high in (9999, 5))
-            network = CurvedNetwork((channels, height, width), seed)
-            cases.append((network, torch.randn(1, channels, height, width, generator=generator), label))
+            network = CurvedNetwork((channels, height, width), int(torch.randint(0, 9999, (), generator=generator)))
+            image = torch.randn(1, channels, height, width, generator=generator)
+            order = network(image).argsort().flatten().tolist()  # from the lowest logit to the highest
+            labels.append(next(label for label in order[1:-1] if label not in labels))
+            cases.append((network, image, labels[-1]))
         return cases
 
     def second_map(*inputs: Any) -> Any:
@@ -90,7 +92,7 @@ def _wrong_occlusion(answer: object) -> str | None:
     def trials(generator: torch.Generator) -> list[tuple]:
         return [
             (curved_score(shape, generator), torch.randn(shape, generator=generator), side)
-            for shape, side in (((6, 4), 2), ((3, 9), 3), ((8, 4), 4))
+            for shape, side in (((12, 10), 2), ((3, 9), 3), ((8, 4), 4))  # of 30 squares, a few speak against
         ]
 
     return wrong_function(answer, occlusion, trials, known=OCCLUSION_MISTAKES)

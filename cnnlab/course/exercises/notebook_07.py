@@ -35,6 +35,7 @@ def _wrong_epochs(answer: object) -> str | None:
         ([67950, 31500], "The two numbers are swapped: trained once first."),
         ([31500, 157500], "You let each of the 450 runs go on for 350 epochs. Most of them are shorter."),
         ([157500, 157500], "You let each of the 450 runs go on for 350 epochs. Most of them are shorter."),
+        ([157500, 67950], "You let each of the 450 runs be trained by itself, to 350 epochs. Which are one training?"),
         ([6300, 13590], "You have counted each configuration once. There are five seeds."),
         ([31500, 31500], "The second number is of runs that share nothing: the short ones are trained by themselves."),
         ([31500, 13590], "In the second number the seeds are missing."),

@@ -57,6 +57,7 @@ def _wrong_brier(answer: object) -> str | None:
         0.06: "That would be the score if you had been right.",
         0.04: "That would be your own answer's part if you had been right.",
         1.45: "The third answer has a square as well: it got a tenth, and did not come true.",
+        0.65: "What came true has a square as well, and the largest one: you gave it a tenth.",
         0.81: "That is the part of what came true alone. There are three squares.",
         0.4866667: "That is the mean of the three squares. Add them up.",
         1.28: "You gave the rest to one of the other answers. It is shared between both.",

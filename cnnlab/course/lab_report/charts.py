@@ -30,6 +30,7 @@ MOST_CELLS = (7, 20)  # of a heat map
 BESIDE = 3  # panels in a line of a gallery whose settings make no grid
 MOST_LINES = 16  # of such a gallery
 COMPARISONS = 4  # in an image
+WIDTH = 7.2  # of the page, in inches
 
 
 def gallery(design: Design, metric: str) -> Picture:
@@ -106,7 +107,10 @@ def estimation(caption: str, judged: list[Judged]) -> Picture:
 
 
 def _comparisons(named: list[tuple[str, Comparison]]) -> Axes:
-    return plot_comparison(named[0][1]) if len(named) == 1 else plot_comparisons(dict(named))[0]
+    ax = plot_comparison(named[0][1]) if len(named) == 1 else plot_comparisons(dict(named))[0]
+    figure = whole_figure(ax)
+    figure.set_figwidth(max(WIDTH, figure.get_figwidth()))  # else the numbers of small differences lie on each other
+    return ax
 
 
 def noise(design: Design, at: str) -> Picture:

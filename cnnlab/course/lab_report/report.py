@@ -121,7 +121,7 @@ def lab_report(
         If there are no runs, an answer belongs to no question, or the page can't be written.
 
     >>> lab_report(load_runs(bank("experiment_b")), "report.html", author="Ada", answers={"loss": "At epoch **9** …"})
-    report.html: 21 pictures, 22 questions, 1 answered
+    report.html: 25 pictures, 22 questions, 1 answered
     """
     path = check_page(path)
     for name, words in (("title", title), ("author", author)):

@@ -29,6 +29,10 @@ SGD_MISTAKES = (
         "You divide by the gradient's norm. SGD takes the gradient as it is.",
     ),
     (lambda weights, gradients, rate: weights * (1 - rate * gradients), "You multiply the weights by something."),
+    (
+        lambda weights, gradients, rate: weights - rate * gradients.mean(),
+        "All your weights take the step of the mean gradient. Each has a gradient of its own.",
+    ),
 )
 
 
@@ -97,6 +101,16 @@ MOMENTUM_MISTAKES = (
             weights - rate * (velocity + gradients), velocity + gradients,
         ),
         "Your velocity never fades: a share of it is kept, not all.",
+    ),
+    (
+        lambda weights, gradients, velocity, rate, momentum: (
+            weights - rate * momentum * (velocity + gradients), momentum * (velocity + gradients),
+        ),
+        "You multiply the gradient by momentum, too. It is the old velocity alone that fades.",
+    ),
+    (
+        lambda *inputs: momentum_step(*inputs)[::-1],
+        "You return the velocity first. Return the weights, and then the velocity.",
     ),
 )  # fmt: skip
 

@@ -72,6 +72,10 @@ SALIENCY_MISTAKES = (
         "You add up the colours. The map must have the shape of the image.",
     ),
     (lambda model, image, label: model(image)[0, label], "That is the logit itself. Ask how much it moves."),
+    (
+        lambda model, image, label: saliency_map(model, image, label) / saliency_map(model, image, label).abs().max(),
+        "You divide by the largest value, as pictures do. Return the gradient as it is.",
+    ),
 )
 
 
@@ -115,6 +119,10 @@ def smoothgrad(gradient: Callable[[Tensor], Tensor], image: Tensor, noise: Tenso
 
 SMOOTHGRAD_MISTAKES = (
     (lambda gradient, image, noise: gradient(image), "That is the gradient of the image alone, without any noise."),
+    (
+        lambda gradient, image, noise: gradient(image + noise).median(0, keepdim=True).values,
+        "That is the median of the maps. Take their mean.",
+    ),
     (
         lambda gradient, image, noise: gradient(image + noise.mean(0, keepdim=True)),
         "You take the mean of the noise first. Take the mean of the maps.",

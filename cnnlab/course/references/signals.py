@@ -110,17 +110,34 @@ DEAD_MISTAKES = (
 )
 
 
-def make_outputs(generator: torch.Generator, *, is_map: bool) -> Tensor:
-    """Return random outputs of a ReLU in which a random number of units, at least one, is dead."""
-    images, units, height, width = (int(size) for size in torch.randint(3, 7, (4,), generator=generator))
-    shape = (images, units + 2, height, width + 1) if is_map else (images, units + 4)
+def make_outputs(generator: torch.Generator, *, dead: int, living: int, is_map: bool) -> Tensor:
+    """Return random outputs of a ReLU, of five images or more, in which so many units are dead, and no others.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+        Draws the outputs, and which units are dead.
+    dead, living : int
+        How many units are dead, and how many are not: three or more.
+    is_map : bool
+        Whether a unit is a whole map.
+    """
+    images, height, width = (int(size) for size in torch.randint(5, 9, (3,), generator=generator))
+    shape = (images, dead + living, height, width + 1) if is_map else (images, dead + living)
     outputs = torch.randn(shape, generator=generator).clamp(min=0)
-    outputs[0, 1], outputs[-1, 0] = 0.0, 1.0  # one unit is silent for the first image alone, and one is alive
-    outputs[:, 2 : 3 + int(torch.randint(0, 2, (), generator=generator))] = 0.0
-    outputs[1:, 1] = 0.5
-    outputs[:, -1] = 0.0
-    outputs[-1, -1].view(-1)[-1] = 0.001  # one unit says hardly anything, for one image at one place, and is alive
-    return outputs
+    outputs[0] += 0.1  # none is dead by chance
+    outputs[:, :3] = 0.0  # three answer one image alone, the first at one place, and hardly: they are alive
+    outputs[-1, 0].view(-1)[-1], outputs[0, 1], outputs[1, 2] = 0.001, 0.5, 0.5
+    outputs[:, living:] = 0.0
+    outputs[2 : 3 if is_map else 4] = 0.0  # nothing answers these images
+    return outputs[:, torch.randperm(dead + living, generator=generator)]
+
+
+def make_all_outputs(generator: torch.Generator) -> list[tuple[Tensor]]:
+    """Return outputs of fully connected layers and of convolutions, each with another number of dead units."""
+    dead, living = (1 + torch.randperm(4, generator=generator), 4 + torch.randperm(4, generator=generator))
+    kinds = zip(dead.tolist(), living.tolist(), (False, True, True, False), strict=True)
+    return [(make_outputs(generator, dead=count, living=alive, is_map=is_map),) for count, alive, is_map in kinds]
 
 
 def outputs_of(model: nn.Module, layer: nn.Module, images: Tensor) -> Tensor:
@@ -153,6 +170,11 @@ HOOK_MISTAKES = (
     ),
     (lambda model, layer, images: model(images).detach(), "That is what the whole network puts out."),
     (_inputs_of, "That is what goes into the layer. A hook gets the output as its third argument."),
+    (
+        lambda model, layer, images: layer(images).detach(),
+        "You send the images into the layer itself. It gets what the layers before it put out: hook it, and run the "
+        "model.",
+    ),
 )
 
 

@@ -7,7 +7,7 @@ from exercise_cases import Case, run_case
 from torch.nn import functional
 
 from cnnlab import activation_statistics, capture
-from cnnlab.course.references.signals import OddNetwork, dead_units, make_outputs, outputs_of, relu, relu_backward
+from cnnlab.course.references.signals import OddNetwork, dead_units, make_all_outputs, outputs_of, relu, relu_backward
 
 # --- A hook
 
@@ -118,7 +118,8 @@ CASES = {
             (with_hook(COPY), "stops with an error"),
             (with_hook(COPY, finish="layer._forward_hooks.clear()"), "somebody else"),
             (lambda model, layer, images: model(images).detach(), "whole network"),  # noqa: ARG005
-            (lambda model, layer, images: layer(images).clamp(min=0).detach(), "Keep a copy"),  # noqa: ARG005
+            (lambda model, layer, images: layer(images).detach(), "into the layer itself"),  # noqa: ARG005
+            (lambda model, layer, images: layer(images).clamp(min=0).detach(), "values are wrong"),  # noqa: ARG005
             (with_hook(COPY, after="return kept"), "a dict of length 1"),
             (with_hook(COPY, after="return None"), "returns nothing"),
             (with_hook("output[0].detach().clone()"), "The shape must be"),
@@ -155,6 +156,10 @@ CASES = {
             (lambda outputs: sum((outputs == 0).all(3).all(2).all(0)), "stops with IndexError"),
             (lambda outputs: sum(by_loops(image[None]) for image in outputs), "of each image"),
             (lambda outputs: (outputs.transpose(0, 1).flatten(1).mean(1) < 0.01).sum(), "too large"),
+            (lambda outputs: by_loops(outputs[-1:]), "too large"),
+            (lambda outputs: 0, "too small"),  # noqa: ARG005
+            *((lambda outputs, count=count: count, "too ") for count in range(1, 5)),  # noqa: ARG005
+            (lambda outputs: outputs.shape[1] - 4, "too "),
         ],
     ),
     "05a-relu-backward": Case(
@@ -206,14 +211,22 @@ def test_answers_of_students(name):
     run_case(name, CASES[name])
 
 
-@pytest.mark.parametrize("is_map", [False, True])
-def test_the_references_agree_with_torch_and_the_package(is_map):
+def test_each_draw_has_one_two_three_and_four_dead_units_and_the_others_speak():
     generator = torch.Generator().manual_seed(0)
-    for _ in range(20):
-        outputs = make_outputs(generator, is_map=is_map)
-        statistics = activation_statistics(torch.nn.Sequential(torch.nn.ReLU()), outputs) if is_map else None
-        assert dead_units(outputs) == by_loops(outputs) >= 1
-        if statistics is not None:
+    for _ in range(50):
+        trials = [outputs for (outputs,) in make_all_outputs(generator)]
+        assert sorted(map(dead_units, trials)) == sorted(map(by_loops, trials)) == [1, 2, 3, 4]
+        for outputs in trials:
+            for image in range(len(outputs)):  # to leave out any of the first, second and last image makes a difference
+                others = torch.cat([outputs[:image], outputs[image + 1 :]])
+                assert by_loops(others) > by_loops(outputs) or image not in (0, 1, len(outputs) - 1)
+
+
+def test_the_references_agree_with_torch_and_the_package():
+    generator = torch.Generator().manual_seed(0)
+    for (outputs,) in make_all_outputs(generator):
+        if outputs.ndim == 4:
+            statistics = activation_statistics(torch.nn.Sequential(torch.nn.ReLU()), outputs)
             assert statistics["0"].dead == dead_units(outputs)
     values, gradients = torch.randn(3, 4, generator=generator), torch.randn(3, 4, generator=generator)
     torch.testing.assert_close(relu(values), functional.relu(values))

@@ -177,6 +177,76 @@ def test_a_treatment_that_does_not_help_is_refused_with_its_number(disease, chan
     assert mistake.endswith(".")
 
 
+STAYS, OTHER, HEALTHY_NUMBERS = "sign of the disease is still there", "has another one now", "The numbers look healthy"
+# What students try: longer, shorter, more images, other weights to begin with, a setting that is not the cause.
+WRONG = {
+    "healthy": {
+        ("learning_rate", 0.04): HEALTHY_NUMBERS, ("epochs", 1): HEALTHY_NUMBERS, ("seed", 3): HEALTHY_NUMBERS,
+        ("shuffle_labels", True): OTHER, ("train_size", 30): OTHER, ("initial_bias", -5.0): OTHER,
+    },
+    "learning rate too high": {
+        ("epochs", 1): STAYS, ("epochs", 20): STAYS, ("seed", 3): STAYS, ("train_size", 2000): STAYS,
+        ("learning_rate", 0.5): STAYS, ("learning_rate", 1e-5): OTHER,
+    },
+    "learning rate too low": {
+        ("epochs", 1): STAYS, ("epochs", 20): STAYS, ("seed", 3): STAYS, ("train_size", 2000): STAYS,
+        ("learning_rate", 0.0002): STAYS, ("learning_rate", 1.5): OTHER,
+    },
+    "dead ReLUs": {
+        ("epochs", 1): STAYS, ("learning_rate", 0.5): STAYS, ("seed", 3): STAYS, ("initial_bias", -4.0): STAYS,
+        ("train_size", 2000): STAYS, ("activation", "sigmoid"): OTHER,
+    },
+    "unnormalized input": {
+        ("epochs", 1): STAYS, ("learning_rate", 0.0001): STAYS, ("seed", 3): "diverged", ("initial_bias", 1.0): STAYS,
+        ("train_size", 2000): STAYS, ("activation", "sigmoid"): STAYS,
+    },
+    "shuffled labels": {
+        ("epochs", 1): STAYS, ("epochs", 20): STAYS, ("learning_rate", 0.01): STAYS, ("seed", 3): STAYS,
+        ("train_size", 2000): STAYS, ("new_validation_images", False): STAYS,
+    },
+    "vanishing gradients": {
+        ("epochs", 1): STAYS, ("learning_rate", 1.0): STAYS, ("seed", 3): STAYS, ("initial_bias", 1.0): STAYS,
+        ("train_size", 2000): STAYS, ("normalize", False): OTHER,
+    },
+    "equal weights": {
+        ("epochs", 1): STAYS, ("seed", 3): STAYS, ("learning_rate", 0.2): STAYS, ("initial_bias", 0.5): STAYS,
+        ("train_size", 2000): STAYS, ("activation", "sigmoid"): STAYS,
+    },
+    "gradients never zeroed": {
+        ("epochs", 1): HEALTHY_NUMBERS, ("epochs", 3): STAYS, ("learning_rate", 0.01): STAYS,
+        ("learning_rate", 0.001): STAYS, ("seed", 3): STAYS, ("train_size", 2000): STAYS,
+    },
+    "leaked validation images": {
+        ("epochs", 1): STAYS, ("epochs", 3): STAYS, ("seed", 3): STAYS, ("train_size", 2000): STAYS,
+        ("train_size", 500): STAYS, ("learning_rate", 0.1): STAYS,
+    },
+    "too few images": {
+        ("epochs", 1): STAYS, ("epochs", 20): STAYS, ("train_size", 60): STAYS, ("train_size", 20): STAYS,
+        ("seed", 3): STAYS, ("learning_rate", 0.01): STAYS,
+    },
+}  # fmt: skip
+SHORT = [(disease, name, value) for disease, tries in WRONG.items() for name, value in tries
+         if name == "epochs" and value <= 3]  # fmt: skip
+LONG = [(disease, name, value) for disease, tries in WRONG.items() for name, value in tries
+        if (disease, name, value) not in SHORT]  # fmt: skip
+
+
+def test_each_patient_has_six_wrong_treatments():
+    assert list(WRONG) == list(DISEASES)
+    assert {len(tries) for tries in WRONG.values()} == {6}
+
+
+@pytest.mark.parametrize(
+    ("disease", "name", "value"), [*SHORT, *(pytest.param(*each, marks=pytest.mark.slow) for each in LONG)]
+)
+def test_a_treatment_that_students_try_is_refused(disease, name, value):
+    number = NUMBERS[disease]
+    mistake = wrong_cure(number, treat(PATIENTS[number], **{name: value}))
+    assert mistake is not None
+    assert WRONG[disease][name, value] in mistake
+    assert disease == "healthy" or disease not in mistake
+
+
 def test_no_treatment_and_another_patient_are_refused():
     number = NUMBERS["dead ReLUs"]
     assert wrong_cure(number, PATIENTS[number]) == "This is the patient as admitted. Give what treat(…) returns."

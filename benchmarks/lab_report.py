@@ -81,7 +81,7 @@ def count_pages(pdf: bytes) -> int:
 
 def row(name: str, report: Report) -> str:
     """Return a report's line of the table. A report is made on one thread, so a busy machine is left out of account."""
-    is_reached = report.processor < MOST_SECONDS and report.megabytes < MOST_MEGABYTES
+    is_reached = report.seconds < MOST_SECONDS and report.megabytes < MOST_MEGABYTES
     return (
         f"| {name} | {report.seconds:.1f} | {report.processor:.1f} | {report.megabytes:.2f} | {report.pictures} | "
         f"{report.pages} | {'reached' if is_reached else 'NOT reached'} |"

@@ -47,7 +47,8 @@ def rank_stability(
     pandas.DataFrame
         One row for each setting, the best first. "wins" is the share of the drawings in which the setting comes first;
         settings that share the first place share the win. "wins_alone" is the share of single seeds in which it comes
-        first: with one run for each setting, it would have been the winner that often.
+        first: with one run for each setting, it would have been the winner that often. If any of these trainings
+        diverged, a last column "diverged" says how many of each setting.
 
     Raises
     ------
@@ -68,8 +69,12 @@ def rank_stability(
         raise ConfigError(f"rank_stability: {metric} has no best; rank by a loss or an accuracy, and compare {metric}")
     sign = 1 if higher_is_better(metric) else -1
     scores: dict[tuple, dict[int, float]] = {}  # setting → seed → score, of which the highest wins
+    diverged: set[tuple[tuple, int]] = set()  # settings with their seeds
     for run, settings in zip(runs, resolved, strict=True):
-        of_setting = scores.setdefault(tuple(settings[name] for name in varied), {})
+        setting = tuple(settings[name] for name in varied)
+        of_setting = scores.setdefault(setting, {})
+        if run.history.diverged:
+            diverged.add((setting, settings["seed"]))
         value = value_at(run, metric, at)
         if run.history.diverged and (value is None or at == "last"):
             of_setting[settings["seed"]] = -math.inf
@@ -88,6 +93,8 @@ def rank_stability(
         seeds=len(seeds), mean=np.where(np.isfinite(means), means, np.nan),
         wins=_wins(table[:, drawn].mean(axis=2)), wins_alone=_wins(table),
     )  # fmt: skip
+    counts = [sum((setting, key) in diverged for key in seeds) for setting in scores]
+    frame = frame.assign(diverged=counts) if any(counts) else frame
     return frame.sort_values("mean", ascending=sign < 0, ignore_index=True, kind="stable")
 
 

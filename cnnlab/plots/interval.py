@@ -39,6 +39,8 @@ def plot_interval(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     ax.plot(differences, [1] * len(differences), "o", color="0.6")
     ax.plot([level.low, level.high], [0, 0], color="0.1", linewidth=4, solid_capstyle="butt")
     label = f"{axis_label(comparison.metric)}:\n{level.level} minus {reference.level}"
+    count = sum(comparison.diverged.get(row.level, 0) for row in (reference, level))
+    label += f"\n{count} run{'s' * (count != 1)} diverged" if count else ""
     ax.set(xlabel=label, yticks=[0, 1], yticklabels=["interval", "seeds"], xlim=(-reach, reach), ylim=(-0.7, 1.7))
     ax.spines[["top", "right"]].set_visible(False)
     seeds = ", ".join(f"{difference:+.3f}" for difference in differences)

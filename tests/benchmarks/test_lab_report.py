@@ -15,9 +15,9 @@ def script(monkeypatch):
 
 
 def test_a_row_says_whether_both_targets_are_reached(script):
-    report = script.Report(seconds=32.34, processor=11.06, megabytes=2.345, pictures=25, pages=19)
-    assert script.row("B", report) == "| B | 32.3 | 11.1 | 2.35 | 25 | 19 | reached |"
-    for slow in (report._replace(processor=30.0), report._replace(megabytes=8.0)):
+    report = script.Report(seconds=12.34, processor=32.06, megabytes=2.345, pictures=25, pages=19)
+    assert script.row("B", report) == "| B | 12.3 | 32.1 | 2.35 | 25 | 19 | reached |"
+    for slow in (report._replace(seconds=30.0), report._replace(megabytes=8.0)):
         assert script.row("B", slow).endswith("| NOT reached |")
 
 

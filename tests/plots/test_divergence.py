@@ -12,6 +12,7 @@ from cnnlab.plots.curves import plot_curves
 from cnnlab.plots.gallery import plot_gallery
 from cnnlab.plots.grid import plot_grid
 from cnnlab.plots.history import plot_history
+from cnnlab.plots.interval import plot_interval
 from cnnlab.plots.noise_floor import plot_noise_floor
 from cnnlab.plots.summary import plot_summary
 
@@ -66,6 +67,8 @@ def test_a_ranking_puts_them_last_in_their_seeds(runs):
     ranking = rank_stability(runs, metric="validation_accuracy")
     assert ranking["kernel_size"].tolist() == [3, 5]
     assert ranking["wins_alone"].tolist() == pytest.approx([2 / 3, 1 / 3])
+    assert ranking["diverged"].tolist() == [0, 2]
+    assert "diverged" not in rank_stability(Runs(runs[:4]), metric="validation_accuracy")
     earlier = rank_stability(runs, metric="validation_accuracy", at="best")
     assert earlier["kernel_size"].tolist() == [5, 3]
 
@@ -89,6 +92,13 @@ def test_heat_map_noise_floor_and_picture_of_the_summary_say_it(runs):
     assert plot_noise_floor(runs.filter(kernel_size=3)).get_title() == ""
     names = [label.get_text() for label in plot_summary(runs.summary()).get_yticklabels()]
     assert names == ["3", "5 (2 diverged)"]
+
+
+def test_an_interval_says_how_many_of_its_runs_diverged(runs):
+    words = "validation accuracy (0–1):\n5 minus 3"
+    assert plot_interval(compare(runs, by="kernel_size")).get_xlabel() == f"{words}\n2 runs diverged"
+    sound = levels_of("kernel_size", {3: [0.5, 0.6, 0.55], 5: [0.7, 0.72, 0.69]}, epochs=1)
+    assert plot_interval(compare(Runs(sound), by="kernel_size")).get_xlabel() == words
 
 
 def test_a_training_that_recovered_is_not_named():

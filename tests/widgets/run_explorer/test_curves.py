@@ -57,6 +57,15 @@ def test_the_words_for_missing_insides_name_the_box_to_tick():
     panel.close()
 
 
+def test_the_legend_says_which_run_diverged():
+    sound, blown = train(BASE), train(BASE.replace(pooling="avg"))
+    blown.history.rows[-1]["train_loss"] = 1e6  # finite, and far above 1,000 times the loss of a guess
+    panel = RunExplorer([sound, blown])
+    legend = panel.plot.figure.axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["first run", "second: diverged"]
+    panel.close()
+
+
 def test_words_and_legend_of_a_short_training_without_insides_hide_nothing():
     panel = RunExplorer([train(BASE), train(BASE.replace(pooling="avg"))])
     losses, flow = panel.plot.figure.axes

@@ -11,9 +11,10 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-PAGE = 680  # pixels of height that cells can fill: a slide has a margin
+PAGE = 640  # pixels of height that cells can fill: a slide has a margin, and tables and long words take more than is estimated
 PROSE, CODE, PRINTED = (30, 102), (22, 118), (22, 104)  # the height of a line, and its letters
 BLANK, HEADING, AROUND = 20, 50, 41  # between paragraphs; a heading's line; above and below a cell's prose
+TABLE_ROW = 42
 PICTURE = (1200, 440)  # the largest width and height of a picture, where there is no room for more
 LEAST = 0.9  # of the width that a picture has on a slide of its own; if code leaves less, it gets one
 ENLARGED = 1.5  # the largest factor by which a picture may grow
@@ -92,13 +93,15 @@ def _output_height(output: Mapping[str, Any]) -> int:
         return round(size[1] * _smallest(*size)) + 20
     if "text/html" in data:
         page = "".join(data["text/html"])
-        return 0 if not page else 10 + 34 * max(2, sum(map(page.count, ("<tr", "<caption", "<p"))))
+        return 0 if not page else 10 + TABLE_ROW * max(2, sum(map(page.count, ("<tr", "<caption", "<p"))))
     return _lines("".join(output.get("text", data.get("text/plain", ""))).rstrip(), *PRINTED) + 22
 
 
 def _prose_height(line: str) -> int:
     if not line:
         return BLANK
+    if line.startswith("|"):
+        return TABLE_ROW
     return HEADING if line.startswith("#") else _lines(line, *PROSE)
 
 

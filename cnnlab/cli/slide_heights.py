@@ -11,7 +11,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-PAGE = 640  # pixels of height that cells can fill: a slide has a margin, and tables and long words take more than is estimated
+PAGE = 640  # pixels of height that cells can fill: a slide has a margin, and long words may take more lines
 PROSE, CODE, PRINTED = (30, 102), (22, 118), (22, 104)  # the height of a line, and its letters
 BLANK, HEADING, AROUND = 20, 50, 41  # between paragraphs; a heading's line; above and below a cell's prose
 TABLE_ROW = 42

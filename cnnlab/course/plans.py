@@ -75,11 +75,12 @@ def wrong_plan(
     if others := [getattr(experiment, by) for experiment in answer if getattr(experiment, by) not in wanted]:
         return say("{by}={level!r} is not part of the question.", by=by, level=others[0])
     return (
-        _what_else_moves(answer, groups, {by, "seed", *(shared or {})}, by)
+        _what_else_moves(answer, groups, {by, "seed", *(shared or {})}, by, other_images)
         or _unwanted_value(groups, wanted, shared or {})
         or _no_validation(answer)
+        or (_unlike_seeds(answer) if other_images else None)
         or _wrong_seeds(groups, by, used_seeds)
-        or (_wrong_images(answer) if other_images else None)
+        or (_same_images(answer) if other_images else None)
     )
 
 
@@ -89,9 +90,13 @@ def fixed_fields(experiment: Experiment, *free: str) -> dict[str, Any]:
 
 
 def _what_else_moves(
-    experiments: Sequence[Experiment], groups: dict[Any, list[Experiment]], free: Collection[str], by: str
+    experiments: Sequence[Experiment],
+    groups: dict[Any, list[Experiment]],
+    free: Collection[str],
+    by: str,
+    other_images: bool,
 ) -> str | None:
-    """Return in words which other field moves with the compared field, or by itself."""
+    """Return in words which other field moves with the compared field, or by itself; `data_seed` may, if asked for."""
     for name in FIELDS:
         values = {repr(experiment.resolved()[name]) for experiment in experiments}
         if name in free or len(values) == 1 or (name == "data_seed" and _is_paired(groups)):
@@ -99,6 +104,8 @@ def _what_else_moves(
         of_groups = [{repr(experiment.resolved()[name]) for experiment in group} for group in groups.values()]
         if any(group != of_groups[0] for group in of_groups):
             return say(MOVES_TOGETHER, name=name, by=by)
+        if other_images and name == "data_seed":
+            continue
         return say(TAKES_VALUES, name=name, count=len(values), by=by)
     if by == "kernel_size" and {experiment.padding for experiment in experiments} == {"valid"}:
         return say("Without padding the size of the maps and the number of parameters move together with kernel_size.")
@@ -152,9 +159,14 @@ def _no_validation(experiments: Sequence[Experiment]) -> str | None:
     return None
 
 
-def _wrong_images(experiments: Sequence[Experiment]) -> str | None:
+def _unlike_seeds(experiments: Sequence[Experiment]) -> str | None:
+    images = {experiment.data_seed for experiment in experiments}
+    if len(images) > 1 and any(experiment.data_seed != experiment.seed for experiment in experiments):
+        return say("data_seed is not equal to seed everywhere.")
+    return None
+
+
+def _same_images(experiments: Sequence[Experiment]) -> str | None:
     if len({experiment.data_seed for experiment in experiments}) == 1:
         return say("All have the same images. Let the images differ from seed to seed: data_seed decides them.")
-    if any(experiment.data_seed != experiment.seed for experiment in experiments):
-        return say("data_seed is not equal to seed everywhere.")
     return None

@@ -16,7 +16,7 @@ from cnnlab.widgets.web.live_plot import LivePlot
 
 MOST_STEPS = 200
 RATES = (*(float(f"{step}e{power}") for power in (-3, -2, -1, 0) for step in (1, 1.5, 2, 3, 5, 7)), 10.0)
-STEP_X, STEP_Y, FINE = 0.5, 0.25, 0.05  # of the start; a fine one where the surface's own start lies between steps
+STEP_X, STEP_Y = 0.5, 0.05  # of the start; the saddle's own start lies 0.05 beside its ridge
 MAP, LOSSES = (4.7, 3.5), (3.1, 3.5)  # inches: the map is wide, because the ravine is
 # The position of the axes, with room for their labels. To let matplotlib find it takes half the time.
 PLACES = {
@@ -113,8 +113,7 @@ class OptimizerExplorer(Panel):
         for slider, (low, high), start, step in sides:
             # All three in one message: between two messages the page would send back a start within the old limits.
             with slider.hold_sync(), slider.hold_trait_notifications():
-                slider.step = FINE if start % step else step
-                slider.min, slider.max, slider.value = low, high, start
+                slider.step, slider.min, slider.max, slider.value = step, low, high, start
 
     def _change_surface(self) -> None:
         self._draw_map()

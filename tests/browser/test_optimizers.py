@@ -107,7 +107,7 @@ def test_momentum_and_steps_and_start_obey_the_keyboard(page):
     press(page, "steps", "ArrowRight", 3)
     press(page, "start x", "ArrowRight", 2)
     press(page, "start y", "ArrowLeft", 2)
-    expect_words(page, "ravine", dict.fromkeys(NAMES, 0.1), momentum=0.85, steps=83, start=(-8, 1))
+    expect_words(page, "ravine", dict.fromkeys(NAMES, 0.1), momentum=0.85, steps=83, start=(-8, 1.4))
 
 
 def test_a_hidden_optimizer_goes_from_the_map_and_the_words(page):

@@ -95,7 +95,7 @@ def _wrong_lengths(answer: object) -> str | None:
         return say("After the shortest training Adam is not behind. Read the line of 5 epochs again.")
     if chosen - right:
         return say("At one of your lengths, taken by itself, the interval holds zero, or lies on the other side.")
-    return say("There is one more: go through all five lengths.")
+    return say("Not all are there: compare at each of the five lengths, by the validation accuracy.")
 
 
 def _wrong_images(answer: object) -> str | None:

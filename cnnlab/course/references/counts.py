@@ -33,7 +33,7 @@ CONFUSION_MISTAKES = (
     ),
     (
         lambda labels, answers, classes: confusion(labels, answers, classes).clamp(max=1),
-        "You set each place to 1. Count how often it occurs.",
+        "A pair that occurs several times counts once in your table. Count each time.",
     ),
     (
         lambda labels, answers, classes: confusion(labels, answers, classes).diag().diag(),

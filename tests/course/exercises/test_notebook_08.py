@@ -122,7 +122,7 @@ CASES = {
             (lambda labels, answers, classes: table_by_bincount(answers, labels, classes), "swapped"),
             (lambda *given: table_by_bincount(*given) / len(given[0]), "You return shares"),
             (rows_as_shares, "shares of each row"),
-            (lambda *given: table_with_zip(*given, step="="), "set each place to 1"),
+            (lambda *given: table_with_zip(*given, step="="), "counts once in your table"),
             (lambda *given: hits(*given).diag(), "mistakes are missing"),
             (lambda *given: table_by_bincount(*given) - hits(*given).diag(), "right answers are missing"),
             (hits, "diagonal alone"),

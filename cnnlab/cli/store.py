@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +37,9 @@ def open_store(name: str) -> Runs:
 
     >>> open_store("bank:experiment_b")
     """
-    return load_runs(bank(name.removeprefix(BANK)) if name.startswith(BANK) else name)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* holds no run")  # each command says it in a sentence of its own
+        return load_runs(bank(name.removeprefix(BANK)) if name.startswith(BANK) else name)
 
 
 def matching(runs: Runs, conditions: Sequence[str], *, option: str = "--where") -> Runs:

@@ -150,7 +150,8 @@ def unpack_tensors(content: bytes, name: str) -> tuple[dict[str, Tensor], dict[s
         size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + size]).get("__metadata__") or {}
     except (safetensors.SafetensorError, ValueError, RecursionError, KeyError, RuntimeError, AttributeError) as error:
-        if content[:2] == b"PK" or content[:1] == b"\x80":
+        # A safetensors file begins with the size of its header, which may look like the start of a pickle.
+        if content[8:9] != b"{" and (content[:2] == b"PK" or content[:1] == b"\x80"):
             problem = "is a pickle (.pt, .pth): opening one can run code, so it was not; use safetensors"
         else:
             problem = f"is damaged or no safetensors file ({error!s:.200}); save or copy it again"

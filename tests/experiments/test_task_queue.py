@@ -125,6 +125,7 @@ def test_two_sweeps_of_one_process_share_a_store(trained, tmp_path):
     def go(epochs):
         counts.append(len(quiet(grid(TINY, seed=range(6), epochs=epochs), tmp_path)))
 
+    Store(tmp_path).prepare()  # load_runs warns of a folder in which no sweep has begun
     threads = [threading.Thread(target=go, args=(epochs,)) for epochs in ([2], [1, 2])]
     for thread in threads:
         thread.start()

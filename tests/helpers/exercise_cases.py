@@ -65,7 +65,9 @@ def gives_away(words: str, right: object) -> bool:
 
 
 def _ends(words: str, right: object) -> list[int]:
-    """Return where the words have just said a number or a text."""
+    """Return where the words have just said a number, or a text of several words: one word stands in many sentences."""
+    if isinstance(right, str) and " " not in right.strip():
+        return []
     if isinstance(right, str):
         return [said.end() for said in re.finditer(rf"(?<!\w){re.escape(right)}(?!\w)", words, re.IGNORECASE)]
     number = as_number(right)

@@ -15,7 +15,7 @@ from cnnlab.course.exercise import Exercise
 from cnnlab.course.translation import FILES, fingerprint, read_translations
 
 TRANSLATED = {each.english for file in FILES for each in read_translations(file)}
-DESCRIBED = 0x4000000  # marks code with a docstring; before Python 3.13, the first constant of each function is its own
+DESCRIBED = 0x4000000  # marks code with a docstring; before Python 3.14, the first constant of each function is its own
 
 
 def strings_in(value: Any) -> set[str]:
@@ -25,7 +25,7 @@ def strings_in(value: Any) -> set[str]:
     if isinstance(value, types.FunctionType):
         return strings_in(inspect.unwrap(value).__code__)
     if isinstance(value, types.CodeType):
-        is_described = sys.version_info < (3, 13) or value.co_flags & DESCRIBED
+        is_described = sys.version_info < (3, 14) or value.co_flags & DESCRIBED
         first = 1 if is_described and not value.co_name.startswith("<") else 0  # not of a lambda or a comprehension
         return strings_in(value.co_consts[first:])
     if isinstance(value, Exercise):

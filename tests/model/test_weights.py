@@ -84,6 +84,15 @@ def test_weights_of_another_architecture_are_named(tmp_path):
         load_weights(build_cnn(3, channels=(16, 32, 8), hidden=64), path)
 
 
+def test_no_damaged_file_is_taken_for_a_pickle(tmp_path):
+    header = (
+        b'{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}'.ljust(127) + b"]"
+    )  # 128 = 0x80 bytes, as a pickle begins
+    (tmp_path / "a").write_bytes((128).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(DataError, match="is damaged or no safetensors file"):
+        read_tensors(tmp_path / "a")
+
+
 def test_no_sound_file_is_taken_for_a_pickle(tmp_path):
     """A safetensors file begins with its header's length, whose first byte may be that of a pickle."""
     path, starts = tmp_path / "tensors", set()

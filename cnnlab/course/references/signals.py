@@ -128,6 +128,7 @@ def make_outputs(generator: torch.Generator, *, dead: int, living: int, is_map: 
     outputs[0] += 0.1  # none is dead by chance
     outputs[:, :3] = 0.0  # three answer one image alone, the first at one place, and hardly: they are alive
     outputs[-1, 0].view(-1)[-1], outputs[0, 1], outputs[1, 2] = 0.001, 0.5, 0.5
+    outputs[-1, 3:] = 0.0  # so that the last image has more silent units than the first one
     outputs[:, living:] = 0.0
     outputs[2 : 3 if is_map else 4] = 0.0  # nothing answers these images
     return outputs[:, torch.randperm(dead + living, generator=generator)]

@@ -81,6 +81,8 @@ def make_pairs(generator: torch.Generator) -> list[tuple]:
     pairs = []
     for difference in (0.02, -0.03, 0.0):
         first = 0.85 + 0.03 * torch.randn(5, generator=generator)
-        second = first + difference + 0.01 * torch.randn(5, generator=generator)
+        noise = 0.01 * torch.randn(5, generator=generator)
+        noise[first.argmax()] = noise.min() - 0.005  # the best seed never has the largest difference
+        second = first + difference + noise
         pairs.append((first.tolist(), second.tolist()))
     return pairs

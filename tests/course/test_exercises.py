@@ -104,6 +104,7 @@ def test_words_that_give_an_answer_away_are_found(words, right):
         ("It is 1024.5, or 11024.", 1024),
         ("Choose one of 'report it', 'choose again'.", "report it"),
         ("You reported it.", "report it"),
+        ("Training is over.", "training"),
         ("60, then 180", [180, 60]),
         ("Give a list of the three names 'sgd', 'rmsprop' and 'adam'.", ["sgd", "adam", "rmsprop"]),
         ("Give a list.", []),

@@ -52,9 +52,14 @@ def run_case(name: str, case: Case) -> None:
 
 
 def gives_away(words: str, right: object) -> bool:
-    """Return whether the words say the right answer: a number, a text, all parts of a list, or a part of a dict."""
+    """Return whether the words say the right answer: a number, a text, all parts of a list, or a part of a dict.
+
+    A single word as the whole answer is not looked for: it stands in many sentences.
+    """
     if isinstance(right, Mapping):
         return any(gives_away(words, part) for part in right.values())
+    if isinstance(right, str) and " " not in right.strip():
+        return False
     words = CHOICES.sub("", words)
     end = 0
     for part in right if isinstance(right, (list, tuple)) else [right]:
@@ -65,9 +70,7 @@ def gives_away(words: str, right: object) -> bool:
 
 
 def _ends(words: str, right: object) -> list[int]:
-    """Return where the words have just said a number, or a text of several words: one word stands in many sentences."""
-    if isinstance(right, str) and " " not in right.strip():
-        return []
+    """Return where the words have just said a number or a text."""
     if isinstance(right, str):
         return [said.end() for said in re.finditer(rf"(?<!\w){re.escape(right)}(?!\w)", words, re.IGNORECASE)]
     number = as_number(right)

@@ -5,10 +5,13 @@ The public names are listed in `__init__.pyi`, where editors read them, too. Eac
 """
 
 import codecs
+import contextlib
 import io
 import sys
 
 import lazy_loader
+
+from cnnlab.cell_display import saying_that_torch_loads
 
 __version__ = "0.1.0"
 
@@ -24,7 +27,13 @@ def _public_names() -> dict[str, list[str]]:
     return {module: [name.split()[0] for name in names.strip("(), \n").split(",")] for module, _, names in parts}
 
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=_public_names())
+_load, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=_public_names())
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used; in a notebook, say so while PyTorch is loaded with it."""
+    with saying_that_torch_loads() if name in __all__ else contextlib.nullcontext():
+        return _load(name)
 
 
 def _describe_figures() -> None:

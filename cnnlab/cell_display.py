@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
+import sys
+from collections.abc import Iterator
 
 from cnnlab.formulas import without_formulas
+
+LOADING = "loading PyTorch: some seconds, longer the first time"
 
 
 def bundle(plain: str = "", html: str = "") -> dict[str, str]:
@@ -20,6 +25,23 @@ def display_of_the_cell():
     """
     cell = _cell()
     return None if cell is None else _display(cell)[0]
+
+
+@contextlib.contextmanager
+def saying_that_torch_loads() -> Iterator[None]:
+    """Show in a notebook's cell that PyTorch is being loaded, until the block is left; do nothing if it is there.
+
+    A bar that moves by itself stands beside the words: Python can't count while it imports.
+    """
+    display = None if "torch" in sys.modules or "IPython" not in sys.modules else display_of_the_cell()
+    if display is None:
+        yield
+        return
+    display.update(bundle(LOADING, f"<label><progress></progress> {LOADING}</label>"), raw=True)
+    try:
+        yield
+    finally:
+        display.update(bundle(), raw=True)
 
 
 def count_in_the_cell() -> int:

@@ -17,6 +17,7 @@ import cnnlab.training.progress
 from cnnlab import build_cnn, fit, load_data
 from cnnlab.training.progress import StepProgress, SweepProgress, TimeLeft, _Line, in_steps, time_in_words
 
+FIRST = {"first name": "from cnnlab import fit", "second name": "from cnnlab import predict"}
 SET_UP = """
 import threading
 import torch
@@ -271,7 +272,7 @@ def execute(folder):
     """Return the notebook of CELLS after a run in folder, and the texts that a student saw meanwhile."""
     cells = [
         nbformat.v4.new_code_cell(source.strip(), id=name.replace(" ", "-"), metadata={"name": name})
-        for name, source in ({"set up": SET_UP} | CELLS).items()
+        for name, source in (FIRST | {"set up": SET_UP} | CELLS).items()
     ]
     notebook = nbformat.v4.new_notebook(cells=cells)
     folder.mkdir()
@@ -296,6 +297,16 @@ def executed(folder):
 def outputs(notebook, name):
     (cell,) = [cell for cell in notebook.cells if cell.metadata["name"] == name]
     return cell.outputs
+
+
+def test_the_first_name_of_the_package_says_that_torch_is_loaded(executed):
+    notebook, texts = executed
+    shown = [text["text/plain"] for text in texts["first name"]]
+    assert shown == ["", "loading PyTorch: some seconds, longer the first time", ""]
+    assert "<progress></progress>" in texts["first name"][1]["text/html"]  # without a value the bar moves by itself
+    (display,) = outputs(notebook, "first name")
+    assert display.data == EMPTY
+    assert "second name" not in texts
 
 
 @pytest.mark.parametrize("name", LINES)

@@ -102,18 +102,28 @@ class Validation(DeviceWork):
         self.finite.copy_(torch.stack(finite).all(0))
 
 
-def record_graphs(work: list[DeviceWork]) -> None:
-    """Turn each item of work into a CUDA graph; if torch raises an error for one of them, all stay as they were."""
-    pool = torch.cuda.graph_pool_handle()
-    replays = [_record_graph(item.work, pool) for item in work]
+def record_graphs(work: list[DeviceWork], device: torch.device) -> None:
+    """Turn each item of work into a CUDA graph; if torch raises an error for one of them, all stay as they were.
+
+    Parameters
+    ----------
+    work : list of DeviceWork
+        What is recorded.
+    device : torch.device
+        The GPU on which the work's tensors lie. torch records on the current GPU unless it is told another one.
+    """
+    # The current stream is set, though it is current: torch before 2.9 leaves another one behind when a recording fails.
+    with torch.cuda.stream(torch.cuda.current_stream(device)):
+        pool, stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream(device)
+        replays = [_record_graph(item.work, pool, stream) for item in work]
     for item, replay in zip(work, replays, strict=True):
         item.replay = replay
 
 
-def _record_graph(work: Callable[[], None], pool) -> Callable[[], None]:
+def _record_graph(work: Callable[[], None], pool, stream: torch.cuda.Stream) -> Callable[[], None]:
     """Return a function that repeats the work; recording does none of it."""
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, pool=pool):
+    with torch.cuda.graph(graph, pool=pool, stream=stream):
         work()
     return graph.replay
 

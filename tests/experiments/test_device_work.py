@@ -1,5 +1,7 @@
 """The work of a device: losses, hits and finite weights, compared with torch's own and with a single network's."""
 
+import contextlib
+
 import pytest
 import torch
 from torch.nn import functional
@@ -67,20 +69,32 @@ def test_a_recorded_graph_is_run_in_place_of_the_work():
 @pytest.mark.parametrize("broken", [None, 0, 1, 2])
 def test_all_work_becomes_graphs_or_none_of_it(monkeypatch, broken):
     """Without a GPU: torch's recording is replaced by one that records nothing, or breaks at one item."""
+    second = torch.device("cuda:1")
+    current = []
     work = [DeviceWork() for _ in range(3)]
 
-    def record(method, pool):
+    @contextlib.contextmanager
+    def stream(chosen):
+        current.append(chosen)
+        yield
+        current.pop()
+
+    def record(method, pool, stream):
+        assert (current, stream) == ([("current", second)], ("new", second))
         place = [item.work for item in work].index(method)
         if place == broken:
             raise RuntimeError("operation not permitted when stream is capturing")
         return lambda: (place, pool)
 
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: "one pool for all")
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: ("new", device))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: ("current", device))
+    monkeypatch.setattr(torch.cuda, "stream", stream)
     monkeypatch.setattr(device_work, "_record_graph", record)
     if broken is None:
-        record_graphs(work)
+        record_graphs(work, second)
         assert [item.replay() for item in work] == [(place, "one pool for all") for place in range(3)]
     else:
         with pytest.raises(RuntimeError, match="stream is capturing"):
-            record_graphs(work)
+            record_graphs(work, second)
         assert [item.replay for item in work] == [None] * 3

@@ -54,10 +54,16 @@ def most_replicas(experiment: Experiment, device: torch.device) -> int:
     # Activations, their gradients, and copies of both; weights, gradients, Adam's two moments, and copies.
     numbers = 4 * batch * outputs + 6 * weights
     masks = (experiment.train_size or 50_000) * experiment.hidden if experiment.dropout else 0
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
+    free = _free_on_gpu(device) if device.type == "cuda" else free_memory()
     if free is None:
         return MOST_REPLICAS
     return min(MOST_REPLICAS, max(1, int(0.7 * free / (4 * numbers + masks))))
+
+
+def _free_on_gpu(device: torch.device) -> int:
+    """Return the free memory of a GPU in bytes, with what torch keeps of it for later use."""
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + kept
 
 
 def train_replicas(
@@ -112,7 +118,8 @@ class _Training:
     def __init__(self, payloads: list[dict[str, Any]], device: torch.device, dtype: torch.dtype, graphs: bool) -> None:
         start = time.perf_counter()
         experiments = [Experiment(**payload["experiment"]) for payload in payloads]
-        data = {experiment.of_data(): load_once(experiment) for experiment in experiments}
+        first_of_data = {experiment.of_data(): experiment for experiment in experiments}
+        data = {key: load_once(experiment) for key, experiment in first_of_data.items()}
         replicas = [
             Replica(place, experiment, payload, data[experiment.of_data()], device)
             for place, (experiment, payload) in enumerate(zip(experiments, payloads, strict=True))
@@ -215,7 +222,7 @@ class _Training:
     def _record_graphs(self) -> None:
         """Turn the steps into CUDA graphs; if that fails for any reason, warn, and go on without graphs."""
         try:
-            record_graphs([*self.steps.values(), self.validate])
+            record_graphs([*self.steps.values(), self.validate], self.device)
         except Exception as error:
             self.graphs = False
             warnings.warn(f"no CUDA graphs, so this takes longer: {error}", stacklevel=2)

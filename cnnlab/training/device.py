@@ -42,5 +42,6 @@ def what_to_try(batch_size: int) -> str:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Return whether Python or torch has raised this error because memory ran out, on the processor or on a GPU."""
-    known = ("can't allocate memory", "not enough memory")  # the words of torch's allocator on the CPU
+    # The words of torch's allocator on the processor; of CUDA, Apple's GPUs, cuBLAS and cuDNN.
+    known = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(words in str(error) for words in known)

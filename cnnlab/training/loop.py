@@ -1,7 +1,7 @@
 """The loop of a training: epoch after epoch, batch after batch.
 
 It is fast for four reasons: images stay in memory, weights lie channels_last, nothing waits for the device within an
-epoch, and `compute_logits` saves memory traffic.
+epoch (but for the mask of dropout, which is drawn on the processor), and `compute_logits` saves memory traffic.
 """
 
 from __future__ import annotations

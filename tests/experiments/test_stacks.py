@@ -101,8 +101,25 @@ def test_stacks_are_no_larger_than_asked_for_and_than_memory_allows(stacked, mon
     stacked.clear()
     sweep(five, replicas=9, progress=False)
     assert stacked == [1] * 5
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (4_000_000_000, 80_000_000_000))  # free, in all
+    # A GPU with 3 GB free beside 5 GB that torch keeps, 4 GB of them in use: 4 GB can be had.
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (3_000_000_000, 80_000_000_000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _device: 5_000_000_000)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _device: 4_000_000_000)
     assert most_replicas(large, torch.device("cuda")) == few
+
+
+def test_each_data_set_of_a_stack_is_loaded_once(monkeypatch):
+    loaded = []
+    load = cnnlab.experiments.replicas.load_once
+
+    def counted(experiment):
+        loaded.append(experiment.data_seed)
+        return load(experiment)
+
+    monkeypatch.setattr(cnnlab.experiments.replicas, "load_once", counted)
+    settings = grid(TINY.replace(epochs=1), learning_rate=[0.01, 0.02], data_seed=range(3))
+    sweep(settings, replicas=6, progress=False)
+    assert sorted(loaded) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])

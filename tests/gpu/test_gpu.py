@@ -19,6 +19,7 @@ from cnnlab.comparison.compare import compare
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.replicas import train_replicas
 from cnnlab.experiments.run import run
 from cnnlab.experiments.sweep import grid, sweep
 from cnnlab.interpret.activations import activation_statistics
@@ -147,6 +148,27 @@ def test_a_sweep_there_records_what_it_records_here(tmp_path):
     assert alone.environment == there[0].history.environment
     with pytest.warns(UserWarning, match="differ in device"):
         compare([there[0], here[1]], by="optimizer", along="learning_rate")
+
+
+@pytest.mark.skipif(PRETENDS, reason="a pretend GPU records no graphs")
+@pytest.mark.filterwarnings("error:no CUDA graphs")
+def test_graphs_change_no_bit_though_the_network_shrinks_and_replicas_stop_early():
+    base = Experiment(train_size=100, validation_size=50, channels=(3, 4), hidden=8, dropout=0.2, epochs=6)
+    short = grid(base.replace(epochs=1), seed=range(3))  # after one epoch more than half of the replicas have ended
+    experiments = [*short, base, base.replace(seed=4, optimizer="sgd"), base.replace(seed=5, learning_rate=0.1)]
+    patient = [base.replace(seed=seed, learning_rate=0.1, patience=1, epochs=20) for seed in range(3)]
+    for stack in (experiments, patient):
+        payloads = [{"experiment": experiment.to_dict(), "snapshots": []} for experiment in stack]
+        histories = []
+        for graphs in (True, False):
+            runs = {}
+            for ended in train_replicas(payloads, DEVICE, graphs=graphs):
+                runs |= ended
+            histories.append([runs[place].history for place in range(len(stack))])
+        for recorded, plain in zip(*histories, strict=True):
+            assert recorded.stopped_by == plain.stopped_by
+            for name in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"):
+                assert recorded[name] == plain[name], name
 
 
 def test_a_mix_of_devices_is_refused():

@@ -56,4 +56,7 @@ def test_what_to_try_when_memory_ran_out():
     assert what_to_try(64) == "out of memory with batch_size=64; try batch_size=32"
     assert what_to_try(1) == "out of memory with batch_size=1; take fewer or smaller images"
     assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried"))
+    assert is_out_of_memory(RuntimeError("CUDA error: out of memory"))
+    assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 18 GB)"))
+    assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
     assert not is_out_of_memory(RuntimeError("something else"))

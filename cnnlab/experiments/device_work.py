@@ -112,7 +112,7 @@ def record_graphs(work: list[DeviceWork], device: torch.device) -> None:
     device : torch.device
         The GPU on which the work's tensors lie. torch records on the current GPU unless it is told another one.
     """
-    # The current stream is set, though it is current: torch before 2.9 leaves another one behind when a recording fails.
+    # The current stream is set once more: after a recording that fails, torch may leave another one behind.
     with torch.cuda.stream(torch.cuda.current_stream(device)):
         pool, stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream(device)
         replays = [_record_graph(item.work, pool, stream) for item in work]

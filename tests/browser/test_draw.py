@@ -295,7 +295,7 @@ def test_it_fits_wide_and_narrow_pages_in_both_themes(page, theme, width):
     page.set_viewport_size({"width": width, "height": 2400})
     draw_seven(page)
     expect(status(page)).to_contain_text("3×3 max reads 7")
-    panel = page.locator(".jp-OutputArea-output").first
+    panel = page.locator(".jp-OutputArea-output:has(.cnnlab-panel)").first
     browser.wait_for(page, lambda: panel.evaluate("panel => panel.scrollWidth - panel.clientWidth") == 0)
     boxes = [
         sheet(page).bounding_box()["width"],

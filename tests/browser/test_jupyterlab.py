@@ -183,8 +183,8 @@ def test_tab_alone_reaches_every_control_and_each_has_a_name(page):
 def test_it_fits_a_narrow_page_in_both_themes(page, theme, is_dark):
     browser.use_theme(page, theme)
     page.set_viewport_size({"width": 800, "height": 1700})
-    page.wait_for_function("() => document.querySelector('.jp-OutputArea-output').clientWidth < 500")
-    panel = page.locator(".jp-OutputArea-output").first
+    page.wait_for_function("() => document.querySelector('.jp-OutputArea-output:has(.cnnlab-panel)').clientWidth < 500")
+    panel = page.locator(".jp-OutputArea-output:has(.cnnlab-panel)").first
     assert panel.evaluate("panel => panel.scrollWidth - panel.clientWidth") == 0
     pictures = panel.locator(".cnnlab-frame")
     assert min(picture.bounding_box()["width"] for picture in pictures.all()) > 160  # in two rows

@@ -143,8 +143,8 @@ def test_an_exception_is_shown_in_red_and_as_text(page):
 def test_it_fits_a_narrow_page_in_both_themes(page, theme):
     browser.use_theme(page, theme)
     page.set_viewport_size({"width": 800, "height": 1500})
-    page.wait_for_function("() => document.querySelector('.jp-OutputArea-output').clientWidth < 500")
-    panel = page.locator(".jp-OutputArea-output").first
+    page.wait_for_function("() => document.querySelector('.jp-OutputArea-output:has(.cnnlab-panel)').clientWidth < 500")
+    panel = page.locator(".jp-OutputArea-output:has(.cnnlab-panel)").first
     assert panel.evaluate("panel => panel.scrollWidth - panel.clientWidth") == 0
     labels = panel.locator(".widget-label")
     assert labels.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth).length") == 0
@@ -152,5 +152,5 @@ def test_it_fits_a_narrow_page_in_both_themes(page, theme):
     assert len(plots) == 2
     assert min(plot.bounding_box()["width"] for plot in plots) > 300
     page.set_viewport_size({"width": 1280, "height": 1500})
-    page.wait_for_function("() => document.querySelector('.jp-OutputArea-output').clientWidth > 700")
+    page.wait_for_function("() => document.querySelector('.jp-OutputArea-output:has(.cnnlab-panel)').clientWidth > 700")
     assert labels.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth).length") == 0

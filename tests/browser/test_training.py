@@ -173,14 +173,14 @@ def test_labels_are_whole_and_sliders_long_on_a_page_of_any_width(lab):
     # no label is cut, and every slider is long enough to be moved, on a page of any width
     for width in (1600, 1280, 800, 640):
         lab.set_viewport_size({"width": width, "height": 800})
-        browser.wait_until_still(lab.locator(".jp-OutputArea-output").first)
+        browser.wait_until_still(lab.locator(".jp-OutputArea-output:has(.cnnlab-panel)").first)
         assert lab.evaluate(CUT) == []
         assert lab.evaluate(SHORTEST_SLIDER) > 40
 
 
 def test_every_control_has_a_name(lab):
     for role in ("slider", "combobox", "textbox", "checkbox"):
-        for control in lab.locator(".jp-OutputArea-output").first.get_by_role(role).all():
+        for control in lab.locator(".jp-OutputArea-output:has(.cnnlab-panel)").first.get_by_role(role).all():
             named = control.get_attribute("aria-label") or control.evaluate("e => e.labels?.[0]?.textContent")
             assert named, control.evaluate("e => e.outerHTML")
 

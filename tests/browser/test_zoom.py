@@ -63,7 +63,7 @@ def test_every_panel_fits_a_zoomed_and_a_narrow_page(lab, width, files):
     lab.set_width(width)
     show_files(lab, files == "shown")
     assert lab.evaluate("[innerWidth, devicePixelRatio]") == [width, 2]
-    browser.wait_until_still(lab.locator(".jp-OutputArea-output").first)
+    browser.wait_until_still(lab.locator(".jp-OutputArea-output:has(.cnnlab-panel)").first)
     faults = {}
     for place, name in enumerate(CELLS):
         outputs = lab.locator(".jp-CodeCell").nth(place).locator(".jp-OutputArea-output")

@@ -53,6 +53,10 @@ def test_every_module_that_a_page_names_can_be_imported(page):
             importlib.import_module(name)
 
 
+def test_pages_name_modules():
+    assert any(named_modules((REPOSITORY / page).read_text(encoding="utf-8")) for page in PAGES)
+
+
 def test_contributing_has_the_map_as_it_is():
     text = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
     paths = named_paths(text)

@@ -4,6 +4,7 @@ The calls are generated from the signatures: `tests/helpers/door_list.py` finds 
 and judges them, `knocking.py` calls. This takes a sample, always the same; `benchmarks/attacks/doors.py` makes all.
 """
 
+import signal
 import time
 
 import door_list
@@ -45,6 +46,7 @@ def test_the_judge_knows_the_range_of_every_number(all_doors):
     assert not unknown, "say in nonsense.LEAST which numbers make sense"
 
 
+@pytest.mark.timeout(1200)  # about a minute, or ten where the computer does other work
 def test_no_nonsense_is_accepted_and_no_error_comes_from_inside(all_doors):
     with knocking.limited_memory(6):
         # A minute for each, since the machine may be busy with other tests.
@@ -74,6 +76,17 @@ def _toy(function, **kinds):
 def test_what_a_careless_door_does_is_a_finding(function, verdict):
     knock = knocking.Knock(_toy(function, size=int), "size", "'nope'", lambda: "nope")
     assert knocking.answer(knock, seconds=0.2).verdict == verdict
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no alarm")
+def test_the_time_limit_of_a_call_keeps_that_of_the_test():
+    knock = knocking.Knock(_toy(lambda **_: None, size=int), "size", "'nope'", lambda: "nope")
+    before = signal.setitimer(signal.ITIMER_REAL, 100)
+    try:
+        knocking.answer(knock, seconds=20)
+        assert 90 < signal.getitimer(signal.ITIMER_REAL)[0] <= 100
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *before)
 
 
 def test_a_careful_door_passes():

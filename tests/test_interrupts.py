@@ -131,7 +131,7 @@ def test_a_setting_that_an_interrupt_has_left_behind_is_put_back(gradients, is_c
         signal.signal(signal.SIGINT, before)
 
 
-def test_twelve_double_interrupts_leave_a_finished_epoch_and_gradients_on():
+def test_double_interrupts_leave_a_finished_epoch_and_gradients_on():
     data = cnnlab.load_data("patterns", train=64, validation=40, size=12, classes=2)
     epochs = []
 
@@ -149,17 +149,23 @@ def test_twelve_double_interrupts_leave_a_finished_epoch_and_gradients_on():
 
     epochs.append([value.clone() for value in network().state_dict().values()])
     cnnlab.fit(network(), data, epochs=8, progress=False, on_epoch=keep)
-    begin = time.perf_counter()
-    cnnlab.fit(network(), data, epochs=8, progress=False)  # the second one takes as long as those to come
-    seconds = time.perf_counter() - begin
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        cnnlab.fit(network(), data, epochs=8, progress=False)
+        times.append(time.perf_counter() - begin)
     random.seed(0)
-    stopped = 0
-    for _ in range(12):
+    stopped, tries, seconds = 0, 0, min(times)
+    while stopped < 3 or tries < 12:  # a busy computer's times differ, and an interrupt may come too late
+        tries += 1
+        assert tries < 100
         model = network()
         sender = threading.Thread(target=send, args=[random.random() * seconds])
         try:
             sender.start()
-            stopped += cnnlab.fit(model, data, epochs=8, progress=False).stopped_by == "interrupt"
+            is_stopped = cnnlab.fit(model, data, epochs=8, progress=False).stopped_by == "interrupt"
+            stopped += is_stopped
+            seconds *= 1 if is_stopped else 0.9
             assert not model.training  # an interrupt before `fit` has begun leaves a new network as it is
         except KeyboardInterrupt:
             pass
@@ -169,4 +175,3 @@ def test_twelve_double_interrupts_leave_a_finished_epoch_and_gradients_on():
         weights = list(model.state_dict().values())
         assert any(all(map(torch.equal, weights, epoch)) for epoch in epochs)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert stopped >= 3

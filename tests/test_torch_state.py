@@ -9,6 +9,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from places import PATIENCE
 from small_training import same_weights, small
 from strangers import colours, make
 from tiny_sweeps import TINY
@@ -279,7 +280,7 @@ def test_of_two_threads_the_last_one_puts_the_shared_settings_back():
     @torch_state.usual_torch_state
     def wait():
         inside.set()
-        may_end.wait(20)
+        may_end.wait(PATIENCE)
 
     @torch_state.usual_torch_state
     def end_first():
@@ -290,7 +291,7 @@ def test_of_two_threads_the_last_one_puts_the_shared_settings_back():
             other = threading.Thread(target=wait)
             leave_first = torch_state._enter()
             other.start()
-            assert inside.wait(20)
+            assert inside.wait(PATIENCE)
             torch_state._leave(*leave_first)  # the first one in, which changed the dtype, is the first one out
             first.callback(other.join)
             first.callback(may_end.set)

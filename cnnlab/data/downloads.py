@@ -27,6 +27,8 @@ from cnnlab.errors import DataError
 from cnnlab.files import cache_folder, file_lock
 
 DOWNLOADS = {"fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}  # our name: the class in torchvision.datasets
+ANSWER = 8  # seconds that a server may take to answer once its name is known
+PATIENCE = 9  # seconds until its silence counts as no network, however long the look-up of its name takes
 
 
 def load_published(name: str) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[str, ...]]:
@@ -139,12 +141,12 @@ def _offline() -> str:
 
 
 def _check_network(url: str) -> None:
-    """Raise DataError unless the server answers within 9 seconds, whatever its answer is."""
+    """Raise DataError unless the server answers within PATIENCE, whatever its answer is."""
     answers: queue.Queue[str] = queue.Queue()
 
     def ask() -> None:
         try:
-            urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=8).close()
+            urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=ANSWER).close()
             answers.put("")
         except urllib.error.HTTPError:  # the server answered; the download says what is wrong
             answers.put("")
@@ -153,9 +155,9 @@ def _check_network(url: str) -> None:
 
     threading.Thread(target=ask, daemon=True).start()  # a thread, since urlopen may look up the name for longer
     try:
-        problem = answers.get(timeout=9)
+        problem = answers.get(timeout=PATIENCE)
     except queue.Empty:
-        problem = "no answer in 9 seconds"
+        problem = f"no answer in {PATIENCE} seconds"
     if problem:
         raise DataError(f"no network ({url}: {problem}); {_offline()} work offline")
 

@@ -170,15 +170,3 @@ def test_another_run_layer_and_image(runs):
     expect(runs.get_by_role("status")).to_contain_text(f"{name} reads")
     runs.get_by_role("combobox", name="first run").select_option(index=3)
     expect(runs.get_by_role("status")).to_contain_text(f"{name} reads")
-
-
-# --- All of them
-
-
-@pytest.mark.parametrize("name", ["pooling", "kernel", "runs"])
-def test_every_control_has_a_name(request, name):
-    cell = request.getfixturevalue(name)
-    for role in ("slider", "combobox", "checkbox", "application", "img"):
-        for control in cell.get_by_role(role).all():
-            named = control.get_attribute("aria-label") or control.evaluate("e => e.labels?.[0]?.textContent")
-            assert named, control.evaluate("e => e.outerHTML")

@@ -5,6 +5,7 @@ import json
 import threading
 
 import pytest
+from places import PATIENCE
 
 from cnnlab.comparison.prediction import Prediction
 from cnnlab.comparison.prediction_file import PREDICTIONS
@@ -74,5 +75,5 @@ def test_two_notebooks_at_once_lose_nothing():
         other.join(0.5)
         assert other.is_alive()  # it waits
         predictions["04"] = KINDS[3]
-    other.join(10)
+    other.join(PATIENCE)
     assert list(PREDICTIONS.read()) == ["04", "02"]

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 from pictures import pixels_of
+from places import PATIENCE
 from tiny_sweeps import TINY
 
 from cnnlab import ClassNoiseFloor, ConfigError, grid, load_runs, noise_floor, sweep
@@ -66,7 +67,7 @@ def test_it_follows_the_folder(stores, klass, monkeypatch):
 def test_the_time_ends_it(klass):
     follower = threading.Thread(target=ClassNoiseFloor(klass).follow, args=(0.05,))
     follower.start()
-    follower.join(20)
+    follower.join(PATIENCE)
     assert not follower.is_alive()
 
 

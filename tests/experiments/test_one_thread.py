@@ -4,6 +4,7 @@ import threading
 
 import pytest
 import torch
+from places import PATIENCE
 from tiny_sweeps import TINY, numbers
 
 from cnnlab.experiments.one_thread import one_thread
@@ -46,14 +47,14 @@ def test_the_thread_setting_is_restored_where_two_runs_overlap(first_to_end):
     def there():
         with one_thread():
             began.set()
-            end.wait(10)
+            end.wait(PATIENCE)
             numbers_there.append(torch.get_num_threads())
         numbers_there.append(torch.get_num_threads())
 
     thread = threading.Thread(target=there)
     with one_thread():
         thread.start()
-        assert began.wait(10)
+        assert began.wait(PATIENCE)
         if first_to_end == "there":
             end.set()
             thread.join()

@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future
 
 import psutil
 import pytest
+from places import PATIENCE
 from tiny_sweeps import TINY, quiet, records, wait_for
 
 from cnnlab.data import loading, shipped
@@ -165,7 +166,7 @@ def test_a_script_that_is_ended_leaves_its_finished_runs_and_no_process(tmp_path
             assert lines[0] == f"stopped: 0 of 4 runs are done; {store} keeps them, and the same call goes on"
         else:
             process.kill()
-        psutil.wait_procs(workers, timeout=20)
+        psutil.wait_procs(workers, timeout=PATIENCE)
         assert [each for each in workers if each.is_running() and each.status() != psutil.STATUS_ZOMBIE] == []
     finally:
         process.kill()

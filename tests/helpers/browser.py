@@ -24,10 +24,9 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from places import REPOSITORY
+from places import PATIENCE, REPOSITORY
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-PATIENCE = 15  # seconds; whatever a test waits for comes sooner, on a busy machine, too
 expect.set_options(timeout=1000 * PATIENCE)
 TOKEN = "only-for-tests"  # the server lives on 127.0.0.1 for a few seconds
 COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
@@ -202,11 +201,11 @@ def _free_port() -> int:
 def _ask(address: str, path: str, method: str = "GET") -> dict:
     headers = {"Authorization": f"token {TOKEN}"}
     request = urllib.request.Request(f"{address}{path}", method=method, headers=headers)
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return json.loads(answer.read() or "{}")
 
 
-def _wait_for_server(address: str, server: subprocess.Popen, log: Path, seconds: float = 60) -> None:
+def _wait_for_server(address: str, server: subprocess.Popen, log: Path, seconds: float = 2 * PATIENCE) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         with contextlib.suppress(OSError):
@@ -220,7 +219,7 @@ def _end(address: str, server: subprocess.Popen) -> None:
     with contextlib.suppress(OSError):
         _ask(address, "/api/shutdown", "POST")  # ends the kernels too
     try:
-        server.wait(timeout=15)
+        server.wait(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
@@ -229,7 +228,7 @@ def _end(address: str, server: subprocess.Popen) -> None:
 def open_notebook(page: Page, address: str, name: str, *, token: str = TOKEN) -> None:
     """Open the notebook, a path below the served folder, and wait until its kernel is idle."""
     page.goto(f"{address}/lab/tree/{urllib.parse.quote(name)}?token={token}&reset")
-    page.wait_for_function(IS_READY, timeout=60_000)
+    page.wait_for_function(IS_READY, timeout=1000 * PATIENCE)
 
 
 def run_all_cells(page: Page, timeout: float = 120) -> None:
@@ -241,7 +240,7 @@ def run_all_cells(page: Page, timeout: float = 120) -> None:
     _wait_until_run(page, timeout)
 
 
-def run_cell(page: Page, place: int, timeout: float = 20) -> None:
+def run_cell(page: Page, place: int, timeout: float = PATIENCE) -> None:
     """Run one cell, and wait until it has ended, as `run_all_cells` does."""
     page.evaluate(
         """async place => {
@@ -377,7 +376,7 @@ def anew(page: Page, cell: int | None = None) -> Iterator[Page]:
     """
     size = page.viewport_size
     page.faults.clear()
-    run_all_cells(page, timeout=20) if cell is None else run_cell(page, cell)
+    run_all_cells(page, timeout=PATIENCE) if cell is None else run_cell(page, cell)
     try:
         yield page
     finally:

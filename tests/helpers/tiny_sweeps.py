@@ -3,6 +3,8 @@
 import time
 from pathlib import Path
 
+from places import PATIENCE
+
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.sweep import sweep
 
@@ -29,7 +31,7 @@ def records(folder):
     return {path.name: path.stat().st_mtime_ns for path in Path(folder).glob("*.json")}
 
 
-def wait_for(what, seconds=60):
+def wait_for(what, seconds=PATIENCE):
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, "it never came to that"

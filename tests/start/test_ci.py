@@ -63,6 +63,13 @@ def test_ci_installs_what_is_missing_and_runs_the_two_commands(ci):
 
 
 @SCRIPTS_RUN
+def test_in_ci_no_browser_test_is_skipped_for_want_of_a_browser(ci):
+    ci.add("chromium")
+    ci.add("python", '[ "$1" = -c ] || [ "$CI" = true ] || exit 3\n')
+    assert ci.called()[0] == 0
+
+
+@SCRIPTS_RUN
 @pytest.mark.parametrize("failing", BOTH)
 def test_ci_fails_if_one_of_the_two_fails(ci, failing):
     ci.add("chromium")

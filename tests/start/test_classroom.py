@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from places import NOTEBOOKS, REPOSITORY
+from places import NOTEBOOKS, PATIENCE, REPOSITORY
 
 # --- Without a network
 
@@ -206,7 +206,7 @@ def as_student(homes):
 def ask(address: str, method: str, path: str, body: dict | None = None) -> dict:
     """Ask the server at start.py's address, and return its answer."""
     port, token = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/\S+\?token=(\w+)", address).groups()
-    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=PATIENCE)
     connection.request(method, f"/api/contents/{path}", json.dumps(body), {"Authorization": f"token {token}"})
     answer = json.loads(connection.getresponse().read())
     connection.close()
@@ -239,7 +239,7 @@ def test_two_students_open_one_read_only_installation(as_student, homes):
         assert (folder / ".cnnlab" / "jupyter.log").stat().st_uid == NOBODY
     for process in students.values():
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(PATIENCE) == 130
 
 
 def test_who_must_complete_a_read_only_installation_is_said(as_student, homes, tmp_path):

@@ -35,7 +35,7 @@ import psutil
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from places import NOTEBOOKS, REPOSITORY
+from places import NOTEBOOKS, PATIENCE, REPOSITORY
 from scripts import load_script
 from small_course import NO_NETWORK, SCRIPTS_RUN, refused
 
@@ -912,9 +912,23 @@ def unless_gone(question) -> list:
     return []
 
 
+def still_running(family: list) -> list:
+    """Return the processes that have not ended after a while; a zombie has ended."""
+    end = time.monotonic() + PATIENCE
+    while alive := [
+        member
+        for member in family
+        if member.is_running() and unless_gone(member.status) not in ([], psutil.STATUS_ZOMBIE)
+    ]:
+        if time.monotonic() > end:
+            break
+        time.sleep(0.1)
+    return alive
+
+
 def ask(port: int, path: str, token: str = "") -> tuple[int, bytes]:
     """Return (status, body) of a GET, with the token if there is one."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection.request("GET", path, headers={"Authorization": f"token {token}"} if token else {})
     answer = connection.getresponse()
     body = answer.read()
@@ -956,8 +970,8 @@ def test_the_course_opens_with_a_token_and_on_this_computer_only(opened, start):
 
     os.killpg(opened.pid, signal.SIGINT)  # what Ctrl-C does
     assert opened.stdout.read() == "\nEnded. Start again to go on.\n"
-    assert opened.wait(20) == 130
-    assert not [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]
+    assert opened.wait(PATIENCE) == 130
+    assert still_running(family) == []
 
 
 @SCRIPTS_RUN
@@ -977,11 +991,8 @@ def test_in_indonesian_it_opens_another_notebook_and_jupyterlab_ends_when_start_
     assert sentence == "`python start.py --language en` opens it in English (dalam bahasa Inggris)."
     server = psutil.Process(opened.pid).children()
     opened.terminate()
-    assert opened.wait(20) == 143
-    deadline = time.monotonic() + 5
-    while any(child.is_running() for child in server) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not [child for child in server if child.is_running()]
+    assert opened.wait(PATIENCE) == 143
+    assert still_running(server) == []
 
 
 # --- The check of the notebooks
@@ -1021,7 +1032,7 @@ def test_a_check_that_is_ended_says_so_and_leaves_no_kernel(start, stop, status)
         said = [line for line in process.stdout if not line.startswith("running: ")]
     ended = ["\n", "Ended. Start again to go on.\n"] if stop == "Ctrl-C" else []
     assert (process.returncode, said) == (status, ["1 to check, 2 at a time.\n", *ended])
-    assert psutil.wait_procs(family, timeout=10)[1] == []
+    assert psutil.wait_procs(family, timeout=PATIENCE)[1] == []
 
 
 @pytest.mark.usefixtures("keep_sigterm")

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from made_runs import made
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from places import NOTEBOOKS, REPOSITORY
+from places import NOTEBOOKS, PATIENCE, REPOSITORY
 from scripts import load_script
 
 from cnnlab import commit_guess
@@ -176,7 +176,7 @@ def test_an_interrupt_or_an_end_leaves_no_kernel_behind(tmp_path, group):
         said = process.stdout.read()
     assert (process.returncode, said.splitlines()[:1]) == (130, ["1 to check, 2 at a time."])
     assert "Traceback" not in said
-    assert psutil.wait_procs(family, timeout=10)[1] == []
+    assert psutil.wait_procs(family, timeout=PATIENCE)[1] == []
 
 
 def test_a_cell_that_takes_too_long_is_no_difference_whatever_it_printed_when_it_was_stopped():

@@ -10,6 +10,7 @@ import weakref
 import numpy as np
 import pytest
 import torch
+from places import PATIENCE
 from small_training import plateau, quiet, same_weights, small
 from torch import nn
 from torch.nn import functional
@@ -111,7 +112,7 @@ def test_same_seed_same_bits_even_while_another_thread_draws(data):
     thread = threading.Thread(target=draw)
     thread.start()
     try:
-        assert drawing.wait(10)
+        assert drawing.wait(PATIENCE)
         models.append(small(dropout=0.3))
         second = quiet(models[1], data, epochs=2)
     finally:

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from places import PATIENCE
 from small_training import quiet, same_weights, small
 from strangers import TupleOutput, torchvision_model
 from torch import nn
@@ -165,12 +166,12 @@ def test_a_model_is_trained_once_at_a_time(tiny):
 
     def hold(_state):
         begun.set()
-        end.wait(30)
+        end.wait(PATIENCE)
 
     thread = threading.Thread(target=quiet, args=(model, tiny), kwargs={"epochs": 1, "batch_size": 5, "on_epoch": hold})
     thread.start()
     try:
-        assert begun.wait(30)
+        assert begun.wait(PATIENCE)
         in_another = nn.Sequential(model, nn.Identity())  # the same weights under another network
         for stranger in (model, in_another, torch.nn.Sequential(*model)):
             with pytest.raises(ConfigError, match="this model is being trained; wait until that ends"):

@@ -8,6 +8,7 @@ import ipywidgets
 import pytest
 import torch
 from pictures import assert_same_colours, expected_output, picture
+from places import PATIENCE
 
 from cnnlab.model.convolution import make_kernel
 from cnnlab.widgets import ConvolutionExplorer, convolution
@@ -66,7 +67,7 @@ def test_a_change_from_another_thread_waits_for_the_drawing_and_is_drawn(panel, 
 
     def slow(image, kernel):
         drawing.set()
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE)
         return real(image, kernel)
 
     def choose(control, value):
@@ -76,12 +77,12 @@ def test_a_change_from_another_thread_waits_for_the_drawing_and_is_drawn(panel, 
     first = threading.Thread(target=choose, args=(panel.kernel_size, 5))
     second = threading.Thread(target=choose, args=(panel.preset, "blur"))
     first.start()
-    assert drawing.wait(10)
+    assert drawing.wait(PATIENCE)
     second.start()
     second.join(0.2)
     go_on.set()
     for thread in (first, second):
-        thread.join(10)
+        thread.join(PATIENCE)
     assert panel.status.error is None
     assert_same_colours(picture(panel.output), expected_output(IMAGES[0, 0], make_kernel("blur", 5)))
 

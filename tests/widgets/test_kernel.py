@@ -5,6 +5,7 @@ import threading
 import ipywidgets
 import pytest
 from matplotlib.figure import Figure
+from places import PATIENCE
 
 from cnnlab import (
     Experiment,
@@ -75,7 +76,7 @@ def test_a_new_panel_measures_the_speed_of_the_computer(monkeypatch):
     measured = threading.Event()
     monkeypatch.setattr(trainer, "measure_speed", measured.set)
     panel = KernelExperiment(TINY)
-    assert measured.wait(10)
+    assert measured.wait(PATIENCE)
     panel.close()
 
 

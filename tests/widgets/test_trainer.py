@@ -6,6 +6,7 @@ import ipywidgets
 import pytest
 import torch
 from living import living_widgets
+from places import PATIENCE
 
 import cnnlab
 from cnnlab import Experiment, TrainingPanel, run
@@ -30,7 +31,7 @@ def panel():
 def test_start_trains_in_a_thread_what_run_trains(panel):
     panel.seeds.value = 2
     panel.start.click()
-    panel.wait(60)
+    panel.wait(PATIENCE)
     assert [one.experiment for one in panel.runs] == [SMALL, SMALL.replace(seed=1)]
     alone = run(SMALL, progress=False)
     plain = panel.runs[0].history
@@ -78,17 +79,17 @@ def test_stop_ends_within_a_batch_and_start_works_again(panel, monkeypatch):
     monkeypatch.setattr(panel, "_after_epoch", draw_and_say)
     panel.epochs.value = 350
     panel.start.click()
-    assert is_drawn.wait(30)
+    assert is_drawn.wait(PATIENCE)
     threads = [thread for thread in threading.enumerate() if thread.name == "cnnlab training"]
     assert len(threads) == 1
     assert panel.start.disabled
     panel.stop.click()
-    panel.wait(5)
+    panel.wait(PATIENCE)
     assert "stopped in epoch" in panel.news.value
     assert len(panel.runs) == 0  # what is not finished is not compared
     panel.epochs.value = 1
     panel.start.click()
-    panel.wait(30)
+    panel.wait(PATIENCE)
     assert len(panel.runs) == 1
 
 
@@ -113,7 +114,7 @@ def test_start_twice_trains_once(panel):
     with pytest.raises(TimeoutError, match=r"has not ended within 0\.01 s"):
         panel.wait(0.01)
     panel.stop.click()
-    panel.wait(5)
+    panel.wait(PATIENCE)
 
 
 def test_a_training_that_raises_is_shown_and_raised_again_by_wait(panel, monkeypatch):
@@ -123,12 +124,12 @@ def test_a_training_that_raises_is_shown_and_raised_again_by_wait(panel, monkeyp
     monkeypatch.setattr(trainer, "run", fail)
     panel.start.click()
     with pytest.raises(RuntimeError):
-        panel.wait(10)
+        panel.wait(PATIENCE)
     assert panel.news.value == '<span class="cnnlab-error">RuntimeError: &lt;img src=x onerror=alert(1)&gt;</span>'
     assert not panel.start.disabled
     monkeypatch.undo()
     panel.start.click()
-    panel.wait(60)
+    panel.wait(PATIENCE)
     assert panel.news.error is None
 
 

@@ -3,12 +3,17 @@
 import contextlib
 import copy
 import dataclasses
+import functools
+import inspect
 import operator
+import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from places import PATIENCE
 from small_training import same_weights, small
 from strangers import colours, make
@@ -142,6 +147,28 @@ def captured(model, data):
     return dict(seen), seen.inputs
 
 
+@functools.cache
+def pictures():
+    """Two classes of ten pictures each, in a folder that is removed when Python ends."""
+    folder = tempfile.TemporaryDirectory()
+    for place, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (20, 12, 12), np.uint8)):
+        path = Path(folder.name, "ab"[place % 2], f"{place}.png")
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    return folder
+
+
+@functools.cache
+def finished_runs():
+    return [cnnlab.run(TINY.replace(epochs=1, seed=seed), snapshots=(1,), progress=False) for seed in range(2)]
+
+
+def saved_and_loaded(model, data):
+    path = Path(pictures().name, "weights.safetensors")
+    cnnlab.save_weights(model, path)
+    return list(cnnlab.load_weights(network(data, seed=5), path).state_dict().values())
+
+
 DOORS = {
     "capture": captured,
     "fit": trained,
@@ -162,10 +189,25 @@ DOORS = {
     "build_cnn": lambda _, data: list(network(data, seed=3).state_dict().values()),
     "layer_table": lambda model, _: [row.parameters for row in cnnlab.layer_table(model)],
     "load_data": lambda *_: cnnlab.load_data("patterns", train=20, validation=10, size=12).train.images,
+    "load_images": lambda *_: cnnlab.load_images(pictures().name, size=12).validation.images,
+    "Experiment.load_data, images": lambda *_: (
+        cnnlab.Experiment(dataset="images", folder=pictures().name, size=12).load_data().train.images
+    ),
+    "make_patterns": lambda *_: cnnlab.make_patterns(4, size=12),
+    "read_picture": lambda *_: cnnlab.read_picture(Path(pictures().name, "a", "0.png").read_bytes()),
+    "save_weights, load_weights": saved_and_loaded,
+    "take_exam": lambda *_: cnnlab.take_exam(finished_runs(), size=20),
+    "treat": lambda *_: cnnlab.treat(cnnlab.admit_patients(seed=0)[3], epochs=1).history.rows,
     "from_tensors": lambda *_: cnnlab.Data.from_tensors(PIXELS, LABELS).validation.images,
     "balance_classes": lambda _, data: cnnlab.balance_classes(data).train.images,
     "shuffle_labels": lambda _, data: cnnlab.shuffle_labels(data).train.labels,
     "apply_kernel": lambda *_: cnnlab.apply_kernel(PIXELS[0, 0], cnnlab.make_kernel("sharpen")),
+    "make_kernel": lambda *_: cnnlab.make_kernel("blur", 5),
+    "explain_pixel": lambda *_: cnnlab.explain_pixel(PIXELS[0, 0], KERNEL, 0, 5),
+    "explain_window": lambda *_: cnnlab.explain_window(PIXELS[0, 0], 1, 2, kind="avg"),
+    "shift_image": lambda *_: cnnlab.shift_image(PIXELS[0, 0], right=1),
+    "relative_change": lambda *_: cnnlab.relative_change(PIXELS[0, 0], PIXELS[1, 0]),
+    "concentration": lambda *_: cnnlab.concentration(PIXELS),
     "pool_map": lambda *_: cnnlab.pool_map(PIXELS[0, 0], "avg"),
     "as_mnist": lambda *_: cnnlab.as_mnist(PIXELS[1, 0]),
     "turn_and_shift": lambda *_: cnnlab.turn_and_shift(PIXELS[1, 0], degrees=9),
@@ -177,6 +219,21 @@ DOORS = {
 }
 PIXELS = torch.rand(40, 1, 12, 12, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(40) % 2
+KERNEL = torch.full((3, 3), 1 / 9)
+# Public functions that compute nothing with torch themselves; plots draw what they are given.
+NO_DOORS = {
+    "admit_patients", "along_with", "bank", "cache_folder", "check", "commit_guess", "compare", "compare_settings",
+    "count_parameters", "course_folder", "data_folder", "describe_descent", "describe_descents", "describe_readings",
+    "environment", "find_duplicates", "grid", "hint", "kernel_experiments", "lab_report", "load_runs",
+    "match_channels", "noise_floor", "progress", "rank_stability", "replay", "right_answer", "score_guess",
+    "show_guesses", "solution", "stopping",
+}  # fmt: skip
+
+
+def test_every_public_function_is_a_door_or_computes_nothing():
+    doors = {name for door in DOORS for name in door.split(", ")}
+    public = {name for name in cnnlab.__all__ if inspect.isfunction(getattr(cnnlab, name))}
+    assert {name for name in public - doors if not name.startswith("plot_")} == NO_DOORS
 
 
 def plain(value):

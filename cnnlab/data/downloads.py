@@ -66,16 +66,16 @@ def _read_archives(dataset: Any, folder: Path) -> tuple[ImagesAndLabels, ImagesA
 def _read_cifar10(dataset: Any, folder: Path) -> tuple[ImagesAndLabels, ImagesAndLabels, tuple[str, ...]]:
     """Return what is in CIFAR-10's archive; raise DataError unless it has its checksum.
 
-    torchvision would unpack it, and would call what its pickles say. We don't, so that the archive can be read before
-    its checksum: what is wrong with a damaged one then has better words.
+    torchvision would unpack it, and would call what its pickles say. We don't. Even a pickle that calls nothing may
+    fill the memory, so that no other archive than the published one is read.
     """
     try:
-        content = cifar10.read_archive(folder / cifar10.ARCHIVE)
         if _md5(folder / cifar10.ARCHIVE) != dataset.tgz_md5:
             raise DataError("does not have its checksum")
-        return content
+        return cifar10.read_archive(folder / cifar10.ARCHIVE)
     except (OSError, DataError) as error:
-        words = f"{folder / cifar10.ARCHIVE} {error}; delete the folder {folder} to download it again"
+        reason = f"can't be read ({error.strerror})" if isinstance(error, OSError) else error
+        words = f"{folder / cifar10.ARCHIVE} {reason}; delete the folder {folder} to download it again"
         raise DataError(words) from error
 
 

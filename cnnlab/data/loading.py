@@ -77,7 +77,6 @@ def load_data(
     return assemble(name, training_set, test_set, classes, train=train, validation=validation, test=test, seed=seed)
 
 
-@usual_torch_state
 def load_images(
     folder: str | os.PathLike,
     *,
@@ -126,6 +125,7 @@ def load_images(
     return data
 
 
+@usual_torch_state
 def load_folder(  # noqa: PLR0913 (what is loaded, and how it is split)
     folder: str | os.PathLike,
     *,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import mimetypes
 import os
+import re
 import unicodedata
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -28,7 +29,21 @@ SYSTEM = {
 # Suffixes of pictures that Pillow does not read and that the module mimetypes may not know.
 OTHER_PICTURES = {".heic", ".heif", ".hif", ".jxl", ".svg", ".eps", ".psd", ".xcf", ".raw", ".dng", ".cr2", ".cr3",
                   ".nef", ".arw", ".orf", ".rw2", ".raf"}  # fmt: skip
-SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"}
+# Words in the names of folders that are splits, in English and Indonesian.
+SPLITS = {
+    "train",
+    "training",
+    "val",
+    "valid",
+    "validation",
+    "dev",
+    "test",
+    "testing",
+    "eval",
+    "latih",
+    "uji",
+    "validasi",
+}
 NO_FILE = " (no file)"  # stands after the name of a broken link
 MOST_NAMED = 10  # files in one message
 
@@ -205,8 +220,8 @@ def _check_level(root: Path, found: dict[str, list[str]], loose: list[str]) -> N
         remedy = f"give {readable(str(better))}" if better else "put the pictures of a class into one folder"
         raise DataError(f"{readable(str(root))} must hold a folder for each class, with pictures in it, but "
                         f"{list_some(sorted(nested))} hold only folders; {remedy}")  # fmt: skip
-    if found and {name.lower() for name in found} <= SPLITS:
-        raise DataError(f"the folders in {readable(str(root))}, {list_some(sorted(found))}, are splits, not classes; "
+    if splits := _splits(found):
+        raise DataError(f"the folders in {readable(str(root))}, {list_some(splits)}, are splits, not classes; "
                         f"put the pictures of all splits into one folder for each class")  # fmt: skip
     if len(found) > 1:
         return
@@ -221,6 +236,16 @@ def _check_level(root: Path, found: dict[str, list[str]], loose: list[str]) -> N
     raise DataError(f"{readable(str(root))} {has}")
 
 
+def _splits(names: Iterable[str]) -> list[str]:
+    """Return the folders that are splits by their names, such as train2017 and test_set, in order; [] if they are not.
+
+    They are if their names hold two different words of SPLITS, or if each holds one: a class may be called train.
+    """
+    words = {name: SPLITS.intersection(re.split(r"[\W_\d]+", name.lower())) for name in sorted(names)}
+    splits = [name for name in words if words[name]]
+    return splits if len(set().union(*words.values())) > 1 or len(splits) == len(words) else []
+
+
 def _deeper(root: Path, paths: list[str]) -> Path | None:
     """Return the folder below root that has a folder for each class; of several the one with the most pictures."""
     places = Counter(PurePosixPath(path).parent.parent for path in paths)
@@ -228,7 +253,7 @@ def _deeper(root: Path, paths: list[str]) -> Path | None:
         places, key=lambda place: (places[place], place.name.lower().startswith("train")), reverse=True
     ):
         classes = {PurePosixPath(path).parent.name for path in paths if PurePosixPath(path).parent.parent == place}
-        if len(classes) > 1 and not {name.lower() for name in classes} <= SPLITS:
+        if len(classes) > 1 and not _splits(classes):
             return root / place
     return None
 

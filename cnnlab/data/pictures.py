@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageFile, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from cnnlab.errors import DataError
 
@@ -22,7 +22,8 @@ from cnnlab.errors import DataError
 COMMON = ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF", "ICO", "QOI")
 # These have few bytes that mark them: such a file must have the right suffix, or anything would be a picture.
 BY_SUFFIX = ("TGA", "PCX", "DIB", "SGI", "ICNS")
-MOST_PIXELS = 89_478_485  # Pillow warns above that (a quarter of a GB as RGB); a phone's picture has up to 50 million
+PILLOWS_LIMIT = 89_478_485  # pixels, a quarter of a GB as RGB: Pillow warns above that where nobody has set another
+MOST_PIXELS = PILLOWS_LIMIT  # most phones' pictures have 12 to 50 million
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601, as Pillow's "L"
 TIFF_BITS, TIFF_WHITE_IS_ZERO, TIFF_SAMPLES = 258, 262, 339  # tags of TIFF 6.0
 ICON = b"\0\0\1\0"  # begins an ICO, whose picture Pillow unpacks when it opens the file
@@ -93,8 +94,11 @@ def _in_words(bombs: Literal["error", "ignore"] = "error") -> Iterator[None]:
 
     For made-up sizes and broken tags it raises nearly every kind of exception, from KeyError to MemoryError. An icon
     holds a picture with a header of its own: only Pillow sees that one's size before it is unpacked, and warns; with
-    bombs="error" that becomes TooManyPixels.
+    bombs="error" that becomes TooManyPixels. Pillow's own switches, which a notebook may have set, are as usual
+    meanwhile: half a picture is damaged, and a bomb is noticed.
     """
+    switches = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
+    ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, PILLOWS_LIMIT
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -106,6 +110,8 @@ def _in_words(bombs: Literal["error", "ignore"] = "error") -> Iterator[None]:
         raise TooManyPixels(f"has more than {MOST_PIXELS:,} pixels") from error
     except Exception as error:
         raise DataError(UNREADABLE) from error
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = switches
 
 
 def _decode(picture: Image.Image) -> Iterator[np.ndarray]:

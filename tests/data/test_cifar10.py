@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import pickle
+import struct
 import tarfile
 import tracemalloc
 
@@ -156,16 +157,41 @@ def test_what_is_damaged_is_refused_in_words(read, kind):
         read(DAMAGED[kind])
 
 
-def test_the_person_learns_which_folder_to_delete(monkeypatch, tmp_path):
+# A pickle that calls nothing, and gives an object the number 20 million: 20 bytes make a table of 160 MB and more.
+TABLE_BOMB = b"\x80\x02}r" + struct.pack("<I", 20_000_000) + b"."
+
+
+@pytest.mark.parametrize(
+    "content", [DAMAGED["no dict"], DAMAGED["nothing"], pack(FILES | {"batches.meta": TABLE_BOMB})]
+)
+def test_the_person_learns_which_folder_to_delete_and_nothing_is_unpickled(content, monkeypatch, tmp_path):
     from cnnlab.data.loading import load_data
 
     monkeypatch.setenv("CNNLAB_CACHE", str(tmp_path))
-    (tmp_path / "cifar10").mkdir()
-    (tmp_path / "cifar10" / cifar10.ARCHIVE).write_bytes(DAMAGED["no dict"])
+    folder = tmp_path / "cifar10"
+    folder.mkdir()
+    (folder / cifar10.ARCHIVE).write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError) as caught:
+            load_data("cifar10")
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+    assert str(caught.value) == (
+        f"{folder / cifar10.ARCHIVE} does not have its checksum; delete the folder {folder} to download it again"
+    )
+
+
+def test_a_missing_archive_names_the_folder_to_delete(monkeypatch, tmp_path):
+    from cnnlab.data.loading import load_data
+
+    monkeypatch.setenv("CNNLAB_CACHE", str(tmp_path))
+    folder = tmp_path / "cifar10"
+    folder.mkdir()
     with pytest.raises(DataError) as caught:
         load_data("cifar10")
-    folder = tmp_path / "cifar10"
     assert str(caught.value) == (
-        f"{folder / cifar10.ARCHIVE} has a file test_batch that holds no dict; "
+        f"{folder / cifar10.ARCHIVE} can't be read (No such file or directory); "
         f"delete the folder {folder} to download it again"
     )

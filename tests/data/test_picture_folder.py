@@ -83,6 +83,26 @@ def test_a_folder_at_the_wrong_level_is_refused_with_the_one_to_give(tmp_path):
     assert "must hold a folder for each class, with pictures in it, and holds no picture" in wrong(tmp_path / "h")
 
 
+@pytest.mark.parametrize(
+    ("folders", "splits"),
+    [
+        ("train, test1", "test1, train"), ("training_set, test_set", "test_set, training_set"),
+        ("train_images, test_images", "test_images, train_images"), ("train2017, val2017", "train2017, val2017"),
+        ("Training Data, Test Data", "Test Data, Training Data"), ("train, test, sample", "test, train"),
+        ("latih, uji, validasi", "latih, uji, validasi"), ("train", "train"),
+    ],
+)  # fmt: skip
+def test_splits_are_known_by_a_word_of_their_name(folders, splits, tmp_path):
+    message = wrong(tmp_path / "all", *(f"{folder}/{name}.png" for folder in folders.split(", ") for name in range(3)))
+    assert f"the folders in {tmp_path / 'all'}, {splits}, are splits, not classes" in message
+
+
+@pytest.mark.parametrize("folders", ["car, train, bus", "pilot training, driver training, rest", "contest, valley"])
+def test_a_class_may_have_such_a_word(folders, tmp_path):
+    make(tmp_path / "all", *(f"{folder}/{name}.png" for folder in folders.split(", ") for name in range(3)))
+    assert count_images(tmp_path / "all") == 3 * len(folders.split(", "))
+
+
 def test_class_names_that_differ_in_capitals_only_are_refused(pets):
     make(pets, "Cat/0.png")
     with pytest.raises(DataError, match="holds 'Cat' and 'cat'; put them together, or rename one"):

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import PIL
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from cnnlab.data import pictures
 from cnnlab.data.pictures import TooManyPixels, has_more_pictures, open_picture, read_planes
@@ -300,3 +300,28 @@ def test_chunks_that_inflate_are_refused(chunk):
     body = b"name\0\0" + zlib.compress(bytes(50_000_000))
     with pytest.raises(DataError, match="can't be read as a picture"):
         read(png(0, 8, (1, 1), b"\0\x33", (chunk, body)))
+
+
+# --- Switches of Pillow's, which a notebook may have set
+
+
+def test_half_a_picture_is_damaged_whatever_pillow_may_load(monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    half = as_file(noise, "JPEG")[:1500]
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    with pytest.raises(DataError, match=r"^can't be read as a picture$"):
+        read(half)
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is True
+
+
+def test_a_bomb_is_refused_where_pillow_shall_allow_any_size(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    with pytest.raises(TooManyPixels, match=r"^has more than 89,478,485 pixels$"):
+        read_icon("ICO", BOMBS["PNG"])
+    assert Image.MAX_IMAGE_PIXELS is None
+
+
+def test_a_small_picture_is_read_where_pillow_shall_allow_smaller_ones_only(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert read_icon("ICO", as_file(np.zeros((8, 8), np.uint8), "PNG")).shape == (1, 8, 8)
+    assert Image.MAX_IMAGE_PIXELS == 10

@@ -22,6 +22,7 @@ from cnnlab.interpret.activations import activation_statistics
 from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.weight_distributions import weight_distributions
 from cnnlab.model.evaluation import evaluate
+from cnnlab.torch_state import usual_torch_state
 
 SHOWN = 500  # images that a network sees in an epoch
 VALIDATION = 300  # images
@@ -31,6 +32,7 @@ VALUES = {"activation": 160, "weight": 100}  # kept of each layer after each epo
 ACTIVE = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
 
 
+@usual_torch_state
 def load_images(setting: Setting) -> tuple[Split, Split]:
     """Return the training and the validation images as the network gets them: with their faults, if they have any."""
     data = load_data("mnist", train=MOST_IMAGES, validation=VALIDATION, test=1)
@@ -71,6 +73,7 @@ def build_network(setting: Setting) -> nn.Sequential:
     return model
 
 
+@usual_torch_state
 def train_network(setting: Setting) -> Recording:
     """Train a network with this setting, and return what was recorded, on one thread; it takes about a second."""
     with one_thread():

@@ -80,7 +80,7 @@ class TrainingPanel(Trainer):
 
     explained = (
         "nat", "padding", "dropout", "optimizer", "learning rate", "momentum", "weight decay", "batch", "patience",
-        "logits", "noise floor", "cannot tell",
+        "logits", "seed", "interval", "noise floor", "cannot tell",
     )  # fmt: skip
 
     def __init__(self, base: Experiment | None = None) -> None:

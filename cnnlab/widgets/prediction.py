@@ -69,7 +69,7 @@ class PredictThenRun(Panel):
     >>> PredictThenRun("Which kernel is best?", compare(runs, by="kernel_size"))
     """
 
-    explained = ("confidence", "noise floor", "interval", "cannot tell", "Brier score", "nat")
+    explained = ("confidence", "seed", "noise floor", "interval", "cannot tell", "Brier score", "nat")
 
     def __init__(
         self,

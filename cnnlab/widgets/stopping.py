@@ -49,7 +49,7 @@ class StoppingExplorer(Panel):
     >>> panel.patience.value = 10
     """
 
-    explained = ("early stopping", "patience", "validation set", "nat")
+    explained = ("early stopping", "patience", "validation set", "seed", "nat")
 
     def __init__(self, recording: History | Run | Iterable[Run] | None = None) -> None:
         recordings, left_out = _recordings(_five_seeds() if recording is None else recording)

@@ -80,7 +80,7 @@ class TrainingPanel(Trainer):
 
     explained = (
         "nat", "padding", "dropout", "optimizer", "learning rate", "momentum", "weight decay", "batch", "patience",
-        "logits", "noise floor", "cannot tell",
+        "logits", "seed", "interval", "noise floor", "cannot tell",
     )  # fmt: skip
 
     def __init__(self, base: Experiment | None = None) -> None:
@@ -221,11 +221,15 @@ class TrainingPanel(Trainer):
     def _end_training(self) -> None:
         self._draw()  # the controls may have changed during the training
 
+    def _prepare(self) -> list[Experiment]:
+        experiments = super()._prepare()
+        self.views.choice.value = CURVES  # once: later the person may look at another tab
+        return experiments
+
     def _options(self, experiment: Experiment) -> dict:
         return {"snapshots": _spread(experiment.epochs), "insides": self.insides.value}
 
     def _begin_run(self, experiment: Experiment) -> None:
-        self.views.choice.value = CURVES
         self._show_curves(None, epochs=experiment.epochs)
 
     def _after_epoch(self, state: EpochState) -> None:

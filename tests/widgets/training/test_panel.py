@@ -108,6 +108,21 @@ def test_a_base_that_can_not_be_shown_is_refused_by_the_experiment_itself():
 # --- Training
 
 
+def test_a_training_shows_the_curves_once_and_then_leaves_the_tabs_alone(panel, monkeypatch):
+    panel.seeds.value = 2
+    panel.views.choice.value = "Code"
+    shown = []
+
+    def note(_experiment):
+        shown.append(panel.views.choice.value)
+        panel.views.choice.value = "Layers"
+
+    monkeypatch.setattr(panel, "_options", lambda experiment: note(experiment) or {})
+    panel.train()
+    assert shown == ["Curves", "Layers"]
+    assert panel.views.choice.value == "Layers"
+
+
 def test_the_two_lines_of_code_repeat_the_runs(panel):
     panel.kernel_size.value = 5
     panel.seeds.value = 2

@@ -15,6 +15,7 @@ from cnnlab.widgets.web.words import Words, read_glossary
 HARD = {  # on a panel → the term of the glossary
     "nats": "nat", "logits": "logits", "brier": "Brier score", "noise floor": "noise floor", "saliency": "saliency map",
     "gradient norm": "gradient flow", "dead": "dead unit", "patience": "patience", "weight decay": "weight decay",
+    "interval": "interval", "seeds?": "seed",
 }  # fmt: skip
 
 

@@ -112,6 +112,11 @@ def test_an_answer_that_is_no_choice_is_named(said, evidence, words):
     assert diagnosis_mistake("healthy", said, evidence).startswith(words)
 
 
+def test_a_diagnosis_without_its_view_is_asked_for_it():
+    words = wrong_diagnosis(3, PATIENTS[3].diagnosis(*("dead ReLUs",)))
+    assert words.startswith("Say also which view it is: 'curves', ")
+
+
 def test_another_patients_diagnosis_and_that_of_a_treated_one_are_refused():
     number = NUMBERS["healthy"]
     other = PATIENTS[number % 11 + 1]

@@ -248,7 +248,7 @@ CASES = {
         right=[PLAN, PLAN[::-1], tuple(plan(seeds=range(10, 20)))],
         wrong=[
             (grid(base, optimizer=["sgd", "adam"], learning_rate=[0.016], seed=range(100, 105)), "One learning rate"),
-            (grid(base, optimizer=["sgd", "adam"], seed=range(100, 105)), "With optimizer='sgd', learning_rate is 0.05: that is not"),
+            (grid(base, optimizer=["sgd", "adam"], seed=range(100, 105)), "='sgd', learning_rate is 0.05: that"),
             (CROSSED, "With optimizer='sgd', learning_rate is 0.016: that is not"),
             (plan(seeds=range(3)), "Too few seeds"),
             (plan(seeds=[100]), "Too few seeds"),

@@ -14,7 +14,8 @@ from cnnlab.course.practice import all_exercises
 
 CLINIC = {name for name in all_exercises() if name.startswith("09-")}
 SEED = 8
-IMPORTS = "from cnnlab import treat\nfrom cnnlab.training.progress import in_steps"  # of a cell that is left out
+# Of a cell that is left out.
+IMPORTS = "from itertools import chain\n\nfrom cnnlab import treat\nfrom cnnlab.training.progress import in_steps"
 
 
 def clinic(path, diagnoses, treatments):
@@ -24,7 +25,7 @@ def clinic(path, diagnoses, treatments):
         "setup": ("", ""),
         "admit": ("my_seed = 0", f"{IMPORTS}\n\nmy_seed = {SEED}"),
         "diagnose": ("for number, answer in", f"my_diagnoses |= {diagnoses!r}\nfor number, answer in"),
-        "cure": ("changes = [", f"my_treatments |= {treatments!r}\nchanges = ["),
+        "cure": ("changed = [", f"my_treatments |= {treatments!r}\nchanged = ["),
     }
     assert all(old in cells[cell] for cell, (old, _) in changes.items())
     notebook(path, *(cells[cell].replace(old, new, 1) for cell, (old, new) in changes.items()))

@@ -83,6 +83,12 @@ def wrong_number(
         How far off a number may be, as a share of the right one (of 1, where the right one is 0). Whole numbers: 0.
     """
     number = as_number(answer)
+    if number is None and isinstance(answer, tuple):
+        return say(
+            "Give one number. This is {answer}: in Python a comma makes a tuple. Write no comma within a number, and a "
+            "point before decimals.",
+            answer=describe(answer),
+        )
     if number is None:
         return say("Give one number. This is {answer}.", answer=describe(answer))
     if math.isnan(number):

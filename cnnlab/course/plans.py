@@ -13,8 +13,11 @@ from cnnlab.course.sentences import say
 from cnnlab.experiments.experiment import FIELDS, Experiment
 
 SEEDS = 5  # fewer know too little about their own scatter: see comparison/right_answer.py
-SIDE = "Look again on which side of zero the interval lies, and which side is good for this metric."
-HOLDS_ZERO = "The middle of the interval is not enough. Where do its two ends lie?"
+SIDE = (
+    "Two things decide: the side of zero, and whether more of this metric is good. One of them you read the other way "
+    "round."
+)
+HOLDS_ZERO = "For *better* or *worse* the whole interval must lie on one side of zero. Where do its two ends lie?"
 EXCLUDES_ZERO = "Look at the zero line: does the interval reach it?"
 MOVES_TOGETHER = "{name} moves together with {by}: nobody could tell which of the two made a difference."
 TAKES_VALUES = "{name} takes {count} values. Hold it fixed: only {by} and the seed may move."
@@ -76,7 +79,7 @@ def wrong_plan(
         return say("{by}={level!r} is not part of the question.", by=by, level=others[0])
     return (
         _what_else_moves(answer, groups, {by, "seed", *(shared or {})}, by, other_images)
-        or _unwanted_value(groups, wanted, shared or {})
+        or _unwanted_value(groups, wanted, shared or {}, by)
         or _no_validation(answer)
         or (_unlike_seeds(answer) if other_images else None)
         or _wrong_seeds(groups, by, used_seeds)
@@ -113,20 +116,24 @@ def _what_else_moves(
 
 
 def _unwanted_value(
-    groups: dict[Any, list[Experiment]], wanted: Mapping[Any, Mapping[str, Any]], shared: Mapping[str, str]
+    groups: dict[Any, list[Experiment]], wanted: Mapping[Any, Mapping[str, Any]], shared: Mapping[str, str], by: str
 ) -> str | None:
     """Return in words which field has another value than the question asks for."""
     for level, fields in wanted.items():
         for name, right in fields.items():
             values = {experiment.resolved()[name] for experiment in groups[level]}
-            if all(_is_near(value, right) for value in values):
+            wrong = [value for value in values if not _is_near(value, right)]
+            if not wrong:
                 continue
             if name not in shared:
-                return say(
-                    "{name} is {value!r}: that is not what the question asks for.", name=name, value=next(iter(values))
-                )
+                return say("{name} is {value!r}: that is not what the question asks for.", name=name, value=wrong[0])
             every = {experiment.resolved()[name] for group in groups.values() for experiment in group}
-            return say(shared[name] if len(every) == 1 else "{name} is not the right one at each level.", name=name)
+            if len(every) == 1:
+                return say(shared[name])
+            return say(
+                "With {by}={level!r}, {name} is {value!r}: that is not what the question asks for.",
+                by=by, level=level, name=name, value=wrong[0],
+            )  # fmt: skip
     return None
 
 

@@ -29,6 +29,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.language import course_language
 from cnnlab.torch_state import usual_torch_state
 
+STILL_DOTS = "Your list still holds a `...`. Write your answer in its place."
 SECOND_HINT = "A second hint:"
 TRY_FIRST = (
     "Try it first: check('{name}', answer). After your first attempt the solution is here.\n"
@@ -95,6 +96,8 @@ def outcome_of(exercise: Exercise, answer: object, language: str = "en") -> Outc
             if not is_attempted(answer):  # in English: it is part of the notebooks' outputs
                 ask = "Write the body of the function" if callable(answer) else "Write your answer in place of ..."
                 return Outcome(exercise.name, "not attempted", f"{ask} and run the cell again.")
+            if isinstance(answer, (list, tuple)) and any(part is ... for part in answer):
+                return Outcome(exercise.name, "not yet", say(STILL_DOTS))
             mistake = exercise.find_mistake(answer)
         except (Exception, SystemExit) as error:  # whatever a student has written, her notebook goes on
             mistake = say("This answer can't be checked ({error}).", error=words_of(error))

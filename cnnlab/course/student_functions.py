@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from cnnlab.course.sentences import say
 from cnnlab.course.time_limit import OutOfTime, time_limit
 
 SECONDS = 5.0  # that a student's function may take
+READY_MADE = "The result is right, but it comes from {name}. This exercise asks you to write that yourself."
 RETURNS_NOTHING = "Your function returns nothing: does it end with return?"
 
 
@@ -36,6 +38,7 @@ def wrong_function(
     parts: Sequence[str] = (),
     tolerance: float = 1e-4,
     compare: Callable[[Any, Any, tuple], str | None] | None = None,
+    ready_made: Sequence[str] = (),
 ) -> str | None:
     """Try a student's function on fresh random inputs, and find what is wrong with its results.
 
@@ -60,6 +63,8 @@ def wrong_function(
     compare : function, optional
         Takes a result, the right one and the arguments, and returns what is wrong in words, or None. For results that
         are no numbers.
+    ready_made : sequence of str, optional
+        Names of functions that do what she is asked to write, such as "conv2d". A right function must use none of them.
     """
     if not callable(answer) or isinstance(answer, type):
         return say("Give a function. This is {answer}; write its name without parentheses.", answer=describe(answer))
@@ -80,8 +85,25 @@ def wrong_function(
 
     mistake = next(wrong_results(right), None)
     if mistake is None:
-        return None
+        used = names_used(answer)
+        return next((say(READY_MADE, name=name) for name in ready_made if name in used), None)
     return next((say(words) for function, words in known if not any(wrong_results(function))), mistake)
+
+
+def names_used(function: Callable[..., Any]) -> set[str]:
+    """Return the global names and the attributes in a function's code, also those in functions within it.
+
+    Of what torch has made itself, it is the name of that.
+    """
+    code = getattr(function, "__code__", None)
+    if code is None or str(getattr(function, "__module__", "")).startswith("torch."):
+        return {getattr(function, "__name__", type(function).__name__)}
+    names, waiting = set[str](), [code]
+    while waiting:
+        part = waiting.pop()
+        names.update(part.co_names)
+        waiting += [constant for constant in part.co_consts if isinstance(constant, types.CodeType)]
+    return names
 
 
 def _tried_with(inputs: Sequence[Any]) -> str:

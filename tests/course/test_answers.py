@@ -15,7 +15,7 @@ from cnnlab.course.answer_values import MOST_VALUES, as_array, as_number, is_too
 from cnnlab.course.answers import wrong_array, wrong_choice, wrong_number
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.practice import outcome_of
-from cnnlab.course.student_functions import Mistake, try_function, wrong_function
+from cnnlab.course.student_functions import Mistake, names_used, try_function, wrong_function
 
 NONSENSE = [None, ..., "26", b"26", True, {}, [], {26}, object(), int, lambda: 26, 1j, [[1], [2, 3]], [None], "é"]
 
@@ -130,6 +130,41 @@ def test_a_known_mistake_is_named_and_others_are_described():
     assert said(lambda _: None) == f"Your function returns nothing: does it end with return? {tried}"
     assert said(3) == "Give a function. This is 3; write its name without parentheses."
     assert said(int).startswith("Give a function. ")
+
+
+def by_import(values):
+    from torch import relu as short
+
+    return short(values)
+
+
+@pytest.mark.parametrize(
+    "answer", [torch.relu, torch.nn.functional.relu, torch.nn.ReLU(), lambda x: x.relu(), by_import], ids=range(5)
+)
+def test_what_is_ready_made_is_right_and_refused(answer):
+    words = wrong_function(answer, torch.relu, inputs, ready_made=("relu", "ReLU"))
+    assert words.startswith("The result is right, but it comes from ")
+    assert wrong_function(answer, torch.relu, inputs) is None
+
+
+def test_ones_own_function_of_that_name_is_not_ready_made():
+    def relu(values):
+        relu = values * (values > 0)
+        return relu  # noqa: RET504
+
+    assert names_used(relu) == set()
+    assert names_used(lambda x: [part.sum() for part in torch.relu(x)]) == {"torch", "relu", "sum"}
+    assert wrong_function(relu, torch.relu, inputs, ready_made=("relu",)) is None
+    words = wrong_function(lambda x: x.abs(), torch.relu, inputs, ready_made=("abs",))
+    assert "values are wrong" in words  # what is wrong comes first
+
+
+def test_a_comma_within_a_number_is_said_to_make_a_tuple():
+    words = ": in Python a comma makes a tuple. Write no comma within a number, and a point before decimals."
+    assert wrong_number((2, 508, 800), 2508800) == f"Give one number. This is a tuple of length 3{words}"
+    assert wrong_number((0, 34), 0.34) == f"Give one number. This is a tuple of length 2{words}"
+    assert wrong_number([0, 34], 0.34) == "Give one number. This is a list of length 2."
+    assert wrong_number((26,), 26) is None
 
 
 def test_a_constant_fails_because_the_inputs_are_new_each_time():

@@ -86,7 +86,7 @@ def test_the_sentences_have_the_same_numbers_and_names():
 def test_a_student_reads_what_is_wrong_in_indonesian(monkeypatch):
     monkeypatch.setenv("CNNLAB_LANGUAGE", "id")
     answers = {
-        "30 terlalu besar.": ("01-output-size", 30),
+        "31 terlalu besar.": ("01-output-size", 31),
         "Berikan satu bilangan. Ini sebuah list dengan panjang 2.": ("01-output-size", [1, "b"]),
         "Kedua bilangan tertukar: hasil pelatihan (run) lebih dahulu, lalu pelatihannya.": ("06-count", [60, 180]),
         "seeds: Satu seed tidak mengatakan apa pun tentang kebetulan.": ("03-honest-plan", {"seeds": 1}),

@@ -42,6 +42,21 @@ def test_it_shows_the_floor_of_all_stores_and_looks_again(stores, klass):
     assert (pixels_of(panel.plot) != before).any()
 
 
+def test_a_store_with_another_setting_is_left_out_and_named(klass):
+    floor = noise_floor(load_runs(klass))
+    sweep(grid(TINY.replace(epochs=1), seed=[7]), klass / "student 7", workers=1, progress=False)
+    words = f"2 seeds, noise floor of the validation accuracy (0–1): {floor:.4f}. Left out: seed 7 has epochs=1."
+    panel = ClassNoiseFloor(klass)  # it is there already
+    assert panel.status.value == words
+    assert sorted(run.experiment.seed for run in panel.runs) == [0, 1]
+    sweep(grid(TINY.replace(epochs=1, hidden=6), seed=[1]), klass / "student 8", workers=1, progress=False)
+    panel.look.click()  # it arrives later
+    assert panel.status.value == words.replace(
+        "seed 7 has epochs=1.", "seed 7 has epochs=1; seed 1 has epochs=1, hidden=6."
+    )
+    assert panel.left_out == ["seed 7 has epochs=1", "seed 1 has epochs=1, hidden=6"]
+
+
 def test_it_follows_the_folder(stores, klass, monkeypatch):
     panel = ClassNoiseFloor(klass)
     monkeypatch.setattr(module, "PAUSE", 0.01)

@@ -49,6 +49,11 @@ def test_any_other_answer_is_an_attempt(answer):
     assert PRACTICE.read()["99-three"] == Practice(attempts=1)
 
 
+@pytest.mark.parametrize("answer", [[31500, ...], ["sgd", ..., "rmsprop"], (..., 3)], ids=range(3))
+def test_a_list_in_which_dots_are_left_is_said_to_hold_them(answer):
+    assert check("99-three", answer).message == "Your list still holds a `...`. Write your answer in its place."
+
+
 def test_answers_that_break_whoever_reads_them():
     class Breaks:
         def __getattr__(self, name):

@@ -19,7 +19,7 @@ def walk(diagnoses, treatments):
         "admit": [("my_seed = 0", f"my_seed = {SEED}")],
         "falling-guess": [("my_guess = ...", "my_guess = 6")],
         "diagnose": [("for number, answer in", f"my_diagnoses = {diagnoses!r}\nfor number, answer in")],
-        "cure": [("changes = [", f"my_treatments = {treatments!r}\nchanges = [")],
+        "cure": [("changed = [", f"my_treatments = {treatments!r}\nchanged = [")],
     }
     return run_cells(NAME, changes)
 

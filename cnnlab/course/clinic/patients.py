@@ -88,7 +88,7 @@ class Patient:
             raise ConfigError(f"epoch must be at most {self.epochs} for {self}, got {epoch}")
         return epoch
 
-    def diagnosis(self, disease: str | EllipsisType, evidence: str | EllipsisType) -> Diagnosis | EllipsisType:
+    def diagnosis(self, disease: str | EllipsisType, evidence: str | EllipsisType = ...) -> Diagnosis | EllipsisType:
         """Return a diagnosis for `check`; `...` if both are still `...`.
 
         Parameters

@@ -30,7 +30,7 @@ class Symptoms(NamedTuple):
     equal_layers : int
         Hidden layers whose units all have the same weights after the last epoch.
     dead_layers : int
-        Activation functions whose units are all zero for every image after the first epoch.
+        Activation functions whose units are all zero for every image, in the epoch where they are most.
     gradient_shrink : float
         The gradient norm of conv1, divided by that of the last layer.
     piled_up : float
@@ -69,14 +69,17 @@ def read_symptoms(patient: Patient) -> Symptoms:
         np.array([recording.number("gradient", part, LAYERS, epoch) for epoch in epochs])  # (epochs, layers)
         for part in ("used", "of_batch", "step_ratio")
     )
-    dead, units = (recording.number("activation", part, ACTIVATIONS, 1) for part in ("dead", "units"))
+    dead, units = (
+        np.array([recording.number("activation", part, ACTIVATIONS, epoch) for epoch in epochs])  # (epochs, layers)
+        for part in ("dead", "units")
+    )
     curves = {name: recording.history[name][-1] for name in ("train_loss", "validation_loss", "validation_accuracy")}
     return Symptoms(
         shared_images=_shared(train, validation),
         right_labels=_right_labels(patient, train),
         input_scale=float(train.images.std()),
         equal_layers=int((recording.number("weight", "different", LAYERS[:-1], last) == 1).sum()),
-        dead_layers=int((dead == units).sum()),
+        dead_layers=int((dead == units).sum(axis=1).max()),
         gradient_shrink=float(np.median(_ratio(of_batch[:, 0], of_batch[:, -1]))),
         piled_up=float(np.median(_ratio(used, of_batch))),
         typical_step=float(np.median(steps, axis=1).max()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 
@@ -17,9 +18,11 @@ from cnnlab.course.references.classification import (
     loss_gradient,
     mean_loss,
     noise_floor,
+    share_of_other_axis,
     share_right,
     training_step,
 )
+from cnnlab.course.sentences import say
 from cnnlab.course.student_functions import wrong_function
 
 
@@ -48,12 +51,32 @@ def _batches(generator: torch.Generator) -> list[tuple]:
     return batches
 
 
+def _square_batches(generator: torch.Generator) -> list[tuple]:
+    """Return batches with as many images as classes; about half of the labels have the largest logit of their column.
+
+    So a function that takes the other axis does not stop with an error.
+    """
+    batches = []
+    for count in (10, 7, 12):
+        logits, labels = (
+            torch.randn(count, count, generator=generator),
+            torch.randint(count, (count,), generator=generator),
+        )
+        likely = torch.rand(count, generator=generator) < 0.5
+        batches.append((logits, torch.where(likely, logits.argmax(0), labels)))
+    return batches
+
+
 def _wrong_share(answer: object) -> str | None:
-    return wrong_function(answer, share_right, _batches, known=SHARE_MISTAKES)
+    words = wrong_function(answer, share_right, _batches, known=SHARE_MISTAKES)
+    if words and not wrong_function(answer, share_of_other_axis, _square_batches):
+        return say("You take the largest logit of each class. Take that of each image: of each row.")
+    return words
 
 
 def _wrong_loss(answer: object) -> str | None:
-    return wrong_function(answer, mean_loss, _batches, known=LOSS_MISTAKES)
+    ready_made = ("cross_entropy", "CrossEntropyLoss")
+    return wrong_function(answer, mean_loss, _batches, known=LOSS_MISTAKES, ready_made=ready_made)
 
 
 def _wrong_gradient(answer: object) -> str | None:
@@ -74,7 +97,19 @@ def _steps(generator: torch.Generator) -> list[tuple]:
 
 
 def _wrong_step(answer: object) -> str | None:
-    return wrong_function(answer, training_step, _steps, known=STEP_MISTAKES)
+    def second_step(*inputs: Any) -> Any:
+        answer(*inputs)  # pyright: ignore[reportCallIssue]
+        return answer(*inputs)  # pyright: ignore[reportCallIssue]
+
+    ready_made = ("SGD", "Adam", "optim")
+    if words := wrong_function(answer, training_step, _steps, known=STEP_MISTAKES, ready_made=ready_made):
+        return words
+    if wrong_function(second_step, training_step, _steps):
+        return say(
+            "The second step from the same weights differs: weights.grad still holds the first gradient. Work on a "
+            "copy."
+        )
+    return None
 
 
 def _five_runs(generator: torch.Generator) -> list[tuple]:

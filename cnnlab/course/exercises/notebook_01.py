@@ -84,7 +84,8 @@ def _wrong_convolution(answer: object) -> str | None:
             "This is the largest product of each patch. An output pixel is their sum.",
         ),
     ]
-    return wrong_function(answer, convolve, _images, known=known)
+    ready_made = ("conv2d", "Conv2d", "correlate2d", "convolve2d")
+    return wrong_function(answer, convolve, _images, known=known, ready_made=ready_made)
 
 
 def _wrong_size(answer: object) -> str | None:
@@ -92,7 +93,8 @@ def _wrong_size(answer: object) -> str | None:
         28: "That is the size with padding. Without padding the kernel does not fit at the edges.",
         25: "You are off by one: the first position of the kernel counts, too.",
         27: "You took away one pixel in all. How far does the kernel reach to each side of its middle?",
-        24: "A kernel of 5 gives that size. This one is 3.",
+        24: "A kernel of 5 gives that size. Or did you take 1 away, where the first position has to be counted, too?",
+        30: "That is larger than the row itself. Without padding the kernel stays inside it.",
         9: "You divided by the kernel's size. It moves by one pixel, not by its own width.",
         14: "You halved the row. That is what a pooling does.",
         676: "That is the number of all pixels. Give the number of pixels in one row.",

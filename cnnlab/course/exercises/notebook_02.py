@@ -24,6 +24,9 @@ from cnnlab.course.references.pooling import (
 from cnnlab.course.student_functions import wrong_function
 from cnnlab.experiments.runs import bank, load_runs
 
+READY_MAX = ("max_pool2d", "MaxPool2d", "adaptive_max_pool2d")
+READY_AVERAGE = ("avg_pool2d", "AvgPool2d", "adaptive_avg_pool2d")
+
 
 def _maps(generator: torch.Generator) -> list[tuple]:
     """Return maps with even sides, also such as hold nothing but numbers below zero."""
@@ -33,7 +36,7 @@ def _maps(generator: torch.Generator) -> list[tuple]:
 
 
 def _wrong_max(answer: object) -> str | None:
-    return wrong_function(answer, max_pool, _maps, known=MAX_MISTAKES)
+    return wrong_function(answer, max_pool, _maps, known=MAX_MISTAKES, ready_made=READY_MAX)
 
 
 def _sized_maps(generator: torch.Generator) -> list[tuple]:
@@ -44,7 +47,7 @@ def _sized_maps(generator: torch.Generator) -> list[tuple]:
 
 
 def _wrong_average(answer: object) -> str | None:
-    return wrong_function(answer, average_pool, _sized_maps, known=AVERAGE_MISTAKES)
+    return wrong_function(answer, average_pool, _sized_maps, known=AVERAGE_MISTAKES, ready_made=READY_AVERAGE)
 
 
 def _maps_and_gradients(generator: torch.Generator) -> list[tuple]:

@@ -23,11 +23,10 @@ from cnnlab.course.references.gradient_steps import (
 )
 from cnnlab.course.sentences import say
 from cnnlab.course.student_functions import wrong_function
-from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.presets import OPTIMIZER_DIGITS
 from cnnlab.experiments.runs import Runs, bank
 from cnnlab.experiments.sweep import grid, sweep
 
-BASE = Experiment(train_size=1000, validation_size=500, channels=(4, 8), hidden=32, epochs=4)
 NAMES = ("sgd", "rmsprop", "adam")
 
 
@@ -35,7 +34,7 @@ NAMES = ("sgd", "rmsprop", "adam")
 def swept_runs() -> Runs:
     """Return the 45 runs of the notebook's sweep of learning rates, from the results bank."""
     rates = [0.001 * 4**step for step in range(5)]
-    experiments = grid(BASE, optimizer=NAMES, learning_rate=rates, seed=range(3))
+    experiments = grid(OPTIMIZER_DIGITS, optimizer=NAMES, learning_rate=rates, seed=range(3))
     return sweep(experiments, store=bank("optimizers"), progress=False)
 
 
@@ -113,7 +112,10 @@ def _wrong_order(answer: object) -> str | None:
 
 def _wrong_comparison(answer: object) -> str | None:
     rates = best_rates()
-    wanted = {name: fixed_fields(BASE.replace(optimizer=name, learning_rate=rates[name])) for name in ("sgd", "adam")}
+    wanted = {
+        name: fixed_fields(OPTIMIZER_DIGITS.replace(optimizer=name, learning_rate=rates[name]))
+        for name in ("sgd", "adam")
+    }
     words = "One learning rate for both: that is no equal chance. Give each the rate that its sweep has chosen."
     return wrong_plan(answer, by="optimizer", wanted=wanted, shared={"learning_rate": words}, used_seeds=range(3))
 

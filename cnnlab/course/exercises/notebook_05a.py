@@ -34,9 +34,10 @@ def _values(generator: torch.Generator, shape: tuple[int, ...]) -> Tensor:
 
 
 def _wrong_relu(answer: object) -> str | None:
-    return wrong_function(
-        answer, relu, lambda generator: [(_values(generator, shape),) for shape in SHAPES], known=RELU_MISTAKES
-    )
+    def trials(generator: torch.Generator) -> list[tuple]:
+        return [(_values(generator, shape),) for shape in SHAPES]
+
+    return wrong_function(answer, relu, trials, known=RELU_MISTAKES, ready_made=("relu", "relu_", "ReLU"))
 
 
 def _wrong_relu_backward(answer: object) -> str | None:
@@ -63,7 +64,8 @@ def _hook_trials(generator: torch.Generator) -> list[tuple[OddNetwork, nn.Module
 
 
 def _wrong_hook(answer: object) -> str | None:
-    return wrong_function(answer, outputs_of, _hook_trials, known=HOOK_MISTAKES) or _wrong_manners(answer)
+    words = wrong_function(answer, outputs_of, _hook_trials, known=HOOK_MISTAKES, ready_made=("capture",))
+    return words or _wrong_manners(answer)
 
 
 def _wrong_manners(answer: object) -> str | None:
@@ -119,7 +121,8 @@ def _wrong_ratio(answer: object) -> str | None:
         0.025: "That is the rate beside the weights. How long is the step?",
         0.08: "You multiply by the weights. Divide.",
         3.98: "Those are the weights after the step. How large is the step beside them?",
-        0.5: "You divide the rate by the gradient. SGD's step is rate × gradient.",
+        0.5: "Is that in per cent? Give a share. Or did you divide the rate by the gradient? SGD's step is rate × "
+        "gradient.",
     }
     return wrong_number(answer, 0.005, known=known, tolerance=0.001)
 

@@ -55,6 +55,7 @@ def _wrong_chance(answer: object) -> str | None:
         0.05**8: "That is the chance that all eight are wrong.",
         0.05 / 8: "That would be the level of each, if all eight together should keep 5 %.",
         0.95: "That is the chance that one comparison is right.",
+        100 * (1 - 0.95**8): "Give it from 0 to 1, not in per cent.",
         1 - 0.95**7: "You have counted seven comparisons.",
         1 - 0.05**8: "That is the chance that not all eight are wrong.",
         8 * 0.05 * 0.95**7: "That is the chance of exactly one. Two or more count, too.",

@@ -21,13 +21,11 @@ from cnnlab.course.references.choices import (
 )
 from cnnlab.course.sentences import say
 from cnnlab.course.student_functions import wrong_function
-from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.presets import FULL_GRID
 from cnnlab.experiments.runs import bank, load_runs
 
 LENGTHS = (5, 50, 100, 250, 350)
-BASE = Experiment(
-    train_size=500, validation_size=500, channels=(8, 16), hidden=32, kernel_size=5, epochs=50, learning_rate=0.003
-)
+BASE = FULL_GRID["mnist"].replace(kernel_size=5, epochs=50, learning_rate=0.003)
 
 
 def _wrong_epochs(answer: object) -> str | None:
@@ -80,7 +78,7 @@ def worse_lengths() -> tuple[int, ...]:
 
 
 def _wrong_lengths(answer: object) -> str | None:
-    values = as_array(answer)
+    values = as_array([*answer] if isinstance(answer, set) else answer)
     if values is None or values.ndim != 1:
         return say("Give a list of lengths. This is {answer}.", answer=describe(answer))
     chosen = {float(value) for value in values}

@@ -18,9 +18,9 @@ from cnnlab.course.references.counts import (
 )
 from cnnlab.course.sentences import say
 from cnnlab.course.student_functions import wrong_function
-from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.presets import FULL_GRID
 
-BASE = Experiment(train_size=500, validation_size=500, epochs=3, channels=(8, 16), hidden=32)
+BASE = FULL_GRID["mnist"].replace(epochs=3)
 BUDGET = 12  # trainings
 
 

@@ -16,7 +16,7 @@ SHOWN_BY = {
     "healthy": ("all of them",),
     "learning rate too high": ("gradients",),
     "learning rate too low": ("gradients", "weights"),
-    "dead ReLUs": ("activations",),
+    "dead ReLUs": ("activations", "gradients"),
     "unnormalized input": ("inputs",),
     "shuffled labels": ("inputs",),
     "vanishing gradients": ("gradients",),
@@ -133,8 +133,8 @@ def _weak_evidence(disease: str, evidence: str) -> str:
     if evidence == "all of them":
         return say("The diagnosis is right. Name the one view that tells this disease from all others.")
     return say(
-        "The diagnosis is right, but the {evidence} look much the same in another disease. Which view tells the two "
-        "apart?",
+        "The diagnosis is right, but the {evidence} show what follows from it, or look alike in another disease. Which "
+        "view shows the fault itself?",
         evidence=evidence,
     )
 

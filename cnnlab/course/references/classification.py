@@ -18,6 +18,11 @@ def share_right(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.argmax(1) == labels).double().mean()
 
 
+def share_of_other_axis(logits: Tensor, labels: Tensor) -> Tensor:
+    """Take the largest logit of each class, where there are as many images as classes."""
+    return (logits.argmax(0) == labels).double().mean()
+
+
 def probability_of_labels(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the probability of each label, (N,)."""
     return logits.softmax(1)[torch.arange(len(labels)), labels]

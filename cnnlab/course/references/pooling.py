@@ -54,6 +54,10 @@ MAX_MISTAKES = (
     (lambda x: average_pool(x) * 4, "This is the sum of each square. Keep the largest number."),
     (lambda x: -max_pool(-x), "This is the smallest number of each square."),
     (lambda x: max_pool(x, stride=1), "Your squares overlap. The next one begins two pixels further."),
+    (
+        lambda x: max_pool(x, stride=1)[: x.shape[0] // 2, : x.shape[1] // 2],
+        "Your squares overlap. The next one begins two pixels further.",
+    ),
     (lambda x: max_pool(x).relu(), "A square of numbers below zero gives 0. Does your search begin at 0?"),
     (lambda x: max_pool(x).T, "You swapped the rows and the columns of the output."),
     (lambda x: max_pool(x.abs()), "You compare the numbers without their signs."),
@@ -71,6 +75,15 @@ AVERAGE_MISTAKES = (
     (lambda x, n: average_pool(x, n) * n, "You divide by the side of the square. How many pixels has it?"),
     (lambda x, n: max_pool(x, size=n, stride=n), "This is the largest number of each square. Keep the mean."),
     (lambda x, n: average_pool(x, n, stride=1), "Your squares overlap. The next one begins `size` pixels further."),
+    (
+        lambda x, n: average_pool(x, n, stride=1)[: x.shape[0] // n, : x.shape[1] // n],
+        "Your squares overlap. The next one begins `size` pixels further.",
+    ),
+    (lambda x, _: average_pool(x), "Your squares are 2×2, whatever `size` says."),
+    (
+        lambda x, _: functional.avg_pool2d(x[None, None], 2, ceil_mode=True)[0, 0],
+        "Your squares are 2×2, whatever `size` says.",
+    ),
     (lambda x, n: average_pool(x, n).T, "You swapped the rows and the columns of the output."),
     (
         lambda x, n: x.unfold(0, n, n).unfold(1, n, n).flatten(2).median(2).values,

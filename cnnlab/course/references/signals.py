@@ -167,7 +167,8 @@ def _inputs_of(model: nn.Module, layer: nn.Module, images: Tensor) -> Tensor:
 HOOK_MISTAKES = (
     (
         _uncopied,
-        "The values below zero are gone: the next layer is a ReLU that works in place. Keep a copy.",
+        "The values below zero are gone: the next layer is a ReLU that works in place. detach() alone makes no copy. "
+        "Copy within the hook, and return nothing from it.",
     ),
     (lambda model, layer, images: model(images).detach(), "That is what the whole network puts out."),
     (_inputs_of, "That is what goes into the layer. A hook gets the output as its third argument."),

@@ -5,7 +5,7 @@ import pytest
 
 from cnnlab import DISEASES, admit_patients
 from cnnlab.course.clinic.symptoms import SIGNS, has_sign, name_disease, read_symptoms
-from cnnlab.course.exercises.notebook_09 import disease_of
+from cnnlab.course.exercises.notebook_09 import SHOWN_BY, disease_of
 
 SICK = {disease_of(patient): patient for number, patient in admit_patients(0).items() if number}
 NUMBERS = {disease: read_symptoms(patient) for disease, patient in SICK.items()}
@@ -66,6 +66,20 @@ def test_dead_relus_and_vanishing_gradients_look_alike_in_the_loss_and_differ_in
     norms = {name: [layer.gradient_norm for layer in SICK[name].gradients()["of one batch"].values()] for name in SICK}
     assert norms["dead ReLUs"] == [0] * 6
     assert 0 < 100 * norms["vanishing gradients"][0] < norms["vanishing gradients"][-1]
+
+
+def test_only_dead_relus_stop_every_gradient():
+    """So both views, activations and gradients, tell this disease from all others."""
+    still = [
+        name for name, patient in SICK.items()
+        if all(
+            layer.gradient_norm == 0
+            for epoch in range(1, patient.epochs + 1)
+            for layer in patient.gradients(epoch)["of one batch"].values()
+        )
+    ]  # fmt: skip
+    assert still == ["dead ReLUs"]
+    assert SHOWN_BY["dead ReLUs"] == ("activations", "gradients")
 
 
 def test_a_leak_looks_well_from_outside():

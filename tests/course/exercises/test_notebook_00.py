@@ -58,6 +58,12 @@ def step_by_optimizer(weights, images, labels, learning_rate):
     return parameter
 
 
+def step_with_the_given_weights(weights, images, labels, learning_rate):
+    weights.requires_grad_()
+    functional.cross_entropy(images @ weights, labels).backward()
+    return weights - learning_rate * weights.grad
+
+
 def step_in_place(weights, images, labels, learning_rate):
     weights -= learning_rate * gradient(weights, images, labels)
     return weights
@@ -142,13 +148,13 @@ CASES = {
             (lambda x, y: (x.argmax(1) == y).sum() / x.shape[1], "number of classes"),
             (lambda x, y: x.argmax(1), "what the network answers"),  # noqa: ARG005
             (lambda x, y: (x.argmax(1) == y).float(), "shape"),
-            (share_of_the_other_axis, "RuntimeError"),
+            (share_of_the_other_axis, "of each row"),
             (lambda x, y: (x == y).float().mean(), "RuntimeError"),
             (0.9, "Give a function"),
         ],
     ),
     "00-training-step": Case(
-        right=[step_by_backward, step_by_optimizer],
+        right=[step_by_backward, lambda w, x, y, r: w - r * gradient(w, x, y)],
         wrong=[
             (lambda w, x, y, r: w + r * gradient(w, x, y), "uphill"),
             (lambda w, x, y, r: w - gradient(w, x, y), "learning rate is missing"),  # noqa: ARG005
@@ -159,13 +165,17 @@ CASES = {
             (lambda w, x, y, r: w - gradient(w, x, y) / r, "divide by the learning rate"),
             (step_with_probabilities, "softmax twice"),
             (step_of_adam, "Adam"),
+            (step_by_optimizer, "it comes from SGD"),
+            (step_with_the_given_weights, "still holds the first gradient"),
             (step_in_place, "changes its input"),
             (lambda w, x, y, r: w - r * functional.cross_entropy(x @ w, y), "values are wrong"),
         ],
     ),
     "00-cross-entropy": Case(
-        right=[functional.cross_entropy, loss_by_loop, lambda x, y: -of_labels(softmax(x), y).log().mean()],
+        right=[loss_by_loop, lambda x, y: -of_labels(softmax(x), y).log().mean()],
         wrong=[
+            (functional.cross_entropy, "it comes from cross_entropy"),
+            (lambda x, y: torch.nn.CrossEntropyLoss()(x, y), "it comes from CrossEntropyLoss"),
             (lambda x, y: functional.cross_entropy(x, y, reduction="sum"), "sum over the images"),
             (lambda x, y: of_labels(softmax(x), y).log().mean(), "sign"),
             (lambda x, y: -of_labels(softmax(x), y).log2().mean(), "bits"),

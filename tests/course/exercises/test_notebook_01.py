@@ -22,6 +22,11 @@ def sum_of_products(patch, kernel):
     return float((patch * kernel).sum())
 
 
+def convolve_by_windows(image, kernel):
+    windows = np.lib.stride_tricks.sliding_window_view(image.numpy(), tuple(kernel.shape))
+    return (windows * kernel.numpy()).sum((2, 3))
+
+
 def convolve_by_scipy(image, kernel):
     return correlate2d(image.numpy(), kernel.numpy(), mode="valid")
 
@@ -72,6 +77,7 @@ CASES = {
             (25, "off by one"),
             (27, "one pixel in all"),
             (24, "A kernel of 5"),
+            (30, "larger than the row itself"),
             (676, "number of all pixels"),
             (14, "halved"),
             (28 // 3, "by its own width"),
@@ -95,12 +101,14 @@ CASES = {
         ],
     ),
     "01-convolve": Case(
-        right=[convolve_by_loops, convolve_by_scipy, reference.convolve],
+        right=[convolve_by_loops, convolve_by_windows, lambda x, k: convolve_by_windows(x, k).tolist()],
         wrong=[
             (lambda x, k: convolve2d(x.numpy(), k.numpy(), mode="valid"), "flipped the kernel"),
             (lambda x, k: correlate2d(x.numpy(), k.numpy(), mode="same"), "zeros around"),
             (lambda x, k: convolve_by_loops(x, k.T), "of the kernel"),
             (lambda x, k: torch.tensor(convolve_by_loops(x, k)).T, "of the output"),
+            (convolve_by_scipy, "it comes from correlate2d"),
+            (reference.convolve, "it comes from conv2d"),
             (convolve_one_too_few, "range(n) ends before n"),
             (convolve_without_adding, "last product alone"),
             (convolve_by_means, "This is a mean"),
@@ -131,6 +139,7 @@ CASES = {
         right=[12_832, (25 * 16 + 1) * 32, sum(each.numel() for each in torch.nn.Conv2d(16, 32, 5).parameters())],
         wrong=[
             (12_800, "biases are missing"),
+            ((12, 832), "a comma makes a tuple"),
             (12_816, "for each input channel"),
             (12_801, "One bias for the whole layer"),
             (832, "through all input channels"),

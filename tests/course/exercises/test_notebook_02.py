@@ -20,6 +20,21 @@ def of_squares(image, rule, size=2):
     return torch.tensor([[float(rule(square)) for square in row] for row in squares(image, size)])
 
 
+def of_whole_squares(image, rule):
+    return torch.tensor(
+        [[float(rule(square)) for square in row if square.numel() == 4] for row in squares(image) if len(row[0]) == 2]
+    )
+
+
+def at_each_pixel(image, rule, size=2):
+    """Begin the square of output (row, column) at the pixel (row, column) itself."""
+    output = torch.zeros(image.shape[0] // size, image.shape[1] // size)
+    for row in range(output.shape[0]):
+        for column in range(output.shape[1]):
+            output[row, column] = rule(image[row : row + size, column : column + size])
+    return output
+
+
 def max_by_loops(image):
     return of_squares(image, torch.max)
 
@@ -102,7 +117,7 @@ def one_square(image, gradient):
 
 CASES = {
     "02-max-pool": Case(
-        right=[max_by_loops, max_by_numpy, lambda x: functional.max_pool2d(x[None], 2)[0]],
+        right=[max_by_loops, max_by_numpy, lambda x: x.unfold(0, 2, 2).unfold(1, 2, 2).amax((2, 3))],
         wrong=[
             (lambda x: of_squares(x, torch.mean), "This is the mean"),
             (lambda x: of_squares(x, torch.sum), "This is the sum"),
@@ -117,11 +132,13 @@ CASES = {
             (lambda x: torch.maximum(x[::2], x[1::2]), "the rows alone"),
             (lambda x: everywhere(max_by_loops(x)), "four equal numbers"),
             (max_in_place, "changes its input"),
+            (lambda x: at_each_pixel(x, torch.max), "overlap"),
+            (lambda x: functional.max_pool2d(x[None], 2)[0], "it comes from max_pool2d"),
             (lambda x: functional.max_pool2d(x[None], 2), "shape"),
         ],
     ),
     "02-average-pool": Case(
-        right=[mean_by_loops, mean_by_numpy, lambda x, n: functional.avg_pool2d(x[None], n)[0]],
+        right=[mean_by_loops, mean_by_numpy, lambda x, n: x.unfold(0, n, n).unfold(1, n, n).mean((2, 3))],
         wrong=[
             (lambda x, n: of_squares(x, torch.sum, n), "This is the sum"),
             (lambda x, n: of_squares(x, torch.sum, n) / 4, "divide by 4"),
@@ -132,7 +149,10 @@ CASES = {
             (lambda x, n: of_squares(x, torch.median, n), "median"),
             (lambda x, n: x[::n, ::n], "upper left pixel"),
             (lambda x, n: x.mean(), "the whole map"),  # noqa: ARG005
-            (lambda x, n: of_squares(x, torch.mean), "shape"),  # noqa: ARG005
+            (lambda x, n: of_squares(x, torch.mean), "2×2, whatever"),  # noqa: ARG005
+            (lambda x, n: of_whole_squares(x, torch.mean), "2×2, whatever"),  # noqa: ARG005
+            (lambda x, n: at_each_pixel(x, torch.mean, n), "overlap"),
+            (lambda x, n: functional.avg_pool2d(x[None], n)[0], "it comes from avg_pool2d"),
         ],
     ),
     "02-max-backward": Case(

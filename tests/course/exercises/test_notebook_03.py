@@ -144,10 +144,10 @@ CASES = {
     "03-read-picture": Case(
         right=[{"loss": "worse", "accuracy": "cannot tell"}, {"accuracy": "CANNOT TELL", "loss": "Worse"}],
         wrong=[
-            ({"loss": "better", "accuracy": "cannot tell"}, "loss: Look again on which side"),
+            ({"loss": "better", "accuracy": "cannot tell"}, "loss: Two things decide"),
             ({"loss": "cannot tell", "accuracy": "cannot tell"}, "loss: Look at the zero line"),
-            ({"loss": "worse", "accuracy": "worse"}, "accuracy: The middle"),
-            ({"loss": "worse", "accuracy": "better"}, "accuracy: The middle"),
+            ({"loss": "worse", "accuracy": "worse"}, "accuracy: For *better* or *worse*"),
+            ({"loss": "worse", "accuracy": "better"}, "accuracy: For *better* or *worse*"),
             ({"loss": "worse"}, "'accuracy' is still missing"),
             ({"loss": "higher", "accuracy": "cannot tell"}, "Choose one of"),
             ("worse", "Give a dict"),

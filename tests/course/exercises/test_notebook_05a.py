@@ -49,6 +49,19 @@ def with_hook(keep, finish="handle.remove()", before="", after=""):
     return names["outputs_of"]
 
 
+def with_a_hook_that_returns_its_copy(model, layer, images):
+    kept = []
+
+    def hook(layer, inputs, output):  # noqa: ARG001
+        kept.append(output.detach().clone())
+        return kept[0]
+
+    handle = layer.register_forward_hook(hook)
+    model(images)
+    handle.remove()
+    return kept[0]
+
+
 COPY = "output.detach().clone()"
 
 
@@ -107,12 +120,15 @@ def backward_by_where(values, gradients):
 
 CASES = {
     "05a-hook": Case(
-        right=[by_a_list, by_capture, lambda *given: by_a_list(*given).numpy()],
+        right=[by_a_list, lambda *given: by_a_list(*given).numpy()],
         wrong=[
             (with_hook(COPY, finish=""), "still there"),
             (with_hook(COPY, before="model.eval()"), "in eval mode"),
             (with_hook(COPY, before="torch.set_grad_enabled(False)"), "switches gradients off"),
-            (with_hook("output.detach()"), "Keep a copy"),
+            (by_capture, "it comes from capture"),
+            (with_hook("output.detach()"), "makes no copy"),
+            (with_hook("output.detach()", after="return kept['output'].clone()"), "makes no copy"),
+            (with_a_hook_that_returns_its_copy, "return nothing from it"),
             (with_hook("inputs[0].detach().clone()"), "goes into the layer"),
             (still_attached, "Detach"),
             (with_hook(COPY), "stops with an error"),
@@ -129,6 +145,10 @@ CASES = {
         right=[relu_by_loops, lambda values: values * (values > 0), lambda values: np.maximum(values.numpy(), 0)],
         wrong=[
             (torch.abs, "lost its sign"),
+            (torch.relu, "it comes from relu"),
+            (functional.relu, "it comes from relu"),
+            (torch.nn.ReLU(), "it comes from ReLU"),
+            (lambda values: values.relu(), "it comes from relu"),
             (lambda values: values > 0, "Return the values there"),
             (lambda values: (values > 0).float(), "where the values are above zero"),
             (lambda values: values.clamp(max=0), "cut what lies above"),
@@ -200,7 +220,7 @@ CASES = {
             (0.025, "How long is the step"),
             (0.08, "Divide"),
             (3.98, "weights after the step"),
-            (0.5, "rate × gradient"),
+            (0.5, "in per cent? Give a share. Or did you divide the rate by the gradient?"),
         ],
     ),
 }

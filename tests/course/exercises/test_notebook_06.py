@@ -38,8 +38,8 @@ CASES = {
     "06-verdicts": Case(
         right=[VERDICTS, {key: f" {word.upper()}" for key, word in VERDICTS.items()}],
         wrong=[
-            (VERDICTS | {"train_loss, pooling": "better"}, "which side is good"),
-            (VERDICTS | {"train_loss, kernel_size": "worse"}, "which side is good"),
+            (VERDICTS | {"train_loss, pooling": "better"}, "the other way round"),
+            (VERDICTS | {"train_loss, kernel_size": "worse"}, "the other way round"),
             (VERDICTS | {"train_loss, kernel_size": "cannot tell"}, "does the interval reach it"),
             (VERDICTS | {"validation_accuracy, pooling": "worse"}, "its two ends"),
             (VERDICTS | {"validation_accuracy, kernel_size": "better"}, "its two ends"),
@@ -75,7 +75,8 @@ CASES = {
             (0.05 / 8, "level of each"),
             (8 * 0.05 * 0.95**7, "exactly one"),
             (1 - 0.95**7, "seven"),
-            (33.7, "too large"),
+            (33.7, "per cent"),
+            (34, "per cent"),
         ],
     ),
     "06-mean-factor": Case(

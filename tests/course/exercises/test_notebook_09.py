@@ -64,6 +64,23 @@ def test_every_other_evidence_is_refused_after_the_right_diagnosis(disease):
             assert not [view for view in SHOWN_BY[disease] if view in words and view != evidence]
 
 
+def test_an_evidence_that_is_only_a_consequence_is_not_said_to_look_alike():
+    """No other weights change as much as where gradients are never zeroed, but the gradients show the fault."""
+    words = diagnosis_mistake("gradients never zeroed", "gradients never zeroed", "weights")
+    assert words == (
+        "The diagnosis is right, but the weights show what follows from it, or look alike in another disease. Which "
+        "view shows the fault itself?"
+    )
+
+
+def test_a_sign_that_follows_from_another_disease_is_not_denied():
+    """In the last layer all units are dead where gradients are never zeroed, but not after the first epoch."""
+    dead = PATIENTS[NUMBERS["gradients never zeroed"]].activations(12)["act_fc1"].dead
+    words = diagnosis_mistake("gradients never zeroed", "dead ReLUs", "activations")
+    assert dead == 16
+    assert words.startswith("That sign is there, but it follows from something else.")
+
+
 def test_the_numbers_that_speak_against_a_diagnosis_are_named():
     words = diagnosis_mistake("healthy", "dead ReLUs", "activations")
     assert words == (
@@ -93,6 +110,11 @@ def test_the_numbers_that_speak_against_a_diagnosis_are_named():
 )
 def test_an_answer_that_is_no_choice_is_named(said, evidence, words):
     assert diagnosis_mistake("healthy", said, evidence).startswith(words)
+
+
+def test_a_diagnosis_without_its_view_is_asked_for_it():
+    words = wrong_diagnosis(3, PATIENTS[3].diagnosis(*("dead ReLUs",)))
+    assert words.startswith("Say also which view it is: 'curves', ")
 
 
 def test_another_patients_diagnosis_and_that_of_a_treated_one_are_refused():

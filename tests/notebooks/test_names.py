@@ -38,7 +38,7 @@ def names_used_for_two_things(cells):
     for cell, source in cells.items():
         read, set_here = names_of(source)
         faults += [f"{name}: {cell} sets it anew, {readers[name]} reads it" for name in set_here & readers.keys()]
-        readers |= {name: cell for name in read & known.keys()}
+        readers |= dict.fromkeys(read & known.keys(), cell)
         known |= dict.fromkeys(set_here, cell)
     return sorted(faults)
 

@@ -15,9 +15,10 @@ import sys
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
+import nbformat
 import pytest
 import torch
-from places import REPOSITORY
+from places import NOTEBOOKS, REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
@@ -53,6 +54,12 @@ def examples(text: str) -> list[Example]:
         for block, following in itertools.pairwise([*blocks, ("", "")])
         if block[0] != "text"
     ]
+
+
+def code_cells(notebook: str) -> list[str]:
+    """Return the ids of a notebook's code cells."""
+    cells = nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells
+    return [cell.id for cell in cells if cell.cell_type == "code"]
 
 
 PYTHON = [example for example in examples(README) if example.language == "python"]
@@ -150,3 +157,12 @@ def test_the_indonesian_readme_has_the_same_examples_with_comments_of_its_own():
     ours = {(without_comments(example.code), example.output) for example in (*PYTHON, *SHELL)}
     theirs = {(without_comments(example.code), example.output) for example in indonesian if example.language}
     assert theirs == ours
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.id.md"])
+def test_the_example_of_check_names_cells_that_are_there(page):
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    notebook, cells = re.search(r"(?m)^(\w+)  passed  \((\d+) cells", text).groups()
+    assert len(code_cells(notebook)) == int(cells)
+    notebook, cell = re.search(r"(?m)^(\w+)  cell ([\w-]+): printed", text).groups()
+    assert cell in code_cells(notebook)

@@ -21,7 +21,7 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.s
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 # Terms that are also words of everyday English, which the texts translate by what they mean there.
 EVERYDAY = {
-    "chance": "peluang for a probability, kesempatan for an opportunity",
+    "chance": "peluang for a probability, kesempatan for an opportunity, tebakan acak for the level of guessing",
     "confidence": "tingkat kepercayaan of an interval",
     "difference": "perbedaan where no number is meant",
     "level": "nilai, where the comparison is named beside it",

@@ -23,7 +23,7 @@ def _own_folders(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _own_draw(request, monkeypatch):
-    """The checkers of exercises draw the same numbers in each run of a test; `draw_anew` tries other draws."""
+    """The checkers of exercises draw the same numbers in each run of a test; test_draws.py tries others."""
     monkeypatch.setattr(secrets, "randbits", lambda _: zlib.crc32(request.node.nodeid.encode()))
 
 

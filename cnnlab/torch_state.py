@@ -130,6 +130,8 @@ def _autocast(device: str) -> Setting:
 SETTINGS = {
     "autocast on the processor": _autocast("cpu"),
     "autocast on a GPU": _autocast("cuda"),
+    "autocast on Apple's GPU": _autocast("mps"),
+    "autocast on Intel's GPU": _autocast("xpu"),
     "gradients": Setting(torch.is_grad_enabled, torch._C._set_grad_enabled, True, False),
     "flush denormal": Setting(_get_flush_denormal, torch.set_flush_denormal, False, False),
     "default dtype": Setting(torch.get_default_dtype, torch.set_default_dtype, torch.float32, True),

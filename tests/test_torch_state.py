@@ -331,6 +331,14 @@ def test_what_a_callback_sets_holds_for_the_callback_alone(model, data):
     assert seen == [(torch.float32, True), expected, True]
 
 
+@pytest.mark.parametrize("device", ["cuda", "mps", "xpu"])
+def test_within_a_door_no_device_has_autocast(device):
+    enabled = torch_state.usual_torch_state(lambda: torch.is_autocast_enabled(device))
+    with setting(functools.partial(torch.set_autocast_enabled, device), True, False):
+        assert not enabled()
+        assert torch.is_autocast_enabled(device)
+
+
 def test_of_two_threads_the_last_one_puts_the_shared_settings_back():
     inside, may_end, seen = threading.Event(), threading.Event(), []
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import os
 import queue
 import shutil
 import socket
@@ -24,7 +23,7 @@ from tqdm import tqdm
 from cnnlab.data import cifar10, idx, shipped
 from cnnlab.data.dataset import ImagesAndLabels
 from cnnlab.errors import DataError
-from cnnlab.files import cache_folder, file_lock
+from cnnlab.files import cache_folder, file_lock, replace_file
 
 DOWNLOADS = {"fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}  # our name: the class in torchvision.datasets
 ANSWER = 8  # seconds that a server may take to answer once its name is known
@@ -122,7 +121,7 @@ def _download(dataset: Any, folder: Path) -> None:
                 f"the download of {folder.name} broke off ({url}: {reason}); nothing of it is kept, run the cell "
                 f"again; {_offline()} work offline"
             ) from error
-        os.replace(part, folder)
+        replace_file(part, folder)
 
 
 def _fetch(dataset: Any, folder: Path) -> None:

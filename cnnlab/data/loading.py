@@ -18,7 +18,7 @@ from cnnlab.data.picture_loading import load_pixels
 from cnnlab.data.splitting import split_sizes, test_size
 from cnnlab.data.training_split import balance_classes
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.machine import free_memory
+from cnnlab.machine import UNKNOWN_FREE, free_memory
 from cnnlab.printing import write_line
 from cnnlab.torch_state import usual_torch_state
 
@@ -142,7 +142,7 @@ def load_folder(  # noqa: PLR0913 (what is loaded, and how it is split)
 
     Raises DataError where the pictures do not have this fingerprint; None: any.
     """
-    size = check_whole("size", size, 1)
+    size = check_whole("size", size, 1, most=10_000)
     for name, value in {"grey": grey, "balanced": balanced}.items():
         if not isinstance(value, bool):
             raise ConfigError(f"{name} must be True or False, got {shown(value)}")
@@ -184,7 +184,7 @@ def _check_memory(
     validation: int | None,
     test: int | None,
 ) -> None:
-    """Raise unless these splits are possible and fit into the free memory, as far as the system says how much is free.
+    """Raise unless these splits are possible and fit into the free memory; UNKNOWN_FREE where the system does not say.
 
     All pictures take a byte for each number, and those in the splits another four. Of balanced classes each is as large
     as the largest, besides the training split itself.
@@ -197,7 +197,8 @@ def _check_memory(
         kept += for_train * largest * len(found.classes) // count
     numbers = (1 if grey else 3) * size**2
     needed, free = numbers * (count + 4 * kept), free_memory()
-    if free is None or needed <= free:
+    free = UNKNOWN_FREE if free is None else free
+    if needed <= free:
         return
     fitting = int(size * (free / needed) ** 0.5)
     remedy = f"size={fitting} would fit" if fitting else "take fewer pictures"

@@ -27,6 +27,8 @@ ROW, ROWS = 1024, 64  # numbers of eight bytes in a row, and rows that are summe
 MOST_BYTES = 4_000_000_000  # of all pixels that are kept; the oldest are removed
 # A file that is changed twice within one tick of the disk's clock keeps its time: two seconds on a USB stick.
 TICK = 2_000_000_000  # nanoseconds
+MOST_OF_A_FILE = 500_000_000  # bytes; a video with the suffix of a picture has more, and is not read
+TOO_LARGE = "too large: "  # with its path, this stands for the hash of such a file, which is refused when it is decoded
 
 
 class Pixels(NamedTuple):
@@ -96,7 +98,8 @@ def hash_pictures(pictures: PictureFolder) -> list[str]:
             look = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
             *before, looked, digest = known.get(path, (0, ""))
             if before != look or max(look[1:3]) + TICK > looked:
-                looked, digest = time.time_ns(), hash_file(Path(file).read_bytes())
+                is_small = state.st_size <= MOST_OF_A_FILE
+                looked, digest = time.time_ns(), hash_file(Path(file).read_bytes()) if is_small else TOO_LARGE + path
         except OSError as error:
             raise DataError(f"{readable(file)} can't be opened ({error.strerror}); "
                             "change its permissions, or remove it") from error  # fmt: skip

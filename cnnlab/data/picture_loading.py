@@ -10,7 +10,16 @@ import numpy as np
 from tqdm import tqdm
 
 from cnnlab.cell_display import bundle, display_of_the_cell
-from cnnlab.data.picture_cache import Pixels, combine, hash_file, hash_pictures, keep_pixels, read_pixels
+from cnnlab.data.picture_cache import (
+    MOST_OF_A_FILE,
+    TOO_LARGE,
+    Pixels,
+    combine,
+    hash_file,
+    hash_pictures,
+    keep_pixels,
+    read_pixels,
+)
 from cnnlab.data.picture_folder import MOST_NAMED, PictureFolder, picture_format, readable
 from cnnlab.data.pictures import COMMON, has_more_pictures, open_picture, read_planes
 from cnnlab.data.splitting import pixel_sums
@@ -74,6 +83,8 @@ def load_pixels(pictures: PictureFolder, *, size: int, grey: bool, fingerprint: 
 
 def _decode(pictures: PictureFolder, path: str, digest: str, size: int, grey: bool) -> tuple[np.ndarray, bool]:
     """Return a picture as uint8 (C, size, size), and whether its file holds more; DataError continues its path."""
+    if digest.startswith(TOO_LARGE):
+        raise DataError(f"has more than {MOST_OF_A_FILE // 10**6} MB")
     try:
         content = (pictures.root / path).read_bytes()
     except OSError as error:

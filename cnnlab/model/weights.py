@@ -39,14 +39,15 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
     Raises
     ------
     ConfigError
-        If the network keeps something in its state_dict that is no tensor, if the path can't be a file, or if its
-        folder is missing or can't be written.
+        If another thread trains the network, if it keeps something in its state_dict that is no tensor, if the path
+        can't be a file, or if its folder is missing or can't be written.
     OSError
         If the disk is full.
 
     >>> save_weights(model, "my_network.safetensors")
     """
-    write_tensors(check_output_file("path", path), weights_of(check_model(model)), {})
+    check_not_in_training(check_model(model))  # a step of another thread would change half of what is written
+    write_tensors(check_output_file("path", path), weights_of(model), {})
 
 
 @usual_torch_state

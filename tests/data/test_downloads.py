@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import http.server
 import multiprocessing
+import os
 import re
 import shutil
 import socket
@@ -329,3 +330,17 @@ def test_of_two_downloads_at_once_one_waits(fashion, gate):
     load_data("fashion_mnist")
     heads = [line for line in by_two if line.startswith("HEAD")]  # each asks whether there is a network, if it must
     assert [line for line in by_two if line not in heads] == sorted(line for line in requests if line not in heads)
+
+
+@pytest.mark.usefixtures("colours")
+def test_a_rename_that_is_refused_for_a_moment_throws_no_download_away(monkeypatch):
+    replace, refusals = os.replace, [PermissionError(13, "in use")] * 3
+
+    def busy(*arguments):
+        if refusals:
+            raise refusals.pop()
+        replace(*arguments)
+
+    monkeypatch.setattr(os, "replace", busy)
+    assert len(load_data("cifar10").open_test()) == 20
+    assert refusals == []

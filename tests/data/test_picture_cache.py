@@ -16,7 +16,7 @@ from PIL import Image
 from cnnlab.data import loading, picture_cache, picture_loading
 from cnnlab.data.loading import load_images
 from cnnlab.data.picture_cache import fingerprint
-from cnnlab.errors import DataError
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.files import cache_folder
 
 
@@ -259,9 +259,13 @@ def test_what_does_not_fit_is_refused_before_loading(pets, decoded, monkeypatch)
     monkeypatch.setattr(loading, "free_memory", lambda: 3_000_000)
     assert len(load_images(pets, size=100, grey=False).train) == 17
     monkeypatch.setattr(loading, "free_memory", lambda: 8 * 10**9)
-    with pytest.raises(
-        DataError, match=r"of 100000×100000 need 1,000.0 GB of memory, and 8.0 GB are free; size=8944 w"
-    ):
+    with pytest.raises(DataError, match=r"of 10000×10000 need 10.0 GB of memory, and 8.0 GB are free; size=8944 w"):
+        load_images(pets, size=10_000)
+    monkeypatch.setattr(loading, "free_memory", lambda: None)  # on macOS and Windows: 64 GB are allowed
+    monkeypatch.setattr(loading, "UNKNOWN_FREE", 2_999_999)
+    with pytest.raises(DataError, match="size=99 would fit"):
+        load_images(pets, size=100, grey=False)
+    with pytest.raises(ConfigError, match=r"^size goes up to 10,000, got 100000; try 10000 or less$"):
         load_images(pets, size=10**5)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnlab.data.duplicates import find_duplicates
 from cnnlab.data.loading import count_images, load_images
 from cnnlab.data.picture_folder import find_pictures
 from cnnlab.errors import ConfigError, DataError
@@ -154,6 +155,19 @@ def test_damaged_files_are_named_together_the_first_ten(pets):
     assert first == "12 files can't be loaded; remove or replace them:"
     assert lines == [f"  {pets}/cat/bad{place:02}.png can't be read as a picture" for place in range(10)]
     assert last == "  and 2 more"
+
+
+@pytest.mark.timeout(60)
+def test_a_file_of_a_terabyte_is_named_and_not_read(pets):
+    for name in ("film", "another"):
+        (pets / "cat" / f"{name}.png").touch()
+        os.truncate(pets / "cat" / f"{name}.png", 10**12)
+    with pytest.raises(DataError) as caught:
+        load_images(pets)
+    assert str(caught.value).splitlines()[1:] == [
+        f"  {pets}/cat/another.png has more than 500 MB", f"  {pets}/cat/film.png has more than 500 MB",
+    ]  # fmt: skip
+    assert ("cat/another.png", "cat/film.png") not in find_duplicates(pets, near=False)
 
 
 def test_links_are_followed_and_loops_end(pets, tmp_path):

@@ -161,7 +161,7 @@ def test_two_trainings_in_two_threads_have_their_own_draws(tiny):
 # --- One training at a time
 
 
-def test_a_model_is_trained_once_at_a_time(tiny):
+def test_a_model_is_trained_once_at_a_time(tiny, tmp_path):
     model, begun, end, errors = small(input_shape=(1, 8, 8), classes=2), threading.Event(), threading.Event(), []
 
     def hold(_state):
@@ -176,7 +176,10 @@ def test_a_model_is_trained_once_at_a_time(tiny):
         for stranger in (model, in_another, torch.nn.Sequential(*model)):
             with pytest.raises(ConfigError, match="this model is being trained; wait until that ends"):
                 quiet(stranger, tiny, epochs=1, batch_size=5)
-        for use in (lambda: evaluate(model, tiny.validation), lambda: predict(in_another, tiny.validation.images)):
+        for use in (
+            lambda: evaluate(model, tiny.validation), lambda: predict(in_another, tiny.validation.images),
+            lambda: save_weights(model, tmp_path / "half of a step"),
+        ):  # fmt: skip
             with pytest.raises(ConfigError, match="this model is being trained in another thread"):
                 use()
         quiet(small(input_shape=(1, 8, 8), classes=2), tiny, epochs=1, batch_size=5)  # another model

@@ -16,6 +16,7 @@ from ipywidgets.widgets.widget_description import DescriptionWidget
 from matplotlib.figure import Figure
 
 from cnnlab.experiments.one_thread import one_thread
+from cnnlab.torch_state import usual_torch_state
 from cnnlab.widgets.panel_picture import draw_panel, plain_words, png_of
 from cnnlab.widgets.web.status_line import StatusLine
 from cnnlab.widgets.web.words import Words
@@ -60,9 +61,12 @@ class Panel(ipywidgets.VBox):
     _resting: threading.Timer | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Make panels on one thread: fastest for a few images, and no wait for a core that is busy with a page."""
+        """Make panels on one thread, and with torch's usual settings, whatever the notebook has set.
+
+        One thread is fastest for a few images, and waits for no core that is busy with a page.
+        """
         super().__init_subclass__(**options)
-        cls.__init__ = one_thread()(cls.__init__)
+        cls.__init__ = usual_torch_state(one_thread()(cls.__init__))
 
     def __init__(self) -> None:
         super().__init__(_dom_classes=["cnnlab-panel"])
@@ -82,9 +86,9 @@ class Panel(ipywidgets.VBox):
             control.observe(lambda _change: self._guarded(then or self._draw), trait)
 
     def _guarded(self, work: Callable[[], None]) -> Exception | None:
-        """Do the work under the lock; show an exception in the status line and return it, else return None.
+        """Do the work under the lock, with torch's usual settings; show an exception in the status line and return it.
 
-        Jupyter would hide an exception in a callback. Controls that the work sets do not start it again.
+        It returns None if there was none. Jupyter would hide an exception in a callback. Controls that the work sets do not start it again.
         """
         with self._lock:
             if self._updating:
@@ -92,7 +96,7 @@ class Panel(ipywidgets.VBox):
             self._updating = True
             try:
                 with one_thread():  # fastest for a single image, and no wait for a core that a training uses
-                    work()
+                    usual_torch_state(work)()
             except Exception as error:
                 self.status.say_error(error)
                 return error

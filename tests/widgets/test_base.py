@@ -1,5 +1,6 @@
 """Test what all panels share: guarded callbacks, the lock, options, and closing."""
 
+import contextlib
 import gc
 import threading
 import weakref
@@ -7,17 +8,31 @@ import weakref
 import ipywidgets
 import pytest
 import torch
+from panel_cells import PANELS, make_panel
 from pictures import assert_same_colours, expected_output, picture
 from places import PATIENCE
 
 from cnnlab.model.convolution import make_kernel
 from cnnlab.widgets import ConvolutionExplorer, convolution
 from cnnlab.widgets.base import Panel, offer
+from cnnlab.widgets.panel_picture import png_of
 from cnnlab.widgets.web.drawing_canvas import DrawingCanvas
 from cnnlab.widgets.web.live_plot import LivePlot
 
 IMAGES = torch.rand(3, 1, 7, 9, generator=torch.Generator().manual_seed(0))
 NASTY = "<img src=x onerror=alert(1)>"
+MOVES = {
+    "ConvolutionExplorer": "panel.kernel_size.value = 5",
+    "DrawDigit": "panel.samples[4].click()",
+    "KernelExperiment": "panel.seeds.value = 4",
+    "OptimizerExplorer": "panel.steps.value = 60",
+    "PoolingExplorer": "panel.stride.value = 1",
+    "PredictThenRun": "panel.answer.value = panel.choices[0]\npanel.commit.click()",
+    "RunExplorer": "panel.image_index.value = 3",
+    "StoppingExplorer": "panel.patience.value = 5",
+    "TrainingPanel": "panel.kernel_size.value = 5",
+    "Clinic": "panel.patient.value = 3",
+}
 
 
 @pytest.fixture
@@ -130,6 +145,30 @@ def test_a_panel_is_made_on_one_thread_and_the_number_comes_back():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def unusual_torch():
+    """Let torch make no gradients, and tensors on a device that holds no values."""
+    with torch.device("meta"), torch.inference_mode():
+        yield
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_a_panel_shows_the_same_whatever_torch_is_set_to(name, monkeypatch, tmp_path):
+    pictures = []
+    for ambient in (unusual_torch, contextlib.nullcontext):
+        monkeypatch.setenv("CNNLAB_COURSE", str(tmp_path / ambient.__name__))  # which keeps the last drawing
+        with ambient():
+            made = make_panel(name)
+            before = png_of(made.picture())
+            exec(MOVES[name], {"panel": made})
+            assert made.status.error is None
+            assert torch.is_inference_mode_enabled() == (ambient is unusual_torch)
+        pictures.append((before, png_of(made.picture())))
+        made.close()
+    assert pictures[0] == pictures[1]
+    assert pictures[0][0] != pictures[0][1]
 
 
 def test_a_closed_panel_is_forgotten_with_all_its_parts():

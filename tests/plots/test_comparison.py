@@ -305,7 +305,7 @@ def test_the_alt_text_names_each_comparison_by_its_title():
     assert [level.verdict for level in result.levels[1:]] == ["better", "cannot tell", "worse"]
     four = alt_text(plot_comparisons(dict.fromkeys("abcd", result))[0].figure)
     verdicts = (
-        "5 worse −0.2000, 7 cannot tell −0.0033, 9 better +0.2933 against 3 (mean 0.5000): validation loss (nats)"
+        "5 better −0.2000, 7 cannot tell −0.0033, 9 worse +0.2933 against 3 (mean 0.5000): validation loss (nats)"
     )
     assert [f"{title}: {verdicts}" in four for title in "abcd"] == [True] * 4
     assert "…" not in four

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.collections import PathCollection, QuadMesh
@@ -12,6 +13,7 @@ from matplotlib.container import BarContainer
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon, StepPatch
+from matplotlib.ticker import ScalarFormatter
 
 MANY = 24  # words on pictures: more than these are numbers in a table
 NOTE = "\ngrey, the noise floor"  # begins a note below a label; `style.FLOOR_WORDS` has all of it
@@ -30,7 +32,15 @@ def title_of(ax: Axes) -> str:
 
 def _axis(ax: Axes) -> str:
     """Return "accuracy over epoch", from the labels of both axes, without a note below them."""
-    return " over ".join(filter(None, [plain(ax.get_ylabel()), plain(ax.get_xlabel().partition(NOTE)[0])]))
+    return " over ".join(filter(None, [plain(ax.get_ylabel()), plain(_xlabel(ax).partition(NOTE)[0])]))
+
+
+def _xlabel(ax: Axes) -> str:
+    """Return the label of the horizontal axis; where Axes share it, it stands below the lowest of their column."""
+    left = ax.get_position(original=True).x0
+    column = [other for other in ax.get_shared_x_axes().get_siblings(ax) if isinstance(other, Axes)]
+    labels = [other.get_xlabel() for other in column if other.get_position(original=True).x0 == left]
+    return ax.get_xlabel() or next(filter(None, labels), "")
 
 
 def curves_of(ax: Axes) -> list[tuple[str, np.ndarray, np.ndarray]]:
@@ -54,7 +64,7 @@ def _lines_of_data(ax: Axes) -> list[Line2D]:
     return [line for line in ax.lines if line.get_visible() and line.get_transform() == ax.transData]
 
 
-def _name(drawn: Line2D | Polygon) -> str:
+def _name(drawn: Artist | BarContainer) -> str:
     """Return the name that a legend shows; "" if it shows none."""
     name = plain(str(drawn.get_label()))
     return "" if name.startswith("_") else name
@@ -68,9 +78,10 @@ def _lines(ax: Axes) -> str:
     lowest, highest = min(xs.min() for _, xs, _ in curves), max(xs.max() for _, xs, _ in curves)
     where = f"{_axis(ax) or 'curves'} {number(lowest)} to {number(highest)}"
     named = [(name, ys) for name, _, ys in curves if name]
+    if len(curves) == 1 and not named:
+        return f"{where}: {_course(curves[0][2])}"
     if not named or len(named) > 6:
-        count = "1 curve that ends" if len(curves) == 1 else f"{len(curves)} curves that end"
-        return f"{where}: {count} {between([ys[-1] for _, _, ys in curves])}"
+        return f"{where}: {len(curves)} curves that end {between([ys[-1] for _, _, ys in curves])}"
     return f"{where}: {'; '.join(f'{name} {_course(ys)}' for name, ys in named)}"
 
 
@@ -129,9 +140,17 @@ def _table(ax: Axes) -> str:
 
 
 def _tick(axis: Axis, place: float) -> str:
-    """Return the label at a place of the axis; "" if there is none."""
+    """Return the label nearest to a place of an axis with one name for each unit; "" if there is none."""
+    if _is_scale(axis):
+        return ""
     labels = zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=False)
-    return next((plain(label.get_text()) for tick, label in labels if abs(tick - place) < 0.45), "")
+    near = [(abs(tick - place), plain(label.get_text())) for tick, label in labels if abs(tick - place) < 0.45]
+    return min(near)[1] if near else ""
+
+
+def _is_scale(axis: Axis) -> bool:
+    """Return whether the numbers at the ticks are those of the axis, and no names of its places."""
+    return isinstance(axis.get_major_formatter(), ScalarFormatter)
 
 
 def _outlines(ax: Axes) -> str:
@@ -151,51 +170,66 @@ def _outlines(ax: Axes) -> str:
 
 
 def _bars(ax: Axes) -> str:
-    """Describe bars: the lowest and the highest of them, by the labels below them."""
+    """Describe bars: of each group the lowest and the highest, by the labels below them."""
     groups = [group for group in ax.containers if isinstance(group, BarContainer) and len(group.patches)]
-    bars = [bar for group in groups for bar in group.patches]
-    if not bars:
-        return ""
-    sideways = getattr(groups[0], "orientation", "vertical") == "horizontal"
-    sizes = np.array([bar.get_width() if sideways else bar.get_height() for bar in bars])
-    place = int(np.nanargmax(sizes))
-    x, y, width, height = bars[place].get_bbox().bounds
-    middle = y + height / 2 if sideways else x + width / 2
-    at = _tick(ax.yaxis if sideways else ax.xaxis, middle)
-    highest = f"highest {number(sizes[place])} at {at or number(middle)}"
-    return f"{_axis(ax) or 'values'}: {len(bars)} bars, lowest {number(np.nanmin(sizes))}, {highest}"
+    words = []
+    for group in groups:
+        sideways = group.orientation == "horizontal"
+        sizes = np.array([bar.get_width() if sideways else bar.get_height() for bar in group.patches])
+        if not np.isfinite(sizes).any():
+            continue
+        place = int(np.nanargmax(sizes))
+        x, y, width, height = group.patches[place].get_bbox().bounds
+        middle = y + height / 2 if sideways else x + width / 2
+        at = _tick(ax.yaxis if sideways else ax.xaxis, middle) or number(middle)
+        name = _name(group) or _name(group.patches[0])  # `hist` names the first bar, `bar` names all
+        range_ = f"lowest {number(np.nanmin(sizes))}, highest {number(sizes[place])} at {at}"
+        words.append(" ".join(filter(None, [name, f"{len(sizes)} bars, {range_}"])))
+    return f"{_axis(ax) or 'values'}: {'; '.join(words)}" if words else ""
 
 
 def _histograms(ax: Axes) -> str:
-    """Describe histograms: the range of the values, where the highest bar is, and the words beside them."""
-    outlines = [patch.get_data() for patch in ax.patches if isinstance(patch, StepPatch)]
-    if not outlines:
-        return ""
-    values, edges, _ = outlines[0]
-    place = int(np.nanargmax(values))
-    notes = ", ".join(plain(text.get_text()) for text in ax.texts if text.get_text().strip())
+    """Describe histograms: the range of the values of each, where its highest bar is, and the words beside it."""
+    outlines = [patch for patch in ax.patches if isinstance(patch, StepPatch)]
+    notes = [*(plain(text.get_text()) for text in ax.texts), *[""] * len(outlines)]  # one for each, or none
+    words = []
+    for outline, note in zip(outlines, notes, strict=False):
+        name = _name(outline) if len(outlines) > 1 else ""
+        words.append(" ".join(filter(None, [name, _range(outline), note and f"({note})"])))
     name = plain(ax.get_ylabel()) or plain(ax.get_xlabel()) or "values"
+    return f"{name} {'; '.join(words)}" if words else ""
+
+
+def _range(outline: StepPatch) -> str:
+    """Return from where to where bars stand and where the highest is: the edges may be those of other Axes, too."""
+    heights, edges = (np.asarray(part, dtype=float) for part in outline.get_data()[:2])
+    (drawn,) = np.nonzero(heights > 0)
+    if not len(drawn):
+        return "no values"
+    place = int(np.nanargmax(heights))
     middle = (edges[place] + edges[place + 1]) / 2
-    words = f"{name} from {number(edges[0])} to {number(edges[-1])}, most near {number(middle)}"
-    return f"{words} ({notes})" if notes else words
+    low, high = float(edges[drawn[0]]), float(edges[drawn[-1] + 1])
+    return f"from {number(low)} to {number(high)}, most near {number(middle)}"
 
 
 def _dots(ax: Axes) -> str:
-    """Describe dots: their number, their range, and the names on the axes. If there is no dot, return the words there.
+    """Describe dots: their number, both ranges, and the names on the axes. If there is no dot, return the words there.
 
     A line of one or two places is its markers.
     """
     scattered = [dots for dots in ax.collections if isinstance(dots, PathCollection)]
     scattered = [dots for dots in scattered if dots.get_offset_transform() == ax.transData]
-    places = [np.ma.getdata(dots.get_offsets())[:, 1] for dots in scattered]
-    places += [_places(line)[1] for line in _lines_of_data(ax) if line.get_marker() not in NO_MARKER]
-    ys = np.concatenate([values[np.isfinite(values)] for values in places]) if places else np.empty(0)
+    places = [np.ma.getdata(dots.get_offsets()) for dots in scattered]
+    places += [np.stack(_places(line), axis=1) for line in _lines_of_data(ax) if line.get_marker() not in NO_MARKER]
+    every = np.concatenate(places or [np.empty((0, 2))])
+    xs, ys = every[np.isfinite(every).all(axis=1)].T
     if not len(ys):
         return ": ".join(filter(None, [_axis(ax), " ".join(plain(text.get_text()) for text in ax.texts)]))
     names = [plain(text.get_text()) for text in ax.get_xticklabels() if re.search("[a-zA-Z]", text.get_text())]
     levels = f" for {', '.join(names)}" if names else ""
     count = "1 dot at" if len(ys) == 1 else f"{len(ys)} dots from {number(ys.min())} to"
-    return f"{_axis(ax) or 'values'}: {count} {number(ys.max())}{levels}"
+    where = f" {number(xs.min())} to {number(xs.max())}" if _is_scale(ax.xaxis) and np.ptp(xs) > 0 else ""
+    return f"{_axis(ax) or 'values'}{where}: {count} {number(ys.max())}{levels}"
 
 
 # The first of these that finds something describes the Axes.

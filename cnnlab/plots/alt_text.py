@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from cnnlab.plots.alt_looks import LOOKS, between, curves_of, plain, title_of
 
-LONGEST = 300  # letters
+LONGEST = 600  # letters: enough for the verdicts of four comparisons
 NAMES = 170  # letters of them for the names of many plots
 MOST = 4  # plots in a figure that are described one by one
 _SAID: weakref.WeakKeyDictionary[Axes | Figure, str] = weakref.WeakKeyDictionary()
@@ -27,7 +27,7 @@ def describe(shown: Axes | Figure, words: str) -> None:
 
 
 def alt_text(figure: Figure) -> str:
-    """Return what the figure shows, in at most 300 letters: what `describe` was given, else titles, labels and ranges.
+    """Return what the figure shows, in at most LONGEST letters: words of `describe`, else titles, labels and ranges.
 
     >>> alt_text(plot_history(history).figure)
     'loss (nats) over epoch 1 to 5: training from 1.9 to 0.42; validation from 1.2 to 0.51.'
@@ -53,7 +53,10 @@ def _describe_axes(ax: Axes) -> str:
 
 
 def _overview(axes: list[Axes]) -> str:
-    """Describe many Axes together: their names, and between which values each curve ends on all of them."""
+    """Describe many Axes: by their names and between which values each curve ends on all of them.
+
+    If they have no curves, each is described; their names come first only where the words will be cut.
+    """
     shown = [ax for ax in axes if _describe_axes(ax)]
     are_labelled = all(ax.get_ylabel() for ax in shown)  # else a label may be the name of a whole row
     names: dict[str, None] = {}
@@ -66,8 +69,11 @@ def _overview(axes: list[Axes]) -> str:
             if name:
                 ends.setdefault(" ".join(filter(None, [label if are_labelled else "", name])), []).append(ys[-1])
     last = "; ".join(f"{name} ends {between(values)}" for name, values in ends.items())
+    each = " ".join(map(_describe_axes, shown))
+    if not last and len(each) <= LONGEST:
+        return each
     words = _cut(f"{len(shown)} plots: {', '.join(filter(None, names))}", NAMES)
-    return f"{words}. {last or ' '.join(map(_describe_axes, shown))}"
+    return f"{words}. {last or each}"
 
 
 def _cut(words: str, length: int) -> str:

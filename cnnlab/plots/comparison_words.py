@@ -46,12 +46,15 @@ def _number(value: float, comparison: Comparison, sign: str = "") -> str:
 
 
 def in_words(comparison: Comparison, title: str) -> str:
-    """Return what the comparison shows, for its alt text: each setting's mean and verdict."""
-    means = ", ".join(
-        f"{level.level} {level.mean:.3g}" + (f" ({level.verdict})" if place else " (reference)")
-        for place, level in enumerate(comparison.levels)
-    )
-    words = f"{axis_label(comparison.metric)} by {comparison.what}, mean and verdict: {means}."
+    """Return what the comparison shows, for its alt text: each verdict with its difference, before what is compared."""
+    reference, *others = comparison.levels
+    verdicts = [
+        f"{level.level} {level.verdict}"
+        + ("" if math.isnan(level.difference) else f" {_number(level.difference, comparison, '+')}")
+        for level in others
+    ]
+    against = f"{', '.join(verdicts)} against {reference.level} (mean {_number(reference.mean, comparison)})"
+    words = f"{against}: {axis_label(comparison.metric)} by {comparison.what}."
     return f"{title}: {words}" if title else words
 
 

@@ -99,6 +99,8 @@ def plot_insides(history: History, number: str = "update_ratio", *, ax: Axes | N
         marks: dict[str, Any] = {"markersize": 4, "markevery": max(1, len(epochs) // 10)}
         ax.plot(epochs, values, label=legend_text(name.removesuffix(f".{number}")), **line_look(place), **marks)
     ax.set(xlabel="epoch", ylabel=RECORDER_LABELS[number])
+    if history.diverged:
+        ax.set_title("this training diverged", fontsize=10)
     if number not in ("dead_share", "activation_scale"):
         log_scale(ax)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -37,17 +37,73 @@ def test_curves_without_names_are_counted(ax):
     assert alt_text(ax.figure) == "curves 0 to 2: 2 curves that end between −4 and 5."
 
 
+def test_one_curve_without_a_name_is_told_by_its_first_and_last_value(ax):
+    ax.plot([0, 1, 2], [3e-5, 0.01, 0.225])
+    ax.set_ylabel("gradient norm")
+    assert alt_text(ax.figure) == "gradient norm 0 to 2: from 3e−05 to 0.225."
+
+
+def test_a_label_that_stands_below_the_lowest_axes_of_a_column_is_that_of_all():
+    figure = Figure()
+    axes = figure.subplots(2, 2, sharex=True)
+    for place, ax in enumerate(axes.flat):
+        ax.plot([1, 2, 3], [place, 5, 6])
+    axes[1, 0].set_xlabel("x, along")
+    axes[1, 1].set_xlabel("epoch")
+    axes[0, 0].set_ylabel("y, across")
+    first, rest = "y, across over x, along 1 to 3: from 0 to 6.", "{} 1 to 3: from {} to 6."
+    others = [rest.format(name, place) for place, name in ((1, "epoch"), (2, "x, along"), (3, "epoch"))]
+    assert alt_text(figure) == " ".join([first, *others])
+
+
 def test_dots_bars_and_histograms_are_told_by_their_range(ax):
     dots, bars, histogram = Figure().subplots(), Figure().subplots(), ax
     dots.scatter([0, 1, 2], [0.5, 0.25, 1])
     dots.set(xlabel="seed", ylabel="accuracy")
-    assert alt_text(dots.figure) == "accuracy over seed: 3 dots from 0.25 to 1."
+    assert alt_text(dots.figure) == "accuracy over seed 0 to 2: 3 dots from 0.25 to 1."
     bars.bar(["max", "avg"], [3, 7])
     bars.set_ylabel("runs")
     assert alt_text(bars.figure) == "runs: 2 bars, lowest 3, highest 7 at avg."
-    histogram.stairs([1, 8, 2], [0, 2, 4, 6])
+    histogram.stairs([0, 8, 2, 0], [0, 2, 4, 6, 8])  # the edges reach farther than the values
     histogram.set_xlabel("weight")
-    assert alt_text(histogram.figure) == "weight from 0 to 6, most near 3."
+    assert alt_text(histogram.figure) == "weight from 2 to 6, most near 3."
+
+
+def test_an_empty_histogram_has_no_values(ax):
+    ax.stairs([0, 0], [0, 1, 2])
+    ax.text(1, 1, "100% zeros, 16 of 16 dead")
+    ax.set_ylabel("relu2")
+    assert alt_text(ax.figure) == "relu2 no values (100% zeros, 16 of 16 dead)."
+
+
+def test_histograms_of_two_runs_are_told_by_name_each_with_its_own_note(ax):
+    ax.stairs([3, 1, 0], [0, 1, 2, 3], label="short")
+    ax.stairs([1, 2, 3], [0, 1, 2, 3], label="long")
+    ax.text(1, 1, "54% zeros")
+    ax.text(1, 0, "48% zeros")
+    ax.set_ylabel("relu1")
+    short, long = "short from 0 to 2, most near 0.5 (54% zeros)", "long from 0 to 3, most near 2.5 (48% zeros)"
+    assert alt_text(ax.figure) == f"relu1 {short}; {long}."
+
+
+def test_the_highest_bar_on_a_scale_is_told_by_its_middle_and_each_group_by_its_name(ax):
+    ax.hist([0.95] * 3, bins=10, range=(0, 1), label="late")
+    ax.hist([0.45] * 2, bins=10, range=(0, 1), label="early")
+    ax.set_xlabel("probability")
+    late, early = "late 10 bars, lowest 0, highest 3 at 0.95", "early 10 bars, lowest 0, highest 2 at 0.45"
+    assert alt_text(ax.figure) == f"probability: {late}; {early}."
+
+
+def test_bars_side_by_side_are_told_by_the_name_below_both():
+    bars = Figure().subplots()
+    bars.bar([-0.2, 0.8], [3, 7], width=0.4, label="first")
+    bars.bar([0.2, 1.2], [9, 8], width=0.4, label="second")
+    bars.set_xticks([0, 1], ["3", "5"])
+    first, second = "first 2 bars, lowest 3, highest 7 at 5", "second 2 bars, lowest 8, highest 9 at 3"
+    assert alt_text(bars.figure) == f"values: {first}; {second}."
+    nothing = Figure().subplots()
+    nothing.bar(["a"], [float("nan")])
+    assert alt_text(nothing.figure) == ""
 
 
 def test_only_dots_are_counted_as_dots_at_named_places_too(ax):
@@ -64,7 +120,7 @@ def test_places_without_a_line_are_dots_also_if_there_are_many(ax):
     ax.plot([16, 17, 20], [0.88, 0.89, 0.87], "s")
     ax.axvspan(16, 20)
     ax.set(xlabel="best epoch", ylabel="accuracy")
-    assert alt_text(ax.figure) == "accuracy over best epoch: 3 dots from 0.87 to 0.89."
+    assert alt_text(ax.figure) == "accuracy over best epoch 16 to 20: 3 dots from 0.87 to 0.89."
 
 
 def test_a_curve_is_told_without_the_dots_around_it(ax):
@@ -143,7 +199,7 @@ def test_a_plot_can_give_a_better_sentence_for_its_axes_or_its_figure():
 
 
 def test_it_is_cut_between_words(ax):
-    describe(ax, "word " * 100)
+    describe(ax, "word " * LONGEST)
     words = alt_text(ax.figure)
     assert len(words) <= LONGEST
     assert words.endswith("word…")

@@ -297,12 +297,18 @@ def test_several_comparisons_share_the_scale_of_their_metric_and_explain_the_gre
 def test_the_alt_text_names_each_comparison_by_its_title():
     small = {"first": compare(levels_of("kernel_size", {3: [0.5, 0.6], 5: [0.75, 0.85]}), by="kernel_size")}
     small["second"] = compare(levels_of("kernel_size", {3: [0.5, 0.6], 5: [0.25, 0.35]}), by="kernel_size")
-    words = "validation accuracy (0–1) by kernel_size, mean and verdict: 3 0.55 (reference), 5 {} (cannot tell)."
+    words = "5 cannot tell {} against 3 (mean 0.5500): validation accuracy (0–1) by kernel_size."
     figure = plot_comparisons(small)[0].figure
-    assert alt_text(figure) == f"first: {words.format('0.8')} second: {words.format('0.3')}"
-    assert alt_text(plot_comparison(small["first"]).figure) == words.format("0.8")
-    three = plot_comparisons(small | {"third": small["first"]})[0].figure
-    assert alt_text(three).startswith("3 plots: first, second, third. first: validation accuracy")
+    assert alt_text(figure) == f"first: {words.format('+0.2500')} second: {words.format('−0.2500')}"
+    assert alt_text(plot_comparison(small["first"]).figure) == words.format("+0.2500")
+    result = compare(levels_of("kernel_size", TABLE), by="kernel_size", metric="validation_loss")
+    assert [level.verdict for level in result.levels[1:]] == ["better", "cannot tell", "worse"]
+    four = alt_text(plot_comparisons(dict.fromkeys("abcd", result))[0].figure)
+    verdicts = (
+        "5 better −0.2000, 7 cannot tell −0.0033, 9 worse +0.2933 against 3 (mean 0.5000): validation loss (nats)"
+    )
+    assert [f"{title}: {verdicts}" in four for title in "abcd"] == [True] * 4
+    assert "…" not in four
 
 
 def test_comparisons_side_by_side():

@@ -9,6 +9,7 @@ from cnnlab.comparison.settings import compare_settings
 from cnnlab.experiments.runs import Runs
 from cnnlab.plots.comparison import plot_comparison
 from cnnlab.plots.curves import plot_curves
+from cnnlab.plots.flow import plot_insides
 from cnnlab.plots.gallery import plot_gallery
 from cnnlab.plots.grid import plot_grid
 from cnnlab.plots.history import plot_history
@@ -79,6 +80,14 @@ def test_the_curves_of_one_training_and_of_several_say_it(runs):
     assert plot_history(sound).get_title() == ""
     assert legend_of(plot_history({"a": sound, "b": diverged})) == ["a", "b (diverged)"]
     assert legend_of(plot_curves(runs, by="kernel_size")) == ["kernel_size 3", "kernel_size 5 (2 of 3 runs diverged)"]
+
+
+def test_the_curves_of_numbers_from_inside_the_network_say_it(runs):
+    titles = []
+    for run in (runs[0], runs[5]):
+        run.history.rows[-1]["conv1.update_ratio"] = 0.1
+        titles.append(plot_insides(run.history).get_title())
+    assert titles == ["", "this training diverged"]
 
 
 def test_the_gallery_says_it_in_the_panel(runs):

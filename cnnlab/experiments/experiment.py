@@ -26,7 +26,7 @@ from cnnlab.files import check_path
 from cnnlab.model.architecture import PADDINGS, POOLINGS, check_architecture
 from cnnlab.model.cnn import build_cnn, check_parameter_count
 from cnnlab.model.layer_table import LayerTable, layer_table
-from cnnlab.training.options import LEARNING_RATES, OPTIMIZERS, check_settings, check_sizes
+from cnnlab.training.options import LEARNING_RATES, OPTIMIZERS, check_sizes, checked_settings
 
 # data set → ((channels, height, width), classes)
 PUBLISHED = {"mnist": ((1, 28, 28), 10), "fashion_mnist": ((1, 28, 28), 10), "cifar10": ((3, 32, 32), 10)}
@@ -192,7 +192,7 @@ class Experiment:
             known.check_value(name, getattr(self, name))
         self._check_data()
         check_architecture(self.network())
-        check_settings({name: getattr(self, name) for name in TRAINING})
+        checked_settings({name: getattr(self, name) for name in TRAINING})
         if self.train_size is not None and self.batch_size > self.train_size:
             raise ConfigError(
                 f"batch_size={self.batch_size} is larger than train_size={self.train_size}; "

@@ -18,7 +18,7 @@ from cnnlab.training.early_stopping import replay
 from cnnlab.training.environment import environment
 from cnnlab.training.history import History
 from cnnlab.training.loop import EpochState
-from cnnlab.training.options import LEARNING_RATES, check_numbers, check_settings, check_sizes
+from cnnlab.training.options import check_numbers, check_sizes, checked_settings, warn_of_no_learning
 
 
 class Epoch:
@@ -78,11 +78,9 @@ class Replica:
     def __init__(self, place: int, experiment: Experiment, payload: dict, data: Data, device: torch.device) -> None:
         self.place, self.experiment, self.data = place, experiment, data
         self.snapshots, self.insides = payload["snapshots"], payload.get("insides", False)
-        settings = {name: getattr(self.experiment, name) for name in TRAINING}
-        check_settings(settings)
+        settings = checked_settings({name: getattr(self.experiment, name) for name in TRAINING})
         check_sizes(settings["batch_size"], settings["patience"], len(self.data.train), len(self.data.validation))
-        if settings["learning_rate"] is None:
-            settings["learning_rate"] = LEARNING_RATES[settings["optimizer"]]
+        warn_of_no_learning(settings, stacklevel=2)
         self.history = History(settings, environment(device), classes=len(data.classes))
         self.order = torch.Generator().manual_seed(settings["seed"])
         self.dropout = torch.Generator().manual_seed((settings["seed"] + 1) % 2**64)  # as the first Dropout in `fit`

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 
 import torch
@@ -26,8 +25,8 @@ from cnnlab.model.weights import weights_of
 from cnnlab.torch_state import reproducible_gpu, usual_torch_state
 from cnnlab.training.device import check_dtypes, choose_device, is_out_of_memory, what_to_try
 from cnnlab.training.history import History
-from cnnlab.training.loop import Diverged, EpochState, Stopped, Training
-from cnnlab.training.options import LEARNING_RATES, check_fits, check_helpers, check_network, check_settings
+from cnnlab.training.loop import Diverged, EpochState, OnEpoch, Stopped, Training
+from cnnlab.training.options import check_fits, check_helpers, check_network, checked_settings, warn_of_no_learning
 from cnnlab.training.progress import Progress
 from cnnlab.training.rehearsal import rehearse
 
@@ -116,42 +115,33 @@ def fit(  # noqa: PLR0913 (a training's settings)
     >>> history = fit(model, data, epochs=5)
     trained 5 epochs
     """
-    settings = {
+    settings = checked_settings({
         "epochs": epochs, "optimizer": optimizer, "learning_rate": learning_rate, "momentum": momentum,
         "weight_decay": weight_decay, "batch_size": batch_size, "patience": patience, "min_delta": min_delta,
         "seed": seed,
-    }  # fmt: skip
-    check_settings(settings)
+    })  # fmt: skip
     check_network(model)
-    if learning_rate == 0:
-        warnings.warn("learning_rate=0: nothing will be learnt", stacklevel=3)
-    if learning_rate is None:
-        settings["learning_rate"] = LEARNING_RATES[optimizer]
+    warn_of_no_learning(settings, stacklevel=3)
     device = choose_device(device)
     checkpoint = check_helpers(on_epoch, stop, checkpoint, progress)
-    with contextlib.ExitStack() as around:
-        around.enter_context(being_trained(model))
+    with contextlib.ExitStack() as cleanup:
+        cleanup.enter_context(being_trained(model))
         with contextlib.nullcontext() if is_plain(model) else seeded(0, device_of(model)):
             check_fits(model, data, settings)
             check_dtypes(device, model, data)
             layout = rehearse(model, data, settings["batch_size"])
         if checkpoint is not None:
             weights_of(model)  # raises ConfigError if they can't be saved
-        around.enter_context(_prepared(model, device, layout))
-        around.enter_context(reproducible_gpu(device))
-        bar = around.enter_context(Progress(progress, data, settings))
+        cleanup.enter_context(_prepared(model, device, layout))
+        cleanup.enter_context(reproducible_gpu(device))
+        bar = cleanup.enter_context(Progress(progress, data, settings))
         history = _train(Training(model, data, settings, device, checkpoint), on_epoch, stop, bar)
     if history is None:  # only here: an error that is raised in `_train` would keep alive all that lies on the device
         raise MemoryError(what_to_try(settings["batch_size"]))
     return history
 
 
-def _train(
-    training: Training,
-    on_epoch: Callable[[EpochState], dict[str, float] | None] | None,
-    stop: threading.Event | None,
-    bar: Progress,
-) -> History | None:
+def _train(training: Training, on_epoch: OnEpoch | None, stop: threading.Event | None, bar: Progress) -> History | None:
     """Train, however it ends, and return the history; None if memory ran out."""
     try:
         training.begin()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,17 @@ def make_optimizer(model: nn.Module, settings: dict) -> torch.optim.Optimizer:
     return OPTIMIZERS[name](model.parameters(), **options)
 
 
-def check_settings(settings: dict) -> None:
-    """Make the settings plain numbers, in place; raise ConfigError if no training can have them."""
+def checked_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings as plain numbers, with the learning rate that None means.
+
+    Raises ConfigError if no training can have them.
+    """
+    settings = dict(settings)
     settings["epochs"] = check_whole("epochs", settings["epochs"], 0, most=MOST_EPOCHS)
     check_choice("optimizer", settings["optimizer"], OPTIMIZERS)
-    if settings["learning_rate"] is not None:
-        settings["learning_rate"] = check_number("learning_rate", settings["learning_rate"], 0)
+    if settings["learning_rate"] is None:
+        settings["learning_rate"] = LEARNING_RATES[settings["optimizer"]]
+    settings["learning_rate"] = check_number("learning_rate", settings["learning_rate"], 0)
     settings["momentum"] = check_number("momentum", settings["momentum"], 0, below=1)
     if settings["momentum"] and settings["optimizer"] == "adam":
         raise ConfigError(f"momentum={settings['momentum']} is for 'sgd' and 'rmsprop'; adam has its own, leave it out")
@@ -50,6 +56,13 @@ def check_settings(settings: dict) -> None:
     settings["batch_size"] = check_whole("batch_size", settings["batch_size"], 1)
     if settings["patience"] is not None:
         settings["patience"] = check_whole("patience", settings["patience"], 0)
+    return settings
+
+
+def warn_of_no_learning(settings: dict[str, Any], stacklevel: int) -> None:
+    """Warn if the learning rate is 0; stacklevel is that of the caller's own warnings."""
+    if settings["learning_rate"] == 0:
+        warnings.warn("learning_rate=0: nothing will be learnt", stacklevel=stacklevel + 1)
 
 
 def check_fits(model: nn.Module, data: Data, settings: dict) -> None:

@@ -17,6 +17,7 @@ from tiny_sweeps import MISSING_PICTURES, TINY, quiet
 
 from cnnlab.__main__ import main as program
 from cnnlab.course.lab_report.report import lab_report
+from cnnlab.course.lab_report.tables import metrics_table
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.exam import Exam
 from cnnlab.experiments.run import run
@@ -497,3 +498,12 @@ def test_a_field_that_only_some_data_sets_have_is_written_as_it_is(tmp_path):
     assert settings[0] == "dataset mnist"
     assert "scale 2 " in settings[1]
     assert not re.search(r"\bnan\b|\d\.0 ·", page.text)
+
+
+def test_a_negative_mean_has_a_minus_sign():
+    """Gaps of −0.1 and −0.2: their mean is −0.15, and their standard deviation 0.1 / √2."""
+    runs = [made(0.5, seed=seed) for seed in range(2)]
+    for run_, train_loss in zip(runs, (0.6, 0.7), strict=True):
+        run_.history.rows[-1]["train_loss"] = train_loss
+    ((*_, gap),) = metrics_table(["generalization_gap"], runs, "The gap").rows
+    assert gap == "−0.15 ± 0.07"

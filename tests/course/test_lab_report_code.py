@@ -58,3 +58,9 @@ def test_the_code_of_a_whole_grid_is_short():
     rates = [*grid(Experiment(optimizer="sgd", learning_rate=0.3), kernel_size=[3, 5, 7], seed=range(3)),
              *grid(Experiment(), kernel_size=[3, 5, 7], seed=range(3))]  # fmt: skip
     assert repeating_code(rates, snapshots=(), insides=False).count("*grid(") == 2
+
+
+def test_seeds_far_apart_are_a_list():
+    """A range from the first to the last seed would hold more numbers than there is memory for."""
+    code = repeating_code(grid(Experiment(), seed=[0, 2**63]), snapshots=(), insides=False)
+    assert "*grid(base, seed=[0, 9223372036854775808])" in code

@@ -169,3 +169,8 @@ def test_only_what_is_alike_is_stacked():
         {"hidden": 9},
     ]
     assert len({stack_key(each) for each in [TINY, *(TINY.replace(**change) for change in changes)]}) == 7
+
+
+def test_a_learning_rate_of_zero_warns_as_it_does_alone():
+    with pytest.warns(UserWarning, match="learning_rate=0: nothing will be learnt"):
+        together([TINY.replace(learning_rate=0.0)])

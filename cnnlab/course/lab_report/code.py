@@ -117,7 +117,7 @@ def _call(function: str, fields: dict[str, Any]) -> str:
 
 def _range(seeds: list[int]) -> str:
     """Return the seeds as a range if they follow each other, else as a list."""
-    first, end = seeds[0], seeds[-1] + 1
+    first, end = seeds[0], seeds[0] + len(seeds)
     if seeds != list(range(first, end)):
         return str(seeds)
     return f"range({first}, {end})" if first else f"range({end})"

@@ -80,7 +80,7 @@ def settings_table(design: Design) -> Table:
     fields = columns[: columns.index("seeds")]
     rows = []
     for row in summary.to_dict("records"):
-        pairs = [plus_minus(row[name], row[f"{name}_std"]).replace("-", "−") for name in METRICS]
+        pairs = [_with_spread(row, name) for name in METRICS]
         ended = [f"{row['trained_epochs']:g}", number(float(row["seconds"]), ".0f")]
         diverged = [str(row["diverged"])] if "diverged" in columns else []
         rows.append([*setting_cells(row, fields), str(row["seeds"]), *pairs, *ended, *diverged])
@@ -137,11 +137,15 @@ def metrics_table(metrics: list[str], runs: Iterable[Run], caption: str) -> Tabl
     summary = Runs(runs).summary(metrics)
     fields = list(summary.columns[: summary.columns.get_loc("seeds")])
     rows = [
-        [*setting_cells(row, fields), str(row["seeds"]),
-         *(plus_minus(row[name], row[f"{name}_std"]) for name in metrics)]
+        [*setting_cells(row, fields), str(row["seeds"]), *(_with_spread(row, name) for name in metrics)]
         for row in summary.to_dict("records")
-    ]  # fmt: skip
+    ]
     return Table(caption, [*setting_headings(fields), say("seeds"), *map(_metric_words, metrics)], rows)
+
+
+def _with_spread(row: Mapping[Any, Any], metric: str) -> str:
+    """Return the mean of a metric over the seeds ± their standard deviation; row: what `summary` has of a setting."""
+    return plus_minus(row[metric], row[f"{metric}_std"]).replace("-", "−")
 
 
 def _metric_words(metric: str) -> str:

@@ -88,7 +88,8 @@ class Panel(ipywidgets.VBox):
     def _guarded(self, work: Callable[[], None]) -> Exception | None:
         """Do the work under the lock, with torch's usual settings; show an exception in the status line and return it.
 
-        It returns None if there was none. Jupyter would hide an exception in a callback. Controls that the work sets do not start it again.
+        It returns None if there was none. Jupyter would hide an exception in a callback. Controls that the work sets do
+        not start it again.
         """
         with self._lock:
             if self._updating:

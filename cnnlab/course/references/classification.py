@@ -134,6 +134,12 @@ GRADIENT_MISTAKES = (
 )
 
 
+def adam_direction(gradient: Tensor) -> Tensor:
+    """Return what Adam's first step is a multiple of: the gradient's sign, but where the gradient is nearly 0."""
+    return gradient / (gradient.abs() + 1e-8)
+
+
+SIGN_ALONE = "You use the sign of the gradient alone, as Adam does in its first step. Use the gradient as it is."
 STEP_MISTAKES = (
     (lambda w, x, y, r: 2 * w - training_step(w, x, y, r), "You step uphill: there the loss rises."),
     (lambda w, x, y, _: training_step(w, x, y, 1), "The learning rate is missing."),
@@ -145,10 +151,8 @@ STEP_MISTAKES = (
     (lambda w, x, y, r: training_step(w, x, y, r) - w, "This is the step. Return the weights after it."),
     (lambda w, *_: w, "The weights have not changed. Do you return the new ones?"),
     (step_with_softmax_twice, "You take the softmax twice; torch's cross_entropy takes it itself."),
-    (
-        lambda w, x, y, r: w - r * gradient_of_weights(w, x, y).sign(),
-        "You use the sign of the gradient alone, as Adam does in its first step. Use the gradient as it is.",
-    ),
+    (lambda w, x, y, r: w - r * gradient_of_weights(w, x, y).sign(), SIGN_ALONE),
+    (lambda w, x, y, r: w - r * adam_direction(gradient_of_weights(w, x, y)), SIGN_ALONE),
     (lambda w, x, y, r: mean_loss(x @ w, y), "This is the loss. Return the weights after the step."),
 )
 

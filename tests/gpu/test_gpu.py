@@ -54,9 +54,14 @@ def data():
 
 @pytest.fixture
 def both(data):
-    """Return the same network on the processor and on the GPU, and images on the processor."""
-    model = build_cnn(seed=1).to(DTYPE)
-    return model, build_cnn(seed=1).to(DTYPE).to(DEVICE), data.validation.images.to(DTYPE)
+    """Return the same network on the processor and on the GPU, and images on the processor, with some noise.
+
+    Where all pixels are equal, the last bit decides which of four maximums a pool passes its gradient to, and this bit
+    depends on the device.
+    """
+    images = data.validation.images.to(DTYPE)
+    noise = torch.rand(images.shape, generator=torch.Generator().manual_seed(0), dtype=DTYPE)
+    return build_cnn(seed=1).to(DTYPE), build_cnn(seed=1).to(DTYPE).to(DEVICE), images + noise / 10
 
 
 def test_capture_keeps_tensors_there(both):
@@ -88,7 +93,8 @@ def test_saliency_is_the_same(both, method):
     here, there, images = both
     expected, actual = (saliency(model, images[:4], 3, method) for model in (here, there))
     assert actual.device.type == "cpu"  # where the images are
-    assert torch.allclose(actual, expected, rtol=max(1e-6, CLOSE), atol=CLOSE / 1000)
+    # In float32 two pixels of a pool are at times so nearly equal that each device takes another one for the maximum.
+    assert (actual - expected).abs().max() <= (1e-9 if HAS_DOUBLES else 1e-3) * expected.abs().max()
     assert saliency(there, images[:4].to(DEVICE), 3, method).device.type == DEVICE
     assert saliency_check(there, images[:4], method=method).correlation["random weights"].shape == (4,)
 

@@ -19,11 +19,9 @@ SMALLEST = 9  # CSS pixels, of letters there; measured in JupyterLab, see tests/
 # Runs before the notebook: notes for each cell how far the verdicts whose words it asks for are from the border. That
 # is where the difference is half the interval, at 1.
 WATCH = """
-import json as _json
-import cnnlab.comparison.compare as _comparison
+import json as _json, sys as _sys
 
-_asked, _verdicts = [], _comparison.Comparison.verdicts.fget  # of each cell that runs: its text, and the ratios
-get_ipython().events.register("pre_run_cell", lambda info: _asked.append((info.raw_cell, [])))
+_asked = []
 
 
 def _noting(comparison):
@@ -33,7 +31,17 @@ def _noting(comparison):
     return _verdicts(comparison)
 
 
-_comparison.Comparison.verdicts = property(_noting)
+def _watch(info):
+    global _verdicts
+    _asked.append((info.raw_cell, []))
+    if "torch" in _sys.modules and "_verdicts" not in globals():  # the notebook's own cell loads torch, and says so
+        from cnnlab.comparison.compare import Comparison
+
+        _verdicts = Comparison.verdicts.fget
+        Comparison.verdicts = property(_noting)
+
+
+get_ipython().events.register("pre_run_cell", _watch)
 """
 # Runs before the notebook: notes of every picture its width, the size of its smallest letters, in pixels, and a word.
 LETTERS = """

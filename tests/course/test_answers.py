@@ -1,6 +1,8 @@
 """What is wrong with a number, an array, a function: each said in words, and nothing raised."""
 
 import contextlib
+import random
+import secrets
 import sys
 import threading
 import time
@@ -167,7 +169,8 @@ def test_a_comma_within_a_number_is_said_to_make_a_tuple():
     assert wrong_number((26,), 26) is None
 
 
-def test_a_constant_fails_because_the_inputs_are_new_each_time():
+def test_a_constant_fails_because_the_inputs_are_new_each_time(monkeypatch):
+    monkeypatch.setattr(secrets, "randbits", random.SystemRandom().getrandbits)  # as it is outside of tests
     constant = double(inputs(torch.Generator().manual_seed(0))[0][0])
     assert said(lambda _: constant) is not None
     seen = []

@@ -189,8 +189,8 @@ def differences(trained: Run, recorded: Run, of_all_seeds: list[Run]) -> list[st
     An epoch of experiment A has 8 batches: a loss moves by less than 1e-4 of itself (seen: 1e-7 on Intel, 7e-6 with
     AMX; a rate that is wrong by 1 %: 1e-4 or more) and an accuracy by two images at most. Experiment B's has 79, and
     rare events grow in them (seen: 1e-4 in the mean loss of training, 1e-2 in validation; a rate that is wrong by
-    1 %: 8e-3 in training): its training's loss is held to 1e-3. After more epochs two runs of one seed lie
-    closer together than three times the two of different seeds that lie farthest apart.
+    1 %: 8e-3 in training): its training's loss is held to 1e-3. After more epochs two runs of one seed lie as
+    close together as the two of different seeds that lie farthest apart; with RMSprop, three times as far.
     """
     short = recorded.experiment.train_size <= 500
     wrong = []
@@ -201,8 +201,9 @@ def differences(trained: Run, recorded: Run, of_all_seeds: list[Run]) -> list[st
         if (short or metric == "train_loss") and abs(now[0] - then[0]) > allowed * (1 + 1e-9):
             wrong.append(f"first {metric}: {now[0]}, recorded {then[0]}")
         scatter = [run.history[metric][len(now) - 1] for run in of_all_seeds]
-        # On another make of processor one of these runs ended 1.8 times as far away as five seeds lie apart.
-        if abs(now[-1] - then[len(now) - 1]) > 3 * (max(scatter) - min(scatter)):
+        # RMSprop leaps: on an AMD processor one run ended 1.8 times as far away as five seeds lie apart.
+        times = 3 if trained.experiment.optimizer == "rmsprop" else 1
+        if abs(now[-1] - then[len(now) - 1]) > times * (max(scatter) - min(scatter)):
             wrong.append(f"last {metric}: {now[-1]}, recorded {then}, all seeds {min(scatter)} to {max(scatter)}")
         if same_place(trained, recorded) and now != then[: len(now)]:
             wrong.append(f"{metric}: other bits on the same processor")

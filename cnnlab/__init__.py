@@ -5,13 +5,10 @@ The public names are listed in `__init__.pyi`, where editors read them, too. Eac
 """
 
 import codecs
-import contextlib
 import io
 import sys
 
 import lazy_loader
-
-from cnnlab.cell_display import saying_that_torch_loads
 
 __version__ = "0.1.0"
 
@@ -32,7 +29,11 @@ _load, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=_public_name
 
 def __getattr__(name: str) -> object:
     """Load a public name when it is first used; in a notebook, say so while PyTorch is loaded with it."""
-    with saying_that_torch_loads() if name in __all__ else contextlib.nullcontext():
+    if name not in __all__:
+        return _load(name)
+    from cnnlab.cell_display import saying_that_torch_loads
+
+    with saying_that_torch_loads():
         return _load(name)
 
 

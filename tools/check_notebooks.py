@@ -105,6 +105,10 @@ def difference(printed: dict, stored: dict) -> str:
                     same = takewhile(lambda pair: pair[0] == pair[1], zip(new, old, strict=False))
                     start = len(list(same))
                     return f"printed {quote(new, start)}, stored {quote(old, start)}"
+    for kind in sorted(stored | printed):
+        new, old = len(printed.get(kind, [])), len(stored.get(kind, []))
+        if new != old:  # outputs without words, as a line of progress leaves them
+            return f"outputs printed: {new}, stored: {old}; one has no words"
     return "what is printed and what is stored differ in their line ends"
 
 

@@ -305,6 +305,7 @@ def test_a_name_that_does_not_exist_is_said_with_the_nearest_and_the_list(text, 
 
 
 GUESS = """
+import torch  # before cnnlab: its loading is not shown
 from cnnlab import commit_guess, show_guesses
 print(commit_guess("01-kernel", ..., choices=[3, 5]))
 print(show_guesses())
@@ -331,6 +332,7 @@ def test_a_students_own_predictions_change_nothing(tmp_path, monkeypatch, named)
 
 
 PANEL = """
+import torch
 from cnnlab import TrainingPanel
 panel = TrainingPanel()
 print("finished runs:", len(panel.runs))

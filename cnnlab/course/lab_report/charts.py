@@ -56,7 +56,7 @@ def gallery(design: Design, metric: str) -> Picture:
     result = picture(
         say(
             "The {metric} of each setting: training (blue) beside validation (orange, dashed). A line is the mean of "
-            "the seeds, in a band from the lowest to the highest. All panels of an image share one scale. Marks are "
+            "the seeds, in a band from the lowest to the highest. All panels of a picture share one scale. Marks are "
             "the lengths that were asked for.",
             metric=say(metric),
         ),

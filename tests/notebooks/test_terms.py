@@ -11,9 +11,12 @@ from places import NOTEBOOKS, REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "tools"))
 
+import translate_readme
 from translate_notebooks import english_text, prose_cells, read_notebook, read_translations
 
 from cnnlab.comparison.verdicts import BETTER, CANNOT_TELL, HIGHER, LOWER, WORSE
+from cnnlab.course import translation
+from cnnlab.course.practice import all_exercises
 from cnnlab.plots.style import DERIVED_LABELS, RECORDER_LABELS, UNITS
 
 PAGE = (NOTEBOOKS / "glossary.md").read_text(encoding="utf-8")
@@ -37,6 +40,7 @@ OTHERWISE = {
     "05b/exercise-occlusion-words: loss": "how much of a score is lost",
     "06/any-words: gradient flow": "how the gradient flows",
     "09/title: cannot tell": "a verb",
+    "The sign is the wrong one: a loss is above zero.: loss": "how much of a score is lost",
 }
 BRACKETS = {"confidence": "tingkat kepercayaan"}  # of an interval
 ORDINARY = {"after", "before", "per", "the"}  # words of the axes that need no explanation
@@ -86,6 +90,36 @@ def test_each_term_has_the_word_of_the_glossary(name):
     assert not found, f"notebooks/id/texts/{name}.md has another word than the glossary"
 
 
+def course_texts(file):
+    """Return English text → (the English without what is filled in, the Indonesian), for a file of the course."""
+    hints = [words for each in all_exercises().values() for words in (*each.hints, each.further)]
+    english = {translation.fingerprint(words): words for words in hints}
+    texts = {}
+    for each in translation.read_translations(file):
+        words = english.get(each.english, each.name if each.english == translation.fingerprint(each.name) else "")
+        texts[words] = (re.sub(r"\{[^}]*\}", " ", words), each.text)  # "" for a comment in a solution's code
+    return texts
+
+
+def without_names(others, cells):
+    """Return what other_words found without the terms that stand in the Indonesian as they are: names in code."""
+    pairs = [(each, *each.rsplit(": ", 1)) for each in others]
+    return [each for each, cell, term in pairs if not re.search(rf"\b{term}(s|es)?\b", cells[cell][1].lower())]
+
+
+@pytest.mark.parametrize("file", translation.FILES)
+def test_hints_answers_and_reports_have_the_words_of_the_glossary(file):
+    texts = course_texts(file)
+    others = [each for each in without_names(other_words(texts, ROWS), texts) if each not in OTHERWISE]
+    assert not others, f"cnnlab/course/indonesian/{file} has another word than the glossary"
+
+
+def test_the_readme_has_the_words_of_the_glossary():
+    english, indonesian = ((REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "README.id.md"))
+    pairs = zip(translate_readme.sections(english), translate_readme.read_translations(indonesian), strict=True)
+    assert other_words({translate_readme.heading(section): (section, text) for section, (_, text) in pairs}, ROWS) == []
+
+
 def pairs_in(text):
     """Return (the words before, English term) for each term that a text gives in brackets: 'selang (*interval*)'.
 
@@ -124,6 +158,9 @@ def test_another_word_is_seen():
     assert other_words(cells, rows) == ["a: interval"]
     assert other_words({"a": ("They *cannot tell*.", "*Cannot tell*.")}, rows) == []
     assert other_words({"a": ("They *cannot tell*.", "Tidak.")}, rows) == ["a: cannot tell"]
+    assert without_names(["a: interval", "b: interval"], {"a": ("", "Rentang."), "b": ("", "interval=3")}) == [
+        "a: interval"
+    ]
     assert other_pairs("Rentang (*intervals*) dan selang (*interval*).", rows) == [("rentang", "intervals")]
 
 

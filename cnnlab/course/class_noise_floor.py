@@ -111,7 +111,7 @@ def _of_the_usual_setting(runs: Runs) -> tuple[Runs, list[str]]:
     """Return the runs that have the setting of most, and of each other run its seed with the fields that differ."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(run.experiment.replace(seed=0).key, []).append(run)
+        groups.setdefault(run.experiment.setting, []).append(run)
     usual, *others = sorted(groups.values(), key=len, reverse=True) or [[]]
     return Runs(usual), [_what_differs(run.experiment, usual[0].experiment) for group in others for run in group]
 

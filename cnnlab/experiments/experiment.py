@@ -308,6 +308,11 @@ class Experiment:
         """Return the key of the experiment without `epochs`: a longer run begins with the shorter one, bit for bit."""
         return _hash(self._identity() | {"epochs": None})
 
+    @property
+    def setting(self) -> str:
+        """Return the key of the experiment without its seed: runs of one setting differ in the seed alone."""
+        return _hash(self._identity() | {"seed": 0})
+
     def _identity(self) -> dict[str, Any]:
         """Return the fields that decide the result, with their values.
 

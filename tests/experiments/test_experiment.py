@@ -47,6 +47,8 @@ def test_every_field_goes_into_json_and_back():
         assert type(getattr(back, name)) is type(value)
         assert back.key == experiment.key != without.key, name
         assert (back.trajectory == without.trajectory) == (name == "epochs"), name
+        assert (back.setting == without.setting) == (name == "seed"), name
+        assert back.setting == back.replace(seed=0).key, name
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "3", '{"epochs": ', ""])

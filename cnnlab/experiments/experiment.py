@@ -192,7 +192,7 @@ class Experiment:
             known.check_value(name, getattr(self, name))
         self._check_data()
         check_architecture(self.network())
-        checked_settings({name: getattr(self, name) for name in TRAINING})
+        checked_settings(self.training())
         if self.train_size is not None and self.batch_size > self.train_size:
             raise ConfigError(
                 f"batch_size={self.batch_size} is larger than train_size={self.train_size}; "
@@ -260,6 +260,10 @@ class Experiment:
         """
         shape, classes = PUBLISHED.get(self.dataset, (self._own_shape(), self.classes or 4))
         return {name: getattr(self, name) for name in NETWORK} | {"input_shape": shape, "classes": classes}
+
+    def training(self) -> dict[str, Any]:
+        """Return the arguments of `fit`."""
+        return {name: getattr(self, name) for name in TRAINING}
 
     def _own_shape(self) -> tuple[int, int, int]:
         return (3 if self.grey is False else 1, self.size or 28, self.size or 28)
@@ -386,8 +390,7 @@ class Experiment:
     def build_cnn(self, data: Data) -> nn.Sequential:
         """Return the untrained network, with the weights that the seed draws."""
         check_arguments(Experiment.build_cnn, locals())
-        network = {name: getattr(self, name) for name in NETWORK}
-        return build_cnn(**network, input_shape=data.input_shape, classes=len(data.classes))
+        return build_cnn(**self.network() | {"input_shape": data.input_shape, "classes": len(data.classes)})
 
 
 FIELDS: dict[str, Setting] = {item.name: item.metadata["setting"] for item in fields(Experiment)}

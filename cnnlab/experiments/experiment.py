@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice, check_kernel_size, check_whole, shown
+from cnnlab.checks import check_choice, check_whole, shown
 from cnnlab.data.dataset import Data
 from cnnlab.data.loading import DATASETS, load_data, load_folder
 from cnnlab.data.patterns import STRUCTURES, check_knobs, fill_knobs
@@ -120,9 +120,7 @@ class Experiment:
     )
     data_seed: int = data_field(0, int, "decides which images are taken", least=0, span=(0, 9, 1))
     # Network: the arguments of build_cnn
-    kernel_size: int = network_field(
-        3, int, "side of each kernel in pixels: odd, 1 to 11", span=(1, 11, 2), check=check_kernel_size
-    )
+    kernel_size: int = network_field(3, int, "side of each kernel in pixels: odd, 1 to 11", span=(1, 11, 2))
     pooling: str = network_field("max", str, "how each block halves its maps", choices=tuple(POOLINGS))
     channels: tuple[int, ...] = network_field(
         (16, 32),
@@ -130,57 +128,49 @@ class Experiment:
         "kernels of each block: one to four widths",
         steps=((4, 8), (8, 16), (16,), (16, 32), (32, 64), (16, 32, 64)),
     )
-    convs_per_block: int = network_field(1, int, "convolutions in each block", least=1, span=(1, 3, 1))
+    convs_per_block: int = network_field(1, int, "convolutions in each block", span=(1, 3, 1))
     hidden: int = network_field(
-        64, int, "units of the hidden fully connected layer", least=1, steps=(8, 16, 32, 64, 128, 256, 512)
+        64, int, "units of the hidden fully connected layer", steps=(8, 16, 32, 64, 128, 256, 512)
     )
     padding: str = network_field("same", str, "zeros at the border (same: maps keep their size)", choices=PADDINGS)
     dropout: float = network_field(
         0.0,
         float,
         "share of hidden units that each training step drops",
-        least=0,
-        below=1,
         steps=(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
     )
     # Training: the arguments of fit
     epochs: int = training_field(
-        5, int, "passes over the training images", least=0, steps=(1, 2, 3, 5, 10, 20, 30, 50, 100, 250, 350)
+        5, int, "passes over the training images", steps=(1, 2, 3, 5, 10, 20, 30, 50, 100, 250, 350)
     )
     optimizer: str = training_field("adam", str, "how the weights are changed", choices=tuple(OPTIMIZERS))
     learning_rate: float | None = training_field(
         None,
         float,
         "size of the steps; where left open 0.05 for sgd, 0.001 otherwise",
-        least=0,
         steps=(None, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.05, 0.1, 0.3, 1.0),
     )
     momentum: float = training_field(
         0.0,
         float,
         "of sgd and rmsprop: share of the last step that is kept",
-        least=0,
-        below=1,
         steps=(0.0, 0.5, 0.8, 0.9, 0.95, 0.99),
     )
     weight_decay: float = training_field(
-        0.0, float, "how strongly large weights are punished", least=0, steps=(0.0, 0.00001, 0.0001, 0.001, 0.01, 0.1)
+        0.0, float, "how strongly large weights are punished", steps=(0.0, 0.00001, 0.0001, 0.001, 0.01, 0.1)
     )
-    batch_size: int = training_field(
-        64, int, "images of one training step", least=1, steps=(8, 16, 32, 64, 128, 256, 512)
-    )
+    batch_size: int = training_field(64, int, "images of one training step", steps=(8, 16, 32, 64, 128, 256, 512))
     patience: int | None = training_field(
         None,
         int,
         "epochs without a better validation loss before training stops",
-        least=0,
         steps=(None, 0, 1, 2, 3, 5, 10, 20, 50),
         none="none",
     )
     min_delta: float = training_field(
-        0.0, float, "with patience: how much lower counts as better", least=0, steps=(0.0, 0.0001, 0.001, 0.01, 0.1)
+        0.0, float, "with patience: how much lower counts as better", steps=(0.0, 0.0001, 0.001, 0.01, 0.1)
     )
-    seed: int = training_field(0, int, "decides first weights, order of images and dropout", least=0, span=(0, 20, 1))
+    seed: int = training_field(0, int, "decides first weights, order of images and dropout", span=(0, 20, 1))
 
     def __new__(cls, **settings: object) -> Experiment:
         for name in sorted(settings.keys() - FIELDS.keys()):

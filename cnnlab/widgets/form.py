@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets
 
 from cnnlab.errors import ConfigError
-from cnnlab.experiments.experiment import FIELDS, Experiment, in_order, knobs_of
+from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
 from cnnlab.experiments.fields import Setting
 from cnnlab.widgets.base import offer
 
@@ -64,14 +64,15 @@ def _can_be_usual(known: Setting) -> bool:
 
 
 def _is_shown(name: str, dataset: str) -> bool:
-    return not FIELDS[name].automatic and (not FIELDS[name].datasets or name in knobs_of(dataset))
+    known = FIELDS[name]
+    return not known.automatic and (not known.datasets or dataset in known.datasets)
 
 
 def _read(name: str, shown: Any) -> Any:
     """Return the field's value from what its control shows."""
     known = FIELDS[name]
     if known.kind is tuple:
-        return _read_widths(shown)
+        return known.read(name, shown)
     has_word = known.choices or known.steps  # a word for None stands among the values
     return None if has_word and known.default is None and shown == known.none else shown
 
@@ -110,11 +111,3 @@ def _label(known: Setting, value: Any) -> str:
     if value is None:
         return known.none
     return f"{value:,}" if type(value) is int else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _read_widths(text: str) -> tuple[int, ...]:
-    """Return the widths that somebody typed: "16, 32" gives (16, 32)."""
-    try:
-        return tuple(int(width) for width in text.replace(",", " ").split())
-    except ValueError:
-        raise ConfigError(f"channels wants whole numbers with commas between, got {text!r}; try 16, 32") from None

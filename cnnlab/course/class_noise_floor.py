@@ -9,7 +9,7 @@ import warnings
 import ipywidgets
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice
+from cnnlab.checks import check_choice, counted
 from cnnlab.comparison.noise_floor import noise_floor
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import Run
@@ -102,7 +102,7 @@ class ClassNoiseFloor(Panel):
         """Return the noise floor in words."""
         count = len({run.experiment.seed for run in self.runs})
         if count < 2:
-            return f"{count} seed{'' if count == 1 else 's'}: a noise floor needs two or more."
+            return f"{counted(count, 'seed')}: a noise floor needs two or more."
         floor = noise_floor(self.runs, metric=self.metric)
         return f"{count} seeds, noise floor of the {axis_label(self.metric)}: {floor:.4f}."
 

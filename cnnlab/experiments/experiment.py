@@ -1,4 +1,4 @@
-"""`Experiment`: everything that decides the result of a training run, as plain values."""
+"""Describe everything that decides the result of a training run by plain values: `Experiment`."""
 
 from __future__ import annotations
 

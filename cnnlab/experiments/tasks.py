@@ -95,9 +95,9 @@ class Task:
 
 def check_experiments(experiments: Iterable[Experiment]) -> list[Experiment]:
     """Return the experiments, each once, with fingerprints; raise ConfigError if one of the values is no Experiment."""
-    if isinstance(experiments, (Experiment, str)) or not is_iterable(experiments):
-        experiments = [experiments]
-    experiments = list(itertools.islice(experiments, MOST_EXPERIMENTS + 1))
+    is_single = isinstance(experiments, (Experiment, str)) or not is_iterable(experiments)
+    several: Iterable[Any] = [experiments] if is_single else experiments
+    experiments = list(itertools.islice(several, MOST_EXPERIMENTS + 1))
     if len(experiments) > MOST_EXPERIMENTS:
         raise ConfigError(f"sweep: more than {MOST_EXPERIMENTS:,} experiments are too many; give it a part of them")
     for experiment in experiments:

@@ -21,7 +21,7 @@ from cnnlab.data.picture_cache import fingerprint
 from cnnlab.data.picture_folder import find_pictures
 from cnnlab.data.splitting import split_sizes
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.experiments.fields import Setting, data_field, network_field, training_field
+from cnnlab.experiments.fields import Field, data_field, network_field, training_field
 from cnnlab.files import check_path
 from cnnlab.model.architecture import PADDINGS, POOLINGS, check_architecture
 from cnnlab.model.cnn import build_cnn, check_parameter_count
@@ -178,8 +178,8 @@ class Experiment:
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
-        for name, known in FIELDS.items():
-            known.check_value(name, getattr(self, name))
+        for name, field in FIELDS.items():
+            field.check_value(name, getattr(self, name))
         self._check_data()
         check_architecture(self.network())
         checked_settings(self.training())
@@ -190,15 +190,15 @@ class Experiment:
             )
         if self.patience is not None and self.validation_size == 0:
             raise ConfigError(f"patience={self.patience} needs validation images; leave validation_size=0 out")
-        for name, known in FIELDS.items():
-            object.__setattr__(self, name, known.convert(getattr(self, name)))
+        for name, field in FIELDS.items():
+            object.__setattr__(self, name, field.convert(getattr(self, name)))
         if self.balanced is False:  # as where it is left open: the field is younger than the keys of stored runs
             object.__setattr__(self, "balanced", None)
 
     def _check_data(self) -> None:
-        for knob, known in FIELDS.items():
-            if known.datasets and getattr(self, knob) is not None and self.dataset not in known.datasets:
-                owners, value = " and ".join(map(repr, known.datasets)), shown(getattr(self, knob))
+        for knob, field in FIELDS.items():
+            if field.datasets and getattr(self, knob) is not None and self.dataset not in field.datasets:
+                owners, value = " and ".join(map(repr, field.datasets)), shown(getattr(self, knob))
                 raise ConfigError(f"{knob}={value} is a setting of {owners}, not of {self.dataset!r}; leave it out")
         if self.dataset == "patterns":
             check_knobs(**fill_knobs(self._given_knobs()))
@@ -383,10 +383,10 @@ class Experiment:
         return build_cnn(**self.network() | {"input_shape": data.input_shape, "classes": len(data.classes)})
 
 
-FIELDS: dict[str, Setting] = {item.name: item.metadata["setting"] for item in fields(Experiment)}
-NETWORK = tuple(name for name, known in FIELDS.items() if known.group == "Network" or name == "seed")  # of build_cnn
-TRAINING = tuple(name for name, known in FIELDS.items() if known.group == "Training")  # of fit
-_IN_ORDER = [choice for known in FIELDS.values() for choice in known.choices]
+FIELDS: dict[str, Field] = {item.name: item.metadata["field"] for item in fields(Experiment)}
+NETWORK = tuple(name for name, field in FIELDS.items() if field.group == "Network" or name == "seed")  # of build_cnn
+TRAINING = tuple(name for name, field in FIELDS.items() if field.group == "Training")  # of fit
+_IN_ORDER = [choice for field in FIELDS.values() for choice in field.choices]
 
 
 def knobs_of(dataset: str) -> list[str]:
@@ -395,7 +395,7 @@ def knobs_of(dataset: str) -> list[str]:
     >>> knobs_of("images")
     ['size', 'folder', 'grey', 'balanced', 'fingerprint']
     """
-    return [name for name, known in FIELDS.items() if dataset in known.datasets]
+    return [name for name, field in FIELDS.items() if dataset in field.datasets]
 
 
 def in_order(value: Any) -> tuple:

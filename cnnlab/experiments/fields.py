@@ -24,7 +24,7 @@ KINDS = {  # what a value of each kind is called in messages
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class Field:
     """What is known of one field of `Experiment` besides its name.
 
     Parameters
@@ -106,12 +106,12 @@ class Setting:
             raise ConfigError(f"{name} wants {KINDS[self.kind]}, got {word!r}") from None
 
 
-def setting(default: Any, kind: type, description: str, *, group: str, **known: Any) -> Any:
-    """Return a field of a dataclass that carries its `Setting`; the parameters are those of `Setting`."""
+def make_field(default: Any, kind: type, description: str, *, group: str, **known: Any) -> Any:
+    """Return a dataclass field whose metadata hold its `Field`; the parameters are those of `Field`."""
     known |= {"default": default, "kind": kind, "description": description, "group": group}
-    return field(default=default, metadata={"setting": Setting(**known)})
+    return field(default=default, metadata={"field": Field(**known)})
 
 
-data_field = functools.partial(setting, group="Data")
-network_field = functools.partial(setting, group="Network")  # an argument of build_cnn
-training_field = functools.partial(setting, group="Training")  # an argument of fit
+data_field = functools.partial(make_field, group="Data")
+network_field = functools.partial(make_field, group="Network")  # an argument of build_cnn
+training_field = functools.partial(make_field, group="Training")  # an argument of fit

@@ -14,7 +14,7 @@ import torch
 
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, Experiment, knobs_of
-from cnnlab.experiments.fields import Setting
+from cnnlab.experiments.fields import Field
 from cnnlab.training.options import LEARNING_RATES, OPTIMIZERS
 
 TINY = Experiment(
@@ -94,7 +94,7 @@ def test_a_field_at_its_default_changes_no_key(monkeypatch):
     before = TINY.key
     monkeypatch.setattr(Experiment, "invented_later", 4, raising=False)
     for default in (4, 5):
-        invented = Setting(default=default, kind=int, group="Training", description="invented later")
+        invented = Field(default=default, kind=int, group="Training", description="invented later")
         monkeypatch.setitem(experiment.FIELDS, "invented_later", invented)
         assert (TINY.key == before) == (default == 4)
 

@@ -200,6 +200,15 @@ def check_device(device: Any) -> Any:
     return chosen
 
 
+def counted(number: int, noun: str) -> str:
+    """Return the number with the noun, in the plural if it is not 1.
+
+    >>> counted(2, "run")
+    '2 runs'
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def shown(value: object, width: int = 60) -> str:
     """Return a value as a message shows it: short, whatever it is; of a tensor or an array the kind and the shape.
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cnnlab.checks import check_whole, is_whole, shown
+from cnnlab.checks import check_whole, counted, is_whole, shown
 from cnnlab.errors import ConfigError
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
@@ -96,8 +96,7 @@ def worker_count() -> tuple[int, str]:
     count, visible, free = processors(), visible_processors(), free_memory()
     reason = "one for each processor"
     if count < visible:
-        allowed = "1 processor" if count == 1 else f"{count} processors"
-        reason = f"because this container allows {allowed} of the machine's {visible}"
+        reason = f"because this container allows {counted(count, 'processor')} of the machine's {visible}"
     if count > MOST_WORKERS:
         reason = f"because more could need over 1.8 GB of memory; CNNLAB_WORKERS={count} uses all {count} processors"
         count = MOST_WORKERS
@@ -110,10 +109,9 @@ def check_workers(field: str, value: Any) -> int:
     """Return a number of workers; raise ConfigError unless it is whole, 1 or more, and not far above the processors."""
     count, most = visible_processors(), max(FEW_WORKERS, WORKERS_OF_A_PROCESSOR * visible_processors())
     if is_whole(value) and int(value) > most:
-        here = f"{count} processor{'' if count == 1 else 's'}"
         raise ConfigError(
-            f"{field}={shown(value)}: this computer has {here}, and more workers only take memory; "
-            f"try {count}, {most} at most"
+            f"{field}={shown(value)}: this computer has {counted(count, 'processor')}, and more workers only take "
+            f"memory; try {count}, {most} at most"
         )
     return check_whole(field, value, 1)
 

@@ -105,7 +105,7 @@ def other_images(base: Experiment, tried: Runs, seeds: int) -> list[Experiment]:
     """Return notebook 07's comparison of the poolings: on the same images for all seeds, and on other ones for each."""
     base = base.replace(kernel_size=5, epochs=50, learning_rate=best_rate(tried, "adam", 0.0))
     same = grid(base, pooling=["max", "avg"], seed=range(seeds))
-    return same + [one.replace(data_seed=one.seed) for one in same if one.seed]
+    return same + [experiment.replace(data_seed=experiment.seed) for experiment in same if experiment.seed]
 
 
 def pooling(seeds: int) -> list[Experiment]:

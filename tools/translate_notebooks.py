@@ -168,7 +168,7 @@ def _badge(name: str, text: str) -> str:
     for english, indonesian in COLAB.items():
         text = text.replace(english, indonesian)
     return re.sub(
-        rf"/notebooks/(id/)?{name}\.ipynb", lambda found: f"/notebooks/{'' if found[1] else 'id/'}{name}.ipynb", text
+        rf"/notebooks/(id/)?{name}\.ipynb", lambda match: f"/notebooks/{'' if match[1] else 'id/'}{name}.ipynb", text
     )
 
 

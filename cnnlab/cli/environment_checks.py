@@ -146,10 +146,11 @@ def check_threads() -> tuple[str, str]:
     """Check that torch has no more threads than this process has processors: more threads are slower."""
     import torch
 
+    from cnnlab.checks import counted
     from cnnlab.machine import processors, visible_processors
 
     threads, allowed = torch.get_num_threads(), processors()
-    count = f"{threads} on {allowed} processor{'' if allowed == 1 else 's'}"
+    count = f"{threads} on {counted(allowed, 'processor')}"
     if threads <= allowed:
         return count, "ok"
     if allowed < visible_processors():

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from cnnlab.cli.store import matching
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.exam import Exam, exam_key, take_exam
-from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.files import atomic_write
 from cnnlab.model.evaluation import MeanScore
@@ -34,7 +33,7 @@ def exam_once(runs: Runs, conditions: Sequence[str], page: Path) -> dict[str, Ex
         If the conditions leave several settings, or the exam was opened for other networks.
     """
     chosen = matching(runs, conditions, option="--exam")
-    if (count := _settings(chosen)) > 1:
+    if (count := len({run.experiment.setting for run in chosen})) > 1:
         raise ConfigError(
             f"--exam {' '.join(conditions)}: {count} settings are like that, not one; name the field that tells "
             f"them apart: {', '.join(name for name, values in chosen.values().items() if len(values) > 1)}"
@@ -54,11 +53,6 @@ def exam_once(runs: Runs, conditions: Sequence[str], page: Path) -> dict[str, Ex
     page.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(file, json.dumps(content, indent=1).encode())
     return {name: exam}
-
-
-def _settings(runs: Iterable[Run]) -> int:
-    """Return the number of settings; runs of one setting differ in the seed alone."""
-    return len({run.experiment.replace(seed=0).key for run in runs})
 
 
 def _read(file: Path) -> tuple[str, list[str], Exam]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.experiments.fields import Setting
+from cnnlab.experiments.fields import Field
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,12 +22,12 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{message}; {self.prog} --help shows every option\n")
 
 
-def reader(name: str, known: Setting) -> Callable[[str], Any]:
+def reader(name: str, field: Field) -> Callable[[str], Any]:
     """Return the function with which argparse reads a value of the field."""
 
     def read(word: str) -> Any:
         try:
-            return known.read(name, word)
+            return field.read(name, word)
         except ConfigError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -9,7 +9,7 @@ from cnnlab.checks import check_whole
 from cnnlab.cli.parser import Parser, plain_errors, reader
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, Experiment
-from cnnlab.experiments.fields import Setting
+from cnnlab.experiments.fields import Field
 from cnnlab.experiments.sweep import grid, sweep
 
 
@@ -41,11 +41,11 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     for group in ("Data", "Network", "Training"):
         options = arguments.add_argument_group(group, "Each takes one value or several, such as --kernel-size 3 5.")
-        for name, known in FIELDS.items():
-            if known.group == group:
+        for name, field in FIELDS.items():
+            if field.group == group:
                 options.add_argument(
-                    f"--{name.replace('_', '-')}", dest=name, nargs="+", type=reader(name, known),
-                    metavar=metavar(known), help=f"{known.description}; {default_of(known)}",
+                    f"--{name.replace('_', '-')}", dest=name, nargs="+", type=reader(name, field),
+                    metavar=metavar(field), help=f"{field.description}; {default_of(field)}",
                 )  # fmt: skip
     others = arguments.add_argument_group("Runs")
     others.add_argument("--seeds", type=int, metavar="N", help="short for --seed 0 1 … N−1")
@@ -56,20 +56,20 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
-def metavar(known: Setting) -> str:
+def metavar(field: Field) -> str:
     """Return what stands for a value in `--help`: the choices, or the kind of value."""
-    if known.choices:
-        return "|".join(str(choice).lower() for choice in known.choices)
-    return {int: "N", float: "X", tuple: "N,N", str: "TEXT"}[known.kind]
+    if field.choices:
+        return "|".join(str(choice).lower() for choice in field.choices)
+    return {int: "N", float: "X", tuple: "N,N", str: "TEXT"}[field.kind]
 
 
-def default_of(known: Setting) -> str:
+def default_of(field: Field) -> str:
     """Return what `--help` says of the default.
 
     >>> default_of(FIELDS["channels"])
     'default: 16,32'
     """
-    if known.default is None:
-        return f"default: none ({known.none})" if known.none != "none" else "default: none"
-    value = ",".join(map(str, known.default)) if known.kind is tuple else known.default
+    if field.default is None:
+        return f"default: none ({field.none})" if field.none != "none" else "default: none"
+    value = ",".join(map(str, field.default)) if field.kind is tuple else field.default
     return f"default: {value}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_whole, shown
+from cnnlab.checks import check_whole, counted, shown
 from cnnlab.comparison.prediction import Prediction, know_nothing_score
 from cnnlab.comparison.prediction_file import PREDICTIONS
 from cnnlab.errors import ConfigError
@@ -49,7 +49,6 @@ class Guesses:
         if not scored:
             return "No prediction has been scored yet."
         right = sum(bool(each.was_right) for each in scored)
-        count = "1 prediction" if len(scored) == 1 else f"{len(scored)} predictions"
         sure = [each for each in scored if not math.isnan(each.brier)]
         mean = ""
         if sure:
@@ -60,7 +59,7 @@ class Guesses:
                 f" Where you said how sure you are ({len(sure)}): {100 * confidence:.0f} % sure on average, mean Brier "
                 f"score {brier:.2f} (0 is perfect, knowing nothing gives {nothing:.2f})."
             )
-        return f"{count} scored, {right} right ({100 * right / len(scored):.0f} %).{mean}"
+        return f"{counted(len(scored), 'prediction')} scored, {right} right ({100 * right / len(scored):.0f} %).{mean}"
 
     def calibration(self, *, bins: int = 5) -> list[Bin]:
         """Return the scored predictions in bins of equal width of confidence; empty bins are left out.

@@ -31,7 +31,7 @@ def noise_floor(runs: Iterable[Run], *, metric: str = "validation_accuracy", at:
     0.021
     """
     runs = comparable_runs(check_runs(runs), metric, at)
-    by_setting = ((run.experiment.replace(seed=0).key, run) for run in runs)
+    by_setting = ((run.experiment.setting, run) for run in runs)
     values, why_without, without_value = metric_values(by_setting, metric, at)
     warn_of_missing(without_value, len(runs), metric, at, why_without.values())
     return pooled_noise(values)

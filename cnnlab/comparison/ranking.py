@@ -12,8 +12,8 @@ from cnnlab.checks import check_whole
 from cnnlab.comparison.comparable_runs import comparable_runs, distinct
 from cnnlab.comparison.metrics import higher_is_better, value_at
 from cnnlab.errors import ConfigError
-from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
+from cnnlab.experiments.runs import Runs
 
 if TYPE_CHECKING:
     import pandas
@@ -62,40 +62,41 @@ def rank_stability(
 
     resamples, seed = check_whole("resamples", resamples, 1, most=100_000), check_whole("seed", seed, 0)
     runs = distinct(runs)
-    resolved = [run.experiment.resolved() for run in runs]
-    varied = [name for name in FIELDS if name != "seed" and len({settings[name] for settings in resolved}) > 1]
+    varied = [name for name, values in Runs(runs).values().items() if name != "seed" and len(values) > 1]
     runs = comparable_runs(runs, metric, at, compared=varied)
     if higher_is_better(metric) is None:
         raise ConfigError(f"rank_stability: {metric} has no best; rank by a loss or an accuracy, and compare {metric}")
-    sign = 1 if higher_is_better(metric) else -1
-    scores: dict[tuple, dict[int, float]] = {}  # setting → seed → score, of which the highest wins
-    diverged: set[tuple[tuple, int]] = set()  # settings with their seeds
-    for run, settings in zip(runs, resolved, strict=True):
-        setting = tuple(settings[name] for name in varied)
-        of_setting = scores.setdefault(setting, {})
-        if run.history.diverged:
-            diverged.add((setting, settings["seed"]))
-        value = value_at(run, metric, at)
-        if run.history.diverged and (value is None or at == "last"):
-            of_setting[settings["seed"]] = -math.inf
-        elif value is not None:
-            of_setting[settings["seed"]] = sign * value
-    seeds = sorted(set.intersection(*map(set, scores.values()))) if scores else []
+    scored: dict[tuple, dict[int, Run]] = {}  # setting → seed → a run that has a score
+    for run in runs:
+        settings = run.experiment.resolved()
+        of_setting = scored.setdefault(tuple(settings[name] for name in varied), {})
+        if _score(run, metric, at) is not None:
+            of_setting[run.experiment.seed] = run
+    seeds = sorted(set.intersection(*map(set, scored.values()))) if scored else []
     if not seeds:
         raise ConfigError(
             f"rank_stability: no seed has {metric} at {at!r} for every setting; train the missing runs, or filter to "
             "the settings that have it"
         )
-    table = np.array([[of_setting[key] for key in seeds] for of_setting in scores.values()])  # (settings, seeds)
+    grid = [[of_setting[key] for key in seeds] for of_setting in scored.values()]  # (settings, seeds)
+    table = np.array([[_score(run, metric, at) for run in row] for row in grid])
     drawn = np.random.default_rng(seed).integers(0, len(seeds), (resamples, len(seeds)))
-    means = sign * table.mean(axis=1)
-    frame = Table(list(scores), columns=varied, index=range(len(scores))).assign(
+    means = table.mean(axis=1) if higher_is_better(metric) else -table.mean(axis=1)
+    frame = Table(list(scored), columns=varied, index=range(len(scored))).assign(
         seeds=len(seeds), mean=np.where(np.isfinite(means), means, np.nan),
         wins=_wins(table[:, drawn].mean(axis=2)), wins_alone=_wins(table),
     )  # fmt: skip
-    counts = [sum((setting, key) in diverged for key in seeds) for setting in scores]
+    counts = [sum(run.history.diverged for run in row) for row in grid]
     frame = frame.assign(diverged=counts) if any(counts) else frame
-    return frame.sort_values("mean", ascending=sign < 0, ignore_index=True, kind="stable")
+    return frame.sort_values("mean", ascending=not higher_is_better(metric), ignore_index=True, kind="stable")
+
+
+def _score(run: Run, metric: str, at: str | int) -> float | None:
+    """Return the number by which a run is ranked, the higher the better; None if it has none."""
+    value = value_at(run, metric, at)
+    if run.history.diverged and (value is None or at == "last"):
+        return -math.inf
+    return -value if value is not None and not higher_is_better(metric) else value
 
 
 def _wins(scores: np.ndarray) -> np.ndarray:

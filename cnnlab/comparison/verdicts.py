@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnnlab.checks import counted
 from cnnlab.comparison.metrics import higher_is_better
 from cnnlab.comparison.noise_floor import paired_interval
 
@@ -91,7 +92,7 @@ def _paired_row(
     n, mean = len(differences), float(differences.mean())
     low = high = math.nan
     if n < FEWEST_SEEDS:
-        seeds = f"{n} seed{'' if n == 1 else 's'}{' in common' if n < max(len(values), len(reference)) else ''}"
+        seeds = f"{counted(n, 'seed')}{' in common' if n < max(len(values), len(reference)) else ''}"
         verdict, why = CANNOT_TELL, f"{seeds}: three or more are needed"
     elif np.ptp(differences) <= 1e-12 * max(1.0, np.abs(differences).max()):
         verdict, why = CANNOT_TELL, "every seed gives the same difference: chance can't be judged"

@@ -9,7 +9,7 @@ import warnings
 import ipywidgets
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice
+from cnnlab.checks import check_choice, counted
 from cnnlab.comparison.noise_floor import noise_floor
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import Run
@@ -102,7 +102,7 @@ class ClassNoiseFloor(Panel):
         """Return the noise floor in words."""
         count = len({run.experiment.seed for run in self.runs})
         if count < 2:
-            return f"{count} seed{'' if count == 1 else 's'}: a noise floor needs two or more."
+            return f"{counted(count, 'seed')}: a noise floor needs two or more."
         floor = noise_floor(self.runs, metric=self.metric)
         return f"{count} seeds, noise floor of the {axis_label(self.metric)}: {floor:.4f}."
 
@@ -111,7 +111,7 @@ def _of_the_usual_setting(runs: Runs) -> tuple[Runs, list[str]]:
     """Return the runs that have the setting of most, and of each other run its seed with the fields that differ."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(run.experiment.replace(seed=0).key, []).append(run)
+        groups.setdefault(run.experiment.setting, []).append(run)
     usual, *others = sorted(groups.values(), key=len, reverse=True) or [[]]
     return Runs(usual), [_what_differs(run.experiment, usual[0].experiment) for group in others for run in group]
 

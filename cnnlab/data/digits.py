@@ -52,7 +52,7 @@ def as_mnist(ink: Tensor, *, scale: int = 1) -> Tensor:
     >>> as_mnist(torch.ones(50, 10)).sum(1).gt(0).sum()
     tensor(20)
     """
-    _check_ink(ink)
+    check_ink(ink)
     scale = check_whole("scale", scale, 1, most=100)
     side, longest = SIDE * scale, LONGEST * scale
     picture = torch.zeros(side, side)
@@ -178,7 +178,7 @@ def _check_probabilities(name: str, probabilities: Tensor, classes: Sequence[str
         raise ConfigError(f"{name}: wants probabilities, float ({count},), got {got}; try predict(model, images)[0]")
 
 
-def _check_ink(ink: Any) -> None:
+def check_ink(ink: Any) -> None:
     """Raise ConfigError unless ink is a float tensor (H, W) in 0–1."""
     check_plane("ink", ink)
     low, high = float(ink.min()), float(ink.max())

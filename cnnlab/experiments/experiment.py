@@ -1,4 +1,4 @@
-"""`Experiment`: everything that decides the result of a training run, as plain values."""
+"""Describe everything that decides the result of a training run by plain values: `Experiment`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice, check_kernel_size, check_whole, shown
+from cnnlab.checks import check_choice, check_whole, shown
 from cnnlab.data.dataset import Data
 from cnnlab.data.loading import DATASETS, load_data, load_folder
 from cnnlab.data.patterns import STRUCTURES, check_knobs, fill_knobs
@@ -21,7 +21,7 @@ from cnnlab.data.picture_cache import fingerprint
 from cnnlab.data.picture_folder import find_pictures
 from cnnlab.data.splitting import split_sizes
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.experiments.fields import Setting, data_field, network_field, training_field
+from cnnlab.experiments.fields import Field, data_field, network_field, training_field
 from cnnlab.files import check_path
 from cnnlab.model.architecture import PADDINGS, POOLINGS, check_architecture
 from cnnlab.model.cnn import build_cnn, check_parameter_count
@@ -120,9 +120,7 @@ class Experiment:
     )
     data_seed: int = data_field(0, int, "decides which images are taken", least=0, span=(0, 9, 1))
     # Network: the arguments of build_cnn
-    kernel_size: int = network_field(
-        3, int, "side of each kernel in pixels: odd, 1 to 11", span=(1, 11, 2), check=check_kernel_size
-    )
+    kernel_size: int = network_field(3, int, "side of each kernel in pixels: odd, 1 to 11", span=(1, 11, 2))
     pooling: str = network_field("max", str, "how each block halves its maps", choices=tuple(POOLINGS))
     channels: tuple[int, ...] = network_field(
         (16, 32),
@@ -130,57 +128,49 @@ class Experiment:
         "kernels of each block: one to four widths",
         steps=((4, 8), (8, 16), (16,), (16, 32), (32, 64), (16, 32, 64)),
     )
-    convs_per_block: int = network_field(1, int, "convolutions in each block", least=1, span=(1, 3, 1))
+    convs_per_block: int = network_field(1, int, "convolutions in each block", span=(1, 3, 1))
     hidden: int = network_field(
-        64, int, "units of the hidden fully connected layer", least=1, steps=(8, 16, 32, 64, 128, 256, 512)
+        64, int, "units of the hidden fully connected layer", steps=(8, 16, 32, 64, 128, 256, 512)
     )
     padding: str = network_field("same", str, "zeros at the border (same: maps keep their size)", choices=PADDINGS)
     dropout: float = network_field(
         0.0,
         float,
         "share of hidden units that each training step drops",
-        least=0,
-        below=1,
         steps=(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
     )
     # Training: the arguments of fit
     epochs: int = training_field(
-        5, int, "passes over the training images", least=0, steps=(1, 2, 3, 5, 10, 20, 30, 50, 100, 250, 350)
+        5, int, "passes over the training images", steps=(1, 2, 3, 5, 10, 20, 30, 50, 100, 250, 350)
     )
     optimizer: str = training_field("adam", str, "how the weights are changed", choices=tuple(OPTIMIZERS))
     learning_rate: float | None = training_field(
         None,
         float,
         "size of the steps; where left open 0.05 for sgd, 0.001 otherwise",
-        least=0,
         steps=(None, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.05, 0.1, 0.3, 1.0),
     )
     momentum: float = training_field(
         0.0,
         float,
         "of sgd and rmsprop: share of the last step that is kept",
-        least=0,
-        below=1,
         steps=(0.0, 0.5, 0.8, 0.9, 0.95, 0.99),
     )
     weight_decay: float = training_field(
-        0.0, float, "how strongly large weights are punished", least=0, steps=(0.0, 0.00001, 0.0001, 0.001, 0.01, 0.1)
+        0.0, float, "how strongly large weights are punished", steps=(0.0, 0.00001, 0.0001, 0.001, 0.01, 0.1)
     )
-    batch_size: int = training_field(
-        64, int, "images of one training step", least=1, steps=(8, 16, 32, 64, 128, 256, 512)
-    )
+    batch_size: int = training_field(64, int, "images of one training step", steps=(8, 16, 32, 64, 128, 256, 512))
     patience: int | None = training_field(
         None,
         int,
         "epochs without a better validation loss before training stops",
-        least=0,
         steps=(None, 0, 1, 2, 3, 5, 10, 20, 50),
         none="none",
     )
     min_delta: float = training_field(
-        0.0, float, "with patience: how much lower counts as better", least=0, steps=(0.0, 0.0001, 0.001, 0.01, 0.1)
+        0.0, float, "with patience: how much lower counts as better", steps=(0.0, 0.0001, 0.001, 0.01, 0.1)
     )
-    seed: int = training_field(0, int, "decides first weights, order of images and dropout", least=0, span=(0, 20, 1))
+    seed: int = training_field(0, int, "decides first weights, order of images and dropout", span=(0, 20, 1))
 
     def __new__(cls, **settings: object) -> Experiment:
         for name in sorted(settings.keys() - FIELDS.keys()):
@@ -188,11 +178,11 @@ class Experiment:
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
-        for name, known in FIELDS.items():
-            known.check_value(name, getattr(self, name))
+        for name, field in FIELDS.items():
+            field.check_value(name, getattr(self, name))
         self._check_data()
         check_architecture(self.network())
-        checked_settings({name: getattr(self, name) for name in TRAINING})
+        checked_settings(self.training())
         if self.train_size is not None and self.batch_size > self.train_size:
             raise ConfigError(
                 f"batch_size={self.batch_size} is larger than train_size={self.train_size}; "
@@ -200,15 +190,15 @@ class Experiment:
             )
         if self.patience is not None and self.validation_size == 0:
             raise ConfigError(f"patience={self.patience} needs validation images; leave validation_size=0 out")
-        for name, known in FIELDS.items():
-            object.__setattr__(self, name, known.convert(getattr(self, name)))
+        for name, field in FIELDS.items():
+            object.__setattr__(self, name, field.convert(getattr(self, name)))
         if self.balanced is False:  # as where it is left open: the field is younger than the keys of stored runs
             object.__setattr__(self, "balanced", None)
 
     def _check_data(self) -> None:
-        for knob, known in FIELDS.items():
-            if known.datasets and getattr(self, knob) is not None and self.dataset not in known.datasets:
-                owners, value = " and ".join(map(repr, known.datasets)), shown(getattr(self, knob))
+        for knob, field in FIELDS.items():
+            if field.datasets and getattr(self, knob) is not None and self.dataset not in field.datasets:
+                owners, value = " and ".join(map(repr, field.datasets)), shown(getattr(self, knob))
                 raise ConfigError(f"{knob}={value} is a setting of {owners}, not of {self.dataset!r}; leave it out")
         if self.dataset == "patterns":
             check_knobs(**fill_knobs(self._given_knobs()))
@@ -261,6 +251,10 @@ class Experiment:
         shape, classes = PUBLISHED.get(self.dataset, (self._own_shape(), self.classes or 4))
         return {name: getattr(self, name) for name in NETWORK} | {"input_shape": shape, "classes": classes}
 
+    def training(self) -> dict[str, Any]:
+        """Return the arguments of `fit`."""
+        return {name: getattr(self, name) for name in TRAINING}
+
     def _own_shape(self) -> tuple[int, int, int]:
         return (3 if self.grey is False else 1, self.size or 28, self.size or 28)
 
@@ -307,6 +301,11 @@ class Experiment:
     def trajectory(self) -> str:
         """Return the key of the experiment without `epochs`: a longer run begins with the shorter one, bit for bit."""
         return _hash(self._identity() | {"epochs": None})
+
+    @property
+    def setting(self) -> str:
+        """Return the key of the experiment without its seed: runs of one setting differ in the seed alone."""
+        return _hash(self._identity() | {"seed": 0})
 
     def _identity(self) -> dict[str, Any]:
         """Return the fields that decide the result, with their values.
@@ -381,14 +380,13 @@ class Experiment:
     def build_cnn(self, data: Data) -> nn.Sequential:
         """Return the untrained network, with the weights that the seed draws."""
         check_arguments(Experiment.build_cnn, locals())
-        network = {name: getattr(self, name) for name in NETWORK}
-        return build_cnn(**network, input_shape=data.input_shape, classes=len(data.classes))
+        return build_cnn(**self.network() | {"input_shape": data.input_shape, "classes": len(data.classes)})
 
 
-FIELDS: dict[str, Setting] = {item.name: item.metadata["setting"] for item in fields(Experiment)}
-NETWORK = tuple(name for name, known in FIELDS.items() if known.group == "Network" or name == "seed")  # of build_cnn
-TRAINING = tuple(name for name, known in FIELDS.items() if known.group == "Training")  # of fit
-_IN_ORDER = [choice for known in FIELDS.values() for choice in known.choices]
+FIELDS: dict[str, Field] = {item.name: item.metadata["field"] for item in fields(Experiment)}
+NETWORK = tuple(name for name, field in FIELDS.items() if field.group == "Network" or name == "seed")  # of build_cnn
+TRAINING = tuple(name for name, field in FIELDS.items() if field.group == "Training")  # of fit
+_IN_ORDER = [choice for field in FIELDS.values() for choice in field.choices]
 
 
 def knobs_of(dataset: str) -> list[str]:
@@ -397,7 +395,7 @@ def knobs_of(dataset: str) -> list[str]:
     >>> knobs_of("images")
     ['size', 'folder', 'grey', 'balanced', 'fingerprint']
     """
-    return [name for name, known in FIELDS.items() if dataset in known.datasets]
+    return [name for name, field in FIELDS.items() if dataset in field.datasets]
 
 
 def in_order(value: Any) -> tuple:

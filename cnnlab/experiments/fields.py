@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +24,7 @@ KINDS = {  # what a value of each kind is called in messages
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class Field:
     """What is known of one field of `Experiment` besides its name.
 
     Parameters
@@ -39,9 +38,8 @@ class Setting:
     description : str
         One line that says what the field means.
     least, below : float, optional
-        The bounds of a number: least <= value < below. Without `least`, another check finds what can't work.
-    check : callable, optional
-        A check besides those by kind, choices and bounds: called with the value, it raises ConfigError.
+        The bounds of a number: least <= value < below. Those of a network's or a training's field are checked by
+        `check_architecture` and `checked_settings`, so that they are left out here.
     choices : tuple
         The only values, in the order in which the course names them. Empty: any value of the kind.
     steps : tuple
@@ -62,7 +60,6 @@ class Setting:
     description: str
     least: float | None = None
     below: float = math.inf
-    check: Callable[[Any], None] | None = None
     choices: tuple = ()
     steps: tuple = ()
     span: tuple[int, int, int] | None = None
@@ -83,8 +80,6 @@ class Setting:
             check_whole(name, value, int(self.least))
         elif self.kind is float and self.least is not None:
             check_number(name, value, self.least, self.below)
-        if self.check is not None:
-            self.check(value)
 
     def convert(self, value: Any) -> Any:
         """Return a checked value as one of Python's own: numpy's numbers and lists become plain.
@@ -111,12 +106,12 @@ class Setting:
             raise ConfigError(f"{name} wants {KINDS[self.kind]}, got {word!r}") from None
 
 
-def setting(default: Any, kind: type, description: str, *, group: str, **known: Any) -> Any:
-    """Return a field of a dataclass that carries its `Setting`; the parameters are those of `Setting`."""
+def make_field(default: Any, kind: type, description: str, *, group: str, **known: Any) -> Any:
+    """Return a dataclass field whose metadata hold its `Field`; the parameters are those of `Field`."""
     known |= {"default": default, "kind": kind, "description": description, "group": group}
-    return field(default=default, metadata={"setting": Setting(**known)})
+    return field(default=default, metadata={"field": Field(**known)})
 
 
-data_field = functools.partial(setting, group="Data")
-network_field = functools.partial(setting, group="Network")  # an argument of build_cnn
-training_field = functools.partial(setting, group="Training")  # an argument of fit
+data_field = functools.partial(make_field, group="Data")
+network_field = functools.partial(make_field, group="Network")  # an argument of build_cnn
+training_field = functools.partial(make_field, group="Training")  # an argument of fit

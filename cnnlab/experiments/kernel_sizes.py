@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ from cnnlab.checks import is_iterable, listed, shown
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.sweep import grid
+from cnnlab.experiments.tasks import MOST_EXPERIMENTS
 from cnnlab.model.cnn import build_cnn, match_channels
 
 MAY_MOVE_ALONG = ("channels", "convs_per_block")  # the fields that can change together with the kernel size
@@ -72,12 +72,9 @@ def kernel_experiments(
 
 def _listed(name: str, values: Any, example: str) -> list:
     """Return the values as a list; raise ConfigError if they are not iterable, a string, or none at all."""
-    listed = list(itertools.islice(values, 100_001)) if is_iterable(values) and not isinstance(values, str) else []
-    if not listed:
+    if not is_iterable(values) or isinstance(values, str) or not (several := listed(name, values, MOST_EXPERIMENTS)):
         raise ConfigError(f"{name} wants several values, such as {example}; got {shown(values)}")
-    if len(listed) > 100_000:
-        raise ConfigError(f"{name} has more than 100,000 values; give fewer, such as {example}")
-    return listed
+    return several
 
 
 def along_with(experiments: Iterable[Experiment]) -> tuple[str, ...]:

@@ -19,18 +19,18 @@ ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".xz", ".bz2")  # only
 VERSIONS = ("cnnlab", "torch")  # of a run's environment, whose differences are named
 
 
-def find_stores(given: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
+def find_stores(store: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
     """Return the stores that are meant: one path, a list of paths, or those in a folder that holds no record itself.
 
     Warns of what such a folder leaves out: a .zip that has not arrived whole, what can't be read, and a folder or an
     archive without a run. Raises ConfigError for an empty list.
     """
-    if is_iterable(given) and not isinstance(given, (str, bytes, os.PathLike)):
-        stores = [path for each in given for path in find_stores(each)]
+    if is_iterable(store) and not isinstance(store, (str, bytes, os.PathLike)):
+        stores = [path for each in store for path in find_stores(each)]
         if not stores:
             raise ConfigError("load_runs wants a store or more; the list is empty")
         return stores
-    path = check_path("store", given)
+    path = check_path("store", store)
     if not os.path.isdir(path) or _holds_records(path):
         return [path]
     stores, damaged, shut, others = [], [], [], []

@@ -1,4 +1,4 @@
-"""The course's own settings: the experiments of the notebooks, which the results bank and the panels use, too.
+"""List the course's own settings: the experiments of the notebooks, which the results bank and the panels use, too.
 
 The notebooks write them out in full, because a student should see them; a test compares them with these.
 """

@@ -9,16 +9,14 @@ from torch import Tensor
 
 from cnnlab.data.dataset import Data
 from cnnlab.experiments.device_work import Validation
-from cnnlab.experiments.experiment import TRAINING, Experiment
-from cnnlab.experiments.run import Run
+from cnnlab.experiments.experiment import Experiment
+from cnnlab.experiments.run import Run, Snapshots, record_insides
 from cnnlab.experiments.stacked_network import StackedNetwork
-from cnnlab.interpret.recorder import Recorder
-from cnnlab.model.weights import pack_tensors
 from cnnlab.training.early_stopping import replay
 from cnnlab.training.environment import environment
 from cnnlab.training.history import History
 from cnnlab.training.loop import EpochState
-from cnnlab.training.options import check_numbers, check_sizes, checked_settings, warn_of_no_learning
+from cnnlab.training.options import check_sizes, checked_settings, warn_of_no_learning
 
 
 class Epoch:
@@ -77,14 +75,13 @@ class Replica:
 
     def __init__(self, place: int, experiment: Experiment, payload: dict, data: Data, device: torch.device) -> None:
         self.place, self.experiment, self.data = place, experiment, data
-        self.snapshots, self.insides = payload["snapshots"], payload.get("insides", False)
-        settings = checked_settings({name: getattr(self.experiment, name) for name in TRAINING})
+        self.snapshots, self.insides = Snapshots(payload["snapshots"]), payload.get("insides", False)
+        settings = checked_settings(experiment.training())
         check_sizes(settings["batch_size"], settings["patience"], len(self.data.train), len(self.data.validation))
         warn_of_no_learning(settings, stacklevel=2)
         self.history = History(settings, environment(device), classes=len(data.classes))
         self.order = torch.Generator().manual_seed(settings["seed"])
         self.dropout = torch.Generator().manual_seed((settings["seed"] + 1) % 2**64)  # as the first Dropout in `fit`
-        self.tensors: dict[str, Tensor] = {}
         self.seconds = 0.0
         self.run: Run | None = None
 
@@ -96,12 +93,6 @@ class Replica:
         """Return the dropout masks of an epoch (images, hidden): what `Dropout` draws a batch at a time."""
         return torch.rand((count, self.experiment.hidden), generator=self.dropout) >= self.experiment.dropout
 
-    def keep(self, epoch: int, network: StackedNetwork, place: int) -> None:
-        """Keep the weights of this epoch where they are asked for."""
-        if epoch in self.snapshots:
-            weights = network.weights_of(place)
-            self.tensors |= {f"{epoch}.{name}": value.cpu() for name, value in weights.items()}
-
     def finish_epoch(self, epoch: Epoch, place: int, seconds: float, network: StackedNetwork) -> None:
         """Add the epoch's row, as `fit` does: or, where a number is not finite, note that the run has diverged."""
         history = self.history
@@ -112,11 +103,11 @@ class Replica:
             history.stopped_by, history.diverged_in_batch = "diverged", bad
             return
         history.rows.append({"epoch": len(history) + 1, **epoch.row(place), "seconds": seconds})
-        self.keep(len(history), network, place)
+        self.snapshots.keep(len(history), lambda: network.weights_of(place))
         if self.insides:
             model, optimizer = network.extract(place, self.experiment, self.data)
             state = EpochState(len(history), history, model, optimizer, self.data)
-            history.rows[-1] |= check_numbers(Recorder(activations=True, saliency=True)(state))
+            history.rows[-1] |= record_insides(state)
 
     def end(self) -> Run | None:
         """Make and return the Run if this was the last epoch; else return None."""
@@ -124,10 +115,6 @@ class Replica:
         stops = settings["patience"] is not None or len(history) == settings["epochs"] or history.stopped_by
         rule = {name: settings[name] for name in ("epochs", "patience", "min_delta")}
         ended = replay(history, **rule) if stops else None
-        if ended is None:
-            return None
-        kept = tuple(epoch for epoch in self.snapshots if epoch <= len(ended))
-        weights = pack_tensors(self.tensors, {}) if self.tensors else b""
-        shape, classes = self.data.input_shape, self.data.classes
-        self.run = Run(self.experiment, ended, self.seconds, shape, classes, kept, lambda: weights)
+        if ended is not None:
+            self.run = self.snapshots.finish(self.experiment, ended, self.seconds, self.data)
         return self.run

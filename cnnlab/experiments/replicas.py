@@ -8,6 +8,7 @@ the number of replicas that were training, not the time until the run ended.
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
 import time
@@ -140,7 +141,7 @@ class _Training:
         self._draw()
         self.ended: dict[int, Run] = {}
         for place, replica in enumerate(self.replicas):
-            replica.keep(0, self.network, place)
+            replica.snapshots.keep(0, functools.partial(self.network.weights_of, place))
             replica.seconds = (time.perf_counter() - start) / len(self.replicas)
             self._end(replica)  # with epochs=0
 

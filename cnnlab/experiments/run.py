@@ -18,7 +18,7 @@ from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_whole, is_iterable, shown
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.experiments.experiment import NETWORK, TRAINING, UNKNOWN, Experiment, load_from
+from cnnlab.experiments.experiment import UNKNOWN, Experiment, load_from
 from cnnlab.experiments.one_thread import one_thread
 from cnnlab.interpret.recorder import Recorder
 from cnnlab.model.cnn import build_cnn
@@ -91,16 +91,35 @@ class Run:
             raise ConfigError(
                 f"epoch={shown(epoch)}: weights were kept after epochs {', '.join(map(str, self.snapshots))}"
             )
-        network = {name: getattr(self.experiment, name) for name in NETWORK}
-        model = build_cnn(**network, input_shape=self.input_shape, classes=len(self.class_names))
+        of_images = {"input_shape": self.input_shape, "classes": len(self.class_names)}
+        model = build_cnn(**self.experiment.network() | of_images)
         tensors, _ = unpack_tensors(self.read_weights(), f"the weights of run {self.experiment.trajectory}")
         start = f"{epoch}."
         weights = {name.removeprefix(start): v for name, v in tensors.items() if name.startswith(start)}
-        shapes = [{name: value.shape for name, value in which.items()} for which in (weights, model.state_dict())]
+        shapes = [{name: value.shape for name, value in state.items()} for state in (weights, model.state_dict())]
         if shapes[0] != shapes[1]:
             raise DataError(f"the weights of epoch {epoch} are not in the file of this run; sweep it again")
         model.load_state_dict(weights)
         return model.eval()
+
+
+class Snapshots:
+    """Copies of a training's weights at these epochs, for its `Run`; epoch 0 is before training."""
+
+    def __init__(self, epochs: list[int]) -> None:
+        self.epochs = epochs
+        self.tensors: dict[str, Tensor] = {}  # "EPOCH.NAME" → tensor
+
+    def keep(self, epoch: int, read_weights: Callable[[], dict[str, Tensor]]) -> None:
+        """Copy the weights if this epoch is one of those."""
+        if epoch in self.epochs:
+            self.tensors |= {f"{epoch}.{name}": value.cpu().clone() for name, value in read_weights().items()}
+
+    def finish(self, experiment: Experiment, history: History, seconds: float, data: Data) -> Run:
+        """Return the finished training."""
+        kept = tuple(epoch for epoch in self.epochs if epoch <= len(history))
+        packed = pack_tensors(self.tensors, {}) if self.tensors else b""
+        return Run(experiment, history, seconds, data.input_shape, data.classes, kept, lambda: packed)
 
 
 @usual_torch_state
@@ -138,22 +157,16 @@ def run(
     if not isinstance(experiment, Experiment):
         raise ConfigError(f"run wants one Experiment, got {shown(experiment)}; sweep takes several")
     check_arguments(run, {"insides": insides, "device": device, "on_epoch": on_epoch, "progress": progress})
-    start, snapshots = time.perf_counter(), check_snapshots(snapshots)
+    start, kept = time.perf_counter(), Snapshots(check_snapshots(snapshots))
     experiment = experiment.with_fingerprint()
-    record = Recorder(activations=True, saliency=True) if insides else None
     recording = []  # seconds that the recorder took, one number for each epoch
-    weights: dict[str, Tensor] = {}  # "EPOCH.NAME" → tensor
-
-    def keep(epoch: int, model: nn.Module) -> None:
-        if epoch in snapshots:
-            weights.update({f"{epoch}.{name}": value.clone() for name, value in model.state_dict().items()})
 
     def after_epoch(state: EpochState) -> dict[str, float]:
         numbers: dict[str, float] = {}
-        keep(state.epoch, state.model)
-        if record is not None:
+        kept.keep(state.epoch, state.model.state_dict)
+        if insides:
             before = time.perf_counter()
-            numbers |= check_numbers(record(state))
+            numbers |= record_insides(state)
             recording.append(time.perf_counter() - before)
         if on_epoch is not None:
             numbers |= check_numbers(on_epoch(state))
@@ -165,13 +178,16 @@ def run(
         if on_epoch is not None:  # it may change the images, which later runs share
             data = copy.deepcopy(data)
         model = experiment.build_cnn(data)
-        keep(0, model)
-        settings = {name: getattr(experiment, name) for name in TRAINING}
+        kept.keep(0, model.state_dict)
+        settings = experiment.training()
         history = fit(model, data, **settings, device=device, stop=stop, on_epoch=after_epoch, progress=progress)
-    kept = tuple(epoch for epoch in snapshots if epoch <= len(history))
-    packed = pack_tensors(weights, {}) if weights else b""
     seconds = time.perf_counter() - start - sum(recording)  # the same as of a run that is not recorded
-    return Run(experiment, history, seconds, data.input_shape, data.classes, kept, lambda: packed)
+    return kept.finish(experiment, history, seconds, data)
+
+
+def record_insides(state: EpochState) -> dict[str, float]:
+    """Return all numbers of `Recorder` after an epoch."""
+    return check_numbers(Recorder(activations=True, saliency=True)(state))
 
 
 def check_snapshots(snapshots: Iterable[int]) -> list[int]:

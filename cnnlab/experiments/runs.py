@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice, is_iterable, listed, shown
+from cnnlab.checks import check_choice, counted, is_iterable, listed, shown
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
 from cnnlab.experiments.garbage_collector import garbage_collector_off
@@ -72,7 +72,7 @@ class Runs:
         several = {name: values for name, values in self.values().items() if len(values) > 1}
         lines = [f"  {name}: {', '.join(map(str, values))}" for name, values in several.items()]
         failed = f", {len(self.failures)} failed" if self.failures else ""
-        return "\n".join([f"{len(self)} run{'' if len(self) == 1 else 's'}{failed}", *lines])
+        return "\n".join([f"{counted(len(self), 'run')}{failed}", *lines])
 
     def values(self) -> dict[str, list[Any]]:
         """Return every field of `Experiment`, with a list of the different values that these runs have."""

@@ -1,4 +1,4 @@
-"""One network that holds the weights of many networks of one architecture, and steps all of them at once."""
+"""Hold the weights of many networks of one architecture in one network, and step all of them at once."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice, check_whole, is_iterable, shown
+from cnnlab.checks import check_choice, check_whole, counted, is_iterable, shown
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment
 from cnnlab.experiments.records import make_record
@@ -234,7 +234,7 @@ def _end(own: LocalWorkers | InThisProcess, finished: bool) -> None:
         raise
 
 
-def _check_device(device: str | None, replicas: int | None, executor, workers) -> torch.device | None:
+def _check_device(device: str | None, replicas: int | None, executor: object, workers: object) -> torch.device | None:
     """Return the device on which runs are trained as one network; None where they are trained one by one."""
     if replicas is not None:
         check_whole("replicas", replicas, 1)
@@ -260,14 +260,14 @@ def _no_training_warnings() -> Iterator[None]:
         yield
 
 
-def _report(runs: Runs, asked: int, store, interrupted: bool, progress: bool) -> None:
+def _report(runs: Runs, asked: int, store: object, interrupted: bool, progress: bool) -> None:
     """Write one line that is the same on every run, and warn of failures."""
     kept = "" if store is None else f"; {store} keeps them"
     if interrupted:
         write_line(f"stopped: {len(runs)} of {asked} runs are done{kept}, and the same call goes on")
     elif progress:
         failed = f", {asked - len(runs)} failed" if len(runs) < asked else ""
-        write_line(f"{len(runs)} run{'' if len(runs) == 1 else 's'}{failed}")
+        write_line(f"{counted(len(runs), 'run')}{failed}")
     if runs.failures:
         first = runs.failures[0]
         warnings.warn(

@@ -62,7 +62,7 @@ class Task:
         return max(1, self.experiment.epochs) * (self.experiment.train_size or 50_000)
 
     def cost_until(self, epochs: int) -> int:
-        """About how much of the cost is over after so many epochs."""
+        """Return about how much of the cost is over after this many epochs."""
         return min(self.cost, epochs * (self.experiment.train_size or 50_000))
 
     @property
@@ -95,12 +95,9 @@ class Task:
 
 def check_experiments(experiments: Iterable[Experiment]) -> list[Experiment]:
     """Return the experiments, each once, with fingerprints; raise ConfigError if one of the values is no Experiment."""
-    if not isinstance(experiments, Experiment) and (isinstance(experiments, str) or not is_iterable(experiments)):
-        raise ConfigError(
-            f"sweep wants experiments, such as grid(Experiment(), seed=range(5)); got {shown(experiments)}"
-        )
-    given = [experiments] if isinstance(experiments, Experiment) else experiments
-    experiments = list(itertools.islice(given, MOST_EXPERIMENTS + 1))
+    is_single = isinstance(experiments, (Experiment, str)) or not is_iterable(experiments)
+    several: Iterable[Any] = [experiments] if is_single else experiments
+    experiments = list(itertools.islice(several, MOST_EXPERIMENTS + 1))
     if len(experiments) > MOST_EXPERIMENTS:
         raise ConfigError(f"sweep: more than {MOST_EXPERIMENTS:,} experiments are too many; give it a part of them")
     for experiment in experiments:

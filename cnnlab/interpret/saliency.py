@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.checks import (
-    MOST_AT_ONCE,
+    check_batch_size,
     check_choice,
     check_images,
     check_not_empty,
@@ -38,7 +38,6 @@ from cnnlab.model.forward_pass import as_in_fit
 from cnnlab.model.networks import call, check_changeable, check_model, device_of, evaluating, logits_of, uncompiled
 from cnnlab.torch_state import usual_torch_state
 
-MOST_OF_EACH = {"samples": 10_000, "steps": 1000}  # a quadrature of more points takes minutes to prepare
 METHODS = ("gradient", "gradient_x_input", "smoothgrad", "integrated_gradients", "grad_cam", "occlusion")
 
 
@@ -108,10 +107,13 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     >>> saliency(model, data.validation.images[:4], method="smoothgrad").shape
     torch.Size([4, 1, 28, 28])
     """
-    numbers = {"samples": samples, "steps": steps, "window": window, "stride": stride, "batch_size": batch_size}
-    logits = _first_logits(model, images, method, numbers, noise)
-    samples, steps, window, stride, batch_size = map(int, numbers.values())
-    noise = float(noise)
+    check_choice("method", method, METHODS)
+    samples = check_whole("samples", samples, 1, most=10_000)
+    steps = check_whole("steps", steps, 1, most=1000)  # a quadrature of more points takes minutes to prepare
+    window, stride = check_whole("window", window, 1), check_whole("stride", stride, 1)
+    batch_size, noise = check_batch_size(batch_size), float(check_number("noise", noise, 0))
+    _check_images(model, images, method, window, stride)
+    logits = first_logits(model, images)
     if layer is not None:
         layer_of_output(model, layer)
     targets = class_targets(model, images, targets, logits.shape[1], batch_size)
@@ -137,23 +139,18 @@ def saliency(  # noqa: PLR0913 (each method has settings of its own)
     return torch.cat(maps)
 
 
-def _first_logits(model: nn.Module, images: Tensor, method: str, numbers: dict[str, int], noise: float) -> Tensor:
-    """Return the logits of the first image, (1, classes); raise ConfigError unless the arguments fit each other."""
-    check_choice("method", method, METHODS)
-    for name, value in numbers.items():
-        check_whole(name, value, 1, most=MOST_OF_EACH.get(name, MOST_AT_ONCE))
-    check_number("noise", noise, 0)
+def _check_images(model: nn.Module, images: Tensor, method: str, window: int, stride: int) -> None:
+    """Raise ConfigError unless there are images that the squares fit into, and the method can explain the model."""
     check_images(images)
     check_not_empty(images)
-    stride, window = numbers["stride"], numbers["window"]
     if method == "occlusion" and not stride <= window <= min(images.shape[2:]):
         raise ConfigError(
             f"occlusion wants stride <= window <= the image's side, got stride={stride}, window={window} and images of "
             f"{images.shape[2]}×{images.shape[3]}; make them smaller"
         )
+    check_model(model)
     if method != "occlusion":
-        check_changeable(check_model(model), "it has no gradients")
-    return first_logits(check_model(model), images)
+        check_changeable(model, "it has no gradients")
 
 
 def class_targets(model: nn.Module, images: Tensor, targets: object, classes: int, batch_size: int) -> Tensor:
@@ -176,7 +173,9 @@ def class_targets(model: nn.Module, images: Tensor, targets: object, classes: in
         )
     targets = targets.cpu().long()
     if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < classes:
-        raise ConfigError(f"targets: the model has the classes 0 to {classes - 1}, got {sorted(set(targets.tolist()))}")
+        raise ConfigError(
+            f"targets: the model has the classes 0 to {classes - 1}, got {shown(sorted(set(targets.tolist())))}"
+        )
     return targets
 
 

@@ -202,7 +202,7 @@ def copied(*things: Any, instead: Mapping[int, Any] | None = None) -> tuple[Any,
 
 
 def _not_copied(model: nn.Module) -> dict[int, Any]:
-    """Return, for copy.deepcopy, what stands for an object in the copy, by the object's id.
+    """Return the memo for copy.deepcopy: an object's id → what stands for the object in the copy.
 
     Hooks may belong to objects that can't be copied. Nor can a tensor that was computed with a gradient be copied, such
     as the weight of `nn.utils.weight_norm`, or maps that a network keeps.

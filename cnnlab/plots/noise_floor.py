@@ -40,7 +40,7 @@ def plot_noise_floor(
     >>> plot_noise_floor(sweep(grid(Experiment(), seed=range(5))))
     """
     runs = distinct(runs)
-    if len({run.experiment.replace(seed=0).key for run in runs}) != 1:
+    if len({run.experiment.setting for run in runs}) != 1:
         raise ConfigError("plot_noise_floor wants runs that differ in the seed alone; filter them to one setting")
     floor = noise_floor(runs, metric=metric, at=at)
     by_seed = {run.experiment.seed: value_at(run, metric, at) for run in runs}

@@ -22,7 +22,7 @@ from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice, check_number, check_whole, is_finite_number, is_iterable, shown
+from cnnlab.checks import check_choice, check_number, check_whole, counted, is_finite_number, is_iterable, shown
 from cnnlab.errors import ConfigError
 from cnnlab.torch_state import usual_torch_state
 from cnnlab.training.surfaces import Surface, find_surface
@@ -164,7 +164,7 @@ def describe_descent(descent: Descent, share: float = 0.01) -> str:
     last, below_since = float(descent.shares[-1]), descent.steps_below(share)
     verb = "fell to" if last < 1 else "rose to" if last > 1 else "is at"
     since = "" if below_since is None else f"; below {100 * share:g}% since step {below_since}"
-    return f"the loss {verb} {_percent(last)} of the start in {_count(len(descent.losses) - 1)}{since}"
+    return f"the loss {verb} {_percent(last)} of the start in {counted(len(descent.losses) - 1, 'step')}{since}"
 
 
 def describe_descents(descents: Mapping[str, Descent], share: float = 0.01) -> str:
@@ -216,14 +216,10 @@ def _end(descent: Descent, share: float) -> str:
     below_since = descent.steps_below(share)
     if below_since is not None:
         return f"below {100 * share:g}% since step {below_since}"
-    return f"{_percent(float(descent.shares[-1]))} after {_count(len(descent.losses) - 1)}"
+    return f"{_percent(float(descent.shares[-1]))} after {counted(len(descent.losses) - 1, 'step')}"
 
 
 def _percent(share: float) -> str:
     if share < 0.001:
         return "below 0.1%"
     return f"{share:.1%}" if share < 0.1 else f"{share:,.0%}"
-
-
-def _count(steps: int) -> str:
-    return f"{steps} step" if steps == 1 else f"{steps} steps"

@@ -1,4 +1,4 @@
-"""The rule of early stopping, and what it would have done to a recorded training."""
+"""Apply the rule of early stopping, and say what it would have done to a recorded training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of a training: its settings, one row of numbers an epoch, why it ended, and the environment."""
+"""Record a training: its settings, one row of numbers an epoch, why it ended, and the environment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice, shown
+from cnnlab.checks import check_choice, counted, shown
 from cnnlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class History:
     @property
     def message(self) -> str:
         """How the training ended, and which weights the model has, in one sentence."""
-        trained = f"trained {len(self)} epoch{'' if len(self) == 1 else 's'}"
+        trained = f"trained {counted(len(self), 'epoch')}"
         kept = f"kept the weights of epoch {self.kept_epoch}" if self.kept_epoch else "the model is untouched"
         if self.stopped_by in ("stop", "interrupt"):
             return f"stopped in epoch {self.stopped_in}: {kept}"

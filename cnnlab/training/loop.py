@@ -1,4 +1,4 @@
-"""The loop of a training: epoch after epoch, batch after batch.
+"""Run the loop of a training: epoch after epoch, batch after batch.
 
 It is fast for four reasons: images stay in memory, weights lie channels_last, nothing waits for the device within an
 epoch (but for the mask of dropout, which is drawn on the processor), and `compute_logits` saves memory traffic.

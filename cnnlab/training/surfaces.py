@@ -1,4 +1,4 @@
-"""Losses with two parameters, on which optimizers descend.
+"""Define losses with two parameters, on which optimizers descend.
 
 Their gradients are written out, since autograd would be too slow for a panel. A test compares both.
 """

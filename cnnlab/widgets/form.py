@@ -8,12 +8,12 @@ from typing import Any
 import ipywidgets
 
 from cnnlab.errors import ConfigError
-from cnnlab.experiments.experiment import FIELDS, Experiment, in_order, knobs_of
-from cnnlab.experiments.fields import Setting
+from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
+from cnnlab.experiments.fields import Field
 from cnnlab.widgets.base import offer
 
 GROUPS = {
-    group: tuple(name for name, known in FIELDS.items() if known.group == group and not known.automatic)
+    group: tuple(name for name, field in FIELDS.items() if field.group == group and not field.automatic)
     for group in ("Data", "Network", "Training")
 }
 
@@ -24,8 +24,8 @@ def make_controls(base: Experiment) -> dict[str, Any]:
     >>> make_controls(Experiment())["kernel_size"].value
     3
     """
-    fields = {name: known for name, known in FIELDS.items() if not known.automatic}
-    return {name: _make_control(name, known, getattr(base, name)) for name, known in fields.items()}
+    fields = {name: field for name, field in FIELDS.items() if not field.automatic}
+    return {name: _make_control(name, field, getattr(base, name)) for name, field in fields.items()}
 
 
 def read_experiment(controls: dict[str, Any]) -> Experiment:
@@ -46,75 +46,68 @@ def show_knobs(controls: dict[str, Any]) -> None:
 
 def name_usual_values(controls: dict[str, Any], experiment: Experiment) -> None:
     """Write beside each "usual" of the shown controls the value that it means, as in "usual (0.001)"."""
-    for name, known in FIELDS.items():
-        if not _can_be_usual(known) or not _is_shown(name, experiment.dataset):
+    for name, field in FIELDS.items():
+        if not _can_be_usual(field) or not _is_shown(name, experiment.dataset):
             continue
         with contextlib.suppress(ConfigError):  # the other values may need one of its own
             usual = experiment.replace(**{name: None}).resolved()[name]
-            label = known.none if usual is None else f"{known.none} ({_label(known, usual)})"
+            label = field.none if usual is None else f"{field.none} ({_label(field, usual)})"
             control = controls[name]
-            options = [(label if word == known.none else old, word) for old, word in control.options]
+            options = [(label if word == field.none else old, word) for old, word in control.options]
             if options != list(control.options):
-                offer(control, options, otherwise=known.none)
+                offer(control, options, otherwise=field.none)
 
 
-def _can_be_usual(known: Setting) -> bool:
+def _can_be_usual(field: Field) -> bool:
     """Return whether the field may be left open, for a value that the control can name."""
-    return bool(known.choices or known.steps) and known.default is None and known.none == "usual"
+    return bool(field.choices or field.steps) and field.default is None and field.none == "usual"
 
 
 def _is_shown(name: str, dataset: str) -> bool:
-    return not FIELDS[name].automatic and (not FIELDS[name].datasets or name in knobs_of(dataset))
+    field = FIELDS[name]
+    return not field.automatic and (not field.datasets or dataset in field.datasets)
 
 
 def _read(name: str, shown: Any) -> Any:
     """Return the field's value from what its control shows."""
-    known = FIELDS[name]
-    if known.kind is tuple:
-        return _read_widths(shown)
-    has_word = known.choices or known.steps  # a word for None stands among the values
-    return None if has_word and known.default is None and shown == known.none else shown
+    field = FIELDS[name]
+    if field.kind is tuple:
+        return field.read(name, shown)
+    has_word = field.choices or field.steps  # a word for None stands among the values
+    return None if has_word and field.default is None and shown == field.none else shown
 
 
-def _make_control(name: str, known: Setting, value: Any) -> ipywidgets.DOMWidget:
+def _make_control(name: str, field: Field, value: Any) -> ipywidgets.DOMWidget:
     description = name.replace("_", " ")
-    if known.kind is tuple:
-        usual = [", ".join(map(str, widths)) for widths in known.steps]
+    if field.kind is tuple:
+        usual = [", ".join(map(str, widths)) for widths in field.steps]
         widths = ", ".join(map(str, value))
         return ipywidgets.Combobox(value=widths, options=usual, description=description, continuous_update=False)
-    if known.span is not None:
-        low, high, step = known.span
+    if field.span is not None:
+        low, high, step = field.span
         return ipywidgets.IntSlider(value, min(low, value), max(high, value), step, description=description)
-    if not known.choices and not known.steps:
+    if not field.choices and not field.steps:
         return ipywidgets.Text(value=value or "", description=description, continuous_update=False)
     # The readout of a slider would have no room for "usual (0.001)".
-    kind = ipywidgets.Dropdown if known.choices or _can_be_usual(known) else ipywidgets.SelectionSlider
-    values = _values(known, value)
+    kind = ipywidgets.Dropdown if field.choices or _can_be_usual(field) else ipywidgets.SelectionSlider
+    values = _values(field, value)
     # ipywidgets takes a value of None for nothing chosen, so that a word stands for it
-    options = [(_label(known, option), known.none if option is None else option) for option in values]
-    return kind(options=options, value=known.none if value is None else value, description=description)
+    options = [(_label(field, option), field.none if option is None else option) for option in values]
+    return kind(options=options, value=field.none if value is None else value, description=description)
 
 
-def _values(known: Setting, value: Any) -> list:
+def _values(field: Field, value: Any) -> list:
     """Return the values that a control offers, `value` among them."""
-    values = list(known.steps)
-    if known.choices:
-        values = [None] * (known.default is None) + list(known.choices)
+    values = list(field.steps)
+    if field.choices:
+        values = [None] * (field.default is None) + list(field.choices)
     if value in values:
         return values
     first = values[: values[0] is None]  # None stays where it was: in_order has it last
     return [*first, *sorted({*values, value} - {*first}, key=in_order)]
 
 
-def _label(known: Setting, value: Any) -> str:
+def _label(field: Field, value: Any) -> str:
     if value is None:
-        return known.none
+        return field.none
     return f"{value:,}" if type(value) is int else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _read_widths(text: str) -> tuple[int, ...]:
-    """Return the widths that somebody typed: "16, 32" gives (16, 32)."""
-    try:
-        return tuple(int(width) for width in text.replace(",", " ").split())
-    except ValueError:
-        raise ConfigError(f"channels wants whole numbers with commas between, got {text!r}; try 16, 32") from None

@@ -22,7 +22,6 @@ from cnnlab import (
 )
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
-from cnnlab.experiments.experiment import NETWORK
 from cnnlab.experiments.run import load_once
 from cnnlab.files import data_folder
 from cnnlab.training.environment import environment
@@ -117,9 +116,8 @@ def test_experiment_b_is_whole_and_has_its_weights(banked):
     for each in runs.filter(epochs=100):
         wanted = {0, 5, 50, 100} if each.experiment.seed else {0, 1, 2, 3, 5, 8, 13, 20, 32, 50, 70, 100}
         assert set(each.snapshots) == wanted
-        network = {name: getattr(each.experiment, name) for name in NETWORK}
         start = each.experiment.build_cnn(Data.from_tensors(torch.rand(30, 1, 28, 28), torch.arange(30) % 10))
-        assert network["kernel_size"] == start.conv1.kernel_size[0]
+        assert each.experiment.kernel_size == start.conv1.kernel_size[0]
         for name, value in each.model(0).state_dict().items():
             assert torch.allclose(value, start.state_dict()[name], atol=1e-6)
 

@@ -14,7 +14,7 @@ import torch
 
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, Experiment, knobs_of
-from cnnlab.experiments.fields import Setting
+from cnnlab.experiments.fields import Field
 from cnnlab.training.options import LEARNING_RATES, OPTIMIZERS
 
 TINY = Experiment(
@@ -47,6 +47,8 @@ def test_every_field_goes_into_json_and_back():
         assert type(getattr(back, name)) is type(value)
         assert back.key == experiment.key != without.key, name
         assert (back.trajectory == without.trajectory) == (name == "epochs"), name
+        assert (back.setting == without.setting) == (name == "seed"), name
+        assert back.setting == back.replace(seed=0).key, name
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "3", '{"epochs": ', ""])
@@ -92,7 +94,7 @@ def test_a_field_at_its_default_changes_no_key(monkeypatch):
     before = TINY.key
     monkeypatch.setattr(Experiment, "invented_later", 4, raising=False)
     for default in (4, 5):
-        invented = Setting(default=default, kind=int, group="Training", description="invented later")
+        invented = Field(default=default, kind=int, group="Training", description="invented later")
         monkeypatch.setitem(experiment.FIELDS, "invented_later", invented)
         assert (TINY.key == before) == (default == 4)
 

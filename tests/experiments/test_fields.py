@@ -10,7 +10,7 @@ from places import REPOSITORY
 
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS
-from cnnlab.experiments.fields import Setting
+from cnnlab.experiments.fields import Field
 
 LAST = "    def __new__(cls, **settings: object) -> Experiment:\n"
 PRETEND = """    flip: float = data_field(0.0, float, "share of images mirrored", least=0, below=1, steps=(0.0, 0.5))
@@ -72,11 +72,11 @@ def test_every_field_has_words_a_group_and_a_control():
 @pytest.mark.parametrize(
     ("setting", "value", "words"),
     [
-        (Setting(default=1, kind=int, group="Data", description="a count", least=1), 0, "of 1 or more, got 0"),
-        (Setting(default=0.0, kind=float, group="Data", description="a share", least=0, below=1), 1.0, "below 1"),
-        (Setting(default=True, kind=bool, group="Data", description="a switch"), 1, "True or False, got 1"),
-        (Setting(default="a", kind=str, group="Data", description="a word", choices=("a", "b")), "c", "choose from"),
-        (Setting(default=1, kind=int, group="Data", description="a count", least=1), None, "got None"),
+        (Field(default=1, kind=int, group="Data", description="a count", least=1), 0, "of 1 or more, got 0"),
+        (Field(default=0.0, kind=float, group="Data", description="a share", least=0, below=1), 1.0, "below 1"),
+        (Field(default=True, kind=bool, group="Data", description="a switch"), 1, "True or False, got 1"),
+        (Field(default="a", kind=str, group="Data", description="a word", choices=("a", "b")), "c", "choose from"),
+        (Field(default=1, kind=int, group="Data", description="a count", least=1), None, "got None"),
     ],
 )
 def test_a_value_that_a_field_cannot_have_is_refused_in_words(setting, value, words):

@@ -152,6 +152,7 @@ CALLS: dict[str, Callable[[Samples], dict[str, Any]]] = {
     "Experiment.with_fingerprint": NO_ARGUMENTS,
     "Experiment.check_pictures": lambda _: {"count": 200},
     "Experiment.network": NO_ARGUMENTS,
+    "Experiment.training": NO_ARGUMENTS,
     "Experiment.replace": NO_ARGUMENTS,
     "Experiment.to_dict": NO_ARGUMENTS,
     "Experiment.resolved": NO_ARGUMENTS,

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from cnnlab.experiments.experiment import TRAINING, Experiment
+from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.replicas import train_replicas
 from cnnlab.training.fit import fit
 
@@ -35,8 +35,7 @@ def alone(experiment):
     )
     data = dataclasses.replace(data, train=train, validation=validation)
     model = experiment.build_cnn(data).double()
-    settings = {name: getattr(experiment, name) for name in TRAINING}
-    return model, fit(model, data, **settings, device="cpu", progress=lambda _: None)
+    return model, fit(model, data, **experiment.training(), device="cpu", progress=lambda _: None)
 
 
 def assert_alike(history, other, *, tolerance=1e-9):

@@ -183,6 +183,7 @@ def test_an_in_place_first_layer_and_a_tuple_output():
         ({"images": torch.zeros(1, 28, 28)}, r"for a single image \(C, H, W\) write images\[None\]"),
         ({"images": torch.zeros(2, 1, 28, 28, dtype=torch.uint8)}, "got uint8"),
         ({"targets": 10}, r"the model has the classes 0 to 9, got \[10\]"),
+        ({"images": torch.zeros(99, 1, 28, 28), "targets": torch.arange(99)}, r"got \[0, 1, 2, .{,60}…$"),
         ({"targets": -1}, "targets must be a whole number of 0 or more"),
         ({"targets": torch.tensor([1, 2, 3])}, r"must be one class, or one for each of 2 images, got int64 \(3,\)"),
         ({"targets": [1, 2, 3]}, r"must be one class, or one for each of 2 images, got int64 \(3,\)"),

@@ -152,7 +152,7 @@ def stopping_section(design: Design) -> Section:
 def best_section(design: Design) -> Section:
     """Write the best settings by training loss and by validation loss."""
     title = say("The best setting, by training loss and by validation loss")
-    if len({run.experiment.replace(seed=0).key for run in design.runs}) < 2:
+    if len({run.experiment.setting for run in design.runs}) < 2:
         return Section(title, [Words(say("There is one setting, so there is nothing to choose."))])
     explained = Words(say(
         "Mean: of the loss over the seeds. Wins: how often the setting comes first when the seeds are drawn anew, with "

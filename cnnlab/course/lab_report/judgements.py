@@ -137,7 +137,7 @@ def best_tables(design: Design, at: str) -> list[Block]:
     blocks: list[Block] = []
     for name, group in design.groups.items():
         where = f" {say('on {data}', data=name)}" if len(design.groups) > 1 else ""
-        if len({run.experiment.replace(seed=0).key for run in group}) < 2:
+        if len({run.experiment.setting for run in group}) < 2:
             blocks.append(Words(say("There is one setting{where}, so there is nothing to choose.", where=where)))
             continue
         for metric in ("train_loss", "validation_loss"):

@@ -65,5 +65,5 @@ def _sizes(runs: list[Run], fields: list[str], count: int) -> Table:
 
 def layers_of(run: Run) -> LayerTable:
     """Return the layer table of a run's network, without its data."""
-    network = {name: getattr(run.experiment, name) for name in NETWORK}
-    return layer_table(build_cnn(**network, input_shape=run.input_shape, classes=len(run.class_names), device="meta"))
+    of_images = {"input_shape": run.input_shape, "classes": len(run.class_names)}
+    return layer_table(build_cnn(**run.experiment.network() | of_images, device="meta"))

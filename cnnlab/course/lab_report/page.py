@@ -45,7 +45,7 @@ def render_page(sections: list[Section], design: Design, title: str, author: str
 def _summary(design: Design) -> str:
     """Return how many runs, settings and seeds the report is about."""
     runs, seeds = len(design.runs), len(design.seeds)
-    settings = len({run.experiment.replace(seed=0).key for run in design.runs})
+    settings = len({run.experiment.setting for run in design.runs})
     return ", ".join(
         [
             say("1 run") if runs == 1 else say("{count} runs", count=runs),

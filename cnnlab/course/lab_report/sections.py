@@ -37,7 +37,7 @@ class Step(NamedTuple):
 
 def steps(design: Design, exams: Mapping[str, Exam]) -> list[Step]:
     """Return the sections, in the order of the report. Their costs are what the reports of notebooks 06 and 07 took."""
-    with_weights = {run.experiment.replace(seed=0).key for run in design.runs if run.snapshots and run.snapshots[-1]}
+    with_weights = {run.experiment.setting for run in design.runs if run.snapshots and run.snapshots[-1]}
     is_recorded = any(metric in row for run in design.runs for row in run.history.rows[:1] for metric in INSIDES)
     return [
         Step("the experiment", 0, design_section),

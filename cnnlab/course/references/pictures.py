@@ -65,20 +65,20 @@ SAME_MISTAKES = (
         "You count the places from 1. Count from 0, as Python does.",
     ),
     (
-        lambda images: _with_copies(_groups(images, lambda one, other: bool((one == other).all()))),
+        lambda images: _with_copies(_groups(images, lambda first, other: bool((first == other).all()))),
         "A grey picture and one in colour are taken for the same: == repeats the one channel. Compare the shapes, too.",
     ),
     (
-        lambda images: _with_copies(_groups(images, lambda one, other: bool(one.sum() == other.sum()))),
+        lambda images: _with_copies(_groups(images, lambda first, other: bool(first.sum() == other.sum()))),
         "You compare one number of each picture. A mirrored picture has the same number. Compare all values.",
     ),
     (
-        lambda images: _with_copies(_groups(images, lambda one, other: bool(one.mean() == other.mean()))),
+        lambda images: _with_copies(_groups(images, lambda first, other: bool(first.mean() == other.mean()))),
         "You compare one number of each picture. A mirrored picture has the same number. Compare all values.",
     ),
     (
         lambda images: _with_copies(
-            _groups(images, lambda one, other: one.shape == other.shape and torch.allclose(one, other, atol=0.01))
+            _groups(images, lambda first, other: first.shape == other.shape and torch.allclose(first, other, atol=0.01))
         ),
         "Pictures that are nearly the same are in one group. Here every value must be the same.",
     ),
@@ -87,7 +87,9 @@ SAME_MISTAKES = (
 
 SHAPE_MISTAKES = (
     (
-        lambda images: _with_copies(_groups(images, lambda one, other: torch.equal(one.flatten(), other.flatten()))),
+        lambda images: _with_copies(
+            _groups(images, lambda first, other: torch.equal(first.flatten(), other.flatten()))
+        ),
         "The same numbers in another shape are another picture. Compare the shapes, too.",
     ),
 )

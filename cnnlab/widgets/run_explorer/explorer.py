@@ -131,7 +131,7 @@ class RunExplorer(Panel):
 
     def _first_pair(self) -> tuple[int, int]:
         """Return the places of two runs that can be compared, if possible with different settings; else (0, 1)."""
-        settings = [side.run.experiment.replace(seed=0) for side in self._sides]
+        settings = [side.run.experiment.setting for side in self._sides]
         pairs = itertools.combinations(range(len(settings)), 2)
         pairs = sorted(pairs, key=lambda pair: settings[pair[0]] == settings[pair[1]])  # different settings first
         return next((pair for pair in pairs if _can_be_compared(*(self._sides[place] for place in pair))), (0, 1))

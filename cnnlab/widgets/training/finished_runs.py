@@ -6,6 +6,7 @@ import html
 
 import ipywidgets
 
+from cnnlab.checks import counted
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.widgets.asking_button import AskingButton
@@ -83,7 +84,7 @@ class FinishedRuns(ipywidgets.VBox):
         if not self.earlier and not self.own:
             return []
         where = f"Your runs are kept in {self._store.folder}, with the weights of their first and last epoch."
-        older = f" {count(self._store.left_out, 'older run')} are not shown: load_runs({str(self._store.folder)!r})"
+        older = f" {counted(self._store.left_out, 'older run')} are not shown: load_runs({str(self._store.folder)!r})"
         return [where + (f"{older} loads all." if self._store.left_out else "")]
 
     def _question(self) -> str:
@@ -91,13 +92,4 @@ class FinishedRuns(ipywidgets.VBox):
         compared = self._compared()
         earlier = sum(key not in self.own for key in compared)
         of_them = f" ({earlier} of them from earlier)" if earlier else ""
-        return f"Forget {count(len(compared), 'run')}{of_them}? They cannot be brought back."
-
-
-def count(number: int, noun: str) -> str:
-    """Return the number with the noun, in the plural if it is not 1.
-
-    >>> count(2, "run")
-    '2 runs'
-    """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+        return f"Forget {counted(len(compared), 'run')}{of_them}? They cannot be brought back."

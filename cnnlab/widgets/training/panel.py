@@ -10,6 +10,7 @@ from typing import Any
 
 import ipywidgets
 
+from cnnlab.checks import counted
 from cnnlab.data.loading import count_images
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import Experiment
@@ -24,7 +25,7 @@ from cnnlab.widgets.tabs import Tabs
 from cnnlab.widgets.trainer import SHORTEST, Trainer, check_base
 from cnnlab.widgets.training.comparison import NO_RUNS
 from cnnlab.widgets.training.curves import Curves
-from cnnlab.widgets.training.finished_runs import FinishedRuns, count
+from cnnlab.widgets.training.finished_runs import FinishedRuns
 
 LAYERS_REGION = 'tabindex="0" role="region" aria-label="layers"'  # focusable, so that the keys scroll it
 SNAPSHOTS = 20  # steps from epoch 0 to the last epoch; the weights at each end are kept
@@ -201,7 +202,7 @@ class TrainingPanel(Trainer):
             part.remove_class("cnnlab-stale")
         self.start.disabled = self._training
         parameters = sum(row.parameters for row in layers)
-        self.status.say(f"{parameters:,} parameters; {count(seeds, 'run')} of {count(experiment.epochs, 'epoch')}")
+        self.status.say(f"{parameters:,} parameters; {counted(seeds, 'run')} of {counted(experiment.epochs, 'epoch')}")
         self._show_estimate([experiment] * seeds)
 
     def _check_folder(self, folder: str, experiment: Experiment) -> None:

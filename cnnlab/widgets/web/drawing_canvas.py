@@ -7,7 +7,7 @@ import torch
 import traitlets
 from torch import Tensor
 
-from cnnlab.checks import check_plane
+from cnnlab.data.digits import check_ink
 from cnnlab.errors import ConfigError
 from cnnlab.widgets.web.widget import WebWidget, read_asset
 
@@ -48,13 +48,10 @@ class DrawingCanvas(WebWidget):
 
     def show(self, ink: Tensor) -> None:
         """Replace the drawing by ink, float (112, 112) in 0–1; raise ConfigError for other ink."""
-        check_plane("ink", ink)
+        check_ink(ink)
         if ink.shape != (SIDE, SIDE):
             got = f"got {tuple(ink.shape)}; as_mnist(ink, scale=4) resizes it"
             raise ConfigError(f"ink must have the shape ({SIDE}, {SIDE}), {got}")
-        low, high = float(ink.min()), float(ink.max())
-        if not 0 <= low <= high <= 1:  # true for NaN, too
-            raise ConfigError(f"ink must lie in 0–1, got {low:.3g} to {high:.3g}; divide by 255 if it is 0 to 255")
         self.ink = np.rint(ink.float().numpy(force=True) * 255).astype(np.uint8).tobytes()
 
     def clear(self) -> None:

@@ -78,7 +78,7 @@ def test_the_layer_table_and_the_parameter_count_follow(panel):
     [
         ("momentum", 0.9, "momentum=0.9 is for &#x27;sgd&#x27;"),
         ("batch_size", 128, "batch_size=128 is larger than train_size=64; try 64"),
-        ("channels", "2, two", "channels wants whole numbers with commas between, got &#x27;2, two&#x27;; try 16, 32"),
+        ("channels", "2, two", "channels wants whole numbers with commas, such as 16,32, got &#x27;2, two&#x27;"),
         ("channels", "", "give at least one positive width"),
         ("channels", "2 2 2 2", "pool4"),
         ("channels", NASTY, "&lt;img"),

@@ -17,8 +17,9 @@ from cnnlab.comparison.comparable_runs import distinct
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
+from cnnlab.experiments.runs import longest_runs
 from cnnlab.plots.cells import Cell, Fields, cell_of, check_fields, rows_and_columns
-from cnnlab.plots.curves import count_early_ends, longest_runs
+from cnnlab.plots.curves import count_early_ends
 from cnnlab.plots.names import label_text, write_plainly
 from cnnlab.plots.style import LETTERS, LOOK_OF_SPLIT, PAGE, UNITS, letters_of, whole_figure, wrapped
 from cnnlab.plots.ticks import log_scale
@@ -170,7 +171,7 @@ def _draw_panel(ax: Axes, runs: list[Run], metric: str, lengths: list[int]) -> N
     seaborn.despine(ax=ax)
 
 
-def _values(runs: list[Run], metric: str) -> np.ndarray:
+def _values(runs: Iterable[Run], metric: str) -> np.ndarray:
     """Return the metric of runs after each epoch, (seeds, epochs), NaN where a run has none; empty if none has any."""
     curves = [[row.get(metric, np.nan) for row in run.history.rows] for run in runs]
     longest = max(map(len, curves), default=0)

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 
 from cnnlab.comparison.compare import Comparison
 from cnnlab.course.lab_report.blocks import Picture
-from cnnlab.course.lab_report.design import Design, Sheet, is_crossed, longest_runs, panel_fields, sheets
+from cnnlab.course.lab_report.design import Design, Sheet, is_crossed, panel_fields, sheets
 from cnnlab.course.lab_report.judgements import Judged, titles_of
 from cnnlab.course.lab_report.pictures import LONGEST_TITLE, Drawing, picture, plain_title
 from cnnlab.course.sentences import say
 from cnnlab.experiments.run import Run
-from cnnlab.experiments.runs import Runs
+from cnnlab.experiments.runs import Runs, longest_runs
 from cnnlab.plots.comparison import plot_comparison, plot_comparisons
 from cnnlab.plots.curves import plot_curves
 from cnnlab.plots.early_stopping import plot_stopping

@@ -144,12 +144,6 @@ def setting_words(run: Run, fields: Iterable[str], otherwise: str = ONE_SETTING)
     return " · ".join(words) or otherwise
 
 
-def longest_runs(runs: Iterable[Run]) -> Runs:
-    """Return the longest run of each training: runs that differ in `epochs` alone are points of one."""
-    by_length = sorted(runs, key=lambda run: len(run.history))
-    return Runs({run.experiment.trajectory: run for run in by_length}.values())
-
-
 def panel_fields(runs: Runs, design: Design) -> tuple[str, ...]:
     """Return the compared fields that differ within these runs, but for `epochs`."""
     values = runs.values()

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from cnnlab.comparison.compare import compare
 from cnnlab.course.lab_report.blocks import Table
-from cnnlab.course.lab_report.design import Design, longest_runs, setting_words
+from cnnlab.course.lab_report.design import Design, setting_words
 from cnnlab.course.lab_report.judgements import Judged
 from cnnlab.course.lab_report.pictures import noted
 from cnnlab.course.lab_report.tables import number
 from cnnlab.course.sentences import say
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
+from cnnlab.experiments.runs import longest_runs
 from cnnlab.training.early_stopping import replay, stopping
 
 

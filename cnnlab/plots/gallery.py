@@ -18,7 +18,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import longest_runs
-from cnnlab.plots.cells import Cell, Fields, cell_of, check_fields, rows_and_columns
+from cnnlab.plots.cells import Cell, Fields, cell_of, cell_words, check_fields, rows_and_columns
 from cnnlab.plots.curves import count_early_ends
 from cnnlab.plots.names import label_text, write_plainly
 from cnnlab.plots.style import LETTERS, LOOK_OF_SPLIT, PAGE, UNITS, letters_of, whole_figure, wrapped
@@ -87,7 +87,7 @@ def plot_gallery(
     for row, row_axes in zip(down, axes, strict=True):
         for column, ax in zip(across, row_axes, strict=True):
             _draw_panel(ax, panels.get((row, column), []), metric, lengths)
-    _name_panels(axes, [_words(rows, key) for key in down], [_words(columns, key) for key in across])
+    _name_panels(axes, [cell_words(rows, key) for key in down], [cell_words(columns, key) for key in across])
     if len(lengths) > 1:
         axes[0, 0].set_xticks(lengths, _labels_with_room(lengths, axes[0, 0]))
     else:
@@ -178,13 +178,6 @@ def _values(runs: Iterable[Run], metric: str) -> np.ndarray:
     values = np.array([[*curve, *[np.nan] * (longest - len(curve))] for curve in curves])
     recorded = np.flatnonzero(~np.isnan(values).all(0))  # the epochs, from 0, in which a run has a value
     return values[:, : recorded[-1] + 1] if len(recorded) else np.empty((0, 0))
-
-
-def _words(names: tuple[str, ...], values: tuple) -> str:
-    """Return the settings of a row or a column in words, such as "kernel_size 3 · max"."""
-    return " · ".join(
-        str(value) if isinstance(value, str) else f"{name} {value}" for name, value in zip(names, values, strict=True)
-    )
 
 
 def _name_panels(axes: np.ndarray, rows: list[str], columns: list[str]) -> None:

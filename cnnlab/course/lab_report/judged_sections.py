@@ -131,7 +131,7 @@ def stopping_section(design: Design) -> Section:
     example = replayed_stops.example_of(recordings, patience)
     fields = [name for name in design.compared if name != "epochs"]
     blocks += [
-        charts.stopped_example(example, patience, setting_words(example, fields, say("one setting"))),
+        charts.stopped_example(example, patience, setting_words(example, fields)),
         replayed_stops.stopping_table(recordings, patience, design),
         ask("stopping"),
     ]

@@ -584,9 +584,8 @@ def start_server(python: str, port: int, token: str, browser: bool, language: st
     command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={root_dir}"]
     command += [f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOKS[language]}", f"--ServerApp.open_browser={browser}"]
     command += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]  # no questions, no network
-    command += [
-        "--ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection"
-    ]  # sliders answer at once
+    # Sliders answer at once.
+    command += ["--ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection"]
     command += ["--HTMLExporter.preprocessors=cnnlab.cli.export.AltText"]  # File > Save and Export Notebook As > HTML
     extensions = os.path.join(ROOT, "cnnlab", "cli", "labextensions")
     command += [f"--LabApp.extra_labextensions_path={extensions}"]  # alt text of pictures, in JupyterLab itself

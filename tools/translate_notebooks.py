@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -93,7 +92,7 @@ def fingerprint(cell: dict) -> str:
     >>> fingerprint({"source": ["# Why?"]})
     '74fb985cc1bb'
     """
-    return hashlib.sha256(english_text(cell).encode()).hexdigest()[:12]
+    return translate_readme.fingerprint(english_text(cell))
 
 
 def header(cell: dict) -> str:

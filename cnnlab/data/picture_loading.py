@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import html
-import io
-import sys
-
 import numpy as np
-from tqdm import tqdm
 
-from cnnlab.cell_display import bundle, display_of_the_cell
+from cnnlab.cell_display import display_of_the_cell
 from cnnlab.data.picture_cache import (
     MOST_OF_A_FILE,
     TOO_LARGE,
@@ -24,28 +19,7 @@ from cnnlab.data.picture_folder import MOST_NAMED, PictureFolder, picture_format
 from cnnlab.data.pictures import COMMON, has_more_pictures, open_picture, read_planes
 from cnnlab.data.splitting import pixel_sums
 from cnnlab.errors import DataError
-
-
-class _Line(tqdm):
-    """The line of progress: in a notebook in the cell's display. It appears after a second, and is empty at the end."""
-
-    monitor_interval = 0  # else tqdm starts a thread for the process, which outlives the line
-
-    def __init__(self, pictures: PictureFolder) -> None:
-        self.cell_display = display_of_the_cell()
-        super().__init__(
-            pictures.files, pictures.name, leave=False, delay=1, mininterval=0.25,
-            file=(self.cell_display is None and sys.stderr) or io.StringIO(),  # None in pythonw
-            bar_format="{desc}: {n_fmt} of {total_fmt} pictures, {remaining} left",
-        )  # fmt: skip
-
-    def display(self, msg: str | None = None, pos: int | None = None) -> bool | None:
-        """Draw msg, or the line as it is now; tqdm calls this."""
-        if self.cell_display is None:
-            return super().display(msg, pos)
-        words = str(self) if msg is None else msg
-        self.cell_display.update(bundle(words, html.escape(words)), raw=True)
-        return None
+from cnnlab.progress_line import in_steps
 
 
 def load_pixels(pictures: PictureFolder, *, size: int, grey: bool, fingerprint: str | None = None) -> Pixels:
@@ -69,7 +43,7 @@ def load_pixels(pictures: PictureFolder, *, size: int, grey: bool, fingerprint: 
         return kept
     decoded = Pixels(np.empty(shape, np.uint8), np.empty((*shape[:2], 2), np.int64), np.zeros(shape[:1], bool))
     faults = []
-    for place, path in enumerate(_Line(pictures)):
+    for place, path in enumerate(in_steps(pictures.files, f"pictures in {pictures.name}", delay=1)):
         try:
             decoded.pixels[place], decoded.more[place] = _decode(pictures, path, digests[place], size, grey)
             decoded.sums[place] = pixel_sums(decoded.pixels[place : place + 1])[0]

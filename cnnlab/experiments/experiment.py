@@ -21,6 +21,7 @@ from cnnlab.data.picture_cache import fingerprint
 from cnnlab.data.picture_folder import find_pictures
 from cnnlab.data.splitting import split_sizes
 from cnnlab.errors import ConfigError, DataError
+from cnnlab.experiments.code import call_in_code, range_in_code
 from cnnlab.experiments.fields import Field, data_field, network_field, training_field
 from cnnlab.files import check_path
 from cnnlab.model.architecture import PADDINGS, POOLINGS, check_architecture
@@ -368,14 +369,9 @@ class Experiment:
         from cnnlab import Experiment, grid, sweep
         runs = sweep(grid(Experiment(kernel_size=5), seed=range(3)))
         """
-        last = self.seed + check_whole("seeds", seeds, 1)
-        settings = {name: value for name, value in self.to_dict().items() if name != "seed"}
-        arguments = ", ".join(f"{name}={value!r}" for name, value in _without_defaults(settings).items())
-        range_of_seeds = f"range({self.seed}, {last})" if self.seed else f"range({last})"
-        return (
-            "from cnnlab import Experiment, grid, sweep\n"
-            f"runs = sweep(grid(Experiment({arguments}), seed={range_of_seeds}))"
-        )
+        seed_range = range_in_code(self.seed, self.seed + check_whole("seeds", seeds, 1))
+        experiment = call_in_code("Experiment", without_defaults(self.to_dict() | {"seed": 0}))
+        return f"from cnnlab import Experiment, grid, sweep\nruns = sweep(grid({experiment}, seed={seed_range}))"
 
     def build_cnn(self, data: Data) -> nn.Sequential:
         """Return the untrained network, with the weights that the seed draws."""
@@ -404,13 +400,14 @@ def in_order(value: Any) -> tuple:
     return (value is None, _IN_ORDER.index(value) if known else len(_IN_ORDER), value if value is not None else 0)
 
 
-def _without_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+def without_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings without the fields that have their default."""
     return {name: value for name, value in settings.items() if name not in FIELDS or value != FIELDS[name].default}
 
 
 def _hash(settings: dict[str, Any]) -> str:
     """Return 16 hexadecimal digits; fields at their defaults are left out, so that a later field changes no key."""
-    text = json.dumps(_without_defaults(settings), sort_keys=True)
+    text = json.dumps(without_defaults(settings), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -23,12 +23,12 @@ from cnnlab.experiments.one_thread import one_thread
 from cnnlab.interpret.recorder import Recorder
 from cnnlab.model.cnn import build_cnn
 from cnnlab.model.weights import pack_tensors, unpack_tensors
+from cnnlab.progress_line import StepProgress
 from cnnlab.torch_state import usual_torch_state
 from cnnlab.training.fit import fit
 from cnnlab.training.history import History
 from cnnlab.training.loop import EpochState
 from cnnlab.training.options import check_numbers
-from cnnlab.training.progress import StepProgress
 
 MOST_SNAPSHOTS = 100_000
 

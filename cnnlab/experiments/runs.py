@@ -142,6 +142,12 @@ class Runs:
         return table_of_epochs(self)
 
 
+def longest_runs(runs: Iterable[Run]) -> Runs:
+    """Return the longest run of each training: runs that differ in `epochs` alone are points of one training."""
+    by_length = sorted(runs, key=lambda run: len(run.history))
+    return Runs({run.experiment.trajectory: run for run in by_length}.values())
+
+
 def _as_alternatives(name: str, value: object) -> list:
     """Return the values that a filter lets through: those of a list, or the single value."""
     if not isinstance(getattr(value, "ndim", 0), int) or getattr(value, "ndim", 0) > 1:

@@ -23,6 +23,7 @@ from cnnlab.experiments.run import Run, check_snapshots, run
 from cnnlab.experiments.runs import Failure, Runs
 from cnnlab.experiments.stacks import train_stacks
 from cnnlab.experiments.store import Store
+from cnnlab.experiments.sweep_progress import SweepProgress
 from cnnlab.experiments.task_queue import TaskQueue, size_of
 from cnnlab.experiments.tasks import (
     MOST_EXPERIMENTS,
@@ -38,7 +39,7 @@ from cnnlab.machine import check_workers, worker_count
 from cnnlab.printing import write_line
 from cnnlab.torch_state import usual_torch_state
 from cnnlab.training.device import choose_device
-from cnnlab.training.progress import SweepProgress, TrainingWarning
+from cnnlab.training.progress import TrainingWarning
 
 MOST_AT_ONCE = 128  # runs given to an executor of the caller's; each holds one open lock file
 # Up to this many images times epochs, one process is done sooner than two workers, each of which first imports torch.

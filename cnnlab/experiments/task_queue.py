@@ -14,8 +14,8 @@ from typing import Any
 from cnnlab.experiments.records import add_asked
 from cnnlab.experiments.runs import Failure
 from cnnlab.experiments.store import Store
+from cnnlab.experiments.sweep_progress import SweepProgress
 from cnnlab.experiments.tasks import Task
-from cnnlab.training.progress import SweepProgress
 
 
 @dataclass

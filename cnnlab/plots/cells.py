@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from cnnlab.checks import check_choice
 from cnnlab.experiments.experiment import FIELDS, in_order
@@ -28,6 +29,12 @@ def cell_of(run: Run, rows: Fields, columns: Fields) -> Cell:
     """
     settings = run.experiment.resolved()
     return tuple(settings[name] for name in rows), tuple(settings[name] for name in columns)
+
+
+def cell_words(names: Iterable[str], values: Iterable[Any]) -> str:
+    """Return the settings of a row, a column or a cell in words, such as "kernel_size 3 · max"."""
+    named = zip(names, values, strict=True)
+    return " · ".join(value if isinstance(value, str) else f"{name} {value}" for name, value in named)
 
 
 def rows_and_columns(cells: Iterable[Cell]) -> tuple[list[tuple], list[tuple]]:

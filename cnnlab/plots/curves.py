@@ -15,7 +15,7 @@ from cnnlab.comparison.comparable_runs import distinct, paired_histories
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
-from cnnlab.experiments.runs import Runs
+from cnnlab.experiments.runs import Runs, longest_runs
 from cnnlab.plots.names import legend_text, write_plainly
 from cnnlab.plots.style import axis_label, legend_below, look_of_level, new_axes
 from cnnlab.plots.ticks import log_scale
@@ -81,17 +81,12 @@ def _drawn_runs(runs: Iterable[Run], metric: str, by: str) -> Runs:
     check_metric(metric, metrics_of(run.history for run in runs))
     if by == "epochs":
         raise ConfigError("plot_curves: epochs is the horizontal axis; name another field, such as by='optimizer'")
-    runs = Runs(longest_runs(runs))
+    runs = longest_runs(runs)
     if not any(run.history[metric] for run in runs):
         raise ConfigError(f"plot_curves: none of these {len(runs)} runs has {metric} in any epoch")
     histories = (run.history for run in runs)
     warn_if_environments_differ(histories, paired=paired_histories(runs, (by, "epochs")), stacklevel=4)
     return runs
-
-
-def longest_runs(runs: Iterable[Run]) -> list[Run]:
-    """Return the longest run of each trajectory: runs that differ in `epochs` alone are points of one training."""
-    return list({run.experiment.trajectory: run for run in sorted(runs, key=lambda run: len(run.history))}.values())
 
 
 def count_early_ends(runs: Iterable[Run]) -> dict[str, int]:

@@ -17,8 +17,9 @@ from cnnlab.comparison.comparable_runs import distinct
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS
 from cnnlab.experiments.run import Run
-from cnnlab.plots.cells import Cell, Fields, cell_of, check_fields, rows_and_columns
-from cnnlab.plots.curves import count_early_ends, longest_runs
+from cnnlab.experiments.runs import longest_runs
+from cnnlab.plots.cells import Cell, Fields, cell_of, cell_words, check_fields, rows_and_columns
+from cnnlab.plots.curves import count_early_ends
 from cnnlab.plots.names import label_text, write_plainly
 from cnnlab.plots.style import LETTERS, LOOK_OF_SPLIT, PAGE, UNITS, letters_of, whole_figure, wrapped
 from cnnlab.plots.ticks import log_scale
@@ -86,7 +87,7 @@ def plot_gallery(
     for row, row_axes in zip(down, axes, strict=True):
         for column, ax in zip(across, row_axes, strict=True):
             _draw_panel(ax, panels.get((row, column), []), metric, lengths)
-    _name_panels(axes, [_words(rows, key) for key in down], [_words(columns, key) for key in across])
+    _name_panels(axes, [cell_words(rows, key) for key in down], [cell_words(columns, key) for key in across])
     if len(lengths) > 1:
         axes[0, 0].set_xticks(lengths, _labels_with_room(lengths, axes[0, 0]))
     else:
@@ -170,20 +171,13 @@ def _draw_panel(ax: Axes, runs: list[Run], metric: str, lengths: list[int]) -> N
     seaborn.despine(ax=ax)
 
 
-def _values(runs: list[Run], metric: str) -> np.ndarray:
+def _values(runs: Iterable[Run], metric: str) -> np.ndarray:
     """Return the metric of runs after each epoch, (seeds, epochs), NaN where a run has none; empty if none has any."""
     curves = [[row.get(metric, np.nan) for row in run.history.rows] for run in runs]
     longest = max(map(len, curves), default=0)
     values = np.array([[*curve, *[np.nan] * (longest - len(curve))] for curve in curves])
     recorded = np.flatnonzero(~np.isnan(values).all(0))  # the epochs, from 0, in which a run has a value
     return values[:, : recorded[-1] + 1] if len(recorded) else np.empty((0, 0))
-
-
-def _words(names: tuple[str, ...], values: tuple) -> str:
-    """Return the settings of a row or a column in words, such as "kernel_size 3 · max"."""
-    return " · ".join(
-        str(value) if isinstance(value, str) else f"{name} {value}" for name, value in zip(names, values, strict=True)
-    )
 
 
 def _name_panels(axes: np.ndarray, rows: list[str], columns: list[str]) -> None:

@@ -24,7 +24,7 @@ from cnnlab.comparison.right_answer import check_comparison, find_outcome
 from cnnlab.errors import ConfigError
 from cnnlab.plots.predictions import plot_guess
 from cnnlab.plots.style import PAGE
-from cnnlab.training.progress import time_in_words
+from cnnlab.progress_line import time_in_words
 from cnnlab.widgets.base import Panel, picture_row
 from cnnlab.widgets.web.live_plot import LivePlot
 from cnnlab.widgets.web.status_line import StatusLine

@@ -14,8 +14,9 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.duration import estimate_seconds, learn_speed, measure_speed
 from cnnlab.experiments.experiment import Experiment
 from cnnlab.experiments.run import Run, run
+from cnnlab.progress_line import time_in_words
 from cnnlab.training.fit import EpochState
-from cnnlab.training.progress import TimeLeft, time_in_words
+from cnnlab.training.progress import TimeLeft
 from cnnlab.widgets.base import Panel, flowing_row
 from cnnlab.widgets.web.status_line import StatusLine
 

@@ -7,10 +7,11 @@ from playwright.sync_api import expect
 SET_UP = """
 import time
 from pathlib import Path
+import cnnlab.progress_line
 import cnnlab.training.progress
 from cnnlab import build_cnn, fit, load_data
 
-cnnlab.training.progress.PAUSE = 1e-9  # draw after every batch
+cnnlab.progress_line.PAUSE = 1e-9  # draw after every batch
 cnnlab.training.progress.SURE = cnnlab.training.progress.ENOUGH = 0  # with the time left
 data = load_data("mnist", train=64, validation=64)
 

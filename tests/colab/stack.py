@@ -107,10 +107,10 @@ def test_every_panel_is_built_and_follows_its_sliders():
 
 
 TRAINING = """
-import cnnlab.training.progress
+import cnnlab.progress_line
 from cnnlab import build_cnn, fit, load_data
 
-cnnlab.training.progress.PAUSE = 1e-9  # draw after every batch
+cnnlab.progress_line.PAUSE = 1e-9  # draw after every batch
 data = load_data("mnist", train=64, validation=64)
 histories = [fit(build_cnn(channels=(2,)), data, epochs=3) for _ in range(2)]
 """

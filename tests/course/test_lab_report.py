@@ -24,7 +24,7 @@ from cnnlab.experiments.run import run
 from cnnlab.experiments.runs import Failure, Runs, bank, load_runs
 from cnnlab.experiments.sweep import grid
 from cnnlab.model.evaluation import MeanScore
-from cnnlab.training.progress import StepProgress
+from cnnlab.progress_line import StepProgress
 
 
 def report_of(runs, folder, **options):

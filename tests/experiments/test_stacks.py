@@ -17,8 +17,8 @@ from cnnlab.experiments.run import run
 from cnnlab.experiments.runs import load_runs
 from cnnlab.experiments.store import Store
 from cnnlab.experiments.sweep import grid, sweep
+from cnnlab.experiments.sweep_progress import SweepProgress
 from cnnlab.experiments.task_queue import TaskQueue
-from cnnlab.training.progress import SweepProgress
 
 
 def columns(each):

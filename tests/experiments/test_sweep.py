@@ -11,7 +11,6 @@ import pytest
 from tiny_sweeps import MISSING_PICTURES, TINY, numbers, quiet, records, wait_for
 
 import cnnlab.experiments.sweep
-import cnnlab.training.progress
 from cnnlab import machine
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import Experiment
@@ -20,6 +19,7 @@ from cnnlab.experiments.runs import load_runs
 from cnnlab.experiments.store import Store
 from cnnlab.experiments.sweep import grid, sweep, train_record
 from cnnlab.experiments.workers import InThisProcess
+from cnnlab.progress_line import ProgressLine
 from cnnlab.training.progress import TrainingWarning
 
 pytestmark = pytest.mark.usefixtures("no_process_is_left")
@@ -214,7 +214,7 @@ def test_a_failure_is_forgotten_when_the_run_succeeds(monkeypatch, tmp_path):
 
 def test_progress_counts_what_is_done_and_what_failed(monkeypatch):
     texts = []
-    monkeypatch.setattr(cnnlab.training.progress.tqdm, "set_description_str", lambda _, text, **__: texts.append(text))
+    monkeypatch.setattr(ProgressLine, "set_description_str", lambda _, text, **__: texts.append(text))
     with pytest.warns(UserWarning, match="1 of 3"):
         sweep([TINY.replace(epochs=9), TINY, MISSING_PICTURES.replace(train_size=4, batch_size=4)], workers=1)
     seen = list(dict.fromkeys(texts))

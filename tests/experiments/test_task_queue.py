@@ -26,7 +26,6 @@ FORKING = """
 import json, os, signal, sys, threading, time
 from pathlib import Path
 from tqdm import tqdm
-import cnnlab.training.progress
 import cnnlab.experiments.sweep
 from cnnlab import Experiment, grid, sweep
 

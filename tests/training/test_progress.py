@@ -1,7 +1,6 @@
 """Progress in every runner: a line that is replaced in place and leaves nothing, then one line that stays."""
 
 import contextlib
-import io
 import math
 import os
 import re
@@ -12,20 +11,23 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
+from terminal import Terminal
 
+import cnnlab.progress_line
 import cnnlab.training.progress
 from cnnlab import build_cnn, fit, load_data
-from cnnlab.training.progress import StepProgress, SweepProgress, TimeLeft, _Line, in_steps, time_in_words
+from cnnlab.training.progress import TimeLeft
 
 FIRST = {"first name": "from cnnlab import fit", "second name": "from cnnlab import predict"}
 SET_UP = """
 import threading
 import torch
+import cnnlab.progress_line
 import cnnlab.training.progress
 from cnnlab import Experiment, build_cnn, fit, grid, load_data, sweep
 
 torch.set_num_threads(1)
-cnnlab.training.progress.PAUSE = 1e-9  # draw after every batch
+cnnlab.progress_line.PAUSE = 1e-9  # draw after every batch
 cnnlab.training.progress.SURE = cnnlab.training.progress.ENOUGH = 0  # and with the time left, whatever it is worth
 data = load_data("patterns", train=64, validation=20)
 small = {"channels": (2,), "hidden": 4, "seed": 0, "input_shape": data.input_shape, "classes": len(data.classes)}
@@ -57,43 +59,6 @@ def test_progress_may_be_a_function_that_is_told_the_share_done(data, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-# --- Times in words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "1 s"), (0.4, "1 s"), (7.4, "7 s"), (9.4, "9 s"), (9.6, "10 s"), (12, "10 s"), (13, "15 s"), (57, "55 s"),
-        (57.6, "1 min"), (64, "1 min"), (66, "1 min 10 s"), (594, "9 min 50 s"), (596, "10 min"), (1500, "25 min"),
-        (3569, "59 min"), (3571, "1 h"), (25403, "7 h 3 min"), (180_000, "50 h"),
-    ],
-)  # fmt: skip
-def test_a_time_is_said_as_a_person_says_it(seconds, words):
-    assert time_in_words(seconds) == words
-
-
-def stop_the_clock(line, seconds):
-    """Let it always be so many seconds since a line began."""
-    line._time = lambda: line.start_t + seconds
-
-
-def test_hours_are_hours_in_the_line_and_nothing_is_said_before_anything_is_known(terminal):
-    with contextlib.redirect_stdout(terminal):
-        line = _Line(1000, shown=True, words="sweep")
-        stop_the_clock(line, 1)
-        line.estimate()
-        line.show("epoch 0 of 10")
-        stop_the_clock(line, 100)
-        line.n = 10
-        line.estimate()
-        line.show("epoch 1 of 10")
-        line.close()
-    shown = terminal.getvalue()
-    assert "epoch 0 of 10 " in shown.replace("\r", " \r") + " "
-    assert "?" not in shown
-    assert "epoch 1 of 10, about 2 h 45 min left" in shown  # 100 s for 10 of 1000, so 990 × 10 s
-
-
 def test_the_time_left_of_a_training_is_counted_from_its_first_batch_and_said_once_it_can_be_trusted(monkeypatch):
     times = iter([17.0, 17.5, 18.5, 27.0, 37.0])  # the first batch waits for the data
     monkeypatch.setattr("cnnlab.training.progress.time.monotonic", lambda: next(times))
@@ -105,47 +70,15 @@ def test_the_time_left_of_a_training_is_counted_from_its_first_batch_and_said_on
     assert left.seconds(0.401) == pytest.approx(20 / 0.4 * 0.599)
 
 
-def test_a_sweep_says_no_time_left_before_as_many_runs_are_done_as_go_on_together(terminal):
-    with contextlib.redirect_stdout(terminal), SweepProgress(True) as line:
-        line.plan(8, 80)
-        line.show(2, 0)
-        stop_the_clock(line.line, 5)
-        line.done(1, 10)
-        line.show(2, 0)
-        assert " left" not in terminal.getvalue()
-        stop_the_clock(line.line, 10)
-        line.done(1, 10)
-        line.show(2, 0)
-    assert "2 of 8 runs done, 2 running, about 30 s left" in terminal.getvalue()
-
-
-def test_a_sweep_says_at_once_that_it_has_begun_and_then_is_drawn_by_the_clock(monkeypatch):
-    monkeypatch.setattr("sys.stdout", Terminal())
-    monkeypatch.setattr("cnnlab.training.progress.PAUSE", 3600)
-    with SweepProgress(True) as line:
-        assert sys.stdout.getvalue() == ""  # nothing may be left to do
-        line.plan(2, 20)
-        line.show(1, 0)
-        line.done(1, 10)
-        line.show(1, 0)
-        assert re.findall(r"\d of 2 runs done, \d running", sys.stdout.getvalue()) == ["0 of 2 runs done, 1 running"]
-    assert sys.stdout.getvalue().rpartition("\r")[2].strip() == ""
-    assert sys.stdout.getvalue().count("\r") > 1  # it was removed
-
-
 # --- A terminal, a pipe
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 @pytest.fixture
 def terminal(monkeypatch):
     """A terminal in which the line is drawn after every batch, with the time left."""
-    for name, value in (("PAUSE", 1e-9), ("SURE", 0), ("ENOUGH", 0)):
-        monkeypatch.setattr(cnnlab.training.progress, name, value)
+    monkeypatch.setattr(cnnlab.progress_line, "PAUSE", 1e-9)
+    for name in ("SURE", "ENOUGH"):
+        monkeypatch.setattr(cnnlab.training.progress, name, 0)
     return Terminal()
 
 
@@ -175,7 +108,7 @@ def test_a_continued_run_goes_on_with_its_bar(data, tmp_path, terminal):
 
 
 def test_the_line_is_drawn_by_the_clock_and_not_after_every_batch(data, terminal, monkeypatch):
-    monkeypatch.setattr(cnnlab.training.progress, "PAUSE", 3600)
+    monkeypatch.setattr(cnnlab.progress_line, "PAUSE", 3600)
     with contextlib.redirect_stdout(terminal):
         fit(small(data), data, epochs=4, batch_size=10)
     assert terminal.getvalue().count("%, training") == terminal.getvalue().count("%") == 1  # at once, and never again
@@ -386,38 +319,3 @@ def test_strict_nbval_agrees_also_where_the_store_has_all_runs(executed, folder)
     answer = subprocess.run([*command, "progress.ipynb"], cwd=folder, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stdout
     assert f"{len(FIRST) + 1 + len(CELLS)} passed" in answer.stdout
-
-
-def test_other_work_says_at_once_what_begins_and_the_time_left_once_a_part_is_done(monkeypatch):
-    monkeypatch.setattr("sys.stdout", Terminal())
-    with StepProgress(True, "lab report: the experiment", 4) as line:
-        assert "  0 %, lab report: the experiment" in sys.stdout.getvalue()
-        line.begin("lab report: curves")  # at once, however short the last step was
-        assert "  0 %, lab report: curves" in sys.stdout.getvalue()
-        assert " left" not in sys.stdout.getvalue()
-        monkeypatch.setattr(line.line, "mininterval", 0)
-        line.done("lab report: curves, 1 picture", 3)
-        assert re.search(r" 75 %, lab report: curves, 1 picture, about \d+ s left", sys.stdout.getvalue())
-    assert sys.stdout.getvalue().rpartition("\r")[2].strip() == ""  # and nothing of it stays
-
-
-def test_the_time_left_is_that_of_the_cost_that_is_left(monkeypatch):
-    monkeypatch.setattr("sys.stdout", Terminal())
-    with StepProgress(True, "lab report", 10) as line:
-        stop_the_clock(line.line, 60)
-        line.done("lab report", 2.5)
-        assert line.line.seconds_left == pytest.approx(180)
-
-
-def test_a_loop_of_steps_has_the_line_and_yields_each_thing_once(monkeypatch):
-    monkeypatch.setattr("sys.stdout", Terminal())
-    monkeypatch.setattr("cnnlab.training.progress.PAUSE", 1e-9)
-    assert list(in_steps([], "saliency methods")) == []
-    assert sys.stdout.getvalue() == ""
-    things = in_steps(["gradient", "occlusion"], "saliency methods")
-    assert next(things) == "gradient"
-    assert "  0 %, 0 of 2 saliency methods done" in sys.stdout.getvalue()
-    assert next(things) == "occlusion"
-    assert re.search(r" 50 %, 1 of 2 saliency methods done, about \d+ s left", sys.stdout.getvalue())
-    assert list(things) == []
-    assert sys.stdout.getvalue().rpartition("\r")[2].strip() == ""

@@ -22,7 +22,7 @@ from cnnlab import (
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments import duration
 from cnnlab.experiments.presets import KERNEL_DIGITS
-from cnnlab.training.progress import time_in_words
+from cnnlab.progress_line import time_in_words
 from cnnlab.widgets import kernel, trainer
 from cnnlab.widgets.kernel import BASES
 

@@ -57,7 +57,7 @@ def read_answers(answers: Any, questions: Mapping[str, Question]) -> dict[str, s
         raise ConfigError(
             f"answers wants a dict of question: text, a Markdown text, or the path of a .md file, got {shown(answers)}"
         )
-    found = {}
+    texts = {}
     for key, text in answers.items():
         check_choice("question", key, questions)
         if text is None or text is ...:
@@ -65,8 +65,8 @@ def read_answers(answers: Any, questions: Mapping[str, Question]) -> dict[str, s
         if not isinstance(text, str):
             raise ConfigError(f"answers[{key!r}] wants Markdown text, got {shown(text)}; put it in quotation marks")
         if text.strip():
-            found[key] = text
-    return found
+            texts[key] = text
+    return texts
 
 
 def check_answers(answers: Any) -> None:

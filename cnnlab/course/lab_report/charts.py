@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
@@ -10,12 +11,12 @@ from matplotlib.axes import Axes
 
 from cnnlab.comparison.compare import Comparison
 from cnnlab.course.lab_report.blocks import Picture
-from cnnlab.course.lab_report.design import Design, Sheet, is_crossed, longest_runs, panel_fields, sheets
+from cnnlab.course.lab_report.design import Design, Sheet, is_crossed, panel_fields, sheets
 from cnnlab.course.lab_report.judgements import Judged, titles_of
 from cnnlab.course.lab_report.pictures import LONGEST_TITLE, Drawing, picture, plain_title
 from cnnlab.course.sentences import say
 from cnnlab.experiments.run import Run
-from cnnlab.experiments.runs import Runs
+from cnnlab.experiments.runs import Runs, longest_runs
 from cnnlab.plots.comparison import plot_comparison, plot_comparisons
 from cnnlab.plots.curves import plot_curves
 from cnnlab.plots.early_stopping import plot_stopping
@@ -84,7 +85,7 @@ def _lines_of_settings(runs: Runs, fields: tuple[str, ...]) -> list[list[Run]]:
         resolved = run.experiment.resolved()
         settings.setdefault(tuple(resolved[name] for name in fields), []).append(run)
     groups = list(settings.values())
-    return [[run for some in groups[start : start + BESIDE] for run in some] for start in range(0, len(groups), BESIDE)]
+    return [list(itertools.chain(*groups[start : start + BESIDE])) for start in range(0, len(groups), BESIDE)]
 
 
 def _line_of_panels(runs: list[Run], fields: tuple[str, ...], metric: str) -> Drawing:
@@ -100,8 +101,8 @@ def _line_of_panels(runs: list[Run], fields: tuple[str, ...], metric: str) -> Dr
 
 
 def estimation(caption: str, judged: list[Judged]) -> Picture:
-    """Return the estimation plots of comparisons, some to an image."""
-    named = list(zip(titles_of(judged), (one.comparison for one in judged), strict=True))
+    """Return the estimation plots of comparisons, at most COMPARISONS of them in an image."""
+    named = list(zip(titles_of(judged), (each.comparison for each in judged), strict=True))
     parts = [named[start : start + COMPARISONS] for start in range(0, len(named), COMPARISONS)]
     return picture(caption, [functools.partial(_comparisons, part) for part in parts])
 

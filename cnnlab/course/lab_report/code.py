@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from cnnlab.errors import ConfigError
-from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
+from cnnlab.experiments.code import call_in_code, seeds_in_code
+from cnnlab.experiments.experiment import FIELDS, Experiment, in_order, without_defaults
 
 Settings = list[dict[str, Any]]
 
@@ -42,7 +43,7 @@ def repeating_code(experiments: Iterable[Experiment], *, snapshots: Iterable[int
     options = [f"    {option},\n" for option in _options(snapshots, insides)]
     return (
         "from cnnlab import Experiment, grid, lab_report, sweep\n\n"
-        f"base = {_call('Experiment', own)}\n"
+        f"base = {call_in_code('Experiment', own)}\n"
         f"runs = sweep(\n    [\n{''.join(lines)}    ],\n{''.join(options)})\n"
         'lab_report(runs, "report.html")'
     )
@@ -56,7 +57,7 @@ def _base(settings: Settings) -> dict[str, Any]:
     """Return the values that all settings have, or all of the first one where the others would make no experiment."""
     common = {name: value for name, value in settings[0].items() if all(each[name] == value for each in settings)}
     own = next(known for known in (common, settings[0]) if _is_sound(known))
-    return {name: value for name, value in own.items() if value != FIELDS[name].default and name != "seed"}
+    return without_defaults(own | {"seed": 0})
 
 
 def _is_sound(fields: dict[str, Any]) -> bool:
@@ -106,18 +107,6 @@ def _grid(settings: Settings, own: dict[str, Any]) -> str:
     if not _is_sound(own | fixed):  # with the base's value of a field that the grid varies
         fixed = own_values
     lists = {name: str(values) for name, values in varied.items() if name != "seed"}
-    lists["seed"] = _range(varied.get("seed", [first["seed"]]))
-    start = _call("base.replace", fixed) if fixed else "base"
+    lists["seed"] = seeds_in_code(varied.get("seed", [first["seed"]]))
+    start = call_in_code("base.replace", fixed) if fixed else "base"
     return ", ".join([start, *(f"{name}={text}" for name, text in lists.items())])
-
-
-def _call(function: str, fields: dict[str, Any]) -> str:
-    return f"{function}({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
-
-
-def _range(seeds: list[int]) -> str:
-    """Return the seeds as a range if they follow each other, else as a list."""
-    first, end = seeds[0], seeds[0] + len(seeds)
-    if seeds != list(range(first, end)):
-        return str(seeds)
-    return f"range({first}, {end})" if first else f"range({end})"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from cnnlab.course.sentences import say
 from cnnlab.experiments.experiment import FIELDS, in_order
 from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
+from cnnlab.plots.cells import cell_words
 
 NAME_THE_DATA = ("dataset", "structure", "folder", "fingerprint")  # runs that differ here are on other images
-ONE_SETTING = "one setting"  # the name of the setting where the fields that name it are the same in all runs
 TALLEST = 1.6  # height / width of a picture: a page has room for it, at a smaller width
 
 
@@ -116,11 +117,11 @@ def _groups(runs: Runs) -> dict[str, Runs]:
         settings = run.experiment.resolved()
         by_data.setdefault(tuple(settings[name] for name in NAME_THE_DATA), []).append(run)
     groups: dict[str, Runs] = {}
-    for (dataset, structure, folder, fingerprint), some in by_data.items():
+    for (dataset, structure, folder, fingerprint), group in by_data.items():
         name = " ".join(str(word) for word in (dataset, structure, folder) if word is not None)
         while name in groups:  # a folder whose pictures have changed
             name += f" ({fingerprint:.6})" if fingerprint else " (–)"
-        groups[name] = Runs(some)
+        groups[name] = Runs(group)
     return groups
 
 
@@ -130,24 +131,13 @@ def _moves(name: str, leader: str, settings: list[tuple[str, dict[str, Any]]]) -
     for group, setting in settings:
         key = (group,) if leader == "dataset" else (group, setting[leader])
         levels.setdefault(key, set()).add(setting[name])
-    return all(len(found) == 1 for found in levels.values()) and len(levels) < len(settings)
+    return all(len(values) == 1 for values in levels.values()) and len(levels) < len(settings)
 
 
-def setting_words(run: Run, fields: Iterable[str], otherwise: str = ONE_SETTING) -> str:
-    """Return a run's values of these fields in words; `otherwise` without fields.
-
-    >>> setting_words(run, ["kernel_size", "pooling"])
-    'kernel_size 3 · max'
-    """
+def setting_words(run: Run, fields: Sequence[str]) -> str:
+    """Return a run's values of these fields in words, such as "kernel_size 3 · max"; without fields "one setting"."""
     settings = run.experiment.resolved()
-    words = [str(settings[name]) if isinstance(settings[name], str) else f"{name} {settings[name]}" for name in fields]
-    return " · ".join(words) or otherwise
-
-
-def longest_runs(runs: Iterable[Run]) -> Runs:
-    """Return the longest run of each training: runs that differ in `epochs` alone are points of one."""
-    by_length = sorted(runs, key=lambda run: len(run.history))
-    return Runs({run.experiment.trajectory: run for run in by_length}.values())
+    return cell_words(fields, (settings[name] for name in fields)) or say("one setting")
 
 
 def panel_fields(runs: Runs, design: Design) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from cnnlab.course.lab_report.announcements import announce
-from cnnlab.course.lab_report.design import ONE_SETTING, setting_words
+from cnnlab.course.lab_report.design import setting_words
 from cnnlab.course.sentences import say
 from cnnlab.data import shipped
 from cnnlab.data.dataset import Data
@@ -23,6 +23,7 @@ from cnnlab.interpret.by_layer import ByLayer
 
 MOST_SETTINGS = 4  # whose insides are drawn; each may have several lengths
 MOST_LENGTHS = 3
+ONE_SETTING = "one setting"  # as a plot says it, in English
 IMAGES = 500  # validation images for the activations
 NO_SETTING = ("epochs", "patience", "min_delta", "seed", "data_seed")  # fields that do not tell networks apart
 
@@ -53,7 +54,7 @@ class Network:
     @property
     def words(self) -> str:
         """The setting and the length in the language of the report."""
-        setting = say(ONE_SETTING) if self.setting == ONE_SETTING else self.setting
+        setting = say("one setting") if self.setting == ONE_SETTING else self.setting
         return f"{setting}, {say('{count} epochs', count=self.epochs)}"
 
 
@@ -147,13 +148,13 @@ def _choose(runs: Runs) -> tuple[list[Network], int]:
     """Return a network of each setting and length, up to the most that are drawn, and the number of settings."""
     values = runs.values()
     fields = [name for name in FIELDS if len(values[name]) > 1 and name not in NO_SETTING]
-    settings: dict[str, dict[int, Run]] = {}  # setting → length → the run with the lowest seed
+    names = {id(run): setting_words(run, fields) if fields else ONE_SETTING for run in runs}  # in the course's order
+    settings: dict[str, dict[int, Run]] = {name: {} for name in names.values()}  # → length → the lowest seed's run
     for run in sorted(runs, key=lambda run: run.experiment.seed):
-        settings.setdefault(setting_words(run, fields), {}).setdefault(run.snapshots[-1], run)
-    in_course_order = dict.fromkeys(setting_words(run, fields) for run in runs)
+        settings[names[id(run)]].setdefault(run.snapshots[-1], run)
     networks = []
-    for setting in list(in_course_order)[:MOST_SETTINGS]:
-        lengths = sorted(settings[setting])
+    for setting, by_length in list(settings.items())[:MOST_SETTINGS]:
+        lengths = sorted(by_length)
         shown = lengths if len(lengths) <= MOST_LENGTHS else [*lengths[: MOST_LENGTHS - 1], lengths[-1]]
-        networks += [Network(setting, length, settings[setting][length]) for length in shown]
+        networks += [Network(setting, length, by_length[length]) for length in shown]
     return networks, len(settings)

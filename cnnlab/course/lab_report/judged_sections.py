@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from cnnlab.course.lab_report import charts, judgements, replayed_stops, tables
 from cnnlab.course.lab_report.blocks import Block, Section, Words
-from cnnlab.course.lab_report.design import Design, is_crossed, longest_runs, setting_words
+from cnnlab.course.lab_report.design import Design, is_crossed, setting_words
 from cnnlab.course.lab_report.questions import ask, ask_of_field
 from cnnlab.course.sentences import say
 from cnnlab.experiments.run import Run
+from cnnlab.experiments.runs import longest_runs
 
 ACCURACY, LOSS = "validation_accuracy", "validation_loss"
 
@@ -130,7 +131,7 @@ def stopping_section(design: Design) -> Section:
     example = replayed_stops.example_of(recordings, patience)
     fields = [name for name in design.compared if name != "epochs"]
     blocks += [
-        charts.stopped_example(example, patience, setting_words(example, fields, say("one setting"))),
+        charts.stopped_example(example, patience, setting_words(example, fields)),
         replayed_stops.stopping_table(recordings, patience, design),
         ask("stopping"),
     ]

@@ -92,7 +92,7 @@ def titles_of(judged: list[Judged]) -> list[str]:
     >>> titles_of([Judged("pooling", "validation_loss", "mnist", first), Judged("pooling", "seconds", "mnist", second)])
     ['validation_loss', 'seconds']
     """
-    names = [(one.data, one.by, one.metric) for one in judged]
+    names = [(data, by, metric) for by, metric, data, _ in judged]
     parts = [place for place in range(3) if len({name[place] for name in names}) > 1]
     return [": ".join(name[place] for place in parts) for name in names]
 
@@ -107,7 +107,7 @@ def target_of(runs: Runs) -> float | None:
 
 def verdict_table(caption: str, judged: list[Judged]) -> Table:
     """Return a line for each level of the comparisons, with the numbers behind its verdict."""
-    several = len({one.data for one in judged}) > 1
+    several = len({data for _, _, data, _ in judged}) > 1
     rows = []
     for by, metric, data, comparison in judged:
         reference, *others = comparison.levels

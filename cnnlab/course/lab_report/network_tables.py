@@ -53,7 +53,7 @@ def _sizes(runs: list[Run], fields: list[str], count: int) -> Table:
     for run in runs:
         layers = layers_of(run)
         sees = max(row.receptive_field or 0 for row in layers)
-        name = setting_words(run, fields, say("one setting"))
+        name = setting_words(run, fields)
         rows.append([name, "×".join(map(str, run.input_shape)), str(len(run.class_names)),
                      f"{sum(row.parameters for row in layers):,}", f"{sum(row.multiply_adds for row in layers):,}",
                      f"{sees}×{sees}"])  # fmt: skip

@@ -67,8 +67,8 @@ def picture(caption: str, drawings: Sequence[Drawing]) -> Picture:
             except (ConfigError, DataError) as error:
                 result.notes.append(say("Not drawn: {error}.", error=error))
             finally:
-                for number in set(plt.get_fignums()) - before:
-                    plt.close(number)
+                for figure in set(plt.get_fignums()) - before:
+                    plt.close(figure)
     return result
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from cnnlab.comparison.compare import compare
 from cnnlab.course.lab_report.blocks import Table
-from cnnlab.course.lab_report.design import Design, longest_runs, setting_words
+from cnnlab.course.lab_report.design import Design, panel_fields, setting_words
 from cnnlab.course.lab_report.judgements import Judged
 from cnnlab.course.lab_report.pictures import noted
 from cnnlab.course.lab_report.tables import number
 from cnnlab.course.sentences import say
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
+from cnnlab.experiments.runs import longest_runs
 from cnnlab.training.early_stopping import replay, stopping
 
 
@@ -65,20 +66,19 @@ def example_of(recordings: list[Run], patience: int) -> Run:
 
 def stopping_table(recordings: list[Run], patience: int, design: Design) -> Table:
     """Return for each setting where early stopping would have ended, what it saves and what it costs."""
-    values = design.runs.values()
-    fields = [name for name in design.compared if len(values[name]) > 1 and name != "epochs"]
+    fields = panel_fields(design.runs, design)
     several = len(design.groups) > 1
     settings: dict[str, list] = {}
     for run in recordings:
-        name = (f"{run.experiment.dataset} · " if several else "") + setting_words(run, fields, say("one setting"))
+        name = (f"{run.experiment.dataset} · " if several else "") + setting_words(run, fields)
         settings.setdefault(name, []).append(stopping(run.history, patience=patience))
     rows = []
     for name, results in settings.items():
         means = [
             statistics.fmean(values)
             for values in zip(
-                *((one.stopped_in, one.kept.epoch, one.saved_share, one.cost, one.kept.accuracy - one.last.accuracy)
-                  for one in results), strict=True,
+                *((stop.stopped_in, stop.kept.epoch, stop.saved_share, stop.cost,
+                   stop.kept.accuracy - stop.last.accuracy) for stop in results), strict=True,
             )
         ]  # fmt: skip
         rows.append([name, str(len(results)), f"{means[0]:.1f}", f"{means[1]:.1f}", f"{means[2]:.0%}",

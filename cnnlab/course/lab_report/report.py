@@ -28,7 +28,7 @@ from cnnlab.experiments.run import Run
 from cnnlab.experiments.runs import Runs
 from cnnlab.files import atomic_write, check_path
 from cnnlab.language import check_language
-from cnnlab.training.progress import StepProgress
+from cnnlab.progress_line import StepProgress
 
 
 @dataclass(frozen=True)

@@ -121,12 +121,12 @@ def patience_table(runs: Iterable[Run], design: Design) -> Table:
     """Return where the trainings with patience stopped: means over the seeds of each setting."""
     settings: dict[str, list[Run]] = {}
     for run in runs:
-        settings.setdefault(setting_words(run, [*design.compared], say("one setting")), []).append(run)
+        settings.setdefault(setting_words(run, design.compared), []).append(run)
     rows = [
-        [name, str(len(some)), f"{statistics.fmean(len(run.history) for run in some):.1f}",
-         f"{statistics.fmean(run.history.kept_epoch for run in some):.1f}",
-         say("{part} of {count}", part=sum(run.history.stopped_by == "patience" for run in some), count=len(some))]
-        for name, some in settings.items()
+        [name, str(len(seeds)), f"{statistics.fmean(len(run.history) for run in seeds):.1f}",
+         f"{statistics.fmean(run.history.kept_epoch for run in seeds):.1f}",
+         say("{part} of {count}", part=sum(run.history.stopped_by == "patience" for run in seeds), count=len(seeds))]
+        for name, seeds in settings.items()
     ]  # fmt: skip
     headings = [say("setting"), say("seeds"), say("epochs trained"), say("epoch kept"), say("ran out of patience")]
     return Table(say("Trained with patience (means over the seeds)"), headings, rows)

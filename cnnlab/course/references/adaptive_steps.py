@@ -1,4 +1,4 @@
-"""One step of RMSprop and of Adam, and the steps that known mistakes lead to.
+"""Take one step of RMSprop or of Adam, and the steps that known mistakes lead to.
 
 The rules are those of torch.optim, which the tests compare them with. Adam: Kingma and Ba, ICLR 2015, algorithm 1.
 """

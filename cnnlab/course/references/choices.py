@@ -1,4 +1,4 @@
-"""Choices between networks by their losses, and what known mistakes make of them."""
+"""Choose between networks by their losses: the right way, and with known mistakes."""
 
 from __future__ import annotations
 

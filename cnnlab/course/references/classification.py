@@ -1,4 +1,4 @@
-"""Share of right answers, loss, gradient and training step of a classifier; also with the mistakes of students."""
+"""Compute a classifier's share of right answers, loss, gradient and step: the right way, and with known mistakes."""
 
 from __future__ import annotations
 

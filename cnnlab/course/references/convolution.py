@@ -1,4 +1,4 @@
-"""Convolution of a single map, right, and with the mistakes of students."""
+"""Convolve a single map: the right way, and with known mistakes."""
 
 from __future__ import annotations
 

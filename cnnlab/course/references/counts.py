@@ -1,4 +1,4 @@
-"""Counts of answers, of right answers by class, and of parameters; and what known mistakes make of them."""
+"""Count answers, right answers by class, and parameters: the right way, and with known mistakes."""
 
 from __future__ import annotations
 

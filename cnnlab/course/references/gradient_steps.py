@@ -1,4 +1,4 @@
-"""One step of SGD, with and without momentum, and the steps that known mistakes lead to.
+"""Take one step of SGD, with or without momentum, and the steps that known mistakes lead to.
 
 The rules are those of torch.optim, which the tests compare them with.
 """

@@ -1,4 +1,4 @@
-"""A paired interval, right, and with the mistakes of students."""
+"""Compute a paired interval: the right way, and with known mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Occlusion by hand (Zeiler and Fergus 2014), and what known mistakes make of it."""
+"""Occlude an image by hand (Zeiler and Fergus 2014): the right way, and with known mistakes."""
 
 from __future__ import annotations
 

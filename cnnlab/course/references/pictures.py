@@ -1,4 +1,4 @@
-"""Groups of equal pictures, and weights of classes; and what known mistakes make of them."""
+"""Group equal pictures, and weight classes: the right way, and with known mistakes."""
 
 from __future__ import annotations
 

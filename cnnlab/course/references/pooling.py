@@ -1,4 +1,4 @@
-"""Pooling of a single map and the way back, right, and with the mistakes of students."""
+"""Pool a single map, and lead gradients back: the right way, and with known mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saliency maps from gradients by hand, and what known mistakes make of them.
+"""Make saliency maps from gradients by hand: the right way, and with known mistakes.
 
 Gradient: Simonyan et al. 2014. SmoothGrad: Smilkov et al. 2017.
 """

@@ -1,4 +1,4 @@
-"""What goes on inside a network: ReLU and its way back, dead units, a hook; and what known mistakes make of them."""
+"""Follow signals in a network (ReLU and its way back, dead units, a hook): the right way, and with known mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Early stopping, right, and with the mistakes of students."""
+"""Stop a training early: the right way, and with known mistakes."""
 
 from __future__ import annotations
 

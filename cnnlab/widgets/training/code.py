@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cnnlab.experiments.experiment import FIELDS, Experiment
+from cnnlab.experiments.code import call_in_code, seeds_in_code
+from cnnlab.experiments.experiment import Experiment, without_defaults
 
 
 def comparison_code(experiments: Iterable[Experiment], *, metric: str, against: str | None = None) -> str:
@@ -29,39 +30,22 @@ def comparison_code(experiments: Iterable[Experiment], *, metric: str, against: 
     ])
     compare_settings(runs)
     """
-    settings: list[tuple[dict, list[int]]] = []
+    settings: dict[tuple, dict[int, None]] = {}  # fields with their values → the seeds
     for experiment in experiments:
         fields = experiment.resolved()  # also what is left open, so that two settings differ in what they show
         seed = fields.pop("seed")
-        seeds = next((seeds for known, seeds in settings if known == fields), None)
-        if seeds is None:
-            settings.append((fields, [seed]))
-        elif seed not in seeds:
-            seeds.append(seed)
-    base = settings[0][0]
-    own = {name: value for name, value in base.items() if value != FIELDS[name].default}
+        settings.setdefault(tuple(fields.items()), {})[seed] = None
+    base = next(iter(settings))
     lines = [
         "from cnnlab import Experiment, compare_settings, grid, sweep",
         "",
-        f"base = Experiment({_arguments(own)})",
+        f"base = {call_in_code('Experiment', without_defaults(dict(base)))}",
         "runs = sweep([",
     ]
-    for fields, seeds in settings:
-        changes = {name: value for name, value in fields.items() if value != base[name]}
-        setting = f"base.replace({_arguments(changes)})" if changes else "base"
-        lines.append(f"    *grid({setting}, seed={_range(seeds)}),")
+    for setting, seeds in settings.items():
+        changes = {name: value for name, value in setting if value != dict(base)[name]}
+        start = call_in_code("base.replace", changes) if changes else "base"
+        lines.append(f"    *grid({start}, seed={seeds_in_code([*seeds])}),")
     options = "" if metric == "validation_accuracy" else f", metric={metric!r}"
     reference = "" if against is None else f".against({against!r})"
     return "\n".join([*lines, "])", f"compare_settings(runs{options}){reference}"])
-
-
-def _arguments(fields: dict) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in fields.items())
-
-
-def _range(seeds: list[int]) -> str:
-    """Return the seeds as a range if they follow each other, else as a list."""
-    first, end = seeds[0], seeds[0] + len(seeds)
-    if seeds != list(range(first, end)):
-        return str(seeds)
-    return f"range({first}, {end})" if first else f"range({end})"

@@ -15,7 +15,7 @@ from cnnlab.course.practice import all_exercises
 CLINIC = {name for name in all_exercises() if name.startswith("09-")}
 SEED = 8
 # Of a cell that is left out.
-IMPORTS = "from itertools import chain\n\nfrom cnnlab import treat\nfrom cnnlab.training.progress import in_steps"
+IMPORTS = "from itertools import chain\n\nfrom cnnlab import treat\nfrom cnnlab.progress_line import in_steps"
 
 
 def clinic(path, diagnoses, treatments):

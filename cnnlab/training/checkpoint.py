@@ -123,7 +123,8 @@ def fingerprint(model: nn.Module, data: Data) -> str:
     code = zlib.crc32(repr(model).encode())  # names every layer with its sizes, pooling, padding and dropout
     for split in (data.train, data.validation):
         for tensor in (split.images, split.labels):
-            code = zlib.crc32(tensor.detach().cpu().contiguous().numpy().data, code)
+            # As bytes, since NumPy has no bfloat16.
+            code = zlib.crc32(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data, code)
     return f"{code:08x}"
 
 

@@ -64,14 +64,15 @@ def dtype_of(model: nn.Module, default: torch.dtype = torch.float32) -> torch.dt
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put a network into eval mode for a `with` block; afterwards each layer is in the mode that it had before.
 
-    Raises ConfigError if another thread is training the network, which would then train in eval mode.
+    Raises ConfigError if another thread is training the network, which would then train in eval mode; and for a network
+    that has no eval mode.
     """
     check_not_in_training(model)
     layers = list(model.modules())
     modes = [(layer, layer.training) for layer in layers if hasattr(layer, "training")]  # torch.jit.freeze removes it
     try:
         if len(modes) == len(layers):
-            model.eval()
+            _put_into_eval_mode(model)
         else:
             for layer, _ in modes:
                 layer.training = False
@@ -79,6 +80,15 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for layer, mode in modes:
             layer.training = mode
+
+
+def _put_into_eval_mode(model: nn.Module) -> None:
+    try:
+        model.eval()
+    except NotImplementedError as error:  # its dropout is on or off for good, as it was when it was exported
+        raise ConfigError(
+            "a network of torch.export has no train and eval mode; give the network that it was made from"
+        ) from error
 
 
 # --- Compiled networks

@@ -63,7 +63,8 @@ def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Ten
     Raises
     ------
     ConfigError
-        If initial is of another architecture, or neither a network nor a state_dict; if another thread trains a network.
+        If initial is of another architecture, or neither a network nor a state_dict, or if another thread trains one of
+        the networks.
 
     >>> weight_distributions(model, initial=build_cnn(seed=0))["conv1"].change
     0.3

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -229,6 +230,37 @@ def test_an_animation_gives_its_first_picture():
 def test_bombs_are_refused_before_they_are_unpacked(file):
     with pytest.raises(TooManyPixels, match=r"has .* pixels"):
         read(file)
+
+
+def resized_header(file: bytes, width: int, height: int) -> bytes:
+    """Return a JPEG whose header says another size."""
+    place = file.index(b"\xff\xc0") + 5  # after the mark SOF0, a length and the depth
+    return file[:place] + struct.pack(">HH", height, width) + file[place + 4 :]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(12_000, 9_000), (16_320, 12_240)])
+def test_a_phones_picture_of_a_hundred_million_pixels_is_made_small_while_it_is_decoded(size):
+    width, height = size
+    photo = Image.new("L", size, 51)
+    photo.paste(204, (width // 2, 0, width, height))
+    file = as_file(photo, "JPEG", quality=50)
+    del photo
+    tracemalloc.start()
+    planes = read(file, size=28)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert planes[0, :, :13] == pytest.approx(np.full((28, 13), 0.2), abs=0.01)
+    assert planes[0, :, 15:] == pytest.approx(np.full((28, 13), 0.8), abs=0.01)
+    assert peak < width * height / 4  # bytes of arrays: a sixty-fourth of the pixels, each as decimal numbers twice
+    assert read(file, grey=False, longest=100).shape == (3, 75, 100)
+
+
+@pytest.mark.parametrize(("width", "size"), [(12_000, None), (12_000, 6_000), (30_000, 28), (60_000, 28)])
+def test_a_jpeg_that_stays_too_large_is_refused_before_it_is_decoded(width, size):
+    file = resized_header(as_file(np.zeros((16, 16), np.uint8), "JPEG"), width, 9_000)
+    with pytest.raises(TooManyPixels, match=rf"^has {width:,}×9,000 pixels, more than 89,478,485 in all$"):
+        read(file, size=size)
 
 
 def icon(kind: str, inner: bytes) -> bytes:

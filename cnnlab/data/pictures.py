@@ -72,7 +72,9 @@ def read_planes(picture: Image.Image, *, grey: bool, size: int | None = None, lo
         For a damaged file, for too many pixels, for decimal numbers outside 0–1. The message continues the file's name.
     """
     width, height = picture.size
-    if (target := size or longest) and width * height <= MOST_OF_A_JPEG:
+    # Of a progressive JPEG all numbers are held in memory before the first pixel is known.
+    most = MOST_PIXELS if "progressive" in picture.info else MOST_OF_A_JPEG
+    if (target := size or longest) and width * height <= most:
         with _in_words():
             picture.draft(None, (2 * target, 2 * target))  # a large JPEG is decoded at a half, a quarter or an eighth
     if picture.width * picture.height > MOST_PIXELS:

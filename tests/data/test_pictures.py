@@ -234,7 +234,8 @@ def test_bombs_are_refused_before_they_are_unpacked(file):
 
 def resized_header(file: bytes, width: int, height: int) -> bytes:
     """Return a JPEG whose header says another size."""
-    place = file.index(b"\xff\xc0") + 5  # after the mark SOF0, a length and the depth
+    mark = b"\xff\xc0" if b"\xff\xc0" in file else b"\xff\xc2"  # SOF0, or SOF2 of a progressive one
+    place = file.index(mark) + 5  # after the mark, a length and the depth
     return file[:place] + struct.pack(">HH", height, width) + file[place + 4 :]
 
 
@@ -256,9 +257,12 @@ def test_a_phones_picture_of_a_hundred_million_pixels_is_made_small_while_it_is_
     assert read(file, grey=False, longest=100).shape == (3, 75, 100)
 
 
-@pytest.mark.parametrize(("width", "size"), [(12_000, None), (12_000, 6_000), (30_000, 28), (60_000, 28)])
-def test_a_jpeg_that_stays_too_large_is_refused_before_it_is_decoded(width, size):
-    file = resized_header(as_file(np.zeros((16, 16), np.uint8), "JPEG"), width, 9_000)
+@pytest.mark.parametrize(
+    ("width", "size", "options"),
+    [(12_000, None, {}), (12_000, 6_000, {}), (30_000, 28, {}), (60_000, 28, {}), (12_000, 28, {"progressive": True})],
+)
+def test_a_jpeg_that_would_take_too_much_memory_is_refused_before_it_is_decoded(width, size, options):
+    file = resized_header(as_file(np.zeros((16, 16), np.uint8), "JPEG", **options), width, 9_000)
     with pytest.raises(TooManyPixels, match=rf"^has {width:,}×9,000 pixels, more than 89,478,485 in all$"):
         read(file, size=size)
 

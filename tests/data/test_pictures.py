@@ -1,7 +1,9 @@
 """The reader of pictures: each depth and mode, compared with numbers worked out by hand."""
 
 import io
+import random
 import struct
+import time
 import tracemalloc
 import zlib
 
@@ -9,8 +11,11 @@ import numpy as np
 import PIL
 import pytest
 from PIL import Image, ImageFile
+from places import PATIENCE, REPOSITORY
+from scripts import load_script
 
 from cnnlab.data import pictures
+from cnnlab.data.picture_folder import picture_format
 from cnnlab.data.pictures import TooManyPixels, has_more_pictures, open_picture, read_planes
 from cnnlab.errors import DataError
 
@@ -329,6 +334,34 @@ def test_no_damaged_file_ends_in_another_exception(kind):
         assert 0 <= planes.min() <= planes.max() <= 1
     assert refused > 0
     assert (count_read == 0) is (kind in ("PNG", "ICO"))  # their checksums show any damage
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [*pictures.COMMON, *pictures.BY_SUFFIX])
+def test_hundreds_of_damaged_files_of_a_format_are_read_or_refused(kind):
+    attack = load_script(REPOSITORY / "benchmarks" / "attacks" / "pictures.py")
+    draw, formats = random.Random(0), (*pictures.COMMON, kind)
+    sound = [file for name, file in attack.good_pictures().items() if picture_format(name) == kind]
+    if kind not in Image.SAVE:
+        pytest.skip(f"this Pillow does not write {kind}")
+    damaged = [
+        damage(file, draw)
+        for file in sound
+        for damage in attack.DAMAGES
+        for _ in range(-(-300 // len(sound) // len(attack.DAMAGES)) + 1)
+    ]
+    assert len(damaged) >= 300
+    for file in damaged:
+        begun = time.monotonic()
+        try:
+            picture = open_picture(file, formats)
+            has_more_pictures(picture)
+            planes = read_planes(picture, grey=False, size=4)
+        except DataError:
+            planes = np.zeros((3, 4, 4))
+        assert planes.shape == (3, 4, 4)
+        assert 0 <= planes.min() <= planes.max() <= 1  # not true for NaN
+        assert time.monotonic() - begun < PATIENCE
 
 
 @pytest.mark.parametrize("chunk", [b"zTXt", b"iCCP"])

@@ -52,6 +52,7 @@ SPLITS = {
 }
 NO_FILE = " (no file)"  # stands after the name of a broken link
 MOST_NAMED = 10  # files in one message
+MOST_FILES = 1_000_000  # that are walked through; a whole disk has more
 
 
 class PictureFolder(NamedTuple):
@@ -91,7 +92,7 @@ class PictureFolder(NamedTuple):
 def find_pictures(folder: str | os.PathLike) -> PictureFolder:
     """Return the classes and the pictures in a folder, without decoding one.
 
-    A picture counts by its suffix, in small or capital letters; where there is none, or one that nobody knows (as in
+    A picture counts by its suffix, in small or capital letters; where there is none, or the rest of an address (as in
     "cat.jpg?size=large"), by its first bytes. It may lie deeper in the folder of its class. Links to
     folders are followed. Hidden and system folders and files are ignored.
 
@@ -109,12 +110,16 @@ def find_pictures(folder: str | os.PathLike) -> PictureFolder:
     pictures_of: dict[str, list[str]] = {}
     loose, left_out = [], []
     folders, files = _list(root)
+    count = len(files)
     for name in files:
         (loose if _is_loaded(root, name) else left_out).append(name)
     for name in folders:
         pictures_of[name] = []
         for path in _walk(root / name, name, (os.path.realpath(root),)):
             (pictures_of[name] if _is_loaded(root, path) else left_out).append(path)
+            count += 1
+            if count > MOST_FILES:
+                raise DataError(f"{readable(str(root))} holds more than {MOST_FILES:,} files; give {WANTED}")
     empty = [f"{name} (a folder without a picture)" for name, paths in pictures_of.items() if not paths]
     pictures_of = {name: paths for name, paths in pictures_of.items() if paths}
     _check_level(root, pictures_of, loose)
@@ -141,7 +146,7 @@ def _is_loaded(root: Path, path: str) -> bool:
     """Return whether a file below root is a picture that we read: by its suffix, or else by its first bytes."""
     if picture_format(path):
         return True
-    if _is_picture(path) or mimetypes.guess_type(path)[0] or _suffix(path) in Image.registered_extensions():
+    if (_suffix(path) and "?" not in _suffix(path)) or path.endswith("~"):  # backups (0.png.bak, 0~) would be copies
         return False
     try:
         with open(root / path, "rb") as file:
@@ -292,7 +297,9 @@ def _are_classes(folder: Path) -> bool:
 
 
 def _check_names(root: Path, classes: tuple[str, ...]) -> None:
-    """Raise DataError for two classes whose names differ in nothing but capital letters: one class, most likely."""
+    """Raise DataError for a blank name, and for two that differ in capital letters alone: most likely one class."""
+    if any(not name.strip() for name in classes):
+        raise DataError(f"{readable(str(root))} holds a folder whose name is blank; rename it")
     first: dict[str, str] = {}
     for name in classes:
         other = first.setdefault(portable(name).casefold(), name)

@@ -263,38 +263,17 @@ def test_every_changed_digit_of_the_header_is_refused_and_the_model_untouched(da
     quiet(small(dropout=0.4), data, epochs=3, checkpoint=path)
 
 
-def old_checkpoint(sound, path, **changed):
-    """Write the checkpoint as the version before did: a checksum of the tensors alone."""
+def test_a_checkpoint_whose_header_has_no_checksum_is_refused(data, tmp_path, sound):
+    """The format before had one of the tensors alone: a changed digit of the history went unseen."""
+    path = tmp_path / "run"
     path.write_bytes(sound)
     tensors, metadata = read_tensors(path)
     del metadata[DIGEST]
-    metadata |= {"format": "cnnlab checkpoint 2", OLD_DIGEST: _digest(tensors)} | changed
+    metadata |= {"format": "cnnlab checkpoint 2", OLD_DIGEST: _digest(tensors)}
     path.write_bytes(safetensors.torch.save(tensors, metadata))
-    return metadata
-
-
-def test_a_checkpoint_of_an_earlier_version_is_continued_and_then_has_a_checksum(data, tmp_path, sound):
-    path = tmp_path / "run"
-    old_checkpoint(sound, path)
-    history = quiet(small(dropout=0.4, seed=5), data, epochs=4, checkpoint=path)
-    assert history["train_loss"] == quiet(small(dropout=0.4), data, epochs=4)["train_loss"]
-    assert DIGEST in read_tensors(path)[1]
-
-
-def test_a_damaged_header_of_an_earlier_version_is_refused_in_words(data, tmp_path, sound):
-    path = tmp_path / "run"
-    metadata = old_checkpoint(sound, path)
-    history = metadata["history"]
-    for changed in (
-        {"history": history[:-1]}, {"history": "[]"}, {"history": "{}"}, {"history": "[" * 10**5},
-        {"history": history.replace('"epoch"', '"epocH"')}, {"history": history.replace("[1, 2]", "[1, 3]")},
-        {"history": history.replace('"best_epoch": ', '"best_epoch": 7')}, {"groups": "[]"}, {"groups": "{"},
-        {"groups": metadata["groups"].replace('"lr"', '"lR"')}, {"fingerprint": "0" * 8},
-        {"format": "cnnlab checkpoint 3"},
-    ):  # fmt: skip
-        assert next(iter(changed.values())) != metadata[next(iter(changed))]
-        old_checkpoint(sound, path, **changed)
-        assert "; delete" in untouched(path, data)
+    assert untouched(path, data).endswith(
+        f"is no checkpoint of this version of cnnlab; delete {path} or give another path"
+    )
 
 
 def test_a_checkpoint_can_be_no_folder_device_or_nothing_and_is_checked_first(data, tmp_path, monkeypatch):

@@ -35,7 +35,7 @@ class Split:
     images : Tensor
         float32 (N, C, H, W), normalized: (pixels − mean) / std.
     labels : Tensor
-        int64 (N,), from 0.
+        int64 (N,), from 0; other whole numbers become int64.
     classes : tuple of str
         Label i is classes[i]; each label has a name.
     mean, std : Tensor
@@ -63,6 +63,10 @@ class Split:
             if not is_float_tensor(value) or not spreads_to(value, wanted):
                 got = describe_tensor(value)
                 raise ConfigError(f"{name} must be float (C, 1, 1) for {wanted[0]} channels, got {got}")
+            if not value.isfinite().all() or (name == "std" and not (value > 0).all()):
+                limits = "finite and above 0" if name == "std" else "finite"
+                raise ConfigError(f"{name} must be {limits}, got {shown(value.flatten().tolist())}")
+        object.__setattr__(self, "labels", self.labels.long())  # losses take no other whole numbers
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -113,6 +113,27 @@ def test_splits_that_do_not_belong_together_are_refused(other, words):
             Data("mine", *splits)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.uint16, torch.int32])
+def test_labels_of_a_split_made_by_hand_are_int64(dtype):
+    ones = torch.ones(1, 1, 1)
+    split = Split(torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 1]).to(dtype), ("cat", "dog"), ones, ones)
+    assert (split.labels.dtype, split.labels.tolist()) == (torch.int64, [0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("statistics", "words"),
+    [
+        ({"mean": float("nan")}, r"^mean must be finite, got \[nan\]$"),
+        ({"std": 0}, r"^std must be finite and above 0, got \[0\.0\]$"),
+        ({"std": -1}, r"^std must be finite and above 0, got \[-1\.0\]$"),
+        ({"std": float("inf")}, r"^std must be finite and above 0, got \[inf\]$"),
+    ],
+)
+def test_a_mean_or_std_that_nothing_can_have_is_refused(statistics, words):
+    with pytest.raises(ConfigError, match=words):
+        split_of(torch.rand(4, 1, 8, 8), **statistics)
+
+
 def test_one_number_is_the_mean_of_all_channels():
     ones, images = torch.ones(3, 1, 1), torch.rand(4, 3, 8, 8)
     one_each, one = split_of(images), Split(images, torch.tensor([0, 1, 0, 1]), ["cat", "dog"], ones[:1] / 2, ones / 4)

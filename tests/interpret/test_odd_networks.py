@@ -163,3 +163,28 @@ def test_an_exported_network_is_refused_in_words_and_its_neighbours_keep_their_m
             LOOKS[look](model)
     assert model.training
     assert model[0].training
+
+
+class Mixes(nn.Module):
+    """Changes the logits of a batch, of which one image alone shows nothing."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.conv2, self.change = nn.Conv2d(3, 5, 3), change
+
+    def forward(self, images):
+        return self.change(self.conv2(images).mean((2, 3)))
+
+
+@pytest.mark.parametrize("look", ["predict", "evaluate", "saliency", "Grad-CAM", "gradient_flow", "fit"])
+@pytest.mark.parametrize("change", [lambda logits: logits[::2], lambda logits: logits.mean(0, keepdim=True)])
+def test_a_network_that_mixes_images_is_refused(look, change):
+    with pytest.raises(ConfigError, match=r"the model makes \d+ rows? of logits from \d+ images; look for what mixes"):
+        LOOKS[look](Mixes(change))
+
+
+@pytest.mark.parametrize("look", ["predict", "evaluate", "saliency", "fit"])
+@pytest.mark.parametrize("change", [lambda logits: logits.to_sparse(), lambda logits: logits.to("meta")])
+def test_logits_without_a_value_at_each_place_are_refused(look, change):
+    with pytest.raises(ConfigError, match=r"the model's output must be logits \(N, classes\)"):
+        LOOKS[look](Mixes(change))

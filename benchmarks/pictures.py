@@ -115,7 +115,8 @@ def main() -> None:
                 target = target if case.count == 2_000 else "–"
                 print(
                     f"| {case.count:,} | {'' if grey else '3×'}{case} | {first['seconds']:.2f} "
-                    f"| {second['seconds']:.2f} | {target} | {kept:,.1f} | {peaks[0]:,.0f} | {peaks[1]:,.0f} | {share} |",
+                    f"| {second['seconds']:.2f} | {target} | {kept:,.1f} "
+                    f"| {peaks[0]:,.0f} | {peaks[1]:,.0f} | {share} |",
                     flush=True,
                 )
 

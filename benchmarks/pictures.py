@@ -98,8 +98,11 @@ def main() -> None:
         folder, side, grey = options.load
         print(json.dumps(load(folder, int(side), grey == "1")))
         return
-    print("| pictures | size | first loading (s) | second (s) | kept (MB) | peak (MB), first | second | peak / kept |")
-    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print(
+        "| pictures | size | first loading (s) | second (s) | second: target | kept (MB) | peak (MB), first | second "
+        "| peak / kept |"
+    )
+    print("| ---: | --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |")
     for case in SMALL if options.quick else ALL:
         with tempfile.TemporaryDirectory() as folder:
             make_pictures(Path(folder) / "pictures", case)
@@ -108,9 +111,12 @@ def main() -> None:
                     first, second = (measure(Path(folder) / "pictures", case.side, grey, cache) for _ in range(2))
                 kept, peaks = first["kept"] / 1e6, [each["peak"] / 1e6 for each in (first, second)]
                 share = f"{max(peaks) / kept:.2f}" if kept > 100 else "–"  # below that the imports count more
+                target = "under 1 s: reached" if second["seconds"] < 1 else "under 1 s: missed"
+                target = target if case.count == 2_000 else "–"
                 print(
                     f"| {case.count:,} | {'' if grey else '3×'}{case} | {first['seconds']:.2f} "
-                    f"| {second['seconds']:.2f} | {kept:,.1f} | {peaks[0]:,.0f} | {peaks[1]:,.0f} | {share} |",
+                    f"| {second['seconds']:.2f} | {target} | {kept:,.1f} "
+                    f"| {peaks[0]:,.0f} | {peaks[1]:,.0f} | {share} |",
                     flush=True,
                 )
 

@@ -51,7 +51,7 @@ def all_exercises() -> dict[str, Exercise]:
 def find_exercise(name: object) -> Exercise:
     """Return the exercise with this name; raise ConfigError with the nearest right name if there is none."""
     every = all_exercises()
-    notebook = str(name).partition("-")[0]
+    notebook = name.partition("-")[0] if isinstance(name, str) else ""
     check_choice("exercise", name, [other for other in every if other.startswith(f"{notebook}-")] or every)
     return every[str(name)]
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import operator
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_images, check_labels, check_whole, describe_tensor, is_float_tensor
+from cnnlab.checks import check_images, check_labels, check_whole, describe_tensor, is_float_tensor, shown
 from cnnlab.data.splitting import mean_std, mean_std_of_sums, normalize, split_sizes, stratified, test_size
 from cnnlab.data.tensor_checks import (
     check_class_names,
@@ -34,7 +35,7 @@ class Split:
     images : Tensor
         float32 (N, C, H, W), normalized: (pixels − mean) / std.
     labels : Tensor
-        int64 (N,), from 0.
+        int64 (N,), from 0; other whole numbers become int64.
     classes : tuple of str
         Label i is classes[i]; each label has a name.
     mean, std : Tensor
@@ -62,13 +63,16 @@ class Split:
             if not is_float_tensor(value) or not spreads_to(value, wanted):
                 got = describe_tensor(value)
                 raise ConfigError(f"{name} must be float (C, 1, 1) for {wanted[0]} channels, got {got}")
+            if not value.isfinite().all() or (name == "std" and not (value > 0).all()):
+                limits = "finite and above 0" if name == "std" else "finite"
+                raise ConfigError(f"{name} must be {limits}, got {shown(value.flatten().tolist())}")
+        object.__setattr__(self, "labels", self.labels.long())  # losses take no other whole numbers
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: int | slice | Tensor) -> Split:
-        # One image stays a batch of one.
-        chosen = [operator.index(index)] if not isinstance(index, slice) and np.ndim(index) == 0 else index
+    def __getitem__(self, index: int | slice | Sequence[int] | np.ndarray | Tensor) -> Split:
+        chosen = _places(index, len(self), self.classes)
         return replace(self, images=self.images[chosen], labels=self.labels[chosen])
 
     @property
@@ -80,12 +84,41 @@ class Split:
         return f"Split({len(self):,} images of {'×'.join(map(str, self.images.shape[1:]))})"
 
 
+def _places(index: object, count: int, classes: tuple[str, ...]) -> slice | np.ndarray:
+    """Return an index of a Split of `count` images as torch takes it; one image stays a batch of one.
+
+    Raises ConfigError unless it is a whole number, a slice, a list of whole numbers, or a mask with a value for each.
+    """
+    try:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(count)
+            # torch knows no steps backwards, and none larger than 64 bits
+            return slice(start, stop, min(step, count + 1)) if step > 0 else np.arange(start, stop, step)
+        places = np.asarray(index.cpu() if isinstance(index, Tensor) else index)
+    except (TypeError, ValueError, RuntimeError):
+        places = np.empty((), object)
+    if places.ndim == 1 and places.dtype == bool and len(places) == count:
+        return places
+    if places.ndim < 2 and (places.dtype.kind in "iu" or places.shape == (0,)):
+        return places.reshape(-1).astype(np.int64)
+    name = index if isinstance(index, str) and index in classes else next(iter(classes), "cat")
+    raise ConfigError(
+        f"a Split has a place for each of its {count:,} images, a slice, a list of places or a mask, got "
+        f"{shown(index)}; the images of a class are split[split.labels == split.classes.index({name!r})]"
+    )
+
+
 @dataclass(repr=False, eq=False)
 class Data:
     """A data set in three splits: train and validation are open, the test split comes from `open_test()` alone.
 
     All three are normalized with the mean and the standard deviation of the training split. `load_data`, `load_images`
     and `Data.from_tensors` make it.
+
+    Raises
+    ------
+    ConfigError
+        For splits made by hand whose images have unlike shapes, or whose classes, mean or std are not the same.
 
     >>> data = load_data("mnist", train=2000, validation=1000)
     >>> data.train
@@ -100,6 +133,8 @@ class Data:
 
     def __post_init__(self) -> None:
         check_arguments(Data, vars(self), test_openings=0)
+        for name, split in (("validation", self.validation), ("test", self._test)):
+            _check_alike(name, split, self.train)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -176,6 +211,31 @@ class Data:
             raise ConfigError(f"labels go up to {int(labels.max())}, but classes has {len(classes)} names: {classes!r}")
         pixels = images.detach().float().cpu()
         return split_up(name, pixels, labels, classes, train=train, validation=validation, test=test, seed=seed)
+
+
+def _check_alike(name: str, split: Split, train: Split) -> None:
+    """Raise ConfigError unless a split has images, classes and normalization of the same kind as the training split."""
+    own, wanted = ("×".join(map(str, each.images.shape[1:])) for each in (split, train))
+    if own != wanted:
+        raise ConfigError(f"{name} has images of {own}, and train of {wanted}; give all splits images of one shape")
+    if name == "validation" and split.images.dtype != train.images.dtype:  # `fit` sees both
+        own, wanted = (str(each.images.dtype).removeprefix("torch.") for each in (split, train))
+        raise ConfigError(f"{name} has images of {own}, and train of {wanted}; write images.to(torch.{wanted})")
+    if tuple(split.classes) != tuple(train.classes):
+        raise ConfigError(
+            f"{name} has the classes {shown(split.classes)}, and train {shown(train.classes)}; give all splits the "
+            "same names in the same order, and labels that count by it"
+        )
+    for field_name in ("mean", "std"):
+        own, wanted = (
+            getattr(each, field_name).detach().cpu().double().expand(each.images.shape[1], 1, 1).flatten()
+            for each in (split, train)
+        )
+        if not torch.allclose(own, wanted, equal_nan=True):
+            raise ConfigError(
+                f"{name} has {field_name}={shown(own.tolist())}, and train {shown(wanted.tolist())}; normalize all "
+                "splits with the mean and std of train, as Data.from_tensors does"
+            )
 
 
 def split_up(  # noqa: PLR0913 (as `assemble`)

@@ -25,6 +25,10 @@ from cnnlab.torch_state import usual_torch_state
 DATASETS = ("mnist", "patterns", *downloads.DOWNLOADS)
 
 
+class LeftOutWarning(UserWarning):
+    """Warns of pictures in a folder that can't be loaded."""
+
+
 @usual_torch_state
 def load_data(
     name: str = "mnist",
@@ -146,26 +150,32 @@ def load_folder(  # noqa: PLR0913 (what is loaded, and how it is split)
     for name, value in {"grey": grey, "balanced": balanced}.items():
         if not isinstance(value, bool):
             raise ConfigError(f"{name} must be True or False, got {shown(value)}")
-    found = find_pictures(folder)
-    _check_memory(found, size, grey, balanced, train, validation, test)
-    pixels, sums, more = load_pixels(found, size=size, grey=grey, fingerprint=fingerprint)
-    if lost := found.pictures_left_out:
-        warnings.warn(
-            f"{readable(str(folder))}: left out {_count(len(lost), 'picture')} of a kind that can't be loaded: "
-            f"{list_some(lost)}; save them as PNG or JPEG",
-            stacklevel=4,
-        )
+    pictures = find_pictures(folder)
+    _check_memory(pictures, size, grey, balanced, train, validation, test)
+    pixels, sums, more = load_pixels(pictures, size=size, grey=grey, fingerprint=fingerprint)
+    if words := left_out_in_words(pictures):
+        warnings.warn(words, LeftOutWarning, stacklevel=4)
     data = split_up(
-        found.name, torch.from_numpy(pixels), torch.tensor(found.labels), found.classes,
+        pictures.name, torch.from_numpy(pixels), torch.tensor(pictures.labels), pictures.classes,
         train=train, validation=validation, test=test, seed=seed, sums=sums,
     )  # fmt: skip
     if balanced:
         data = balance_classes(data, seed=seed)
-    return data, _in_one_line(found, more, data.input_shape)
+    return data, _in_one_line(pictures, more, data.input_shape)
+
+
+def left_out_in_words(pictures: PictureFolder) -> str:
+    """Return a sentence that counts and names the pictures of a folder that can't be loaded; "" if there are none."""
+    if not (names := pictures.pictures_left_out):
+        return ""
+    return (
+        f"{readable(str(pictures.root))}: left out {_count(len(names), 'picture')} of a kind that can't be loaded: "
+        f"{list_some(names)}; save them as PNG or JPEG"
+    )
 
 
 def count_images(folder: str | os.PathLike) -> int:
-    """Return how many pictures `load_images` would load from the folder, without opening one.
+    """Return how many pictures `load_images` would load from the folder, without decoding one.
 
     Raises DataError, with the folder to give, for a folder that does not hold a folder for each class.
 
@@ -176,7 +186,7 @@ def count_images(folder: str | os.PathLike) -> int:
 
 
 def _check_memory(
-    found: PictureFolder,
+    pictures: PictureFolder,
     size: int,
     grey: bool,
     balanced: bool,
@@ -189,12 +199,12 @@ def _check_memory(
     All pictures take a byte for each number, and those in the splits another four. Of balanced classes each is as large
     as the largest, besides the training split itself.
     """
-    count, locked = len(found.files), test_size(len(found.files), test)
-    for_train, for_validation = split_sizes(found.name, count - locked, train, validation)
+    count, locked = len(pictures.files), test_size(len(pictures.files), test)
+    for_train, for_validation = split_sizes(pictures.name, count - locked, train, validation)
     kept = for_train + for_validation + locked
     if balanced:
-        largest = max(Counter(found.labels).values())
-        kept += for_train * largest * len(found.classes) // count
+        largest = max(Counter(pictures.labels).values())
+        kept += for_train * largest * len(pictures.classes) // count
     numbers = (1 if grey else 3) * size**2
     needed, free = numbers * (count + 4 * kept), free_memory()
     free = UNKNOWN_FREE if free is None else free
@@ -208,19 +218,20 @@ def _check_memory(
     )
 
 
-def _in_one_line(found: PictureFolder, more: np.ndarray, shape: tuple[int, int, int]) -> str:
+def _in_one_line(pictures: PictureFolder, more: np.ndarray, shape: tuple[int, int, int]) -> str:
     """Describe in one line what was loaded, and what was left out."""
-    counts = Counter(found.labels)
-    named = ", ".join(f"{name} {counts[label]:,}" for label, name in enumerate(found.classes[:10]))
-    rest = f" and {len(found.classes) - 10:,} more" if len(found.classes) > 10 else ""
+    counts = Counter(pictures.labels)
+    classes = pictures.classes
+    named = ", ".join(f"{name} {counts[label]:,}" for label, name in enumerate(classes[:10]))
+    rest = f" and {len(classes) - 10:,} more" if len(classes) > 10 else ""
     parts = [
-        f"{found.name}: {_count(len(found.files), 'picture')} of {len(found.classes):,} classes ({named}{rest}), "
+        f"{pictures.name}: {_count(len(pictures.files), 'picture')} of {len(classes):,} classes ({named}{rest}), "
         f"each made {'×'.join(map(str, shape))}"
     ]
     if count := int(more.sum()):
         parts.append(f"of {_count(count, 'file')} with several pictures only the first")
-    if found.left_out:
-        parts.append(f"left out {list_some(found.left_out)}")
+    if pictures.left_out:
+        parts.append(f"left out {list_some(pictures.left_out)}")
     return " ".join("; ".join(parts).split())  # the name of a folder may hold a line break
 
 

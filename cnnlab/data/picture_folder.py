@@ -28,7 +28,13 @@ SYSTEM = {
 }  # fmt: skip
 # Suffixes of pictures that Pillow does not read and that the module mimetypes may not know.
 OTHER_PICTURES = {".heic", ".heif", ".hif", ".jxl", ".svg", ".eps", ".psd", ".xcf", ".raw", ".dng", ".cr2", ".cr3",
-                  ".nef", ".arw", ".orf", ".rw2", ".raf"}  # fmt: skip
+                  ".nef", ".nrw", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".rwl", ".3fr", ".iiq", ".kdc",
+                  ".dcr", ".erf", ".mrw", ".x3f"}  # fmt: skip
+# The first bytes of the pictures that can be known by them: PNG, JPEG, GIF, WebP, TIFF, BMP, JPEG 2000 and AVIF.
+FIRST_BYTES = re.compile(
+    rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF.{4}WEBP|II\*\0|MM\0\*|BM.{4}\0{4}|\0\0\0\x0cjP  |.{4}ftypavif",
+    re.DOTALL,
+)
 # Words in the names of folders that are splits, in English and Indonesian.
 SPLITS = {
     "train",
@@ -46,6 +52,7 @@ SPLITS = {
 }
 NO_FILE = " (no file)"  # stands after the name of a broken link
 MOST_NAMED = 10  # files in one message
+MOST_FILES = 1_000_000  # that are walked through; a whole disk has more
 
 
 class PictureFolder(NamedTuple):
@@ -83,9 +90,10 @@ class PictureFolder(NamedTuple):
 
 
 def find_pictures(folder: str | os.PathLike) -> PictureFolder:
-    """Return the classes and the pictures in a folder, without opening one.
+    """Return the classes and the pictures in a folder, without decoding one.
 
-    A picture counts by its suffix, in small or capital letters. It may lie deeper in the folder of its class. Links to
+    A picture counts by its suffix, in small or capital letters; where there is none, or the rest of an address (as in
+    "cat.jpg?size=large"), by its first bytes. It may lie deeper in the folder of its class. Links to
     folders are followed. Hidden and system folders and files are ignored.
 
     Raises
@@ -99,20 +107,24 @@ def find_pictures(folder: str | os.PathLike) -> PictureFolder:
     ('cat', 'dog')
     """
     root = _existing(folder)
-    found: dict[str, list[str]] = {}
+    pictures_of: dict[str, list[str]] = {}
     loose, left_out = [], []
     folders, files = _list(root)
+    count = len(files)
     for name in files:
-        (loose if picture_format(name) else left_out).append(name)
+        (loose if _is_loaded(root, name) else left_out).append(name)
     for name in folders:
-        found[name] = []
+        pictures_of[name] = []
         for path in _walk(root / name, name, (os.path.realpath(root),)):
-            (found[name] if picture_format(path) else left_out).append(path)
-    empty = [f"{name} (a folder without a picture)" for name, paths in found.items() if not paths]
-    found = {name: paths for name, paths in found.items() if paths}
-    _check_level(root, found, loose)
-    names = sorted(found, key=portable)
-    pictures = [(path, label) for label, name in enumerate(names) for path in sorted(found[name], key=portable)]
+            (pictures_of[name] if _is_loaded(root, path) else left_out).append(path)
+            count += 1
+            if count > MOST_FILES:
+                raise DataError(f"{readable(str(root))} holds more than {MOST_FILES:,} files; give {WANTED}")
+    empty = [f"{name} (a folder without a picture)" for name, paths in pictures_of.items() if not paths]
+    pictures_of = {name: paths for name, paths in pictures_of.items() if paths}
+    _check_level(root, pictures_of, loose)
+    names = sorted(pictures_of, key=portable)
+    pictures = [(path, label) for label, name in enumerate(names) for path in sorted(pictures_of[name], key=portable)]
     classes = tuple(readable(name) for name in names)
     _check_names(root, classes)
     paths, labels = zip(*pictures, strict=True)
@@ -125,15 +137,32 @@ def picture_format(path: str) -> str | None:
     >>> picture_format("cat/IMG_1.JPEG")
     'JPEG'
     """
-    kind = Image.registered_extensions().get(PurePosixPath(path).suffix.lower())
+    kind = Image.registered_extensions().get(_suffix(path))
     kind = "JPEG" if kind == "MPO" else kind  # what some phones call their JPEG
     return kind if kind in Image.OPEN and kind in (*COMMON, *BY_SUFFIX) else None
+
+
+def _is_loaded(root: Path, path: str) -> bool:
+    """Return whether a file below root is a picture that we read: by its suffix, or else by its first bytes."""
+    if picture_format(path):
+        return True
+    if (_suffix(path) and "?" not in _suffix(path)) or path.endswith("~"):  # backups (0.png.bak, 0~) would be copies
+        return False
+    try:
+        with open(root / path, "rb") as file:
+            return FIRST_BYTES.match(file.read(16)) is not None
+    except OSError:  # a broken link, or a file that is shut
+        return False
 
 
 def _is_picture(path: str) -> bool:
     """Return whether a path is a picture's by its suffix, also where we can't read it."""
     kind = mimetypes.guess_type(path.removesuffix(NO_FILE))[0] or ""
-    return kind.startswith("image/") or PurePosixPath(path).suffix.lower() in OTHER_PICTURES
+    return kind.startswith("image/") or _suffix(path) in OTHER_PICTURES
+
+
+def _suffix(path: str) -> str:
+    return PurePosixPath(path).suffix.lower()
 
 
 def readable(name: str) -> str:
@@ -209,24 +238,24 @@ def _walk(folder: Path, path: str, above: tuple[str, ...]) -> Iterator[str]:
         yield from _walk(folder / name, f"{path}/{name}", (*above, here))
 
 
-def _check_level(root: Path, found: dict[str, list[str]], loose: list[str]) -> None:
+def _check_level(root: Path, pictures_of: dict[str, list[str]], loose: list[str]) -> None:
     """Raise DataError, with the folder to give, unless each of at least two classes has pictures of its own.
 
-    found: name of a class folder → paths of its pictures. loose: pictures directly in root.
+    pictures_of: name of a class folder → paths of its pictures. loose: pictures directly in root.
     """
-    nested = [name for name, paths in found.items() if all(path.count("/") > 1 for path in paths)]
+    nested = [name for name, paths in pictures_of.items() if all(path.count("/") > 1 for path in paths)]
     if nested:
-        better = _deeper(root, [path for paths in found.values() for path in paths])
+        better = _deeper(root, [path for paths in pictures_of.values() for path in paths])
         remedy = f"give {readable(str(better))}" if better else "put the pictures of a class into one folder"
         raise DataError(f"{readable(str(root))} must hold a folder for each class, with pictures in it, but "
                         f"{list_some(sorted(nested))} hold only folders; {remedy}")  # fmt: skip
-    if splits := _splits(found):
+    if splits := _splits(pictures_of):
         raise DataError(f"the folders in {readable(str(root))}, {list_some(splits)}, are splits, not classes; "
                         f"put the pictures of all splits into one folder for each class")  # fmt: skip
-    if len(found) > 1:
+    if len(pictures_of) > 1:
         return
-    if found and not loose:
-        has = f"holds one class only, {readable(next(iter(found)))}; make a folder for each class to tell apart"
+    if pictures_of and not loose:
+        has = f"holds one class only, {readable(next(iter(pictures_of)))}; make a folder for each class to tell apart"
     elif loose:
         has = f"must hold a folder for each class, with pictures in it, but holds {len(loose):,} pictures itself; "
         above = root.resolve().parent
@@ -261,13 +290,16 @@ def _deeper(root: Path, paths: list[str]) -> Path | None:
 def _are_classes(folder: Path) -> bool:
     """Return whether two folders in this one have pictures directly in them, so that they look like classes."""
     try:
-        return sum(any(map(picture_format, _list(folder / name)[1])) for name in _list(folder)[0]) > 1
+        classes = [folder / name for name in _list(folder)[0]]
+        return sum(any(_is_loaded(place, name) for name in _list(place)[1]) for place in classes) > 1
     except DataError:
         return False
 
 
 def _check_names(root: Path, classes: tuple[str, ...]) -> None:
-    """Raise DataError for two classes whose names differ in nothing but capital letters: one class, most likely."""
+    """Raise DataError for a blank name, and for two that differ in capital letters alone: most likely one class."""
+    if any(not name.strip() for name in classes):
+        raise DataError(f"{readable(str(root))} holds a folder whose name is blank; rename it")
     first: dict[str, str] = {}
     for name in classes:
         other = first.setdefault(portable(name).casefold(), name)

@@ -23,9 +23,11 @@ COMMON = ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF"
 # These have few bytes that mark them: such a file must have the right suffix, or anything would be a picture.
 BY_SUFFIX = ("TGA", "PCX", "DIB", "SGI", "ICNS")
 PILLOWS_LIMIT = 89_478_485  # pixels, a quarter of a GB as RGB: Pillow warns above that where nobody has set another
-MOST_PIXELS = PILLOWS_LIMIT  # most phones' pictures have 12 to 50 million
+MOST_PIXELS = PILLOWS_LIMIT  # that are decoded
+MOST_OF_A_JPEG = 210_000_000  # pixels in its file: a phone's camera has up to 200 million, and less are decoded
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601, as Pillow's "L"
 TIFF_BITS, TIFF_WHITE_IS_ZERO, TIFF_SAMPLES = 258, 262, 339  # tags of TIFF 6.0
+JPEG = b"\xff\xd8\xff"  # begins a JPEG, of which only the header is read when it is opened
 ICON = b"\0\0\1\0"  # begins an ICO, whose picture Pillow unpacks when it opens the file
 UNREADABLE = "can't be read as a picture"
 
@@ -43,7 +45,10 @@ def open_picture(file: bytes, formats: tuple[str, ...] = COMMON) -> Image.Image:
     (640, 480)
     """
     Image.init()
-    with _in_words(bombs="error" if file.startswith(ICON) else "ignore"):  # `read_planes` checks the size of the others
+    # `read_planes` checks the size of all but icons.
+    with _in_words(bombs="error" if file.startswith(ICON) else "ignore"):
+        if file.startswith(JPEG):
+            Image.MAX_IMAGE_PIXELS = None  # also of one with more than twice the limit, which is an error to Pillow
         return Image.open(io.BytesIO(file), formats=[name for name in formats if name in Image.OPEN])
 
 
@@ -66,11 +71,15 @@ def read_planes(picture: Image.Image, *, grey: bool, size: int | None = None, lo
     DataError
         For a damaged file, for too many pixels, for decimal numbers outside 0–1. The message continues the file's name.
     """
-    if picture.width * picture.height > MOST_PIXELS:
-        raise TooManyPixels(f"has {picture.width:,}×{picture.height:,} pixels, more than {MOST_PIXELS:,} in all")
-    with _in_words():
-        if target := size or longest:
+    width, height = picture.size
+    # Of a progressive JPEG all numbers are held in memory before the first pixel is known.
+    most = MOST_PIXELS if "progressive" in picture.info else MOST_OF_A_JPEG
+    if (target := size or longest) and width * height <= most:
+        with _in_words():
             picture.draft(None, (2 * target, 2 * target))  # a large JPEG is decoded at a half, a quarter or an eighth
+    if picture.width * picture.height > MOST_PIXELS:
+        raise TooManyPixels(f"has {width:,}×{height:,} pixels, more than {MOST_PIXELS:,} in all")
+    with _in_words():
         planes = [_resize(plane, size, longest) for plane in _decode(picture)]
     if grey and len(planes) == 3:
         planes = [np.tensordot(LUMA, np.stack(planes), axes=1)]

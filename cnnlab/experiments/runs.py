@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from cnnlab.arguments import check_arguments
-from cnnlab.checks import check_choice, counted, is_iterable, listed, shown
+from cnnlab.checks import check_choice, counted, is_iterable, is_whole, listed, shown
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
 from cnnlab.experiments.garbage_collector import garbage_collector_off
@@ -62,9 +62,13 @@ class Runs:
     def __getitem__(self, index: slice) -> Runs: ...
 
     def __getitem__(self, index: int | slice) -> Run | Runs:
+        if not isinstance(index, slice) and not is_whole(index):
+            raise ConfigError(f"runs[…] wants a place or a slice, got {shown(index)}; runs.filter(seed=0) takes fields")
         return Runs(self._runs[index], self.failures) if isinstance(index, slice) else self._runs[index]
 
     def __add__(self, others: Runs) -> Runs:
+        if not isinstance(others, Runs):
+            raise ConfigError(f"runs + … wants other Runs, got {shown(others)}; write runs + Runs([run])")
         failures = {failure.experiment.key: failure for failure in [*self.failures, *others.failures]}
         return Runs([*self, *others], failures.values())
 

@@ -16,6 +16,8 @@ import torch
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, check_whole, counted, is_iterable, shown
+from cnnlab.data.loading import LeftOutWarning, left_out_in_words
+from cnnlab.data.picture_folder import find_pictures
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import FIELDS, Experiment
 from cnnlab.experiments.records import make_record
@@ -139,6 +141,7 @@ def sweep(  # noqa: PLR0913 (what, where, and how)
         train = functools.partial(_train_by_executor, executor=executor, workers=workers)
     else:
         train = functools.partial(train_stacks, device=device_of_stacks, replicas=replicas)
+    _warn_of_pictures_left_out(experiments)
     opened = Store(store)
     failures: list[Failure] = []
     interrupted = False
@@ -189,6 +192,16 @@ def _warn_of_other_pictures(tasks: list[Task], store: Store) -> None:
             f"{store.path}, and the experiments are trained on the present pictures",
             stacklevel=4,
         )
+
+
+def _warn_of_pictures_left_out(experiments: list[Experiment]) -> None:
+    """Warn, once for each folder, of pictures that can't be loaded; nobody sees what a worker process writes."""
+    for folder in sorted({str(experiment.folder) for experiment in experiments if experiment.dataset == "images"}):
+        words = ""
+        with contextlib.suppress(DataError):  # the training says what is wrong with the folder
+            words = left_out_in_words(find_pictures(folder))
+        if words:
+            warnings.warn(words, LeftOutWarning, stacklevel=4)
 
 
 def _check_executor(executor: object) -> None:
@@ -255,9 +268,10 @@ def _own_workers(tasks: list[Task]) -> int:
 
 @contextlib.contextmanager
 def _no_training_warnings() -> Iterator[None]:
-    """Ignore every TrainingWarning in the whole process until the block ends: the records say the same."""
+    """Ignore what a training warns of, in the whole process, until the block ends: the records or `sweep` say it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrainingWarning)
+        warnings.simplefilter("ignore", LeftOutWarning)
         yield
 
 

@@ -16,11 +16,10 @@ from cnnlab.errors import ConfigError
 from cnnlab.interpret.by_layer import ByLayer
 from cnnlab.model.compatibility import CANNOT_TAKE, check_label_range, first_logits
 from cnnlab.model.networks import (
-    call,
+    call_for_logits,
     check_model,
     copied,
     device_of,
-    logits_of,
     named_layers,
     original,
     plain_name,
@@ -159,7 +158,7 @@ def _backward(model: nn.Module, images: Tensor, labels: Tensor) -> None:
     model.zero_grad()
     with torch.enable_grad():
         try:
-            functional.cross_entropy(logits_of(call(model, images)), labels).backward()
+            functional.cross_entropy(call_for_logits(model, images), labels).backward()
         except torch.OutOfMemoryError:
             raise
         except ConfigError:

@@ -35,7 +35,7 @@ from cnnlab.interpret.saliency_methods import (
 )
 from cnnlab.model.compatibility import first_logits
 from cnnlab.model.forward_pass import as_in_fit
-from cnnlab.model.networks import call, check_changeable, check_model, device_of, evaluating, logits_of, uncompiled
+from cnnlab.model.networks import call_for_logits, check_changeable, check_model, device_of, evaluating, uncompiled
 from cnnlab.torch_state import usual_torch_state
 
 METHODS = ("gradient", "gradient_x_input", "smoothgrad", "integrated_gradients", "grad_cam", "occlusion")
@@ -158,7 +158,7 @@ def class_targets(model: nn.Module, images: Tensor, targets: object, classes: in
     if targets is None:
         device = device_of(model)
         with evaluating(model), torch.no_grad(), uncompiled(), as_in_fit(model):
-            answers = [logits_of(call(model, batch.to(device))).argmax(1).cpu() for batch in images.split(batch_size)]
+            answers = [call_for_logits(model, batch.to(device)).argmax(1).cpu() for batch in images.split(batch_size)]
         return torch.cat(answers)
     if isinstance(targets, (list, tuple, np.ndarray)):
         try:

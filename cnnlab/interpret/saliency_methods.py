@@ -9,12 +9,12 @@ from torch.nn import functional
 
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.hooks import hooked
-from cnnlab.model.networks import call, check_visible, logits_of
+from cnnlab.model.networks import call_for_logits, check_visible
 
 
 def _logit(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     """Return the target's logit of each image, (N,)."""
-    return logits_of(call(model, images)).gather(1, targets[:, None])[:, 0]
+    return call_for_logits(model, images).gather(1, targets[:, None])[:, 0]
 
 
 def gradient_maps(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:

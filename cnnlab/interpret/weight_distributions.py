@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cnnlab.errors import ConfigError
 from cnnlab.interpret.by_layer import ByLayer
+from cnnlab.model.in_training import check_not_in_training
 from cnnlab.model.networks import check_model, copied, named_layers, original, plain_name
 from cnnlab.torch_state import usual_torch_state
 
@@ -62,13 +63,17 @@ def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Ten
     Raises
     ------
     ConfigError
-        If initial is of another architecture, or neither a network nor a state_dict.
+        If initial is of another architecture, or neither a network nor a state_dict, or if another thread trains one of
+        the networks.
 
     >>> weight_distributions(model, initial=build_cnn(seed=0))["conv1"].change
     0.3
     """
+    for network in (check_model(model), initial):
+        if isinstance(network, nn.Module):
+            check_not_in_training(network)  # its layers would be of different steps
     before = _initial_weights(initial)
-    kinds = {name: type(layer).__name__ for name, layer in named_layers(check_model(model))}
+    kinds = {name: type(layer).__name__ for name, layer in named_layers(model)}
     measured = ByLayer()
     for name, weight in _weights(model):
         if before is not None and (name not in before or before[name].shape != weight.shape):

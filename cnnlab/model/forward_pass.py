@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
 from cnnlab.model.cnn import Dropout
-from cnnlab.model.networks import call, device_of, logits_of
+from cnnlab.model.networks import call_for_logits, device_of
 from cnnlab.torch_state import reproducible_gpu
 
 LAYERS = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Flatten, nn.Linear, Dropout)  # those of build_cnn
@@ -43,7 +43,7 @@ def compute_logits(model: nn.Module, images: Tensor) -> Tensor:
     True
     """
     if not is_plain(model):
-        return logits_of(call(model, images))
+        return call_for_logits(model, images)
     layers = relu_after_max(list(zip(model._modules, model, strict=True)))
     values, before = (images if isinstance(layers[0][1], NEW_OUTPUT) else images.clone()), None
     for _, layer in layers:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from cnnlab.checks import shown
+from cnnlab.checks import is_float_tensor, shown
 from cnnlab.errors import ConfigError
 from cnnlab.model.in_training import check_not_in_training
 
@@ -64,14 +64,15 @@ def dtype_of(model: nn.Module, default: torch.dtype = torch.float32) -> torch.dt
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put a network into eval mode for a `with` block; afterwards each layer is in the mode that it had before.
 
-    Raises ConfigError if another thread is training the network, which would then train in eval mode.
+    Raises ConfigError if another thread is training the network, which would then train in eval mode; and for a network
+    that has no eval mode.
     """
     check_not_in_training(model)
     layers = list(model.modules())
     modes = [(layer, layer.training) for layer in layers if hasattr(layer, "training")]  # torch.jit.freeze removes it
     try:
         if len(modes) == len(layers):
-            model.eval()
+            _put_into_eval_mode(model)
         else:
             for layer, _ in modes:
                 layer.training = False
@@ -79,6 +80,15 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for layer, mode in modes:
             layer.training = mode
+
+
+def _put_into_eval_mode(model: nn.Module) -> None:
+    try:
+        model.eval()
+    except NotImplementedError as error:  # its dropout is on or off for good, as it was when it was exported
+        raise ConfigError(
+            "a network of torch.export has no train and eval mode; give the network that it was made from"
+        ) from error
 
 
 # --- Compiled networks
@@ -142,6 +152,18 @@ def call(model: nn.Module, images: Tensor) -> Any:
     return model(images.clone(memory_format=torch.contiguous_format))
 
 
+def call_for_logits(model: nn.Module, images: Tensor) -> Tensor:
+    """Return the logits of model(images), (N, classes); raise ConfigError unless each image has a row of them."""
+    logits = logits_of(call(model, images))
+    if len(logits) != len(images):
+        rows = "1 row" if len(logits) == 1 else f"{len(logits)} rows"
+        raise ConfigError(
+            f"the model makes {rows} of logits from {len(images)} images; look for what mixes images in it: a view or "
+            "reshape (torch.flatten(values, 1) keeps them apart), or a mean over the first dimension"
+        )
+    return logits
+
+
 def tensors_in(name: str, values: Any) -> Iterator[tuple[str, Tensor]]:
     """Yield each tensor of a layer's output with its name; in a tuple, list or dict its place or key is added."""
     if isinstance(values, Tensor):
@@ -164,7 +186,7 @@ def logits_of(output: Any) -> Tensor:
     if isinstance(named, Tensor):
         output = named
     logits = next((values for _, values in tensors_in("", output)), None)
-    if logits is None or logits.ndim != 2 or not logits.is_floating_point():
+    if logits is None or logits.ndim != 2 or not is_float_tensor(logits):
         got = type(output).__name__ if logits is None else tuple(logits.shape)
         raise ConfigError(
             f"the model's output must be logits (N, classes), or a tuple that begins with them, got {got}"

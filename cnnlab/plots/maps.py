@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice, check_number, describe_tensor, is_float_tensor
 from cnnlab.errors import ConfigError
+from cnnlab.model.in_training import check_not_in_training
 from cnnlab.model.networks import check_model, named_layers
 from cnnlab.plots.images import gap_of, montage, montage_axes
 from cnnlab.plots.names import label_text, write_plainly
@@ -69,7 +70,8 @@ def plot_filters(
 
     >>> plot_filters(model, "conv1")
     """
-    layers = named_layers(check_model(model))
+    check_not_in_training(check_model(model))
+    layers = named_layers(model)
     check_arguments(plot_filters, {"limit": limit})
     check_number("limit", limit or 0.0, 0, below=MOST_OF_A_SCALE)
     convolutions = {name: module for name, module in layers if isinstance(module, nn.Conv2d)}

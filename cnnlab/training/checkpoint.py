@@ -26,8 +26,6 @@ from cnnlab.training.history import History, warn_if_environments_differ
 from cnnlab.training.own_state import OwnState
 
 FORMAT = "cnnlab checkpoint 3"
-# The format before that: only its tensors have a checksum. It is read, and the next epoch writes the present format.
-OLD_FORMAT = "cnnlab checkpoint 2"
 
 
 def save_checkpoint(
@@ -91,9 +89,9 @@ def load_checkpoint(
     """
     tensors, metadata = read_tensors(path)
     other = f"; delete {path} or give another path"
-    if metadata.get("format") not in (FORMAT, OLD_FORMAT):
+    if metadata.get("format") != FORMAT:  # in the one before, the header had no checksum
         raise ConfigError(f"checkpoint: {path} is no checkpoint of this version of cnnlab{other}")
-    if metadata["format"] == FORMAT and DIGEST not in metadata:
+    if DIGEST not in metadata:
         raise DataError(f"checkpoint: {path} is damaged: its checksum is missing{other}")
     try:
         saved, groups = History.from_json(metadata["history"]), json.loads(metadata["groups"])
@@ -102,7 +100,7 @@ def load_checkpoint(
         if metadata["fingerprint"] != fingerprint:
             raise ConfigError(f"checkpoint was made with other images or another network{other}")
         check_history(saved)
-        check_groups(groups, optimizer, metadata["format"] == OLD_FORMAT, other)
+        check_groups(groups, optimizer, other)
         check_tensors(saved, groups, tensors, model, optimizer, order)
         own.check(under("own", tensors), numbers, other)
     except ConfigError:
@@ -123,7 +121,8 @@ def fingerprint(model: nn.Module, data: Data) -> str:
     code = zlib.crc32(repr(model).encode())  # names every layer with its sizes, pooling, padding and dropout
     for split in (data.train, data.validation):
         for tensor in (split.images, split.labels):
-            code = zlib.crc32(tensor.detach().cpu().contiguous().numpy().data, code)
+            # As bytes, since NumPy has no bfloat16.
+            code = zlib.crc32(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data, code)
     return f"{code:08x}"
 
 

@@ -10,7 +10,7 @@ from cnnlab.data.dataset import Data, Split
 from cnnlab.errors import ConfigError
 from cnnlab.model.compatibility import CANNOT_TAKE
 from cnnlab.model.forward_pass import LAYERS
-from cnnlab.model.networks import call, copied, device_of, logits_of, original, uncompiled
+from cnnlab.model.networks import call_for_logits, copied, device_of, original, uncompiled
 
 HOOKS = ("_forward_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -49,7 +49,7 @@ def _failure(model: nn.Module, split: Split, layout: torch.memory_format) -> Exc
     try:
         with uncompiled(), torch.enable_grad():
             twin.to(memory_format=layout).train()
-            logits = logits_of(call(twin, split.images.to(device)))
+            logits = call_for_logits(twin, split.images.to(device))
             functional.cross_entropy(logits, split.labels.to(device)).backward()
     except torch.OutOfMemoryError:
         raise

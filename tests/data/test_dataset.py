@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlab.data.dataset import Data
+from cnnlab.data.dataset import Data, Split
 from cnnlab.data.loading import load_data
 from cnnlab.errors import ConfigError
 
@@ -38,10 +38,114 @@ def test_a_slice_or_an_index_is_still_a_split(data):
     for index in (3, np.int64(3), torch.tensor(3)):
         assert data.train[index].images.shape == (1, 1, 28, 28)
     assert torch.equal(data.train[data.train.labels == 7].labels.unique(), torch.tensor([7]))
-    for index in (3.7, "3", None):
-        with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
-            data.train[index]
     assert repr(data.train[:16]) == "Split(16 images of 1×28×28)"
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        "cat", None, True, 3.7, ..., {}, object(), [0.5], ["a"], [[1, 2]], [[1], [2, 3]], [True, False], 10**30,
+        torch.tensor(1.5), torch.tensor(True), torch.tensor([[1]]), torch.eye(3).to_sparse(), slice("a", "b"),
+        slice(0, 5, 0), (slice(0, 2), 0),
+    ],
+)  # fmt: skip
+def test_what_is_no_place_in_a_split_is_refused_in_words(data, index):
+    with pytest.raises(ConfigError, match=r"^a Split has a place for each of its 500 images, a slice, a list of "):
+        data.train[index]
+
+
+def test_the_images_of_a_class_are_found_as_the_message_says(data):
+    with pytest.raises(
+        ConfigError, match=r"the images of a class are split\[split\.labels == split\.classes\.index\('7'\)"
+    ):
+        data.train["7"]
+    split = data.train
+    assert set(split[split.labels == split.classes.index("7")].labels.tolist()) == {7}
+
+
+@pytest.mark.parametrize(
+    ("index", "places"),
+    [
+        (slice(None, None, -1), list(range(499, -1, -1))), (slice(3, 0, -2), [3, 1]), (slice(498, 10**30), [498, 499]),
+        (slice(None, None, 10**30), [0]), ([], []), ((4, 2), [4, 2]), (range(2), [0, 1]), (np.array([7], "u1"), [7]),
+        ([-1], [499]), ([True] + [False] * 499, [0]),
+    ],
+)  # fmt: skip
+def test_places_in_every_form_are_taken(data, index, places):
+    chosen = data.train[index]
+    assert len(chosen) == len(places)
+    for image, place in zip(chosen.images, places, strict=True):
+        assert torch.equal(image, data.train.images[place])
+
+
+def test_a_place_that_is_not_there_ends_a_loop(data):
+    assert len(list(data.train[:3])) == 3
+    with pytest.raises(IndexError):
+        data.train[500]
+
+
+# --- Data made by hand
+
+
+def split_of(images, *, classes=("cat", "dog"), mean=0.5, std=0.25):
+    ones = torch.ones(images.shape[1], 1, 1)
+    return Split(images, torch.arange(len(images)) % 2, classes, mean * ones, std * ones)
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (split_of(torch.rand(4, 3, 8, 8)), r"images of 3×8×8, and train of 1×8×8; give all splits images of one shape"),
+        (split_of(torch.rand(4, 1, 9, 8)), r"images of 1×9×8, and train of 1×8×8; give all"),
+        (split_of(torch.rand(0, 1, 9, 8)), r"images of 1×9×8, and train of 1×8×8; give all"),
+        (split_of(torch.rand(4, 1, 8, 8), classes=("dog", "cat")),
+         r"the classes \('dog', 'cat'\), and train \('cat', 'dog'\); give all splits the same names in the same order"),
+        (split_of(torch.rand(4, 1, 8, 8), classes=("cat", "dog", "cow")), r"the classes \('cat', 'dog', 'cow'\), and"),
+        (split_of(torch.rand(4, 1, 8, 8), mean=0.75), r"mean=\[0\.75\], and train \[0\.5\]; normalize all splits"),
+        (split_of(torch.rand(4, 1, 8, 8), std=0.5), r"std=\[0\.5\], and train \[0\.25\]; normalize all splits with"),
+    ],
+)  # fmt: skip
+def test_splits_that_do_not_belong_together_are_refused(other, words):
+    own = split_of(torch.rand(4, 1, 8, 8))
+    for name, splits in (("validation", (own, other, own)), ("test", (own, own, other))):
+        with pytest.raises(ConfigError, match=f"^{name} has {words}"):
+            Data("mine", *splits)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.uint16, torch.int32])
+def test_labels_of_a_split_made_by_hand_are_int64(dtype):
+    ones = torch.ones(1, 1, 1)
+    split = Split(torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 1]).to(dtype), ("cat", "dog"), ones, ones)
+    assert (split.labels.dtype, split.labels.tolist()) == (torch.int64, [0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("statistics", "words"),
+    [
+        ({"mean": float("nan")}, r"^mean must be finite, got \[nan\]$"),
+        ({"std": 0}, r"^std must be finite and above 0, got \[0\.0\]$"),
+        ({"std": -1}, r"^std must be finite and above 0, got \[-1\.0\]$"),
+        ({"std": float("inf")}, r"^std must be finite and above 0, got \[inf\]$"),
+    ],
+)
+def test_a_mean_or_std_that_nothing_can_have_is_refused(statistics, words):
+    with pytest.raises(ConfigError, match=words):
+        split_of(torch.rand(4, 1, 8, 8), **statistics)
+
+
+def test_validation_has_the_dtype_of_train():
+    own, other = split_of(torch.rand(4, 1, 8, 8)), split_of(torch.rand(4, 1, 8, 8).double())
+    with pytest.raises(
+        ConfigError, match=r"^validation has images of float64, and train of float32; write images\.to\("
+    ):
+        Data("mine", own, other, own)
+    assert len(Data("mine", other, other, own).train) == 4  # the test split has its turn after the training
+
+
+def test_one_number_is_the_mean_of_all_channels():
+    ones, images = torch.ones(3, 1, 1), torch.rand(4, 3, 8, 8)
+    one_each, one = split_of(images), Split(images, torch.tensor([0, 1, 0, 1]), ["cat", "dog"], ones[:1] / 2, ones / 4)
+    assert len(Data("mine", one_each, one, one_each).validation) == 4
 
 
 def test_the_test_split_is_behind_one_door_that_counts():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnlab.data import picture_folder
 from cnnlab.data.duplicates import find_duplicates
 from cnnlab.data.loading import count_images, load_images
 from cnnlab.data.picture_folder import find_pictures
@@ -224,3 +225,56 @@ def test_a_name_with_a_line_break_stays_in_the_one_line_of_the_report(tmp_path, 
     (tmp_path / "pets" / "dog" / "read\nme.txt").write_text("words")
     load_images(tmp_path / "pets")
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+# --- Names that say nothing
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000", "AVIF"])
+@pytest.mark.parametrize("name", ["0001", "cat.jpg?size=large"])
+def test_a_picture_whose_name_says_nothing_is_known_by_its_first_bytes(pets, kind, name):
+    if kind not in Image.SAVE:
+        pytest.skip(f"this Pillow does not write {kind}")
+    Image.new("RGB", (20, 10), (51, 51, 51)).save(pets / "cat" / name, kind)
+    found = find_pictures(pets)
+    assert sorted(set(found.files) - set(ten("cat") + ten("dog"))) == [f"cat/{name}"]
+    data = load_images(pets, size=2, train=19, validation=0, test=2)
+    assert len(data.train) == 19
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"P6 is a street\n", b"BMW, Audi and others\n", b"GIF", b"II", b"RIFF____WAVEfmt ", bytes(16)]
+)
+def test_another_file_whose_name_says_nothing_is_left_out(pets, content):
+    (pets / "cat" / "README").write_bytes(content)
+    (pets / "dog" / "labels.npy").write_bytes(content)
+    found = find_pictures(pets)
+    assert (len(found.files), found.left_out) == (20, ("cat/README", "dog/labels.npy"))
+
+
+def test_a_folder_of_pictures_without_suffixes_is_loaded_and_found_from_below(tmp_path, capsys):
+    for path in (*ten("cat"), *ten("dog")):
+        place = tmp_path / "pets" / path.removesuffix(".png")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4)).save(place, "PNG")
+    assert len(load_images(tmp_path / "pets").train) == 17
+    assert "20 pictures of 2 classes (cat 10, dog 10), each made 1×28×28\n" in capsys.readouterr().out
+    assert wrong(tmp_path / "pets" / "cat").endswith(f"holds 10 pictures itself; give {tmp_path / 'pets'}")
+
+
+def test_a_file_with_a_suffix_is_what_its_suffix_says(pets):
+    """A camera's raw file begins as a TIFF, of a thumbnail; a backup is a copy, and a part of a download is damaged."""
+    names = ["0.png.bak", "0.png~", "0~", "0.png.part", "0.crdownload", "0.orig", "0.png.1", "film.mp4", "notes.txt"]
+    for name in ("0.nef", "0.pef", "0.dng", *names):
+        Image.new("L", (4, 4)).save(pets / "cat" / name, "TIFF")
+    found = find_pictures(pets)
+    assert len(found.files) == 20
+    assert found.pictures_left_out == ["cat/0.dng", "cat/0.nef", "cat/0.pef"]
+
+
+def test_a_whole_disk_and_a_folder_without_a_name_are_refused(pets, monkeypatch):
+    (pets / " ").mkdir()
+    Image.new("L", (4, 4)).save(pets / " " / "0.png")
+    assert wrong(pets) == f"{pets} holds a folder whose name is blank; rename it"
+    monkeypatch.setattr(picture_folder, "MOST_FILES", 20)
+    assert wrong(pets).startswith(f"{pets} holds more than 20 files; give a folder that holds a folder for each class")

@@ -1,15 +1,21 @@
 """The reader of pictures: each depth and mode, compared with numbers worked out by hand."""
 
 import io
+import random
 import struct
+import time
+import tracemalloc
 import zlib
 
 import numpy as np
 import PIL
 import pytest
 from PIL import Image, ImageFile
+from places import PATIENCE, REPOSITORY
+from scripts import load_script
 
 from cnnlab.data import pictures
+from cnnlab.data.picture_folder import picture_format
 from cnnlab.data.pictures import TooManyPixels, has_more_pictures, open_picture, read_planes
 from cnnlab.errors import DataError
 
@@ -231,6 +237,41 @@ def test_bombs_are_refused_before_they_are_unpacked(file):
         read(file)
 
 
+def resized_header(file: bytes, width: int, height: int) -> bytes:
+    """Return a JPEG whose header says another size."""
+    mark = b"\xff\xc0" if b"\xff\xc0" in file else b"\xff\xc2"  # SOF0, or SOF2 of a progressive one
+    place = file.index(mark) + 5  # after the mark, a length and the depth
+    return file[:place] + struct.pack(">HH", height, width) + file[place + 4 :]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(12_000, 9_000), (16_320, 12_240)])
+def test_a_phones_picture_of_a_hundred_million_pixels_is_made_small_while_it_is_decoded(size):
+    width, height = size
+    photo = Image.new("L", size, 51)
+    photo.paste(204, (width // 2, 0, width, height))
+    file = as_file(photo, "JPEG", quality=50)
+    del photo
+    tracemalloc.start()
+    planes = read(file, size=28)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert planes[0, :, :13] == pytest.approx(np.full((28, 13), 0.2), abs=0.01)
+    assert planes[0, :, 15:] == pytest.approx(np.full((28, 13), 0.8), abs=0.01)
+    assert peak < width * height / 4  # bytes of arrays: a sixty-fourth of the pixels, each as decimal numbers twice
+    assert read(file, grey=False, longest=100).shape == (3, 75, 100)
+
+
+@pytest.mark.parametrize(
+    ("width", "size", "options"),
+    [(12_000, None, {}), (12_000, 6_000, {}), (30_000, 28, {}), (60_000, 28, {}), (12_000, 28, {"progressive": True})],
+)
+def test_a_jpeg_that_would_take_too_much_memory_is_refused_before_it_is_decoded(width, size, options):
+    file = resized_header(as_file(np.zeros((16, 16), np.uint8), "JPEG", **options), width, 9_000)
+    with pytest.raises(TooManyPixels, match=rf"^has {width:,}×9,000 pixels, more than 89,478,485 in all$"):
+        read(file, size=size)
+
+
 def icon(kind: str, inner: bytes) -> bytes:
     """Return an icon whose own header says 16×16 (ICO) or 128×128 (ICNS), around another picture."""
     if kind == "ICO":
@@ -293,6 +334,34 @@ def test_no_damaged_file_ends_in_another_exception(kind):
         assert 0 <= planes.min() <= planes.max() <= 1
     assert refused > 0
     assert (count_read == 0) is (kind in ("PNG", "ICO"))  # their checksums show any damage
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [*pictures.COMMON, *pictures.BY_SUFFIX])
+def test_hundreds_of_damaged_files_of_a_format_are_read_or_refused(kind):
+    attack = load_script(REPOSITORY / "benchmarks" / "attacks" / "pictures.py")
+    draw, formats = random.Random(0), (*pictures.COMMON, kind)
+    sound = [file for name, file in attack.good_pictures().items() if picture_format(name) == kind]
+    if kind not in Image.SAVE:
+        pytest.skip(f"this Pillow does not write {kind}")
+    damaged = [
+        damage(file, draw)
+        for file in sound
+        for damage in attack.DAMAGES
+        for _ in range(-(-300 // len(sound) // len(attack.DAMAGES)) + 1)
+    ]
+    assert len(damaged) >= 300
+    for file in damaged:
+        begun = time.monotonic()
+        try:
+            picture = open_picture(file, formats)
+            has_more_pictures(picture)
+            planes = read_planes(picture, grey=False, size=4)
+        except DataError:
+            planes = np.zeros((3, 4, 4))
+        assert planes.shape == (3, 4, 4)
+        assert 0 <= planes.min() <= planes.max() <= 1  # not true for NaN
+        assert time.monotonic() - begun < PATIENCE
 
 
 @pytest.mark.parametrize("chunk", [b"zTXt", b"iCCP"])

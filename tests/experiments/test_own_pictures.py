@@ -160,3 +160,19 @@ def test_balanced_runs_are_compared_with_the_others_and_never_trained_in_one_sta
     assert not stacked.failures
     for each, other in zip(runs, stacked, strict=True):
         assert each.history.last("train_loss") == pytest.approx(other.history.last("train_loss"), rel=1e-4)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_pictures_that_a_sweep_leaves_out_are_named_once_wherever_it_trains(pets, workers):
+    (pets / "cat" / "10.heic").write_bytes(b"x")
+    patience = [None, 1] if workers == 1 else [None]  # each kind has workers of its own, which take seconds to start
+    experiments = grid(experiment_on(pets), seed=range(2), patience=patience)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        runs = sweep(experiments, workers=workers, progress=False)
+    assert len(runs) == len(experiments)
+    words = [str(warning.message) for warning in caught]
+    assert words == [
+        f"{pets}: left out 1 picture of a kind that can't be loaded: cat/10.heic; save them as PNG or JPEG"
+    ]
+    assert caught[0].filename == __file__

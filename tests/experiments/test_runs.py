@@ -130,3 +130,15 @@ def test_the_summary_knows_the_metrics_of_curves_and_counts_who_never_gets_there
     assert table["epochs_to_reach:0.9"].to_dict() == {3: 1.5, 5: 1.0}
     assert table["epochs_to_reach:0.9_missing"].to_dict() == {3: 0, 5: 1}
     assert "epochs_to_reach:0.5_missing" not in runs.filter(kernel_size=3).summary("epochs_to_reach:0.5")
+
+
+def test_operators_refuse_in_words_what_they_can_not_take(folder):
+    finished = load_runs(folder)[0]
+    runs = Runs([finished])
+    for other in ([finished], None, "runs", 3):
+        with pytest.raises(ConfigError, match=r"^runs \+ … wants other Runs, got .*; write runs \+ Runs\(\[run\]\)$"):
+            runs + other
+    for place in ("kernel_size", None, 0.0, True, [0]):
+        with pytest.raises(ConfigError, match=r"^runs\[…\] wants a place or a slice, got "):
+            runs[place]
+    assert [len(runs + Runs([finished])), runs[-1] is finished] == [2, True]

@@ -99,14 +99,20 @@ def compiled_twice():
     return torch.compile(torch.compile(WithSkip(), backend="eager"), backend="eager")
 
 
+def exported():
+    return torch.export.export(WithSkip().eval(), (IMAGES[:2],)).module()
+
+
 ODD = {
     "quantized": quantized, "frozen": frozen, "lazy": lazy, "pruned": pruned, "compiled twice": compiled_twice,
     "half": lambda: WithSkip().half(), "bfloat16": lambda: WithSkip().bfloat16(), "meta": lambda: WithSkip().to("meta"),
     "makes singles": MakesSingles, "a function": lambda: lambda images: images,
     "nothing to train": lambda: WithSkip().requires_grad_(False), "data parallel": lambda: nn.DataParallel(WithSkip()),
+    "exported": exported, "exported inside": lambda: nn.Sequential(nn.Identity(), exported()),
+    "traced": lambda: torch.fx.symbolic_trace(WithSkip()),
 }  # fmt: skip
 
-WORK = ("pruned", "makes singles", "data parallel")  # they go through everything
+WORK = ("pruned", "makes singles", "data parallel", "traced")  # they go through everything
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -145,3 +151,40 @@ def test_a_network_without_values_has_a_layer_table_and_nothing_else():
 
 def test_a_network_that_makes_single_numbers_has_the_field_that_it_has():
     assert receptive_field(MakesSingles(), "conv2", 0, 16 * 32 + 16, SHAPE) == (13, 13, 20, 20)  # 3, 3 and 3: seven
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_exported_network_is_refused_in_words_and_its_neighbours_keep_their_mode():
+    model = nn.Sequential(nn.Dropout(), exported())
+    for look in ("predict", "fit", "capture", "saliency"):
+        with pytest.raises(
+            ConfigError, match=r"^a network of torch\.export has no train and eval mode; give the network"
+        ):
+            LOOKS[look](model)
+    assert model.training
+    assert model[0].training
+
+
+class Mixes(nn.Module):
+    """Changes the logits of a batch, of which one image alone shows nothing."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.conv2, self.change = nn.Conv2d(3, 5, 3), change
+
+    def forward(self, images):
+        return self.change(self.conv2(images).mean((2, 3)))
+
+
+@pytest.mark.parametrize("look", ["predict", "evaluate", "saliency", "Grad-CAM", "gradient_flow", "fit"])
+@pytest.mark.parametrize("change", [lambda logits: logits[::2], lambda logits: logits.mean(0, keepdim=True)])
+def test_a_network_that_mixes_images_is_refused(look, change):
+    with pytest.raises(ConfigError, match=r"the model makes \d+ rows? of logits from \d+ images; look for what mixes"):
+        LOOKS[look](Mixes(change))
+
+
+@pytest.mark.parametrize("look", ["predict", "evaluate", "saliency", "fit"])
+@pytest.mark.parametrize("change", [lambda logits: logits.to_sparse(), lambda logits: logits.to("meta")])
+def test_logits_without_a_value_at_each_place_are_refused(look, change):
+    with pytest.raises(ConfigError, match=r"the model's output must be logits \(N, classes\)"):
+        LOOKS[look](Mixes(change))

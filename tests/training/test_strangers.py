@@ -14,9 +14,11 @@ from torch.nn import functional
 
 from cnnlab.data.dataset import Data
 from cnnlab.errors import ConfigError
+from cnnlab.interpret.weight_distributions import weight_distributions
 from cnnlab.model.evaluation import evaluate, predict
 from cnnlab.model.random_numbers import derived_seed
 from cnnlab.model.weights import load_weights, save_weights
+from cnnlab.plots.maps import plot_filters
 
 METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 
@@ -178,7 +180,8 @@ def test_a_model_is_trained_once_at_a_time(tiny, tmp_path):
                 quiet(stranger, tiny, epochs=1, batch_size=5)
         for use in (
             lambda: evaluate(model, tiny.validation), lambda: predict(in_another, tiny.validation.images),
-            lambda: save_weights(model, tmp_path / "half of a step"),
+            lambda: save_weights(model, tmp_path / "half of a step"), lambda: weight_distributions(model),
+            lambda: weight_distributions(network("Dropout"), in_another), lambda: plot_filters(in_another, "0.conv1"),
         ):  # fmt: skip
             with pytest.raises(ConfigError, match="this model is being trained in another thread"):
                 use()

@@ -68,7 +68,7 @@ def draw_panel(panel: ipywidgets.VBox, words: str) -> Figure:
 
 
 def alt_text_of(panel: ipywidgets.VBox, words: str) -> str:
-    """Return these words and the labels of the pictures of a panel, in at most LONGEST_ALT letters; verdicts come first.
+    """Return these words and the labels of a panel's pictures, in at most LONGEST_ALT letters; verdicts come first.
 
     >>> alt_text_of(ConvolutionExplorer(), "row 14, column 14: 9 products, sum −0.33")
     """

@@ -179,7 +179,7 @@ CASES = [
     Case(
         "StoppingExplorer", PANEL.format("StoppingExplorer"), "epochs", left, PLOT_CANVAS, PLOT,
         (("show up to epoch", "End"), ("patience", "Home"), ("epochs", "End")),
-        rival="`interact`, the stopping plot", truth=("panel.epochs.value", SLIDER_SAYS.format(0)),
+        rival="`interact`, the stopping plot", truth=("panel.epochs.index", SLIDER_SAYS.format(0)),
     ),
     Case(
         "KernelExperiment", PANEL.format("KernelExperiment"), "seeds", there_and_back(8), PLOT_CANVAS, PLOT,

@@ -85,8 +85,9 @@ def _time_epoch(experiment: Experiment) -> float:
     with one_thread():
         model = build_cnn(**experiment.network())
         optimizer = torch.optim.Adam(model.parameters(), fused=True)
-        images = torch.rand(experiment.batch_size, *experiment.network()["input_shape"])
-        labels = torch.zeros(experiment.batch_size, dtype=torch.long)
+        shape = (experiment.batch_size, *experiment.network()["input_shape"])
+        images = torch.rand(shape, dtype=torch.float32, device="cpu")  # as the network
+        labels = torch.zeros(experiment.batch_size, dtype=torch.long, device="cpu")
         steps = (experiment.train_size or 0) // experiment.batch_size
         for place in range(steps + 1):  # the first step, which prepares, is not timed
             if place == 1:

@@ -36,7 +36,7 @@ def alt_text(figure: Figure) -> str:
     axes = [ax for ax in axes if isinstance(ax, Axes) and not hasattr(ax, "_colorbar")]
     title = plain(figure.get_suptitle())
     words = _SAID.get(figure) or (_overview(axes) if len(axes) > MOST else " ".join(map(_describe_axes, axes)))
-    return _cut(f"{title}. {words}" if title else words.strip(), LONGEST)
+    return cut_to(f"{title}. {words}" if title else words.strip(), LONGEST)
 
 
 def for_jupyter(figure: Figure) -> tuple[dict, dict]:
@@ -72,10 +72,10 @@ def _overview(axes: list[Axes]) -> str:
     each = " ".join(map(_describe_axes, shown))
     if not last and len(each) <= LONGEST:
         return each
-    words = _cut(f"{len(shown)} plots: {', '.join(filter(None, names))}", NAMES)
+    words = cut_to(f"{len(shown)} plots: {', '.join(filter(None, names))}", NAMES)
     return f"{words}. {last or each}"
 
 
-def _cut(words: str, length: int) -> str:
+def cut_to(words: str, length: int) -> str:
     """Return at most so many letters of the words, cut between two of them."""
     return words if len(words) <= length else words[: length - 1].rsplit(" ", 1)[0].rstrip(",;:") + "…"

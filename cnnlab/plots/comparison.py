@@ -45,6 +45,8 @@ from cnnlab.plots.style import (
 )
 from cnnlab.plots.ticks import few_ticks, plain_number
 
+HALVES = (1, 1.2)  # the widths of the left and the right Axes, for words beside them
+
 
 def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     """Draw a comparison: left each setting with its seeds and their mean, right its difference from the reference.
@@ -106,19 +108,20 @@ def plot_comparisons(comparisons: Mapping[str, Comparison] | Iterable[Comparison
     last = len(shown) - columns  # from here on, nothing stands below
     heights = [height_of(comparison, width / columns, place >= last) for place, comparison in enumerate(shown)]
     lines = [max(heights[start : start + columns]) for start in range(0, len(shown), columns)]
-    look = {"height_ratios": lines, "squeeze": False, "layout": "constrained"}
-    _, cells = plt.subplots(len(lines), columns, figsize=(width, sum(lines)), **look)
-    cells = [*cells.flat]
-    for empty in cells[len(shown) :]:
-        empty.remove()
-    halves = [split(ax) for ax in cells[: len(shown)]]
+    figure = plt.figure(figsize=(width, sum(lines)), layout="constrained")
+    # One grid, so that the same place is the same number in all comparisons of a column.
+    grid = figure.add_gridspec(len(lines), 2 * columns, height_ratios=lines, width_ratios=HALVES * columns)
+    cells = [divmod(place, columns) for place in range(len(shown))]
+    lefts = [figure.add_subplot(grid[line, 2 * column]) for line, column in cells]
+    rights = [figure.add_subplot(grid[line, 2 * column + 1]) for line, column in cells]
+    halves = [*zip(lefts, rights, strict=True)]
     for (left, _), title in zip(halves, titles, strict=False):  # first, since the alt text names it
         words = wrapped(label_text(title, 3 * LONGEST), 72 * width / columns / 7)
         write_plainly(left.set_title(words, loc="left", fontsize=LETTERS, fontweight="bold"))
     for place, (comparison, (left, right)) in enumerate(zip(shown, halves, strict=True)):
         draw_comparison(comparison, left, right, font=LETTERS, explained=place >= last)
     _share_scales(shown, halves)
-    return [left for left, _ in halves]
+    return lefts
 
 
 def _titles_and_comparisons(
@@ -146,7 +149,7 @@ def split(ax: Axes) -> tuple[Axes, Axes]:
     cell = ax.get_subplotspec()
     if cell is None or ax.figure is None:
         raise ConfigError("ax has no place in a grid, which could be split; make it with plt.subplots")
-    left, right = cell.subgridspec(1, 2, width_ratios=(1, 1.2))
+    left, right = cell.subgridspec(1, 2, width_ratios=HALVES)
     ax.set_subplotspec(left)
     return ax, ax.figure.add_subplot(right)
 
@@ -182,14 +185,14 @@ def draw_comparison(
     left.set_xlim(level_limits(comparison))
     right.set_xlim(difference_limits(comparison))
     right.yaxis.tick_right()
-    for ax, words in ((left, names), (right, numbers)):
+    for ax, words, inner in ((left, names, "right"), (right, numbers, "left")):
         ax.set_yticks(range(len(words)), ["\n".join(lines) for lines in words])
         for label in ax.get_yticklabels():
             write_plainly(label)
         ax.set_ylim(len(words) - 0.5, -0.5)
         ax.tick_params(axis="y", length=0, labelsize=words_font)
         ax.tick_params(axis="x", labelsize=label_font)
-        ax.xaxis.set_major_locator(few_ticks(ax.get_xlim(), width, label_font))
+        ax.xaxis.set_major_locator(few_ticks(ax.get_xlim(), width, label_font, inner))
         ax.xaxis.set_major_formatter(plain_number)
         seaborn.despine(ax=ax, left=True)
     # Right-aligned on the left and left-aligned on the right, so that long labels never meet.

@@ -17,12 +17,11 @@ from matplotlib.figure import Figure
 
 from cnnlab.experiments.one_thread import one_thread
 from cnnlab.torch_state import usual_torch_state
-from cnnlab.widgets.panel_picture import draw_panel, plain_words, png_of
+from cnnlab.widgets.panel_picture import alt_text_of, draw_panel, plain_words, png_of
 from cnnlab.widgets.web.status_line import StatusLine
 from cnnlab.widgets.web.words import Words
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-LONGEST_ALT = 300  # letters
 REST = 1.0  # seconds without a change until the picture in the notebook is renewed
 # Values of CSS's grid-template-columns.
 TWO_COLUMNS = "repeat(auto-fit, minmax(max(min(300px, 100%), calc((100% - 28px) / 2)), 1fr))"  # one on a narrow page
@@ -137,8 +136,9 @@ class Panel(ipywidgets.VBox):
         hidden = {"version_major": 2, "version_minor": 0, "model_id": ""}
         png = base64.b64encode(png_of(self.picture())).decode()
         data = {"text/plain": repr(self), "image/png": png, VIEW: hidden}
-        words = f"{type(self).__name__}: {' '.join(self._in_plain_words().split())}"
-        show(data, metadata={"image/png": {"alt": words[:LONGEST_ALT]}}, raw=True, display_id=self._display_id)
+        with self._lock:
+            words = alt_text_of(self, self._in_plain_words())
+        show(data, metadata={"image/png": {"alt": words}}, raw=True, display_id=self._display_id)
 
     def _renew_picture_at_rest(self) -> None:
         """Renew the picture in the notebook as soon as the panel has not changed for a moment."""

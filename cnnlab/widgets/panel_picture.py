@@ -16,7 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from cnnlab.comparison.verdicts import BETTER, CANNOT_TELL, HIGHER, LOWER, WORSE
 from cnnlab.model.convolution import format_number
+from cnnlab.plots.alt_text import LONGEST as LONGEST_ALT
+from cnnlab.plots.alt_text import cut_to
 from cnnlab.plots.names import label_text, write_plainly
 from cnnlab.plots.style import PAGE, wrapped
 from cnnlab.widgets.web.canvas import NumberGrid, PixelCanvas
@@ -33,6 +36,7 @@ LINE = 19  # pixels of a line of words
 LETTER = 8.3  # pixels of a letter, about
 MOST = 3  # pictures in a line; a plot has a line of its own
 LONGEST = 2000  # letters of a paragraph
+VERDICTS = (BETTER, WORSE, HIGHER, LOWER, CANNOT_TELL)
 COLOURS = 96  # of the PNG, so that a notebook stays small; as many as tools/execute_notebooks.py leaves
 
 
@@ -61,6 +65,30 @@ def draw_panel(panel: ipywidgets.VBox, words: str) -> Figure:
         y = 1 - (top + LINE * place) / total
         write_plainly(figure.text(GAP / page, y, line, va="top", fontsize=SIZE, color="0.2"))
     return figure
+
+
+def alt_text_of(panel: ipywidgets.VBox, words: str) -> str:
+    """Return these words and the labels of a panel's pictures, in at most LONGEST_ALT letters; verdicts come first.
+
+    >>> alt_text_of(ConvolutionExplorer(), "row 14, column 14: 9 products, sum −0.33")
+    """
+    words = " ".join(words.split())
+    labels = [_without_repetition(part, words) for row in _rows_of(panel) for part in row]
+    verdicts = [label for label in labels if any(verdict in label for verdict in VERDICTS)]
+    others = [label for label in labels if label not in verdicts]
+    sentences = dict.fromkeys([*verdicts, words, *others])  # each once
+    return cut_to(f"{type(panel).__name__}: " + ". ".join(text.rstrip(".") for text in sentences if text), LONGEST_ALT)
+
+
+def _without_repetition(part: Picture, words: str) -> str:
+    """Return the label of a picture without what these words say already, and without what the keys do."""
+    if isinstance(part, DrawingCanvas):  # its label says no more than how to draw
+        return part.title
+    if isinstance(part, PixelCanvas):
+        return part.label.partition("; the arrow keys")[0]
+    label = " ".join(part.label.split())
+    first, *rest = re.split(r"[:;] ", label, maxsplit=1)
+    return first if rest and rest[0] in words else label
 
 
 def png_of(figure: Figure) -> bytes:

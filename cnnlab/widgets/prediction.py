@@ -22,6 +22,7 @@ from cnnlab.comparison.predictions import keep_first, keep_outcome
 from cnnlab.comparison.question import Guess, Rule, check_question, which_is_best
 from cnnlab.comparison.right_answer import check_comparison, find_outcome
 from cnnlab.errors import ConfigError
+from cnnlab.plots.comparison_words import in_words
 from cnnlab.plots.predictions import plot_guess
 from cnnlab.plots.style import PAGE
 from cnnlab.progress_line import time_in_words
@@ -195,7 +196,7 @@ class PredictThenRun(Panel):
             _draw_placeholder(self.plot.figure)
         else:
             plot_guess(self.comparison, prediction.guess, ax=self.plot.figure.subplots())
-            label = f"{self.comparison.title}; {words}"
+            label = f"{self.comparison.title}: {in_words(self.comparison, '')} {words}"
         self.plot.freeze([])
         self.plot.show(label=label)
         before = "You answered this already; the first guess counts. " if self._answered_before else ""

@@ -21,6 +21,8 @@ from cnnlab.widgets.web.live_plot import LivePlot
 NO_PATIENCE = "none"
 MOST_PATIENCE = 50  # epochs
 VIEWS = (25, 50, 100, 200)  # epochs that the picture may show, besides all of them
+# Epochs that the recording may have, besides all of them: a press of a key moves by a step that a person would choose.
+LENGTHS = (*range(1, 20), *range(20, 50, 5), *range(50, 100, 10), *range(100, 1000, 25), *range(1000, 10_001, 100))
 MIN_DELTAS = (0, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 
 
@@ -71,7 +73,8 @@ class StoppingExplorer(Panel):
         self.recording = ipywidgets.Dropdown(options=list(self.recordings), description="recording")
         self.metric = ipywidgets.Dropdown(options=["loss", "accuracy"], description="metric")
         longest = max(map(len, self.recordings.values()))
-        self.epochs = ipywidgets.IntSlider(longest, 1, longest, description="epochs")
+        lengths = [*(epochs for epochs in LENGTHS if epochs < longest), longest]
+        self.epochs = ipywidgets.SelectionSlider(options=lengths, value=longest, description="epochs")
         patiences = [(str(patience), patience) for patience in (NO_PATIENCE, *range(MOST_PATIENCE + 1))]
         min_deltas = [(f"{min_delta:g}", min_delta) for min_delta in MIN_DELTAS]
         self.patience = ipywidgets.SelectionSlider(options=patiences, value=10, description="patience")

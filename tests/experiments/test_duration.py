@@ -1,6 +1,9 @@
 """Test the estimate of a training's time: what it grows with, and that it follows the speed of the computer."""
 
+import threading
+
 import pytest
+import torch
 
 from cnnlab import Experiment
 from cnnlab.experiments import duration
@@ -17,6 +20,21 @@ def _unknown(monkeypatch):
 def test_nothing_is_said_before_the_speed_is_known():
     assert estimate_seconds(BASE) is None
     measure_speed()
+    assert estimate_seconds(BASE) > 0
+
+
+def test_the_speed_is_measured_whatever_the_notebook_has_set(monkeypatch):
+    """In a thread of its own, as a panel does it: an error there would only be printed."""
+    failed = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    torch.set_default_dtype(torch.float64)
+    try:
+        thread = threading.Thread(target=measure_speed)
+        thread.start()
+        thread.join()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert failed == []
     assert estimate_seconds(BASE) > 0
 
 

@@ -1,7 +1,8 @@
 """A notebook in a student's hands: another folder, no network, and every cell run twice.
 
 The first run of each cell is compared with what is stored, by strict nbval: what the cells above did twice must not
-change it. The letters of every picture are measured as well: a student reads them in a small window, too.
+change it. The letters of every picture are measured as well: a student reads them in a small window, too, and no number
+at a tick is written over another.
 """
 
 import json
@@ -43,17 +44,26 @@ def _watch(info):
 
 get_ipython().events.register("pre_run_cell", _watch)
 """
-# Runs before the notebook: notes of every picture its width, the size of its smallest letters, in pixels, and a word.
+# Runs before the notebook: notes of every picture its width, the size of its smallest letters, in pixels, and a word;
+# and the pairs of words at ticks that share more than a pixel.
 LETTERS = """
 import base64 as _base64, struct as _struct
 import IPython.core.pylabtools as _pictures
 
-_letters, _print_figure = [], _pictures.print_figure
+_letters, _overlaps, _print_figure = [], [], _pictures.print_figure
+
+
+def _ticks(axis):
+    low, high = sorted(axis.get_view_interval())
+    drawn = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    words = [word for tick in drawn for word in (tick.label1, tick.label2)]
+    return [word for word in words if word.get_visible() and word.get_text().strip()]
 
 
 def _measuring(figure, *arguments, **options):
     from matplotlib.axes import Axes
     from matplotlib.text import Text
+    from matplotlib.transforms import Bbox
 
     png = _print_figure(figure, *arguments, **options)
     (width,) = _struct.unpack(">I", _base64.b64decode(png)[16:20])
@@ -63,6 +73,14 @@ def _measuring(figure, *arguments, **options):
     shown = [text for text in shown if text not in hidden]
     for text in sorted(shown, key=Text.get_fontsize)[:1]:
         _letters.append((width, text.get_fontsize() * figure.dpi / 72, text.get_text()))
+    with_axis = [ax for ax in figure.findobj(Axes) if ax.axison and ax.get_visible()]
+    words = [word for ax in with_axis for axis in (ax.xaxis, ax.yaxis) if axis.get_visible() for word in _ticks(axis)]
+    boxes = [(word.get_text(), word.get_window_extent()) for word in words]
+    for place, (word, box) in enumerate(boxes):
+        for other, beside in boxes[:place]:
+            shared = Bbox.intersection(box, beside)
+            if shared is not None and min(shared.width, shared.height) > 1:
+                _overlaps.append((other, word))
     return png
 
 
@@ -78,7 +96,7 @@ def test_every_cell_can_be_run_twice_elsewhere_and_offline(name, tmp_path, monke
     folder.mkdir()
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    save = f"with open({str(results)!r}, 'w') as _file:\n    _json.dump([_asked, _letters], _file)"
+    save = f"with open({str(results)!r}, 'w') as _file:\n    _json.dump([_asked, _letters, _overlaps], _file)"
     first, last = nbformat.v4.new_code_cell(WATCH + LETTERS), nbformat.v4.new_code_cell(save)
     notebook.cells = [first, *(copy for cell in cells for copy in (cell, again(cell))), last]
     nbformat.write(notebook, folder / "twice.ipynb")
@@ -86,7 +104,7 @@ def test_every_cell_can_be_run_twice_elsewhere_and_offline(name, tmp_path, monke
     check = subprocess.run(command, cwd=REPOSITORY, capture_output=True, encoding="utf8", timeout=880)
     assert check.returncode == 0, check.stdout + check.stderr
     assert f"passed  ({2 * len(cells) + 2} cells" in check.stdout
-    asked, letters = json.loads(results.read_text())
+    asked, letters, overlaps = json.loads(results.read_text())
     assert [source for source, _ in asked[:-1]] == [cell.source for cell in cells for _ in range(2)]
     strict = {cell.source for cell in cells if "nbval-ignore-output" not in cell.metadata.get("tags", [])}
     near = [source for source, ratios in asked if source in strict and any(0.5 < ratio < 2 for ratio in ratios)]
@@ -94,6 +112,7 @@ def test_every_cell_can_be_run_twice_elsewhere_and_offline(name, tmp_path, monke
     assert len(letters) >= 2  # a picture, drawn twice
     small = [(word, width) for width, size, word in letters if size * min(1, NARROW / width) < SMALLEST]
     assert not small, f"words too small on a narrow page, with the width of their picture: {small}"
+    assert not overlaps, f"words at ticks that lie over each other: {overlaps}"
     assert list(folder.iterdir()) == [folder / "twice.ipynb"]  # nothing was left lying about
 
 

@@ -239,11 +239,17 @@ CASES = {
         levels_of("kernel_size", {3: [1 - 1e-5, 1 - 2e-5, 1 - 4e-5], 5: [1 - 5e-5, 1 - 6e-5, 1 - 9e-5]}),
         by="kernel_size", metric="validation_loss",
     ),
+    "four digits": lambda: compare(
+        levels_of("kernel_size", {
+            3: [0.9627, 0.9725, 0.9786, 0.9673, 0.9665], 5: [0.9663, 0.9617, 0.9628, 0.9633, 0.9661]
+        }),
+        by="kernel_size",
+    ),
     "one seed": lambda: compare(levels_of("kernel_size", {3: [0.5], 5: [0.9], 7: [0.4]}), by="kernel_size"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("size", [(4.8, 3.4), (6.4, 3.4), (11.0, 3.6), None], ids=str)
+@pytest.mark.parametrize("size", [(4.8, 3.4), (5.4, 3.4), (6.4, 3.4), (11.0, 3.6), None], ids=str)
 @pytest.mark.parametrize("case", CASES)
 def test_no_words_overlap_and_none_lies_over_the_data(case, size):
     ax = plt.subplots(figsize=size, layout="constrained")[1] if size else None
@@ -309,6 +315,20 @@ def test_the_alt_text_names_each_comparison_by_its_title():
     )
     assert [f"{title}: {verdicts}" in four for title in "abcd"] == [True] * 4
     assert "…" not in four
+
+
+def test_comparisons_below_each_other_have_the_same_number_at_the_same_place():
+    """Though the words beside one of them are wider, and its label has more lines."""
+    first = compare(levels_of("kernel_size", TABLE), by="kernel_size")
+    wider = compare(optimizers(sgd=0.1, rmsprop=0.01, adam=0.001), by="optimizer", along="learning_rate")
+    lefts = plot_comparisons([first, wider, first])
+    figure = lefts[0].figure
+    assert figure.axes[:3] == lefts
+    figure.canvas.draw()
+    assert overlaps(text_boxes(figure)) == []
+    for axes in (lefts, figure.axes[3:]):
+        middles = [ax.transData.transform((0.2, 0))[0] for ax in axes]
+        assert middles == pytest.approx([middles[0]] * 3, abs=0.01)  # pixels
 
 
 def test_comparisons_side_by_side():

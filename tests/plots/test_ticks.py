@@ -5,7 +5,7 @@ import re
 import matplotlib.pyplot as plt
 import pytest
 
-from cnnlab.plots.ticks import FarApart, log_scale
+from cnnlab.plots.ticks import FarApart, few_ticks, log_scale
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,27 @@ def test_in_little_room_two_ticks_stand_far_apart(limits, ticks):
 )
 def test_ticks_whose_numbers_would_touch_stand_farther_apart(length, ticks):
     assert list(FarApart(10).tick_values(0.9e-5, 7.3e-5, length)) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(
+    ("inner", "ticks"),
+    [
+        (None, [0.9625, 0.9725]),
+        # A number has six letters of 5.6 points; 14 points lie between the middles of its first and its last letter. On
+        # 72 points of 0.0106, its tick must be 0.00206 from the edge: below 0.97054 at the right, above 0.96406 at the
+        # left. Of the step 0.005, 0.965 and 0.97 are too near each other; the next one is 0.0025.
+        ("right", [0.9625, 0.97]),
+        ("left", [0.965, 0.9725]),
+    ],
+)
+def test_no_number_reaches_over_the_inner_edge(inner, ticks):
+    assert list(FarApart(10, inner).tick_values(0.962, 0.9726, 72)) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(("inner", "ticks"), [("right", [-0.6, -0.3, 0, 0.3]), ("left", [-0.3, 0, 0.3, 0.6])])
+def test_of_many_ticks_those_are_left_out_whose_number_reaches_over_the_inner_edge(inner, ticks):
+    figure, ax = plt.subplots(figsize=(4, 3))
+    ax.set_xlim(-0.6, 0.6)
+    ax.xaxis.set_major_locator(few_ticks((-0.6, 0.6), 800, 10, inner))
+    figure.canvas.draw()
+    assert [tick for tick in ax.get_xticks() if abs(tick) < 0.61] == pytest.approx(ticks)

@@ -128,6 +128,47 @@ def test_it_is_shown_beside_the_view_in_an_output_that_jupyterlab_hides(publishe
     panel.close()
 
 
+ALT_TEXTS = {
+    "ConvolutionExplorer": (
+        "panel.preset.value = 'blur'",
+        "ConvolutionExplorer: row 14, column 14: 9 products, sum 0.00. input, 28 by 28 pixels. Kernel 3×3, blur. "
+        "output, 28 by 28 pixels. patch of the image. kernel. products",
+    ),
+    "DrawDigit": (
+        "",
+        "DrawDigit: nothing drawn yet: draw a digit, or take a sample. Draw a digit. what the networks see, 28×28. "
+        "saliency, nothing drawn yet. probability of each class. feature maps of relu1: 8 maps of 28×28",
+    ),
+    "KernelExperiment": (
+        "",
+        "KernelExperiment: Against 3×3: 5×5 cannot tell; 7×7 cannot tell. Parameters: 3×3 26,698, 5×5 28,874, "
+        "7×7 32,138. kernel sizes compared",
+    ),
+    "TrainingPanel": (
+        "panel.views.choice.value = 'Comparison'",
+        "TrainingPanel: validation_accuracy by setting, after the last epoch, against setting=pooling=max: "
+        "pooling=avg: cannot tell. 105,866 parameters; 1 run of 5 epochs A: pooling=max; B: pooling=avg",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ALT_TEXTS)
+def test_its_alt_text_says_what_the_pictures_show_and_the_verdicts_first(name, published):
+    more, words = ALT_TEXTS[name]
+    panel = make_panel(name, more)
+    panel._ipython_display_()
+    assert published[1]["metadata"]["image/png"]["alt"] == words
+    panel.close()
+
+
+def test_the_alt_text_of_curves_has_their_ends():
+    panel = make_panel("RunExplorer")
+    words = panel_picture.alt_text_of(panel, "a word. " * 10)
+    assert "kernel_size=3, pooling=avg validation loss 0.202" in words
+    assert len(panel_picture.alt_text_of(panel, "a word " * 200)) <= 600
+    panel.close()
+
+
 def test_it_is_renewed_once_when_the_panel_rests(published, monkeypatch):
     monkeypatch.setattr(base, "REST", 0.3)
     panel = widgets.ConvolutionExplorer()

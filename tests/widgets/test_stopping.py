@@ -186,7 +186,7 @@ def test_close_leaves_nothing():
 
 
 def test_the_recording_of_one_run_may_be_given_as_the_run():
-    assert StoppingExplorer(made(ACCURACIES, epochs=10)).epochs.max == 10
+    assert StoppingExplorer(made(ACCURACIES, epochs=10)).epochs.options == (*range(1, 11),)
 
 
 @pytest.mark.parametrize(
@@ -223,6 +223,16 @@ def test_a_run_without_a_recording_is_left_out_and_the_panel_says_so():
     panel.close()
     with pytest.raises(ConfigError, match="no finished epoch"):
         StoppingExplorer(diverged)
+
+
+def test_one_press_moves_by_a_step_that_a_person_would_choose():
+    panel = StoppingExplorer()  # 350 epochs
+    lengths = panel.epochs.options
+    assert lengths[-1] == panel.epochs.value == 350
+    assert lengths[-2:] == (325, 350)
+    assert lengths.index(350) - lengths.index(50) == 15  # presses: 10 of 25 epochs, and 5 of 10
+    assert lengths[:5] == (1, 2, 3, 4, 5)
+    panel.close()
 
 
 def test_nearly_everything_is_not_everything():

@@ -50,6 +50,7 @@ def assignment():
     return nbformat.v4.new_notebook(cells=cells, metadata=kernel)
 
 
+@pytest.mark.timeout(900)  # four notebooks are executed, each with torch
 def test_the_autograder_gives_points_for_correct_answers_alone(tmp_path):
     kernel = tmp_path / "share/kernels/cnnlab/kernel.json"
     kernel.parent.mkdir(parents=True)

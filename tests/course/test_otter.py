@@ -23,6 +23,7 @@ test = {"name": "output_size", "points": 2, "suites": [suite | {"type": "doctest
 '''
 
 
+@pytest.mark.timeout(900)  # each grading starts Python and torch twice
 def test_the_grader_takes_correct_answers_alone(tmp_path):
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "output_size.py").write_text(TEST)

@@ -111,6 +111,7 @@ def lab(shared_lab):
     """Yield the page with the panels in one notebook."""
     cells = [f"{NO_DRAWING}{cell}" if "DrawDigit" in cell else cell for cell in CELLS]
     with shared_lab.running([*cells, PICTURE], height=900) as page:
+        browser.use_dejavu(page, ".cnnlab-panel")
         yield page
 
 

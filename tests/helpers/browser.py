@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import matplotlib
 import nbformat
 import numpy as np
 import pytest
@@ -126,6 +127,24 @@ def chromium_or_skip() -> str:
     return chromium
 
 
+def use_dejavu(page: Page, within: str) -> None:
+    """Write the text within these elements in matplotlib's own DejaVu fonts: it has the same size on every computer.
+
+    They are wide: what has room in them has room in most fonts.
+    """
+    style = ""
+    for name in ("Sans", "Sans-Bold", "SansMono", "SansMono-Bold"):
+        file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"DejaVu{name}.ttf"
+        content = base64.b64encode(file.read_bytes()).decode()
+        family, _, weight = name.replace("SansMono", "Mono").partition("-")
+        style += f"@font-face {{ font-family: 'Course {family}'; font-weight: {weight or 'normal'}; "
+        style += f"src: url(data:font/ttf;base64,{content}); }}\n"
+    style += f"{within} * {{ font-family: 'Course Sans' !important; }}\n"
+    style += f"{within} :is(pre, code, pre *, code *) {{ font-family: 'Course Mono' !important; }}"
+    page.add_style_tag(content=style)
+    page.evaluate("() => Promise.all([...document.fonts].map(face => face.load()))")
+
+
 @contextlib.contextmanager
 def open_page(*, width: int = 1280, height: int = 900, zoom: int = 1) -> Iterator[Page]:
     """Yield an empty page of a fresh browser; `page.faults` lists what its console said was wrong.
@@ -161,28 +180,32 @@ def jupyterlab(folder: Path, settings: Path) -> Iterator[str]:
 
     The server and its kernels end with the block.
     """
-    port = _free_port()
     environment = os.environ | {
         name: str(settings / name.lower())
         for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     }
     environment["CNNLAB_COURSE"] = str(settings / "my_course")
-    command = [sys.executable, "-m", "jupyter", "lab", f"--port={port}", "--ServerApp.port_retries=0"]
+    command = [sys.executable, "-m", "jupyter", "lab", "--ServerApp.port_retries=0"]
     command += ["--ip=127.0.0.1", "--no-browser", "--allow-root", f"--ServerApp.root_dir={folder}"]
     command += [f"--IdentityProvider.token={TOKEN}", "--expose-app-in-browser"]
     command += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
     command += ["--ServerApp.kernel_websocket_connection_class=cnnlab.cli.jupyter.PromptConnection"]  # as start.py does
     command += ["--HTMLExporter.preprocessors=cnnlab.cli.export.AltText"]  # as start.py does
     command += [f"--LabApp.extra_labextensions_path={REPOSITORY / 'cnnlab/cli/labextensions'}"]  # as start.py does
-    address = f"http://127.0.0.1:{port}"
     _ask_for_no_news(settings)
     with open(settings / "jupyterlab.log", "w") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder)
-        try:
-            _wait_for_server(address, server, Path(log.name))
-            yield address
-        finally:
-            _end(address, server)
+        for _ in range(3):  # another program may take the port between the two lines
+            port = _free_port()
+            server = subprocess.Popen([*command, f"--port={port}"], stdout=log, stderr=log, env=environment, cwd=folder)
+            address = f"http://127.0.0.1:{port}"
+            try:
+                if not _answers(address, server):
+                    continue
+                yield address
+                return
+            finally:
+                _end(address, server)
+    raise RuntimeError(f"JupyterLab did not start:\n{Path(log.name).read_text()}")
 
 
 def _ask_for_no_news(settings: Path) -> None:
@@ -205,14 +228,15 @@ def _ask(address: str, path: str, method: str = "GET") -> dict:
         return json.loads(answer.read() or "{}")
 
 
-def _wait_for_server(address: str, server: subprocess.Popen, log: Path, seconds: float = 2 * PATIENCE) -> None:
-    end = time.monotonic() + seconds
+def _answers(address: str, server: subprocess.Popen) -> bool:
+    """Wait until the server answers; return False if it ends before, or does not answer for long."""
+    end = time.monotonic() + 2 * PATIENCE
     while time.monotonic() < end and server.poll() is None:
         with contextlib.suppress(OSError):
             _ask(address, "/api/status")
-            return
+            return True
         time.sleep(0.1)
-    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()}")
+    return False
 
 
 def _end(address: str, server: subprocess.Popen) -> None:

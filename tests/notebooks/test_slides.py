@@ -154,6 +154,7 @@ def test_no_code_is_cut_and_what_is_too_high_can_be_scrolled(name, tmp_path):
         page.route("http*://**", lambda route: route.abort())
         page.goto((tmp_path / "slides.html").as_uri(), wait_until="domcontentloaded")
         page.add_style_tag(content=SPREAD_OUT)
+        browser.use_dejavu(page, ".slides")
         slides = page.evaluate(MEASURE)
     kinds = kinds_shown(name)
     assert len(slides) == kinds.count("slide") + kinds.count("subslide")

@@ -687,10 +687,10 @@ def run_tool(name: str, arguments: list) -> int:
 def split_arguments(arguments: list) -> tuple:
     """Return (the command or "", the arguments for parse_arguments, the arguments that the command reads itself)."""
     command = arguments[0] if arguments else ""
-    if command == "test":
+    asks_for_help = command in ("test", "check") and {"-h", "--help"} & set(arguments)
+    if command == "test" and not asks_for_help:
         own = 3 if arguments[1:2] == ["--from"] else 1
         return command, arguments[1:own], arguments[own:]
-    asks_for_help = command == "check" and {"-h", "--help"} & set(arguments)
     if (command in ("wheels", "check") and not asks_for_help) or arguments == ["test-colab"]:
         return command, [], arguments[1:]
     return "", arguments, []

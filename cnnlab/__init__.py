@@ -8,7 +8,13 @@ import codecs
 import io
 import sys
 
-import lazy_loader
+try:
+    import lazy_loader
+except ModuleNotFoundError:
+    words = (
+        "this Python lacks the packages of the course. `python start.py` puts them into .venv: type .venv/bin/python"
+    )
+    raise ModuleNotFoundError(f"{words} in place of python (on Windows .venv\\Scripts\\python)") from None
 
 __version__ = "0.1.0"
 

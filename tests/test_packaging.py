@@ -301,6 +301,14 @@ print(json.dumps([plain, sorted(sys.modules)]))
     assert not later & {"pandas", "matplotlib", "seaborn", "torchvision", "ipywidgets", "anywidget", "scipy"}
 
 
+def test_a_python_without_the_packages_says_which_one_has_them(tmp_path):
+    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.append({str(REPOSITORY)!r}); import cnnlab"]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    last = answer.stderr.splitlines()[-1]
+    assert last.startswith("ModuleNotFoundError: this Python lacks the packages of the course.")
+    assert "`python start.py`" in last and ".venv/bin/python" in last and ".venv\\Scripts\\python" in last
+
+
 def public_names() -> dict[str, list[str]]:
     """Return module → its public names, as cnnlab/__init__.pyi lists them."""
     tree = ast.parse((REPOSITORY / "cnnlab" / "__init__.pyi").read_text(encoding="utf-8"))

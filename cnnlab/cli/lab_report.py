@@ -48,7 +48,8 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     arguments.add_argument(
         "--exam", nargs="+", default=(), metavar="FIELD=VALUE",
-        help="the setting that you have chosen: its networks take the exam. Test images are opened once: the scores "
+        help="the setting that you have chosen: its networks take the exam, if their weights "
+        "were kept (sweep's --keep-weights). Test images are opened once: the scores "
         "are kept beside the page, and the exam of another setting is refused",
     )  # fmt: skip
     arguments.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -39,7 +40,11 @@ def open_store(name: str) -> Runs:
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".* holds no run")  # each command says it in a sentence of its own
-        return load_runs(bank(name.removeprefix(BANK)) if name.startswith(BANK) else name)
+        if name.startswith(BANK):
+            return load_runs(bank(name.removeprefix(BANK)))
+        if not os.path.exists(name):
+            raise ConfigError(f"{name} does not exist; python -m cnnlab sweep … --store {name} makes it")
+        return load_runs(name)
 
 
 def matching(runs: Runs, conditions: Sequence[str], *, option: str = "--where") -> Runs:

@@ -17,7 +17,7 @@ from cnnlab.experiments.sweep import grid, sweep
 def main(arguments: list[str]) -> int:
     """Run the sweep that the arguments describe; return 0, or 1 where runs failed or are missing."""
     options = vars(parser().parse_args(arguments))
-    seeds, store = options.pop("seeds"), options.pop("store")
+    seeds, store, keep_weights = options.pop("seeds"), options.pop("store"), options.pop("keep_weights")
     how = {name: options.pop(name) for name in ("workers", "device", "replicas")}
     lists = {name: values for name, values in options.items() if values is not None}
     if seeds is not None:
@@ -25,7 +25,8 @@ def main(arguments: list[str]) -> int:
             raise ConfigError("--seeds is short for --seed 0 1 2 …; give one of them")
         lists["seed"] = range(check_whole("seeds", seeds, 1))
     experiments = grid(Experiment(), **lists)
-    runs = sweep(experiments, store, **how)
+    lengths = {experiment.epochs for experiment in experiments}
+    runs = sweep(experiments, store, snapshots=lengths if keep_weights else (), **how)
     table = runs.summary()
     sys.stdout.write(f"{table.to_string(index=False)}\n" if len(table) else "")
     return 0 if len(runs) == len({experiment.key for experiment in experiments}) else 1
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     others = arguments.add_argument_group("Runs")
     others.add_argument("--seeds", type=int, metavar="N", help="short for --seed 0 1 … N−1")
     others.add_argument("--store", metavar="FOLDER", help="where runs are kept; without it, only a table is printed")
+    others.add_argument("--keep-weights", action="store_true", help="after the last epoch, for `lab-report --exam`")
     others.add_argument("--workers", type=int, metavar="N", help="processes (default: `python -m cnnlab` says)")
     others.add_argument("--device", metavar="NAME", help="cuda: train many runs as one on a GPU (default: cpu)")
     others.add_argument("--replicas", type=int, metavar="N", help="most runs trained as one (default: all that fit)")

@@ -150,7 +150,7 @@ def wrong_array(
         return say(TOO_LARGE if values > wanted else TOO_SMALL, number=f"{float(values):g}")
     place = [int(index) for index in np.argwhere(off)[0]]
     return say(
-        "{wrong:,} of {count:,} values are wrong, the first at {place}: {value:g}.",
+        "{wrong:,} of {count:,} values are wrong, the first at {place}: yours is {value:g}.",
         wrong=off.sum(), count=off.size, place=place, value=values[tuple(place)],
     )  # fmt: skip
 

@@ -85,7 +85,8 @@ class Run:
         >>> run(Experiment(epochs=2), snapshots=(0, 2)).model(epoch=0)
         """
         if not self.snapshots:
-            raise ConfigError("this run kept no weights; train it with snapshots=(0, 5), for the epochs that you want")
+            words = "for those after epoch 5, in a terminal with --keep-weights"
+            raise ConfigError(f"this run kept no weights; train it with snapshots=(5,) {words}")
         epoch = self.snapshots[-1] if epoch is None else epoch
         if not isinstance(epoch, numbers.Integral) or epoch not in self.snapshots or isinstance(epoch, bool):
             raise ConfigError(

@@ -88,7 +88,7 @@ def test_it_stays_shut_where_something_is_wrong(store, openings, capsys, options
 def test_runs_without_weights_and_a_damaged_file_are_named(store, capsys):
     quiet(grid(TINY, seed=range(2)), store="bare")
     assert program(["lab-report", "bare", "--exam", "kernel_size=3"]) == 2
-    assert "this run kept no weights; train it with snapshots=(0, 5)" in capsys.readouterr().err
+    assert "in a terminal with --keep-weights" in capsys.readouterr().err
     assert not (store / "report-exam.json").exists()
     assert report("--exam", "kernel_size=5") == 0
     file = store / "mine-exam.json"

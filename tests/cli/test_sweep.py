@@ -77,6 +77,15 @@ def test_the_same_command_goes_on(trained, tmp_path, capsys):
     assert len(trained) == 3
 
 
+def test_the_weights_of_the_last_epoch_are_kept_where_it_is_asked(tmp_path):
+    store = tmp_path / "runs"
+    assert main([*SMALL.split(), "--store", str(store), "--keep-weights"]) == 0
+    (run,) = load_runs(store)
+    assert run.snapshots == (1,)
+    assert main([*SMALL.split(), "--seed", "1", "--store", str(store)]) == 0
+    assert load_runs(store).one(seed=1).snapshots == ()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

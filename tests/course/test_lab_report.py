@@ -485,7 +485,7 @@ def test_from_a_terminal(tmp_path, capsys, monkeypatch):
     assert {row["field"] for row in table(page, "What was varied")} == {"seed"}
     assert (tmp_path / "mine.md").is_file()
     assert program(["lab-report", "nowhere"]) == 2
-    assert capsys.readouterr().err == "nowhere does not exist; sweep(…, store='nowhere') makes it\n"
+    assert capsys.readouterr().err == "nowhere does not exist; python -m cnnlab sweep … --store nowhere makes it\n"
     assert program(["lab-report", "runs", "--out", "mine.pdf"]) == 2
     assert "must end in .html" in capsys.readouterr().err
 

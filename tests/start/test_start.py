@@ -760,6 +760,8 @@ def test_a_wrong_port_and_a_wrong_word_are_refused(start, capsys):
     for help_option in ("-h", "--help"):  # without an installation, too
         with pytest.raises(SystemExit, match="0"):
             start.main(["check", help_option])
+        with pytest.raises(SystemExit, match="0"):
+            start.main(["test", help_option])
         assert "python start.py check [--language {en,id}] [--lax] [notebook ...]" in capsys.readouterr().out
     assert not Path(start.venv_folder()).exists()
 

@@ -88,18 +88,20 @@ class Patient:
             raise ConfigError(f"epoch must be at most {self.epochs} for {self}, got {epoch}")
         return epoch
 
-    def diagnosis(self, disease: str | EllipsisType, evidence: str | EllipsisType = ...) -> Diagnosis | EllipsisType:
+    def diagnosis(self, disease: object, evidence: object = ...) -> Diagnosis | EllipsisType:
         """Return a diagnosis for `check`; `...` if both are still `...`.
 
         Parameters
         ----------
-        disease : str
-            One of `DISEASES`.
+        disease : str or tuple
+            One of `DISEASES`; or both, as (disease, evidence).
         evidence : str
             The view that shows it: one of `EVIDENCE`.
 
         >>> check("09-patient-3", patient.diagnosis("dead ReLUs", "activations"))
         """
+        if isinstance(disease, tuple) and len(disease) == 2:
+            disease, evidence = disease
         return ... if disease is ... and evidence is ... else Diagnosis(self, disease, evidence)
 
 

@@ -89,7 +89,7 @@ def find_submissions(folder: str | os.PathLike) -> list[Submission]:
     root = check_path("folder", folder)
     if not root.is_dir():
         raise ConfigError(
-            f"there is no folder {root}; give the one that holds a folder, a .zip or a notebook a student"
+            f"there is no folder {root}; give the one that holds a folder, a .zip or a notebook for each student"
         )
     entries = [entry for entry in root.iterdir() if not _is_hidden(entry.name)]
     paths = [path for path in entries if path.is_dir() or path.suffix.lower() in (".zip", ".ipynb")]

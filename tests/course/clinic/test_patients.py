@@ -90,4 +90,6 @@ def test_a_diagnosis_holds_what_was_said_and_an_untouched_one_is_dots():
     patient = admit_patients()[1]
     assert patient.diagnosis(..., ...) is ...
     assert patient.diagnosis("healthy", ...) == Diagnosis(patient, "healthy", ...)
+    assert patient.diagnosis((..., ...)) is ...
+    assert patient.diagnosis(("healthy", "curves")) == Diagnosis(patient, "healthy", "curves")
     assert pickle.loads(pickle.dumps(patient)).history["train_loss"] == patient.history["train_loss"]

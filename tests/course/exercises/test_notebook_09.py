@@ -113,7 +113,7 @@ def test_an_answer_that_is_no_choice_is_named(said, evidence, words):
 
 
 def test_a_diagnosis_without_its_view_is_asked_for_it():
-    words = wrong_diagnosis(3, PATIENTS[3].diagnosis(*("dead ReLUs",)))
+    words = wrong_diagnosis(3, PATIENTS[3].diagnosis("dead ReLUs"))  # without its parentheses and its comma, too
     assert words.startswith("Say also which view it is: 'curves', ")
 
 

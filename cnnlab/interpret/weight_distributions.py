@@ -62,7 +62,7 @@ def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Ten
     Raises
     ------
     ConfigError
-        If initial is of another architecture, or neither a network nor a state_dict.
+        If the model has no such weight, or initial is of another architecture, or neither a network nor a state_dict.
 
     >>> weight_distributions(model, initial=build_cnn(seed=0))["conv1"].change
     0.3
@@ -83,6 +83,8 @@ def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Ten
             kinds.get(layer, "weight"), len(values), float(values.mean()), float(values.std()),
             *_changed(values, start), values, start,
         )  # fmt: skip
+    if not measured:
+        raise ConfigError("the model has no weights of two or more dimensions; those of a frozen network can't be seen")
     return measured
 
 

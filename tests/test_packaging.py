@@ -306,7 +306,7 @@ def test_a_python_without_the_packages_says_which_one_has_them(tmp_path):
     answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     last = answer.stderr.splitlines()[-1]
     assert last.startswith("ModuleNotFoundError: this Python lacks the packages of the course.")
-    assert "`python start.py`" in last and ".venv/bin/python" in last and ".venv\\Scripts\\python" in last
+    assert all(words in last for words in ("`python start.py`", ".venv/bin/python", ".venv\\Scripts\\python"))
 
 
 def public_names() -> dict[str, list[str]]:

@@ -63,8 +63,8 @@ def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Ten
     Raises
     ------
     ConfigError
-        If initial is of another architecture, or neither a network nor a state_dict, or if another thread trains one of
-        the networks.
+        If the model has no such weight, if initial is of another architecture, or neither a network nor a state_dict,
+        or if another thread trains one of the networks.
 
     >>> weight_distributions(model, initial=build_cnn(seed=0))["conv1"].change
     0.3
@@ -88,6 +88,8 @@ def weight_distributions(model: nn.Module, initial: nn.Module | Mapping[str, Ten
             kinds.get(layer, "weight"), len(values), float(values.mean()), float(values.std()),
             *_changed(values, start), values, start,
         )  # fmt: skip
+    if not measured:
+        raise ConfigError("the model has no weights of two or more dimensions; those of a frozen network can't be seen")
     return measured
 
 

@@ -14,6 +14,7 @@ from cnnlab.course.practice import all_exercises
 
 CLINIC = {name for name in all_exercises() if name.startswith("09-")}
 SEED = 8
+SHORTEST = "04_optimizers"  # of the untouched notebooks, which take minutes; it trains for seconds
 # Of a cell that is left out.
 IMPORTS = "from itertools import chain\n\nfrom cnnlab import treat\nfrom cnnlab.progress_line import in_steps"
 
@@ -64,9 +65,14 @@ def test_a_treatment_that_fails_leaves_the_diagnoses_and_the_cures_before_it(tmp
     assert states == {name: "correct" if name in attempted else "not attempted" for name in CLINIC}
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1000)
-@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[] if path.stem == SHORTEST else [pytest.mark.slow])
+        for path in sorted(NOTEBOOKS.glob("*.ipynb"))
+    ],
+)
 def test_an_untouched_notebook_runs_apart_and_has_every_exercise(path, tmp_path):
     copy = tmp_path / path.name
     copy.write_bytes(path.read_bytes())

@@ -128,13 +128,15 @@ def admit_patients(seed: int = 0) -> dict[int, Patient]:
     return {number: Patient(number, seed, _key=key) for number, key in enumerate([REFERENCE.key, *keys])}
 
 
-def treat(patient: Patient, **changes: Any) -> Patient:
+def treat(patient: Patient, *, progress: bool = True, **changes: Any) -> Patient:
     """Train the patient's network again, with changed settings; everything else stays as it was. It takes seconds.
 
     Parameters
     ----------
     patient : Patient
         One of `admit_patients`.
+    progress : bool
+        Whether a line shows the epochs that are done, and the time left.
     **changes
         Settings of the healthy network with their values: learning_rate, activation, random_weights, initial_bias,
         zero_gradients, normalize, shuffle_labels, new_validation_images, train_size, epochs, seed. Without any, the
@@ -150,7 +152,7 @@ def treat(patient: Patient, **changes: Any) -> Patient:
     """
     if not isinstance(patient, Patient):
         raise ConfigError(f"treat wants a patient, such as admit_patients()[3], got {type(patient).__name__}")
-    recording = train_network(own_setting(patient).change(changes))
+    recording = train_network(own_setting(patient).change(changes), progress=progress)
     return Patient(patient.number, patient.seed, patient.treatment | changes, patient._key, recording)
 
 

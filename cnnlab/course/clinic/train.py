@@ -22,6 +22,7 @@ from cnnlab.interpret.activations import activation_statistics
 from cnnlab.interpret.gradients import gradient_flow
 from cnnlab.interpret.weight_distributions import weight_distributions
 from cnnlab.model.evaluation import evaluate
+from cnnlab.progress_line import in_steps
 from cnnlab.torch_state import usual_torch_state
 
 SHOWN = 500  # images that a network sees in an epoch
@@ -74,20 +75,24 @@ def build_network(setting: Setting) -> nn.Sequential:
 
 
 @usual_torch_state
-def train_network(setting: Setting) -> Recording:
-    """Train a network with this setting, and return what was recorded, on one thread; it takes about a second."""
+def train_network(setting: Setting, *, progress: bool = False) -> Recording:
+    """Train a network with this setting, and return what was recorded, on one thread; it takes about two seconds.
+
+    progress: whether a line shows the epochs that are done.
+    """
     with one_thread():
-        return _train(setting)
+        return _train(setting, progress)
 
 
-def _train(setting: Setting) -> Recording:
+def _train(setting: Setting, progress: bool) -> Recording:
     train, validation = load_images(setting)
     model = build_network(setting)
     initial = {name: value.clone() for name, value in model.state_dict().items()}
     optimizer = torch.optim.SGD(model.parameters(), lr=setting.learning_rate)
     batches = _batches(len(train), torch.Generator().manual_seed(setting.seed))
     epochs: list[dict[str, np.ndarray]] = []
-    for _ in range(setting.epochs):
+    to_come = range(setting.epochs)
+    for _ in in_steps(to_come, "epochs") if progress else to_come:
         losses, hits, steps = [], 0, []
         for _ in range(SHOWN // BATCH):
             chosen = next(batches)

@@ -1,8 +1,10 @@
 """Test the patients: their order, their secret, their treatment, their diagnoses."""
 
 import pickle
+import sys
 
 import pytest
+from terminal import Terminal
 
 from cnnlab import Clinic, admit_patients, treat
 from cnnlab.course.clinic.patients import Diagnosis, own_setting
@@ -63,6 +65,15 @@ def test_a_treatment_changes_what_it_names_and_nothing_else():
     healthy = treat(admit_patients(0)[0], epochs=1)
     assert healthy.history["train_loss"] != treated.history["train_loss"]  # it began with other weights
     assert healthy.history["train_loss"][0] == pytest.approx(admit_patients(0)[0].history["train_loss"][0], rel=0.05)
+
+
+def test_a_treatment_shows_how_many_epochs_are_done_unless_a_cell_shows_a_line_of_its_own(monkeypatch):
+    monkeypatch.setattr("sys.stdout", Terminal())
+    treat(admit_patients(0)[0], epochs=1, progress=False)
+    assert sys.stdout.getvalue() == ""
+    treat(admit_patients(0)[0], epochs=2)
+    assert "0 of 2 epochs done" in sys.stdout.getvalue()
+    assert sys.stdout.getvalue().rpartition("\r")[2].strip() == ""  # nothing of it stays
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import base64
 import io
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
@@ -42,6 +43,26 @@ def test_every_panel_leaves_a_small_picture(name):
     assert 420 <= pixels.shape[1] <= 540
     assert (pixels != 255).any(axis=2).mean() > 0.005
     panel.close()
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_it_stays_small_whatever_is_chosen(name):
+    panel = make_panel(name, USED.get(name, ""))
+    for control in controls_of(panel):
+        if isinstance(control, (ipywidgets.IntSlider, ipywidgets.FloatSlider)):
+            control.value = control.max
+        else:
+            control.index = len(control.options) - 1
+        assert len(base64.b64encode(png_of(panel.picture()))) <= LARGEST, control.description
+    panel.close()
+
+
+def controls_of(parent):
+    """Return the sliders and the choices in a panel, in the order of the page."""
+    chosen = (ipywidgets.IntSlider, ipywidgets.FloatSlider, ipywidgets.Dropdown, ipywidgets.SelectionSlider)
+    chosen += (ipywidgets.ToggleButtons,)
+    within = [control for child in getattr(parent, "children", ()) for control in controls_of(child)]
+    return [parent, *within] if isinstance(parent, chosen) else within
 
 
 def test_the_picture_shows_the_present_state():

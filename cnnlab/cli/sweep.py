@@ -51,7 +51,9 @@ def parser() -> argparse.ArgumentParser:
     others = arguments.add_argument_group("Runs")
     others.add_argument("--seeds", type=int, metavar="N", help="short for --seed 0 1 … N−1")
     others.add_argument("--store", metavar="FOLDER", help="where runs are kept; without it, only a table is printed")
-    others.add_argument("--keep-weights", action="store_true", help="after the last epoch, for `lab-report --exam`")
+    others.add_argument(
+        "--keep-weights", action="store_true", default=None, help="after the last epoch, for `lab-report --exam`"
+    )
     others.add_argument("--workers", type=int, metavar="N", help="processes (default: `python -m cnnlab` says)")
     others.add_argument("--device", metavar="NAME", help="cuda: train many runs as one on a GPU (default: cpu)")
     others.add_argument("--replicas", type=int, metavar="N", help="most runs trained as one (default: all that fit)")

@@ -87,7 +87,7 @@ def test_wrong_arrays_in_words():
     assert wrong_array(torch.tensor(right), right) is None
     assert wrong_array(np.array(right, dtype=np.uint8), right) is None
     assert wrong_array([1, 2, 3, 4], right) == "The shape must be (2, 2), and this has the shape (4,)."
-    assert wrong_array([[1, 3], [2, 4]], right) == "2 of 4 values are wrong, the first at [0, 1]: 3."
+    assert wrong_array([[1, 3], [2, 4]], right) == "2 of 4 values are wrong, the first at [0, 1]: yours is 3."
     known = [([[1, 3], [2, 4]], "Rows and columns are swapped.")]
     assert wrong_array([[1, 3], [2, 4]], right, known=known) == "Rows and columns are swapped."
     assert wrong_array([[1, 2], [3, float("nan")]], right).startswith("Some values are NaN")
@@ -126,7 +126,7 @@ def test_right_functions():
 def test_a_known_mistake_is_named_and_others_are_described():
     known = [(lambda x: x, "You return the input.")]
     assert said(lambda x: x, known=known) == "You return the input."
-    assert said(lambda x: 3 * x, known=known).startswith("5 of 5 values are wrong, the first at [0]: ")
+    assert said(lambda x: 3 * x, known=known).startswith("5 of 5 values are wrong, the first at [0]: yours is ")
     tried = "Tried with a tensor of shape (5,)."
     assert said(lambda x: x[:4] * 2) == f"The shape must be (5,), and this has the shape (4,). {tried}"
     assert said(lambda _: None) == f"Your function returns nothing: does it end with return? {tried}"

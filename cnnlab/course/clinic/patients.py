@@ -100,7 +100,7 @@ class Patient:
 
         >>> check("09-patient-3", patient.diagnosis("dead ReLUs", "activations"))
         """
-        if isinstance(disease, tuple) and len(disease) == 2:
+        if isinstance(disease, (tuple, list)) and len(disease) == 2:
             disease, evidence = disease
         return ... if disease is ... and evidence is ... else Diagnosis(self, disease, evidence)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 
 from cnnlab.course.clinic.patients import Diagnosis, Patient, own_setting
 from cnnlab.course.clinic.settings import CAUSES, DISEASES, EVIDENCE, Setting, setting_of
@@ -45,6 +46,10 @@ def wrong_diagnosis(number: int, answer: object) -> str | None:
         return say(words, other=patient.number, number=number)
     if patient.treatment:
         return say("This patient has been treated. Diagnose patients[{number}] as admitted.", number=number)
+    if isinstance(answer.disease, (tuple, list)):
+        return say('Write two texts in parentheses, with a comma between them: ("a disease", "a view").')
+    if _nearest(answer.disease, EVIDENCE) and _nearest(answer.evidence, DISEASES):
+        return say("The disease comes first, then the view. You have written them the other way round.")
     disease, evidence = _nearest(answer.disease, DISEASES), _nearest(answer.evidence, EVIDENCE)
     if disease is None:
         return _unknown(answer.disease, "disease", DISEASES)
@@ -88,7 +93,11 @@ def wrong_cure(number: int, answer: object) -> str | None:
         )
     remaining = name_disease(answer)
     if remaining != "healthy":
-        words = say("That sign is gone, but the network has another one now.")
+        words = say(
+            "That sign is gone, but the network has another one now."
+            if cause
+            else "Now the network has a sign that it did not have before."
+        )
         return f"{words} {describe_sign(remaining, numbers)}"
     if changed != list(cause):
         return _other_cause(changed)
@@ -96,7 +105,8 @@ def wrong_cure(number: int, answer: object) -> str | None:
         return say(
             "The sign is gone, but the network classifies only {accuracy:.0%} of the validation images correctly; a "
             "healthy one reaches {needed:.0%} and more.",
-            accuracy=numbers.validation_accuracy, needed=NEEDED_ACCURACY,
+            accuracy=math.floor(100 * numbers.validation_accuracy) / 100,  # 69.7 % is not yet 70 %
+            needed=NEEDED_ACCURACY,
         )  # fmt: skip
     return None
 
@@ -104,8 +114,8 @@ def wrong_cure(number: int, answer: object) -> str | None:
 def _other_cause(changed: list[str]) -> str:
     """Return what is wrong where the numbers are healthy and the cause is there; changed: the changed settings."""
     if not changed:
-        return say("The numbers look healthy, but the cause was not removed.")
-    return say("The numbers look healthy, but the cause was not {name}.", name=changed[0])
+        return say("No sign is left, but the cause was not removed.")
+    return say("No sign is left, but the cause was not {name}.", name=changed[0])
 
 
 def _admitted(patient: Patient) -> Setting:
@@ -153,6 +163,7 @@ def _unknown(answer: object, what: str, choices: tuple[str, ...]) -> str:
             "Say also which view it is: {names}." if is_view else "Say also which disease it is: {names}.", names=names
         )
     near = difflib.get_close_matches(str(answer).lower(), [choice.lower() for choice in choices], n=1)
+    near = [choice for choice in choices if choice.lower() in near]
     words = [say("There is no view {name}." if is_view else "There is no disease {name}.", name=f"{answer!r:.60}")]
     words += [say("Did you mean {name!r}?", name=near[0])] if near else []
     return " ".join([*words, say("Choose from {names}.", names=names)])

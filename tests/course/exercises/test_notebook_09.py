@@ -98,7 +98,7 @@ def test_the_numbers_that_speak_against_a_diagnosis_are_named():
         (
             "dead relu",
             "activations",
-            "There is no disease 'dead relu'. Did you mean 'dead relus'? Choose from ",
+            "There is no disease 'dead relu'. Did you mean 'dead ReLUs'? Choose from ",
         ),
         ("overfitting", "curves", "There is no disease 'overfitting'. Choose from 'healthy', "),
         (3, "curves", "There is no disease 3. Choose from "),
@@ -106,6 +106,10 @@ def test_the_numbers_that_speak_against_a_diagnosis_are_named():
         ("healthy", ..., "Say also which view it is: 'curves', "),
         ("healthy", "loss", "There is no view 'loss'. Choose from 'curves', "),
         ("healthy", ["curves"], "There is no view ['curves']."),
+        (("dead ReLUs",), ..., "Write two texts in parentheses, with a comma between them: "),
+        (["healthy", "curves", "all"], ..., "Write two texts in parentheses, with a comma between them: "),
+        ("gradients", "vanishing gradients", "The disease comes first, then the view."),
+        (["healthy", "loss"], ..., "There is no view 'loss'."),
     ],
 )
 def test_an_answer_that_is_no_choice_is_named(said, evidence, words):
@@ -192,11 +196,11 @@ def test_another_treatment_that_helps_is_taken_too(disease):
         ("leaked validation images", {"train_size": 2000}, "The sign of the disease is still there."),
         ("too few images", {"train_size": 60}, "The sign of the disease is still there."),
         ("too few images", {"epochs": 1}, "The "),
-        ("healthy", {"shuffle_labels": True}, "That sign is gone, but the network has another one now."),
+        ("healthy", {"shuffle_labels": True}, "Now the network has a sign that it did not have before."),
         (
             "healthy",
             {"learning_rate": 0.04},
-            "The numbers look healthy, but the cause was not learning_rate.",
+            "No sign is left, but the cause was not learning_rate.",
         ),
     ],
 )
@@ -208,12 +212,13 @@ def test_a_treatment_that_does_not_help_is_refused_with_its_number(disease, chan
     assert mistake.endswith(".")
 
 
-STAYS, OTHER, HEALTHY_NUMBERS = "sign of the disease is still there", "has another one now", "The numbers look healthy"
+STAYS, OTHER, HEALTHY_NUMBERS = "sign of the disease is still there", "has another one now", "No sign is left"
+NEW = "has a sign that it did not have before"  # in a network that was healthy
 # What students try: longer, shorter, more images, other weights to begin with, a setting that is not the cause.
 WRONG = {
     "healthy": {
         ("learning_rate", 0.04): HEALTHY_NUMBERS, ("epochs", 1): HEALTHY_NUMBERS, ("seed", 3): HEALTHY_NUMBERS,
-        ("shuffle_labels", True): OTHER, ("train_size", 30): OTHER, ("initial_bias", -5.0): OTHER,
+        ("shuffle_labels", True): NEW, ("train_size", 30): NEW, ("initial_bias", -5.0): NEW,
     },
     "learning rate too high": {
         ("epochs", 1): STAYS, ("epochs", 20): STAYS, ("seed", 3): STAYS, ("train_size", 2000): STAYS,
@@ -291,4 +296,4 @@ def test_the_numbers_of_another_network_are_no_treatment():
     number = NUMBERS["too few images"]
     sick = PATIENTS[number]
     forged = replace(cured("healthy"), number=number, _key=sick._key, treatment={"epochs": 12})
-    assert wrong_cure(number, forged) == "The numbers look healthy, but the cause was not removed."
+    assert wrong_cure(number, forged) == "No sign is left, but the cause was not removed."

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import Any
 
-from cnnlab.checks import check_whole
+from cnnlab.checks import check_whole, shown
 from cnnlab.course.clinic.recording import Recording, read_recording
 from cnnlab.course.clinic.settings import DISEASES, HEALTHY, Setting, setting_of
 from cnnlab.course.clinic.train import load_images, train_network
@@ -152,6 +152,8 @@ def treat(patient: Patient, *, progress: bool = True, **changes: Any) -> Patient
     """
     if not isinstance(patient, Patient):
         raise ConfigError(f"treat wants a patient, such as admit_patients()[3], got {type(patient).__name__}")
+    if not isinstance(progress, bool):
+        raise ConfigError(f"progress must be True or False, got {shown(progress)}")
     recording = train_network(own_setting(patient).change(changes), progress=progress)
     return Patient(patient.number, patient.seed, patient.treatment | changes, patient._key, recording)
 

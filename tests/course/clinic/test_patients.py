@@ -72,6 +72,8 @@ def test_a_treatment_shows_how_many_epochs_are_done_unless_a_cell_shows_a_line_o
     treat(admit_patients(0)[0], epochs=1, progress=False)
     assert sys.stdout.getvalue() == ""
     treat(admit_patients(0)[0], epochs=2)
+    with pytest.raises(ConfigError, match="progress must be True or False, got 3"):
+        treat(admit_patients(0)[0], progress=3)
     assert "0 of 2 epochs done" in sys.stdout.getvalue()
     assert sys.stdout.getvalue().rpartition("\r")[2].strip() == ""  # nothing of it stays
 

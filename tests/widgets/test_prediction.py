@@ -112,7 +112,7 @@ def test_the_committed_guess_is_scored_shown_and_locked():
     assert panel.plot.picture != empty
     assert panel.plot.label.startswith("validation_accuracy by kernel_size, after the last epoch")
     assert panel.plot.label.endswith(panel.status.value)
-    assert "7 worse " in panel.plot.label
+    assert "5 better +0.2000, 7 cannot tell " in panel.plot.label
 
 
 def test_while_it_runs_the_guess_is_locked_already_and_the_status_says_so():

@@ -304,6 +304,12 @@ def test_a_name_that_does_not_exist_is_said_with_the_nearest_and_the_list(text, 
     ]
 
 
+def test_an_output_without_words_is_counted():
+    """The line that says that PyTorch is being loaded leaves one."""
+    printed, stored = {"text": ["ready\n"], "text/plain": [""]}, {"text": ["ready\n"]}
+    assert script.difference(printed, stored) == "outputs printed: 1, stored: 0; one has no words"
+
+
 GUESS = """
 import torch  # before cnnlab: its loading is not shown
 from cnnlab import commit_guess, show_guesses

@@ -36,7 +36,7 @@ from importlib import import_module, metadata, util
 if "google.colab" in sys.modules:  # for a GPU: Runtime → Change runtime type, then sweep(…, device="cuda")
     import_module("google.colab.output").enable_custom_widget_manager()
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    there = {str(one.name).lower().replace("_", "-") for one in metadata.distributions()}
+    there = {str(package.name).lower().replace("_", "-") for package in metadata.distributions()}
     if "cnnlab" not in there:
 @SOURCE@
         subprocess.check_call([*pip, source])

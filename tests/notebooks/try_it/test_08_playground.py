@@ -28,7 +28,7 @@ def test_1_a_question_of_ones_own_is_answered_and_scored():
     only = [*PANEL, "score", "guesses"]
     page = panel_with('"dropout", [0.0, 0.4]', only, ('"cannot tell"', "0.5"), epochs=3)
     assert page.values["question"] == "Written down: cannot tell (50 % sure)."
-    assert page.names["found"].verdicts[0.4] != "better"
+    assert page.names["comparison"].verdicts[0.4] != "better"
     assert page.values["score"].startswith("Your guess: cannot tell (50 % sure). ")
     assert "Right" not in page.values["score"]  # three seeds could not have told
     assert list(page.values["guesses"].predictions) == [page.names["my_question"]]

@@ -458,9 +458,10 @@ def stops(count: int) -> Iterator[Row]:
 def closes(count: int) -> Iterator[Row]:
     for name, more in in_kernel(f"closes({count})").items():
         grown, counted = more.pop("MB"), more.pop("counted")
-        left = ", ".join(f"{number:+} {what}" for what, number in more.items() if number) or "nothing"
+        more = {what: number for what, number in more.items() if number > 0}  # a thread of an earlier panel may end now
+        left = ", ".join(f"{number:+} {what}" for what, number in more.items()) or "nothing"
         figure = f"{left}; memory {grown:+.1f} MB over {counted}"
-        yield Row(f"left over: {name}, closed {count} times", figure, "nothing", not any(more.values()))
+        yield Row(f"left over: {name}, closed {count} times", figure, "nothing", not more)
 
 
 def pictures() -> Iterator[Row]:

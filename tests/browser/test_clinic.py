@@ -51,11 +51,11 @@ def test_the_old_picture_is_dimmed_while_the_next_one_is_drawn(page, tmp_path):
     drawn = tmp_path / "drawn"
     browser.execute(page, SLOW.format(str(drawn)))
     panel = page.locator(".cnnlab-panel").first
-    picture, dimmed = panel.locator(".cnnlab-plot"), panel.locator(".cnnlab-drawing")
+    picture, dimmed = panel.locator(".cnnlab-plot"), panel.locator(".cnnlab-outdated")
     words = picture.get_attribute("aria-label")
     panel.locator("button", has_text="activations").click()
     expect(dimmed).to_have_css("opacity", "0.35")
-    expect(dimmed.locator(picture)).to_be_visible()
+    expect(picture.and_(dimmed)).to_be_visible()
     assert picture.get_attribute("aria-label") == words
     drawn.touch()
     expect(dimmed).to_have_count(0)

@@ -20,7 +20,6 @@ from cnnlab.widgets.web.live_plot import LivePlot
 
 WIDTH_CHANGES = ("weights",)  # the numbers beside the colours are wider after some epochs
 QUICK = ("curves", "inputs")  # another epoch moves a line of the curves, and changes nothing of the inputs
-DRAWING = "cnnlab-drawing"  # the class, in panel.css, of a picture of which the next one is being drawn
 
 
 class Clinic(Panel):
@@ -76,19 +75,19 @@ class Clinic(Panel):
         try:
             self._show_choice()
         finally:
-            self.plot.remove_class(DRAWING)
+            self.plot.is_outdated = False  # also after an error
 
     def _show_choice(self) -> None:
         """Show the chosen patient, view and epoch; the old picture is dimmed while a view is drawn anew."""
         patient, view = self.patients[cast(int, self.patient.value)], cast(str, self.view.value)
         epoch = min(self.epoch.value, patient.epochs)  # another one may have been trained for longer
         if (patient, view) != self._drawn or view not in QUICK:
-            self.plot.add_class(DRAWING)
+            self.plot.is_outdated = True
             self._draw_view(patient, view, epoch)
         if view == "curves":
             move_epoch_line(self.plot.figure, epoch)
         shown = f"{patient}, {view}" + ("" if view == "inputs" else f", after epoch {epoch}")
-        self.plot.show(label=f"{shown}: {self._words}", cuts=_cuts(self.plot.figure, view))
+        self.plot.show(label=f"{shown}: {self._words}", cuts=_cuts(self.plot.figure, view), is_outdated=False)
         row = patient.history.rows[epoch - 1]
         self.status.say(
             f"{str(patient).capitalize()}, {view}, after epoch {epoch} of {patient.epochs}: training loss "

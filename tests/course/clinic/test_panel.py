@@ -59,16 +59,16 @@ def test_the_picture_is_dimmed_while_a_view_is_drawn_and_its_label_changes_with_
     steps = []
 
     def noting(*choice, **options):
-        steps.append(("draws", panel.plot.label, "cnnlab-drawing" in panel.plot._dom_classes))
+        steps.append(("draws", panel.plot.label, panel.plot.is_outdated))
         return plot_patient(*choice, **options)
 
     monkeypatch.setattr("cnnlab.course.clinic.panel.plot_patient", noting)
     before = panel.plot.label
-    panel.plot.observe(lambda _: steps.append(("shows", "", "cnnlab-drawing" in panel.plot._dom_classes)), "picture")
+    panel.plot.observe(lambda _: steps.append(("shows", "", panel.plot.is_outdated)), "picture")
     panel.view.value = "gradients"
     assert steps == [("draws", before, True), ("shows", "", True)]  # no old picture is bright again for a moment
     assert panel.plot.label.startswith("patient 0, gradients, after epoch 12: ")
-    assert "cnnlab-drawing" not in panel.plot._dom_classes
+    assert not panel.plot.is_outdated
 
 
 def test_a_picture_that_can_not_be_drawn_leaves_the_last_one_bright_and_the_next_one_whole(panel, monkeypatch):
@@ -83,7 +83,7 @@ def test_a_picture_that_can_not_be_drawn_leaves_the_last_one_bright_and_the_next
     assert "no room" in panel.status.value
     assert (panel.plot.pixels() == before).all()
     assert panel.plot.label == label
-    assert "cnnlab-drawing" not in panel.plot._dom_classes
+    assert not panel.plot.is_outdated
     panel.view.value = "curves"
     assert (panel.plot.pixels() == before).all()
     assert panel.status.error is None

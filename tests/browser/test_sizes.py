@@ -97,8 +97,8 @@ FOUND = {
   - button "inputs"
 - slider "after epoch"
 - textbox "after epoch, as a number"
-- img /patient 0, curves. loss \\(nats\\) over epoch 1 to 12. training from 2.25 to 0.336/
-- status: /Patient 0, after epoch 12 of 12/
+- img /patient 0, curves, after epoch 12. loss \\(nats\\) over epoch 1 to 12. training from 2.25 to 0.336/
+- status: /Patient 0, curves, after epoch 12 of 12/
 - group: /Words. nat, dead unit/
 """,
 }

@@ -208,6 +208,13 @@ def test_every_picture_has_an_alt_text_of_its_own(notebook):
     assert [image["alt"] for image in images] == words
 
 
+def test_axes_that_a_cell_draws_itself_have_two_spines_as_all_plots_of_the_course(notebook):
+    for cell in code_cells(notebook):
+        is_grid = "sharex=True, sharey=True" in cell.source  # its frames keep the plots apart
+        if re.search(r"\w\]?\.(hist|bar|plot|scatter)\(", cell.source) and not is_grid:
+            assert ".spines[" in cell.source, cell.id
+
+
 def test_every_panel_has_left_its_picture(notebook):
     for cell in code_cells(notebook):
         for output in cell.outputs:

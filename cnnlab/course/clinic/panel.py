@@ -7,17 +7,19 @@ from typing import Any, cast
 
 import ipywidgets
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 
 from cnnlab.checks import is_iterable, listed, shown
 from cnnlab.course.clinic.patients import Patient, admit_patients
-from cnnlab.course.clinic.views import SIDE_BY_SIDE, SIZE, VIEWS, plot_patient
+from cnnlab.course.clinic.views import SIDE_BY_SIDE, SIZE, VIEWS, move_epoch_line, plot_patient
 from cnnlab.errors import ConfigError
 from cnnlab.plots.alt_text import alt_text
 from cnnlab.widgets.base import Panel, control_row, flowing_row
 from cnnlab.widgets.web.live_plot import LivePlot
 
 WIDTH_CHANGES = ("weights",)  # the numbers beside the colours are wider after some epochs
+QUICK = ("curves", "inputs")  # another epoch moves a line of the curves, and changes nothing of the inputs
 
 
 class Clinic(Panel):
@@ -57,8 +59,10 @@ class Clinic(Panel):
         longest = max(patient.epochs for patient in self.patients)
         self.epoch = ipywidgets.IntSlider(longest, 1, longest, description="after epoch")
         self.plot = LivePlot(*SIZE, label="")
-        self._placed: tuple[Patient, str] | None = None  # for which the axes have their places
-        self._places: list[Bbox] = []
+        self.status.layout.min_height = "3em"  # two lines, so that the rows below do not move
+        self._drawn: tuple[Patient, str] | None = None  # of which the picture is
+        self._places: list[Bbox] = []  # of its axes
+        self._words = ""  # what it shows
         with self._lock:
             self._draw()
         self._watch(self.patient, self.view, self.epoch)
@@ -68,27 +72,45 @@ class Clinic(Panel):
         ]  # fmt: skip
 
     def _draw(self) -> None:
+        try:
+            self._show_choice()
+        finally:
+            self.plot.is_outdated = False  # also after an error
+
+    def _show_choice(self) -> None:
+        """Show the chosen patient, view and epoch; the old picture is dimmed while a view is drawn anew."""
         patient, view = self.patients[cast(int, self.patient.value)], cast(str, self.view.value)
         epoch = min(self.epoch.value, patient.epochs)  # another one may have been trained for longer
-        self.plot.figure.clear()
-        plot_patient(patient, view, epoch=epoch, figure=self.plot.figure)
-        self._place_axes(patient, view)
-        self.plot.show(label=f"{patient}, {view}: {alt_text(self.plot.figure)}", cuts=_cuts(self.plot.figure, view))
+        if (patient, view) != self._drawn or view not in QUICK:
+            self.plot.is_outdated = True
+            self._draw_view(patient, view, epoch)
+        if view == "curves":
+            move_epoch_line(self.plot.figure, epoch)
+        shown = f"{patient}, {view}" + ("" if view == "inputs" else f", after epoch {epoch}")
+        self.plot.show(label=f"{shown}: {self._words}", cuts=_cuts(self.plot.figure, view), is_outdated=False)
         row = patient.history.rows[epoch - 1]
         self.status.say(
-            f"{str(patient).capitalize()}, after epoch {epoch} of {patient.epochs}: training loss "
+            f"{str(patient).capitalize()}, {view}, after epoch {epoch} of {patient.epochs}: training loss "
             f"{row['train_loss']:.3g}, validation loss {row['validation_loss']:.3g}, training accuracy "
             f"{row['train_accuracy']:.3f}, validation accuracy {row['validation_accuracy']:.3f}."
         )
 
-    def _place_axes(self, patient: Patient, view: str) -> None:
-        """Let matplotlib find room for the axes, which takes half the time; not again where only the epoch changed."""
-        axes, is_placed = self.plot.figure.axes, (patient, view) == self._placed and view not in WIDTH_CHANGES
+    def _draw_view(self, patient: Patient, view: str, epoch: int) -> None:
+        """Draw a view anew. The lines of the curves are left to `show`, so that another epoch needs no new axes.
+
+        To let matplotlib find room for the axes takes half the time: they stay where only the epoch has changed.
+        """
+        is_placed, self._drawn = (patient, view) == self._drawn and view not in WIDTH_CHANGES, None
+        figure = self.plot.figure
+        figure.clear()
+        plot_patient(patient, view, epoch=epoch, figure=figure)
         if is_placed:
-            for ax, place in zip(axes, self._places, strict=True):
+            for ax, place in zip(figure.axes, self._places, strict=True):
                 ax.set_position(place)
-        self.plot.freeze([], solve=not is_placed)
-        self._placed, self._places = (patient, view), [ax.get_position(original=True) for ax in axes]
+        lines = [line for ax in figure.axes for line in ax.lines] if view == "curves" else []
+        self.plot.freeze(sorted(lines, key=Line2D.get_zorder), solve=not is_placed)
+        self._words, self._places = alt_text(figure), [ax.get_position(original=True) for ax in figure.axes]
+        self._drawn = patient, view
 
 
 def _cuts(figure: Figure, view: str) -> list[int]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import cast
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from torch import Tensor, nn
 
 from cnnlab.arguments import check_arguments
@@ -29,6 +31,7 @@ from cnnlab.plots.style import LETTERS, PAGE, wrapped
 
 SIZE = (8.2, 4.3)  # inches, in a panel
 PICTURES = 8  # in a row
+EPOCH_LINE = "epoch"  # names the lines at the epoch
 SIDE_BY_SIDE = ("curves", "gradients", "weights")  # the views with two axes, left and right
 
 
@@ -67,9 +70,15 @@ def draw_curves(patient: Patient, epoch: int, figure: Figure) -> None:
     """Draw loss and accuracy of training and validation images over the epochs, and a line at this epoch."""
     for ax, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         plot_history(patient.history, metric, ax=ax)
-        ax.axvline(epoch, color="0.6", linewidth=1, zorder=0)
+        ax.axvline(epoch, color="0.6", linewidth=1, zorder=0, gid=EPOCH_LINE)
         highest = 1.0 if metric == "accuracy" else max(2.5, ax.get_ylim()[1])
         ax.set_ylim(0, highest)
+
+
+def move_epoch_line(figure: Figure, epoch: int) -> None:
+    """Move the lines of `draw_curves` to another epoch."""
+    for line in figure.findobj(lambda artist: artist.get_gid() == EPOCH_LINE):
+        cast(Line2D, line).set_xdata([epoch, epoch])
 
 
 def draw_activations(patient: Patient, epoch: int, figure: Figure) -> None:

@@ -50,6 +50,10 @@ function render({ model, el }) {
     canvas.setAttribute("aria-label", model.get("label"));
   }
 
+  function dimOutdated() {
+    canvas.classList.toggle("cnnlab-outdated", model.get("is_outdated"));
+  }
+
   // Only a picture with cuts is laid out anew, and only when it becomes narrow, or wide again.
   const watch = new ResizeObserver(() => {
     const available = el.parentElement?.clientWidth ?? 0;
@@ -64,10 +68,12 @@ function render({ model, el }) {
     [() => isNarrow && drawFrame(), ["change:cuts"]],
     [drawPicture, ["change:picture"]],
     [drawWords, ["change:label"]],
+    [dimOutdated, ["change:is_outdated"]],
   ];
   for (const [draw, names] of drawers) for (const name of names) model.on(name, draw);
   drawFrame();
   drawWords();
+  dimOutdated();
   return () => {
     watch.disconnect();
     for (const [draw, names] of drawers) for (const name of names) model.off(name, draw);

@@ -48,6 +48,7 @@ class LivePlot(WebWidget):
     width = traitlets.Int(0).tag(sync=True)  # pixels
     height = traitlets.Int(0).tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
+    is_outdated = traitlets.Bool(False).tag(sync=True)  # the next picture is being drawn; the page dims this one
     cuts = traitlets.List(traitlets.Int()).tag(sync=True)
 
     def __init__(self, width: float, height: float, *, label: str, cuts: Sequence[int] = ()) -> None:

@@ -28,12 +28,14 @@ def test_each_control_changes_the_picture_and_the_words(panel):
     assert (panel.plot.pixels() != before).any()
     history = panel.patients[3].history
     last = history.last("train_loss")
-    assert panel.status.value.startswith(f"Patient 3, after epoch 12 of 12: training loss {last:.3g}")
+    assert panel.status.value.startswith(f"Patient 3, curves, after epoch 12 of 12: training loss {last:.3g}")
     seen = [panel.plot.pixels()]
     for view in list(VIEWS)[1:]:
         panel.view.value = view
         seen.append(panel.plot.pixels())
-        assert panel.plot.label.startswith(f"patient 3, {view}: ")
+        after = "" if view == "inputs" else ", after epoch 12"  # the inputs are the same after all epochs
+        assert panel.plot.label.startswith(f"patient 3, {view}{after}: ")
+        assert panel.status.value.startswith(f"Patient 3, {view}, after epoch 12 of 12: ")
     assert len({pixels.tobytes() for pixels in seen}) == 5
     panel.view.value = "gradients"
     panel.epoch.value = 1
@@ -51,6 +53,66 @@ def test_it_draws_what_the_function_draws(panel, monkeypatch):
     monkeypatch.setattr("cnnlab.course.clinic.panel.plot_patient", noting)
     panel.patient.value, panel.view.value, panel.epoch.value = 7, "weights", 2
     assert drawn[-1] == (7, "weights", 2)
+
+
+def test_the_picture_is_dimmed_while_a_view_is_drawn_and_its_label_changes_with_it(panel, monkeypatch):
+    steps = []
+
+    def noting(*choice, **options):
+        steps.append(("draws", panel.plot.label, panel.plot.is_outdated))
+        return plot_patient(*choice, **options)
+
+    monkeypatch.setattr("cnnlab.course.clinic.panel.plot_patient", noting)
+    before = panel.plot.label
+    panel.plot.observe(lambda _: steps.append(("shows", "", panel.plot.is_outdated)), "picture")
+    panel.view.value = "gradients"
+    assert steps == [("draws", before, True), ("shows", "", True)]  # no old picture is bright again for a moment
+    assert panel.plot.label.startswith("patient 0, gradients, after epoch 12: ")
+    assert not panel.plot.is_outdated
+
+
+def test_a_picture_that_can_not_be_drawn_leaves_the_last_one_bright_and_the_next_one_whole(panel, monkeypatch):
+    before, label = panel.plot.pixels(), panel.plot.label
+
+    def failing(*_choice, **_options):
+        raise ConfigError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cnnlab.course.clinic.panel.plot_patient", failing)
+        panel.view.value = "gradients"
+    assert "no room" in panel.status.value
+    assert (panel.plot.pixels() == before).all()
+    assert panel.plot.label == label
+    assert not panel.plot.is_outdated
+    panel.view.value = "curves"
+    assert (panel.plot.pixels() == before).all()
+    assert panel.status.error is None
+
+
+def test_another_epoch_moves_the_line_in_the_curves_and_draws_nothing_else_anew(panel, monkeypatch):
+    panel.patient.value = 3
+    fresh = Clinic(panel.patients)
+    fresh.epoch.value = 5
+    fresh.patient.value = 3  # draws the view anew at epoch 5
+    monkeypatch.setattr("cnnlab.course.clinic.panel.plot_patient", None)  # would be an error in the status line
+    label = panel.plot.label
+    panel.epoch.value = 5
+    assert panel.status.error is None
+    assert panel.status.value.startswith("Patient 3, curves, after epoch 5 of 12: ")
+    assert (panel.plot.pixels() == fresh.plot.pixels()).all()
+    assert panel.plot.label == label.replace("after epoch 12", "after epoch 5") == fresh.plot.label
+    fresh.close()
+
+
+def test_another_epoch_leaves_the_inputs_as_they_are(panel, monkeypatch):
+    panel.view.value = "inputs"
+    before, label = panel.plot.pixels(), panel.plot.label
+    monkeypatch.setattr("cnnlab.course.clinic.panel.plot_patient", None)
+    panel.epoch.value = 5
+    assert panel.status.error is None
+    assert panel.status.value.startswith("Patient 0, inputs, after epoch 5 of 12: ")
+    assert (panel.plot.pixels() == before).all()
+    assert panel.plot.label == label
 
 
 def test_no_axes_move_with_the_epoch_and_each_view_finds_room_for_its_own(panel):
@@ -91,7 +153,7 @@ def test_treated_patients_stand_beside_the_others_and_may_be_shorter():
     panel = Clinic([patient, treat(patient, epochs=2)])
     assert [name for name, _ in panel.patient.options] == ["0 (healthy)", "0 treated"]
     panel.patient.value = 1
-    assert panel.status.value.startswith("Patient 0, treated with epochs=2, after epoch 2 of 2: ")
+    assert panel.status.value.startswith("Patient 0, treated with epochs=2, curves, after epoch 2 of 2: ")
     assert panel.status.error is None
     panel.close()
 

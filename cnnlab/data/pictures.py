@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, PngImagePlugin, TiffImagePlugin
+from PIL import GifImagePlugin, Image, ImageFile, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from cnnlab.errors import DataError
 
@@ -133,7 +133,7 @@ def _decode(picture: Image.Image) -> Iterator[np.ndarray]:
     """Yield one plane of grey, or red, green and blue: float32 (H, W) in 0–1, on white, upright."""
     _scale_clear_colour(picture)
     kind = picture.format
-    box = picture.tile[0].extents if kind == "GIF" and picture.tile else None
+    box = picture.tile[0].extents if isinstance(picture, GifImagePlugin.GifImageFile) and picture.tile else None
     picture.load()
     if box not in (None, (0, 0, *picture.size)):  # a GIF may leave a part of itself empty
         picture = _only_within(picture, box)

@@ -150,8 +150,11 @@ def is_float_plane(value: Any) -> bool:
 
 
 def is_float_tensor(value: Any) -> bool:
-    """Return whether value is an ordinary float tensor: not sparse or nested, and not one without values ("meta")."""
-    return _is_ordinary(value) and value.is_floating_point()
+    """Return whether value is an ordinary float tensor: not sparse or nested, and not one without values ("meta").
+
+    Numbers of 8 bits and fewer, with which torch can hardly compute, do not count.
+    """
+    return _is_ordinary(value) and value.is_floating_point() and value.element_size() > 1
 
 
 def is_whole_tensor(value: Any) -> bool:

@@ -66,6 +66,8 @@ def test_tensors_of_an_unusual_make_are_named_and_are_no_images():
     assert not is_whole_tensor(quantized)
     assert not is_iterable(nested)
     check_images(torch.zeros(0, 1, 4, 4))
+    tiny = torch.zeros(2, 1, 4, 4).to(torch.float8_e4m3fn)  # torch finds no smallest one among them
+    assert message(check_images, tiny) == f"{wanted} float8_e4m3fn (2, 1, 4, 4)"
 
 
 def test_what_has_no_end_is_refused():

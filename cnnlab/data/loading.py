@@ -117,7 +117,7 @@ def load_images(
         For sizes that can't work.
     DataError
         For a folder that does not hold a folder for each class, for files that can't be read as pictures, and for
-        pictures that would not fit into memory. Warns of pictures in formats that Pillow can't read.
+        pictures that would not fit into memory. Warns of pictures that are left out.
 
     >>> data = load_images("my_pictures", size=32, grey=False)   # my_pictures/cat/1.png, my_pictures/dog/7.jpg
     my_pictures: 120 pictures of 2 classes (cat 60, dog 60), each made 3×32×32
@@ -165,13 +165,16 @@ def load_folder(  # noqa: PLR0913 (what is loaded, and how it is split)
 
 
 def left_out_in_words(pictures: PictureFolder) -> str:
-    """Return a sentence that counts and names the pictures of a folder that can't be loaded; "" if there are none."""
-    if not (names := pictures.pictures_left_out):
-        return ""
-    return (
-        f"{readable(str(pictures.root))}: left out {_count(len(names), 'picture')} of a kind that can't be loaded: "
-        f"{list_some(names)}; save them as PNG or JPEG"
-    )
+    """Return a sentence that counts and names the pictures of a folder that are not loaded; "" if there are none."""
+    kinds, loose = pictures.pictures_left_out, pictures.loose
+    parts = []
+    if kinds:
+        words = f"left out {_count(len(kinds), 'picture')} of a kind that can't be loaded: {list_some(kinds)}"
+        parts.append(f"{words}; save them as PNG or JPEG")
+    if loose:
+        words = f"left out {_count(len(loose), 'picture')} in no folder of a class: {list_some(loose)}"
+        parts.append(f"{words}; move each into one")
+    return f"{readable(str(pictures.root))}: {'; '.join(parts)}" if parts else ""
 
 
 def count_images(folder: str | os.PathLike) -> int:

@@ -22,7 +22,7 @@ from cnnlab.data.picture_folder import PictureFolder, find_pictures, portable, r
 from cnnlab.errors import DataError
 from cnnlab.files import cache_folder
 
-READER = 4  # raise it where cnnlab reads the same file as other pixels, or keeps them in another form
+READER = 5  # raise it where cnnlab reads the same file as other pixels, or keeps them in another form
 ROW, ROWS = 1024, 64  # numbers of eight bytes in a row, and rows that are summed at once
 MOST_BYTES = 4_000_000_000  # of all pixels that are kept; the oldest are removed
 # A file that is changed twice within one tick of the disk's clock keeps its time: two seconds on a USB stick.

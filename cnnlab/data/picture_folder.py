@@ -29,7 +29,8 @@ SYSTEM = {
 # Suffixes of pictures that Pillow does not read and that the module mimetypes may not know.
 OTHER_PICTURES = {".heic", ".heif", ".hif", ".jxl", ".svg", ".eps", ".psd", ".xcf", ".raw", ".dng", ".cr2", ".cr3",
                   ".nef", ".nrw", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".rwl", ".3fr", ".iiq", ".kdc",
-                  ".dcr", ".erf", ".mrw", ".x3f"}  # fmt: skip
+                  ".dcr", ".erf", ".mrw", ".x3f", ".dds", ".cur", ".blp", ".ftex", ".pct", ".pict"}  # fmt: skip
+COPIES = {".bak", ".orig", ".old", ".tmp", ".temp", ".part", ".partial", ".crdownload", ".download"}
 # The first bytes of the pictures that can be known by them: PNG, JPEG, GIF, WebP, TIFF, BMP, JPEG 2000 and AVIF.
 FIRST_BYTES = re.compile(
     rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF.{4}WEBP|II\*\0|MM\0\*|BM.{4}\0{4}|\0\0\0\x0cjP  |.{4}ftypavif",
@@ -37,19 +38,12 @@ FIRST_BYTES = re.compile(
 )
 # Words in the names of folders that are splits, in English and Indonesian.
 SPLITS = {
-    "train",
-    "training",
-    "val",
-    "valid",
-    "validation",
-    "dev",
-    "test",
-    "testing",
-    "eval",
-    "latih",
-    "uji",
-    "validasi",
-}
+    "train", "training", "trn", "val", "valid", "validation", "dev", "test", "testing", "tst", "eval", "holdout",
+    "unlabeled", "fold", "latih", "pelatihan", "uji", "pengujian", "validasi",
+}  # fmt: skip
+# The words of a name: trainA and TrainData begin with train, x_test2 and Xtest end with test.
+WORDS = re.compile(r"[\W_\d]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=^[Xx])(?=[Tt])")
+OF_A_SPLIT = re.compile(r"(?<=.)(set|data|images|imgs)$")  # what may be written in one word with it: trainset
 NO_FILE = " (no file)"  # stands after the name of a broken link
 MOST_NAMED = 10  # files in one message
 MOST_FILES = 1_000_000  # that are walked through; a whole disk has more
@@ -70,6 +64,8 @@ class PictureFolder(NamedTuple):
         The class of each picture.
     left_out : tuple of str
         The paths of files that are no pictures which can be loaded, and of folders without a picture.
+    loose : tuple of str
+        Those of `left_out` that could be loaded, but lie beside the folders of the classes.
     """
 
     root: Path
@@ -77,11 +73,13 @@ class PictureFolder(NamedTuple):
     files: tuple[str, ...]
     labels: tuple[int, ...]
     left_out: tuple[str, ...]
+    loose: tuple[str, ...] = ()
 
     @property
     def pictures_left_out(self) -> list[str]:
-        """Those of `left_out` that are pictures, in a format that can't be loaded."""
-        return [path for path in self.left_out if _is_picture(path)]
+        """Those of `left_out` that are pictures in a format, or under a name, that is not loaded."""
+        loose = set(self.loose)
+        return [path for path in self.left_out if path not in loose and _is_picture(self.root, path)]
 
     @property
     def name(self) -> str:
@@ -128,7 +126,7 @@ def find_pictures(folder: str | os.PathLike) -> PictureFolder:
     classes = tuple(readable(name) for name in names)
     _check_names(root, classes)
     paths, labels = zip(*pictures, strict=True)
-    return PictureFolder(root, classes, paths, labels, tuple(sorted([*left_out, *loose, *empty])))
+    return PictureFolder(root, classes, paths, labels, tuple(sorted([*left_out, *loose, *empty])), tuple(sorted(loose)))
 
 
 def picture_format(path: str) -> str | None:
@@ -148,17 +146,28 @@ def _is_loaded(root: Path, path: str) -> bool:
         return True
     if (_suffix(path) and "?" not in _suffix(path)) or path.endswith("~"):  # backups (0.png.bak, 0~) would be copies
         return False
+    return _begins_as_picture(root / path)
+
+
+def _begins_as_picture(file: Path) -> bool:
     try:
-        with open(root / path, "rb") as file:
-            return FIRST_BYTES.match(file.read(16)) is not None
+        with open(file, "rb") as opened:
+            return FIRST_BYTES.match(opened.read(16)) is not None
     except OSError:  # a broken link, or a file that is shut
         return False
 
 
-def _is_picture(path: str) -> bool:
-    """Return whether a path is a picture's by its suffix, also where we can't read it."""
+def _is_picture(root: Path, path: str) -> bool:
+    """Return whether a file below root is a picture, by its suffix or its first bytes, also where we can't read it."""
     kind = mimetypes.guess_type(path.removesuffix(NO_FILE))[0] or ""
-    return kind.startswith("image/") or _suffix(path) in OTHER_PICTURES
+    if kind.startswith("image/") or _suffix(path) in OTHER_PICTURES:
+        return True
+    return not _is_copy(path) and _begins_as_picture(root / path)
+
+
+def _is_copy(path: str) -> bool:
+    """Return whether a file is a backup of another one, or a part of a download, by its name."""
+    return path.endswith("~") or _suffix(path) in COPIES or picture_format(PurePosixPath(path).stem) is not None
 
 
 def _suffix(path: str) -> str:
@@ -270,7 +279,10 @@ def _splits(names: Iterable[str]) -> list[str]:
 
     They are if their names hold two different words of SPLITS, or if each holds one: a class may be called train.
     """
-    words = {name: SPLITS.intersection(re.split(r"[\W_\d]+", name.lower())) for name in sorted(names)}
+    words = {
+        name: SPLITS.intersection(OF_A_SPLIT.sub("", word.lower()) for word in WORDS.split(name))
+        for name in sorted(names)
+    }
     splits = [name for name in words if words[name]]
     return splits if len(set().union(*words.values())) > 1 or len(splits) == len(words) else []
 

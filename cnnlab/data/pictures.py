@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, PngImagePlugin, TiffImagePlugin
+from PIL import GifImagePlugin, Image, ImageFile, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from cnnlab.errors import DataError
 
@@ -25,9 +25,12 @@ BY_SUFFIX = ("TGA", "PCX", "DIB", "SGI", "ICNS")
 PILLOWS_LIMIT = 89_478_485  # pixels, a quarter of a GB as RGB: Pillow warns above that where nobody has set another
 MOST_PIXELS = PILLOWS_LIMIT  # that are decoded
 MOST_OF_A_JPEG = 210_000_000  # pixels in its file: a phone's camera has up to 200 million, and less are decoded
+MAY_NOT_USE_ALPHA = ("TGA", "BMP", "DIB")  # of which many programs write 0 for all alphas, and mean nothing by it
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601, as Pillow's "L"
 TIFF_BITS, TIFF_WHITE_IS_ZERO, TIFF_SAMPLES = 258, 262, 339  # tags of TIFF 6.0
 JPEG = b"\xff\xd8\xff"  # begins a JPEG, of which only the header is read when it is opened
+SCAN = b"\xff\xda"  # begins a scan of a JPEG; a progressive one has about ten, and each goes over the whole picture
+MOST_OF_SCANS = 100 * MOST_PIXELS  # in all scans together: a small file may hold enough of them for an hour
 ICON = b"\0\0\1\0"  # begins an ICO, whose picture Pillow unpacks when it opens the file
 UNREADABLE = "can't be read as a picture"
 
@@ -49,7 +52,10 @@ def open_picture(file: bytes, formats: tuple[str, ...] = COMMON) -> Image.Image:
     with _in_words(bombs="error" if file.startswith(ICON) else "ignore"):
         if file.startswith(JPEG):
             Image.MAX_IMAGE_PIXELS = None  # also of one with more than twice the limit, which is an error to Pillow
-        return Image.open(io.BytesIO(file), formats=[name for name in formats if name in Image.OPEN])
+        picture = Image.open(io.BytesIO(file), formats=[name for name in formats if name in Image.OPEN])
+    if "progressive" in picture.info and (scans := file.count(SCAN)) * picture.width * picture.height > MOST_OF_SCANS:
+        raise TooManyPixels(f"has {scans:,} scans of {picture.width:,}×{picture.height:,} pixels")
+    return picture
 
 
 def read_planes(picture: Image.Image, *, grey: bool, size: int | None = None, longest: int | None = None) -> np.ndarray:
@@ -126,7 +132,11 @@ def _in_words(bombs: Literal["error", "ignore"] = "error") -> Iterator[None]:
 def _decode(picture: Image.Image) -> Iterator[np.ndarray]:
     """Yield one plane of grey, or red, green and blue: float32 (H, W) in 0–1, on white, upright."""
     _scale_clear_colour(picture)
+    kind = picture.format
+    box = picture.tile[0].extents if isinstance(picture, GifImagePlugin.GifImageFile) and picture.tile else None
     picture.load()
+    if box not in (None, (0, 0, *picture.size)):  # a GIF may leave a part of itself empty
+        picture = _only_within(picture, box)
     clear, scale = picture.info.get("transparency"), _Scale(picture)
     ImageOps.exif_transpose(picture, in_place=True)
     if picture.mode == "F" or picture.mode.startswith("I") or (picture.mode == "L" and scale.is_signed):
@@ -141,9 +151,18 @@ def _decode(picture: Image.Image) -> Iterator[np.ndarray]:
     elif picture.mode != "L":
         picture = picture.convert("L" if picture.mode == "1" else "RGB")
     *bands, alpha = picture.split() if picture.mode == "RGBA" else (*picture.split(), None)
+    if alpha is not None and kind in MAY_NOT_USE_ALPHA and alpha.getextrema()[1] == 0:
+        alpha = None
     for band in bands:
         plane = np.asarray(band, dtype=np.float32) / 255
         yield plane if alpha is None else 1 - (1 - plane) * (np.asarray(alpha, dtype=np.float32) / 255)
+
+
+def _only_within(picture: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """Return the picture as RGBA, transparent outside of a box (left, upper, right, lower)."""
+    whole = Image.new("RGBA", picture.size)
+    whole.paste(picture.convert("RGBA").crop(box), box)
+    return whole
 
 
 def _scale_clear_colour(picture: Image.Image) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from cnnlab.arguments import check_arguments
 from cnnlab.checks import check_choice
+from cnnlab.errors import ConfigError
 from cnnlab.interpret.hooks import Layers, hooked
 from cnnlab.model.networks import check_model, evaluating
 from cnnlab.torch_state import usual_but_gradients
@@ -65,10 +67,9 @@ class Captured(Mapping[str, Tensor]):
             (self.inputs if entering else self._outputs)[name] = values.clone()
 
 
-@contextlib.contextmanager
 def capture(
     model: nn.Module, layers: Layers = None, *, inputs: bool = False, most_bytes: int = MOST_BYTES
-) -> Iterator[Captured]:
+) -> contextlib.AbstractContextManager[Captured]:
     """Within the block, keep the outputs of these layers, by name, each time the model is called.
 
     The tensors are copies, detached, on the model's device. Each pass through the model replaces those of the pass
@@ -87,11 +88,11 @@ def capture(
     most_bytes : int
         The most memory that the tensors of one pass may take, in bytes; beyond it MemoryError is raised.
 
-    Yields
-    ------
-    Captured
-        Layer name → Tensor. A layer that is used twice in a pass has the names "relu" and "relu#2"; a layer with
-        several outputs the names "lstm[0]" and "lstm[1]".
+    Returns
+    -------
+    context manager of Captured
+        For `with`. Layer name → Tensor. A layer that is used twice in a pass has the names "relu" and "relu#2"; a layer
+        with several outputs the names "lstm[0]" and "lstm[1]".
 
     >>> with capture(model, ["relu1", "pool1"]) as seen:
     ...     logits = model(images)
@@ -100,6 +101,35 @@ def capture(
     """
     check_model(model)
     check_arguments(capture, {"inputs": inputs, "most_bytes": most_bytes}, most_bytes=0)
+    return _Block(functools.partial(_capturing, model, layers, inputs, most_bytes))
+
+
+class _Block(contextlib.AbstractContextManager[Captured]):
+    """A block that may be entered again once it has ended, with new tensors each time."""
+
+    def __init__(self, make: Callable[[], contextlib.AbstractContextManager[Captured]]) -> None:
+        self._make = make
+        self._open: contextlib.AbstractContextManager[Captured] | None = None
+
+    def __enter__(self) -> Captured:
+        if self._open is not None:
+            raise ConfigError("this capture is open already; call capture(model) again for a block inside its block")
+        block = self._make()
+        seen = block.__enter__()
+        self._open = block
+        return seen
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        block, self._open = self._open, None
+        if block is None:
+            raise ConfigError("this capture is not open; write `with capture(model) as seen:`")
+        return block.__exit__(kind, error, trace)
+
+
+@contextlib.contextmanager
+def _capturing(model: nn.Module, layers: Layers, inputs: bool, most_bytes: int) -> Iterator[Captured]:
     seen = Captured(most_bytes)
     keep_input = functools.partial(seen.keep, entering=True) if inputs else None
 

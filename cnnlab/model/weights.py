@@ -39,15 +39,21 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
     Raises
     ------
     ConfigError
-        If another thread trains the network, if it keeps something in its state_dict that is no tensor, if the path
-        can't be a file, or if its folder is missing or can't be written.
+        If another thread trains the network, if its state_dict is empty or holds something that is no tensor, if the
+        path can't be a file, or if its folder is missing or can't be written.
     OSError
         If the disk is full.
 
     >>> save_weights(model, "my_network.safetensors")
     """
     check_not_in_training(check_model(model))  # a step of another thread would change half of what is written
-    write_tensors(check_output_file("path", path), weights_of(model), {})
+    path, weights = check_output_file("path", path), weights_of(model)
+    if not weights:
+        raise ConfigError(
+            "the model has no weights in its state_dict, so that the file would be empty; a network of "
+            "torch.jit.freeze keeps them elsewhere: save the network that it was made from"
+        )
+    write_tensors(path, weights, {})
 
 
 @usual_torch_state

@@ -1,6 +1,7 @@
 """The walk of a folder: what counts as a picture and as a class, what is left out, what is refused in words."""
 
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 from cnnlab.data import picture_folder
 from cnnlab.data.duplicates import find_duplicates
-from cnnlab.data.loading import count_images, load_images
+from cnnlab.data.loading import LeftOutWarning, count_images, load_images
 from cnnlab.data.picture_folder import find_pictures
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.experiments.experiment import Experiment
@@ -92,6 +93,11 @@ def test_a_folder_at_the_wrong_level_is_refused_with_the_one_to_give(tmp_path):
         ("train_images, test_images", "test_images, train_images"), ("train2017, val2017", "train2017, val2017"),
         ("Training Data, Test Data", "Test Data, Training Data"), ("train, test, sample", "test, train"),
         ("latih, uji, validasi", "latih, uji, validasi"), ("train", "train"),
+        ("trainset, testset", "testset, trainset"), ("training, holdout", "holdout, training"),
+        ("trainA, testA", "testA, trainA"), ("TrainImages, TestImages", "TestImages, TrainImages"),
+        ("DataLatih, DataUji", "DataLatih, DataUji"), ("Xtrain, Xtest", "Xtest, Xtrain"), ("trn, tst", "trn, tst"),
+        ("data pelatihan, data pengujian", "data pelatihan, data pengujian"),
+        ("train, unlabeled", "train, unlabeled"), ("fold1, fold2, fold3", "fold1, fold2, fold3"),
     ],
 )  # fmt: skip
 def test_splits_are_known_by_a_word_of_their_name(folders, splits, tmp_path):
@@ -99,7 +105,16 @@ def test_splits_are_known_by_a_word_of_their_name(folders, splits, tmp_path):
     assert f"the folders in {tmp_path / 'all'}, {splits}, are splits, not classes" in message
 
 
-@pytest.mark.parametrize("folders", ["car, train, bus", "pilot training, driver training, rest", "contest, valley"])
+@pytest.mark.parametrize(
+    "folders",
+    [
+        "car, train, bus",
+        "pilot training, driver training, rest",
+        "contest, valley",
+        "valleySet, testament",
+        "hot rod, bulletTrain",
+    ],
+)
 def test_a_class_may_have_such_a_word(folders, tmp_path):
     make(tmp_path / "all", *(f"{folder}/{name}.png" for folder in folders.split(", ") for name in range(3)))
     assert count_images(tmp_path / "all") == 3 * len(folders.split(", "))
@@ -264,12 +279,39 @@ def test_a_folder_of_pictures_without_suffixes_is_loaded_and_found_from_below(tm
 
 def test_a_file_with_a_suffix_is_what_its_suffix_says(pets):
     """A camera's raw file begins as a TIFF, of a thumbnail; a backup is a copy, and a part of a download is damaged."""
-    names = ["0.png.bak", "0.png~", "0~", "0.png.part", "0.crdownload", "0.orig", "0.png.1", "film.mp4", "notes.txt"]
+    names = ["0.png.bak", "0.png~", "0~", "0.png.part", "0.crdownload", "0.orig", "0.png.1"]
     for name in ("0.nef", "0.pef", "0.dng", *names):
         Image.new("L", (4, 4)).save(pets / "cat" / name, "TIFF")
     found = find_pictures(pets)
     assert len(found.files) == 20
     assert found.pictures_left_out == ["cat/0.dng", "cat/0.nef", "cat/0.pef"]
+
+
+@pytest.mark.parametrize("name", ["0.jfi", "0.jpeg_large", "0.jpg!d", "IMG.1234", "2021.05.06 12.33.12", "mr. smith"])
+def test_a_picture_under_a_name_that_is_no_pictures_is_named(pets, name):
+    Image.new("L", (4, 4)).save(pets / "cat" / name, "JPEG")
+    (pets / "cat" / "notes.txt").write_bytes(b"no picture")
+    with pytest.warns(
+        LeftOutWarning, match=rf"left out 1 picture of a kind that can't be loaded: cat/{re.escape(name)};"
+    ):
+        load_images(pets)
+
+
+@pytest.mark.parametrize("suffix", ["dds", "cur", "blp", "ftex", "pct"])
+def test_a_kind_that_pillow_reads_in_part_and_we_do_not_is_named(pets, suffix):
+    (pets / "cat" / f"0.{suffix}").write_bytes(b"x")
+    assert find_pictures(pets).pictures_left_out == [f"cat/0.{suffix}"]
+
+
+def test_pictures_beside_the_folders_of_the_classes_are_named_with_what_to_do(pets):
+    make(pets, "1.png", "0.png")
+    (pets / "2.heic").write_bytes(b"x")
+    with pytest.warns(LeftOutWarning) as caught:
+        load_images(pets)
+    assert str(caught[0].message) == (
+        f"{pets}: left out 1 picture of a kind that can't be loaded: 2.heic; save them as PNG or JPEG; "
+        "left out 2 pictures in no folder of a class: 0.png, 1.png; move each into one"
+    )
 
 
 def test_a_whole_disk_and_a_folder_without_a_name_are_refused(pets, monkeypatch):

@@ -1,6 +1,8 @@
 """The reader of pictures: each depth and mode, compared with numbers worked out by hand."""
 
+import contextlib
 import io
+import itertools
 import random
 import struct
 import time
@@ -16,7 +18,7 @@ from scripts import load_script
 
 from cnnlab.data import pictures
 from cnnlab.data.picture_folder import picture_format
-from cnnlab.data.pictures import TooManyPixels, has_more_pictures, open_picture, read_planes
+from cnnlab.data.pictures import COMMON, TooManyPixels, has_more_pictures, open_picture, read_planes
 from cnnlab.errors import DataError
 
 DEEP = np.array([[0, 16384, 33423, 50463]])  # 0, 0.25, 0.51 and 0.77 of 65,535
@@ -47,18 +49,45 @@ def png(colour_type: int, bits: int, size: tuple[int, int], rows: bytes, *chunks
 
 
 def tiff(values: np.ndarray, bits: int, *, sample: int = 1, photometric: int = 1) -> bytes:
-    """Return a little-endian TIFF of one row, made by hand."""
-    body = values.tobytes()
-    tags = [(256, 3, 1, values.shape[1]), (257, 3, 1, 1), (258, 3, 1, bits), (259, 3, 1, 1), (262, 3, 1, photometric),
-            (273, 4, 1, 8), (277, 3, 1, 1), (278, 3, 1, 1), (279, 4, 1, len(body)), (339, 3, 1, sample)]  # fmt: skip
-    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    """Return a TIFF of one row, made by hand, in the order of bytes that its numbers have."""
+    order = ">" if values.dtype.str.startswith(">") else "<"
+    return packed_tiff(values.tobytes(), values.shape[1], {258: [bits], 262: [photometric], 339: [sample]}, order)
+
+
+def packed_tiff(body: bytes, width: int, tags: dict[int, list[int]], order: str = "<") -> bytes:
+    """Return a TIFF of one row, made by hand, with these tags of 16 bits besides those that each TIFF has."""
+    tags = {256: [width], 257: [1], 259: [1], 273: [8], 277: [1], 278: [1], 279: [len(body)], **tags}
+    begin = 8 + len(body)
+    entries, more = b"", b""
+    for tag, values in sorted(tags.items()):
+        numbers = struct.pack(f"{order}{len(values)}H", *values)
+        if len(numbers) > 4:
+            place = struct.pack(f"{order}I", begin + 6 + 12 * len(tags) + len(more))
+            numbers, more = place, more + numbers
+        entries += struct.pack(f"{order}HHI", tag, 3, len(values)) + numbers.ljust(4, b"\0")
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", begin)
+    return head + body + struct.pack(f"{order}H", len(tags)) + entries + bytes(4) + more
+
+
+def gif(screen: tuple[int, int], box: tuple[int, int, int, int]) -> bytes:
+    """Return a GIF whose first picture, of one pixel of grey 102, is smaller than its screen. Colour 0 is black."""
+    head = b"GIF89a" + struct.pack("<2H3B", *screen, 0x80, 0, 0) + bytes([0] * 3 + [102] * 3)
+    return head + b"," + struct.pack("<4HB", *box, 0) + b"\x02\x02\x4c\x01\0;"  # codes of 3 bits: clear, 1, end
+
+
+def tga(*pixels: list[int]) -> bytes:
+    """Return a TGA of one row: blue, green, red and alpha."""
+    return struct.pack("<3B2HB4H2B", 0, 0, 2, 0, 0, 0, 0, 0, len(pixels), 1, 32, 0x20) + bytes(itertools.chain(*pixels))
+
+
+def bmp(*pixels: list[int]) -> bytes:
+    """Return a BMP of one row: blue, green, red and alpha, as its masks say."""
+    size = 14 + 124 + 4 * len(pixels)
+    head = struct.pack("<3I", 3, 4 * len(pixels), 0)  # colours in bit fields
+    masks = struct.pack("<5I", 0, 0, 0, 0xFF0000, 0xFF00) + struct.pack("<2I", 0xFF, 0xFF000000)
+    information = struct.pack("<I2i2H", 124, len(pixels), 1, 1, 32) + head + masks
     return (
-        b"II*\0"
-        + struct.pack("<I", 8 + len(body))
-        + body
-        + struct.pack("<H", len(tags))
-        + entries
-        + struct.pack("<I", 0)
+        b"BM" + struct.pack("<I2HI", size, 0, 0, 138) + information.ljust(124, b"\0") + bytes(itertools.chain(*pixels))
     )
 
 
@@ -74,6 +103,11 @@ def tiff(values: np.ndarray, bits: int, *, sample: int = 1, photometric: int = 1
         tiff((DEEP << 16).astype("<u4"), 32),
         tiff((DEEP << 15).astype("<i4"), 32, sample=2),
         tiff((DEEP / 65535).astype("<f4"), 32, sample=3),
+        tiff(DEEP.astype(">u2"), 16),
+        tiff((DEEP // 2).astype(">i2"), 16, sample=2),
+        tiff(DEEP.astype(">i4"), 32, sample=2),
+        tiff((DEEP / 65535).astype(">f4"), 32, sample=3),
+        packed_tiff(bytes.fromhex("000400828c51"), 4, {258: [12], 262: [1]}),  # 000, 400, 828 and c51 of fff
         tiff(np.array([[0, 64, 130, 196]], "u1"), 8),
         tiff(np.array([[0, 32, 65, 98]], "i1"), 8, sample=2),
         as_file(DEEP.astype(np.uint16), "TIFF", compression="tiff_lzw"),
@@ -139,6 +173,19 @@ def test_a_tiff_of_brightness_and_colours_without_compression_is_read_where_pill
         (as_file(np.array([[[0, 0, 0, 0], [0, 0, 0, 255], [255, 0, 0, 51]]], np.uint8), "PNG"), [1, 0, 1]),
         (as_file(np.array([[[0, 0, 0, 0], [0, 0, 0, 255], [255, 0, 0, 51]]], np.uint8), "TIFF"), [1, 0, 1]),
         (as_file(np.array([[[0, 0, 0, 0], [0, 0, 0, 255]]], np.uint8), "WEBP", lossless=True), [1, 0]),
+        # Multiplied by its alpha, 0.2: 0.08 and 0.2 of each colour are 0.4 and 1 without it.
+        (packed_tiff(bytes([20, 51, 51, 51]), 2, {258: [8, 8], 262: [1], 277: [2], 338: [1]}), [0.88, 1]),
+        (packed_tiff(bytes([20, 20, 20, 51, 51, 0, 0, 51]), 2, {258: [8] * 4, 262: [2], 277: [4], 338: [1]}),
+         [0.88, 1]),
+        # A palette with alpha: 0.4 with 0.2, then what is transparent.
+        (packed_tiff(bytes([1, 51, 0, 0]), 2,
+                     {258: [8, 8], 262: [3], 277: [2], 320: ([0, 26214] + [0] * 254) * 3, 338: [2]}), [0.88, 1]),
+        (gif((3, 1), (1, 0, 1, 1)), [1, 0.4, 1]),
+        (gif((3, 1), (0, 0, 1, 1)), [0.4, 1, 1]),
+        (tga([0, 0, 0, 255], [0, 0, 102, 51]), [0, 0.88]),
+        (tga([0, 0, 0, 0], [0, 0, 102, 0]), [0, 0.4]),  # a program that does not know of transparency
+        (bmp([0, 0, 0, 0], [0, 0, 102, 0]), [0, 0.4]),
+        (bmp([0, 0, 0, 0], [0, 0, 102, 51]), [1, 0.88]),
         (png(4, 8, (3, 1), bytes([0, 0, 0, 0, 255, 102, 51])), [1, 0, 0.88]),  # 1 − 0.6 · 0.2
         (png(4, 16, (2, 1), struct.pack(">B4H", 0, 0, 0, 26214, 13107)), [1, 0.88]),
         (png(6, 16, (1, 1), struct.pack(">B4H", 0, *[26214] * 3, 13107)), [0.88]),
@@ -155,7 +202,8 @@ def test_a_tiff_of_brightness_and_colours_without_compression_is_read_where_pill
     ],
 )  # fmt: skip
 def test_what_is_transparent_lies_on_white(file, row):
-    red = read(file, grey=False)[0]
+    formats = ("TGA",) if file.startswith(b"\0\0\2") else COMMON
+    red = read_planes(open_picture(file, formats), grey=False)[0]
     assert red[0] == pytest.approx(row, abs=CLOSE)
 
 
@@ -270,6 +318,34 @@ def test_a_jpeg_that_would_take_too_much_memory_is_refused_before_it_is_decoded(
     file = resized_header(as_file(np.zeros((16, 16), np.uint8), "JPEG", **options), width, 9_000)
     with pytest.raises(TooManyPixels, match=rf"^has {width:,}×9,000 pixels, more than 89,478,485 in all$"):
         read(file, size=size)
+
+
+@pytest.mark.timeout(60)
+def test_a_jpeg_of_thousands_of_scans_is_refused_before_it_is_decoded():
+    file = as_file(np.zeros((16, 16), np.uint8), "JPEG", progressive=True)
+    assert read(file, size=8).shape == (1, 8, 8)
+    last = file.rindex(b"\xff\xda")
+    scans = 10_000 + file[:last].count(b"\xff\xda")
+    many = resized_header(file[:last] + 10_000 * file[last:-2] + file[-2:], 9_000, 9_000)
+    with pytest.raises(TooManyPixels, match=rf"^has {scans:,} scans of 9,000×9,000 pixels$"):
+        read(many, size=8)
+
+
+@pytest.mark.parametrize(
+    ("file", "row"),
+    [
+        (tiff(DEEP / 65535, 64, sample=3), SHARES),
+        (tiff((DEEP / 65535).astype("<f2"), 16, sample=3), SHARES),
+        (tiff((65535 - DEEP).astype(">u2"), 16, photometric=0), SHARES),
+        (tiff(DEEP.astype(">u4"), 32), SHARES),
+        (packed_tiff(bytes.fromhex("000400828c51"), 4, {258: [12], 262: [1]}, ">"), SHARES),
+        (packed_tiff(struct.pack("<2H", 26214, 13107), 1, {258: [16, 16], 262: [1], 277: [2], 338: [2]}), [0.88]),
+        (packed_tiff(struct.pack("<3f", 0.4, 0.4, 0.4), 1, {258: [32] * 3, 262: [2], 277: [3], 339: [3] * 3}), [0.4]),
+    ],
+)
+def test_a_tiff_that_this_pillow_may_not_know_is_read_right_or_refused(file, row):
+    with contextlib.suppress(DataError):
+        assert read(file)[0, 0] == pytest.approx(row, abs=CLOSE)
 
 
 def icon(kind: str, inner: bytes) -> bytes:

@@ -145,6 +145,28 @@ def test_capturing_inside_a_capture_doubles_nothing(model):
     assert torch.equal(logits, model.eval()(IMAGES))
 
 
+def test_a_capture_can_be_used_again_with_tensors_of_its_own(model):
+    again = capture(model, "conv1")
+    with again as first:
+        model(torch.zeros(2, 1, 28, 28))
+    with again as second:
+        model(torch.ones(3, 1, 28, 28))
+    assert (len(first["conv1"]), len(second["conv1"])) == (2, 3)
+    assert hooks(model) == 0
+
+
+def test_a_capture_that_is_open_is_not_opened_again(model):
+    again = capture(model, "conv1")
+    with again as seen:
+        with pytest.raises(ConfigError, match="this capture is open already; call capture"), again:
+            pass
+        model(torch.zeros(2, 1, 28, 28))
+    assert len(seen["conv1"]) == 2
+    assert hooks(model) == 0
+    with pytest.raises(ConfigError, match="this capture is not open"):
+        again.__exit__(None, None, None)
+
+
 def test_mode_gradients_and_requires_grad_are_as_found():
     model = build_cnn(dropout=0.5)
     model.train()

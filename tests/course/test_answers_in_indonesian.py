@@ -122,8 +122,10 @@ def test_a_sign_of_the_clinic_is_said_in_the_language_with_its_number():
     numbers = Symptoms(3, 0.5, 9.0, 2, 1, 0.25, 7.5, 0.125, 0.5, 2.0, 0.75)
     with written_in("id"):
         words = {disease: describe_sign(disease, numbers) for disease in SIGNS}
-    assert words["shuffled labels"].endswith("di sini 50% mempunyai label yang benar.")
-    assert words["too few images"].endswith("di sini celahnya 1.5 nat.")
+    assert words["shuffled labels"].endswith("Di sini 50% citra latih mempunyai label yang benar.")
+    assert words["too few images"].endswith(
+        "Di sini loss latih berakhir pada 0.50 nat, dan loss validasi pada 2.00 nat."
+    )
     for disease, sentence in words.items():
         english = describe_sign(disease, numbers)
         assert sentence != english

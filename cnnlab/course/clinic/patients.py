@@ -32,7 +32,7 @@ class Patient:
     seed : int
         The seed of the student, which orders the patients.
     treatment : dict
-        The settings that were changed; empty for a patient as admitted.
+        The settings that were changed; empty for a patient who was not treated.
 
     >>> patient = admit_patients(seed=0)[3]
     >>> patient.history["train_loss"]

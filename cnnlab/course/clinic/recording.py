@@ -45,7 +45,8 @@ class Recording:
         """Return the recording of which this is one dict of numbers for each epoch."""
         names = epochs[0] if epochs else {}
         arrays = {name: np.stack([epoch[name] for epoch in epochs]) for name in names}
-        return cls({name: values.astype(_kind(name)) for name, values in arrays.items()}, diverged=diverged)
+        with np.errstate(over="ignore"):  # of a training that explodes: infinite
+            return cls({name: values.astype(_kind(name)) for name, values in arrays.items()}, diverged=diverged)
 
     @property
     def epochs(self) -> int:

@@ -99,7 +99,7 @@ def draw_gradients(patient: Patient, epoch: int, figure: Figure) -> None:
         name_ticks(ax.xaxis, range(len(LAYERS)), LAYERS, size=8 if figure.get_figwidth() >= SIZE[0] else LETTERS)
         ax.set_xlim(-0.3, len(LAYERS) - 0.7)
         if any(np.isnan(line).any() for line in drawn):  # NaN: a logarithmic axis can't show zero
-            ax.set_title(wrapped("where there is no point, it is 0", 12 * figure.get_figwidth() / 3), fontsize=LETTERS)
+            ax.set_title(wrapped("a missing point means 0", 12 * figure.get_figwidth() / 3), fontsize=LETTERS)
     describe(norms, f"Gradient norm by layer, from conv1 to logits, {'; '.join(map(_ends, flows, flows.values()))}.")
     ratios = [f"{layer.update_ratio:.2g}" for layer in flows["that the step uses"].values()]
     describe(steps, f"Step / weights by layer: {', '.join(ratios)}.")
@@ -119,7 +119,7 @@ def draw_inputs(patient: Patient, epoch: int, figure: Figure) -> None:  # noqa: 
     train, validation = patient.images()
     distances, nearest = nearest_images(validation.images[:PICTURES], train.images)
     rows = {
-        f"the first of {len(train)} training images, each with the label that the network gets": (
+        f"the first {PICTURES} of {len(train):,} training images, each with the label that the network gets": (
             train.images[:PICTURES], [train.classes[label] for label in train.labels[:PICTURES]]
         ),
         "validation images": (

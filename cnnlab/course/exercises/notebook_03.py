@@ -46,6 +46,7 @@ def _wrong_epoch(answer: object) -> str | None:
         7: "That is the epoch with the highest accuracy. The rule asks for the validation loss.",
         4: "Count the epochs from 1: Python's places in a list begin at 0.",
         6: "After that epoch the validation loss is above its lowest point already.",
+        3: "From there on the validation loss is above the training loss. Early stopping does not look at that.",
         1: "There the validation loss is highest.",
         0.62: "That is the loss. Give the number of the epoch.",
     }

@@ -8,7 +8,7 @@ import math
 
 from cnnlab.course.clinic.patients import Diagnosis, Patient, own_setting
 from cnnlab.course.clinic.settings import CAUSES, DISEASES, EVIDENCE, Setting, setting_of
-from cnnlab.course.clinic.symptoms import Symptoms, describe_sign, has_sign, name_disease, read_symptoms
+from cnnlab.course.clinic.symptoms import Symptoms, describe_sign, has_sign, measured_sign, name_disease, read_symptoms
 from cnnlab.course.exercise import Exercise
 from cnnlab.course.sentences import say
 
@@ -30,7 +30,7 @@ NEEDED_ACCURACY = 0.7  # of a network that is cured
 
 
 def disease_of(patient: Patient) -> str:
-    """Return what the patient has: the first disease whose cause is in her setting as admitted."""
+    """Return what the patient has: the first disease whose cause is in her setting before any treatment."""
     return next(disease for disease in DISEASES if _admitted(patient) == setting_of(disease))
 
 
@@ -45,7 +45,7 @@ def wrong_diagnosis(number: int, answer: object) -> str | None:
         words = "This is a diagnosis of patient {other}; the exercise asks for patient {number}."
         return say(words, other=patient.number, number=number)
     if patient.treatment:
-        return say("This patient has been treated. Diagnose patients[{number}] as admitted.", number=number)
+        return say("This patient has been treated. Diagnose the untreated one: patients[{number}].", number=number)
     if isinstance(answer.disease, (tuple, list)):
         return say('Write two texts in parentheses, with a comma between them: ("a disease", "a view").')
     if _nearest(answer.disease, EVIDENCE) and _nearest(answer.evidence, DISEASES):
@@ -73,30 +73,27 @@ def wrong_cure(number: int, answer: object) -> str | None:
             "This is patient {other}; the exercise asks for patient {number}.", other=answer.number, number=number
         )
     if answer._treated is None:
-        return say("This is the patient as admitted. Give what treat(…) returns.")
+        return say("This patient has not been treated. Give what treat(…) returns.")
     disease = disease_of(answer)
     cause = CAUSES[disease]
     if answer.recording.diverged:
-        words = "The training diverged after epoch {epoch}: the loss is no finite number any more."
-        return say(words, epoch=answer.epochs)
+        words = "The training diverged in epoch {epoch}: the loss or the weights became infinite or undefined (NaN)."
+        return say(words, epoch=answer.epochs + 1)
     changed = [name for name, value in answer.treatment.items() if value != getattr(_admitted(answer), name)]
     if len(changed) > 1:
         return say(
-            "You changed {count} settings, {names}. Change one, else you can't say what helped.",
+            "You changed {count} settings: {names}. Change only one. Otherwise you cannot say which one helped.",
             count=len(changed), names=f" {say('and')} ".join(changed),
         )  # fmt: skip
     numbers = read_symptoms(answer)
     if cause and has_sign(disease, numbers):
-        # The number with its words would name the disease, also to a student who has not found it yet.
-        return say(
-            "The sign of the disease is still there. Look at the treated network, in the view that shows the sign."
-        )
+        return _still_sick(answer, numbers, has_changed_cause=changed == list(cause))
     remaining = name_disease(answer)
     if remaining != "healthy":
         words = say(
-            "That sign is gone, but the network has another one now."
+            "The sign of the disease is gone, but the treated network has another one now."
             if cause
-            else "Now the network has a sign that it did not have before."
+            else "The treated network has the sign of a disease that it did not have before."
         )
         return f"{words} {describe_sign(remaining, numbers)}"
     if changed != list(cause):
@@ -111,16 +108,34 @@ def wrong_cure(number: int, answer: object) -> str | None:
     return None
 
 
+def _still_sick(treated: Patient, numbers: Symptoms, *, has_changed_cause: bool) -> str:
+    """Return the words for a sign that is still there; without its number if that would give the disease away."""
+    if has_changed_cause:
+        words = "You changed the right setting, but the sign of the disease is still there."
+        return f"{say(words)} {measured_sign(disease_of(treated), numbers)}"
+    before = _untreated(treated).history["validation_accuracy"][-1]
+    return say(
+        "The sign of the disease is still there. Before the treatment the network classified {before:.0%} of the "
+        "validation images correctly, now {after:.0%}. Compare both in the view of your diagnosis: "
+        "Clinic([patients[{number}], treated[{number}]]).",
+        before=before, after=numbers.validation_accuracy, number=treated.number,
+    )  # fmt: skip
+
+
 def _other_cause(changed: list[str]) -> str:
     """Return what is wrong where the numbers are healthy and the cause is there; changed: the changed settings."""
     if not changed:
-        return say("No sign is left, but the cause was not removed.")
-    return say("No sign is left, but the cause was not {name}.", name=changed[0])
+        return say("The treated network shows no disease, but you did not change the cause.")
+    return say("The treated network shows no disease, but {name} was not the cause of one.", name=changed[0])
 
 
 def _admitted(patient: Patient) -> Setting:
     """Return the patient's setting before the treatment."""
-    return own_setting(Patient(patient.number, patient.seed, _key=patient._key))
+    return own_setting(_untreated(patient))
+
+
+def _untreated(patient: Patient) -> Patient:
+    return Patient(patient.number, patient.seed, _key=patient._key)
 
 
 def _contradiction(disease: str, numbers: Symptoms) -> str:
@@ -129,22 +144,22 @@ def _contradiction(disease: str, numbers: Symptoms) -> str:
         return say("This network is sick. Compare each of the five views with the same view of patient 0.")
     if has_sign(disease, numbers):
         return say(
-            "That sign is there, but it follows from something else. Go from the outside in: the inputs first, then "
-            "weights, activations, and gradients."
+            "That sign is there, but another fault has caused it. Look for that fault: first in the inputs, then in "
+            "the weights, the activations, and the gradients."
         )
-    return f"{say('The numbers speak against that.')} {describe_sign(disease, numbers)}"
+    return f"{say('The numbers do not fit this diagnosis.')} {describe_sign(disease, numbers)}"
 
 
 def _weak_evidence(disease: str, evidence: str) -> str:
     if disease == "healthy":
         return say(
-            "The diagnosis is right. But a single view can't show that nothing is wrong: what must you have looked at?"
+            "The diagnosis is right. But one view alone cannot show that nothing is wrong. Which views do you need?"
         )
     if evidence == "all of them":
-        return say("The diagnosis is right. Name the one view that tells this disease from all others.")
+        return say("The diagnosis is right. Name the one view in which this disease looks different from all others.")
     return say(
-        "The diagnosis is right, but the {evidence} show what follows from it, or look alike in another disease. Which "
-        "view shows the fault itself?",
+        "The diagnosis is right. But the {evidence} show only what follows from the fault, or they look much the same "
+        "in another disease. Which view shows the fault itself?",
         evidence=evidence,
     )
 
@@ -170,16 +185,17 @@ def _unknown(answer: object, what: str, choices: tuple[str, ...]) -> str:
 
 
 LOOK_FIRST = (
-    "Begin with the curves. Does the training loss stay flat, jump, or fall? Each leaves a few diseases. Then ask "
-    "where those few differ inside.",
-    "A flat loss: count the dead units, compare the kernels, follow the gradient from output to input, and read the "
-    "size of the steps. A loss that jumps: are the steps too large, and does the gradient that they use agree with "
-    "that of one batch? A loss that falls: compare training with validation, and read every number beside the inputs.",
+    "Begin with the curves. Does the training loss stay flat, jump, or fall? After your answer only a few diseases are "
+    "left. Then ask in which view those few differ.",
+    "A flat loss: count the dead units, compare the kernels, follow the gradient from the output to the input, and "
+    "read the size of the steps. A loss that jumps: are the steps too large? Does the gradient that the steps use "
+    "agree with the gradient of one batch? A loss that falls: compare training with validation, and read every label "
+    "and number in the view of the inputs.",
 )
 CHANGE_ONE = (
-    "Each patient differs from a healthy network in one setting. Which one belongs to your diagnosis?",
-    "Print HEALTHY. Set that one field to the value that it has there, and leave the others alone. A healthy network "
-    "needs no change: treat(patient).",
+    "Each sick network differs from a healthy one in one setting. Which setting belongs to your diagnosis?",
+    "Print HEALTHY. Give that one setting the value that it has there, and leave the others as they are. A healthy "
+    "network needs no change: treat(patient).",
 )
 DIAGNOSE = """\
 from cnnlab import admit_patients
@@ -215,7 +231,7 @@ EXERCISES = tuple(
         Exercise(
             name=f"09-cure-{number}",
             find_mistake=functools.partial(wrong_cure, number),
-            further="The same sign, measured again after the treatment, is what shows that it worked.",
+            further="How do you know that a treatment has worked? You measure the same sign again, and it is gone.",
             hints=CHANGE_ONE,
             solution=CURE.format(number=number),
         ),

@@ -134,11 +134,13 @@ def _parameters(kernel_size, channels, hidden, mistake=""):
     for width in channels:
         into = 1 if mistake == "depth" else depth
         area = kernel_size if mistake == "side" else kernel_size**2
-        total += width * area * into + (0 if mistake == "no biases" else width)
+        total += width * area * into + (0 if mistake in ("no biases", "no biases of kernels") else width)
         if mistake == "one bias":
             total += 1 - width
         depth = width
-        side = side if mistake == "no pools" else side // 2
+        side = {"no pools": side, "one pool": 14, "rounded up": -(-side // 2), "halves": side / 2}.get(
+            mistake, side // 2
+        )
         if mistake == "no padding":
             side = (side * 2 - kernel_size + 1) // 2
     flat = side**2 if mistake == "one map" else depth * side**2
@@ -152,10 +154,14 @@ PARAMETER_MISTAKES = tuple(
     (lambda kernel_size, channels, hidden, mistake=mistake: _parameters(kernel_size, channels, hidden, mistake), words)
     for mistake, words in {
         "no biases": "The biases are missing: each kernel and each unit has one.",
+        "no biases of kernels": "The biases of the convolutions are missing: each kernel has one.",
         "one bias": "A convolution has a bias for each kernel, not one for all.",
         "depth": "A kernel of the second block sees all maps of the first: it has weights for each of them.",
         "side": "A kernel has weights in two directions: its side, squared.",
         "no pools": "Each pool halves height and width before the maps are flattened.",
+        "one pool": "Every block has a pool, not only the first one.",
+        "rounded up": "A pool rounds down: a side of 7 pixels becomes 3.",
+        "halves": "A side is a whole number of pixels: a side of 7 becomes 3.",
         "no padding": "The maps keep their size in a convolution: the padding sees to that.",
         "one map": "All maps of the last block are flattened, not one of them.",
         "no logits": "The last layer is missing: it makes ten logits of the hidden units.",

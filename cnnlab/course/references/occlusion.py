@@ -47,6 +47,22 @@ def _every_pixel(score: Callable[[Tensor], float], image: Tensor, side: int) -> 
     return torch.kron(occlusion(score, image, side), torch.ones(side, side))
 
 
+def _overlapping(score: Callable[[Tensor], float], image: Tensor, side: int) -> Tensor:
+    """Return the loss for a square at every pixel where it fits."""
+    losses = torch.zeros(image.shape[0] - side + 1, image.shape[1] - side + 1)
+    for row in range(losses.shape[0]):
+        for column in range(losses.shape[1]):
+            covered = image.clone()
+            covered[row : row + side, column : column + side] = 0
+            losses[row, column] = score(image) - score(covered)
+    return losses
+
+
+def _only_the_square(score: Callable[[Tensor], float], image: Tensor, side: int) -> Tensor:
+    """Return the loss when all but the square is covered."""
+    return occlusion(lambda covered: score(image - covered), image, side) + score(image) - score(0 * image)
+
+
 OCCLUSION_MISTAKES = (
     (lambda score, image, side: -occlusion(score, image, side), "The sign is the wrong one: a loss is above zero."),
     (
@@ -64,6 +80,12 @@ OCCLUSION_MISTAKES = (
     ),
     (lambda score, image, side: _covered_with(1.0, score, image, side), "You cover with ones. Cover with zeros."),
     (lambda score, image, side: occlusion(score, image, side).abs(), "A square may also speak against: keep the sign."),
+    (_overlapping, "Your squares overlap. The next one begins `side` pixels further."),
+    (
+        lambda score, image, side: _overlapping(score, image, side)[: image.shape[0] // side, : image.shape[1] // side],
+        "Your squares overlap. The next one begins `side` pixels further.",
+    ),
+    (_only_the_square, "You cover everything but the square. Cover the square alone."),
     (_every_pixel, "You give each pixel a number. Give each square one."),
     (lambda score, image, side: occlusion(score, image, 1), "Your squares are single pixels. Their side is given."),
     (

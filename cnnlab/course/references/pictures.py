@@ -158,6 +158,14 @@ WEIGHT_MISTAKES = (
         lambda labels, classes: 1 - _counts(labels, classes) / len(labels),
         "A rare class is heavier, but not by enough: the sums of the classes still differ.",
     ),
+    (
+        lambda labels, classes: torch.ones(classes),
+        "All classes have the same weight: then a common class counts for more in sum.",
+    ),
+    (
+        lambda labels, classes: class_weights(labels, classes).sqrt(),
+        "A rare class is heavier, but not by enough: the sums of the classes still differ.",
+    ),
     (_counts, "Those are the numbers of pictures. Give weights."),
     (
         lambda labels, classes: class_weights(labels, classes)[labels],

@@ -16,7 +16,7 @@ TABLE = {
     "unnormalized input": ("input_scale", 70, 90, True),
     "equal weights": ("equal_layers", 5, 5, True),
     "dead ReLUs": ("dead_layers", 4, 4, True),
-    "gradients never zeroed": ("piled_up", 100, 1000, True),
+    "gradients never zeroed": ("gradient_growth", 100, 1000, True),
     "vanishing gradients": ("gradient_shrink", 1e-4, 0.01, True),
     "learning rate too low": ("typical_step", 1e-6, 1e-4, True),
     "learning rate too high": ("typical_step", 0.07, 0.2, False),  # other faults make steps large, too

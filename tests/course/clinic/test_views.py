@@ -57,7 +57,7 @@ def test_both_gradients_and_the_steps_are_drawn():
     drawn = lines_of(norms)
     assert (drawn["that the step uses"] > 3).all()
     assert np.isnan(drawn["of one batch"]).all()  # zero: a layer has died
-    assert norms.get_title().replace("\n", " ") == "where there is no point, it is 0"
+    assert norms.get_title().replace("\n", " ") == "a missing point means 0"
     expected = [row.update_ratio for row in patient.gradients(2)["that the step uses"].values()]
     assert steps.lines[-1].get_ydata() == pytest.approx(expected)
     assert [text.get_text() for text in steps.get_xticklabels()] == list(LAYERS)
@@ -88,7 +88,7 @@ def test_the_inputs_are_drawn_on_the_scale_that_the_network_gets_and_with_its_la
         labels[disease] = [text.get_text() for text in ax.texts]
         assert labels[disease] == [str(int(label)) for label in SICK[disease].images()[0].labels[:8]]
     assert sum(a != b for a, b in zip(*labels.values(), strict=True)) >= 5
-    assert plot_patient(SICK["too few images"], "inputs").axes[0].get_title().startswith("the first of 30 training")
+    assert plot_patient(SICK["too few images"], "inputs").axes[0].get_title().startswith("the first 8 of 30 training")
 
 
 def test_a_leak_is_a_distance_of_0():

@@ -114,6 +114,7 @@ CASES = {
             ({"kept epoch": 7, "gap": 0.32}, "highest accuracy"),
             ({"kept epoch": 4, "gap": 0.32}, "from 1"),
             ({"kept epoch": 6, "gap": 0.32}, "above its lowest"),
+            ({"kept epoch": 3, "gap": 0.1}, "Early stopping does not look at that"),
             ({"kept epoch": 5, "gap": -0.32}, "sign"),
             ({"kept epoch": 5, "gap": 0.75}, "after the last epoch"),
             ({"kept epoch": 5, "gap": 0.57}, "of another epoch"),

@@ -146,7 +146,12 @@ CASES = {
             (with_occlusion({"copy": "pass", "early": "covered = image.clone()"}), "uncover each"),
             (with_occlusion({"copy": "covered = image"}), "changes its input"),
             (with_occlusion({"back": "losses.T"}), "Rows and columns are swapped"),
-            (with_occlusion({"cover": "covered[row:row + side, column:column + side] = 0"}), "values are wrong"),
+            (with_occlusion({"cover": "covered[row:row + side, column:column + side] = 0"}), "Your squares overlap"),
+            (with_occlusion({"cover": "covered[row:row + side, column:column + side] = 0", "rows":
+                             "image.shape[0] - side + 1", "columns": "image.shape[1] - side + 1"}), "squares overlap"),
+            (with_occlusion({"copy": "covered = torch.zeros_like(image); square = (slice(row * side, (row + 1) * side),"
+                                     " slice(column * side, (column + 1) * side))",
+                             "cover": "covered[square] = image[square]"}), "Cover the square alone"),
             (with_occlusion({"cover": "covered[row * side:(row + 1) * side,"
                                       " column * side:(column + 1) * side] = image.mean()"}), "cover with the mean"),
             (with_occlusion({"loss": "losses[row, column] = abs(score(image) - score(covered))"}), "keep the sign"),

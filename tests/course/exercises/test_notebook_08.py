@@ -97,7 +97,10 @@ CASES = {
             (with_count({"next": "depth, side = width, (side - kernel_size + 1) // 2"}), "maps keep their size"),
             (with_count({"fc1": "hidden * (side**2 + 1)"}), "All maps of the last block"),
             (with_count({"logits": "0"}), "last layer is missing"),
-            (with_count({"next": "depth, side = width, side / 2"}), "too large"),
+            (with_count({"next": "depth, side = width, side / 2"}), "a whole number of pixels"),
+            (with_count({"next": "depth, side = width, (side + 1) // 2"}), "rounds down"),
+            (with_count({"next": "depth, side = width, 14"}), "not only the first one"),
+            (with_count({"conv": "width * depth * kernel_size**2"}), "biases of the convolutions are missing"),
             (lambda kernel_size, channels, hidden: 26_698, "too"),  # noqa: ARG005
         ],
     ),

@@ -1,5 +1,6 @@
 """Test the checks of notebook 09: what is right is taken, what is wrong is refused with its reason."""
 
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -10,7 +11,9 @@ from said import find_translated
 
 from cnnlab import DISEASES, EVIDENCE, HEALTHY, admit_patients, check, treat
 from cnnlab.course.clinic.patients import Diagnosis
+from cnnlab.course.clinic.recording import LAYERS
 from cnnlab.course.clinic.settings import CAUSES
+from cnnlab.course.clinic.symptoms import SIGNS, describe_sign, has_sign, read_symptoms
 from cnnlab.course.exercises.notebook_09 import SHOWN_BY, disease_of, wrong_cure, wrong_diagnosis
 
 SEED = 5
@@ -68,8 +71,8 @@ def test_an_evidence_that_is_only_a_consequence_is_not_said_to_look_alike():
     """No other weights change as much as where gradients are never zeroed, but the gradients show the fault."""
     words = diagnosis_mistake("gradients never zeroed", "gradients never zeroed", "weights")
     assert words == (
-        "The diagnosis is right, but the weights show what follows from it, or look alike in another disease. Which "
-        "view shows the fault itself?"
+        "The diagnosis is right. But the weights show only what follows from the fault, or they look much the same in "
+        "another disease. Which view shows the fault itself?"
     )
 
 
@@ -78,16 +81,17 @@ def test_a_sign_that_follows_from_another_disease_is_not_denied():
     dead = PATIENTS[NUMBERS["gradients never zeroed"]].activations(12)["act_fc1"].dead
     words = diagnosis_mistake("gradients never zeroed", "dead ReLUs", "activations")
     assert dead == 16
-    assert words.startswith("That sign is there, but it follows from something else.")
+    assert words.startswith("That sign is there, but another fault has caused it.")
 
 
 def test_the_numbers_that_speak_against_a_diagnosis_are_named():
     words = diagnosis_mistake("healthy", "dead ReLUs", "activations")
     assert words == (
-        "The numbers speak against that. With dead ReLUs, whole layers are zero for every image; here it is 0 of them."
+        "The numbers do not fit this diagnosis. With dead ReLUs, whole layers are zero for every image. Here, in the "
+        "worst epoch, 0 of the 5 hidden layers are zero for every image."
     )
     words = diagnosis_mistake("too few images", "shuffled labels", "inputs")
-    assert words.endswith("With shuffled labels most pictures have a wrong label; here 100% have the right one.")
+    assert words.endswith("Here 100% of the training images have the right label.")
     words = diagnosis_mistake("shuffled labels", "healthy", "all of them")
     assert words == "This network is sick. Compare each of the five views with the same view of patient 0."
 
@@ -179,28 +183,48 @@ def test_another_treatment_that_helps_is_taken_too(disease):
 @pytest.mark.parametrize(
     ("disease", "changes", "words"),
     [
-        ("learning rate too low", {"epochs": 20}, "The sign of the disease is still there."),
-        ("learning rate too low", {"learning_rate": 1.5}, "That sign is gone, but the network has another one now."),
-        ("learning rate too high", {"learning_rate": 1e-5}, "That sign is gone, but the network has another one now."),
-        ("learning rate too high", {"learning_rate": 1e9}, "The training diverged after epoch "),
+        ("learning rate too low", {"epochs": 20}, "The sign of the disease is still there. Before the treatment "),
+        (
+            "learning rate too low",
+            {"learning_rate": 1.5},
+            "The sign of the disease is gone, but the treated network has another one now.",
+        ),
+        (
+            "learning rate too high",
+            {"learning_rate": 1e-5},
+            "The sign of the disease is gone, but the treated network has another one now.",
+        ),
+        (
+            "learning rate too high",
+            {"learning_rate": 1e9},
+            "The training diverged in epoch 1: the loss or the weights became infinite or undefined (NaN).",
+        ),
         ("dead ReLUs", {"learning_rate": 0.5}, "The sign of the disease is still there."),
         (
             "dead ReLUs",
             {"initial_bias": 0.0, "learning_rate": 0.1},
-            "You changed 2 settings, initial_bias and ",
+            "You changed 2 settings: initial_bias and ",
         ),
         ("unnormalized input", {"learning_rate": 0.0001}, "The sign of the disease is still there."),
         ("vanishing gradients", {"learning_rate": 1.0}, "The sign of the disease is still there."),
         ("equal weights", {"seed": 3}, "The sign of the disease is still there."),
         ("gradients never zeroed", {"learning_rate": 0.01}, "The sign of the disease is still there."),
         ("leaked validation images", {"train_size": 2000}, "The sign of the disease is still there."),
-        ("too few images", {"train_size": 60}, "The sign of the disease is still there."),
+        (
+            "too few images",
+            {"train_size": 60},
+            "You changed the right setting, but the sign of the disease is still there. ",
+        ),
         ("too few images", {"epochs": 1}, "The "),
-        ("healthy", {"shuffle_labels": True}, "Now the network has a sign that it did not have before."),
+        (
+            "healthy",
+            {"shuffle_labels": True},
+            "The treated network has the sign of a disease that it did not have before.",
+        ),
         (
             "healthy",
             {"learning_rate": 0.04},
-            "No sign is left, but the cause was not learning_rate.",
+            "The treated network shows no disease, but learning_rate was not the cause of one.",
         ),
     ],
 )
@@ -212,8 +236,8 @@ def test_a_treatment_that_does_not_help_is_refused_with_its_number(disease, chan
     assert mistake.endswith(".")
 
 
-STAYS, OTHER, HEALTHY_NUMBERS = "sign of the disease is still there", "has another one now", "No sign is left"
-NEW = "has a sign that it did not have before"  # in a network that was healthy
+STAYS, OTHER, HEALTHY_NUMBERS = "sign of the disease is still there", "has another one now", "shows no disease, but"
+NEW = "has the sign of a disease that it did not have before"  # in a network that was healthy
 # What students try: longer, shorter, more images, other weights to begin with, a setting that is not the cause.
 WRONG = {
     "healthy": {
@@ -285,15 +309,63 @@ def test_a_treatment_that_students_try_is_refused(disease, name, value):
 
 def test_no_treatment_and_another_patient_are_refused():
     number = NUMBERS["dead ReLUs"]
-    assert wrong_cure(number, PATIENTS[number]) == "This is the patient as admitted. Give what treat(…) returns."
+    assert wrong_cure(number, PATIENTS[number]) == "This patient has not been treated. Give what treat(…) returns."
     assert wrong_cure(number, cured("healthy")).startswith("This is patient ")
     untreated = treat(PATIENTS[number])
-    words = "The sign of the disease is still there. Look at the treated network, in the view that shows the sign."
-    assert wrong_cure(number, untreated) == words  # no word of what the disease is
+    right = untreated.history["validation_accuracy"][-1]
+    assert wrong_cure(number, untreated) == (
+        f"The sign of the disease is still there. Before the treatment the network classified {right:.0%} of the "
+        f"validation images correctly, now {right:.0%}. Compare both in the view of your diagnosis: "
+        f"Clinic([patients[{number}], treated[{number}]])."
+    )  # no word of what the disease is
 
 
 def test_the_numbers_of_another_network_are_no_treatment():
     number = NUMBERS["too few images"]
     sick = PATIENTS[number]
     forged = replace(cured("healthy"), number=number, _key=sick._key, treatment={"epochs": 12})
-    assert wrong_cure(number, forged) == "No sign is left, but the cause was not removed."
+    assert wrong_cure(number, forged) == "The treated network shows no disease, but you did not change the cause."
+
+
+@pytest.mark.parametrize("disease", ["learning rate too low", "healthy"])
+def test_a_rate_of_1_is_told_by_its_steps_and_not_by_the_gradients_that_it_ends(disease):
+    """Such steps soon kill the ReLUs, so that no gradient is left: then "vanishing gradients" is what follows."""
+    number = NUMBERS[disease]
+    treated = treat(PATIENTS[number], learning_rate=1.0)
+    assert has_sign("vanishing gradients", read_symptoms(treated))
+    assert find_translated(partial(wrong_cure, number), treated).endswith(
+        " Where the learning rate is too high, a typical step is more than a twentieth (0.05) of the weights. Here a "
+        "typical step is 0.074 of the weights, in the epoch with the largest steps."
+    )
+
+
+def test_the_right_setting_with_a_wrong_value_is_refused_with_the_number():
+    number = NUMBERS["dead ReLUs"]
+    mistake = find_translated(partial(wrong_cure, number), treat(PATIENTS[number], initial_bias=-4.0))
+    assert mistake == (
+        "You changed the right setting, but the sign of the disease is still there. Here, in the worst epoch, 4 of the "
+        "5 hidden layers are zero for every image."
+    )
+
+
+def test_numbers_that_explode_are_judged_without_a_warning():
+    """Gradients beyond what float32 holds: then both are infinite, and their ratio is 1, not undefined."""
+    number = NUMBERS["unnormalized input"]
+    treated = treat(PATIENTS[number], learning_rate=1.0)
+    epochs = range(1, treated.epochs + 1)
+    assert np.isinf([treated.recording.number("gradient", "used", LAYERS, epoch) for epoch in epochs]).any()
+    assert np.isfinite(read_symptoms(treated).gradient_growth)
+    assert wrong_cure(number, treated).startswith("The sign of the disease is still there.")
+
+
+def test_no_number_has_an_exponent_or_is_below_zero():
+    for patient in PATIENTS.values():
+        for words in (describe_sign(disease, read_symptoms(patient)) for disease in SIGNS):
+            assert not re.search(r"\d[eE][+-]?\d|-\d", words), words
+    too_low = read_symptoms(PATIENTS[NUMBERS["learning rate too low"]])
+    assert describe_sign("learning rate too low", too_low).endswith(
+        "Here a typical step is 0.000036 of the weights, in the epoch with the largest steps."
+    )
+    assert describe_sign("too few images", too_low).endswith(
+        "Here the training loss ends at 2.48 nats, and the validation loss at 2.45 nats."
+    )

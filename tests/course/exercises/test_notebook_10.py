@@ -127,7 +127,8 @@ CASES = {
             (lambda *given: 1 - counts(*given) / len(given[0]), "not by enough"),
             (counts, "Those are the numbers"),
             (lambda *given: weights_by_mean(*given)[given[0]], "a weight for each picture"),
-            (lambda labels, classes: torch.ones(classes), "values are wrong"),  # noqa: ARG005
+            (lambda labels, classes: torch.ones(classes), "All classes have the same weight"),  # noqa: ARG005
+            (lambda *given: weights_by_mean(*given) ** 0.5, "not by enough"),
             (lambda *given: weights_by_mean(*given)[:-1], "The shape must be"),
             ([2.2, 0.7, 0.7], "Give a function"),
         ],

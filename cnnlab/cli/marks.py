@@ -21,7 +21,8 @@ def main(arguments: list[str]) -> int:
         options.submissions, options.out, seconds=options.seconds, cell_seconds=options.cell_seconds,
         workers=options.workers, say=write_line,
     )  # fmt: skip
-    write_line(f"{len(marked)} submissions marked: {options.out}")
+    submissions = "1 submission" if len(marked) == 1 else f"{len(marked)} submissions"
+    write_line(f"{submissions} marked: {options.out}")
     return 1 if any(marks.failed for marks in marked) else 0
 
 

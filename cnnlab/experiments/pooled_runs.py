@@ -91,7 +91,7 @@ def pool_runs(stores: Mapping[str, Iterable[Run]]) -> list[Run]:
         for run in runs:
             owner, kept = first.setdefault(run.experiment.key, (name, run))
             if kept is not run and owner != name:
-                same = "the same numbers" if kept.history.rows == run.history.rows else "other numbers"
+                same = "the same numbers" if _results(kept) == _results(run) else "other numbers"
                 double.append(f"seed {run.experiment.seed} in {owner} and {name} ({same})")
     if double:
         more = f", and {len(double) - MOST_NAMED} more" if len(double) > MOST_NAMED else ""
@@ -100,6 +100,11 @@ def pool_runs(stores: Mapping[str, Iterable[Run]]) -> list[Run]:
         warnings.warn(f"{several} in two stores, and the first one counts: {named}{more}", stacklevel=3)
     _warn_of_versions(first.values())
     return [run for _, run in first.values()]
+
+
+def _results(run: Run) -> list[dict[str, float]]:
+    """Return what the run measured after each epoch; not its seconds, which no two trainings share."""
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in run.history.rows]
 
 
 def _warn_of_versions(owned: Iterable[tuple[str, Run]]) -> None:

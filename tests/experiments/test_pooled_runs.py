@@ -49,6 +49,14 @@ def test_what_two_stores_hold_counts_once_and_is_named(klass, tmp_path):
         assert len(load_runs([klass / "ada", tmp_path / "copy"])) == 1
 
 
+def test_a_training_that_took_other_seconds_has_the_same_numbers(klass):
+    (ada,) = load_runs(klass / "ada")
+    rows = [row | {"seconds": row["seconds"] + 1} for row in ada.history.rows]
+    again = dataclasses.replace(ada, history=dataclasses.replace(ada.history, rows=rows))
+    with pytest.warns(UserWarning, match=r"seed 0 in ada and eve \(the same numbers\)"):
+        assert pool_runs({"ada": [ada], "eve": [again]}) == [ada]
+
+
 def test_other_numbers_and_other_versions_are_named(klass):
     (ada,), (cid,) = load_runs(klass / "ada"), load_runs(klass / "cid")
     rows = [row | {"train_loss": 9.0} for row in ada.history.rows]

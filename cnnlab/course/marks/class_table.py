@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from cnnlab.course.practice import all_exercises
 from cnnlab.plots.style import PALETTE
@@ -56,7 +57,8 @@ def describe(marks: Marks) -> str:
     """Return the marks of one student in one line."""
     counts = Counter(marks.outcomes.values())
     network = "" if marks.without_network or not marks.seconds else ", with a network"
-    problems = f"; {len(marks.failed)} problems, the first: {marks.failed[0]:.120}" if marks.failed else ""
+    count = "1 problem" if len(marks.failed) == 1 else f"{len(marks.failed)} problems, the first"
+    problems = f"; {count}: {marks.failed[0]:.120}" if marks.failed else ""
     words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in BEST)
     return f"{words}; {marks.seconds:.0f} s{network}{problems}"
 
@@ -108,6 +110,7 @@ def draw_class(marked: Sequence[Marks]) -> Figure:
         ax.barh(order, widths, left=left, color=colour, hatch=hatches[outcome], edgecolor="white", label=outcome)
         left = [begin + width for begin, width in zip(left, widths, strict=True)]
     ax.set(xlabel=f"students (of {len(marked)})", xlim=(0, max(1, len(marked))), ylim=(-0.7, len(order) - 0.3))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # no half students
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9)
     return figure

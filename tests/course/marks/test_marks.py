@@ -19,7 +19,7 @@ from submitted import IMPORT, NAME, notebook
 from cnnlab.__main__ import main
 from cnnlab.cli.marks import warning
 from cnnlab.course.marks import marks as module
-from cnnlab.course.marks.class_table import Marks, draw_class, table
+from cnnlab.course.marks.class_table import Marks, describe, draw_class, table
 from cnnlab.course.marks.isolation import Report, namespaces, read_report, without_network
 from cnnlab.course.marks.marks import mark_class, mark_one
 from cnnlab.course.marks.submissions import Submission
@@ -118,6 +118,7 @@ def test_the_picture_has_the_exercise_that_most_failed_at_the_top():
     (ax,) = draw_class([ada, bob, cid]).axes
     assert [label.get_text() for label in ax.get_yticklabels()] == [size, parameters, multiply_adds]  # from below
     assert not ax.yaxis_inverted()
+    assert [tick for tick in ax.get_xticks() if tick % 1] == []  # no half students
     bars = {each.get_label(): [(bar.get_x(), bar.get_width()) for bar in each] for each in ax.containers}
     assert bars == {
         "correct": [(0, 3), (0, 1), (0, 0)],
@@ -290,6 +291,14 @@ def test_the_table_is_text_and_its_place_is_checked(tmp_path):
         mark_class(tmp_path, tmp_path / "no/marks.csv")
 
 
+@pytest.mark.parametrize(
+    ("failed", "end"), [(["c0: A"], "; 1 problem: c0: A"), (["c0: A", "c1: B"], "; 2 problems, the first: c0: A")]
+)
+def test_the_problems_of_a_student_are_counted_in_her_line(failed, end):
+    marks = Marks("ada", "", {NAME: "correct"}, failed=failed, seconds=1, without_network=True)
+    assert describe(marks) == f"1 correct, 0 not yet, 0 not attempted; 1 s{end}"
+
+
 def test_the_command(tmp_path, capsys, monkeypatch):
     assert main(["marks", str(tmp_path / "none")]) == 2
     assert "there is no folder" in capsys.readouterr().err
@@ -299,7 +308,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["marks", "inbox"]) == 0
     said = capsys.readouterr()
-    assert said.out == "ada: 1 correct, 0 not yet, 0 not attempted; 1 s\n1 submissions marked: marks.csv\n"
+    assert said.out == "ada: 1 correct, 0 not yet, 0 not attempted; 1 s\n1 submission marked: marks.csv\n"
     assert said.err.startswith("This runs the students' code, with")
     made.failed.append("x")
     assert main(["marks", "inbox", "--out", "other.csv"]) == 1

@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
     if command in ("-h", "--help"):
         sys.stdout.write(COMMANDS)
         return 0
-    if command not in MODULES:
+    if command not in MODULES or arguments[:1] == [""]:
         sys.stderr.write(f"no such command: {command!r}; there are these:\n{COMMANDS}")
         return 2
     module = importlib.import_module(f"cnnlab.cli.{MODULES[command]}")

@@ -39,7 +39,8 @@ def check_whole(field: str, value: Any, minimum: int, most: int = 2**64 - 1) -> 
     if is_whole(value) and int(value) > most and most < 2**64 - 1:
         raise ConfigError(f"{field} goes up to {most:,}, got {shown(value)}; try {most} or less")
     if not is_whole(value) or not minimum <= int(value) <= most:
-        raise ConfigError(f"{field} must be a whole number of {minimum} or more, got {shown(value)}")
+        limit = " and below 2**64" if is_whole(value) and int(value) > most else ""
+        raise ConfigError(f"{field} must be a whole number of {minimum} or more{limit}, got {shown(value)}")
     return int(value)
 
 

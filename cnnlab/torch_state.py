@@ -200,6 +200,18 @@ def usual_but_gradients() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def settings_kept() -> Iterator[None]:
+    """Within the block, a person's own code may set what it likes; afterwards all settings are as they were."""
+    before = {name: setting.get() for name, setting in SETTINGS.items()}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if SETTINGS[name].get() != value:
+                SETTINGS[name].set(value)
+
+
+@contextlib.contextmanager
 def reproducible_gpu(device: torch.device) -> Iterator[None]:
     """Within the block, let a GPU compute with all 32 bits, and with the same bits each time; on a CPU, do nothing.
 

@@ -214,7 +214,10 @@ def test_a_value_is_shown_short_whatever_it_is(value, text):
 def test_a_largest_number_is_named_where_there_is_one():
     assert check_whole("steps", np.int64(5), 0, most=5) == 5
     assert words(check_whole, "steps", 6, 0, 5) == "steps goes up to 5, got 6; try 5 or less"
-    assert words(check_whole, "steps", 2**64, 0) == f"steps must be a whole number of 0 or more, got {2**64}"
+    assert (
+        words(check_whole, "steps", 2**64, 0)
+        == f"steps must be a whole number of 0 or more and below 2**64, got {2**64}"
+    )
 
 
 def test_devices():

@@ -32,7 +32,8 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
     Parameters
     ----------
     model : nn.Module
-        Any network. The weights of a compiled one have the names of the network that was not compiled.
+        Any network, but that of `torch.jit.freeze`. The weights of a compiled one have the names of the network that
+        was not compiled.
     path : path
         The file.
 

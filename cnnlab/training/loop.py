@@ -22,10 +22,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cnnlab.data.dataset import Data, Split
+from cnnlab.errors import ConfigError
 from cnnlab.model.cnn import Dropout
 from cnnlab.model.evaluation import LossAndAccuracy, evaluate
 from cnnlab.model.forward_pass import compute_logits, is_plain
 from cnnlab.model.random_numbers import derived_seed, seeded
+from cnnlab.torch_state import settings_kept
 from cnnlab.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from cnnlab.training.device import is_out_of_memory
 from cnnlab.training.early_stopping import EarlyStopping
@@ -209,9 +211,17 @@ class Training:
 
     def _call(self, on_epoch: OnEpoch, history: History) -> None:
         """Call on_epoch, and add the numbers that it returns to the epoch's row, all at once."""
-        numbers = check_numbers(on_epoch(EpochState(self.epoch, history, self.model, self.optimizer, self.data)))
+        with settings_kept():
+            returned = on_epoch(EpochState(self.epoch, history, self.model, self.optimizer, self.data))
+        numbers = check_numbers(returned)
         *before, row = self.finished.rows
         self.finished = self.finished._replace(rows=[*before, row | numbers])
+        goes_on = len(self.finished.rows) < self.settings["epochs"]
+        if goes_on and not any(parameter.requires_grad for parameter in self.model.parameters()):
+            raise ConfigError(
+                "on_epoch has frozen every weight, so that nothing is left to train; let one layer keep requires_grad, "
+                "or end the training with stop"
+            )
 
 
 def _one_pass(

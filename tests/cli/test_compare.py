@@ -166,3 +166,5 @@ def test_the_program_knows_its_commands(capsys):
     assert words.startswith("no such command: 'compar'; there are these:\npython -m cnnlab ")
     assert "python -m cnnlab sweep --help" in words
     assert "python -m cnnlab compare --help" in words
+    assert program([""]) == 2  # of a variable in a script that is empty; it is no wish for the report
+    assert capsys.readouterr().err.startswith("no such command: ''; there are these:")

@@ -230,6 +230,33 @@ def test_numbers_that_on_epoch_returns_join_the_row(data, tmp_path):
     assert quiet(small(), data, epochs=3, checkpoint=path).rows == history.rows  # nothing is left to train
 
 
+def test_what_on_epoch_sets_in_torch_ends_with_it(data):
+    def careless(_):
+        torch.set_grad_enabled(False)
+        torch.set_default_dtype(torch.float64)
+        torch.use_deterministic_algorithms(True)
+
+    history = quiet(small(), data, epochs=2, on_epoch=careless)
+    assert history["train_loss"] == quiet(small(), data, epochs=2)["train_loss"]
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() is torch.float32
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def freeze(model):
+    model.requires_grad_(False)
+
+
+def test_an_on_epoch_that_freezes_all_is_named_unless_it_is_the_last(data):
+    model = small()
+    with pytest.raises(ConfigError, match="on_epoch has frozen every weight, so that nothing is left to train"):
+        quiet(model, data, epochs=2, on_epoch=lambda state: freeze(state.model))
+    expected = small()
+    history = quiet(expected, data, epochs=1, on_epoch=lambda state: freeze(state.model))
+    assert len(history) == 1
+    assert same_weights(model, expected)
+
+
 def test_on_epoch_gets_a_copy_of_the_history(data):
     def spoil(state):
         state.history.rows[-1]["train_loss"] = 0.0

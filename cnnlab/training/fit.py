@@ -106,7 +106,7 @@ def fit(  # noqa: PLR0913 (a training's settings)
     ------
     ConfigError
         Before any training, if a setting is impossible, if model and data do not fit each other, or if the model is
-        being trained already; after an epoch, if on_epoch returns anything but numbers.
+        being trained already; after an epoch, if on_epoch returns anything but numbers, or has frozen every weight.
     DataError
         If the checkpoint is damaged. The model stays as it was.
     MemoryError

@@ -1,4 +1,4 @@
-"""Measure the loading of your own pictures: seconds of the processor for the first and the second time, and memory.
+"""Measure the loading of your own pictures: seconds for the first and the second time, and memory.
 
 Each row is measured in two new processes. The peak is what the process takes at most above what it took before loading,
 as a multiple of what it keeps: float32 images.
@@ -62,18 +62,15 @@ def make_pictures(folder: Path, case: Case) -> None:
 
 
 def load(folder: str, side: int, grey: bool) -> dict[str, float]:
-    """Load the pictures in this process, and return the processor seconds, the peak and the bytes that are kept."""
-    import torch
-
+    """Load the pictures in this process, and return the seconds, the peak and the bytes that are kept."""
     from cnnlab import load_images
 
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-    torch.set_num_threads(1)
-    before, start = resident(), time.process_time()
+    before, start = resident(), time.perf_counter()
     data = load_images(folder, size=side, grey=grey)
-    seconds = time.process_time() - start
+    seconds = time.perf_counter() - start
     kept = sum(split.images.nbytes for split in (data.train, data.validation, data.open_test()))
     peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"seconds": seconds, "peak": peak - before, "kept": kept}

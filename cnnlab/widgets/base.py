@@ -172,6 +172,16 @@ def picture_row(children: list[ipywidgets.Widget], columns: str) -> ipywidgets.G
     return ipywidgets.GridBox(children, layout=layout)
 
 
+class ChoiceSlider(ipywidgets.SelectionSlider):
+    """A slider over choices. Nobody can type into its readout: ipywidgets would show what is typed, and not take it.
+
+    >>> ChoiceSlider(options=[0.1, 0.01, 0.001], description="rate")
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(_dom_classes=["cnnlab-choices"], **options)
+
+
 def control_row(*controls: DescriptionWidget, compact: bool = False) -> ipywidgets.GridBox:
     """Return the controls side by side, three in a row; on a narrow page they wrap.
 

@@ -10,7 +10,7 @@ import ipywidgets
 from cnnlab.errors import ConfigError
 from cnnlab.experiments.experiment import FIELDS, Experiment, in_order
 from cnnlab.experiments.fields import Field
-from cnnlab.widgets.base import offer
+from cnnlab.widgets.base import ChoiceSlider, offer
 
 GROUPS = {
     group: tuple(name for name, field in FIELDS.items() if field.group == group and not field.automatic)
@@ -89,7 +89,7 @@ def _make_control(name: str, field: Field, value: Any) -> ipywidgets.DOMWidget:
     if not field.choices and not field.steps:
         return ipywidgets.Text(value=value or "", description=description, continuous_update=False)
     # The readout of a slider would have no room for "usual (0.001)".
-    kind = ipywidgets.Dropdown if field.choices or _can_be_usual(field) else ipywidgets.SelectionSlider
+    kind = ipywidgets.Dropdown if field.choices or _can_be_usual(field) else ChoiceSlider
     values = _values(field, value)
     # ipywidgets takes a value of None for nothing chosen, so that a word stands for it
     options = [(_label(field, option), field.none if option is None else option) for option in values]

@@ -11,7 +11,7 @@ import numpy as np
 from cnnlab.plots.descent import NAMES, add_losses, add_path, add_start, look_of, plot_surface, style_losses
 from cnnlab.training.descent import Descent, descend, describe_descents
 from cnnlab.training.surfaces import SURFACES, Surface
-from cnnlab.widgets.base import TWO_COLUMNS, Panel, control_row, flowing_row, in_columns
+from cnnlab.widgets.base import TWO_COLUMNS, ChoiceSlider, Panel, control_row, flowing_row, in_columns
 from cnnlab.widgets.web.live_plot import LivePlot
 
 MOST_STEPS = 200
@@ -82,8 +82,7 @@ class OptimizerExplorer(Panel):
         self.steps = ipywidgets.IntSlider(80, 1, MOST_STEPS, description="steps")
         self.one_rate = ipywidgets.Checkbox(True, description="same learning rate for all", indent=False)
         options = [(f"{rate:g}", rate) for rate in RATES]
-        slider = ipywidgets.SelectionSlider
-        self.rates = {name: slider(options=options, value=0.1, description=f"{name} rate") for name in NAMES}
+        self.rates = {name: ChoiceSlider(options=options, value=0.1, description=f"{name} rate") for name in NAMES}
         self.shown = {name: ipywidgets.Checkbox(True, description=f"show {name}", indent=False) for name in NAMES}
 
     def _make_pictures(self) -> None:
@@ -111,9 +110,12 @@ class OptimizerExplorer(Panel):
             (self.start_y, surface.y_range, surface.start[1], STEP_Y),
         )
         for slider, (low, high), start, step in sides:
-            # All three in one message: between two messages the page would send back a start within the old limits.
+            # In this order the page never has a value outside of its limits, which it would clip and send back: within
+            # one message it takes them in any order. 0 lies within the limits of every surface.
+            slider.value = 0
             with slider.hold_sync(), slider.hold_trait_notifications():
-                slider.step, slider.min, slider.max, slider.value = step, low, high, start
+                slider.step, slider.min, slider.max = step, low, high
+            slider.value = start
 
     def _change_surface(self) -> None:
         self._draw_map()

@@ -15,7 +15,7 @@ from cnnlab.plots.early_stopping import StoppingPicture
 from cnnlab.plots.style import PAGE
 from cnnlab.training.early_stopping import check_recording, stopping
 from cnnlab.training.history import History
-from cnnlab.widgets.base import Panel, control_row
+from cnnlab.widgets.base import ChoiceSlider, Panel, control_row
 from cnnlab.widgets.web.live_plot import LivePlot
 
 NO_PATIENCE = "none"
@@ -74,13 +74,13 @@ class StoppingExplorer(Panel):
         self.metric = ipywidgets.Dropdown(options=["loss", "accuracy"], description="metric")
         longest = max(map(len, self.recordings.values()))
         lengths = [*(epochs for epochs in LENGTHS if epochs < longest), longest]
-        self.epochs = ipywidgets.SelectionSlider(options=lengths, value=longest, description="epochs")
+        self.epochs = ChoiceSlider(options=lengths, value=longest, description="epochs")
         patiences = [(str(patience), patience) for patience in (NO_PATIENCE, *range(MOST_PATIENCE + 1))]
         min_deltas = [(f"{min_delta:g}", min_delta) for min_delta in MIN_DELTAS]
-        self.patience = ipywidgets.SelectionSlider(options=patiences, value=10, description="patience")
-        self.min_delta = ipywidgets.SelectionSlider(options=min_deltas, value=0, description="min_delta")
+        self.patience = ChoiceSlider(options=patiences, value=10, description="patience")
+        self.min_delta = ChoiceSlider(options=min_deltas, value=0, description="min_delta")
         views = [*(epochs for epochs in VIEWS if epochs < longest), longest]
-        self.view = ipywidgets.SelectionSlider(options=views, value=self._enough(views), description="show up to epoch")
+        self.view = ChoiceSlider(options=views, value=self._enough(views), description="show up to epoch")
 
     def _enough(self, views: list[int]) -> int:
         """Return the first view in which every recording stops, by the rule that the sliders begin with."""

@@ -129,6 +129,21 @@ def test_another_surface_comes_with_its_own_start_and_it_stays(page):
     assert float(page.get_by_role("slider", name="start x").get_attribute("aria-valuenow")) == -2
 
 
+def test_the_start_of_a_wider_surface_is_not_cut_to_the_one_before(page):
+    """The page may take the parts of a message in any order; -9 lies outside of the bowl."""
+    surface = page.get_by_role("combobox", name="surface")
+    for _ in range(3):
+        surface.select_option("bowl")
+        expect_words(page, "bowl", dict.fromkeys(NAMES, 0.1), start=(-2.5, 1.5))
+        page.get_by_role("slider", name="start x").press("Home")
+        expect_words(page, "bowl", dict.fromkeys(NAMES, 0.1), start=(-3, 1.5))
+        surface.select_option("ravine")
+        press(page, "steps", "ArrowRight")
+        press(page, "steps", "ArrowLeft")
+        expect_words(page, "ravine", dict.fromkeys(NAMES, 0.1), start=(-9, 1.5))
+        assert float(page.get_by_role("slider", name="start x").get_attribute("aria-valuenow")) == -9
+
+
 def test_an_exception_is_shown_in_red_and_as_text(page):
     browser.execute(page, BREAK_IT)
     error = page.get_by_role("status").locator(".cnnlab-error")

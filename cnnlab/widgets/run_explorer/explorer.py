@@ -17,7 +17,16 @@ from cnnlab.errors import ConfigError
 from cnnlab.experiments.run import Run
 from cnnlab.model.convolution import format_number
 from cnnlab.plots.images import montage
-from cnnlab.widgets.base import TWO_COLUMNS, Panel, control_row, flowing_row, in_columns, offer, picture_row
+from cnnlab.widgets.base import (
+    TWO_COLUMNS,
+    ChoiceSlider,
+    Panel,
+    control_row,
+    flowing_row,
+    in_columns,
+    offer,
+    picture_row,
+)
 from cnnlab.widgets.examples import bank_runs
 from cnnlab.widgets.run_explorer.curves import PLOT, WHICH, RunCurves
 from cnnlab.widgets.run_explorer.side import Side
@@ -100,7 +109,7 @@ class RunExplorer(Panel):
         self.first = ipywidgets.Dropdown(options=options, value=0, description="first run")
         self.second = ipywidgets.Dropdown(options=options, value=1, description="second run")
         self.layer = ipywidgets.Dropdown(description="layer")
-        self.epoch = ipywidgets.SelectionSlider(options=[0], description="after epoch")
+        self.epoch = ChoiceSlider(options=[0], description="after epoch")
         self.image_index = ipywidgets.IntSlider(0, 0, IMAGES - 1, description="image")
 
     def _make_pictures(self) -> None:

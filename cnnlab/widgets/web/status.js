@@ -1,17 +1,30 @@
 // StatusLine in the browser. It also makes the controls of its panel accessible by keyboard and screen reader.
 
+// Let nobody type into the readout: ipywidgets lets it be edited again with each new value.
+function keepAsItIs(readout) {
+  const close = () => {
+    if (readout.isContentEditable) readout.contentEditable = "false";
+  };
+  close();
+  if (kept.has(readout)) return;
+  new MutationObserver(close).observe(readout, { attributeFilter: ["contenteditable"] });
+  kept.add(readout);
+}
+
 // Name the parts of the sliders for screen readers, by the label next to them: ipywidgets gives them no name.
 function nameSliders(panel) {
   for (const slider of panel.querySelectorAll(".widget-slider")) {
     const name = slider.querySelector(".widget-label")?.textContent ?? "";
     slider.querySelectorAll(".noUi-handle").forEach((handle) => handle.setAttribute("aria-label", name));
     const readout = slider.querySelector(".widget-readout");
+    if (slider.classList.contains("cnnlab-choices")) keepAsItIs(readout);
     if (!readout?.isContentEditable) continue;
     readout.setAttribute("role", "textbox");
     readout.setAttribute("aria-label", `${name}, as a number`);
   }
 }
 
+const kept = new WeakSet(); // the readouts that stay as they are
 const spoken = new WeakSet(); // the sliders whose handle says what their readout shows, and rows whose buttons do
 
 // Let a screen reader say what a slider shows: ipywidgets lets it say the place among the options, or the exponent.

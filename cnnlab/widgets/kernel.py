@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 
 import ipywidgets
@@ -143,6 +144,9 @@ class KernelExperiment(Trainer):
         self._trained[finished.experiment.key] = finished
         self._guarded(self._draw)
 
+    def _begin_run(self, experiment: Experiment) -> None:  # noqa: ARG002 (what is said is of all runs)
+        self._guarded(self._draw)  # no longer "press Start"
+
     def _end_training(self) -> None:
         self._draw()
 
@@ -178,7 +182,10 @@ class KernelExperiment(Trainer):
             self._show("no number to compare: with these settings training diverged")
             raise
         self.comparison, self._scale = comparison, self._limits(known)
-        self.tried.add((frozenset(experiment.key for experiment in planned), self.metric.value, self.reference.value))
+        if not all(math.isnan(level.low) for level in comparison.levels):  # else no verdict is possible
+            of_two = len(names) == 2  # which are the same comparison, whichever is the reference
+            runs = frozenset(experiment.key for experiment in planned)
+            self.tried.add((runs, self.metric.value, None if of_two else self.reference.value))
         verdicts = "; ".join(f"{names[size]} {verdict}" for size, verdict in comparison.verdicts.items())
         beyond = " (an interval reaches beyond the picture)" if _reaches_beyond(comparison, self._scale) else ""
         return f"Against {names[self.reference.value]}: {verdicts}{beyond}"

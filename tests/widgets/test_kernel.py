@@ -96,9 +96,21 @@ def test_more_than_one_comparison_is_counted_with_what_that_means_for_a_verdict(
         for seeds in range(2, 11):
             panel.seeds.value = seeds
     count = len(panel.tried)
-    assert count >= 4 * 9
+    assert count >= 4 * 8
     assert f"Comparisons tried here: {count}." in panel.status.value
     assert f"with {count} tries expect up to {count / 20:.0f}. Test" in panel.status.value
+
+
+def test_the_same_two_sizes_and_a_look_at_two_seeds_are_no_further_comparison(panel):
+    """Two seeds have no interval; 3×3 against 5×5 is 5×5 against 3×3."""
+    panel.sizes[7].value = False
+    assert len(panel.tried) == 2
+    panel.reference.value = 5
+    panel.seeds.value = 2
+    assert len(panel.tried) == 2
+    panel.sizes[7].value = True
+    panel.seeds.value = 5
+    assert len(panel.tried) == 3  # of three sizes, another one is the reference
 
 
 @pytest.mark.parametrize("data", list(BASES))
@@ -232,8 +244,13 @@ def test_what_the_bank_lacks_is_trained_and_then_compared():
     assert panel.comparison is None
     assert panel.status.value.startswith("Not trained yet: 9 of 9 runs; press Start. Parameters: 3×3 ")
     assert not panel.start.disabled
+    said = []
+    panel.status.observe(lambda change: said.append(change.new), "value")
     panel.start.click()
     panel.wait(60)
+    assert [words.split(".")[0] for words in said[:2]] == [
+        "Not trained yet: 9 of 9 runs; being trained", "Not trained yet: 8 of 9 runs; being trained"
+    ]  # fmt: skip
     expected = compare(sweep(kernel_experiments(TINY, seeds=range(3)), progress=False), by="kernel_size")
     assert shown(panel) == repr(expected)
     assert panel.start.disabled  # all are there

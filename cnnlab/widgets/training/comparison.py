@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import ipywidgets
 
+from cnnlab.checks import counted
 from cnnlab.comparison.compare import Comparison
 from cnnlab.comparison.settings import compare_settings, setting_names
 from cnnlab.comparison.verdicts import Level
@@ -69,7 +70,11 @@ class ComparedRuns(ipywidgets.VBox):
         else:
             words = _verdicts_in_words(comparison)
             self.names = "; ".join(f"{letters[row.level]}: {row.level}" for row in comparison.levels)
-            cautions = [*_unfair(runs, comparison, letters), *(str(warning.message) for warning in caught)]
+            cautions = [
+                *_unfair(runs, comparison, letters),
+                *_not_finite(comparison, letters),
+                *(str(warning.message) for warning in caught),
+            ]
             self.table.value = _table_of(comparison, letters) + "".join(map(_caution, cautions))
             left = plot_comparison(_lettered(comparison, letters), ax=self.plot.figure.subplots())
             halves = [left, self.plot.figure.axes[1]]
@@ -113,6 +118,18 @@ def _unfair(runs: list[Run], comparison: Comparison, letters: dict[str, str]) ->
     parts = [f"{letters[name]} ({', '.join(fields)})" for name, fields in several.items()]
     subject = f"{_listed(parts)} differ{'' if len(parts) > 1 else 's'} from {letters[reference]}"
     return [UNFAIR.format(subject)]
+
+
+def _not_finite(comparison: Comparison, letters: dict[str, str]) -> list[str]:
+    """Return a sentence for each setting of which runs have no number, or diverged with finite ones."""
+    return [
+        f"The mean of {letters[level]} leaves runs out: {why}."
+        for level, why in comparison.why_without.items()
+        if comparison.values[level]
+    ] + [
+        f"The mean of {letters[level]} contains {counted(count, 'run')} that diverged, with the last finite numbers."
+        for level, count in comparison.diverged.items()
+    ]
 
 
 def _caution(sentence: str) -> str:

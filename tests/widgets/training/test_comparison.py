@@ -55,3 +55,16 @@ def test_other_versions_are_said_in_the_panel(compared):
 def test_without_runs_there_is_no_code(compared):
     assert compared.show_runs([]) == ""
     assert compared.table.value == comparison.NO_RUNS
+
+
+def test_runs_that_diverged_are_named_with_their_setting(compared):
+    """One without a number is left out of the mean; one with finite numbers is in it."""
+    runs = settings({}, {"optimizer": "sgd"})
+    *_, far, lost = runs
+    far.history.rows[-1]["train_loss"] = 1e8
+    lost = made([], stopped_by="diverged", optimizer="sgd", seed=2)
+    compared.show_runs([*runs[:-1], lost])
+    assert "The mean of B leaves runs out: " in compared.table.value
+    assert "diverged" in compared.table.value.split("leaves runs out: ")[1].split("</p>")[0]
+    assert "The mean of B contains 1 run that diverged, with the last finite numbers." in compared.table.value
+    assert "The mean of A" not in compared.table.value

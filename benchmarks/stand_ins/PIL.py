@@ -1,4 +1,4 @@
 """Stand in for Pillow, where it is missing: no picture is read."""
 
-Image = ImageFile = ImageOps = PngImagePlugin = TiffImagePlugin = None
+GifImagePlugin = Image = ImageFile = ImageOps = PngImagePlugin = TiffImagePlugin = None
 __version__ = ""

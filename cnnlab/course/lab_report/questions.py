@@ -23,7 +23,7 @@ ASKED = {
     "stopping": "Was the training stopped at the right epoch? How could you know that without training on?",
     "stopping-price": "Does early stopping cost accuracy, by verdict? Is that worth the epochs that it saves?",
     "best": "Which setting do you choose, by which loss, and how sure are you that it is the best one?",
-    "exam": "Is the score on the test images what the validation images promised? Why could it be worse?",
+    "exam": "Is the score on the test images what the validation images promised? Why could it differ?",
     "inside": "What changes inside while a network trains, and what differs between the settings?",
     "activations": "Which layers have many zeros or dead units, and what differs between the networks?",
     "pools": "What does the pool do to the maps, to their scale and to their zeros? What gets lost?",

@@ -9,13 +9,16 @@ import statistics
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from bs4 import BeautifulSoup
 from made_runs import bare_loop, made, unvalidated
+from matplotlib.text import Text
 from PIL import Image
 from scipy import stats
 from tiny_sweeps import MISSING_PICTURES, TINY, quiet
 
 from cnnlab.__main__ import main as program
+from cnnlab.course.lab_report import inside_pictures
 from cnnlab.course.lab_report.report import lab_report
 from cnnlab.course.lab_report.tables import metrics_table
 from cnnlab.errors import ConfigError
@@ -24,6 +27,8 @@ from cnnlab.experiments.run import run
 from cnnlab.experiments.runs import Failure, Runs, bank, load_runs
 from cnnlab.experiments.sweep import grid
 from cnnlab.model.evaluation import MeanScore
+from cnnlab.plots.maps import plot_maps
+from cnnlab.plots.style import LETTERS
 from cnnlab.progress_line import StepProgress
 
 
@@ -507,3 +512,16 @@ def test_a_negative_mean_has_a_minus_sign():
         run_.history.rows[-1]["train_loss"] = train_loss
     ((*_, gap),) = metrics_table(["generalization_gap"], runs, "The gap").rows
     assert gap == "−0.15 ± 0.07"
+
+
+def test_the_letters_of_the_insides_are_as_large_as_others_of_the_page():
+    """plot_maps makes the letters of a wide figure larger, for a notebook, where it is made smaller."""
+    ax = plt.subplots(figsize=(8, 2))[1]
+    plot_maps(torch.rand(4, 8, 8), ax=ax)
+    before = {text.get_fontsize() for text in ax.figure.findobj(Text) if text.get_text()}
+    ax.set_title("before the pool", fontsize=8)
+    inside_pictures._in_plain_letters(ax)
+    ax.figure.canvas.draw()
+    after = {text.get_fontsize() for text in ax.figure.findobj(Text) if text.get_text()}
+    assert max(before) > LETTERS
+    assert after == {8, LETTERS}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 
 from cnnlab.course.lab_report.blocks import Picture, Table
 from cnnlab.course.lab_report.insides import Insides
@@ -21,6 +22,7 @@ from cnnlab.plots.flow import plot_gradient_flow
 from cnnlab.plots.histograms import plot_activations, plot_weights
 from cnnlab.plots.maps import plot_maps
 from cnnlab.plots.saliency import plot_saliency
+from cnnlab.plots.style import LETTERS, whole_figure
 
 GRADIENT_IMAGES = 256
 SALIENCY_IMAGES = 8
@@ -36,6 +38,16 @@ def _one_by_one(shown: Mapping[str, dict], draw: Callable) -> list[Drawing]:
         return ax
 
     return [functools.partial(of_setting, name) for name in shown]
+
+
+def _in_plain_letters(ax: Axes) -> Axes:
+    """Make a figure's letters as large as others on the page, where no wide figure is made smaller."""
+    figure = whole_figure(ax)
+    for each in figure.axes:
+        each.tick_params(labelsize=LETTERS)
+    for text in figure.findobj(Text):
+        text.set_fontsize(min(text.get_fontsize(), LETTERS))
+    return ax
 
 
 def activations(insides: Insides) -> Picture:
@@ -88,8 +100,8 @@ def pools(insides: Insides) -> Picture:
             limit = float(seen[before][0, :MAPS].max()) or 1.0
             for ax, name in zip(row, (before, pool), strict=True):
                 plot_maps(seen[name][0, :MAPS], columns=MAPS, ax=ax, limit=limit)
-                plain_title(ax, f"{network.setting}: {name}", fontsize=8)
-        return axes[0, 0]
+                plain_title(ax, f"{network.name}: {name}", fontsize=8)
+        return _in_plain_letters(axes[0, 0])
 
     return picture(
         say(
@@ -148,8 +160,11 @@ def saliency_maps(insides: Insides) -> Picture:
     networks = insides.longest
 
     def draw() -> Axes:
-        maps = {network.name.replace(", ", "\n"): saliency(network.model, split.images) for network in networks}
-        return plot_saliency(split, maps, titles=[split.classes[label] for label in split.labels])
+        maps = {network.name.replace(", ", " "): saliency(network.model, split.images) for network in networks}
+        size = (8, 0.3 + 0.55 * (1 + len(networks)))
+        ax = plt.subplots(figsize=size, layout="constrained")[1]
+        titles = [split.classes[label] for label in split.labels]
+        return _in_plain_letters(plot_saliency(split, maps, titles=titles, ax=ax))
 
     return picture(
         say(

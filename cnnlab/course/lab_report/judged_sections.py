@@ -42,7 +42,8 @@ def _verdicts(design: Design, by: str) -> list[Block]:
     picture = charts.estimation(
         say(
             "{by}. Left, each value: a dot for each seed, averaged over all other settings, and their mean. Right, the "
-            "differences from the first value, and the interval of their mean: where it crosses zero, the runs can't tell.",
+            "differences from the first value, and the interval of their mean: where it crosses zero, the runs can't "
+            "tell.",
             by=by,
         ),
         judged,

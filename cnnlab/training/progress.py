@@ -16,7 +16,8 @@ from cnnlab.training.history import History
 
 # The time left of a training is said once it has gone on for so many seconds, and for such a share of its batches,
 # after the first batch. On a busy computer it was then right within a factor of 2.1 in 17 of 18 trainings of 7 to 52
-# seconds, after a whole second in all 18. Counted from the start, with the data to load, it was up to 40 times too long.
+# seconds; after a whole second in all 18. Counted from the start, with the data to load, it was up to 40 times too
+# long.
 SURE, ENOUGH = 0.5, 0.02
 
 

@@ -142,10 +142,9 @@ class KernelExperiment(Trainer):
 
     def _take(self, finished: Run) -> None:
         self._trained[finished.experiment.key] = finished
-        self._guarded(self._draw)
 
     def _begin_run(self, experiment: Experiment) -> None:  # noqa: ARG002 (what is said is of all runs)
-        self._guarded(self._draw)  # no longer "press Start"
+        self._guarded(self._draw)  # how many are missing, and that they are being trained
 
     def _end_training(self) -> None:
         self._draw()
